@@ -1,0 +1,50 @@
+# make book PYTHON=...  uses an environment you have; otherwise one is made in .venv from BASE_PYTHON.
+BASE_PYTHON ?= python3
+VENV ?= .venv
+PIP_FLAGS ?=
+CHROMIUM ?=
+PORT ?= 8000
+JOBS ?= 2
+
+ifeq ($(origin PYTHON), undefined)
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.installed
+else
+READY :=
+endif
+
+export CHROMIUM
+.DEFAULT_GOAL := help
+.PHONY: help venv notebooks runs book test serve clean
+
+help:  ## this list
+	@echo "Kaomoji in vector space"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(VENV)/.installed  ## a virtual environment with the pinned packages
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@$(BASE_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; say which: make book BASE_PYTHON=python3.12"; exit 1; }
+	@$(BASE_PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	test -x $(VENV)/bin/python || $(BASE_PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet $(PIP_FLAGS) -r requirements.txt
+	$(VENV)/bin/python -m pip install --quiet $(PIP_FLAGS) --no-deps --no-build-isolation -e .
+	@touch $@
+
+notebooks: $(READY)  ## the .ipynb twins of the page templates, for papermill and JupyterLab
+	$(PYTHON) book/build.py --notebooks
+
+runs: $(READY)  ## run the pages that are not up to date, without the HTML
+	$(PYTHON) book/build.py --jobs $(JOBS) --pages
+
+book: $(READY)  ## the study on the built-in models, and the book: _build/html/index.html
+	$(PYTHON) book/build.py --jobs $(JOBS)
+
+test: $(READY)  ## every test, the built book in a browser included
+	$(PYTHON) -m pytest -q tests
+
+serve: book  ## the book on http://localhost:8000
+	$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+clean:  ## remove what was built (not the environment, not the run folders)
+	rm -rf _build book/runs notebooks/*.ipynb build dist *.egg-info .pytest_cache

@@ -1,0 +1,1 @@
+"""Analyses of what the models typed and computed: readings, prediction, geometry."""

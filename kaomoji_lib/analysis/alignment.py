@@ -1,0 +1,200 @@
+"""Whether two sources arrange the same prompts in the same way."""
+
+from dataclasses import dataclass
+from itertools import permutations as orders
+from math import factorial
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.analysis import classifier
+from kaomoji_lib.analysis.threads import one_thread
+from kaomoji_lib.study import statistics
+from kaomoji_lib.study.errors import KaomojiError
+
+EXACT_LIMIT = 50_000
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """One source's category centroids laid onto another's.
+
+    ``residual``: relative residual, 0 (same shape) to 1, with a null over shuffled categories.
+    ``aligned``: all prompts of the moved source in the reference's coordinates (n, k).
+    ``centroids`` and ``reference``: DataFrames category x component, moved and reference.
+    ``reflected``: whether the map mirrors (its angle then means nothing).
+    """
+
+    residual: statistics.Estimate
+    aligned: np.ndarray
+    centroids: pd.DataFrame
+    reference: pd.DataFrame
+    scale: float
+    reflected: bool
+
+
+@one_thread
+def procrustes(reference_scores, scores, labels, codes, *, dimensions=3, permutations=10_000, seed=0):
+    """Orthogonal Procrustes of category centroids onto a reference (reflection and isotropic scale allowed).
+
+    ``reference_scores``, ``scores``: component scores (n, >= 1) of the same prompts in the same order,
+    of which the first ``dimensions`` are used; ``labels``: (n,). Residual = |A - B R s| / |A| (Frobenius).
+    Null: the categories of B in every order, or ``permutations`` random ones where there are more
+    than 50,000; p is the share of residuals as small. Interval: prompts resampled within category.
+    Schoenemann 1966, doi:10.1007/BF02289451.
+    """
+    k = min(dimensions, np.shape(reference_scores)[1], np.shape(scores)[1])
+    left, right = (np.asarray(part, dtype=float)[:, :k] for part in (reference_scores, scores))
+    _require_pairs(left, right, labels)
+    labels = np.asarray(labels)
+    codes = [code for code in codes if (labels == code).any()]
+    members = [np.flatnonzero(labels == code) for code in codes]
+    A, B = _centroids(left, members), _centroids(right, members)
+    origin, middle = A.mean(axis=0), B.mean(axis=0)
+    A0, B0 = A - origin, B - middle
+    U, singular, Vt = np.linalg.svd(B0.T @ A0)
+    rotation, scale = U @ Vt, singular.sum() / (B0**2).sum()
+
+    rng = np.random.default_rng(seed)
+    count = len(codes)
+    if factorial(count) <= EXACT_LIMIT:
+        shuffled = np.array(list(orders(range(count))))[1:]
+    else:
+        shuffled = rng.permuted(np.tile(np.arange(count), (permutations, 1)), axis=1)
+    resampled = [rng.choice(rows, size=(1000, len(rows))) for rows in members]
+    draws = [np.stack([part[rows].mean(axis=1) for rows in resampled], axis=1) for part in (left, right)]
+    residual = statistics.estimate(
+        float(_residual(A0, B0)), _residual(*draws), count, "categories",
+        null=_residual(A0, B0[shuffled]), tail="less", interval="normal", bounds=(0, 1),
+    )
+    columns = [f"PC{index + 1}" for index in range(k)]
+    move = lambda points: (points - middle) @ rotation * scale + origin  # noqa: E731
+    return Alignment(
+        residual, move(right), pd.DataFrame(move(B), codes, columns), pd.DataFrame(A, codes, columns),
+        float(scale), bool(np.linalg.det(rotation) < 0),
+    )
+
+
+def _centroids(scores, members):
+    return np.array([scores[rows].mean(axis=0) for rows in members])
+
+
+def _residual(A, B):
+    """Relative residual of the best similarity map, shapes (..., categories, k)."""
+    A, B = A - A.mean(axis=-2, keepdims=True), B - B.mean(axis=-2, keepdims=True)
+    nuclear = np.linalg.svd(np.swapaxes(B, -1, -2) @ A, compute_uv=False).sum(axis=-1)
+    energy = (A**2).sum(axis=(-2, -1)) * (B**2).sum(axis=(-2, -1))
+    return np.sqrt(np.clip(1 - nuclear**2 / np.maximum(energy, 1e-300), 0, 1))
+
+
+@one_thread
+def linear_cka(X, Y, labels, *, permutations=1000, seed=0):
+    """Debiased linear CKA of two sets of states of the same prompts, about 0 (unrelated) to 1.
+
+    ``X``: (n, d), ``Y``: (n, e), ``labels``: (n,). Returns two Estimates of the same value: the null of
+    the first deals the prompts of Y freely, that of the second only within their category (is more
+    shared than the category?). Interval: half samples. Kornblith et al. 2019, arXiv:1905.00414; Murphy
+    et al. 2024, arXiv:2405.01012.
+    """
+    def prepared(rows):
+        return tuple(_u_centred(_gram(part[rows])) for part in (X, Y))
+
+    _require_pairs(X, Y, labels)
+    X, Y = classifier.compact(X), classifier.compact(Y)
+    return _matched(prepared, labels, permutations, seed, (-1, 1))
+
+
+@one_thread
+def rsa(X, Y, labels, *, permutations=1000, seed=0):
+    """Spearman correlation of the two distance matrices; arguments and result as :func:`linear_cka`.
+
+    Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008.
+    """
+    _require_pairs(X, Y, labels)
+    distances = [statistics.pairwise_distances(classifier.compact(part)) for part in (X, Y)]
+
+    def prepared(rows):
+        return tuple(_ranked(part[np.ix_(rows, rows)]) for part in distances)
+
+    return _matched(prepared, labels, permutations, seed, (-1, 1))
+
+
+@one_thread
+def neighbour_overlap(X, Y, labels, *, k=10, permutations=1000, seed=0):
+    """Share of each prompt's ``k`` nearest neighbours that both sources agree on, 0..1; else as :func:`linear_cka`.
+
+    Huh et al. 2024, arXiv:2405.07987. The half samples of the interval use k / 2 neighbours.
+    """
+    _require_pairs(X, Y, labels)
+    distances = [statistics.pairwise_distances(classifier.compact(part)) for part in (X, Y)]
+    n = len(distances[0])
+
+    def prepared(rows):
+        nearest = min(max(1, round(k * len(rows) / n)), len(rows) - 1)
+        return tuple(_neighbours(part[np.ix_(rows, rows)], nearest) for part in distances)
+
+    return _matched(prepared, labels, permutations, seed, (0, 1))
+
+
+def _matched(prepared, labels, permutations, seed, bounds):
+    """Normalised inner product of two prompt x prompt matrices, with its free and its within-category null."""
+    labels = pd.factorize(np.asarray(labels))[0]
+    n = len(labels)
+    left, right = prepared(np.arange(n))
+    scale = max(np.sqrt((left**2).sum() * (right**2).sum()), 1e-300)
+    halves = [_cosine(*prepared(half)) for half in statistics.half_samples(n, 100, seed)]
+    rng = np.random.default_rng(seed)
+    results = []
+    for blocks in (np.zeros(n, dtype=int), labels):
+        null = []
+        for _ in range(permutations):
+            order = statistics.permute_within(blocks, rng)
+            null.append(np.einsum("ij,ij", left, right[order].take(order, axis=1)) / scale)
+        results.append(
+            statistics.estimate(np.vdot(left, right) / scale, halves, n, "prompts", null=null, interval="normal", bounds=bounds)
+        )
+    return tuple(results)
+
+
+def _cosine(left, right):
+    return np.vdot(left, right) / max(np.sqrt((left**2).sum() * (right**2).sum()), 1e-300)
+
+
+def _gram(X):
+    X = X - X.mean(axis=0)
+    return X @ X.T
+
+
+def _u_centred(gram):
+    """U-centring (Szekely & Rizzo 2014): inner products of the result are unbiased HSIC, up to a constant."""
+    n = len(gram)
+    gram = gram - np.diag(np.diag(gram))
+    means = gram.sum(axis=0) / (n - 2)
+    centred = gram - means[:, None] - means[None] + gram.sum() / ((n - 1) * (n - 2))
+    np.fill_diagonal(centred, 0)
+    return centred
+
+
+def _ranked(distances):
+    from scipy.stats import rankdata
+
+    upper = np.triu_indices(len(distances), 1)
+    ranks = rankdata(distances[upper])
+    matrix = np.zeros_like(distances)
+    matrix[upper] = ranks - ranks.mean()
+    return matrix + matrix.T
+
+
+def _neighbours(distances, k):
+    distances = distances + np.diag(np.full(len(distances), np.inf))
+    mask = np.zeros_like(distances)
+    np.put_along_axis(mask, np.argpartition(distances, k - 1, axis=1)[:, :k], 1.0, axis=1)
+    return mask
+
+
+def _require_pairs(left, right, labels):
+    if not len(left) == len(right) == len(labels):
+        raise KaomojiError(
+            f"cannot align {len(left)} with {len(right)} prompts and {len(labels)} labels; "
+            "expected the same prompts in the same order; collect both runs with one prompt table"
+        )

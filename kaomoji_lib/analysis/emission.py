@@ -1,0 +1,34 @@
+"""How often a source opens with a kaomoji, and what it does instead."""
+
+import pandas as pd
+
+from kaomoji_lib.study import faces, statistics
+
+
+def rate(emissions, seed=0):
+    """Share of generations that start with a kaomoji, 0..1: Estimate over prompts."""
+    by_prompt = (emissions["outcome"] == "kaomoji").groupby(emissions["prompt_id"]).agg(["mean", "size"])
+    return statistics.bootstrap(by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed)
+
+
+def report(emissions, seed=0):
+    """Emission rate and outcomes per category, in order of first appearance.
+
+    Returns a DataFrame with one row per category: category, n (generations), prompts, rate (Estimate
+    over the category's prompts), distinct_faces, and the number of generations of each outcome of
+    ``faces.OUTCOMES``. A rate has no null: the instruction asks for a kaomoji each time.
+    """
+    rows = []
+    for category, part in emissions.groupby("category", sort=False):
+        outcomes = part["outcome"].value_counts()
+        rows.append(
+            {
+                "category": category,
+                "n": len(part),
+                "prompts": part["prompt_id"].nunique(),
+                "rate": rate(part, seed),
+                "distinct_faces": part["face"].nunique(),
+                **{outcome: int(outcomes.get(outcome, 0)) for outcome in faces.OUTCOMES},
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,1 @@
+"""Figures, tables and the frame of a page. Imported by notebooks alone."""

@@ -1,0 +1,146 @@
+"""Several sources side by side: gathered once, analysed in the same way, one result per source."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.analysis import emission, geometry, prediction
+from kaomoji_lib.show import page, tables
+from kaomoji_lib.show.missing import Missing, attempt
+from kaomoji_lib.store.runs import RunFolder
+from kaomoji_lib.study.errors import KaomojiError
+
+ORGANISMS = ("gemma", "qwen", "ministral", "gptoss", "granite", "scrambled", "untrained")
+TEXT = "words of the prompts (tf-idf)"
+
+
+def gather(models, **settings):
+    """Open or collect the sources, the reference first; each must have been asked the same prompts.
+
+    ``models``: aliases, Hugging Face ids, model folders or run folders (list, or text with commas; empty:
+    the organisms). ``settings``: of :func:`kaomoji_lib.engine.collect.collect`, for what is not collected yet.
+
+    Raises
+    ------
+    KaomojiError
+        If fewer than two sources are named, or they were asked different prompts.
+    """
+    from kaomoji_lib.engine.collect import collect
+
+    names = [name.strip() for name in models.split(",") if name.strip()] if isinstance(models, str) else list(models)
+    names = names or [f"organism-{name}" for name in ORGANISMS]
+    if len(names) < 2:
+        raise KaomojiError(f"only {len(names)} source named; expected at least two to compare; name another in `models`")
+    found = [page.read(RunFolder(name) if RunFolder(name).exists else collect(name, **settings)) for name in names]
+    first = found[0]
+    for other in found[1:]:
+        require_same_prompts(first, other)
+    return found
+
+
+def require_same_prompts(first, other):
+    """Raise KaomojiError unless both sources were asked the same prompts in the same order."""
+    if list(first.prompts["text"]) != list(other.prompts["text"]):
+        raise KaomojiError(f"{first.title} and {other.title} were asked different prompts; expected the same; collect both with one table")
+
+
+def titles(sources):
+    """Titles in order; equal ones are told apart by the name of their run folder."""
+    plain = [source.title for source in sources]
+    return [title if plain.count(title) == 1 else f"{title} ({source.run.path.name})" for title, source in zip(plain, sources, strict=True)]
+
+
+def line(sources):
+    """The source line of figures that show all sources."""
+    controls = sum(source.is_organism for source in sources)
+    kinds = f"{controls} of {len(sources)} are toy models, controls with a known answer" if controls else f"{len(sources)} language models"
+    return f"{kinds} · {len(sources[0].prompts)} prompts each"
+
+
+def statement(sources):
+    """What the page compares, in a sentence."""
+    if all(source.is_organism for source in sources):
+        return ("Everything on this page comes from model organisms: toy models trained or made for this project, as controls "
+                "with a known answer. It shows what the instruments can see, and says nothing about any released model.")
+    if any(source.is_organism for source in sources):
+        return "Some of the sources are model organisms: toy models made as controls with a known answer. The first table says which."
+    return "Language models that answered the same prompts."
+
+
+def cast(sources):
+    """Who is compared, as a table."""
+    rows = [{"source": title, "what it is": source.what, "layers": len(source.states.layers), "width": source.states.array.shape[2],
+             "replies": len(source.emissions)} for title, source in zip(titles(sources), sources, strict=True)]
+    return tables.build(pd.DataFrame(rows), "The sources; the first is the reference")
+
+
+def rates(sources, seed=0):
+    """Emission rate of each source: dict title -> Estimate."""
+    return {title: emission.rate(source.emissions, seed=seed) for title, source in zip(titles(sources), sources, strict=True)}
+
+
+def components(sources, seed=0):
+    """Components of each source: dict title -> Components."""
+    return {title: attempt(geometry.pca, source.stacked, source.prompts, source.scheme, seed=seed)
+            for title, source in zip(titles(sources), sources, strict=True)}
+
+
+def variance(found):
+    """The headline numbers of each source's Components, for :func:`tables.by_source`."""
+    return {
+        title: item if isinstance(item, Missing) else {
+            **{f"PC{index} share of variance": value for index, value in enumerate(item.variance, start=1)},
+            "participation ratio": item.participation_ratio,
+            "|r| of PC1 with valence": item.valence, "|r| of PC2 with arousal": item.arousal,
+        }
+        for title, item in found.items()
+    }
+
+
+def alignments(sources, found, seed=0):
+    """Every source but the first laid onto the first: dict title -> Alignment."""
+    names, base = titles(sources), sources[0]
+    return {
+        title: attempt(_lay, found[title], found[names[0]], base.labels, base.scheme.codes, seed=seed)
+        for title in names[1:]
+    }
+
+
+def _lay(moved, reference, labels, codes, seed):
+    return geometry.procrustes(reference.scores, moved.scores, labels, codes, seed=seed)
+
+
+def residuals(found):
+    """Residuals of alignments, for :func:`tables.by_source`."""
+    return {title: item if isinstance(item, Missing) else {"residual": item.residual} for title, item in found.items()}
+
+
+def cka(sources, seed=0, permutations=500):
+    """Linear CKA of every two sources and of each with the text itself: dict (title, title) -> (Estimate, Estimate)."""
+    arrays = dict(zip(titles(sources), (source.stacked for source in sources), strict=True))
+    arrays[TEXT] = text_vectors(sources[0].prompts["text"])
+    labels = sources[0].labels
+    return {
+        (left, right): geometry.linear_cka(arrays[left], arrays[right], labels, permutations=permutations, seed=seed)
+        for left, right in itertools.combinations(arrays, 2)
+    }
+
+
+def text_vectors(texts):
+    """Tf-idf of the texts: (n, words), float64. The text itself as a source of vectors, without any model."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return np.asarray(TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b").fit_transform(list(texts)).todense())
+
+
+def accuracies(sources, seed=0):
+    """Readings of the category per source, and once for the text: dict title -> list of Prediction or Missing."""
+    table = {}
+    for title, source in zip(titles(sources), sources, strict=True):
+        table[title] = [
+            attempt(prediction.from_states, source.stacked, source.labels, source.prompts["id"], name="hidden states", seed=seed),
+            attempt(prediction.from_faces, source.emissions, name="typed face", seed=seed),
+        ]
+    table["no model"] = [attempt(prediction.from_text, sources[0].prompts, "tfidf", name=TEXT, seed=seed)]
+    return table

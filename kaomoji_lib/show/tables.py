@@ -1,0 +1,266 @@
+"""Tables that reach the page: every cell escaped, every estimate beside its interval, null and p."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.show.missing import Missing, passes_missing
+from kaomoji_lib.study import escape, statistics
+from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.statistics import Estimate
+
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of text, ready to show.
+
+    ``header``: column names; ``rows``: tuples of str; ``kinds``: per column ``text``, ``number`` or
+    ``face``; ``caption``: one sentence. All are plain text; HTML is made, and escaped, here alone.
+    """
+
+    header: tuple
+    rows: tuple
+    kinds: tuple
+    caption: str = ""
+
+    def _repr_html_(self):
+        caption = f"<caption>{escape.html(self.caption)}</caption>" if self.caption else ""
+        head = "".join(self._cell("th", name, kind) for name, kind in zip(self.header, self.kinds, strict=True))
+        body = "".join(
+            "<tr>" + "".join(self._cell("td", text, kind) for text, kind in zip(row, self.kinds, strict=True)) + "</tr>"
+            for row in self.rows
+        )
+        return (f'<div class="kao-scroll"><table class="kao-table">{caption}<thead><tr>{head}</tr></thead>'
+                f"<tbody>{body}</tbody></table></div>")
+
+    def __repr__(self):
+        return pd.DataFrame(list(self.rows), columns=list(self.header)).to_string(index=False)
+
+    @staticmethod
+    def _cell(tag, text, kind):
+        scope = ' scope="col"' if tag == "th" else ""
+        name = "" if kind == "text" or (tag == "th" and kind == "face") else f' class="{kind}"'
+        return f"<{tag}{scope}{name}>{escape.html(text)}</{tag}>"
+
+
+def build(frame, caption="", *, faces=(), formats=None):
+    """A :class:`Table` of a DataFrame (its index is left out). ``faces``: columns set in the face font.
+
+    ``formats``: column -> format specification for numbers, such as ``.1%``.
+    """
+    formats = formats or {}
+    kinds = tuple("face" if name in faces else "number" if _numeric(frame[name]) else "text" for name in frame.columns)
+    columns = [[_words(value, formats.get(name)) for value in frame[name]] for name in frame.columns]
+    return Table(tuple(str(name) for name in frame.columns), tuple(zip(*columns, strict=True)), kinds, caption)
+
+
+def _numeric(column):
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _words(value, specification=None):
+    if isinstance(value, Estimate):
+        return str(value)
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ABSENT
+    if isinstance(value, float | np.floating):
+        return _signed(format(float(value), specification or ".2f"))
+    if specification:
+        return _signed(format(value, specification))
+    return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
+
+
+def _signed(text):
+    return text.removeprefix("-") if text.strip("-0.") == "" else text.replace("-", "−")
+
+
+def _kept(text):
+    return text.replace(" ", "\u00a0")
+
+
+def _category(scheme, code):
+    return _kept(f"{code} {scheme.gloss(code)}")
+
+
+def estimates(named, caption=""):
+    """One row per Estimate: measure, value, 95 % interval, null, p, n. ``named``: dict name -> Estimate or Missing."""
+    rows = [(str(name), *_estimate_cells(value)) for name, value in named.items()]
+    header = ("measure", "value", "95 % interval", "null", "p", "n")
+    return Table(header, tuple(rows), ("text", "number", "number", "number", "number", "text"), caption)
+
+
+def _estimate_cells(value):
+    if isinstance(value, Missing):
+        return ABSENT, ABSENT, ABSENT, ABSENT, value.reason
+    if not isinstance(value, Estimate):
+        raise KaomojiError(f"tables: got {type(value).__name__}; expected an Estimate; pass the result, not a number taken from it")
+    p = ABSENT if value.p is None else statistics.format_p(value.p).removeprefix("p ").removeprefix("= ")
+    return (_words(value.value), _interval(value.ci_low, value.ci_high), _words(value.null_mean), _kept(p), _kept(f"{value.n} {value.unit}"))
+
+
+def _interval(low, high):
+    return ABSENT if np.isnan(low) or np.isnan(high) else _kept(f"{_words(low)} to {_words(high)}")
+
+
+@passes_missing
+def components(found, caption=""):
+    """Shares of variance, participation ratio and the circumplex reading of :class:`Components`."""
+    named = {f"PC{index} share of variance": item for index, item in enumerate(found.variance, start=1)}
+    named["participation ratio"] = found.participation_ratio
+    named["|r| of PC1 with valence"], named["|r| of PC2 with arousal"] = found.valence, found.arousal
+    return estimates(named, caption)
+
+
+def predictions(found, caption=""):
+    """Readings of the category, one row each: accuracy, interval, null, p, macro-F1, majority, prompts. Missing ones say why."""
+    rows = []
+    for item in found:
+        if isinstance(item, Missing):
+            rows.append((item.reason, *[ABSENT] * 7))
+            continue
+        value, interval, null, p, n = _estimate_cells(item.accuracy)
+        rows.append((item.name, value, interval, null, p, _words(item.macro_f1.value), _words(item.majority), n))
+    present = [item for item in found if not isinstance(item, Missing)]
+    if present:
+        rows.append(("always the most frequent", _words(present[0].majority), *[ABSENT] * 5, _kept(f"{present[0].accuracy.n} prompts")))
+    header = ("category read from", "accuracy", "95 % interval", "shuffled", "p", "macro-F1", "majority", "n")
+    return Table(header, tuple(rows), ("text", *["number"] * 6, "text"), caption)
+
+
+@passes_missing
+def emission(report, scheme, caption=""):
+    """The emission report with its outcomes, one row per category; outcomes that never occur are left out."""
+    ranked = report.set_index("category", drop=False)
+    report = ranked.loc[[code for code in scheme.codes if code in ranked.index]]
+    outcomes = [name for name in report.columns[5:] if name != "kaomoji" and report[name].sum()]
+    frame = pd.DataFrame({
+        "category": [_category(scheme, code) for code in report["category"]],
+        "replies": report["n"],
+        "kaomoji": [f"{item.value:.0%}" for item in report["rate"]],
+        "95 % interval": [_kept(f"{item.ci_low:.0%} to {item.ci_high:.0%}") for item in report["rate"]],
+        "different faces": report["distinct_faces"],
+        **{name: report[name] for name in outcomes},
+    })
+    return build(frame, caption)
+
+
+@passes_missing
+def typed_faces(emissions, scheme, caption="", most=6):
+    """The most typed faces of every category with their counts, raw spellings folded into their canonical face."""
+    rows = []
+    for code in scheme.codes:
+        found = emissions.loc[emissions["category"] == code, "face"].dropna().value_counts()
+        if len(found):
+            rows.append((_category(scheme, code), "   ".join(f"{face} {count}" for face, count in found.head(most).items()),
+                         f"{len(found)}"))
+    if not rows:
+        return Missing("no reply begins with a kaomoji")
+    return Table(("category", "most typed", "different faces"), tuple(rows), ("text", "face", "number"), caption)
+
+
+@passes_missing
+def clusters(heatmap, means, caption=""):
+    """Faces by the tree cut with the highest silhouette; each cluster with the categories its faces belong to."""
+    rows = []
+    for number, part in heatmap.clusters.groupby(heatmap.clusters):
+        faces = [face for face in heatmap.order if face in part.index]
+        shares = means.primary[faces].value_counts()
+        rows.append((f"{number}", f"{len(faces)}", ", ".join(f"{code} {count}" for code, count in shares.items()), "   ".join(faces)))
+    rows.sort(key=lambda row: -int(row[1]))
+    return Table(("cluster", "faces", "primary categories", "members"), tuple(rows), ("text", "number", "text", "face"), caption)
+
+
+@passes_missing
+def criterion(heatmap, caption=""):
+    """Silhouette of each number of clusters the tree can be cut into."""
+    return build(heatmap.criterion, caption)
+
+
+@passes_missing
+def recovery(found, caption=""):
+    """Planted against measured: similarity, what sampling allows, Bayes-optimal and measured accuracy."""
+    table = estimates({
+        "JS similarity of measured and planted reading": found.similarity,
+        "the same, faces redrawn from the planted table": found.expected,
+        "measured kaomoji → category accuracy": found.measured_accuracy,
+    }, caption)
+    exact = [("Bayes-optimal accuracy of the planted table", found.bayes_accuracy), ("typed faces that were never planted", found.unplanted)]
+    rows = table.rows + tuple((name, _words(value), *[ABSENT] * 3, "exact") for name, value in exact)
+    return Table(table.header, rows, table.kinds, caption)
+
+
+def prompts(table, scheme, caption=""):
+    """The prompts with their category in words."""
+    frame = pd.DataFrame({
+        "id": table["id"], "category": [_category(scheme, code) for code in table["category"]],
+        "topic": table["topic"], "prompt": table["text"],
+    })
+    return build(frame if (frame["topic"] != "").any() else frame.drop(columns="topic"), caption)
+
+
+def surface(table, scheme, caption=""):
+    """What could give a category away without its meaning: mean length and punctuation per category."""
+    text = table["text"]
+    counted = pd.DataFrame({
+        "words": text.str.split().str.len(), "characters": text.str.len(), "commas": text.str.count(","),
+        "full stops": text.str.count(r"\."), "exclamation marks": text.str.count("!"), "question marks": text.str.count(r"\?"),
+        "digits": text.str.count(r"\d"),
+    })
+    means = counted.groupby(table["category"]).mean()
+    means = means.loc[[code for code in scheme.codes if code in means.index]]
+    means.insert(0, "category", [_category(scheme, code) for code in means.index])
+    return build(means, caption, formats={name: ".1f" for name in counted})
+
+
+def topics(table, scheme, caption=""):
+    """Number of prompts per category and topic."""
+    counts = pd.crosstab(table["category"], table["topic"])
+    counts = counts.loc[[code for code in scheme.codes if code in counts.index]]
+    counts.insert(0, "category", list(counts.index))
+    return build(counts, caption)
+
+
+def scheme(found, caption=""):
+    """The category table in words."""
+    frame = found.table.reset_index()[["code", "description", "valence", "arousal", "dominance"]]
+    frame["dominance"] = frame["dominance"].map({"D": "high", "S": "low"}).fillna("")
+    return build(frame, caption, formats={"valence": "+.0f", "arousal": "+.0f"})
+
+
+def accuracies_across(found, caption=""):
+    """Accuracy of every reading of every source. ``found``: dict title -> list of Prediction or Missing."""
+    rows = []
+    for title, items in found.items():
+        for index, item in enumerate(items):
+            name = "" if index else title
+            if isinstance(item, Missing):
+                rows.append((name, item.reason, *[ABSENT] * 5))
+            else:
+                rows.append((name, item.name, *_estimate_cells(item.accuracy)))
+    return Table(("source", "category read from", "accuracy", "95 % interval", "shuffled", "p", "n"), tuple(rows),
+                 ("text", "text", "number", "number", "number", "number", "text"), caption)
+
+
+def by_source(found, caption=""):
+    """Estimates of several sources, grouped by measure. ``found``: dict title -> dict measure -> Estimate, or Missing."""
+    measures = dict.fromkeys(name for named in found.values() if not isinstance(named, Missing) for name in named)
+    rows = []
+    for name in measures:
+        part = [(title, named[name]) for title, named in found.items() if not isinstance(named, Missing) and name in named]
+        rows += [(name if index == 0 else "", title, *_estimate_cells(value)) for index, (title, value) in enumerate(part)]
+    rows += [("", title, ABSENT, ABSENT, ABSENT, ABSENT, named.reason) for title, named in found.items() if isinstance(named, Missing)]
+    return Table(("measure", "source", "value", "95 % interval", "null", "p", "n"), tuple(rows),
+                 ("text", "text", "number", "number", "number", "number", "text"), caption)
+
+
+def cka(pairs, caption=""):
+    """Linear CKA of every two sources against the free and the within-category null."""
+    rows = []
+    for (left, right), (free, within) in pairs.items():
+        value, interval, null, p, n = _estimate_cells(free)
+        rows.append((left, right, value, interval, null, p, *_estimate_cells(within)[2:4], n))
+    header = ("source", "and", "CKA", "95 % interval", "null, all prompts", "p", "null, within categories", "p within", "n")
+    return Table(header, tuple(rows), ("text", "text", *["number"] * 6, "text"), caption)

@@ -1,0 +1,104 @@
+"""The look all figures share. Only what is the same in light and dark is set here; the page supplies the rest."""
+
+import textwrap
+
+import plotly.graph_objects as go
+
+from kaomoji_lib.study import escape
+from kaomoji_lib.study.errors import KaomojiError
+
+FONT = "Kaomoji, 'Noto Sans', sans-serif"
+CLEAR = "rgba(0,0,0,0)"
+FAINT = "rgba(128,128,128,0.16)"
+QUIET = "rgba(128,128,128,0.45)"
+GREY = "#8a8a86"
+TEXT, FACE, TITLE = 14, 17, 19
+SEQUENTIAL = [[0, "rgba(47,138,143,0)"], [1, "rgba(47,138,143,0.8)"]]
+DIVERGING = [[0, "rgba(66,125,196,0.85)"], [0.5, "rgba(140,140,140,0)"], [1, "rgba(214,110,58,0.85)"]]
+SEQUENCE = ("#2f8a8f", "#d66e3a", "#6a7fd0", "#b3668f", "#8a8f2f", "#8a8a86", "#4b9b5a", "#a8763f")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "star", "hexagram", "triangle-down", "cross")
+GLYPHS = {"circle": "●", "diamond": "◆", "square": "■", "triangle-up": "▲", "x": "✖", "star": "★", "hexagram": "✶",
+          "triangle-down": "▼", "cross": "✚"}
+LEGEND = {"orientation": "h", "xref": "container", "yref": "container", "x": 0, "y": 0, "xanchor": "left", "yanchor": "bottom",
+          "itemsizing": "constant", "font": {"size": TEXT}}
+
+
+def figure(title, source, *, height=460, margin=None, **layout):
+    """An empty figure with its title (what the reader should see) and its source line (what it is made from).
+
+    ``title``, ``source``: plain text, escaped here. No template: the page supplies light and dark.
+    """
+    title_lines = textwrap.wrap(title, 68)
+    source_lines = textwrap.wrap(source, 96)
+    top = 30 + 25 * len(title_lines) + 18 * len(source_lines)
+    drawing = go.Figure()
+    drawing.layout.template = None
+    drawing.update_layout(
+        title={
+            "text": "<br>".join(escape.label(line) for line in title_lines),
+            "subtitle": {"text": "<br>".join(escape.label(line) for line in source_lines), "font": {"size": 13, "color": GREY}},
+            "font": {"size": TITLE, "family": FONT},
+            "x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top",
+            "pad": {"t": 8 + 25 * (len(title_lines) - 1), "l": 4},
+        },
+        font={"family": FONT, "size": TEXT},
+        paper_bgcolor=CLEAR, plot_bgcolor=CLEAR,
+        height=height + top, margin={"t": top, "l": 12, "r": 12, "b": 44, **(margin or {})},
+        hoverlabel={"font": {"family": FONT, "size": 15}, "align": "left"},
+        meta={"description": f"{title}. {source}"},
+    )
+    drawing.update_layout(**layout)
+    return drawing
+
+
+def axis(title="", **settings):
+    """An axis with hairlines that show on light and dark ground alike."""
+    return {
+        "title": {"text": escape.label(title), "standoff": 14}, "gridcolor": FAINT, "zerolinecolor": QUIET,
+        "linecolor": QUIET, "automargin": True, **settings,
+    }
+
+
+def symbol(scheme, code):
+    """The category's marker symbol where a glyph can stand for it in 3-D, else the next of those."""
+    own = scheme.symbol(code)
+    return own if own in GLYPHS else SYMBOLS[scheme.codes.index(code) % len(SYMBOLS)]
+
+
+def legend_entry(fig, text, colour, shape, group):
+    """An entry that stands for all traces of ``group``; its own trace is empty. ``text`` is escaped already."""
+    fig.add_scatter(x=[None], y=[None], mode="markers", name=text, legendgroup=group, hoverinfo="skip",
+                    marker={"color": colour, "symbol": shape, "size": 11})
+
+
+def name(scheme, code):
+    """``HP-D playful``, escaped for plotly."""
+    return escape.label(f"{code} {scheme.gloss(code)}")
+
+
+def coloured(text, colour):
+    """Tick or label text in a colour; ``text`` is plain and escaped here."""
+    return f'<span style="color:{colour}">{escape.label(text)}</span>'
+
+
+def whiskers(estimate):
+    """Distances from the value to the ends of its interval, both >= 0."""
+    return max(estimate.ci_high - estimate.value, 0), max(estimate.value - estimate.ci_low, 0)
+
+
+def require(value, kind, where):
+    """Refuse what is not a result object.
+
+    Raises
+    ------
+    KaomojiError
+        If ``value`` is not an instance of ``kind`` (a class or a tuple of classes).
+    """
+    if not isinstance(value, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        expected = " or ".join(item.__name__ for item in kinds)
+        raise KaomojiError(
+            f"{where}: got {type(value).__name__}; expected {expected}, which carries its interval; "
+            "pass the result of the analysis, not a number taken from it"
+        )
+    return value

@@ -1,0 +1,1 @@
+"""Stores and registries: run folders and the model registry."""

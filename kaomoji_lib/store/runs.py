@@ -1,0 +1,178 @@
+"""The run folder: what one source answered, the only thing analyses and notebooks read.
+
+``manifest.json``            settings, provenance, state of the run, hashes of its files
+``emissions.parquet``        one row per generation
+``states-<position>.safetensors``   block outputs at ``emit``, ``first`` and ``face``
+``shards/``                  finished parts of an unfinished run; merged and removed at its end
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.store.files import atomic, sha256, write_json
+from kaomoji_lib.study.errors import KaomojiError
+
+SCHEMA = 1
+POSITIONS = ("emit", "first", "face")
+EMISSION_COLUMNS = ("source", "prompt_id", "generation", "category", "text", "raw_face", "face", "outcome", "seed")
+
+
+@dataclass(frozen=True)
+class States:
+    """Hidden states at one position.
+
+    ``array`` is float32 of shape (n, layers, hidden); ``index`` names its rows (``prompt_id``, and
+    ``generation`` where the state depends on it); ``layers`` names its second axis (``embed``, ``1`` ...).
+    """
+
+    index: pd.DataFrame
+    array: np.ndarray
+    layers: tuple
+
+
+class RunFolder:
+    """One run on disk.
+
+    Raises
+    ------
+    KaomojiError
+        On opening a folder without a manifest, or one written under another schema; on reading a
+        file that is missing or whose content is not what the manifest says.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    @cached_property
+    def manifest(self):
+        path = self.path / "manifest.json"
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise KaomojiError(f"{self.path} is no run folder (no manifest.json); run `kaomoji collect` first") from None
+        except ValueError:
+            raise KaomojiError(f"{path} is not readable JSON; delete {self.path} and collect again") from None
+        if manifest.get("schema") != SCHEMA:
+            raise KaomojiError(
+                f"{path} has schema {manifest.get('schema')!r}, this version reads {SCHEMA}; collect again into a new folder"
+            )
+        return manifest
+
+    @property
+    def exists(self):
+        return (self.path / "manifest.json").is_file()
+
+    @property
+    def complete(self):
+        return self.exists and self.manifest["status"] == "complete"
+
+    @property
+    def source(self):
+        return self.manifest["source"]
+
+    def write_manifest(self, manifest):
+        write_json(self.path / "manifest.json", manifest)
+        self.__dict__.pop("manifest", None)
+
+    def prompts(self):
+        """The prompts that were asked: DataFrame[id, category, topic, text]."""
+        return pd.DataFrame(self.manifest["prompts"])
+
+    def emissions(self):
+        """One row per generation (columns ``EMISSION_COLUMNS`` and ``token_ids``, ``first_row``)."""
+        table = pd.read_parquet(self._verified("emissions.parquet"))
+        table["face"] = table["face"].astype(object).where(table["face"].notna(), None)
+        table["raw_face"] = table["raw_face"].astype(object).where(table["raw_face"].notna(), None)
+        return table
+
+    def states(self, position):
+        """The states at ``position`` (one of ``POSITIONS``) as :class:`States`."""
+        if position not in POSITIONS:
+            raise KaomojiError(f"unknown position {position!r}; expected one of {', '.join(POSITIONS)}")
+        array = _read_tensor(self._verified(f"states-{position}.safetensors"))
+        emissions = self.emissions()
+        generation = emissions[["prompt_id", "generation"]]
+        if position == "emit":
+            index = pd.DataFrame({"prompt_id": self.prompts()["id"]})
+        elif position == "first":
+            kept = emissions["first_row"] >= 0
+            index, array = generation[kept], array[emissions.loc[kept, "first_row"].to_numpy()]
+        else:
+            index = generation[emissions["outcome"] == "kaomoji"]
+        return States(index.reset_index(drop=True), array, tuple(self.manifest["layers"]))
+
+    def _verified(self, name):
+        path = self.path / name
+        expected = self.manifest.get("files", {}).get(name)
+        if not path.is_file() or expected is None:
+            raise KaomojiError(f"{path} is missing; {self._remedy}")
+        if sha256(path) != expected:
+            raise KaomojiError(f"{path} is not the file that was written (its SHA-256 differs); {self._remedy}")
+        return path
+
+    @property
+    def _remedy(self):
+        return f"delete {self.path} and run `kaomoji collect {self.manifest.get('model', {}).get('alias', 'MODEL')}` again"
+
+    # -- shards: the parts of a run that is under way ------------------------------------------------
+
+    def shard(self, number):
+        return self.path / "shards" / f"{number:05d}"
+
+    def has_shard(self, number):
+        return self.shard(number).with_suffix(".parquet").is_file()
+
+    def write_shard(self, number, rows, tensors):
+        """Store a finished part. The table is written last: its presence says that the part is whole."""
+        from safetensors.torch import save_file
+
+        with atomic(self.shard(number).with_suffix(".safetensors")) as temporary:
+            save_file(tensors, temporary)
+        with atomic(self.shard(number).with_suffix(".parquet")) as temporary:
+            pd.DataFrame(rows).to_parquet(temporary, index=False)
+
+    def merge(self, count):
+        """Join the shards into the run's files and mark it complete."""
+        import torch
+        from safetensors.torch import load_file, save_file
+
+        tables, tensors, offset = [], {position: [] for position in POSITIONS}, 0
+        for number in range(count):
+            table = pd.read_parquet(self.shard(number).with_suffix(".parquet"))
+            part = load_file(self.shard(number).with_suffix(".safetensors"))
+            table["first_row"] = table["first_row"].where(table["first_row"] < 0, table["first_row"] + offset)
+            offset += len(part["first"])
+            tables.append(table)
+            for position in POSITIONS:
+                tensors[position].append(part[position])
+        with atomic(self.path / "emissions.parquet") as temporary:
+            pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False)
+        for position, parts in tensors.items():
+            with atomic(self.path / f"states-{position}.safetensors") as temporary:
+                save_file({"states": torch.cat(parts)}, temporary)
+        names = ["emissions.parquet", *(f"states-{position}.safetensors" for position in POSITIONS)]
+        self.write_manifest(
+            {**self.manifest, "status": "complete", "files": {name: sha256(self.path / name) for name in names}}
+        )
+        self.clear_shards()
+
+    def clear_shards(self):
+        for path in sorted((self.path / "shards").glob("*")):
+            path.unlink()
+        if (self.path / "shards").is_dir():
+            (self.path / "shards").rmdir()
+
+
+def _read_tensor(path):
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as handle:
+            return handle.get_tensor("states").float().numpy()
+    except SafetensorError as error:
+        raise KaomojiError(f"{path} is damaged ({error}); collect the run again") from None

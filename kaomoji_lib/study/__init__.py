@@ -1,0 +1,1 @@
+"""The words of the study: categories, stimuli, faces, escaping and statistics."""

@@ -1,0 +1,62 @@
+"""The canonical spelling of a face: one form for what models type in many ways."""
+
+import re
+import unicodedata
+
+INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+LEADING_ARMS = (
+    "\\⊂✧ΣψΨεƪ╲＼٩ᕕ໒ヽヾ╰╭╮┐┌¯_「『【〈《〔└┘♪♫♬♩♥♡❤★☆ᕦᕙ୧✿❀❣❥✦✩✪※"
+)
+TRAILING_ARMS = (
+    "ﻭっ/／⊂⊃✧۶ᕗ७ψΨзʃ╱ノﾉ╯╮╭┌┐┘└¯_」』】〉》〕♪♫♬♩♥♡❤★☆ᕤ୨✿❀❣❥✦✩✪※つづ"
+)
+TABLE = r"[┻┳┬┴┸┯][━─═―—ー ̄￣﹏]*[┻┳┬┴┸┯]"
+THROWN_TABLE = rf"[︵⌒彡ミ～~]*[ \u3000]?{TABLE}(?:[ \u3000]?[︵⌒彡ミ～~]+)?"
+
+_DELETED = re.compile(
+    "[\u200b-\u200d\u2060\ufeff\u0602\ufe00-\ufe0f\u0334-\u0338\u033f]"
+)
+_FOLDS = str.maketrans(
+    "（）［］＞＜；：＿＊｀？！．，／～｜ｃ〜‘’“”◔◑◐◒◓◖◗◉●º˚･•ᴗ◡ᵕ⌣◍。",
+    "()[]><;:_*`?!.,/~|c~''\"\"◕◕◕◕◕◕◕⊙⊙°°・・‿‿‿‿｡｡",
+)
+_CYRILLIC_CAPITAL = re.compile("[\u0400-\u042f]")
+_ARMS_BEFORE = re.compile(rf"^[{re.escape(LEADING_ARMS)}]+(?=\()")
+_ARMS_BEHIND = re.compile(rf"(?<=\))[{re.escape(TRAILING_ARMS)}]+$")
+_TABLE_BEHIND = re.compile(rf"(?<=[){re.escape(TRAILING_ARMS)}]){THROWN_TABLE}$")
+_TABLE_BEFORE = re.compile(rf"^{THROWN_TABLE}[ \u3000]?[ノﾉヽ]?(?=[{re.escape(LEADING_ARMS)}]*\()")
+_INNER_HEAD = re.compile("^[っ*つづ]+")
+_INNER_TAIL = re.compile("[ςc*]+$")
+_ESCAPED_PAIR = re.compile(r"^\\[(\[（].*\\[)\]）]")
+_ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^\s¯(]))\\(_)(?=\2)")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
+def canonical(raw: str) -> str:
+    """Return the canonical spelling of the face ``raw``.
+
+    Canonically equal spellings differ in white space, invisible characters,
+    width, arms and near-identical glyphs only.  The folds run to a fixpoint, so
+    ``canonical(canonical(x)) == canonical(x)`` for every string.  Never NFKC, and
+    bear brackets stay.  Markdown escapes around a bracketed face (``\\(..\\)``) and
+    thrown tables, which a span may carry, are dropped.
+    """
+    face = raw
+    while (folded := _fold_once(face)) != face:
+        face = folded
+    return face
+
+
+def _fold_once(face: str) -> str:
+    face = unicodedata.normalize("NFC", face.strip())
+    face = _DELETED.sub("", face)
+    if _ESCAPED_PAIR.match(face):
+        face = _ESCAPE.sub(r"\1", face)
+    face = _ESCAPED_MARK.sub(lambda found: found[1] or found[3], face)
+    face = _CYRILLIC_CAPITAL.sub(lambda found: found[0].lower(), face.translate(_FOLDS))
+    face = _TABLE_BEHIND.sub("", _TABLE_BEFORE.sub("", face))
+    face = _ARMS_BEHIND.sub("", _ARMS_BEFORE.sub("", face))
+    if len(face) > 1 and face.startswith("(") and face.endswith(")"):
+        inner = _INNER_TAIL.sub("", _INNER_HEAD.sub("", face[1:-1]))
+        face = f"({inner.replace(' ', '')})"
+    return face.replace("・-・", "・_・")

@@ -1,0 +1,67 @@
+"""Writing a string, a face above all, where it must arrive unchanged and harmless."""
+
+import html as _html
+import re
+import unicodedata
+
+_MARKDOWN_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_TAG_START = re.compile(r"<(?=[A-Za-z/])")
+_UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9._-]")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")
+_KEPT_FORMAT = "\u200b\u200c\u200d\u2060"
+
+
+def html(text: str) -> str:
+    """Escape for HTML text and quoted attributes."""
+    return _html.escape(str(text), quote=True)
+
+
+def markdown(text: str) -> str:
+    """Escape for running Markdown, table cells and headings: every ASCII punctuation mark.
+
+    Line breaks become spaces, since a paragraph, a cell or a heading would end there.
+    """
+    return _MARKDOWN_PUNCTUATION.sub(r"\\\1", re.sub(r"\s*[\r\n]+\s*", " ", str(text)))
+
+
+def label(text: str) -> str:
+    """Escape for plotly text drawn as SVG: ticks, legends, titles, and hover of every trace."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def gl_label(text: str) -> str:
+    """Protect text that plotly draws in WebGL (``scatter3d.text``), where entities stay as typed.
+
+    A word joiner after each ``<`` that could open a tag keeps it from being parsed.
+    """
+    return _TAG_START.sub("<\u2060", str(text))
+
+
+def terminal(text: str) -> str:
+    """Make text safe to print: control characters, escapes and direction overrides become ``\\x..``."""
+    return "".join(_visible(char) for char in str(text))
+
+
+def filename(text: str) -> str:
+    """Return a portable file name in ASCII that is different for different strings.
+
+    Letters, digits, dot, hyphen and underscore stay; every other character becomes
+    ``=`` and its code point in hexadecimal, closed by a second ``=``.  Long names end
+    in a digest of the whole, so that they stay below 120 characters.
+    """
+    name = _UNSAFE_IN_NAME.sub(lambda found: f"={ord(found[0]):x}=", str(text))
+    if not name or name[0] in ".-" or name[-1] == "." or _RESERVED.match(name):
+        name = f"=={name.replace('.', '=2e=')}"
+    if len(name) <= 120:
+        return name
+    from hashlib import sha256
+
+    return f"{name[:95]}=={sha256(str(text).encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
+
+
+def _visible(char: str) -> str:
+    kind = unicodedata.category(char)
+    if kind not in ("Cc", "Cf", "Cs", "Zl", "Zp") or char in _KEPT_FORMAT:
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,185 @@
+"""Intervals, nulls and the few measures that every analysis shares."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 95
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with what is needed to believe it.
+
+    ``ci_low`` and ``ci_high`` bound its 95 % interval, ``n`` counts the ``unit`` that was resampled,
+    ``null_mean`` and ``p`` come from a permutation null and are None where there is none.
+    """
+
+    value: float
+    ci_low: float
+    ci_high: float
+    n: int
+    unit: str
+    null_mean: float | None = None
+    p: float | None = None
+
+    def __str__(self):
+        if np.isnan(self.value):
+            return f"not defined (n = {self.n} {self.unit})"
+        dash = " to " if self.ci_low < 0 else "-"
+        parts = [f"{LEVEL} % CI {self.ci_low:.2f}{dash}{self.ci_high:.2f}"]
+        null = [] if self.null_mean is None else [f"null {self.null_mean:.2f}"]
+        null += [] if self.p is None else [format_p(self.p)]
+        parts += [", ".join(null)] if null else []
+        return f"{self.value:.2f} ({'; '.join([*parts, f'n = {self.n} {self.unit}'])})"
+
+    def fields(self, name):
+        """The estimate as columns of a table: ``name``, ``ci_low``, ``ci_high``, ``null``, ``p``, ``n``."""
+        return {name: self.value, "ci_low": self.ci_low, "ci_high": self.ci_high,
+                "null": self.null_mean, "p": self.p, "n": self.n}
+
+
+def format_p(p):
+    """``p < 0.001``, ``p = 0.012`` or ``p = 0.34``."""
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def permutation_p(observed, null, tail="greater"):
+    """P of a null value at least as extreme as ``observed``: (1 + hits) / (1 + permutations).
+
+    ``tail`` is ``greater`` or ``less``. Never 0 (Phipson & Smyth 2010). Values that differ by rounding
+    alone count as hits.
+    """
+    null = np.asarray(null, dtype=float)
+    slack = 1e-9 * max(1.0, abs(observed))
+    hits = null >= observed - slack if tail == "greater" else null <= observed + slack
+    return float((1 + hits.sum()) / (1 + null.size))
+
+
+def estimate(value, replicates, n, unit, *, null=None, tail="greater", interval="percentile", bounds=(-np.inf, np.inf)):
+    """Assemble an :class:`Estimate` from resampled values and permuted values.
+
+    ``interval`` is ``percentile``, or ``normal`` (value +- 1.96 standard deviations of the
+    replicates) for statistics that resampling shifts, such as shares of variance. ``bounds`` clips it.
+    Replicates that all equal a share of exactly 0 or 1 would claim certainty: the exact binomial
+    bound of ``n`` hits or misses takes their place (Clopper & Pearson 1934).
+    """
+    replicates = np.asarray(replicates, dtype=float)
+    replicates = replicates[np.isfinite(replicates)]
+    if replicates.size < 2:
+        low = high = np.nan
+    elif interval == "normal":
+        low, high = value + np.array([-1.96, 1.96]) * replicates.std(ddof=1)
+    else:
+        low, high = np.percentile(replicates, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
+    if low == high == value and value in (0, 1):
+        slack = 1 - ((100 - LEVEL) / 200) ** (1 / n)
+        low, high = (0, slack) if value == 0 else (1 - slack, 1)
+    null = None if null is None else np.asarray(null, dtype=float)
+    low, high = np.clip([low, high], *bounds)
+    return Estimate(
+        float(value), float(low), float(high), int(n), unit,
+        None if null is None else float(null.mean()),
+        None if null is None else permutation_p(value, null, tail),
+    )
+
+
+def resampling_counts(n, resamples=RESAMPLES, seed=0):
+    """How often each of ``n`` units occurs in each bootstrap resample: int array (resamples, n)."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+
+
+def half_samples(n, resamples=200, seed=0):
+    """Random halves without replacement: int array (resamples, n // 2).
+
+    The spread of a statistic over halves is its standard error (delete-half jackknife, Shao & Wu
+    1989). For statistics of pairs of units, to which a bootstrap's duplicates would look alike.
+    """
+    return np.random.default_rng(seed).random((resamples, n)).argsort(axis=1)[:, : n // 2]
+
+
+def bootstrap(values, *, weights=None, unit="prompts", resamples=RESAMPLES, seed=0, null=None, tail="greater"):
+    """The (weighted) mean of ``values``, shape (n,), with its bootstrap interval over the n units."""
+    values = np.asarray(values, dtype=float)
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
+    if weights.sum() == 0:
+        return Estimate(np.nan, np.nan, np.nan, len(values), unit)
+    counts = resampling_counts(len(values), resamples, seed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        replicates = counts @ (values * weights) / (counts @ weights)
+    return estimate(values @ weights / weights.sum(), replicates, len(values), unit, null=null, tail=tail)
+
+
+def js_similarity(P, Q, epsilon=1e-6):
+    """1 - (Jensen-Shannon divergence / ln 2) along the last axis; 1 = equal, 0 = disjoint.
+
+    ``P`` and ``Q``: non-negative arrays (..., categories), broadcast against each other. ``epsilon``
+    is added to each cell and the rows are normalised anew. Lin 1991, doi:10.1109/18.61115.
+    """
+    P, Q = (_normalised(np.asarray(table, dtype=float), epsilon) for table in (P, Q))
+    middle = (P + Q) / 2
+    divergence = (P * np.log(P / middle) + Q * np.log(Q / middle)).sum(axis=-1) / 2
+    return np.clip(1 - divergence / np.log(2), 0, 1)
+
+
+def _normalised(table, epsilon):
+    table = table / table.sum(axis=-1, keepdims=True) + epsilon
+    return table / table.sum(axis=-1, keepdims=True)
+
+
+def mutual_information(counts):
+    """Mutual information of the last two axes, in bits, with the Miller-Madow correction.
+
+    ``counts``: non-negative (..., rows, columns). May fall below 0. Miller 1955.
+    """
+    counts = np.asarray(counts, dtype=float)
+    total = counts.sum(axis=(-2, -1))
+    rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
+    plug_in = np.log(total) + (_xlogx(counts).sum(axis=(-2, -1)) - _xlogx(rows).sum(-1) - _xlogx(columns).sum(-1)) / total
+    occupied = (rows > 0).sum(-1) + (columns > 0).sum(-1) - (counts > 0).sum(axis=(-2, -1)) - 1
+    return (plug_in + occupied / (2 * total)) / np.log(2)
+
+
+def _xlogx(values):
+    return values * np.log(np.where(values > 0, values, 1))
+
+
+def silhouettes(distances, labels):
+    """Silhouette of each item, -1..1, from a distance matrix (n, n) and integer labels (n,).
+
+    The only member of a class gets 0; one class alone gives all 0. Rousseeuw 1987.
+    """
+    present, labels = np.unique(np.asarray(labels), return_inverse=True)
+    if len(present) < 2:
+        return np.zeros(len(labels))
+    member = np.eye(len(present))[labels]
+    size = member.sum(axis=0)
+    sums, items = distances @ member, np.arange(len(labels))
+    inside = sums[items, labels] / np.maximum(size[labels] - 1, 1)
+    means = sums / size
+    means[items, labels] = np.inf
+    outside = means.min(axis=1)
+    scale = np.maximum(np.maximum(inside, outside), 1e-300)
+    return np.where(size[labels] > 1, (outside - inside) / scale, 0.0)
+
+
+def pairwise_distances(X):
+    """Euclidean distances between the rows of ``X`` (n, d): float64 array (n, n)."""
+    X = np.asarray(X, dtype=np.float64)
+    X = X - X.mean(axis=0)
+    gram = X @ X.T
+    norms = np.diag(gram)
+    squared = np.maximum(norms[:, None] + norms[None] - 2 * gram, 0)
+    np.fill_diagonal(squared, 0)
+    return np.sqrt(squared)
+
+
+def permute_within(blocks, rng):
+    """A random order (n,) of positions that keeps each position inside its block; ``blocks``: ints (n,)."""
+    blocks = np.asarray(blocks)
+    order = np.empty(len(blocks), dtype=int)
+    order[np.argsort(blocks, kind="stable")] = np.lexsort((rng.random(len(blocks)), blocks))
+    return order

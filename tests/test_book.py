@@ -1,0 +1,288 @@
+"""The built book, opened in a browser that has no network."""
+
+import functools
+import http.server
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+bs4 = pytest.importorskip("bs4")
+playwright = pytest.importorskip("playwright.sync_api")
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "_build" / "html"
+FLAGS = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-unsafe-swiftshader", "--no-sandbox"]
+
+spec = importlib.util.spec_from_file_location("kaomoji_build", ROOT / "book" / "build.py")
+build = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = build
+spec.loader.exec_module(build)
+
+ENTRIES = [entry for _, pages in build.grid()[1] for entry in pages]
+NOTEBOOKS = [entry.name for entry in ENTRIES if not isinstance(entry, str)]
+PAGES = ["book/index"] + [f"book/{entry}" if isinstance(entry, str) else f"book/runs/{entry.name}" for entry in ENTRIES]
+
+
+def chromium():
+    named = os.environ.get("CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return found or "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="session")
+def book():
+    """The folder of the built book; what is not up to date is built first."""
+    done = subprocess.run([sys.executable, str(ROOT / "book" / "build.py")], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return HTML
+
+
+@pytest.fixture(scope="session")
+def address(book):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(book)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = chromium()
+    if not Path(path).exists():
+        pytest.fail("Chromium is missing; apt-get install chromium, or set CHROMIUM to where it lies")
+    with playwright.sync_playwright() as engine:
+        opened = engine.chromium.launch(executable_path=path, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+class Watched:
+    """A browser page that writes down everything that goes wrong in it."""
+
+    def __init__(self, browser):
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
+        self.page = self.context.new_page()
+        self.trouble, self.requests = [], []
+        self.page.on("console", lambda message: message.type == "error" and self.trouble.append(message.text))
+        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.trouble.append(f"failed: {request.url}"))
+        self.page.on("response", lambda answer: answer.status >= 400 and self.trouble.append(f"{answer.status}: {answer.url}"))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self, url):
+        self.page.goto(url)
+        return self.page
+
+    def draw_all(self):
+        """Scroll every figure into view and wait until it is drawn. Returns how many there are."""
+        count = self.page.locator(".kao-plot").count()
+        for number in range(count):
+            self.page.locator(".kao-plot").nth(number).scroll_into_view_if_needed()
+            self.page.wait_for_function(
+                "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'", arg=number, timeout=60_000
+            )
+        return count
+
+
+@pytest.fixture
+def watched(browser):
+    tab = Watched(browser)
+    yield tab
+    tab.context.close()
+
+
+def figures_in(name):
+    notebook = json.loads((build.PAGES / f"{name}.ipynb").read_text(encoding="utf-8"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return sum("application/vnd.plotly.v1+json" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_opens_without_error_or_outside_request(name, watched, address):
+    watched.open(f"{address}/{name}.html")
+    count = watched.draw_all()
+    if "/runs/" in name:
+        assert count == figures_in(name.split("/")[-1]), "every figure of the notebook is on the page"
+    for number in range(count):
+        drawn = watched.page.evaluate(
+            """n => { const box = document.querySelectorAll('.kao-plot')[n];
+                      const marks = box.querySelectorAll('canvas, .main-svg');
+                      const flat = !(box.data || []).some(trace => trace.type === 'scatter3d');
+                      return [marks.length > 0, flat || box.querySelector('canvas').width > 50, box.clientHeight > 100]; }""",
+            number,
+        )
+        assert all(drawn), f"figure {number}: marks, canvas, height = {drawn}"
+    assert watched.page.locator("article h1").count() == 1
+    assert [url for url in watched.requests if not url.startswith((address, "data:", "blob:"))] == []
+    assert watched.trouble == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_opens_from_disk(name, watched, book):
+    watched.open((book / f"{name}.html").as_uri())
+    watched.page.wait_for_load_state("load")
+    if watched.page.locator(".kao-plot").count():
+        watched.page.locator(".kao-plot").first.scroll_into_view_if_needed()
+        watched.page.wait_for_selector(".kao-plot[data-done='2']", timeout=60_000)
+    assert [url for url in watched.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert watched.trouble == []
+
+
+def test_front_page_leads_into_the_book(watched, book):
+    page = watched.open((book / "index.html").as_uri())
+    page.wait_for_url("**/book/index.html")
+    assert page.locator(".sd-btn").count() >= 2
+
+
+def first_with_legend(watched):
+    return watched.page.evaluate(
+        "() => [...document.querySelectorAll('.kao-plot')].findIndex(box => box.querySelector('.legendtoggle'))"
+    )
+
+
+def test_legend_click_hides_a_category(watched, address):
+    watched.open(f"{address}/book/index.html")
+    watched.draw_all()
+    number = first_with_legend(watched)
+    assert number >= 0, "the front page has a figure with a legend"
+    box = watched.page.locator(".kao-plot").nth(number)
+    box.locator(".legendtoggle").first.click()
+    watched.page.wait_for_function(
+        "n => document.querySelectorAll('.kao-plot')[n].data.some(trace => trace.visible === 'legendonly')", arg=number
+    )
+    assert watched.trouble == []
+
+
+def test_three_dimensional_figure_has_colours(watched, address):
+    page = watched.open(f"{address}/book/index.html")
+    watched.draw_all()
+    colours = page.evaluate(
+        """async () => {
+            const box = [...document.querySelectorAll('.kao-plot')].find(box => box.data.some(t => t.type === 'scatter3d'));
+            const image = new Image();
+            image.src = await Plotly.toImage(box, {format: 'png', width: 600, height: 400});
+            await image.decode();
+            const canvas = document.createElement('canvas');
+            [canvas.width, canvas.height] = [600, 400];
+            const context = canvas.getContext('2d', {willReadFrequently: true});
+            context.drawImage(image, 0, 0);
+            return new Set(new Uint32Array(context.getImageData(0, 0, 600, 400).data.buffer)).size; }"""
+    )
+    assert colours > 50
+
+
+def test_upload_button_is_off_and_labels_are_no_formulas(watched, address):
+    page = watched.open(f"{address}/book/index.html")
+    watched.draw_all()
+    titles = page.eval_on_selector_all(".modebar-btn", "buttons => buttons.map(b => b.dataset.title || '')")
+    assert not [title for title in titles if "cloud" in title.lower() or "share" in title.lower()]
+    assert page.evaluate("document.querySelector('.kao-plot')._context.typesetMath") is False
+
+
+def test_dark_mode_reaches_the_figures(watched, address):
+    page = watched.open(f"{address}/book/index.html")
+    watched.draw_all()
+    colour = "document.querySelector('.kao-plot')._fullLayout.font.color"
+    paper = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(f"[{colour}, {paper}]")
+    page.evaluate("window.scrollTo(0, 0)")
+    for _ in range(3):
+        if page.evaluate("document.documentElement.dataset.theme") == "dark":
+            break
+        page.locator(".theme-switch-button:visible").first.click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.wait_for_function("document.querySelector('.kao-plot').dataset.drawnIn === 'dark'")
+    after = page.evaluate(f"[{colour}, {paper}]")
+    assert before[0] != after[0] and before[1] != after[1]
+    assert watched.trouble == []
+
+
+def test_faces_are_set_in_the_shipped_font(watched, address):
+    page = watched.open(f"{address}/book/index.html")
+    page.evaluate("document.fonts.ready")
+    assert page.evaluate("document.fonts.load('16px Kaomoji', '(◕‿◕)').then(found => found.length)") == 1
+    assert page.evaluate("getComputedStyle(document.querySelector('.kao-faces code')).fontFamily").startswith("Kaomoji")
+
+
+def test_table_filter(watched, address):
+    page = watched.open(f"{address}/book/setup.html")
+    page.evaluate(
+        """() => { const table = document.createElement('table');
+            table.className = 'kao-table'; table.dataset.filter = '';
+            table.innerHTML = '<tbody><tr><td>(＾▽＾)</td></tr><tr><td>ｶﾞ</td></tr><tr><td>sad</td></tr></tbody>';
+            document.querySelector('article').append(table);
+            const script = document.createElement('script'); script.src = document.querySelector('script[src*="kaomoji.js"]').src;
+            document.body.append(script); }"""
+    )
+    field = page.locator(".kao-filter input")
+    field.fill("(^▽^)")
+    assert page.locator("table.kao-table tr:visible").count() == 1
+    field.fill("")
+    assert page.locator("table.kao-table tr:visible").count() == 3
+
+
+def test_search_answers(watched, address):
+    page = watched.open(f"{address}/search.html?q=kaomoji")
+    page.wait_for_selector("#search-results li", timeout=20_000)
+    assert watched.trouble == []
+
+
+def test_phone_width_does_not_scroll_sideways(watched, address):
+    watched.page.set_viewport_size({"width": 390, "height": 800})
+    for name in PAGES:
+        page = watched.open(f"{address}/{name}.html")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), name
+
+
+def documents(book):
+    for path in sorted(book.rglob("*.html")):
+        if "_static" not in path.parts:
+            yield path, bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def test_no_page_names_an_outside_resource(book):
+    outside = []
+    for path, page in documents(book):
+        named = [tag.get("src") for tag in page.select("script[src], img[src], iframe[src], video[src]")]
+        named += [tag.get("href") for tag in page.select("link[href]") if tag.get("rel") != ["canonical"]]
+        outside += [(path.name, url) for url in named if url and url.startswith(("http:", "https:", "//"))]
+    assert outside == []
+
+
+def test_internal_links_lead_somewhere(book):
+    broken, anchors = [], {}
+    pages = dict(documents(book))
+    for path, page in pages.items():
+        anchors[path.resolve()] = {tag["id"] for tag in page.select("[id]")}
+    for path, page in pages.items():
+        for tag in page.select("a[href]"):
+            parts = urlsplit(tag["href"])
+            if parts.scheme or parts.netloc or path.name in ("genindex.html", "search.html"):
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
+            if not target.exists() or (parts.fragment and target in anchors and unquote(parts.fragment) not in anchors[target]):
+                broken.append((path.name, tag["href"]))
+    assert broken == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_executed_page_is_whole(name, book):
+    notebook = json.loads((build.PAGES / f"{name}.ipynb").read_text(encoding="utf-8"))
+    kinds = [output["output_type"] for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    assert "error" not in kinds
+    assert not any("{{" in "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    assert sum(line.startswith("# ") for cell in notebook["cells"] if cell["cell_type"] == "markdown"
+               for line in "".join(cell["source"]).splitlines()) == 1, "one title"

@@ -1,0 +1,122 @@
+"""The builder: what it fills in, what it takes out, and when it runs a page again."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """The builder's module, working in an empty folder."""
+    spec = importlib.util.spec_from_file_location("kaomoji_build_tested", ROOT / "book" / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    for name, path in {"ROOT": tmp_path, "BOOK": tmp_path / "book", "PAGES": tmp_path / "book" / "runs",
+                       "STATE": tmp_path / "book" / "runs" / ".state"}.items():
+        monkeypatch.setattr(module, name, path)
+    for folder in ("book/runs/.state", "notebooks", "kaomoji_lib", "data", "runs/alpha"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "requirements.txt").write_text("numpy==1\n")
+    (tmp_path / "data" / "table.csv").write_text("a\n1\n")
+    (tmp_path / "kaomoji_lib" / "faces.py").write_text("x = 1\n")
+    (tmp_path / "kaomoji_lib" / "cli.py").write_text("x = 1\n")
+    (tmp_path / "notebooks" / "10_local_model.py").write_text("# %%\n1\n")
+    (tmp_path / "runs" / "alpha" / "manifest.json").write_text("{}")
+    return module
+
+
+def markdown(text):
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+
+
+def test_fill_escapes_for_where_the_value_stands(build):
+    filled = build.fill(markdown("# {{ title }}\n`{{ model }}` and {{model}}"), {"title": "a*b", "model": "x_y"})
+    assert filled.cells[0].source == "# a\\*b\n`x_y` and x\\_y"
+
+
+def test_fill_leaves_code_cells_alone(build):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("f'{{ title }}'")])
+    assert build.fill(notebook, {"title": "t"}).cells[0].source == "f'{{ title }}'"
+
+
+def test_fill_refuses_an_unknown_name(build):
+    with pytest.raises(SystemExit, match="nobody"):
+        build.fill(markdown("{{ nobody }}"), {"title": "t"})
+
+
+def executed(seconds):
+    cell = nbformat.v4.new_code_cell("1", metadata={"tags": ["injected-parameters"], "papermill": {"duration": seconds}})
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": {"duration": seconds}})
+
+
+def test_normalise_makes_two_runs_equal_and_hides_parameters(build):
+    one, two = build.normalise(executed(1.0)), build.normalise(executed(2.0))
+    assert one == two
+    assert "remove-cell" in one.cells[0].metadata["tags"]
+
+
+def test_normalise_refuses_an_error(build):
+    notebook = executed(1.0)
+    notebook.cells[0].outputs = [nbformat.v4.new_output("error", ename="E", evalue="broken", traceback=[])]
+    with pytest.raises(RuntimeError, match="broken"):
+        build.normalise(notebook)
+
+
+@pytest.fixture
+def page(build):
+    made = build.Page("alpha", "local_model", "Alpha", {"model": "alpha"})
+    made.path.write_text("{}")
+    (build.STATE / "alpha.json").write_text(build.json.dumps(build.fingerprint(made, build.shared_inputs())))
+    return made
+
+
+def test_page_is_current_when_nothing_changed(build, page):
+    assert build.is_current(page, build.shared_inputs())
+
+
+@pytest.mark.parametrize("path", ["notebooks/10_local_model.py", "kaomoji_lib/faces.py", "data/table.csv",
+                                  "requirements.txt", "runs/alpha/manifest.json"])
+def test_page_is_stale_when_an_input_changed(build, page, path):
+    (build.ROOT / path).write_text("changed")
+    assert not build.is_current(page, build.shared_inputs())
+
+
+def test_page_is_stale_with_other_parameters_or_without_its_notebook(build, page):
+    other = build.Page("alpha", "local_model", "Alpha", {"model": "alpha", "seed": 1})
+    assert not build.is_current(other, build.shared_inputs())
+    page.path.unlink()
+    assert not build.is_current(page, build.shared_inputs())
+
+
+def test_command_line_and_other_runs_do_not_make_a_page_stale(build, page):
+    (build.ROOT / "kaomoji_lib" / "cli.py").write_text("changed")
+    (build.ROOT / "runs" / "beta").mkdir()
+    (build.ROOT / "runs" / "beta" / "manifest.json").write_text("{}")
+    assert build.is_current(page, build.shared_inputs())
+
+
+def test_a_failing_page_leaves_the_old_one(build, page, monkeypatch):
+    pytest.importorskip("papermill")
+    page.source.write_text("# ---\n# jupyter:\n#   kernelspec: {name: python3, language: python, display_name: Python 3}\n# ---\n# %%\nraise ValueError('no')\n")
+    monkeypatch.setattr(build, "fill", lambda notebook, values: notebook)
+    with pytest.raises(Exception, match="ValueError"):
+        build.execute(page)
+    assert page.path.read_text() == "{}"
+    assert (build.PAGES / ".alpha.failed.ipynb").exists()
+
+
+def test_pages_of_large_models_appear_with_their_run(build):
+    (build.BOOK / "runs.yml").write_text(
+        "root: index\nparts:\n- caption: Models\n  notebook: local_model\n  pages:\n"
+        "  - {page: alpha, title: A, if_run: alpha, parameters: {model: alpha}}\n"
+        "  - {page: beta, title: B, if_run: beta, parameters: {model: beta}}\n"
+    )
+    [(_, pages)] = build.grid()[1]
+    assert [entry.name for entry in pages] == ["alpha"]
+    assert build.write_toc() and not build.write_toc()

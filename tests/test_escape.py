@@ -1,0 +1,98 @@
+import html.parser
+import re
+
+import pytest
+from kaomoji_lib.study import escape
+
+FACES = [
+    "(^_^)", "¯\\_(ツ)_/¯", "(>_<)", "<(^_^)>", "(*^_^*)", "(´･ω･`)", "\\(^o^)/", "|_|", "T_T", "{{x}}", "$_$", "=^.^=",
+    "#_#", "~(˘▽˘)~", "'-'", '"_"', "&_&", "&lt;", "<br>", "</b>", "<script>alert(1)</script>", "[a](b)", "1.", "-_-",
+    "( ͡° ͜ʖ ͡°)", "(\u2060◕\u2060ᴗ\u2060◕\u2060)", "ʕ•ᴥ•ʔ",
+]  # fmt: skip
+
+
+class _Reader(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.text = [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, attrs))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def _read(markup):
+    reader = _Reader()
+    reader.feed(markup)
+    reader.close()
+    return reader
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_html_shows_the_face_and_opens_no_tag(face):
+    inside = _read(f"<p>{escape.html(face)}</p>")
+    assert inside.text == face and [tag for tag, _ in inside.tags] == ["p"]
+    quoted = _read(f'<p title="{escape.html(face)}">')
+    assert quoted.tags == [("p", [("title", face)])]
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_markdown_escapes_every_ascii_punctuation_mark(face):
+    escaped = escape.markdown(face)
+    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped) == face
+    assert not re.search(r"[!-/:-@\[-`{-~]", re.sub(r"\\[!-/:-@\[-`{-~]", "", escaped))
+
+
+def test_markdown_stays_on_one_line():
+    assert escape.markdown("a\n\n b") == "a b"
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_label_survives_plotlys_svg_parser(face):
+    escaped = escape.label(face)
+    assert not re.search("[<>]", escaped)
+    assert _read(escaped).text == face
+
+
+def test_label_escapes_only_what_svg_text_needs():
+    assert escape.label("<&>\"'") == "&lt;&amp;&gt;\"'"
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_gl_label_has_no_tag_and_no_entity_of_its_own(face):
+    drawn = escape.gl_label(face)
+    assert not re.search(r"<[A-Za-z/]", drawn)
+    assert drawn.count("&") == face.count("&")
+    assert drawn.replace("<\u2060", "<") == face
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_terminal_leaves_faces_alone(face):
+    assert escape.terminal(face) == face
+
+
+@pytest.mark.parametrize("text", ["\x1b[31mred", "a\rb", "a\nb", "a\tb", "\x07", "\u202egnp", "\u2066x", "\x9b2J", "\ud800"])
+def test_terminal_disarms_control_and_direction_characters(text):
+    shown = escape.terminal(text)
+    assert shown.isprintable() and "\\" in shown
+    shown.encode("utf-8")
+
+
+def test_filename_is_portable_and_one_to_one():
+    names = [*FACES, "", ".", "..", "-x", "con", "CON.txt", "nul", "a.", "a", "A", "a/b", "a\\b", "a=b", "x" * 300,
+             "x" * 299 + "y", "==con", "\x00", "(^_^)x", "\ud800", "==", "=="]  # fmt: skip
+    written = {name: escape.filename(name) for name in names}
+    assert len(set(written.values())) == len(set(names))
+    for name in written.values():
+        assert re.fullmatch(r"[A-Za-z0-9=_][A-Za-z0-9._=-]{0,119}", name) and not name.endswith(".")
+        assert not re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name)
+
+
+def test_ordinary_names_stay_readable():
+    assert escape.filename("organism-gemma_1.5") == "organism-gemma_1.5"
+
+
+def test_escapes_take_values_that_are_no_strings():
+    assert [write(3) for write in (escape.html, escape.label, escape.gl_label, escape.terminal)] == ["3"] * 4

@@ -1,0 +1,160 @@
+"""The repository keeps its own rules."""
+
+import ast
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+LAYERS = ["study", "store", "engine", "analysis", "show", "cli", "__main__"]
+MODULES = sorted((ROOT / "kaomoji_lib").rglob("*.py"))
+TEMPLATES = sorted((ROOT / "notebooks").glob("[0-9]*_*.py"))
+BUILT = {"_build", "build", "dist", "runs", "node_modules", ".venv", ".git", "__pycache__", ".pytest_cache"}
+TEXT = {".py", ".md", ".yml", ".yaml", ".toml", ".txt", ".js", ".css", ".cff", ".bib", ".json", ".csv", ".svg", ""}
+
+
+def imports(path):
+    """Dotted names a module imports, relative ones made absolute."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) + "." if node.level else ""
+            name = (base + (node.module or "")).strip(".")
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def layer(dotted):
+    parts = dotted.split(".")
+    return LAYERS.index(parts[1]) if parts[0] == "kaomoji_lib" and len(parts) > 1 and parts[1] in LAYERS else None
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_layers_import_downward_only(path):
+    own = layer(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    if own is None:
+        return
+    upward = {name for name in imports(path) if (found := layer(name)) is not None and found > own}
+    assert upward == set()
+
+
+def test_modules_are_short():
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {name: count for name, count in lengths.items() if count >= 400} == {}
+    assert statistics.median(count for name, count in lengths.items() if not name.endswith("__init__.py")) < 150
+
+
+def test_import_is_light():
+    heavy = ["torch", "transformers", "plotly", "sklearn", "anthropic"]
+    code = f"import kaomoji_lib, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_root_package_offers_few_names():
+    import kaomoji_lib
+
+    assert len(getattr(kaomoji_lib, "__all__", [])) <= 20
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pickle_no_eval_no_remote_code(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert not called & {"eval", "exec"}
+    assert not {"pickle", "joblib", "dill", "cloudpickle"} & {name.split(".")[0] for name in imports(path)}
+    trusted = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "trust_remote_code"
+               and not (isinstance(node.value, ast.Constant) and node.value.value is False)]
+    assert trusted == []
+
+
+def own_files():
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT).parts
+        if path.is_file() and path.suffix in TEXT and not BUILT & set(inside) and not any("venv" in part for part in inside):
+            if not any(part.endswith(".egg-info") for part in inside):
+                yield path
+
+
+def test_no_machine_paths():
+    machine = re.compile(r"(?<![\w./:-])/(?:" + "|".join(["work", "opt", "root", "home", "tmp"]) + r")/[\w.-]")
+    found = []
+    for path in own_files():
+        if path == Path(__file__).resolve():
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if machine.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}")
+    assert found == []
+
+
+def test_static_files_ask_for_nothing_outside():
+    for path in sorted((ROOT / "book" / "_static").glob("*.*")):
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|url\(['\"]?//", text), path.name
+
+
+def test_pins_are_exact_and_cover_the_package():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line.strip() and not line.startswith("#")]
+    assert [line for line in pins if not re.fullmatch(r"[\w.-]+==[\w.+]+(\s+#.*)?", line.strip())] == []
+    pinned = {line.split("==")[0].lower() for line in pins}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    assert {re.match(r"[\w.-]+", name)[0].lower() for name in needed} <= pinned
+
+
+def test_package_lists_all_its_folders():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in MODULES}
+    assert folders <= set(listed)
+
+
+def test_toc_follows_the_grid():
+    plan = yaml.safe_load((ROOT / "book" / "runs.yml").read_text(encoding="utf-8"))
+    entries = [entry for part in plan["parts"] for entry in part["pages"]]
+    always = [f"book/{e['file']}" if "file" in e else f"book/runs/{e['page']}" for e in entries if "if_run" not in e]
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    assert [name for name in listed if name in always] == always
+    assert toc["root"] == f"book/{plan['root']}"
+
+
+def cells(path):
+    jupytext = pytest.importorskip("jupytext")
+    return jupytext.read(path).cells
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_template_and_twin_hold_the_same_cells(path):
+    jupytext = pytest.importorskip("jupytext")
+    notebook = jupytext.read(path)
+    twin = jupytext.reads(jupytext.writes(notebook, fmt="ipynb"), fmt="ipynb")
+    again = jupytext.reads(jupytext.writes(twin, fmt="py:percent"), fmt="py:percent")
+    shape = [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
+    assert [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in again.cells] == shape
+    assert notebook.metadata.get("kernelspec", {}).get("name") == "python3"
+    written = path.with_suffix(".ipynb")
+    if written.exists() and written.stat().st_mtime >= path.stat().st_mtime:
+        sources = ["".join(cell["source"]) for cell in json.loads(written.read_text(encoding="utf-8"))["cells"]]
+        assert sources == [cell.source for cell in notebook.cells]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_template_is_a_page_not_a_program(path):
+    code = [cell for cell in cells(path) if cell.cell_type == "code"]
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) <= 1
+    for cell in code:
+        lines = [line for line in cell.source.splitlines() if line.strip() and not line.strip().startswith("#")]
+        assert "parameters" in cell.metadata.get("tags", []) or len(lines) <= 12, cell.source
+        assert not re.search(r"^\s*(def|class) ", cell.source, re.MULTILINE), cell.source
+        assert not re.search(r"\b(HTML|Markdown)\(|\.style\b|escape=False", cell.source), cell.source
