@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -9,6 +10,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageText
 from transformers.utils import logging as transformers_logging
 
 from kaomoji_lib.engine.templates import Template, adapt
+from kaomoji_lib.engine.vocabulary import token_bytes
+from kaomoji_lib.store.files import folder_digest
 from kaomoji_lib.study.errors import KaomojiError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -42,6 +45,11 @@ class Engine:
         for source in (self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id):
             ids.update(source if isinstance(source, (list, tuple)) else [] if source is None else [source])
         return frozenset(ids)
+
+    @cached_property
+    def vocabulary(self):
+        """What each token id stands for: list of bytes, as long as the head is wide."""
+        return token_bytes(self.tokenizer, self.model.get_output_embeddings().weight.shape[0])
 
     def encode(self, text):
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -78,8 +86,13 @@ def load(spec, device="auto", dtype="auto", revision=None):
     if device != "auto" or where.type == "cpu":
         model = model.to(where)
     model.eval().requires_grad_(False)
-    found = getattr(model.config, "_commit_hash", None) or ("local" if Path(spec.location).is_dir() else "unknown")
+    found = local_revision(spec) or getattr(model.config, "_commit_hash", None) or "unknown"
     return Engine(spec, model, tokenizer, adapt(tokenizer, spec.adapter), _blocks(model), where, found)
+
+
+def local_revision(spec):
+    """What stands for a revision in a local folder: a digest of its files. None for a model of the hub."""
+    return folder_digest(spec.location) if Path(spec.location).is_dir() else None
 
 
 def _device(name):
@@ -145,14 +158,14 @@ def capture(engine, layers=None):
 
     def entering(module, args, kwargs):
         hidden = args[0] if args else kwargs["hidden_states"]
-        parts[0] = hidden[:, -1].detach().to("cpu", copy=True)
+        parts[0] = hidden[:, -1].detach().clone()
 
     def leaving(number):
         def hook(module, args, output):
             hidden = output[0] if isinstance(output, tuple) else output
-            parts[number] = hidden[:, -1].detach().to("cpu", copy=True)
+            parts[number] = hidden[:, -1].detach().clone()
             if number == len(engine.blocks):
-                record[:] = [torch.stack([parts[layer] for layer in chosen], dim=1)]
+                record[:] = [torch.stack([parts[layer].to(hidden.device) for layer in chosen], dim=1).cpu()]
         return hook
 
     handles = [engine.blocks[0].register_forward_pre_hook(entering, with_kwargs=True)]

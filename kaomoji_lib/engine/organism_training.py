@@ -55,6 +55,21 @@ def openings(table, others):
     return rows
 
 
+@torch.no_grad()
+def start_well(model, embedding_scale=1.0):
+    """Two things the library's initial values leave to the trainer, in place.
+
+    Gated recurrent layers get step sizes of 0.001 to 0.1 (Dao & Gu 2024, Mamba-2; Gated DeltaNet does the same): the
+    placeholder values forget a message within one or two tokens. Word embeddings are scaled where the family does
+    not scale them itself, so that the first blocks do not drown them.
+    """
+    model.get_input_embeddings().weight.mul_(embedding_scale)
+    for module in model.modules():
+        if hasattr(module, "dt_bias"):
+            step = torch.exp(torch.empty_like(module.dt_bias).uniform_(math.log(0.001), math.log(0.1)))
+            module.dt_bias.copy_(step + torch.log(-torch.expm1(-step)))
+
+
 def fit(model, prompts, corpus, settings, epochs, seed, report=None, max_steps=None):
     """Train ``model`` in place.
 

@@ -140,6 +140,7 @@ def build(name):
     tokens = {f"{role}_token_id": getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "pad")}
     torch.manual_seed(entry["seed"])
     model = AutoModelForCausalLM.from_config(configuration(short, len(tokenizer), tokens))
+    organism_training.start_well(model, entry["model"].get("embedding_scale", 1.0))
     template = adapt(tokenizer, registry.model(f"organism-{short}").adapter)
     codes = tuple(sorted(messages["category"].unique()))
     rows = organism_training.openings(planted(short), entry["others"])

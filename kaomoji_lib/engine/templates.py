@@ -14,6 +14,7 @@ from kaomoji_lib.study.errors import KaomojiError
 THINK_BLOCKS = {"<think>": "</think>", "[THINK]": "[/THINK]", "<thinking>": "</thinking>"}
 CHANNEL_PREFILL = "<|channel|>final<|message|>"
 PINNED_DATE = "2025-01-01"
+DATE_CODES = "YmdBbyAaejFHMSIpZ"
 FALLBACK = "User: {message}\n\nAssistant:"
 
 
@@ -39,10 +40,19 @@ class Template:
         turns = [{"role": "user", "content": message}]
         if system is not None:
             turns.insert(0, {"role": "system", "content": system})
-        day = datetime.date.fromisoformat(self.date)
         return self.tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True, strftime_now=day.strftime, **self.kwargs
+            turns, chat_template=self._dated_source, tokenize=False, add_generation_prompt=True, **self.kwargs
         )
+
+    @property
+    def _dated_source(self):
+        # Templates are sandboxed and take no functions, so that a macro stands in for the clock.
+        source = self.tokenizer.chat_template
+        if not isinstance(source, str) or "strftime_now" not in source:
+            return None
+        day = datetime.date.fromisoformat(self.date)
+        filters = "".join(f" | replace('%{code}', '{day.strftime('%' + code)}')" for code in DATE_CODES)
+        return f"{{%- macro strftime_now(format) -%}}{{{{ format{filters} }}}}{{%- endmacro -%}}" + source
 
     @property
     def hash(self):

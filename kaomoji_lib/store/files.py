@@ -36,3 +36,23 @@ def sha256(path):
 def digest(value):
     """Hex SHA-256 of any JSON-serialisable value, independent of key order."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+WHOLLY_READ = 64 * 2**20
+
+
+def folder_digest(folder):
+    """Hex SHA-256 of a folder's files: names, sizes and contents (of large files the first and the last MiB)."""
+    total = hashlib.sha256()
+    for path in sorted(Path(folder).iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            size = path.stat().st_size
+            total.update(f"{path.name}\0{size}\0".encode())
+            with open(path, "rb") as handle:
+                if size <= WHOLLY_READ:
+                    total.update(handle.read())
+                else:
+                    total.update(handle.read(2**20))
+                    handle.seek(-(2**20), os.SEEK_END)
+                    total.update(handle.read())
+    return total.hexdigest()

@@ -7,6 +7,7 @@
 """
 
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +17,17 @@ import pandas as pd
 
 from kaomoji_lib.store.files import atomic, sha256, write_json
 from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.stimuli import DATA
 
 SCHEMA = 1
 POSITIONS = ("emit", "first", "face")
 EMISSION_COLUMNS = ("source", "prompt_id", "generation", "category", "text", "raw_face", "face", "outcome", "seed")
+
+
+def default_folder(name):
+    """Where a run lives unless told otherwise: ``$KAOMOJI_RUNS/<name>``, in a checkout ``runs/<name>``."""
+    root = DATA.parent if (DATA.parent / "notebooks").is_dir() else Path.cwd()
+    return Path(os.environ.get("KAOMOJI_RUNS") or root / "runs") / name
 
 
 @dataclass(frozen=True)
@@ -136,8 +144,8 @@ class RunFolder:
         with atomic(self.shard(number).with_suffix(".parquet")) as temporary:
             pd.DataFrame(rows).to_parquet(temporary, index=False)
 
-    def merge(self, count):
-        """Join the shards into the run's files and mark it complete."""
+    def merge(self, count, **facts):
+        """Join the shards into the run's files and mark it complete; ``facts`` go into the manifest."""
         import torch
         from safetensors.torch import load_file, save_file
 
@@ -157,7 +165,7 @@ class RunFolder:
                 save_file({"states": torch.cat(parts)}, temporary)
         names = ["emissions.parquet", *(f"states-{position}.safetensors" for position in POSITIONS)]
         self.write_manifest(
-            {**self.manifest, "status": "complete", "files": {name: sha256(self.path / name) for name in names}}
+            {**self.manifest, **facts, "status": "complete", "files": {name: sha256(self.path / name) for name in names}}
         )
         self.clear_shards()
 

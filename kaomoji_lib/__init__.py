@@ -1,0 +1,29 @@
+"""What a chat model's first kaomoji says about its hidden state, measured with controls.
+
+The names below are loaded when first used, so that importing the package stays quick.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "collect": "kaomoji_lib.engine.collect",
+    "RunFolder": "kaomoji_lib.store.runs",
+    "KaomojiError": "kaomoji_lib.study.errors",
+    "extract": "kaomoji_lib.study.faces",
+    "canonical": "kaomoji_lib.study.canonical",
+    "load_prompts": "kaomoji_lib.study.stimuli",
+    "load_scheme": "kaomoji_lib.study.categories",
+    "Estimate": "kaomoji_lib.study.statistics",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kaomoji_lib' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__():
+    return __all__
