@@ -27,7 +27,8 @@ class Reply:
     """One generation under way.
 
     ``states`` holds the state at each of ``ids`` that was fed to the model; ``awaited`` says whether the latest one
-    still has to be: the reply goes on, or the token belongs to its face.
+    still has to be: the reply goes on, or the token belongs to its face. ``unhindered`` is the probability that none
+    of its tokens so far would have been a suppressed one.
     """
 
     prompt: int
@@ -37,6 +38,7 @@ class Reply:
     states: list = field(default_factory=list)
     first_row: int = -1
     suppression: int = 0
+    unhindered: float = 1.0
     stopped: bool = False
     limited: bool = False
     awaited: bool = True
@@ -56,7 +58,8 @@ def sample(engine, messages, keys, sampling, layers=None):
     Returns
     -------
     rows : list of dict (``prompt`` = position in ``messages``, ``generation``, ``text``, ``outcome``,
-        ``raw_face``, ``face``, ``token_ids``, ``first_row``), ordered by prompt, then generation.
+        ``raw_face``, ``face``, ``token_ids``, ``first_row``, ``suppressed`` = the probability that, left alone, it
+        would have typed something that is suppressed), ordered by prompt, then generation.
     tensors : dict of ``emit`` (messages, layers, hidden), ``first`` (distinct (prompt, token) pairs, ...) and
         ``face`` (rows whose outcome is ``kaomoji``, in order, ...), in the model's dtype.
     """
@@ -165,7 +168,11 @@ def _draw(replies, logits, sampling, suppress):
     logits = logits.to("cpu" if logits.device.type == "mps" else logits.device).double()
     if suppress:
         banned = np.stack([suppress.banned_tokens(reply.suppression) for reply in replies])
-        logits = logits.masked_fill(torch.from_numpy(banned).to(logits.device), -torch.inf)
+        banned = torch.from_numpy(banned).to(logits.device)
+        allowed = logits.softmax(dim=-1).masked_fill(banned, 0.0).sum(dim=-1).tolist()
+        for reply, share in zip(replies, allowed, strict=True):
+            reply.unhindered *= share
+        logits = logits.masked_fill(banned, -torch.inf)
     if sampling.temperature == 0:
         return logits.argmax(dim=-1).tolist()
     probabilities = _nucleus((logits / sampling.temperature).softmax(dim=-1), sampling.top_p)
@@ -188,7 +195,7 @@ def _row(engine, reply):
     return {
         "prompt": reply.prompt, "generation": reply.generation, "text": engine.decode(reply.ids),
         "outcome": reply.found.outcome, "raw_face": reply.found.raw_face, "face": reply.found.face,
-        "token_ids": list(reply.ids), "first_row": reply.first_row,
+        "token_ids": list(reply.ids), "first_row": reply.first_row, "suppressed": 1.0 - reply.unhindered,
     }
 
 

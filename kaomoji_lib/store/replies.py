@@ -1,0 +1,102 @@
+"""Replies of a paid service, each stored once under the hash of what was asked, so that nothing is paid for twice.
+
+``replies/<2 hex>/<hash>.json``    one reply; ``<hash>.<n>.json`` keeps those that a later reply replaced
+``losses.jsonl``                   payments without a reply (one JSON line each, no text)
+``batches/<stamp>.json``           batches under way
+"""
+
+import json
+import threading
+from pathlib import Path
+
+from kaomoji_lib.store.files import write_json
+from kaomoji_lib.study.errors import KaomojiError
+
+
+class ReplyStore:
+    """The replies of one folder. Safe to use from several threads of one process.
+
+    A record is a JSON object with at least ``about`` (dict, which row it fills), ``text``,
+    ``stop_reason``, ``model`` (as echoed), ``usd`` (float or None), ``dropped`` (list of parameters).
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._lock = threading.Lock()
+
+    def _file(self, key):
+        return self.path / "replies" / key[:2] / f"{key}.json"
+
+    def __contains__(self, key):
+        return self._file(key).is_file()
+
+    def get(self, key):
+        """The record under ``key``, or None.
+
+        Raises
+        ------
+        KaomojiError
+            If the file is there but is no JSON object: it was changed by hand, and paid for.
+        """
+        try:
+            return _read(self._file(key))
+        except FileNotFoundError:
+            return None
+
+    def put(self, key, record, replace=False):
+        """Store ``record``. A key that is there stays as it is, unless ``replace``: then the old one is kept aside."""
+        with self._lock:
+            path = self._file(key)
+            if path.is_file():
+                if not replace:
+                    return False
+                number = 1 + sum(1 for _ in path.parent.glob(f"{key}.*.json"))
+                write_json(path.with_name(f"{key}.{number}.json"), _read(path))
+            write_json(path, record)
+            return True
+
+    def records(self):
+        """Every stored record, replaced ones too, in no particular order."""
+        return [_read(path) for path in sorted((self.path / "replies").glob("*/*.json"))]
+
+    def lose(self, key, usd, kind):
+        """Note a payment that brought no usable answer (``usd``: its upper bound, or None)."""
+        with self._lock:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with open(self.path / "losses.jsonl", "a", encoding="utf-8") as handle:
+                handle.write(json.dumps({"key": key, "usd": usd, "kind": kind}) + "\n")
+
+    def losses(self):
+        path = self.path / "losses.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return [found for line in lines if (found := _object(line))]
+
+    def spent(self):
+        """US dollars of all replies and losses; those without a price count nothing."""
+        return sum(item.get("usd") or 0.0 for item in [*self.records(), *self.losses()])
+
+    # -- batches -------------------------------------------------------------------------------------
+
+    def write_batch(self, entry):
+        """Write a batch entry (dict with a unique ``stamp``) and return it."""
+        write_json(self.path / "batches" / f"{entry['stamp']}.json", entry)
+        return entry
+
+    def batches(self):
+        """All batch entries, oldest first."""
+        return [_read(path) for path in sorted((self.path / "batches").glob("*.json"))]
+
+
+def _object(line):
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _read(path):
+    found = _object(path.read_text(encoding="utf-8"))
+    if found is None:
+        raise KaomojiError(f"{path} is no JSON object; expected a stored reply; restore it, or delete it to ask (and pay) again")
+    return found
