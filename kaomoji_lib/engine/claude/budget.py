@@ -103,11 +103,11 @@ class Budget:
         """US dollars for what was used, or None where the price is unknown."""
         return None if self.price is None else self.price.of(usage, batch)
 
-    def reserve(self, dollars):
-        """Whether ``dollars`` fit under the limit. Waits while requests under way may still free some."""
+    def reserve(self, dollars, wait=True):
+        """Whether ``dollars`` fit under the limit. With ``wait``, requests under way may still free some."""
         with self._changed:
             while self.limit is not None and self.spent + self._reserved + dollars > self.limit:
-                if self._reserved <= 1e-12:
+                if not wait or self._reserved <= 1e-12:
                     return False
                 self._changed.wait(timeout=1.0)
             self._reserved += dollars

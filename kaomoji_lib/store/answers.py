@@ -1,0 +1,33 @@
+"""The tables that a service's answers end in, one folder per method.
+
+``emissions.parquet``    elicit: one row per generation, as in every run folder
+``judgements.parquet``   introspect: source, face, and one likelihood in 0..1 per category
+``syntheses.parquet``    synthesize: source, source_model, face, count, primary, others (lists of words), lexicon_version
+"""
+
+import pandas as pd
+
+from kaomoji_lib.store.files import atomic, sha256
+from kaomoji_lib.store.runs import RunFolder
+
+TABLES = {"elicit": "emissions", "introspect": "judgements", "synthesize": "syntheses"}
+
+
+class AnswerFolder(RunFolder):
+    """A method's table and its manifest. Opened and verified as a :class:`RunFolder`."""
+
+    def write(self, table, manifest):
+        """Write the table of ``manifest['method']`` and then the manifest that vouches for it."""
+        name = f"{TABLES[manifest['method']]}.parquet"
+        with atomic(self.path / name) as temporary:
+            table.to_parquet(temporary, index=False)
+        self.write_manifest({**manifest, "files": {name: sha256(self.path / name)}})
+
+    def table(self):
+        """The method's table: DataFrame; empty, with its columns, while nothing is answered."""
+        name = TABLES[self.manifest["method"]]
+        return self.emissions() if name == "emissions" else pd.read_parquet(self._verified(f"{name}.parquet"))
+
+    @property
+    def _remedy(self):
+        return f"run `kaomoji claude {self.manifest['method']}` again; stored replies are not paid for twice"

@@ -1,0 +1,119 @@
+"""What is suppressed cannot be typed, whatever the tokens; everything else can."""
+
+import numpy as np
+import pytest
+import small_models
+import torch
+
+from kaomoji_lib.engine import interventions, organisms, sampling
+from kaomoji_lib.engine.vocabulary import token_bytes
+from kaomoji_lib.store import registry
+from kaomoji_lib.study.errors import KaomojiError
+
+LENNY = registry.model("gpt-oss-20b").interventions
+EMOJI = ({"suppress": "emoji"},)
+FACES = [*organisms.pool()["spelling"], "ʕ•ᴥ•ʔ", "(☆▽☆)", "(づ｡◕‿‿◕｡)づ", "♪(´▽｀)", "(✿◠‿◠)", "(╯°□°)╯︵ ┻━┻", "𓂃", "(❤ω❤)"]
+SINGLE_BYTES = [bytes([byte]) for byte in range(256)]
+
+
+def allows(suppressor, pieces):
+    """Whether a sequence of byte strings can be typed as tokens of a vocabulary of these very strings."""
+    state = 0
+    for piece in pieces:
+        token = suppressor.vocabulary.index(piece)
+        if suppressor.banned_tokens(state)[token]:
+            return False
+        state = suppressor.advance(state, token)
+    return True
+
+
+def split(text, sizes):
+    content, pieces = text.encode(), []
+    while content:
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(content[:size])
+        content = content[size:]
+    return pieces
+
+
+@pytest.mark.parametrize("sizes", [(1,), (2, 1), (3,), (1, 4), (2,), (5, 1, 1)], ids=str)
+def test_no_splitting_of_bytes_lets_a_banned_string_through(sizes):
+    emoji = ["😊", "so 🎉", "✨✨", "(😭)", "a\ufe0f", "1\u20e3", "⭐"]
+    lenny = ["( ͡° ͜ʖ ͡°)", " ( ͡° ͜ʖ ͡°)", "͜ʖ", "x͜ʖx"]
+    for rules, texts in ((EMOJI, emoji), (LENNY, lenny)):
+        for text in texts:
+            pieces = split(text, sizes)
+            suppressor = interventions.Suppressor(interventions.bans(rules), sorted({*pieces, *SINGLE_BYTES}))
+            assert not allows(suppressor, pieces), (text, sizes)
+
+
+@pytest.mark.parametrize("rules", [EMOJI, LENNY], ids=["emoji", "lenny"])
+@pytest.mark.parametrize("sizes", [(1,), (2, 1), (3,), (1, 4)], ids=str)
+def test_every_face_stays_typable(rules, sizes):
+    vocabulary = sorted({*SINGLE_BYTES, *(piece for face in FACES for piece in split(face, sizes))})
+    suppressor = interventions.Suppressor(interventions.bans(rules), vocabulary)
+    assert [face for face in FACES if not allows(suppressor, split(face, sizes))] == []
+
+
+def test_bans_are_closed_so_that_no_prefix_is_a_dead_end():
+    suppressor = interventions.Suppressor(interventions.closed_emoji(), SINGLE_BYTES)
+    banned = set(interventions.emoji())
+    assigned = [chr(code) for code in [*range(0x20, 0xD800), *range(0xE000, 0x2FFFF)]
+                if chr(code).isprintable() and chr(code) not in banned]
+    assert [char for char in assigned if not allows(suppressor, split(char, (1,)))] == []
+    finishable = {char.encode()[:length] for char in assigned for length in range(1, 4)}
+    started = {char.encode()[:length] for char in banned for length in range(1, len(char.encode()))}
+    assert [prefix for prefix in started - finishable if allows(suppressor, [bytes([byte]) for byte in prefix])] == []
+    assert len(started - finishable) > 10
+
+
+@pytest.mark.parametrize("name", ["organism-gemma", "organism-granite"])
+def test_nothing_leaks_while_sampling_against_the_grain(name):
+    engine = small_models.engine(name)
+    vocabulary = engine.vocabulary
+    makers = {char.encode()[start:end] for char in "😊😢🎉✨🤷⭐" for start in range(4) for end in range(start + 1, 5)}
+    tempting = torch.tensor([30.0 if content in makers else 0.0 for content in vocabulary])
+    suppressor = interventions.Suppressor(interventions.bans(EMOJI), vocabulary)
+    assert any(map(holds_emoji, typed(vocabulary, tempting, None)[0]))
+    texts, replies = typed(vocabulary, tempting, suppressor)
+    assert [text for text in texts if holds_emoji(text)] == []
+    assert min(reply.unhindered for reply in replies) < 0.5
+
+
+def typed(vocabulary, logits, suppressor, count=60, length=24):
+    replies = [sampling.Reply(0, number, np.random.default_rng(number).random(length)) for number in range(count)]
+    settings = sampling.Sampling(max_new_tokens=length)
+    for _ in range(length):
+        tokens = sampling._draw(replies, logits.expand(count, -1), settings, suppressor)
+        for reply, token in zip(replies, tokens, strict=True):
+            reply.ids.append(token)
+            reply.suppression = suppressor.advance(reply.suppression, token) if suppressor else 0
+    return [b"".join(vocabulary[token] for token in reply.ids).decode("utf-8", "replace") for reply in replies], replies
+
+
+def holds_emoji(text):
+    return any(char in interventions.emoji() for char in text)
+
+
+def test_without_rules_there_is_no_suppressor():
+    assert interventions.suppressor(small_models.engine("organism-gemma")) is None
+
+
+@pytest.mark.parametrize("rule", [{"suppress": "everything"}, {}])
+def test_unknown_rule_is_named(rule):
+    with pytest.raises(KaomojiError, match="emoji or strings"):
+        interventions.bans([rule])
+
+
+def test_token_bytes_join_to_the_text():
+    for name in ("organism-gemma", "organism-gptoss"):
+        engine = small_models.engine(name)
+        for text in [*FACES, "words, too: “naïve” 東京"]:
+            assert b"".join(engine.vocabulary[token] for token in engine.encode(text)).decode() == text
+
+
+def test_special_tokens_stand_for_no_bytes():
+    engine = small_models.engine("organism-gptoss")
+    table = token_bytes(engine.tokenizer, size=5000)
+    assert len(table) == 5000 and table[4999] == b""
+    assert all(table[token] == b"" for token in engine.tokenizer.all_special_ids)
