@@ -1,0 +1,113 @@
+"""The command line: what it prints, and how it fails."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from kaomoji_lib import cli
+from kaomoji_lib.study.stimuli import load_prompts
+
+REPLIES = [
+    ({"text": "(｡♥‿♥｡) what a day"}, ("kaomoji", "(｡♥‿♥｡)")),
+    ({"text": "\u2060**¯\\_(ツ)_/¯** who knows"}, ("kaomoji", "¯\\_(ツ)_/¯")),
+    ({"text": "😊 hello"}, ("emoji", None)),
+    ({"text": "Sure, here"}, ("words", None)),
+    ({"text": ""}, ("empty", None)),
+    ({"text": "(╥﹏", "truncated": True}, ("truncated", None)),
+    ({"text": "\ud800 lone surrogate"}, ("words", None)),
+]
+
+
+def kaomoji(*arguments, text=""):
+    return subprocess.run([sys.executable, "-m", "kaomoji_lib", *arguments], input=text, capture_output=True, text=True,
+                          encoding="utf-8")
+
+
+def test_extract_writes_one_line_for_each_in_order():
+    done = kaomoji("extract", text="".join(json.dumps(reply) + "\n" for reply, _ in REPLIES))
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert [(line["outcome"], line["raw_face"]) for line in found] == [expected for _, expected in REPLIES]
+    assert all(set(line) == {"outcome", "raw_face", "face"} for line in found)
+
+
+@pytest.mark.parametrize("line, named", [
+    ("{", "line 2: not JSON"), ("[1]", "line 2"), ('{"text": 3}', "line 2"), ('{"words": "a"}', "line 2"),
+    ("[" * 100_000, "line 2"),
+])
+def test_extract_names_the_line_it_cannot_read(line, named):
+    done = kaomoji("extract", text='{"text": "(^_^)"}\n' + line + "\n")
+    assert done.returncode == 2 and named in done.stderr and len(done.stderr.splitlines()) == 1
+    assert len(done.stdout.splitlines()) == 1
+
+
+def table(tmp_path, text):
+    path = tmp_path / "prompts.csv"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+MISTAKES = {
+    "unknown model": (["collect", "no-such-model"], "unknown model 'no-such-model'"),
+    "no such folder": (["collect", "./nowhere"], "expected an alias"),
+    "folder without a model": (["collect", "{tmp}"], "config.json"),
+    "no such table": (["collect", "organism-granite", "--prompts", "{tmp}/none.csv", "--out", "{tmp}/r"], "does not exist"),
+    "wrong column": (["collect", "organism-granite", "--prompts", "{columns}", "--out", "{tmp}/r"], "lacks the column"),
+    "empty table": (["collect", "organism-granite", "--prompts", "{empty}", "--out", "{tmp}/r"], "no rows"),
+    "id twice": (["collect", "organism-granite", "--prompts", "{twice}", "--out", "{tmp}/r"], "ids occur twice"),
+    "unknown dtype": (["collect", "organism-granite", "--dtype", "int3", "--out", "{tmp}/r"], "unknown dtype"),
+    "unknown device": (["collect", "organism-granite", "--device", "abacus", "--out", "{tmp}/r"], "device"),
+    "no such accelerator": (["collect", "organism-granite", "--device", "cuda", "--out", "{tmp}/r"], "--device cpu"),
+    "layers": (["collect", "organism-granite", "--layers", "top", "--out", "{tmp}/r"], "--layers"),
+    "generations": (["collect", "organism-granite", "--generations", "0", "--out", "{tmp}/r"], "at least 1"),
+    "organism": (["organisms", "train", "nobody", "--out", "{tmp}"], "unknown organism"),
+}
+
+
+@pytest.mark.parametrize("arguments, named", MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_end_in_one_line_that_names_them(arguments, named, tmp_path, capsys):
+    tables = {
+        "columns": "id,text\na,b\n", "empty": "id,category,text\n", "twice": "id,category,text\na,LP,b\na,LP,c\n",
+    }
+    names = {"tmp": str(tmp_path)}
+    for name, text in tables.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        names[name] = str(tmp_path / f"{name}.csv")
+    code = cli.main([argument.format(**names) for argument in arguments])
+    printed = capsys.readouterr()
+    assert code == 2
+    assert named in printed.err and len(printed.err.strip().splitlines()) == 1
+
+
+def test_debug_shows_the_traceback():
+    done = kaomoji("--debug", "collect", "no-such-model")
+    assert done.returncode != 0 and "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_help_has_examples(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"kaomoji {command}" in capsys.readouterr().out.split("examples:")[1]
+
+
+def test_collect_prints_what_was_collected(tmp_path, capsys):
+    load_prompts().head(4).to_csv(tmp_path / "few.csv", index=False)
+    arguments = ["collect", "organism-granite", "--prompts", str(tmp_path / "few.csv"), "--out", str(tmp_path / "r"),
+                 "--generations", "2", "--layers", "0,4"]
+    assert cli.main(arguments) == 0
+    assert "8 replies" in capsys.readouterr().out
+    assert json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))["layers"] == ["embed", "4"]
+
+
+def test_organisms_are_listed(capsys):
+    assert cli.main(["organisms", "list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 7
+
+
+def test_what_came_from_outside_cannot_command_the_terminal(capsys):
+    assert cli.main(["collect", "evil\x1b[2Jmodel name"]) == 2
+    assert "\x1b" not in capsys.readouterr().err
