@@ -69,6 +69,8 @@ def load(spec, device="auto", dtype="auto", revision=None):
     KaomojiError
         If the model cannot be found or read, or the device or dtype is not to be had here.
     """
+    # Hints about optional kernels would stand on every page; what fails is raised.
+    transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     where = _device(device)
     number_type = _dtype(dtype, where)
