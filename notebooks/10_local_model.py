@@ -48,9 +48,12 @@ tables.prompts(source.prompts.groupby("category").head(1), source.scheme, "One p
 # %% tags=["remove-cell"]
 page.glue("title", source.heading)
 page.glue("what", source.statement)
-page.glue("line", source.line)
+page.glue("asking", page.asking(source))
+page.glue("interventions", page.interventions(source, seed=seed))
 
 # %% [markdown]
+# {glue:text}`asking` {glue:text}`interventions`
+#
 # ## How does it begin its replies?
 # Asked for a kaomoji, a model may still begin with words or an emoji. Everything below that speaks of faces rests
 # on the replies counted here as *kaomoji*: {glue:text}`rate` of all.

@@ -11,6 +11,15 @@ def rate(emissions, seed=0):
     return statistics.bootstrap(by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed)
 
 
+def suppressed(emissions, seed=0):
+    """Share of generations, 0..1, that would have typed something suppressed if left alone: Estimate over prompts.
+
+    The exact probability of each generation is averaged, so that no second, unhindered run is needed.
+    """
+    by_prompt = emissions["suppressed"].groupby(emissions["prompt_id"]).agg(["mean", "size"])
+    return statistics.bootstrap(by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed)
+
+
 def report(emissions, seed=0):
     """Emission rate and outcomes per category, in order of first appearance.
 

@@ -8,14 +8,14 @@ from importlib import metadata
 
 import numpy as np
 
-from kaomoji_lib.analysis import geometry
+from kaomoji_lib.analysis import emission, geometry
 from kaomoji_lib.show import tables
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.store import registry
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study.categories import load_scheme
 
-__all__ = ["Missing", "Source", "align", "attempt", "glue", "part", "planted", "provenance", "read", "reference", "start",
+__all__ = ["Missing", "Source", "align", "asking", "attempt", "glue", "interventions", "part", "planted", "provenance", "read", "reference", "start",
            "stimuli_line"]
 
 PACKAGES = ("torch", "transformers", "numpy", "pandas", "scikit-learn", "plotly")
@@ -106,6 +106,22 @@ def start():
 def read(run, categories=None):
     """The :class:`Source` of a run folder (a RunFolder or its path), with its category scheme."""
     return Source(run if isinstance(run, RunFolder) else RunFolder(run), load_scheme(categories))
+
+
+def asking(source):
+    """How the model's prompt was rendered where it deviates from its own template, in words."""
+    notes = source.run.manifest["model"]["template_notes"]
+    return " ".join(notes) if notes else "The model's own chat template was used as it is."
+
+
+def interventions(source, seed=0):
+    """What was kept from being typed, and how often that mattered, in words."""
+    rules = source.run.manifest["interventions"]
+    if not rules:
+        return "Nothing was kept from being typed."
+    named = "; ".join(", ".join(rule["strings"]) if "strings" in rule else rule["suppress"] for rule in rules)
+    return (f"Kept from being typed: {named}. Left alone, this share of the replies would have held it: "
+            f"{emission.suppressed(source.emissions, seed=seed)}.")
 
 
 def part(result, name, index):
