@@ -22,7 +22,8 @@ class Missing:
         return "not available"
 
     def _repr_html_(self):
-        return f'<p class="kao-missing"><strong>Not available here.</strong> {escape.html(self.reason[:1].upper() + self.reason[1:])}.</p>'
+        reason = f" {self.reason[:1].upper()}{self.reason[1:]}."
+        return escape.element("p", escape.element("strong", "Not available here."), reason, class_="kao-missing")
 
 
 def attempt(function, *arguments, **named):

@@ -11,6 +11,8 @@ from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.statistics import Estimate
 
 ABSENT = "–"
+SHORT = 24
+LONG = 24
 
 
 @dataclass(frozen=True)
@@ -27,23 +29,24 @@ class Table:
     caption: str = ""
 
     def _repr_html_(self):
-        caption = f"<caption>{escape.html(self.caption)}</caption>" if self.caption else ""
-        head = "".join(self._cell("th", name, kind) for name, kind in zip(self.header, self.kinds, strict=True))
-        body = "".join(
-            "<tr>" + "".join(self._cell("td", text, kind) for text, kind in zip(row, self.kinds, strict=True)) + "</tr>"
-            for row in self.rows
-        )
-        return (f'<div class="kao-scroll"><table class="kao-table">{caption}<thead><tr>{head}</tr></thead>'
-                f"<tbody>{body}</tbody></table></div>")
+        element = escape.element
+        kinds = [self._class(number, kind) for number, kind in enumerate(self.kinds)]
+        head = element("thead", element("tr", *(
+            element("th", name, scope="col", class_=kind if kind != "face" else None)
+            for name, kind in zip(self.header, kinds, strict=True))))
+        body = element("tbody", *(
+            element("tr", *(element("td", text, class_=kind) for text, kind in zip(row, kinds, strict=True))) for row in self.rows))
+        caption = [element("caption", self.caption)] if self.caption else []
+        scroll = "kao-scroll kao-long" if len(self.rows) > LONG else "kao-scroll"
+        return element("div", element("table", *caption, head, body, class_="kao-table"), class_=scroll)
+
+    def _class(self, number, kind):
+        if kind != "text":
+            return kind
+        return "short" if max((len(row[number]) for row in self.rows), default=0) <= SHORT else None
 
     def __repr__(self):
         return pd.DataFrame(list(self.rows), columns=list(self.header)).to_string(index=False)
-
-    @staticmethod
-    def _cell(tag, text, kind):
-        scope = ' scope="col"' if tag == "th" else ""
-        name = "" if kind == "text" or (tag == "th" and kind == "face") else f' class="{kind}"'
-        return f"<{tag}{scope}{name}>{escape.html(text)}</{tag}>"
 
 
 def build(frame, caption="", *, faces=(), formats=None):
@@ -74,7 +77,7 @@ def _words(value, specification=None):
 
 
 def _signed(text):
-    return text.removeprefix("-") if text.strip("-0.") == "" else text.replace("-", "−")
+    return text.lstrip("+-") if text.strip("+-0.") == "" else text.replace("-", "−")
 
 
 def _kept(text):

@@ -16,6 +16,20 @@ def html(text: str) -> str:
     return _html.escape(str(text), quote=True)
 
 
+class Markup(str):
+    """HTML made by :func:`element`: what came from outside is escaped in it already."""
+
+
+def element(tag: str, *children: str, **attributes: str) -> Markup:
+    """The one place where HTML is written: an element of escaped text, :class:`Markup` children and attributes.
+
+    ``class_`` stands for the attribute ``class``; attributes that are None are left out.
+    """
+    written = "".join(f' {name.rstrip("_")}="{html(value)}"' for name, value in attributes.items() if value is not None)
+    content = "".join(child if isinstance(child, Markup) else html(child) for child in children)
+    return Markup(f"<{tag}{written}>{content}</{tag}>")
+
+
 def markdown(text: str) -> str:
     """Escape for running Markdown, table cells and headings: every ASCII punctuation mark.
 
