@@ -1,6 +1,6 @@
 """One question to the service: what is sent, which row the answer fills, and the hash it is stored under."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kaomoji_lib.store.files import digest
 
@@ -14,7 +14,7 @@ class Ask:
     the request holds text that must not be written anywhere.
     """
 
-    params: dict
+    params: dict = field(repr=False)
     about: dict
     occasion: str = ""
     private: bool = False

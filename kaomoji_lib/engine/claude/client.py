@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from kaomoji_lib.engine.claude.asks import drop, rejected
 from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.stimuli import DATA
 
 KEY, BASE = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
 PUBLIC_HOST = "api.anthropic.com"
@@ -167,7 +168,7 @@ def origin(base):
     try:
         port = parts.port
     except ValueError:
-        port = None
+        parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise KaomojiError(f"{BASE} is no http or https address; expected something like https://{PUBLIC_HOST}; correct it")
     return parts.hostname + (f":{port}" if port else "")
@@ -176,7 +177,16 @@ def origin(base):
 def stand_in(server, retries=RETRIES, timeout=TIMEOUT):
     """A :class:`Session` with a running stand-in (:class:`kaomoji_lib.engine.claude.standin.StandIn`); never sends a key."""
     _require_sdk()
-    return Session(STAND_IN_KEY, server.url, STAND_IN, retries, timeout)
+    return Session(STAND_IN_KEY, server.url, stand_in_origin(), retries, timeout)
+
+
+def stand_in_origin():
+    """The stand-in's origin: changes with what its answers are made of, so that old answers are not taken for new ones."""
+    from kaomoji_lib.engine.claude import standin_answers
+    from kaomoji_lib.store.files import digest, sha256
+
+    made_of = [standin_answers.__file__, DATA / "organisms" / "planted.csv", DATA / "prompts.csv", DATA / "lexicon.csv"]
+    return f"{STAND_IN} {digest([sha256(path) for path in made_of])[:12]}"
 
 
 def _require_sdk():

@@ -70,15 +70,14 @@ def elicit(settings, prompts=None, runs=RUNS, temperature=1.0, max_tokens=MAX_TO
     KaomojiError
         For what the user can mend (no key, no price, a bad table); not for what the service does.
     """
-    if runs < 1 or max_tokens < 1:
-        raise KaomojiError(f"runs {runs}, max_tokens {max_tokens}; expected at least 1 of each")
     asked = load_prompts(prompts)
     chosen = {"temperature": temperature, "max_tokens": max_tokens, "instruction": instruction}
+    _check(runs, max_tokens)
     with Service(settings, told) as service:
         active, report, done = list(dict.fromkeys(asked["category"])), Report(), []
         stops = {}
         for run in range(runs):
-            part = [ask_for(settings.model, row, run, **chosen) for row in asked.to_dict("records") if row["category"] in active]
+            part = one_run(settings.model, asked, run, active, **chosen)
             if not part:
                 break
             done += part
@@ -98,6 +97,23 @@ def elicit(settings, prompts=None, runs=RUNS, temperature=1.0, max_tokens=MAX_TO
     return folder, found
 
 
+def one_run(model, prompts, run, categories, **chosen):
+    """The questions of one run: one per prompt of the ``categories``."""
+    return [ask_for(model, row, run, **chosen) for row in prompts.to_dict("records") if row["category"] in categories]
+
+
+def all_asks(model, prompts=None, runs=RUNS, **chosen):
+    """Every question that eliciting may come to, should no category be saturated early."""
+    asked = load_prompts(prompts)
+    _check(runs, chosen.get("max_tokens", MAX_TOKENS))
+    return [ask for run in range(runs) for ask in one_run(model, asked, run, set(asked["category"]), **chosen)]
+
+
+def _check(runs, max_tokens):
+    if runs < 1 or max_tokens < 1:
+        raise KaomojiError(f"runs {runs}, max_tokens {max_tokens}; expected at least 1 of each")
+
+
 def _enough(rows, code, run):
     own = rows[(rows["category"] == code) & rows["face"].notna()]
     return saturated(Counter(own.loc[own["generation"] < run, "face"]), Counter(own.loc[own["generation"] == run, "face"]))
@@ -112,7 +128,7 @@ def emissions(service, asks):
             continue
         stop = record["stop_reason"]
         found = faces.extract(record["text"], truncated=stop == "max_tokens", refused=stop == "refusal")
-        rows.append({"source": service.settings.model, **ask.about, "text": record["text"], "raw_face": found.raw_face,
+        rows.append({"source": service.settings.label, **ask.about, "text": record["text"], "raw_face": found.raw_face,
                      "face": found.face, "outcome": found.outcome, "seed": 0})
     return pd.DataFrame(rows, columns=list(EMISSION_COLUMNS))
 

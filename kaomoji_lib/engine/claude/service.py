@@ -1,5 +1,6 @@
 """Everything that one run of a method needs: the session, the store, the budget, and the way of asking."""
 
+import math
 import shlex
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from kaomoji_lib.study.errors import KaomojiError
 
 SOURCES = ("api", "stand-in")
 STAND_IN_REPLY = "msg_standin_"
+SHARED_WAIT = 600
 
 
 @dataclass(frozen=True)
@@ -58,19 +60,25 @@ class Settings:
         return Path(self.out) if self.out else default_folder(name)
 
     @property
+    def label(self):
+        """What the rows of a table name as their source."""
+        return "claude-stand-in" if self.source == "stand-in" else self.model
+
+    @property
     def origin(self):
         """The origin that the questions' hashes carry; needs no key."""
         import os
 
-        return client.STAND_IN if self.source == "stand-in" else client.origin(os.environ.get(client.BASE) or f"https://{client.PUBLIC_HOST}")
+        return client.stand_in_origin() if self.source == "stand-in" else client.origin(os.environ.get(client.BASE) or f"https://{client.PUBLIC_HOST}")
 
-    def command(self, method, *options):
-        """The command line that goes on with this run."""
+    def command(self, method, *options, max_usd=None):
+        """The command line that goes on with this run; ``max_usd``: a limit that suffices, where the old one does not."""
         words = ["kaomoji", "claude", method, "--model", self.model]
         words += ["--source", self.source] if self.source != "api" else []
         words += ["--out", str(self.out)] if self.out else []
         words += ["--batch"] if self.batch else []
-        words += ["--max-usd", f"{self.max_usd:g}"] if self.max_usd is not None else []
+        limit = self.max_usd if max_usd is None else max_usd
+        words += ["--max-usd", f"{limit:g}"] if limit is not None else []
         return shlex.join([*words, *map(str, options)])
 
 
@@ -88,7 +96,8 @@ class Service:
         self.store = ReplyStore(settings.folder)
 
     def __enter__(self):
-        self._lock = _alone(self.settings.folder)
+        # The pages share the stand-in's folder and are built side by side: they wait for each other.
+        self._lock = _alone(self.settings.folder, SHARED_WAIT if self.settings.source == "stand-in" else 0)
         self._server = None
         try:
             self.budget = Budget(self.settings.model, self.settings.max_usd, self.store.spent())
@@ -128,12 +137,12 @@ class Service:
         return self.store.get(ask.key(self.session.origin))
 
 
-def _alone(folder):
+def _alone(folder, seconds):
     from filelock import FileLock, Timeout
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=0)
+        lock = FileLock(folder / ".lock", timeout=seconds)
         lock.acquire()
     except Timeout:
         raise KaomojiError(f"another process is asking for {folder}; wait for it, or give another --out") from None
@@ -175,6 +184,7 @@ class Outcome:
     waiting: tuple
     usd: float
     command: str
+    stand_in: bool = False
 
     @property
     def complete(self):
@@ -185,7 +195,7 @@ class Outcome:
         parts += [f"{self.refused} refusals"] if self.refused else []
         parts += [f"{len(self.missing)} missing"] if self.missing else []
         parts += [f"{len(self.unusable)} unusable"] if self.unusable else []
-        lines = [", ".join(parts) + f"; {self.usd:.4f} US dollars so far"]
+        lines = [", ".join(parts) + ("; the stand-in answered, nothing was paid" if self.stand_in else f"; {self.usd:.4f} US dollars so far")]
         lines += [f"stopped: {self.stopped}"] if self.stopped else []
         lines += [f"under way: batch {name}" for name in self.waiting]
         kinds = {}
@@ -207,11 +217,12 @@ def _where(about):
 
 def outcome(service, method, asks, problem, report, options=()):
     """The :class:`Outcome` of ``asks`` after they were asked."""
-    missing, unusable, usable, refused = [], [], 0, 0
+    missing, unusable, usable, refused, needed = [], [], 0, 0, service.budget.spent
     for ask in asks:
         record = service.stored(ask)
         if record is None:
             missing.append(ask.about)
+            needed += service.budget.most(ask.params, service.settings.batch)
         elif said := problem(record, ask):
             unusable.append((ask.about, said))
         elif record["stop_reason"] == "refusal":
@@ -220,9 +231,18 @@ def outcome(service, method, asks, problem, report, options=()):
             usable += 1
     command = ""
     if missing or unusable:
-        command = service.settings.command(method, *options, *(["--again"] if unusable and not missing else []))
+        limit = service.settings.max_usd
+        raised = None if limit is None or needed <= limit else math.ceil(needed * 100) / 100
+        command = service.settings.command(method, *options, *(["--again"] if unusable and not missing else []), max_usd=raised)
     return Outcome(service.settings.folder / method, len(asks), usable, refused, tuple(missing), tuple(unusable), tuple(report.failures),
-                   report.stopped, tuple(report.waiting), service.budget.spent, command)
+                   report.stopped, tuple(report.waiting), service.budget.spent, command, _by_stand_in(service, asks))
+
+
+def _by_stand_in(service, asks):
+    """Whether the stand-in answered any of ``asks``: it marks its replies, behind whatever address it was."""
+    if service.settings.source == "stand-in":
+        return True
+    return any(record["id"].startswith(STAND_IN_REPLY) for ask in asks if (record := service.stored(ask)))
 
 
 def manifest(service, method, asks, found, **more):
@@ -230,7 +250,7 @@ def manifest(service, method, asks, found, **more):
     records = [record for ask in asks if (record := service.stored(ask))]
     answered = sorted({record["model"] for record in records})
     dropped = sorted({name for record in records for name in record["dropped"]})
-    stand_in = any(record["id"].startswith(STAND_IN_REPLY) for record in records)
+    stand_in = _by_stand_in(service, asks)
     model = service.settings.model
     return {
         "schema": 1, "method": method, "status": "complete" if found.complete else "incomplete",
