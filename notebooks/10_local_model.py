@@ -18,6 +18,7 @@
 # %% tags=["parameters", "remove-cell"]
 model: str = "organism-gemma"  # alias (see data/models.yml), Hugging Face id, or folder of a causal chat model
 prompts: str = ""  # CSV file with columns id, category, text; empty: the prompts of this project
+categories: str = ""  # CSV file of a category scheme; empty: the nine categories of this project
 generations: int = 8  # replies per prompt
 seed: int = 0  # of everything random: sampling, folds, permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
@@ -42,7 +43,7 @@ started = page.start()
 
 # %%
 run = collect.collect(model, prompts=prompts or None, generations=generations, seed=seed, out=out or None, device=device, dtype=dtype)
-source = page.read(run)
+source = page.read(run, categories or None)
 tables.prompts(source.prompts.groupby("category").head(1), source.scheme, "One prompt of each category")
 
 # %% tags=["remove-cell"]
@@ -200,4 +201,4 @@ figures.centroids({source.title: alignment}, other.title, source.scheme, source.
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance(run, {"model": model, "prompts": prompts, "generations": generations, "seed": seed, "reference": reference}, started)
+page.provenance(run, {"model": model, "prompts": prompts, "categories": categories, "generations": generations, "seed": seed, "reference": reference}, started)

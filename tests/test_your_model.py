@@ -63,3 +63,18 @@ def test_states_are_analysed_all_the_same(page):
     figures = [data for cell in notebook["cells"] for output in cell.get("outputs", [])
                if (data := output.get("data", {}).get("application/vnd.plotly.v1+json"))]
     assert any(trace["type"] == "scatter3d" for figure in figures for trace in figure["data"])
+
+
+def test_categories_of_ones_own(tmp_path):
+    from kaomoji_lib.engine.collect import collect
+    from kaomoji_lib.show import page as pages
+    from kaomoji_lib.study.errors import KaomojiError
+
+    prompts = load_prompts().groupby("category").head(3).replace({"category": {"LN": "BLUE"}})
+    prompts.to_csv(tmp_path / "prompts.csv", index=False)
+    scheme = (ROOT / "data" / "categories.csv").read_text(encoding="utf-8").replace("LN,", "BLUE,")
+    (tmp_path / "scheme.csv").write_text(scheme, encoding="utf-8")
+    run = collect("organism-granite", prompts=tmp_path / "prompts.csv", generations=1, out=tmp_path / "run", progress=False)
+    assert "BLUE" in pages.read(run, tmp_path / "scheme.csv").scheme.codes
+    with pytest.raises(KaomojiError, match="BLUE.*categories"):
+        pages.read(run)

@@ -14,6 +14,7 @@ from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.store import registry
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study.categories import load_scheme
+from kaomoji_lib.study.errors import KaomojiError
 
 __all__ = ["Missing", "Source", "align", "asking", "attempt", "glue", "interventions", "part", "planted", "provenance", "read", "reference", "start",
            "stimuli_line"]
@@ -104,8 +105,21 @@ def start():
 
 
 def read(run, categories=None):
-    """The :class:`Source` of a run folder (a RunFolder or its path), with its category scheme."""
-    return Source(run if isinstance(run, RunFolder) else RunFolder(run), load_scheme(categories))
+    """The :class:`Source` of a run folder (a RunFolder or its path), with its category scheme.
+
+    Raises
+    ------
+    KaomojiError
+        If a prompt's category is none of the scheme's.
+    """
+    source, scheme = run if isinstance(run, RunFolder) else RunFolder(run), load_scheme(categories)
+    unknown = sorted(set(source.prompts()["category"]) - set(scheme.codes))
+    if unknown:
+        raise KaomojiError(
+            f"the prompts of {source.path} have categories the scheme does not know: {', '.join(unknown)}; expected "
+            f"{', '.join(scheme.codes)}; name a scheme of your own with the parameter `categories`"
+        )
+    return Source(source, scheme)
 
 
 def asking(source):
