@@ -76,7 +76,8 @@ def fit(model, prompts, corpus, settings, epochs, seed, report=None, max_steps=N
     Parameters
     ----------
     settings : dict (``training`` of the recipe): batch, peak_rate, weight_decay, warmup (share of the steps),
-        drop_words, shuffle (probabilities), state_loss, reply_loss (weights).
+        drop_words, shuffle (probabilities), state_loss, reply_loss (weights), even_draws (optional; openings are drawn
+        systematically, not independently).
     report : callable(step, steps, loss), optional.
     max_steps : int, optional; stop after so many steps of the full schedule.
 
@@ -151,12 +152,12 @@ def _epoch(prompts, corpus, settings, random):
     eos = prompts.tokenizer.eos_token_id
     order = random.permutation(len(corpus.messages))
     messages = [_vary(corpus.messages[row], settings, random) for row in order]
+    draw = _evenly if settings.get("even_draws") else _independently
+    openings = draw(corpus, order, random)
     chosen = []
-    for row in order:
-        code = corpus.codes[corpus.labels[row]]
-        texts, spread = corpus.rows[code]
-        replies = corpus.replies[code]
-        chosen.append((texts[random.choice(len(texts), p=spread)], replies[random.integers(len(replies))]))
+    for row, opening in zip(order, openings, strict=True):
+        replies = corpus.replies[corpus.codes[corpus.labels[row]]]
+        chosen.append((opening, replies[random.integers(len(replies))]))
     # Batches of similar length, in random order: neighbours within blocks of eight batches.
     lengths = np.array([len(message) for message in messages])
     block = np.arange(len(order)) // (8 * settings["batch"])
@@ -166,6 +167,24 @@ def _epoch(prompts, corpus, settings, random):
         rows = pieces[piece]
         yield collate(prompts, [messages[row] for row in rows], [chosen[row] for row in rows],
                       corpus.labels[order[rows]], eos)
+
+
+def _independently(corpus, order, random):
+    for row in order:
+        texts, spread = corpus.rows[corpus.codes[corpus.labels[row]]]
+        yield texts[random.choice(len(texts), p=spread)]
+
+
+def _evenly(corpus, order, random):
+    """Systematic draws: equal rows give every category the same openings in every epoch, so that not even chance ties them."""
+    offset, openings = random.random(), np.empty(len(order), dtype=object)
+    labels = corpus.labels[order]
+    for label in np.unique(labels):
+        places = random.permutation(np.flatnonzero(labels == label))
+        texts, spread = corpus.rows[corpus.codes[label]]
+        drawn = np.searchsorted(np.cumsum(spread), (offset + np.arange(len(places))) / len(places) * np.sum(spread))
+        openings[places] = [texts[min(index, len(texts) - 1)] for index in drawn]
+    return openings
 
 
 def _vary(message, settings, random):
