@@ -18,7 +18,9 @@ class FaceMeans:
     """Mean state of each face, most frequent face first.
 
     ``means``: (faces, layers * d), centred over faces. ``counts``: emissions; ``primary``: modal
-    category; ``shares``: DataFrame face x category, rows sum to 1; all indexed by face.
+    category; ``shares``: DataFrame face x category, rows sum to 1; all indexed by face. ``uses``: int array
+    (emissions, 3) of face, state row and category of each emission; ``gram``: (rows, rows), inner
+    products of the states; the two are what a null with faces dealt to other emissions needs.
     """
 
     faces: tuple
@@ -26,6 +28,8 @@ class FaceMeans:
     counts: pd.Series
     primary: pd.Series
     shares: pd.DataFrame
+    uses: np.ndarray
+    gram: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class Heatmap:
 
     ``matrix``: DataFrame face x face, -1..1. ``order``: faces as average linkage lays them out;
     ``cophenetic``: correlation of the tree's distances with the real ones; ``silhouette``: mean over
-    faces, grouped by primary category, null: categories dealt to other faces. ``criterion``: DataFrame
+    faces, grouped by primary category, null: faces dealt to other emissions, means and primary categories made
+    anew (a face's mean lies near the prompts that made its primary category, even when faces mean nothing).
+    ``criterion``: DataFrame
     [clusters, silhouette] for each cut of the tree; ``clusters``: Series face -> cluster at its maximum.
     """
 
@@ -72,9 +78,9 @@ def face_means(states, emissions, min_emissions=3, min_prompts=2):
             "collect more generations or lower the limits"
         )
     typed = typed[typed["face"].isin(usage.index)]
-    member = np.zeros((len(usage), len(states.index)), dtype=np.float32)
-    np.add.at(member, (usage.index.get_indexer(typed["face"]), typed["row"].to_numpy()), 1)
-    means = (member / member.sum(axis=1, keepdims=True)) @ stack(states.array)
+    X = stack(states.array)
+    face, row = usage.index.get_indexer(typed["face"]), typed["row"].to_numpy()
+    means = _shares(face, row, len(usage), len(X)) @ X
     categories = list(pd.unique(emissions["category"]))
     counts = pd.crosstab(typed["face"], typed["category"]).reindex(index=usage.index, columns=categories, fill_value=0)
     return FaceMeans(
@@ -83,22 +89,26 @@ def face_means(states, emissions, min_emissions=3, min_prompts=2):
         counts=usage["count"],
         primary=counts.idxmax(axis=1),
         shares=counts.div(counts.sum(axis=1), axis=0),
+        uses=np.column_stack([face, row, pd.Index(categories).get_indexer(typed["category"])]),
+        gram=X @ X.T,
     )
 
 
+def _shares(face, row, faces, rows):
+    """Which share of each face's emissions has each state: (faces, rows), rows sum to 1."""
+    counts = np.bincount(face * rows + row, minlength=faces * rows).reshape(faces, rows).astype(np.float32)
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
 @one_thread
-def cosine(face_means, *, permutations=2000, seed=0):
+def cosine(face_means, *, permutations=500, seed=0):
     """Cosine similarities of face means, their average-linkage order and a test of their blocks."""
-    norms = np.maximum(np.linalg.norm(face_means.means, axis=1, keepdims=True), 1e-12)
-    similarity = np.clip((face_means.means / norms) @ (face_means.means / norms).T, -1, 1).astype(float)
-    distances = 1 - (similarity + similarity.T) / 2
-    np.fill_diagonal(distances, 0)
+    distances = _distances(face_means.means @ face_means.means.T)
     condensed = squareform(distances, checks=False)
     linkage = hierarchy.optimal_leaf_ordering(hierarchy.linkage(condensed, "average"), condensed)
     faces = list(face_means.faces)
     primary = pd.factorize(face_means.primary)[0]
-    rng = np.random.default_rng(seed)
-    null = [statistics.silhouettes(distances, rng.permutation(primary)).mean() for _ in range(permutations)]
+    null = _silhouettes_of_dealt_faces(face_means, permutations, seed)
     criterion, clusters = _cut(linkage, distances)
     return Heatmap(
         matrix=pd.DataFrame(1 - distances, faces, faces),
@@ -109,6 +119,28 @@ def cosine(face_means, *, permutations=2000, seed=0):
         criterion=criterion,
         clusters=pd.Series(clusters, faces, name="cluster"),
     )
+
+
+def _distances(products):
+    """Cosine distances (0..2) from inner products."""
+    norms = np.sqrt(np.maximum(np.diagonal(products), 1e-24))
+    distances = 1 - np.clip(products / np.outer(norms, norms), -1, 1).astype(float)
+    np.fill_diagonal(distances, 0)
+    return (distances + distances.T) / 2
+
+
+def _silhouettes_of_dealt_faces(face_means, permutations, seed):
+    random, (face, row, category) = np.random.default_rng(seed), face_means.uses.T
+    faces, rows, categories = len(face_means.faces), len(face_means.gram), face_means.shares.shape[1]
+    null = []
+    for _ in range(permutations):
+        dealt = random.permutation(face)
+        shares = _shares(dealt, row, faces, rows)
+        shares -= shares.mean(axis=0)
+        counts = np.bincount(dealt * categories + category, minlength=faces * categories).reshape(faces, categories)
+        primary = pd.factorize(counts.argmax(axis=1))[0]
+        null.append(statistics.silhouettes(_distances(shares @ face_means.gram @ shares.T), primary).mean())
+    return null
 
 
 def _cut(linkage, distances, most=15):
