@@ -117,13 +117,15 @@ def _alone(run):
 
 
 def _fill(run, spec, asked, sampling, device, dtype, layers, instruction, wanted, progress):
-    from kaomoji_lib.engine import loading
+    from kaomoji_lib.engine import loading, selfcheck
 
     started = time.time()
     engine = loading.load(spec, device, dtype)
     chosen = _chosen_layers(engine, layers)
+    check = selfcheck.sampling(engine, [f"{instruction} {text}" for text in asked["text"]])
+    together = PROMPTS_PER_SHARD if check["algorithm"] == selfcheck.TOGETHER else 1
     if not run.exists:
-        run.write_manifest(_manifest(engine, asked, wanted, chosen, instruction, started))
+        run.write_manifest(_manifest(engine, asked, wanted, chosen, instruction, started) | {"self_check": check})
     elif run.manifest["model"]["template_sha256"] != engine.template.hash:
         raise KaomojiError(f"{run.path} was begun with another chat template; give another --out, or delete the folder")
     parts = [asked.iloc[start:start + PROMPTS_PER_SHARD] for start in range(0, len(asked), PROMPTS_PER_SHARD)]
@@ -131,7 +133,7 @@ def _fill(run, spec, asked, sampling, device, dtype, layers, instruction, wanted
     with tqdm(total=len(asked), initial=done, unit="prompt", desc=spec.title, disable=not progress or None) as bar:
         for number, part in enumerate(parts):
             if not run.has_shard(number):
-                rows, tensors = _part(engine, part, sampling, chosen, instruction)
+                rows, tensors = _part(engine, part, sampling, chosen, instruction, together)
                 run.write_shard(number, [_emission(row, part, spec, sampling) for row in rows], tensors)
                 bar.update(len(part))
     run.merge(len(parts), seconds=round(time.time() - started, 1))
@@ -180,13 +182,15 @@ def _version(name):
         return "not installed"
 
 
-def _part(engine, part, sampling, layers, instruction):
-    """Sample a part, in halves where the memory does not suffice."""
+def _part(engine, part, sampling, layers, instruction, together):
+    """Sample a part of at most ``together`` prompts at once, in halves where the memory does not suffice."""
     import torch
 
     from kaomoji_lib.engine.sampling import sample
 
     try:
+        if len(part) > together:
+            return _halves(engine, part, sampling, layers, instruction, together)
         messages = [f"{instruction} {text}" for text in part["text"]]
         return sample(engine, messages, list(part["id"]), sampling, layers)
     except (torch.OutOfMemoryError, MemoryError):
@@ -198,11 +202,13 @@ def _part(engine, part, sampling, layers, instruction):
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    return _halves(engine, part, sampling, layers, instruction, together)
+
+
+def _halves(engine, part, sampling, layers, instruction, together):
     middle = len(part) // 2
-    return _joined(
-        [_part(engine, half, sampling, layers, instruction) for half in (part.iloc[:middle], part.iloc[middle:])],
-        middle,
-    )
+    halves = (part.iloc[:middle], part.iloc[middle:])
+    return _joined([_part(engine, half, sampling, layers, instruction, together) for half in halves], middle)
 
 
 def _joined(halves, middle):

@@ -1,0 +1,189 @@
+"""log P(spelling | prompt): what a model gives to every face behind every prompt, each token computed once."""
+
+import gc
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from kaomoji_lib.engine import spellings as spelled
+from kaomoji_lib.engine import trie as tries
+from kaomoji_lib.engine.forwarding import head
+from kaomoji_lib.engine.scoring_algorithms import ALGORITHMS, ROWS_PER_STEP
+from kaomoji_lib.study import faces
+from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.stimuli import INSTRUCTION
+
+COLUMNS = ("prompt_id", "spelling", "face", "log_prob", "log_prob_closed", "n_tokens")
+PROMPTS_PER_FORWARD = 4
+LOGITS_AT_ONCE = 2**24
+COLUMNS_AT_ONCE = 2**13
+
+
+@dataclass
+class Sizes:
+    """How much is computed at once. It shrinks for good when the memory does not suffice."""
+
+    prompts: int = PROMPTS_PER_FORWARD
+    nodes: int | None = None
+
+
+def score(engine, spellings, prompts, closed=True, *, algorithm="auto", instruction=INSTRUCTION, check=None, sizes=None,
+          progress=None):
+    """Score every spelling behind every prompt.
+
+    Natural logarithms, summed over the spelling's tokens, at temperature 1, without length normalisation, end marker
+    or intervention: the probability that the reply begins with the spelling.
+
+    Parameters
+    ----------
+    engine : :class:`kaomoji_lib.engine.loading.Engine`.
+    spellings : iterable of str, as they are typed; repeated ones are scored once.
+    prompts : DataFrame with the columns ``id`` and ``text``.
+    closed : also compute ``log_prob_closed``, which adds every token that completes the spelling in one step and goes
+        on beyond it (where ``)`` and a line break are one token, its own tokens alone miss that mass). Else NaN.
+    algorithm : a name of ``scoring_algorithms.ALGORITHMS``, or ``auto``: the fastest that agrees with plain forward
+        passes on this model (:mod:`kaomoji_lib.engine.selfcheck`).
+    check : the result of a self-check made before, so that it is not made again.
+    sizes : :class:`Sizes`, kept between calls. progress : callable(number of prompts), after each forward group.
+
+    Returns
+    -------
+    DataFrame with ``COLUMNS``, prompts and spellings in the order given. ``face`` is the canonical form, None where
+    the spelling alone is no face (a lone bracket begins every face and says nothing). log-probabilities are NaN
+    where the tokenizer cannot write the spelling. ``attrs["scoring"]``: dtype, algorithm, self-check.
+
+    Raises
+    ------
+    KaomojiError
+        If there is nothing to score, or no algorithm agrees with plain forward passes.
+    """
+    from kaomoji_lib.engine import selfcheck
+
+    spellings = distinct(spellings)
+    if check is None:
+        check = selfcheck.scoring(engine, spellings, _messages(prompts, instruction), algorithm)
+    wanted = spelled.plan(engine, spellings, closed)
+    encoded = [engine.encode(engine.template.render(message)) for message in _messages(prompts, instruction)]
+    sizes = sizes or Sizes()
+    tables = list(_in_groups(engine, encoded, wanted, check["algorithm"], sizes, progress or (lambda count: None)))
+    log_probs, closed_ones = (np.concatenate(parts) for parts in zip(*tables, strict=True))
+    frame = _frame(list(prompts["id"]), wanted, log_probs, closed_ones if closed else np.full_like(closed_ones, np.nan))
+    frame.attrs["scoring"] = {**check, "dtype": str(engine.dtype).removeprefix("torch."), "closed": closed}
+    return frame
+
+
+def distinct(spellings):
+    """The spellings (str) without repetitions, in order. Raises KaomojiError where there are none, or an empty one."""
+    found = list(dict.fromkeys(spellings))
+    if not found or not all(isinstance(one, str) and one.strip() for one in found):
+        raise KaomojiError(f"{len(found)} spellings, or an empty one among them; expected one face or more; check the list of faces")
+    return found
+
+
+def _messages(prompts, instruction):
+    if not len(prompts):
+        raise KaomojiError("no prompts to score under; expected a table with the columns id and text; check the file")
+    return [f"{instruction} {text}" for text in prompts["text"]]
+
+
+def _in_groups(engine, encoded, wanted, algorithm, sizes, progress):
+    start = 0
+    while start < len(encoded):
+        group = encoded[start:start + sizes.prompts]
+        try:
+            yield measure(engine, group, wanted, algorithm, sizes.nodes)
+        except (torch.OutOfMemoryError, MemoryError):
+            _shrink(sizes, len(group))
+            continue
+        start += len(group)
+        progress(len(group))
+
+
+def _shrink(sizes, prompts):
+    if prompts > 1:
+        sizes.prompts = prompts // 2
+    elif (sizes.nodes or tries.BIN_NODES) > ROWS_PER_STEP // 4:
+        sizes.nodes = (sizes.nodes or tries.BIN_NODES) // 2
+    else:
+        raise KaomojiError("out of memory with one prompt at a time; use a smaller --dtype or another --device") from None
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@torch.inference_mode()
+def measure(engine, prompts, wanted, algorithm, nodes=None):
+    """log P and its prefix-closed form behind prompts (lists of token ids): two float64 arrays (prompts, spellings)."""
+    chosen = ALGORITHMS[algorithm]
+    trie = wanted.trie
+    steps = np.zeros((len(prompts), len(trie)))
+    overshoot = np.full((len(prompts), len(wanted.overshoot_token)), -np.inf)
+    limits = {} if nodes is None else {"nodes": nodes}
+    size = max(1, LOGITS_AT_ONCE // (len(engine.vocabulary) * len(prompts)))
+    for found, rows in chosen.run(engine, prompts, trie, **limits) if len(trie) > 1 else ():
+        for start in range(0, len(found), size):
+            part = rows[:, start:start + size]
+            logits = part if chosen.gives_logits else head(engine, part.flatten(0, 1)).unflatten(0, part.shape[:2])
+            _read(found[start:start + size], logits, wanted, steps, overshoot)
+    return _sums(wanted, steps, overshoot)
+
+
+def _read(nodes, logits, wanted, steps, overshoot):
+    """Pick what is wanted from logits (prompts, nodes, vocabulary)."""
+    norm = log_normaliser(logits)
+    place = np.full(len(wanted.trie), -1)
+    place[nodes] = np.arange(len(nodes))
+    children = np.flatnonzero(place[wanted.trie.parent[1:]] >= 0) + 1
+    steps[:, children] = _picked(logits, norm, place[wanted.trie.parent[children]], wanted.trie.token[children])
+    if len(wanted.overshoot_token):
+        at = place[wanted.entry_node[wanted.overshoot_entry]]
+        chosen = np.flatnonzero(at >= 0)
+        overshoot[:, chosen] = _picked(logits, norm, at[chosen], wanted.overshoot_token[chosen])
+
+
+def _picked(logits, norm, rows, tokens):
+    rows, tokens = (torch.as_tensor(part, device=logits.device) for part in (rows, tokens))
+    return (logits[:, rows, tokens].float() - norm[:, rows]).double().cpu().numpy()
+
+
+def log_normaliser(logits):
+    """log-sum-exp over the last axis, float32, a slice of the vocabulary at a time: no second table of logits arises."""
+    total = None
+    for start in range(0, logits.shape[-1], COLUMNS_AT_ONCE):
+        part = torch.logsumexp(logits[..., start:start + COLUMNS_AT_ONCE].float(), dim=-1)
+        total = part if total is None else torch.logaddexp(total, part)
+    return total
+
+
+def _sums(wanted, steps, overshoot):
+    trie = wanted.trie
+    along = steps.copy()
+    for node in range(1, len(trie)):
+        along[:, node] += along[:, trie.parent[node]]
+    log_probs = np.full((len(steps), len(wanted.spellings)), np.nan)
+    log_probs[:, wanted.rows] = along[:, [path[-1] for path in trie.paths]] if len(wanted.rows) else 0.0
+    closed = log_probs.copy()
+    if len(wanted.entry_node):
+        starts = np.searchsorted(wanted.overshoot_entry, np.arange(len(wanted.entry_node)))
+        masses = np.logaddexp.reduceat(overshoot, starts, axis=1) + along[:, wanted.entry_node]
+        for entry, row in enumerate(wanted.entry_spelling):
+            closed[:, row] = np.logaddexp(closed[:, row], masses[:, entry])
+    return log_probs, closed
+
+
+def _frame(ids, wanted, log_probs, closed):
+    count, words = len(ids), wanted.spellings
+    canonical = [canonical_face(spelling) for spelling in words]
+    return pd.DataFrame({
+        "prompt_id": np.repeat(np.array(ids, dtype=object), len(words)), "spelling": list(words) * count,
+        "face": canonical * count, "log_prob": log_probs.ravel(), "log_prob_closed": closed.ravel(),
+        "n_tokens": [len(sequence) for sequence in wanted.sequences] * count,
+    }, columns=list(COLUMNS))
+
+
+def canonical_face(spelling):
+    """The canonical form of a spelling that is a face by itself, else None."""
+    found = faces.extract(spelling)
+    return found.face if found.outcome == "kaomoji" and found.raw_face == spelling else None

@@ -1,0 +1,146 @@
+"""Scores of one model in one Parquet file, written in parts that a killed process keeps."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+from tqdm.auto import tqdm
+
+from kaomoji_lib.store import registry
+from kaomoji_lib.store.files import atomic, digest, write_json
+from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
+
+PROMPTS_PER_PART = 12
+
+
+def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="auto", device="auto", dtype="auto",
+               instruction=INSTRUCTION, progress=True):
+    """Score every spelling of a file behind every prompt of another, and write the table.
+
+    Parameters
+    ----------
+    model : alias, Hugging Face id or folder. faces : path of a UTF-8 text file, one spelling a line.
+    prompts : path of a CSV file with the columns id, category, text; default the prompts of this project.
+    out : path of the Parquet file. Parts that a killed run left beside it are used; a finished file is returned as it is.
+    closed, algorithm, instruction : see :func:`kaomoji_lib.engine.scoring.score`.
+
+    Returns
+    -------
+    DataFrame as :func:`kaomoji_lib.engine.scoring.score` gives it; what it was made from is in ``attrs["scoring"]``,
+    which the file keeps.
+
+    Raises
+    ------
+    KaomojiError
+        If the file holds other scores (the differences are named), another process is writing it, or something cannot
+        be read.
+    """
+    from kaomoji_lib.engine.loading import local_revision
+
+    spec, asked, spellings = registry.model(model), load_prompts(prompts), read_spellings(faces)
+    if out is None:
+        raise KaomojiError("nowhere to write the scores; expected the path of a Parquet file; give --out FILE.parquet")
+    out = Path(out)
+    wanted = {
+        "model": spec.id if local_revision(spec) is None else f"{spec.alias} ({local_revision(spec)[:12]})",
+        "faces": digest(spellings)[:12], "prompts": digest(asked[["id", "text"]].to_dict("records"))[:12],
+        "instruction": instruction, "closed": closed, "algorithm asked for": algorithm, "dtype asked for": dtype,
+    }
+    if out.exists():
+        return _finished(out, wanted)
+    parts = out.with_name(f".{out.name}.parts")
+    with _alone(parts):
+        _begin(parts, wanted, out)
+        frame = _fill(parts, spec, asked, spellings, wanted, progress, dict(
+            closed=closed, algorithm=algorithm, instruction=instruction, device=device, dtype=dtype))
+        with atomic(out) as temporary:
+            frame.to_parquet(temporary, index=False)
+    shutil.rmtree(parts, ignore_errors=True)
+    return frame
+
+
+def read_spellings(path):
+    """The spellings of a text file, one a line, without empty lines and repetitions.
+
+    Raises
+    ------
+    KaomojiError
+        If the file cannot be read as UTF-8, or holds none.
+    """
+    expected = "expected a UTF-8 text file with one spelling a line"
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+    except FileNotFoundError:
+        raise KaomojiError(f"{path} does not exist; {expected}; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise KaomojiError(f"{path} cannot be read ({error}); {expected}; correct the file") from None
+    found = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not found:
+        raise KaomojiError(f"{path} holds no spelling; {expected}; add one")
+    return found
+
+
+def _finished(out, wanted):
+    try:
+        frame = pd.read_parquet(out)
+    except (OSError, ValueError) as error:
+        raise KaomojiError(f"{out} is not readable as Parquet ({error}); delete it, or give another --out") from None
+    _refuse_other(out, frame.attrs.get("scoring", {}).get("settings", {}), wanted)
+    return frame
+
+
+def _refuse_other(where, kept, wanted):
+    different = [f"{key}: there {kept.get(key)!r}, asked for {wanted[key]!r}" for key in wanted if kept.get(key) != wanted[key]]
+    if different:
+        raise KaomojiError(f"{where} holds other scores ({'; '.join(different)}); give another --out, or delete it")
+
+
+def _alone(parts):
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(parts / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise KaomojiError(f"another process is writing to {parts}; wait for it, or give another --out") from None
+    except OSError as error:
+        raise KaomojiError(f"cannot write beside {parts} ({error.strerror}); give another --out") from None
+    return lock
+
+
+def _begin(parts, wanted, out):
+    settings = parts / "settings.json"
+    if settings.is_file():
+        _refuse_other(f"{parts} (unfinished, of {out.name})", json.loads(settings.read_text(encoding="utf-8")), wanted)
+    else:
+        write_json(settings, wanted)
+
+
+def _fill(parts, spec, asked, spellings, wanted, progress, options):
+    from kaomoji_lib.engine import loading, scoring, selfcheck
+
+    places = {start: parts / f"{start:06d}.parquet" for start in range(0, len(asked), PROMPTS_PER_PART)}
+    waiting = [start for start, path in places.items() if not path.is_file()]
+    if waiting:
+        engine = loading.load(spec, options["device"], options["dtype"])
+        messages = [f"{options['instruction']} {text}" for text in asked["text"]]
+        check = {"revision": engine.revision, **selfcheck.scoring(engine, spellings, messages, options["algorithm"])}
+        sizes = scoring.Sizes()
+        with tqdm(total=len(asked), initial=_rows(asked, places, waiting), unit="prompt", desc=spec.title,
+                  disable=not progress or None) as bar:
+            for start in waiting:
+                frame = scoring.score(
+                    engine, spellings, asked.iloc[start:start + PROMPTS_PER_PART], options["closed"],
+                    instruction=options["instruction"], check=check, sizes=sizes, progress=bar.update)
+                with atomic(places[start]) as temporary:
+                    frame.to_parquet(temporary, index=False)
+    frames = [pd.read_parquet(path) for path in places.values()]
+    merged = pd.concat(frames, ignore_index=True)
+    merged.attrs["scoring"] = {**frames[-1].attrs["scoring"], "settings": wanted}
+    return merged
+
+
+def _rows(asked, places, waiting):
+    return sum(len(asked.iloc[start:start + PROMPTS_PER_PART]) for start in places if start not in waiting)

@@ -1,0 +1,150 @@
+"""The self-check: passes what is exact, finds what is not, and says what it saw."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import small_models
+import toy_families
+import torch
+
+from kaomoji_lib.engine import organisms, routing, sampling, scoring, scoring_algorithms, selfcheck
+from kaomoji_lib.engine.collect import collect
+from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
+
+FACES = list(organisms.pool()["spelling"])
+MESSAGES = [f"{INSTRUCTION} {text}" for text in load_prompts()["text"]]
+ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen", "ministral", "gptoss", "granite")]
+
+
+@pytest.fixture(scope="module", params=[(name, dtype) for name in ORGANISMS for dtype in ("float32", "bfloat16")], ids="-".join)
+def engine(request):
+    name, dtype = request.param
+    return toy_families.loading.load(toy_families.registry.model(name), device="cpu", dtype=dtype)
+
+
+@pytest.fixture
+def lost_prompts(monkeypatch):
+    """Every prompt is read as if it were the first one; all else is sound."""
+    for module, name in ((scoring_algorithms, "prefill"), (sampling, "_prefill")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda engine, prompts, real=real: real(engine, [prompts[0]] * len(prompts)))
+
+
+def test_what_is_exact_passes_by_a_wide_margin(engine):
+    scored, sampled = selfcheck.scoring(engine, FACES, MESSAGES), selfcheck.sampling(engine, MESSAGES)
+    assert scored["algorithm"] == "packed" and scored["warnings"] == [] and scored["cells"] == 12
+    assert scored["error"] < 0.1 * scored["between_prompts"]
+    assert sampled["algorithm"] == selfcheck.TOGETHER and sampled["warnings"] == []
+    assert sampled["share_between_prompts"] < 0.1
+    assert json.loads(json.dumps([scored, sampled])) == [scored, sampled]
+
+
+def test_lost_prompts_are_found_in_every_number_format(engine, lost_prompts):
+    scored = selfcheck.scoring(engine, FACES, MESSAGES)
+    assert scored["algorithm"] == "plain" and len(scored["warnings"]) == 3
+    sampled = selfcheck.sampling(engine, MESSAGES)
+    assert sampled["algorithm"] == selfcheck.ALONE and "prompts together" in sampled["warnings"][0]
+
+
+def test_no_check_is_passed_by_close_calls_alone(lost_prompts):
+    """In bfloat16 every cell of this mixture of experts is a close call, so that no cell has a strict tolerance."""
+    engine = toy_families.loading.load(toy_families.registry.model("organism-gptoss"), device="cpu", dtype="bfloat16")
+    scored = selfcheck.scoring(engine, FACES, MESSAGES)
+    assert scored["close_calls"] == scored["cells"] and scored["algorithm"] == "plain"
+
+
+def test_one_message_is_checked_against_a_control(lost_prompts):
+    engine = small_models.engine("organism-granite")
+    assert selfcheck.scoring(engine, FACES, MESSAGES[:1])["algorithm"] == "plain"
+    assert selfcheck.sampling(engine, MESSAGES[:1])["algorithm"] == selfcheck.ALONE
+
+
+def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):
+    engine = small_models.engine("organism-granite")
+    real = scoring_algorithms.ALGORITHMS
+
+    def off(engine, prompts, trie, **limits):
+        yield from ((nodes, rows + 0.02 * rows.std()) for nodes, rows in real["packed"].run(engine, prompts, trie, **limits))
+
+    def failing(*arguments, **limits):
+        raise NotImplementedError("no such cache")
+        yield
+
+    changed = {**real, "packed": dataclasses.replace(real["packed"], run=off), "levels": dataclasses.replace(real["levels"], run=failing)}
+    monkeypatch.setattr(scoring, "ALGORITHMS", changed)
+    found = selfcheck.scoring(engine, FACES, MESSAGES)
+    assert found["algorithm"] == "batched"
+    assert "nats from plain forward passes" in found["warnings"][0] and "no such cache" in found["warnings"][1]
+    frame = scoring.score(engine, FACES, load_prompts().head(2))
+    assert frame.attrs["scoring"]["algorithm"] == "batched" and len(frame.attrs["scoring"]["warnings"]) == 2
+    with pytest.raises(KaomojiError, match="nats from plain forward passes"):
+        selfcheck.scoring(engine, FACES, MESSAGES, algorithm="packed")
+
+
+def test_it_refuses_when_nothing_agrees():
+    engine = small_models.engine("organism-granite")
+    with torch.no_grad():
+        engine.blocks[1].mlp.down_proj.weight[0, 0] = float("nan")
+    with pytest.raises(KaomojiError, match="organism-granite.*nan.*--dtype"):
+        selfcheck.scoring(engine, FACES, MESSAGES)
+    with pytest.raises(KaomojiError, match="organism-granite"):
+        selfcheck.sampling(engine, MESSAGES)
+
+
+def test_unknown_algorithms_are_named():
+    with pytest.raises(KaomojiError, match="unknown algorithm 'quick'; expected auto, packed"):
+        selfcheck.scoring(small_models.engine("organism-granite"), FACES, MESSAGES, algorithm="quick")
+
+
+@pytest.mark.parametrize("family, count", [("gpt_oss", 4), ("granitemoehybrid", 3), ("llama", 0)])
+def test_routers_are_found_by_their_shape(tmp_path, family, count):
+    engine = toy_families.engine(toy_families.write(tmp_path, family))
+    assert len(routing.routers(engine)[0]) == count
+    with torch.inference_mode(), routing.closest_calls(engine) as calls:
+        engine.model(torch.tensor([[1, 2, 3]]))
+    assert len(calls) == count and all(margin >= 0 for margin in calls)
+
+
+@pytest.mark.parametrize("moved, passes", [(0.3, True), (3.0, False)])
+@pytest.mark.parametrize("tied", [True, False])
+def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, moved, passes):
+    engine = toy_families.engine(toy_families.write(tmp_path, "gpt_oss"))
+    if tied:
+        with torch.no_grad():
+            for router in routing.routers(engine)[0]:
+                router.weight[1:] = router.weight[0]
+                router.bias.zero_()
+    sound = selfcheck.scoring(engine, FACES, MESSAGES)
+    assert sound["close_calls"] == (sound["cells"] if tied else 0)
+    real = scoring.measure
+
+    def one_cell_off(engine, prompts, words, algorithm, nodes=None):
+        log_probs, closed = real(engine, prompts, words, algorithm, nodes)
+        if algorithm == "packed":
+            log_probs[1, 2] += moved
+        return log_probs, closed
+
+    monkeypatch.setattr(scoring, "measure", one_cell_off)
+    found = selfcheck.scoring(engine, FACES, MESSAGES)
+    assert (found["algorithm"] == "packed") == (tied and passes)
+    if tied and passes:
+        assert len(found["near_ties"]) == 1 and "0.3 nats" in found["near_ties"][0]
+
+
+def test_collecting_proves_itself_first_and_says_so(tmp_path, monkeypatch):
+    prompts = tmp_path / "prompts.csv"
+    load_prompts().head(12).to_csv(prompts, index=False)
+    options = dict(prompts=prompts, generations=1, progress=False)
+    run = collect("organism-granite", out=tmp_path / "sound", **options)
+    assert run.manifest["self_check"]["algorithm"] == selfcheck.TOGETHER
+    sizes, real_prefill, real_sample = [], sampling._prefill, sampling.sample
+    monkeypatch.setattr(sampling, "_prefill", lambda engine, prompts: real_prefill(engine, [prompts[0]] * len(prompts)))
+    monkeypatch.setattr(sampling, "sample", lambda engine, messages, *rest: sizes.append(len(messages)) or real_sample(engine, messages, *rest))
+    other = collect("organism-granite", out=tmp_path / "unsound", **options)
+    assert other.manifest["self_check"]["algorithm"] == selfcheck.ALONE and other.manifest["self_check"]["warnings"]
+    assert set(sizes[-12:]) == {1}
+    assert other.emissions()["text"].tolist() == run.emissions()["text"].tolist()
+    assert np.allclose(other.states("emit").array, run.states("emit").array, atol=1e-4)

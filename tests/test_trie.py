@@ -1,0 +1,87 @@
+"""The trie and its bins: every node once, every parent at hand; the masks: ancestors and nothing else."""
+
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from kaomoji_lib.engine import tree_masks, trie
+
+RANDOM = random.Random(0)
+SETS = {
+    "one": [(5,)],
+    "nested": [(1,), (1, 2), (1, 2, 3)],
+    "chain": [tuple(range(40))],
+    "random": [tuple(RANDOM.choices(range(4), k=RANDOM.randint(1, 9))) for _ in range(300)],
+    "wide": [(0, token, 1, token) for token in range(200)],
+}
+
+
+@pytest.fixture(params=SETS)
+def sequences(request):
+    return list(dict.fromkeys(SETS[request.param]))
+
+
+def test_paths_spell_their_sequences(sequences):
+    tree = trie.build(sequences)
+    assert [tuple(tree.token[list(path)]) for path in tree.paths] == sequences
+    prefixes = {sequence[:length] for sequence in sequences for length in range(1, len(sequence) + 1)}
+    assert len(tree) == len(prefixes) + 1
+    assert (tree.parent[1:] < np.arange(1, len(tree))).all()
+    stems = {sequence[:length] for sequence in sequences for length in range(len(sequence))}
+    assert {tuple(tree.token[list(tree.path(node))]) for node in np.flatnonzero(tree.internal)} == stems
+
+
+def test_stems_visit_every_internal_node(sequences):
+    tree = trie.build(sequences)
+    visited = {node for stem in tree.stems() for node in stem} | {0}
+    assert visited == set(np.flatnonzero(tree.internal))
+
+
+@pytest.mark.parametrize("limit", [1, 7, 32, 512])
+def test_bins_compute_every_internal_node_once(sequences, limit):
+    tree = trie.build(sequences)
+    found = trie.bins(tree, limit)
+    fresh = [int(node) for part in found for node in part.nodes[part.fresh]]
+    assert sorted(fresh) == [node for node in np.flatnonzero(tree.internal) if node]
+    most = max(limit, 2 * int(tree.depth.max()))
+    for part in found:
+        assert len(part.nodes) <= most
+        assert (np.diff(part.depth) >= 0).all()
+        for place, node in enumerate(part.nodes):
+            above = tree.parent[node]
+            assert part.nodes[part.parent[place]] == above if above else part.parent[place] == -1
+
+
+def test_bins_repeat_few_ancestors():
+    tree = trie.build(SETS["random"])
+    computed = sum(len(part.nodes) for part in trie.bins(tree, 64))
+    assert computed < 1.3 * tree.internal.sum()
+
+
+CONFIG = SimpleNamespace(layer_types=["full_attention", "sliding_attention", "linear_attention"], sliding_window=4,
+                         num_hidden_layers=3)
+
+
+def test_masks_show_prompt_and_ancestors_only():
+    parent, depth = [-1, -1, 0, 2, 1], [1, 1, 2, 3, 2]
+    prompt = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
+    masks = tree_masks.tree_masks(CONFIG, prompt, parent, depth, torch.float32)
+    assert masks["linear_attention"] is None
+    seen = masks["full_attention"][:, 0] == 0
+    ancestors = {0: {0}, 1: {1}, 2: {0, 2}, 3: {0, 2, 3}, 4: {1, 4}}
+    for row in range(2):
+        for node in range(5):
+            assert set(torch.nonzero(seen[row, node, 5:])[:, 0].tolist()) == ancestors[node]
+            assert seen[row, node, :5].tolist() == prompt[row].bool().tolist()
+    near = masks["sliding_attention"][1, 0] == 0
+    assert near[3].tolist() == [False] * 4 + [True] + [True, False, True, True, False]
+    assert near[0].tolist() == [False, False, True, True, True] + [True] + [False] * 4
+
+
+def test_one_kind_of_layer_gets_a_plain_tensor():
+    config = SimpleNamespace(num_hidden_layers=2)
+    mask = tree_masks.tree_masks(config, torch.ones(3, 6), [-1, 0], [1, 2], torch.bfloat16)
+    assert mask.shape == (3, 1, 2, 8) and mask.dtype == torch.bfloat16
