@@ -15,7 +15,7 @@ endif
 
 export CHROMIUM
 .DEFAULT_GOAL := help
-.PHONY: help venv notebooks runs book test serve clean
+.PHONY: help venv notebooks runs book test bench serve clean
 
 help:  ## this list
 	@echo "Kaomoji in vector space"
@@ -42,6 +42,9 @@ book: $(READY)  ## the study on the built-in models, and the book: _build/html/i
 
 test: $(READY)  ## every test, the built book in a browser included
 	$(PYTHON) -m pytest -q tests
+
+bench: $(READY)  ## scoring and sampling against other ways, at a larger size
+	$(PYTHON) -m kaomoji_lib.engine.benchmark large
 
 serve: book  ## the book on http://localhost:8000
 	$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)

@@ -11,7 +11,7 @@ from importlib import import_module
 from kaomoji_lib.study import escape
 from kaomoji_lib.study.errors import KaomojiError
 
-COMMANDS = ("claude", "collect", "extract", "organisms", "score")
+COMMANDS = ("claude", "collect", "corpus", "extract", "organisms", "published", "score")
 FAILED, INTERRUPTED = 2, 130
 
 

@@ -62,8 +62,8 @@ def source(name, known=None):
 def emissions(name, cells=None, known=None):
     """Emissions of a published source, faces extracted anew from its texts.
 
-    Columns: those of a run's emissions, ``prompt_text``, and ``published_face`` (canonical form of the span
-    that the published extractor had stored, None without one). Texts were cut at 16 tokens, so an open span
+    Columns: those of a run's emissions, ``prompt_text``, and of the span that the published extractor had stored (None
+    without one) ``published_raw`` as it stands and ``published_face`` in canonical form. Texts were cut at 16 tokens, so an open span
     is *truncated*. ``cells``: another cell scheme than the source's own; prompts outside it are left out.
     """
     entry = source(name, known)
@@ -82,9 +82,10 @@ def emissions(name, cells=None, known=None):
         "outcome": [item.outcome for item in found],
         "seed": raw["seed"] if "seed" in raw else 0,
         "prompt_text": raw["prompt_text"] if "prompt_text" in raw else "",
+        "published_raw": _objects(word if isinstance(word, str) and word else None for word in raw["first_word"]),
         "published_face": _objects(map(published_face, raw["first_word"])),
     })
-    return table[table["category"].notna()].reset_index(drop=True)[[*EMISSION_COLUMNS, "prompt_text", "published_face"]]
+    return table[table["category"].notna()].reset_index(drop=True)[[*EMISSION_COLUMNS, "prompt_text", "published_raw", "published_face"]]
 
 
 def as_published(table):

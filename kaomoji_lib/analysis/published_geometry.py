@@ -1,0 +1,83 @@
+"""The shape of the five real models' states, as far as the published figures tell: three components per prompt."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.analysis import geometry
+from kaomoji_lib.store import plotly_figures, published, published_tables
+from kaomoji_lib.study import statistics
+from kaomoji_lib.study.errors import KaomojiError
+
+MODELS = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Prompts of one model in the space of its first three components.
+
+    ``prompts``: DataFrame[id, category, topic, text]; ``scores``: (n, 3), signs fixed by the scheme; ``shares``: shares of
+    variance that the figure's axes tell (None where they do not); ``silhouette``: of the categories, in these three
+    dimensions; ``valence``, ``arousal``: as in :class:`geometry.Components`.
+    """
+
+    title: str
+    prompts: pd.DataFrame
+    scores: np.ndarray
+    shares: tuple
+    silhouette: statistics.Estimate
+    valence: statistics.Estimate
+    arousal: statistics.Estimate
+
+    @property
+    def labels(self):
+        return self.prompts["category"].to_numpy()
+
+
+def cloud(name, known=None, *, seed=0):
+    """The :class:`Cloud` of a published model, from its interactive figure.
+
+    Raises
+    ------
+    KaomojiError
+        If the figure is not to be had or cannot be read.
+    """
+    entry = published_tables.source(name, known)
+    if "figure" not in entry:
+        raise KaomojiError(f"{entry['title']} has no published figure of its states; expected one of {', '.join(MODELS)}; name one")
+    html = published.locate(entry["figure"], known).read_text(encoding="utf-8", errors="replace")
+    return from_figure(html, entry["title"], published_tables.scheme(entry["scheme"]), seed=seed)
+
+
+def from_figure(html, title, scheme, *, seed=0):
+    """The :class:`Cloud` in a figure whose traces are named by the categories of ``scheme``."""
+    table = plotly_figures.one_per_prompt(plotly_figures.points(html, scheme.codes))
+    order = pd.Categorical(table["category"], scheme.codes)
+    table = table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
+    number = table.groupby("category").cumcount() + 1
+    prompts = pd.DataFrame({"id": [f"{code}:{index}" for code, index in zip(table["category"], number, strict=True)],
+                            "category": table["category"], "topic": "", "text": ""})
+    found = geometry.pca(table[list(plotly_figures.COORDINATES)].to_numpy(), prompts, scheme, seed=seed)
+    distances = statistics.pairwise_distances(found.scores)
+    codes = pd.factorize(prompts["category"])[0]
+    rng = np.random.default_rng(seed)
+    null = [statistics.silhouettes(distances, rng.permutation(codes)).mean() for _ in range(500)]
+    silhouette = statistics.bootstrap(statistics.silhouettes(distances, codes), seed=seed, null=null)
+    return Cloud(title, prompts, found.scores[:, :3], plotly_figures.shares(html), silhouette, found.valence, found.arousal)
+
+
+def align(reference, moved, codes, *, seed=0):
+    """Category centroids of ``moved`` laid onto those of ``reference`` (both Cloud): a :class:`geometry.Alignment`."""
+    if list(reference.labels) != list(moved.labels):
+        raise KaomojiError(
+            f"{moved.title} has {len(moved.labels)} prompts and {reference.title} {len(reference.labels)}, or of other categories; "
+            "expected the same; fetch both figures again")
+    return geometry.procrustes(reference.scores, moved.scores, reference.labels, codes, seed=seed)
+
+
+def nearest(cloud_, codes):
+    """Distances between category centroids divided by their mean: DataFrame category x category."""
+    centres = np.array([cloud_.scores[cloud_.labels == code].mean(axis=0) for code in codes])
+    distances = np.linalg.norm(centres[:, None] - centres[None], axis=2)
+    return pd.DataFrame(distances / distances[np.triu_indices(len(codes), 1)].mean(), list(codes), list(codes))

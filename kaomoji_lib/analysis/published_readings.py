@@ -1,0 +1,113 @@
+"""Every way the published study read a face, by its own rules and by ours, on one face set each."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kaomoji_lib.analysis import agreement, likelihoods, published_rules, readings, synthesis
+from kaomoji_lib.store import corpus
+from kaomoji_lib.store import published_tables as tables
+from kaomoji_lib.study import statistics
+from kaomoji_lib.study.stimuli import load_lexicon
+
+LOCAL = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
+WEIGHTINGS = ("uniform", "weighted")
+
+
+@dataclass(frozen=True)
+class Readings:
+    """The elicited reading, the sources that are compared with it (dict name -> Reading), and the faces of all rows."""
+
+    elicited: readings.Reading
+    sources: dict
+    faces: pd.Index
+
+    @property
+    def weight(self):
+        return self.elicited.weight[self.faces]
+
+    @property
+    def emissions(self):
+        """Elicited replies that typed one of the faces."""
+        return int(self.weight.sum())
+
+
+def as_published(known=None):
+    """Both Claude arms pooled, faces as stored, likelihoods as mean log P, the older lexicon's bundle left out."""
+    arms = pd.concat([tables.emissions(name, known=known) for name in ("claude", "claude-preamble")])
+    return _gather(tables.as_published(arms), "mean log", tables.syntheses(known), known)
+
+
+def corrected(known=None):
+    """Faces extracted anew, the direct arm alone, mean probability, each upload once."""
+    return _gather(tables.emissions("claude", known=known), "mean probability", corpus.uploads_once(tables.syntheses(known)), known)
+
+
+def _gather(emissions, rule, words, known):
+    codes = tables.scheme("nine").codes
+    elicited = readings.elicited(emissions, codes)
+    own = {
+        "opus": agreement.judged(tables.judgements("opus", known), codes),
+        "haiku": agreement.judged(tables.judgements("haiku", known), codes),
+        "synthesized": synthesis.synthesized(words, load_lexicon(), codes),
+    }
+    faces = readings.shared_faces(elicited, *own.values())
+    prompts = tables.prompts(tables.emissions("gemma", known=known))
+    local = {name: likelihoods.by_category(log_probs(name, known), prompts, codes, rule) for name in LOCAL}
+    for item in local.values():
+        faces = faces[faces.isin(item.table.index)]
+    return Readings(elicited, {**own, **local}, faces)
+
+
+def log_probs(name, known=None):
+    """log P(face | prompt) of a published local model: DataFrame prompt x face, natural logarithms."""
+    return likelihoods.by_face(tables.likelihoods(name, known), likelihoods.ALONE)
+
+
+def published_similarity(found, a, b=None, faces=None):
+    """Similarity of source ``a`` to the elicited reading (or to source ``b``) by the published rule: dict weighting -> value."""
+    faces = found.faces if faces is None else faces
+    left = found.elicited if b is None else _source(found, a)
+    right = _source(found, a if b is None else b)
+    weights = {"uniform": None, "weighted": found.elicited.weight[faces]}
+    return {name: published_rules.similarity(left, right, faces, weights[name]) for name in WEIGHTINGS}
+
+
+def our_similarity(found, a, b=None, *, permutations=10_000, seed=0):
+    """The same as Estimates: interval over faces, null with shuffled faces."""
+    left = found.elicited if b is None else agreement.weighted_as(_source(found, a), found.elicited)
+    right = _source(found, a if b is None else b)
+    return {name: readings.similarity(left, right, name == "weighted", faces=found.faces, permutations=permutations, seed=seed)
+            for name in WEIGHTINGS}
+
+
+def _source(found, name):
+    """A source by name; names joined by ``+`` are pooled, two names stand for readers that look at no face."""
+    if name == "uniform guess":
+        share = pd.Series(1.0, found.elicited.table.columns)
+        return readings.reading(pd.DataFrame([share] * len(found.elicited.table), index=found.elicited.table.index))
+    if name == "marginal guess":
+        share = found.elicited.table.loc[found.faces].mul(found.weight, axis=0).sum()
+        return readings.reading(pd.DataFrame([share] * len(found.elicited.table), index=found.elicited.table.index))
+    parts = [found.sources[part] for part in name.split("+")]
+    return parts[0] if len(parts) == 1 else agreement.pool(parts)
+
+
+def wider_faces(found, *names):
+    """Faces typed three times or more that the named sources alone read: the set of one published row."""
+    return readings.shared_faces(found.elicited, *(found.sources[name] for name in names))
+
+
+def guess(found, name, weighting, seed=0):
+    """Similarity of a reader that looks at no face (``uniform guess`` or ``marginal guess``), an Estimate over faces."""
+    values = agreement.per_face(found.elicited, _source(found, name), found.faces)
+    weights = found.weight if weighting == "weighted" else None
+    return statistics.bootstrap(values, weights=weights, unit="faces", seed=seed)
+
+
+def held_out_pool(found, weighting, *, halves=200, permutations=100, seed=0):
+    """Pools chosen on one half of the faces and scored on the other: :class:`agreement.Pooling`."""
+    faces = found.faces
+    reference = readings.Reading(found.elicited.table.loc[faces], found.elicited.weight[faces])
+    sources = {name: readings.Reading(item.table.loc[faces], item.weight.reindex(faces)) for name, item in found.sources.items()}
+    return agreement.pooling(reference, sources, weighting == "weighted", halves=halves, permutations=permutations, seed=seed)

@@ -1,0 +1,139 @@
+"""The published study on the page: its tables beside ours, the claims, and what is missing when the data is."""
+
+import pandas as pd
+
+from kaomoji_lib.analysis import published as analysis
+from kaomoji_lib.analysis import published_claims, published_faces
+from kaomoji_lib.show import page
+from kaomoji_lib.show.missing import passes_missing
+from kaomoji_lib.show.tables import ABSENT, Table, build
+from kaomoji_lib.store import published
+from kaomoji_lib.store import published_tables as tables
+from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.statistics import Estimate
+
+GROUPS = {
+    "accuracy": "The category from the face",
+    "similarity": "Similarity of two readings of the same faces",
+    "pool": "Pools, chosen on half of the faces and scored on the other",
+    "synthesis": "The synthesized words",
+    "corpus": "The corpus behind them",
+    "scorer": "The scorers",
+    "states": "The states",
+}
+
+
+def attribution():
+    """Whose data it is and under which licence: a sentence for every page that uses it."""
+    return published.registry().attribution
+
+
+def study(seed=0):
+    """The :class:`analysis.Study`, once the data is known to be here.
+
+    Raises
+    ------
+    KaomojiError
+        If it is neither in the named folder, nor in the cache, nor to be downloaded.
+    """
+    known = published.registry()
+    for name in [known.sources["gemma"]["emissions"][0], known.syntheses]:
+        published.locate(name)
+    return analysis.Study(seed=seed)
+
+
+def all_rows(found):
+    """Every row of the article's table: list of :class:`analysis.Row`. Raises KaomojiError where the data is not here."""
+    return analysis.rows(found)
+
+
+def all_claims(found):
+    """Every :class:`published_claims.Claim`."""
+    return published_claims.claims(found)
+
+
+@passes_missing
+def article(rows, group):
+    """The rows of one group: the article's value, the published rule's, ours with its interval, and the reference level."""
+    body = []
+    for row in rows:
+        if row.id.partition(".")[0] == group:
+            body.append((row.what, _printed(row), _value(row.recomputed), *_ours(row.corrected), _value(row.reference), row.note or row.missing))
+    header = ("number", "article", "published rule", "our rule", "95 % interval", "n", "reference", "note")
+    kinds = ("text", "number", "number", "number", "number", "text", "number", "text")
+    return Table(header, tuple(body), kinds, GROUPS[group])
+
+
+def _printed(row):
+    if row.article is None:
+        return ABSENT
+    text = f"{row.article:.3f}".rstrip("0").rstrip(".")
+    return f"~{text}" if "about" in row.note else text
+
+
+def _value(number):
+    if number is None:
+        return ABSENT
+    return f"{number:,}" if isinstance(number, int) else f"{number:.3f}".replace("-", "−")
+
+
+def _ours(corrected):
+    if not isinstance(corrected, Estimate):
+        return _value(corrected), ABSENT, ABSENT
+    interval = f"{_value(corrected.ci_low)} to {_value(corrected.ci_high)}".replace(" ", "\u00a0")
+    return _value(corrected.value), interval, f"{corrected.n}\u00a0{corrected.unit}"
+
+
+@passes_missing
+def identifiers(rows):
+    """The stable names of the rows, as ``kaomoji published --json`` prints them."""
+    return Table(("id", "number"), tuple((row.id, row.what) for row in rows), ("text", "text"), "Names of the rows in `kaomoji published --json`")
+
+
+@passes_missing
+def claims(found):
+    """The article's claims with their verdicts and reasons."""
+    rows = tuple((f"{item.number}", item.claim, item.verdict, item.reason) for item in found)
+    return Table(("", "the article's claim", "verdict", "why"), rows, ("number", "text", "text", "text"), "Eleven claims, and what is left of each")
+
+
+@passes_missing
+def tally(found):
+    """How many claims got which verdict, in words."""
+    counts = pd.Series([item.verdict for item in found]).value_counts()
+    order = (published_claims.SURVIVES, published_claims.IN_PART, published_claims.FAILS, published_claims.UNTESTABLE)
+    return "; ".join(f"{verdict}: {counts.get(verdict, 0)}" for verdict in order)
+
+
+@passes_missing
+def one(rows, name, digits=3):
+    """One row as words for the prose: ours with its interval, or the published rule's value, or that there is none."""
+    row = next((item for item in rows if item.id == name), None)
+    if row is None:
+        raise KaomojiError(f"no row is called {name!r}; expected one of data/published_article.csv; correct the name")
+    if isinstance(row.corrected, Estimate):
+        return str(row.corrected)
+    value = row.corrected if row.corrected is not None else row.recomputed
+    return "not available" if value is None else str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+@passes_missing
+def differences(found):
+    """Where our extraction differs from the spans that were stored: one table for all sources."""
+    parts = []
+    for name in (*published_faces.FIRST, *published_faces.NINE):
+        rows = found.emissions(name)
+        table = published_faces.differences(rows)
+        table.insert(0, "source", [tables.source(name)["title"]] * len(table))
+        parts.append(table.assign(of=len(rows)))
+    table = pd.concat(parts, ignore_index=True)[["source", "reason", "rows", "of", "stored", "ours"]]
+    return build(table, "Replies whose stored face is not the one that is there, with an example each", faces=("stored", "ours"))
+
+
+def provenance(parameters, started, found=None):
+    """Where a page of the published study comes from; the attribution is part of it."""
+    base = page.provenance(None, parameters, started)
+    known = published.registry()
+    place = f"the folder that {published.PLACE} names" if published.folder() is not None else "the cache of this user"
+    rows = (("data", known.attribution), ("read from", place)) if found is None else (("data", found), )
+    return Table(base.header, rows + base.rows, base.kinds, base.caption)

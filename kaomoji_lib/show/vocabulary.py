@@ -1,0 +1,69 @@
+"""The vocabulary of a corpus on the page: its bundles, its clusters, the words of its faces."""
+
+import pandas as pd
+
+from kaomoji_lib.analysis import corpus_report
+from kaomoji_lib.show.missing import Missing, passes_missing
+from kaomoji_lib.show.tables import Table, build
+from kaomoji_lib.study.categories import load_scheme
+
+SCHEME = load_scheme()
+gather, space = corpus_report.gather, corpus_report.vocabulary
+
+
+def whose(name, found):
+    """Whose data the page shows, in a sentence: the attribution of the article's copy, or where else it was read."""
+    if name == corpus_report.PUBLISHED:
+        return corpus_report.attribution()
+    return "The corpus could not be read" if isinstance(found, Missing) else f"Read from {found.origin}; its contributors' licence applies."
+
+
+@passes_missing
+def line(found):
+    """The source line of the figures."""
+    kept = int(found.bundles["kept"].sum())
+    licence = ", CC-BY-SA-4.0" if "article" in found.origin else ""
+    return f"{found.origin}{licence} · {len(found.rows):,} descriptions from {kept} uploads"
+
+
+@passes_missing
+def bundles(found):
+    """Every upload, whether it is counted, and why not. Contributors are pseudonyms; the first letters tell them apart."""
+    table = found.bundles
+    frame = pd.DataFrame({
+        "contributor": [str(name)[:8] for name in table["contributor"]], "upload": table["bundle"],
+        "word list": ["prose" if version == 0 else str(version) for version in table["lexicon_version"]],
+        "descriptions": table["rows"].astype(int), "counted": ["yes" if kept else "no" for kept in table["kept"]], "why not": table["why"],
+    })
+    return build(frame, "Uploads, oldest first within a contributor")
+
+
+@passes_missing
+def skipped(found):
+    """Rows whose shape is not known."""
+    if found.skipped.empty:
+        return Table(("upload", "why", "rows"), (("none", "every row has a shape that is known", "0"),), ("text", "text", "number"), "Rows that were skipped")
+    return build(found.skipped.rename(columns={"where": "upload"}), "Rows that were skipped")
+
+
+@passes_missing
+def clusters(found, most=14):
+    """The clusters, largest first: how many faces, typed how often, what their anchor words name, and the most typed of them."""
+    primary = found.reading.table.idxmax(axis=1)
+    rows = []
+    for number, part in found.clusters.groupby(found.clusters):
+        counts = found.count[part.index].sort_values(ascending=False, kind="stable")
+        shares = primary.reindex(part.index).dropna().value_counts()
+        rows.append((f"{number}", len(part), int(counts.sum()), ", ".join(f"{code} {count}" for code, count in shares.head(4).items()),
+                     "   ".join(counts.index[:most])))
+    rows = [(name, f"{faces}", f"{typed:,}", named, shown) for name, faces, typed, named, shown in sorted(rows, key=lambda row: -row[1])]
+    return Table(("cluster", "faces", "typed", "first category of its faces", "most typed"), tuple(rows), ("text", "number", "number", "text", "face"),
+                 f"The {found.chosen} clusters that the criterion chooses")
+
+
+@passes_missing
+def profiles(found, most=30):
+    """The most typed faces with their words."""
+    counts = found.count.sort_values(ascending=False, kind="stable").head(most)
+    rows = tuple((face, f"{int(count):,}", f"{found.clusters[face]}", found.words[face]) for face, count in counts.items())
+    return Table(("face", "typed", "cluster", "words, by weight"), rows, ("face", "number", "number", "text"), "The most typed faces")
