@@ -18,7 +18,7 @@ export CHROMIUM
 .PHONY: help venv notebooks runs book test bench serve clean
 
 help:  ## this list
-	@echo "Kaomoji in vector space"
+	@echo "Introspection via Kaomoji"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.installed  ## a virtual environment with the pinned packages

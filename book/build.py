@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -187,10 +188,11 @@ def execute(page):
     started = time.monotonic()
     draft = PAGES / f".{page.name}.failed.ipynb"
     template = fill(jupytext.read(page.source), {**page.parameters, "title": page.title, "page": page.name})
-    papermill.execute_notebook(
-        template, str(draft), parameters=page.parameters, kernel_name="python3", cwd=str(ROOT),
-        progress_bar=False, log_output=False, extra_arguments=["--log-level=ERROR"],
-    )
+    with tempfile.TemporaryDirectory(prefix="kao-") as folder:
+        papermill.execute_notebook(
+            template, str(draft), parameters=page.parameters, kernel_name="python3", cwd=str(ROOT), config=kernel_channels(folder),
+            progress_bar=False, log_output=False, extra_arguments=["--log-level=ERROR"],
+        )
     notebook = normalise(nbformat.read(draft, as_version=4))
     nbformat.write(notebook, draft)
     draft.replace(page.path)
@@ -206,6 +208,13 @@ def kernel_environment(jobs):
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+
+
+def kernel_channels(folder):
+    """Where a kernel listens: sockets in a folder of its own, since two kernels that start at once may be dealt one TCP port."""
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}} if os.name == "posix" else {})
 
 
 def run_pages(only=(), force=False, jobs=2):

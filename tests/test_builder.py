@@ -111,6 +111,20 @@ def test_a_failing_page_leaves_the_old_one(build, page, monkeypatch):
     assert (build.PAGES / ".alpha.failed.ipynb").exists()
 
 
+def test_kernels_that_start_at_once_share_no_address(build, tmp_path):
+    ours = [build.kernel_channels(tmp_path / name)["KernelManager"] for name in "ab"]
+    assert [found["transport"] for found in ours] == ["ipc", "ipc"]
+    assert ours[0]["ip"] != ours[1]["ip"]
+
+
+def test_a_kernel_listens_where_it_was_told(build, page, monkeypatch):
+    page.source.write_text("# ---\n# jupyter:\n#   kernelspec: {name: python3, language: python, display_name: Python 3}\n# ---\n# %%\n"
+                           "import ipykernel\nprint(open(ipykernel.get_connection_file()).read())\n")
+    build.execute(page)
+    channels = nbformat.read(page.path, as_version=4).cells[0].outputs[0].text
+    assert '"transport": "ipc"' in channels and "kao-" in channels
+
+
 def test_pages_of_large_models_appear_with_their_run(build):
     (build.BOOK / "runs.yml").write_text(
         "root: index\nparts:\n- caption: Models\n  notebook: local_model\n  pages:\n"
