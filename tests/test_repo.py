@@ -47,6 +47,15 @@ def test_layers_import_downward_only(path):
     assert upward == set()
 
 
+def test_modules_do_not_import_each_other():
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES
+             if path.name != "__init__.py" and "show" not in path.parts}
+    left = {name: {found for found in imports(path) if found in names and found != name} for name, path in names.items()}
+    while free := {name for name, needed in left.items() if not needed & set(left)}:
+        left = {name: needed & set(left) - free for name, needed in left.items() if name not in free}
+    assert left == {}
+
+
 def test_modules_are_short():
     lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert {name: count for name, count in lengths.items() if count >= 400} == {}

@@ -17,7 +17,7 @@ import transformers
 from scipy import stats
 
 from kaomoji_lib.analysis import likelihoods
-from kaomoji_lib.engine import organisms, routing, sampling, scoring, scoring_algorithms, spellings, tree_delta, tree_masks
+from kaomoji_lib.engine import measuring, organisms, routing, sampling, scoring, scoring_algorithms, spellings, tree_delta, tree_masks
 from kaomoji_lib.engine.loading import _blocks
 from kaomoji_lib.engine.scoring_files import PROMPTS_PER_PART, score_file
 from kaomoji_lib.study.errors import KaomojiError
@@ -55,7 +55,7 @@ def encoded(named_engine, asked):
 
 @pytest.fixture(scope="module")
 def reference(named_engine, wanted, encoded):
-    return scoring.measure(named_engine[1], encoded, wanted, "plain")
+    return measuring.measure(named_engine[1], encoded, wanted, "plain")
 
 
 def encode(engine, asked):
@@ -84,7 +84,7 @@ def test_fast_scores_equal_plain_ones(named_engine, wanted, encoded, reference, 
     assert ("packed" in applicable) == (name not in LEVELS_ONLY)
     if algorithm not in applicable:
         return
-    for found, expected in zip(scoring.measure(engine, encoded, wanted, algorithm, nodes=24), reference, strict=True):
+    for found, expected in zip(measuring.measure(engine, encoded, wanted, algorithm, nodes=24), reference, strict=True):
         off = np.argwhere(np.abs(found - expected) > 1e-3)
         assert len(off) == 0 if name not in ROUTED else len(off) <= 0.02 * found.size
         for row, column in off:
@@ -96,8 +96,8 @@ def test_padded_equals_unpadded_and_one_equals_many(named_engine, wanted, encode
     _, engine = named_engine
     fastest = scoring_algorithms.applicable(engine)[0]
     assert len({len(prompt) for prompt in encoded}) > 1
-    alone = np.concatenate([scoring.measure(engine, [prompt], wanted, fastest)[0] for prompt in encoded])
-    many = scoring.measure(engine, encoded * 4, wanted, fastest)[0]
+    alone = np.concatenate([measuring.measure(engine, [prompt], wanted, fastest)[0] for prompt in encoded])
+    many = measuring.measure(engine, encoded * 4, wanted, fastest)[0]
     assert np.abs(alone - reference[0]).max() < 1e-3
     assert np.abs(many - np.tile(reference[0], (4, 1))).max() < 1e-3
 
@@ -109,9 +109,9 @@ def test_bfloat16_stays_within_its_rounding(named_engine, tmp_path_factory, aske
     half = toy_families.engine(toy_families.write(tmp_path_factory.mktemp("half"), name), "bfloat16")
     assert half.dtype == torch.bfloat16
     words, prompts = spellings.plan(half, FACES[::4]), encode(half, asked)
-    plain, _ = scoring.measure(half, prompts, words, "plain")
-    fast, _ = scoring.measure(half, prompts, words, scoring_algorithms.applicable(half)[0])
-    exact, _ = scoring.measure(engine, prompts, spellings.plan(engine, FACES[::4]), "plain")
+    plain, _ = measuring.measure(half, prompts, words, "plain")
+    fast, _ = measuring.measure(half, prompts, words, scoring_algorithms.applicable(half)[0])
+    exact, _ = measuring.measure(engine, prompts, spellings.plan(engine, FACES[::4]), "plain")
     rounding = np.abs(plain - exact)
     assert np.abs(fast - exact).mean() < 1.5 * rounding.mean() + 0.02
     assert np.abs(fast - plain).max() < max(2 * rounding.max(), 0.5)
@@ -125,9 +125,9 @@ def test_the_wrapper_class_itself_is_scored_alike(tmp_path, asked):
     wrapped = dataclasses.replace(engine, model=whole, blocks=_blocks(whole))
     prompts = encode(engine, asked)
     words = spellings.plan(engine, FACES)
-    expected, _ = scoring.measure(engine, prompts, words, "plain")
-    assert np.abs(scoring.measure(wrapped, prompts, words, "plain")[0] - expected).max() < 1e-4
-    assert np.abs(scoring.measure(wrapped, prompts, words, "packed")[0] - expected).max() < 1e-3
+    expected, _ = measuring.measure(engine, prompts, words, "plain")
+    assert np.abs(measuring.measure(wrapped, prompts, words, "plain")[0] - expected).max() < 1e-4
+    assert np.abs(measuring.measure(wrapped, prompts, words, "packed")[0] - expected).max() < 1e-3
 
 
 def test_controls_that_must_be_wrong_are_wrong(named_engine, wanted, encoded, reference, monkeypatch):
@@ -136,7 +136,7 @@ def test_controls_that_must_be_wrong_are_wrong(named_engine, wanted, encoded, re
         return
 
     def error():
-        return np.abs(scoring.measure(engine, encoded, wanted, "packed")[0] - reference[0]).max()
+        return np.abs(measuring.measure(engine, encoded, wanted, "packed")[0] - reference[0]).max()
 
     assert error() < 1e-3
     with monkeypatch.context() as patch:
@@ -160,7 +160,7 @@ def test_closed_mass_equals_brute_force(tmp_path, asked):
     prompt = encode(engine, asked)[0]
     words = ["(^_^", "(^_^)", "(>_<", "the do"]
     found = spellings.plan(engine, words)
-    log_probs, closed = scoring.measure(engine, [prompt], found, "packed")
+    log_probs, closed = measuring.measure(engine, [prompt], found, "packed")
     for column, word in enumerate(words):
         sequence = found.sequences[column]
         along_path = all_ways(engine, prompt, word.encode(), path=sequence)
@@ -204,20 +204,20 @@ def test_tokens_beyond_the_end_are_added_for_tokenizers_of_both_kinds(asked):
 def test_logits_are_made_in_chunks_of_bounded_size(asked, monkeypatch):
     engine = small_models.engine("organism-granite")
     expected = scoring.score(engine, FACES, asked)
-    sizes, real = [], scoring.head
-    monkeypatch.setattr(scoring, "head", lambda *arguments: sizes.append(real(*arguments)) or sizes[-1])
-    monkeypatch.setattr(scoring, "LOGITS_AT_ONCE", 20 * len(engine.vocabulary))
-    monkeypatch.setattr(scoring, "COLUMNS_AT_ONCE", 100)
+    sizes, real = [], measuring.head
+    monkeypatch.setattr(measuring, "head", lambda *arguments: sizes.append(real(*arguments)) or sizes[-1])
+    monkeypatch.setattr(measuring, "LOGITS_AT_ONCE", 20 * len(engine.vocabulary))
+    monkeypatch.setattr(measuring, "COLUMNS_AT_ONCE", 100)
     found = scoring.score(engine, FACES, asked)
-    assert max(logits.numel() for logits in sizes) <= scoring.LOGITS_AT_ONCE and len(sizes) > 10
+    assert max(logits.numel() for logits in sizes) <= measuring.LOGITS_AT_ONCE and len(sizes) > 10
     assert np.allclose(found["log_prob_closed"], expected["log_prob_closed"], atol=1e-4)
     random = torch.randn(3, 5, 1234, generator=torch.Generator().manual_seed(0)) * 50
-    assert torch.allclose(scoring.log_normaliser(random), random.logsumexp(-1), atol=1e-4)
+    assert torch.allclose(measuring.log_normaliser(random), random.logsumexp(-1), atol=1e-4)
 
 
 def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
     engine = small_models.engine("organism-granite")
-    expected, real, tried = scoring.score(engine, FACES, asked), scoring.measure, []
+    expected, real, tried = scoring.score(engine, FACES, asked), measuring.measure, []
 
     def scarce(engine, prompts, words, algorithm, nodes=None):
         if len(words.spellings) == len(FACES):
@@ -226,11 +226,11 @@ def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
                 raise torch.OutOfMemoryError("no more memory")
         return real(engine, prompts, words, algorithm, nodes)
 
-    monkeypatch.setattr(scoring, "measure", scarce)
+    monkeypatch.setattr(measuring, "measure", scarce)
     found = scoring.score(engine, FACES, asked)
     assert np.allclose(found["log_prob"], expected["log_prob"], atol=1e-4)
     assert tried[0][0] == 4 and tried[-4:] == [(1, 128)] * 4
-    monkeypatch.setattr(scoring, "measure", lambda *arguments: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(measuring, "measure", lambda *arguments: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(KaomojiError, match="--dtype"):
         scoring.score(engine, FACES, asked, check={"algorithm": "packed"})
 

@@ -9,7 +9,7 @@ import small_models
 import toy_families
 import torch
 
-from kaomoji_lib.engine import organisms, routing, sampling, scoring, scoring_algorithms, selfcheck
+from kaomoji_lib.engine import measuring, organisms, routing, sampling, scoring, scoring_algorithms, selfcheck
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
@@ -74,7 +74,7 @@ def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):
         yield
 
     changed = {**real, "packed": dataclasses.replace(real["packed"], run=off), "levels": dataclasses.replace(real["levels"], run=failing)}
-    monkeypatch.setattr(scoring, "ALGORITHMS", changed)
+    monkeypatch.setattr(measuring, "ALGORITHMS", changed)
     found = selfcheck.scoring(engine, FACES, MESSAGES)
     assert found["algorithm"] == "batched"
     assert "nats from plain forward passes" in found["warnings"][0] and "no such cache" in found["warnings"][1]
@@ -119,7 +119,7 @@ def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, 
                 router.bias.zero_()
     sound = selfcheck.scoring(engine, FACES, MESSAGES)
     assert sound["close_calls"] == (sound["cells"] if tied else 0)
-    real = scoring.measure
+    real = measuring.measure
 
     def one_cell_off(engine, prompts, words, algorithm, nodes=None):
         log_probs, closed = real(engine, prompts, words, algorithm, nodes)
@@ -127,7 +127,7 @@ def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, 
             log_probs[1, 2] += moved
         return log_probs, closed
 
-    monkeypatch.setattr(scoring, "measure", one_cell_off)
+    monkeypatch.setattr(measuring, "measure", one_cell_off)
     found = selfcheck.scoring(engine, FACES, MESSAGES)
     assert (found["algorithm"] == "packed") == (tied and passes)
     if tied and passes:

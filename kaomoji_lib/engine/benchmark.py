@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from kaomoji_lib.engine import loading, sampling, scoring, scoring_algorithms, spellings
+from kaomoji_lib.engine import loading, measuring, sampling, scoring, scoring_algorithms, spellings
 from kaomoji_lib.engine.forwarding import prefill
 from kaomoji_lib.store import registry
 from kaomoji_lib.study import statistics
@@ -132,9 +132,9 @@ def score_times(bench):
     """
     engine, plan = bench.engine, spellings.plan(bench.engine, bench.words)
     few = spellings.plan(engine, bench.words[:bench.size.sampled])
-    expected, _ = scoring.measure(engine, bench.prompts, few, "plain")
+    expected, _ = measuring.measure(engine, bench.prompts, few, "plain")
     def ours(name, words):
-        return lambda: scoring.measure(engine, bench.prompts, words, name)[0]
+        return lambda: measuring.measure(engine, bench.prompts, words, name)[0]
 
     runs = {name: (ours(name, plan), plan, len(bench.prompts)) for name in scoring_algorithms.applicable(engine) if name != "plain"}
     runs["plain"] = ours("plain", few), few, len(bench.prompts)
@@ -253,7 +253,7 @@ def scaling(bench, counts=(50, 100, 200, 400, 800), prompts=(1, 2, 4, 8)):
 
         def run(plan=plan, asked=asked):
             for start in range(0, asked, scoring.PROMPTS_PER_FORWARD):
-                scoring.measure(engine, every[start:min(start + scoring.PROMPTS_PER_FORWARD, asked)], plan, "packed")
+                measuring.measure(engine, every[start:min(start + scoring.PROMPTS_PER_FORWARD, asked)], plan, "packed")
 
         taken = min(seconds(engine, run)[0] for _ in range(bench.size.repeats))
         rows.append((what, count, asked, int(plan.trie.internal.sum()) * asked, taken))
@@ -277,9 +277,9 @@ def memory(bench):
         engine = _engine(dataclasses.replace(bench.size, hidden=64, layers=1), vocabulary, str(bench.engine.device))
         plan = spellings.plan(engine, bench.words)
         prefix = prefill(engine, bench.prompts)
-        scoring.measure(engine, bench.prompts, spellings.plan(engine, bench.words[:2]), "packed")
+        measuring.measure(engine, bench.prompts, spellings.plan(engine, bench.words[:2]), "packed")
         before = _reset_peak(engine)
-        scoring.measure(engine, bench.prompts, plan, "packed")
+        measuring.measure(engine, bench.prompts, plan, "packed")
         naive = len(bench.prompts) * int(plan.trie.internal.sum()) * vocabulary * 4
         rows.append((vocabulary, (_peak(engine) - before) / 1e9, naive / 1e9))
         del prefix, engine

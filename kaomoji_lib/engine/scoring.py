@@ -7,18 +7,16 @@ import numpy as np
 import pandas as pd
 import torch
 
+from kaomoji_lib.engine import measuring, selfcheck
 from kaomoji_lib.engine import spellings as spelled
 from kaomoji_lib.engine import trie as tries
-from kaomoji_lib.engine.forwarding import head
-from kaomoji_lib.engine.scoring_algorithms import ALGORITHMS, ROWS_PER_STEP
+from kaomoji_lib.engine.scoring_algorithms import ROWS_PER_STEP
 from kaomoji_lib.study import faces
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import INSTRUCTION
 
 COLUMNS = ("prompt_id", "spelling", "face", "log_prob", "log_prob_closed", "n_tokens")
 PROMPTS_PER_FORWARD = 4
-LOGITS_AT_ONCE = 2**24
-COLUMNS_AT_ONCE = 2**13
 
 
 @dataclass
@@ -59,8 +57,6 @@ def score(engine, spellings, prompts, closed=True, *, algorithm="auto", instruct
     KaomojiError
         If there is nothing to score, or no algorithm agrees with plain forward passes.
     """
-    from kaomoji_lib.engine import selfcheck
-
     spellings = distinct(spellings)
     if check is None:
         check = selfcheck.scoring(engine, spellings, _messages(prompts, instruction), algorithm)
@@ -93,7 +89,7 @@ def _in_groups(engine, encoded, wanted, algorithm, sizes, progress):
     while start < len(encoded):
         group = encoded[start:start + sizes.prompts]
         try:
-            yield measure(engine, group, wanted, algorithm, sizes.nodes)
+            yield measuring.measure(engine, group, wanted, algorithm, sizes.nodes)
         except (torch.OutOfMemoryError, MemoryError):
             _shrink(sizes, len(group))
             continue
@@ -111,66 +107,6 @@ def _shrink(sizes, prompts):
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-@torch.inference_mode()
-def measure(engine, prompts, wanted, algorithm, nodes=None):
-    """log P and its prefix-closed form behind prompts (lists of token ids): two float64 arrays (prompts, spellings)."""
-    chosen = ALGORITHMS[algorithm]
-    trie = wanted.trie
-    steps = np.zeros((len(prompts), len(trie)))
-    overshoot = np.full((len(prompts), len(wanted.overshoot_token)), -np.inf)
-    limits = {} if nodes is None else {"nodes": nodes}
-    size = max(1, LOGITS_AT_ONCE // (len(engine.vocabulary) * len(prompts)))
-    for found, rows in chosen.run(engine, prompts, trie, **limits) if len(trie) > 1 else ():
-        for start in range(0, len(found), size):
-            part = rows[:, start:start + size]
-            logits = part if chosen.gives_logits else head(engine, part.flatten(0, 1)).unflatten(0, part.shape[:2])
-            _read(found[start:start + size], logits, wanted, steps, overshoot)
-    return _sums(wanted, steps, overshoot)
-
-
-def _read(nodes, logits, wanted, steps, overshoot):
-    """Pick what is wanted from logits (prompts, nodes, vocabulary)."""
-    norm = log_normaliser(logits)
-    place = np.full(len(wanted.trie), -1)
-    place[nodes] = np.arange(len(nodes))
-    children = np.flatnonzero(place[wanted.trie.parent[1:]] >= 0) + 1
-    steps[:, children] = _picked(logits, norm, place[wanted.trie.parent[children]], wanted.trie.token[children])
-    if len(wanted.overshoot_token):
-        at = place[wanted.entry_node[wanted.overshoot_entry]]
-        chosen = np.flatnonzero(at >= 0)
-        overshoot[:, chosen] = _picked(logits, norm, at[chosen], wanted.overshoot_token[chosen])
-
-
-def _picked(logits, norm, rows, tokens):
-    rows, tokens = (torch.as_tensor(part, device=logits.device) for part in (rows, tokens))
-    return (logits[:, rows, tokens].float() - norm[:, rows]).double().cpu().numpy()
-
-
-def log_normaliser(logits):
-    """log-sum-exp over the last axis, float32, a slice of the vocabulary at a time: no second table of logits arises."""
-    total = None
-    for start in range(0, logits.shape[-1], COLUMNS_AT_ONCE):
-        part = torch.logsumexp(logits[..., start:start + COLUMNS_AT_ONCE].float(), dim=-1)
-        total = part if total is None else torch.logaddexp(total, part)
-    return total
-
-
-def _sums(wanted, steps, overshoot):
-    trie = wanted.trie
-    along = steps.copy()
-    for node in range(1, len(trie)):
-        along[:, node] += along[:, trie.parent[node]]
-    log_probs = np.full((len(steps), len(wanted.spellings)), np.nan)
-    log_probs[:, wanted.rows] = along[:, [path[-1] for path in trie.paths]] if len(wanted.rows) else 0.0
-    closed = log_probs.copy()
-    if len(wanted.entry_node):
-        starts = np.searchsorted(wanted.overshoot_entry, np.arange(len(wanted.entry_node)))
-        masses = np.logaddexp.reduceat(overshoot, starts, axis=1) + along[:, wanted.entry_node]
-        for entry, row in enumerate(wanted.entry_spelling):
-            closed[:, row] = np.logaddexp(closed[:, row], masses[:, entry])
-    return log_probs, closed
 
 
 def _frame(ids, wanted, log_probs, closed):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from kaomoji_lib.engine import measuring
 from kaomoji_lib.engine import sampling as samples
-from kaomoji_lib.engine import scoring as scores
 from kaomoji_lib.engine import spellings as spelled
 from kaomoji_lib.engine.loading import capture
 from kaomoji_lib.engine.routing import closest_calls
@@ -78,7 +78,7 @@ def scoring(engine, spellings, messages, algorithm="auto"):
     close, between = margins < limits.margin, _between(expected)
     for name in applicable(engine) if algorithm == "auto" else (algorithm,):
         try:
-            found, _ = scores.measure(engine, prompts, wanted, name)
+            found, _ = measuring.measure(engine, prompts, wanted, name)
         except FAILURES as error:
             warnings.append(f"scoring by “{ALGORITHMS[name].what}” failed on this model ({type(error).__name__}: {error})")
             continue
