@@ -65,6 +65,11 @@ class Page:
         named = [*given.get("models", []), *(given[key] for key in ("model", "reference") if given.get(key))]
         return named or (["*"] if self.notebook == "across_models" else [])
 
+    @property
+    def uses_published(self):
+        """Whether the template speaks of the published study, whose files may be fetched later."""
+        return "published" in self.source.read_text(encoding="utf-8")
+
 
 def grid():
     """The parts of the book as in runs.yml, each page either a file name or a Page."""
@@ -121,7 +126,7 @@ def files(folder, *patterns):
 
 def shared_inputs():
     """What every page depends on: the library (without its command line), the data, the pins."""
-    library = [path for path in files("kaomoji_lib", "*.py") if path.name not in ("cli.py", "__main__.py")]
+    library = [path for path in files("kaomoji_lib", "*.py") if path.name != "__main__.py" and path.parent.name != "cli"]
     return {"format": FORMAT, "library": digest(library), "data": digest(files("data", "*")),
             "pins": digest([ROOT / "requirements.txt"])}
 
@@ -130,7 +135,14 @@ def fingerprint(page, shared):
     """What one page depends on, as a JSON-able dictionary."""
     manifests = [path for name in page.reads for path in (ROOT / "runs").glob(f"{name}/manifest.json")]
     return {**shared, "template": digest([page.source]), "title": page.title,
-            "parameters": page.parameters, "runs": digest(manifests)}
+            "parameters": page.parameters, "runs": digest(manifests), "published": page.uses_published and published_files()}
+
+
+def published_files():
+    """The published study's files that are on this machine, by name: pages look different once they are fetched."""
+    from kaomoji_lib.store import published
+
+    return [name for name in published.registry().files if published.present([name])]
 
 
 def is_current(page, shared):

@@ -104,10 +104,14 @@ def watched(browser):
     tab.context.close()
 
 
-def figures_in(name):
+def figures_of(name):
     notebook = json.loads((build.PAGES / f"{name}.ipynb").read_text(encoding="utf-8"))
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    return sum("application/vnd.plotly.v1+json" in output.get("data", {}) for output in outputs)
+    data = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return [item["application/vnd.plotly.v1+json"] for item in data if "application/vnd.plotly.v1+json" in item]
+
+
+def figures_in(name):
+    return len(figures_of(name))
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -276,6 +280,14 @@ def test_internal_links_lead_somewhere(book):
             if not target.exists() or (parts.fragment and target in anchors and unquote(parts.fragment) not in anchors[target]):
                 broken.append((path.name, tag["href"]))
     assert broken == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_figure_says_what_it_is_made_from(name, book):
+    lines = [figure["layout"]["title"]["subtitle"]["text"] for figure in figures_of(name)]
+    assert all(line.strip() for line in lines)
+    if name.startswith("claude-"):
+        assert lines and all("stand-in" in line or "as published" in line for line in lines)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

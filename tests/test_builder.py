@@ -20,12 +20,12 @@ def build(tmp_path, monkeypatch):
     for name, path in {"ROOT": tmp_path, "BOOK": tmp_path / "book", "PAGES": tmp_path / "book" / "runs",
                        "STATE": tmp_path / "book" / "runs" / ".state"}.items():
         monkeypatch.setattr(module, name, path)
-    for folder in ("book/runs/.state", "notebooks", "kaomoji_lib", "data", "runs/alpha"):
+    for folder in ("book/runs/.state", "notebooks", "kaomoji_lib/cli", "data", "runs/alpha"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "requirements.txt").write_text("numpy==1\n")
     (tmp_path / "data" / "table.csv").write_text("a\n1\n")
     (tmp_path / "kaomoji_lib" / "faces.py").write_text("x = 1\n")
-    (tmp_path / "kaomoji_lib" / "cli.py").write_text("x = 1\n")
+    (tmp_path / "kaomoji_lib" / "cli" / "score.py").write_text("x = 1\n")
     (tmp_path / "notebooks" / "10_local_model.py").write_text("# %%\n1\n")
     (tmp_path / "runs" / "alpha" / "manifest.json").write_text("{}")
     return module
@@ -95,10 +95,25 @@ def test_page_is_stale_with_other_parameters_or_without_its_notebook(build, page
 
 
 def test_command_line_and_other_runs_do_not_make_a_page_stale(build, page):
-    (build.ROOT / "kaomoji_lib" / "cli.py").write_text("changed")
+    (build.ROOT / "kaomoji_lib" / "cli" / "score.py").write_text("changed")
     (build.ROOT / "runs" / "beta").mkdir()
     (build.ROOT / "runs" / "beta" / "manifest.json").write_text("{}")
     assert build.is_current(page, build.shared_inputs())
+
+
+def test_pages_of_the_published_study_are_stale_once_its_files_are_there(build, page, monkeypatch, tmp_path):
+    from kaomoji_lib.store import published
+
+    study = build.Page("study", "published_study", "Study")
+    (build.ROOT / "notebooks" / "30_published_study.py").write_text("# %% [markdown]\n# The published study\n")
+    monkeypatch.setenv("KAOMOJI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("KAOMOJI_PUBLISHED_DIR", str(tmp_path / "mirror"))
+    before = [build.fingerprint(item, build.shared_inputs()) for item in (study, page)]
+    path = tmp_path / "mirror" / published.registry().syntheses
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    after = [build.fingerprint(item, build.shared_inputs()) for item in (study, page)]
+    assert before[0] != after[0] and before[1] == after[1]
 
 
 def test_a_failing_page_leaves_the_old_one(build, page, monkeypatch):

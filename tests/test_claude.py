@@ -102,6 +102,19 @@ def test_introspect_ends_in_likelihoods(tmp_path, server, batch):
     assert values.min() >= 0 and values.max() <= 1
 
 
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+def test_synthesize_ends_in_words_of_the_lexicon(tmp_path, server, batch):
+    there = server()
+    exchanges = rows_of.opened([(model, f"{model}: hello {which} {number}", f"{face} hi") for model in ("m1", "m2") for which, face in enumerate(FACES) for number in range(5)])
+    folder, found = synthesize.synthesize(settings(tmp_path / "out", batch=batch), exchanges)
+    table, (anchors, others, version) = folder.table(), synthesize.vocabulary()
+    assert found.complete and len(table) == 12 and set(table["count"]) == {5} and set(table["lexicon_version"]) == {version}
+    assert table["primary"].map(lambda words: 1 <= len(words) <= 3 and set(words) <= set(anchors)).all()
+    assert table["others"].map(lambda words: 3 <= len(words) <= 5 and set(words) <= set(others)).all()
+    _, second = synthesize.synthesize(settings(tmp_path / "out", batch=batch), exchanges)
+    assert second.complete and sum(there.paid.values()) == 12
+
+
 def test_the_question_of_introspection_has_the_tables_adjectives():
     scheme = load_scheme()
     for code, words in introspect.adjectives(scheme).items():

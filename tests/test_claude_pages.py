@@ -1,6 +1,7 @@
 """The Claude pages: what they gather, what they say of it, and that they never pay without being asked."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from kaomoji_lib.engine.claude import client
 from kaomoji_lib.engine.claude.standin import StandIn
 from kaomoji_lib.show import asked, asked_published, claude, compared
 from kaomoji_lib.show.missing import Missing, attempt
+from kaomoji_lib.store import published
 from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import load_prompts
@@ -105,28 +107,32 @@ def test_the_stand_ins_origin_follows_what_its_answers_are_made_of():
 
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
-    """A few rows in the layout of the published data, typed here."""
+    """A few rows in the layout of the published data, typed here, in a registry that knows no hashes."""
     codes = load_scheme().codes
-    harness = tmp_path / "mirror" / "llmoji-experiment" / "data" / "harness"
+    known, place = published.registry(), tmp_path / "mirror"
 
     def write(name, rows):
-        path = harness / name
+        path = place / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
+    def arm(name):
+        return known.sources[name]["emissions"][0]
+
     typed = [(prompt, face) for prompt, face in (("hp01", "(^o^)"), ("hp21", "(¬‿¬)"), ("ln05", "(T_T)")) for _ in range(3)]
-    row = {"prompt_text": "x", "model_id": "claude-opus-4-7", "quadrant": "HP"}
-    write("claude/emotional_raw.jsonl", [{**row, "prompt_id": prompt, "text": f"{face} hi", "first_word": face} for prompt, face in typed])
-    write("claude_intro_v7/emotional_raw.jsonl", [{**row, "prompt_id": "ln05", "text": "hello", "first_word": ""}])
-    for judge in ("opus", "haiku"):
-        write(f"{judge}_face_quadrant_judgment.jsonl",
-              [{"face": face, **{f"{judge}_lik_{code}": 0.9 if code == right else 0.1 for code in codes}}
-               for face, right in (("(^o^)", "HP-S"), ("(¬‿¬)", "HP-D"), ("(T_T)", "LN"))])
-    said = {"count": 2, "contributor": "c", "bundle": "b1", "source_model": "m", "description": "d", "lexicon_version": 2,
-            "synthesis": {"primary_affect": ["sad"], "stance_modality_function": ["wry"]}, "synthesis_model_id": "claude-haiku-4-5"}
-    write("claude_descriptions.jsonl", [{"kaomoji": "(T_T)", "descriptions": [said, {**said, "bundle": "b2"}, {**said, "lexicon_version": 1, "description": "old"}]}])
-    monkeypatch.setenv("KAOMOJI_PUBLISHED_DIR", str(tmp_path / "mirror"))
-    return harness
+    write(arm("claude"), [{"prompt_text": "x", "prompt_id": prompt, "text": f"{face} hi", "first_word": face} for prompt, face in typed])
+    write(arm("claude-preamble"), [{"prompt_text": "x", "prompt_id": "ln05", "text": "hello", "first_word": ""}])
+    for judge, entry in known.judgements.items():
+        write(entry["file"], [{"face": face, **{f"{judge}_lik_{code}": 0.9 if code == right else 0.1 for code in codes}}
+                              for face, right in (("(^o^)", "HP-S"), ("(¬‿¬)", "HP-D"), ("(T_T)", "LN"))])
+    said = {"count": 2, "contributor": "c", "bundle": "b1", "source_model": "m", "lexicon_version": 2,
+            "synthesis": {"primary_affect": ["sad"], "stance_modality_function": ["wry"]}}
+    write(known.syntheses, [{"kaomoji": f"(T{mouth}T)", "descriptions": [said, {**said, "bundle": "b2", "contributor": "d"}]} for mouth in "abcdefghijklmnopqrstu_"])
+    plain = {name: replace(item, sha256=None, size=None) for name, item in known.files.items()}
+    monkeypatch.setattr(published, "registry", lambda path=None: replace(known, files=plain))
+    monkeypatch.setenv("KAOMOJI_PUBLISHED_DIR", str(place))
+    monkeypatch.setenv("KAOMOJI_CACHE_DIR", str(tmp_path / "cache"))
+    return place / known.syntheses
 
 
 def test_published_rows_take_the_common_form(mirror):
@@ -134,19 +140,28 @@ def test_published_rows_take_the_common_form(mirror):
     found = asked.elicited("auto", "claude-opus-4-7")
     assert found.table.groupby("face")["category"].unique().map(list).to_dict() == {"(^o^)": ["HP-S"], "(¬‿¬)": ["HP-D"], "(T_T)": ["LN"]}
     assert list(found.table["outcome"].value_counts().index) == ["kaomoji", "words"] and found.kind == "published" and "CC-BY-SA" in str(found.facts)
+    assert not found.table.duplicated(["prompt_id", "generation"]).any() and set(found.prompts["id"]) == {"hp01", "hp21", "ln05"}
     judged = compared.judged(asked.introspected("auto", "claude-haiku-4-5", found))
     assert judged.table.idxmax(axis=1).to_dict() == {"(^o^)": "HP-S", "(¬‿¬)": "HP-D", "(T_T)": "LN"}
     words = asked.synthesized("auto", "any", found)
-    assert list(words.table["lexicon_version"]) == [2, 1], "a contributor's upload counts once"
+    assert len(words.table) == 22, "an upload counts once, whoever signed it"
     assert compared.synthesized(words).table.loc["(T_T)", "LN"] == 1
     with pytest.raises(KaomojiError, match="judged nothing"):
         asked.introspected("published", "claude-x", found)
 
 
+def test_a_span_that_was_not_stored_is_no_face_of_the_published_counts(mirror):
+    path = mirror.parent / "claude_intro_v7" / "emotional_raw.jsonl"
+    path.write_text(json.dumps({"prompt_text": "x", "prompt_id": "ln05", "text": "(T_T) oh", "first_word": None}) + "\n", encoding="utf-8")
+    last = asked.elicited("published", "claude-opus-4-7").table.iloc[-1]
+    assert last["face"] is None and last["outcome"] == "words"
+
+
 def test_a_damaged_mirror_says_so(mirror):
-    (mirror / "claude_descriptions.jsonl").write_text("{")
-    with pytest.raises(KaomojiError, match="no JSON lines"):
+    mirror.write_text("{")
+    with pytest.raises(KaomojiError, match="not JSON lines"):
         asked.synthesized("published", "any", None)
-    (mirror / "claude_descriptions.jsonl").unlink()
-    with pytest.raises(KaomojiError, match="lacks"):
+    mirror.unlink()
+    with pytest.raises(KaomojiError, match="not on this machine"):
         asked.synthesized("published", "any", None)
+    assert asked.resolve("auto") == "stand-in"

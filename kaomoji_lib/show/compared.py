@@ -95,7 +95,7 @@ def synthesized(answer):
 def read_by(names, reference, scheme):
     """Local models as readers of the reference's faces: dict title -> Reading. Raises KaomojiError when none is named."""
     if not names:
-        raise KaomojiError("no local reader was named; the parameter `readers` takes aliases, ids or folders of chat models")
+        raise KaomojiError("no local reader was named; the parameter readers takes aliases, Hugging Face ids or folders of chat models")
     return {f"read by {name}": _read_locally(name, reference, scheme) for name in names}
 
 
