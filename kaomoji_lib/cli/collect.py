@@ -8,6 +8,7 @@ EXAMPLES = """examples:
   kaomoji collect organism-gemma
   kaomoji collect Qwen/Qwen3-0.6B --generations 4
   kaomoji collect ./my-model --prompts my-prompts.csv --out runs/mine --dtype bfloat16
+  kaomoji collect google/gemma-4-31b-it --ray auto    (all GPUs of a Ray cluster)
 """
 
 
@@ -23,7 +24,16 @@ def configure(parser):
     parser.add_argument("--temperature", type=float, default=1.0, help="default: 1.0")
     parser.add_argument("--top-p", type=float, default=1.0, help="default: 1.0")
     parser.add_argument("--max-new-tokens", type=int, default=40, metavar="N", help="per reply at most (default: 40)")
+    many_machines(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def many_machines(parser):
+    """The options that deal the prompts to several machines or accelerators."""
+    parser.add_argument("--ray", nargs="?", const="local", metavar="ADDRESS",
+                        help="deal the prompts out over Ray: auto (the cluster this machine is in), an address, or nothing (start one here)")
+    parser.add_argument("--workers", type=int, metavar="N",
+                        help="with --ray: how many, each with a model of its own (default: one a GPU, else one a machine)")
 
 
 def run(arguments):

@@ -4,6 +4,8 @@ Kill it at any moment: the same command goes on where it stopped. A finished fil
 scored, the fast path is compared with plain forward passes of the same model.
 """
 
+from kaomoji_lib.cli.collect import many_machines
+
 HELP = "how probable every face is behind every prompt"
 EXAMPLES = """examples:
   kaomoji score organism-gemma --faces faces.txt --out scores.parquet
@@ -23,6 +25,7 @@ def configure(parser):
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
     parser.add_argument("--algorithm", default="auto", help="auto, packed, levels, batched, plain (default: auto, the fastest that proves right)")
     parser.add_argument("--no-closed", action="store_true", help="leave log_prob_closed out")
+    many_machines(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -35,6 +38,7 @@ def run(arguments):
     frame = score_file(
         arguments.model, arguments.faces, arguments.prompts, arguments.out, closed=not arguments.no_closed,
         algorithm=arguments.algorithm, device=arguments.device, dtype=arguments.dtype, progress=not arguments.quiet,
+        ray=arguments.ray, workers=arguments.workers,
     )
     made = frame.attrs["scoring"]
     for warning in made["warnings"]:

@@ -6,7 +6,7 @@ import torch
 from kaomoji_lib.engine.forwarding import head
 from kaomoji_lib.engine.scoring_algorithms import ALGORITHMS
 
-LOGITS_AT_ONCE = 2**24
+LOGITS_AT_ONCE = 2**23
 COLUMNS_AT_ONCE = 2**13
 
 

@@ -52,7 +52,7 @@ def packed(engine, prompts, trie, nodes=tries.BIN_NODES):
         masks = tree_masks.tree_masks(text_config(engine), prefix.mask, part.parent, part.depth, engine.dtype)
         ids = torch.as_tensor(trie.token[part.nodes], device=engine.device).expand(len(prompts), -1)
         depth = torch.as_tensor(part.depth, device=engine.device)
-        with tree_delta.tree_mode(text_stack(engine), part.parent, part.depth):
+        with tree_delta.tree_mode(text_stack(engine), part.parent):
             states = forward(engine, ids, masks, prefix.lengths[:, None] + depth - 1, fork(prefix.cache))
         fresh = torch.as_tensor(part.fresh, device=states.device)
         yield part.nodes[part.fresh], states[:, fresh]

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
+from kaomoji_lib.engine import workers as crews
 from kaomoji_lib.store import registry
 from kaomoji_lib.store.files import atomic, digest, write_json
 from kaomoji_lib.study.errors import KaomojiError
@@ -17,7 +20,7 @@ PROMPTS_PER_PART = 12
 
 
 def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="auto", device="auto", dtype="auto",
-               instruction=INSTRUCTION, progress=True):
+               instruction=INSTRUCTION, progress=True, ray=None, workers=None):
     """Score every spelling of a file behind every prompt of another, and write the table.
 
     Parameters
@@ -26,6 +29,8 @@ def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="
     prompts : path of a CSV file with the columns id, category, text; default the prompts of this project.
     out : path of the Parquet file. Parts that a killed run left beside it are used; a finished file is returned as it is.
     closed, algorithm, instruction : see :func:`kaomoji_lib.engine.scoring.score`.
+    ray, workers : deal the prompts to the machines of a Ray cluster (:func:`kaomoji_lib.engine.workers.dealt`); ``ray``
+        is its address, None for this process alone.
 
     Returns
     -------
@@ -54,8 +59,8 @@ def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="
     parts = out.with_name(f".{out.name}.parts")
     with _alone(parts):
         _begin(parts, wanted, out)
-        frame = _fill(parts, spec, asked, spellings, wanted, progress, dict(
-            closed=closed, algorithm=algorithm, instruction=instruction, device=device, dtype=dtype))
+        job = ScoringJob(spec, asked, spellings, closed, algorithm, instruction, device, dtype, _begun_with(parts, spec))
+        frame = _fill(parts, job, wanted, progress, ray, workers)
         with atomic(out) as temporary:
             frame.to_parquet(temporary, index=False)
     shutil.rmtree(parts, ignore_errors=True)
@@ -118,29 +123,75 @@ def _begin(parts, wanted, out):
         write_json(settings, wanted)
 
 
-def _fill(parts, spec, asked, spellings, wanted, progress, options):
-    from kaomoji_lib.engine import loading, scoring, selfcheck
+def _begun_with(parts, spec):
+    """The revision of a model of the hub that the parts were scored with: a newer one would be another model."""
+    from kaomoji_lib.engine.loading import local_revision
 
-    places = {start: parts / f"{start:06d}.parquet" for start in range(0, len(asked), PROMPTS_PER_PART)}
-    waiting = [start for start, path in places.items() if not path.is_file()]
-    if waiting:
-        engine = loading.load(spec, options["device"], options["dtype"])
-        messages = [f"{options['instruction']} {text}" for text in asked["text"]]
-        check = {"revision": engine.revision, **selfcheck.scoring(engine, spellings, messages, options["algorithm"])}
-        sizes = scoring.Sizes()
-        with tqdm(total=len(asked), initial=_rows(asked, places, waiting), unit="prompt", desc=spec.title,
-                  disable=not progress or None) as bar:
-            for start in waiting:
-                frame = scoring.score(
-                    engine, spellings, asked.iloc[start:start + PROMPTS_PER_PART], options["closed"],
-                    instruction=options["instruction"], check=check, sizes=sizes, progress=bar.update)
-                with atomic(places[start]) as temporary:
-                    frame.to_parquet(temporary, index=False)
-    frames = [pd.read_parquet(path) for path in places.values()]
+    found = sorted(parts.glob("*.parquet")) if local_revision(spec) is None else []
+    return pd.read_parquet(found[0]).attrs["scoring"]["revision"] if found else None
+
+
+@dataclass(frozen=True)
+class ScoringJob:
+    """What is to be scored: prompts (DataFrame) and spellings (list of str), see :func:`score_file`."""
+
+    spec: registry.ModelSpec
+    asked: pd.DataFrame
+    spellings: list
+    closed: bool
+    algorithm: str
+    instruction: str
+    device: str
+    dtype: str
+    revision: str | None = None
+
+    @property
+    def parts(self):
+        return [self.asked.iloc[start:start + PROMPTS_PER_PART] for start in range(0, len(self.asked), PROMPTS_PER_PART)]
+
+    def worker(self):
+        return ScoringWorker(self)
+
+
+class ScoringWorker:
+    """A model that has been loaded and has proven itself; ``facts``: revision and self-check."""
+
+    def __init__(self, job):
+        from kaomoji_lib.engine import loading, scoring, selfcheck
+
+        self.job, self.engine, self.sizes = job, loading.load(job.spec, job.device, job.dtype, job.revision), scoring.Sizes()
+        messages = [f"{job.instruction} {text}" for text in job.asked["text"]]
+        self.facts = {"revision": self.engine.revision, **selfcheck.scoring(self.engine, job.spellings, messages, job.algorithm)}
+
+    def part(self, number):
+        """The scores of a part (DataFrame), and no tensors."""
+        from kaomoji_lib.engine import scoring
+
+        job = self.job
+        return scoring.score(self.engine, job.spellings, job.parts[number], job.closed, instruction=job.instruction,
+                             check=self.facts, sizes=self.sizes), {}
+
+
+def _fill(parts, job, wanted, progress, ray, workers):
+    places = [parts / f"{number * PROMPTS_PER_PART:06d}.parquet" for number in range(len(job.parts))]
+    waiting = [number for number, path in enumerate(places) if not path.is_file()]
+    done = len(job.asked) - sum(len(job.parts[number]) for number in waiting)
+    found = crews.here(job, waiting) if ray is None else crews.dealt(job, waiting, ray, workers)
+    with closing(found), tqdm(total=len(job.asked), initial=done, unit="prompt", desc=job.spec.title, disable=not progress or None) as bar:
+        for number, _, frame, _ in found:
+            with atomic(places[number]) as temporary:
+                frame.to_parquet(temporary, index=False)
+            bar.update(len(job.parts[number]))
+    frames = [pd.read_parquet(path) for path in places]
+    return _joined(frames, wanted)
+
+
+def _joined(frames, wanted):
+    """One table of all parts. Where workers differed in their self-checks, the least favourable one stands for all."""
+    checks = [frame.attrs["scoring"] for frame in frames]
+    revisions = sorted({check["revision"] for check in checks})
+    if len(revisions) > 1:
+        raise KaomojiError(f"the parts were scored with different revisions of the model ({', '.join(revisions)}); delete the parts and score again")
     merged = pd.concat(frames, ignore_index=True)
-    merged.attrs["scoring"] = {**frames[-1].attrs["scoring"], "settings": wanted}
+    merged.attrs["scoring"] = {**max(checks, key=lambda check: check["largest_difference"]), "settings": wanted}
     return merged
-
-
-def _rows(asked, places, waiting):
-    return sum(len(asked.iloc[start:start + PROMPTS_PER_PART]) for start in places if start not in waiting)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-BIN_NODES = 512
+BIN_NODES = 256
 
 
 @dataclass(frozen=True)
