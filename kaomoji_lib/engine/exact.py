@@ -1,0 +1,72 @@
+"""The model behind a finished run, asked again: its exact probabilities of every face, instead of eight samples a prompt."""
+
+import pandas as pd
+
+from kaomoji_lib.store import registry
+from kaomoji_lib.store.derived import derived
+from kaomoji_lib.study.errors import KaomojiError
+
+PROMPTS_PER_FORWARD = 16
+
+
+def reload(run, device="auto"):
+    """The engine that a run was collected with.
+
+    Raises
+    ------
+    KaomojiError
+        If the run comes from no model that can be loaded, or the model has changed since.
+    """
+    from kaomoji_lib.engine import loading
+
+    manifest = run.manifest
+    if "template_sha256" not in manifest.get("model", {}):
+        raise KaomojiError(f"{run.path} was not collected from a local model; expected one, since its probabilities are needed")
+    engine = loading.load(_spec(manifest), device, manifest["settings"]["dtype"], _revision(manifest))
+    if engine.revision != manifest["model"]["revision"] or engine.template.hash != manifest["model"]["template_sha256"]:
+        raise KaomojiError(f"the model of {run.path} has changed since it was collected; collect again into a new folder")
+    return engine
+
+
+def _spec(manifest):
+    model = manifest["model"]
+    for name in (model["alias"], model["id"]):
+        try:
+            return registry.model(name)
+        except KaomojiError:
+            continue
+    raise KaomojiError(f"the model {model['alias']!r} of this run is neither listed nor on the hub; expected one that can be loaded again")
+
+
+def _revision(manifest):
+    local = manifest["model"]["kind"] == "organism" or manifest["model"]["revision"] == "unknown"
+    return None if local else manifest["model"]["revision"]
+
+
+def spellings(runs):
+    """What may open a reply: every spelling that the runs (list of RunFolder) hold, and the pool where organisms are among them.
+
+    Spellings that are no face by themselves are left out. Order of first appearance, so that the same runs give the
+    same list.
+    """
+    from kaomoji_lib.engine import organisms
+    from kaomoji_lib.engine.scoring import canonical_face
+
+    pooled = any(run.manifest["model"]["kind"] == "organism" for run in runs)
+    typed = [list(run.emissions()["raw_face"].dropna()) for run in runs]
+    every = dict.fromkeys([*(organisms.pool()["spelling"] if pooled else ()), *(one for part in typed for one in part)])
+    found = [one for one in every if canonical_face(one) is not None]
+    if not found:
+        raise KaomojiError("no face was typed in these runs; expected at least one; collect with an instruction that asks for faces")
+    return found
+
+
+def scores(run, words, device="auto"):
+    """log P of every spelling (list of str) behind every prompt of a run: the table of :func:`.scoring.score`, kept in its folder."""
+    from kaomoji_lib.engine import scoring
+
+    def make():
+        return scoring.score(reload(run, device), words, pd.DataFrame(run.prompts()), instruction=run.manifest["instruction"],
+                             sizes=scoring.Sizes(prompts=PROMPTS_PER_FORWARD))
+
+    return derived(run, "scores", {"spellings": list(words)}, make)
