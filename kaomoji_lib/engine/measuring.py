@@ -11,13 +11,17 @@ COLUMNS_AT_ONCE = 2**13
 
 
 @torch.inference_mode()
-def measure(engine, prompts, wanted, algorithm, nodes=None):
-    """log P and its prefix-closed form behind prompts (lists of token ids): two float64 arrays (prompts, spellings)."""
+def measure(engine, prompts, wanted, algorithm, nodes=None, read=None):
+    """log P and its prefix-closed form behind prompts (lists of token ids): two float64 arrays (prompts, spellings).
+
+    ``read``: what reads the prompts in the place of :func:`.forwarding.prefill`, such as
+    :func:`kaomoji_lib.engine.steering.reading`; not for the algorithm ``plain``, which reads nothing beforehand.
+    """
     chosen = ALGORITHMS[algorithm]
     trie = wanted.trie
     steps = np.zeros((len(prompts), len(trie)))
     overshoot = np.full((len(prompts), len(wanted.overshoot_token)), -np.inf)
-    limits = {} if nodes is None else {"nodes": nodes}
+    limits = {**({} if nodes is None else {"nodes": nodes}), **({} if read is None else {"read": read})}
     size = max(1, LOGITS_AT_ONCE // (len(engine.vocabulary) * len(prompts)))
     for found, rows in chosen.run(engine, prompts, trie, **limits) if len(trie) > 1 else ():
         for start in range(0, len(found), size):

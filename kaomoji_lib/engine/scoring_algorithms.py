@@ -2,7 +2,8 @@
 
 An algorithm takes (engine, prompts, trie, nodes) and yields pairs of trie nodes (int array) and rows
 (prompts, nodes, width) until each internal node has been met once, the root included. Rows are normed states, ready for
-the head, or with ``gives_logits`` the logits themselves.
+the head, or with ``gives_logits`` the logits themselves. All but ``plain`` take ``read``, what reads the prompts (as
+:func:`.forwarding.prefill` does): an intervention while the cache is built is another way to read.
 """
 
 from collections.abc import Callable
@@ -44,9 +45,9 @@ def _packable(engine):
     )
 
 
-def packed(engine, prompts, trie, nodes=tries.BIN_NODES):
+def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=prefill):
     """Many nodes in one forward pass, each seeing its prompt and its ancestors."""
-    prefix = prefill(engine, prompts)
+    prefix = read(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     for part in tries.bins(trie, nodes):
         masks = tree_masks.tree_masks(text_config(engine), prefix.mask, part.parent, part.depth, engine.dtype)
@@ -58,9 +59,9 @@ def packed(engine, prompts, trie, nodes=tries.BIN_NODES):
         yield part.nodes[part.fresh], states[:, fresh]
 
 
-def levels(engine, prompts, trie, nodes=ROWS_PER_STEP):
+def levels(engine, prompts, trie, nodes=ROWS_PER_STEP, read=prefill):
     """One token a step: the cache of each level is dealt out to its children."""
-    prefix = prefill(engine, prompts)
+    prefix = read(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     count = len(prompts)
     for part in tries.bins(trie, nodes):
@@ -81,9 +82,9 @@ def levels(engine, prompts, trie, nodes=ROWS_PER_STEP):
                 yield part.nodes[rows[fresh]], states.reshape(count, width, -1)[:, kept]
 
 
-def batched(engine, prompts, trie, nodes=ROWS_PER_STEP):
+def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=prefill):
     """Whole continuations behind the shared cache, padded on the right."""
-    prefix = prefill(engine, prompts)
+    prefix = read(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     count = len(prompts)
     stems = sorted(trie.stems(), key=len)
