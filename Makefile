@@ -1,6 +1,7 @@
 # make book PYTHON=...  uses an environment you have; otherwise one is made in .venv from BASE_PYTHON.
 BASE_PYTHON ?= python3
 VENV ?= .venv
+REQUIREMENTS ?= requirements.txt
 PIP_FLAGS ?=
 CHROMIUM ?=
 PORT ?= 8000
@@ -15,7 +16,7 @@ endif
 
 export CHROMIUM
 .DEFAULT_GOAL := help
-.PHONY: help venv notebooks runs book test bench serve clean
+.PHONY: help venv notebooks runs book test bench lock serve clean
 
 help:  ## this list
 	@echo "Introspection via Kaomoji"
@@ -23,11 +24,11 @@ help:  ## this list
 
 venv: $(VENV)/.installed  ## a virtual environment with the pinned packages
 
-$(VENV)/.installed: requirements.txt pyproject.toml
+$(VENV)/.installed: $(REQUIREMENTS) pyproject.toml
 	@$(BASE_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; say which: make book BASE_PYTHON=python3.12"; exit 1; }
 	@$(BASE_PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
 	test -x $(VENV)/bin/python || $(BASE_PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet $(PIP_FLAGS) -r requirements.txt
+	$(VENV)/bin/python -m pip install --quiet $(PIP_FLAGS) -r $(REQUIREMENTS)
 	$(VENV)/bin/python -m pip install --quiet $(PIP_FLAGS) --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -48,6 +49,11 @@ bench: $(READY)  ## scoring and sampling against other ways, at a larger size
 
 serve: book  ## the book on http://localhost:8000
 	$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+lock: $(READY)  ## requirements.lock and requirements-licences.csv, from requirements.txt
+	rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet $(PIP_FLAGS) pip-tools
+	build/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-header --output-file build/lock/found.txt requirements.txt
+	$(PYTHON) .ci/lock.py build/lock/found.txt
 
 clean:  ## remove what was built (not the environment, not the run folders)
 	rm -rf _build book/runs notebooks/*.ipynb build dist *.egg-info .pytest_cache

@@ -492,7 +492,7 @@ def test_replies_are_never_overwritten(tmp_path):
     store.put("ab1", {"text": "third", "usd": 2.0}, replace=True)
     assert store.get("ab1")["text"] == "third" and store.spent() == 3.0 and len(store.records()) == 2
     (tmp_path / "replies" / "ab" / "ab1.json").write_text("{")
-    with pytest.raises(KaomojiError, match="no JSON object"):
+    with pytest.raises(KaomojiError, match="is damaged"):
         store.get("ab1")
 
 

@@ -1,6 +1,8 @@
 """The command line: what it prints, and how it fails."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 
@@ -63,14 +65,53 @@ MISTAKES = {
     "layers": (["collect", "organism-granite", "--layers", "top", "--out", "{tmp}/r"], "--layers"),
     "generations": (["collect", "organism-granite", "--generations", "0", "--out", "{tmp}/r"], "at least 1"),
     "organism": (["organisms", "train", "nobody", "--out", "{tmp}"], "unknown organism"),
+    "nowhere to train into": (["organisms", "train", "organism-gemma", "--out", "{faces}/x"], "give another --out"),
+    "no column at all": (["collect", "organism-granite", "--prompts", "{nothing}", "--out", "{tmp}/r"], "expected a CSV file"),
+    "a folder for a table": (["collect", "organism-granite", "--prompts", "{tmp}", "--out", "{tmp}/r"], "expected a CSV file"),
+    "a file for a run folder": (["collect", "organism-granite", "--out", "{faces}"], "give another --out"),
+    "no face to score": (["score", "organism-granite", "--faces", "{nothing}", "--out", "{tmp}/o.parquet"], "no spelling"),
+    "no list of faces": (["score", "organism-granite", "--faces", "{tmp}/none", "--out", "{tmp}/o.parquet"], "does not exist"),
+    "scores that are none": (["score", "organism-granite", "--faces", "{faces}", "--out", "{twice}"], "expected a whole Parquet file"),
+    "unknown algorithm": (["score", "organism-granite", "--faces", "{faces}", "--out", "{tmp}/o.parquet", "--algorithm", "fast"], "unknown algorithm"),
+    "unknown model to score": (["score", "nobody", "--faces", "{faces}", "--out", "{tmp}/o.parquet"], "unknown model"),
+    "no bundle": (["corpus", "--local", "{tmp}"], "holds no bundle"),
+    "no such corpus": (["corpus", "--local", "{tmp}/none"], "is no folder"),
+    "unknown row": (["published", "--only", "zebra"], "no row begins with"),
+    "no key": (["claude", "elicit", "--out", "{tmp}/c"], "ANTHROPIC_API_KEY is not set"),
+    "bad address": (["claude", "elicit", "--out", "{tmp}/c"], "http or https"),
+    "limit": (["claude", "elicit", "--max-usd", "-1", "--out", "{tmp}/c", "--source", "stand-in"], "above 0"),
+    "no price": (["claude", "elicit", "--model", "mine", "--max-usd", "1", "--out", "{tmp}/c", "--source", "stand-in"], "prices.csv"),
+    "temperature": (["claude", "elicit", "--temperature", "hot", "--out", "{tmp}/c"], "0 to 2"),
+    "no worker": (["claude", "elicit", "--workers", "0", "--out", "{tmp}/c"], "at least 1 worker"),
+    "no run to ask about": (["claude", "introspect", "--from", "{tmp}/none", "--out", "{tmp}/c"], "--from"),
+    "no face to ask about": (["claude", "introspect", "--faces", "{nothing}", "--out", "{tmp}/c"], "no face"),
+    "malformed categories": (["claude", "introspect", "--faces", "{faces}", "--categories", "{twice}", "--out", "{tmp}/c"], "lacks the column"),
+    "no exchanges": (["claude", "synthesize", "--out", "{tmp}/c"], "--exchanges"),
+    "not exchanges": (["claude", "synthesize", "--exchanges", "{faces}", "--out", "{tmp}/c"], "line 1: no exchange"),
+    "no answers": (["claude", "status", "{tmp}/none"], "does not exist"),
+    "stand-in for all": (["claude", "stand-in", "--host", "0.0.0.0"], "this machine only"),
+    "unknown fault": (["claude", "stand-in", "--fault", "tea"], "unknown fault"),
+}
+ENVIRONMENTS = {"bad address": {"ANTHROPIC_API_KEY": "none", "ANTHROPIC_BASE_URL": "gopher://x"}}
+# What the argument parser finds before a command runs.
+MISTYPED = {
+    "no command": ([], "required"), "unknown command": (["dance"], "invalid choice: 'dance'"), "no model": (["collect"], "MODEL"),
+    "no number": (["collect", "organism-granite", "--generations", "many"], "invalid int value: 'many'"),
+    "unknown option": (["collect", "organism-granite", "--colour", "red"], "--colour"), "no action": (["claude"], "ACTION"),
+    "no file": (["score", "organism-granite"], "--faces"), "evil option": (["collect", "x", "--a\x1b[2J"], "--a\\x1b"),
 }
 
 
 @pytest.mark.parametrize("arguments, named", MISTAKES.values(), ids=MISTAKES)
-def test_mistakes_end_in_one_line_that_names_them(arguments, named, tmp_path, capsys):
+def test_mistakes_end_in_one_line_that_names_them(arguments, named, tmp_path, capsys, monkeypatch, request):
     tables = {
         "columns": "id,text\na,b\n", "empty": "id,category,text\n", "twice": "id,category,text\na,LP,b\na,LP,c\n",
+        "nothing": "\n", "faces": "(^_^)\n",
     }
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ENVIRONMENTS.get(request.node.callspec.id, {}).items():
+        monkeypatch.setenv(name, value)
     names = {"tmp": str(tmp_path)}
     for name, text in tables.items():
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
@@ -78,7 +119,39 @@ def test_mistakes_end_in_one_line_that_names_them(arguments, named, tmp_path, ca
     code = cli.main([argument.format(**names) for argument in arguments])
     printed = capsys.readouterr()
     assert code == 2
-    assert named in printed.err and len(printed.err.strip().splitlines()) == 1
+    assert named in printed.err and len(printed.err.strip().splitlines()) == 1 and "Traceback" not in printed.err
+    assert re.search("expected|; ", printed.err), "what was expected, or the remedy"
+
+
+@pytest.mark.parametrize("arguments, named", MISTYPED.values(), ids=MISTYPED)
+def test_what_is_mistyped_ends_in_one_line_too(arguments, named, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    printed = capsys.readouterr().err
+    assert stopped.value.code == 2 and named in printed and len(printed.splitlines()) == 1 and "--help" in printed
+
+
+@pytest.mark.parametrize("trouble, named", [
+    (OSError(28, "No space left on device", "somewhere"), "somewhere: No space left on device"),
+    (ModuleNotFoundError("No module named 'anthropic'", name="anthropic"), "kaomoji-lib[claude]"),
+])
+def test_what_the_system_refuses_is_one_line_and_a_traceback_on_demand(trouble, named, capsys, monkeypatch):
+    def refuse(arguments):
+        raise trouble
+
+    monkeypatch.setattr("kaomoji_lib.cli.claude._status", refuse)
+    assert cli.main(["claude", "status"]) == 2
+    printed = capsys.readouterr().err
+    assert named in printed and len(printed.splitlines()) == 1
+    with pytest.raises(type(trouble)):
+        cli.main(["--debug", "claude", "status"])
+
+
+def test_a_reader_that_leaves_early_is_no_mistake():
+    line = json.dumps({"text": "(^_^) hi"}) + "\n"
+    command = f"{shlex.quote(sys.executable)} -m kaomoji_lib extract | head -n 1"
+    done = subprocess.run(command, shell=True, input=line * 20_000, capture_output=True, text=True, encoding="utf-8")
+    assert len(done.stdout.splitlines()) == 1 and done.stderr == ""
 
 
 def test_debug_shows_the_traceback():

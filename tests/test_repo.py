@@ -1,6 +1,7 @@
 """The repository keeps its own rules."""
 
 import ast
+import csv
 import json
 import re
 import statistics
@@ -120,6 +121,21 @@ def test_pins_are_exact_and_cover_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
     assert {re.match(r"[\w.-]+", name)[0].lower() for name in needed} <= pinned
+
+
+def test_lock_holds_every_pin_with_hashes_and_a_licence_that_goes_with_ours():
+    def names(text):
+        return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in re.findall(r"^([\w.-]+)==([\w.+]+)", text, re.MULTILINE)}
+
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked, pinned = names(lock), names((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    assert pinned.items() <= locked.items(), "make lock"
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", lock)[1:]
+    assert [block for block in blocks if not re.search(r"--hash=sha256:[0-9a-f]{64}", block)] == []
+    rows = list(csv.DictReader((ROOT / "requirements-licences.csv").open(encoding="utf-8")))
+    assert {re.sub(r"[-_.]+", "-", row["package"]).lower(): row["version"] for row in rows} == locked
+    compatible = r"MIT|BSD|Apache|ISC|MPL|Mozilla|PSF|Python Software Foundation|see the package"
+    assert [row for row in rows if not re.search(compatible, row["licence"])] == []
 
 
 def test_package_lists_all_its_folders():

@@ -5,6 +5,7 @@ A command is a module of this package named in ``COMMANDS``, with ``HELP`` (one 
 """
 
 import argparse
+import os
 import sys
 from importlib import import_module
 
@@ -13,11 +14,21 @@ from kaomoji_lib.study.errors import KaomojiError
 
 COMMANDS = ("claude", "collect", "corpus", "extract", "organisms", "published", "score")
 FAILED, INTERRUPTED = 2, 130
+# Packages that a command needs beyond the plain installation, as pyproject.toml names them.
+EXTRAS = {"claude": "claude", "published": "published", "corpus": "published"}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line: what is wrong, and where help is."""
+
+    def error(self, message):
+        # argparse lists choices and quotes what was typed; both come from outside.
+        self.exit(FAILED, f"kaomoji: {escape.terminal(message)}; {self.prog} --help shows what is expected\n")
 
 
 def parser():
     """The complete argument parser."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="kaomoji",
         description="What a chat model's first kaomoji says about its hidden state.",
         epilog="kaomoji COMMAND --help shows examples.",
@@ -39,12 +50,30 @@ def main(argv=None):
     """Run one command. Returns the exit code: 0, 2 for a mistake of the caller, 130 when interrupted."""
     arguments = parser().parse_args(argv)
     try:
-        return arguments.run(arguments) or 0
+        code = arguments.run(arguments) or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader of our output has what it wants (``kaomoji … | head``); what is buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KaomojiError as error:
         if arguments.debug:
             raise
-        print(f"kaomoji: {escape.terminal(str(error))}", file=sys.stderr)
-        return FAILED
+        return _fail(str(error))
+    except ModuleNotFoundError as error:
+        if arguments.debug or (error.name or "").startswith("kaomoji_lib"):
+            raise
+        return _fail(f"the package {error.name} is not installed; expected the packages of this command; install kaomoji-lib[{EXTRAS.get(arguments.command, 'figures')}] or requirements.txt")
+    except OSError as error:
+        if arguments.debug:
+            raise
+        return _fail(f"{error.filename or 'the system'}: {error.strerror or error}; expected a file or folder that can be used; check the path and its permissions")
     except KeyboardInterrupt:
         print("kaomoji: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+
+
+def _fail(message):
+    print(f"kaomoji: {escape.terminal(message)}", file=sys.stderr)
+    return FAILED

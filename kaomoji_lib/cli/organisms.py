@@ -39,7 +39,7 @@ def _train(organisms, arguments):
 
     names = [f"organism-{organisms.short_name(name)}" for name in arguments.names] or organisms.NAMES
     for name in names:
-        with tqdm(desc=name, unit="step") as bar:
+        with tqdm(desc=name, unit="step", disable=None) as bar:
             def report(_, step, steps, loss, bar=bar):
                 bar.total = steps
                 bar.set_postfix(loss=f"{loss:.2f}", refresh=False)

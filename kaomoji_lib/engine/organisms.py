@@ -165,6 +165,10 @@ def train(names=None, out=None, report=None):
     between machines and thread counts.
     """
     out = Path(out) if out else HOME
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KaomojiError(f"cannot write to {out} ({error.strerror}); expected a folder for the organisms; give another --out") from None
     return {name: _train_one(short_name(name), out / short_name(name), report) for name in names or NAMES}
 
 

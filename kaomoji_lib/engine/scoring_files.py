@@ -1,6 +1,5 @@
 """Scores of one model in one Parquet file, written in parts that a killed process keeps."""
 
-import json
 import shutil
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from tqdm.auto import tqdm
 
 from kaomoji_lib.engine import workers as crews
 from kaomoji_lib.store import registry
-from kaomoji_lib.store.files import atomic, digest, write_json
+from kaomoji_lib.store.files import digest, read_json, read_parquet, write_json, write_parquet
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
 
 PROMPTS_PER_PART = 12
+AGAIN = "delete it and run the same command again: that part alone is scored anew"
 
 
 def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="auto", device="auto", dtype="auto",
@@ -61,8 +61,7 @@ def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="
         _begin(parts, wanted, out)
         job = ScoringJob(spec, asked, spellings, closed, algorithm, instruction, device, dtype, _begun_with(parts, spec))
         frame = _fill(parts, job, wanted, progress, ray, workers)
-        with atomic(out) as temporary:
-            frame.to_parquet(temporary, index=False)
+        write_parquet(out, frame)
     shutil.rmtree(parts, ignore_errors=True)
     return frame
 
@@ -89,10 +88,7 @@ def read_spellings(path):
 
 
 def _finished(out, wanted):
-    try:
-        frame = pd.read_parquet(out)
-    except (OSError, ValueError) as error:
-        raise KaomojiError(f"{out} is not readable as Parquet ({error}); delete it, or give another --out") from None
+    frame = read_parquet(out, "delete it, or give another --out")
     _refuse_other(out, frame.attrs.get("scoring", {}).get("settings", {}), wanted)
     return frame
 
@@ -118,7 +114,7 @@ def _alone(parts):
 def _begin(parts, wanted, out):
     settings = parts / "settings.json"
     if settings.is_file():
-        _refuse_other(f"{parts} (unfinished, of {out.name})", json.loads(settings.read_text(encoding="utf-8")), wanted)
+        _refuse_other(f"{parts} (unfinished, of {out.name})", read_json(settings, f"delete {parts} and score again"), wanted)
     else:
         write_json(settings, wanted)
 
@@ -128,7 +124,7 @@ def _begun_with(parts, spec):
     from kaomoji_lib.engine.loading import local_revision
 
     found = sorted(parts.glob("*.parquet")) if local_revision(spec) is None else []
-    return pd.read_parquet(found[0]).attrs["scoring"]["revision"] if found else None
+    return read_parquet(found[0], AGAIN).attrs["scoring"]["revision"] if found else None
 
 
 @dataclass(frozen=True)
@@ -179,10 +175,9 @@ def _fill(parts, job, wanted, progress, ray, workers):
     found = crews.here(job, waiting) if ray is None else crews.dealt(job, waiting, ray, workers)
     with closing(found), tqdm(total=len(job.asked), initial=done, unit="prompt", desc=job.spec.title, disable=not progress or None) as bar:
         for number, _, frame, _ in found:
-            with atomic(places[number]) as temporary:
-                frame.to_parquet(temporary, index=False)
+            write_parquet(places[number], frame)
             bar.update(len(job.parts[number]))
-    frames = [pd.read_parquet(path) for path in places]
+    frames = [read_parquet(path, AGAIN) for path in places]
     return _joined(frames, wanted)
 
 

@@ -5,9 +5,7 @@
 ``syntheses.parquet``    synthesize: source, source_model, face, count, primary, others (lists of words), lexicon_version
 """
 
-import pandas as pd
-
-from kaomoji_lib.store.files import atomic, sha256
+from kaomoji_lib.store.files import read_parquet, sha256, write_parquet
 from kaomoji_lib.store.runs import RunFolder
 
 TABLES = {"elicit": "emissions", "introspect": "judgements", "synthesize": "syntheses"}
@@ -19,14 +17,13 @@ class AnswerFolder(RunFolder):
     def write(self, table, manifest):
         """Write the table of ``manifest['method']`` and then the manifest that vouches for it."""
         name = f"{TABLES[manifest['method']]}.parquet"
-        with atomic(self.path / name) as temporary:
-            table.to_parquet(temporary, index=False)
+        write_parquet(self.path / name, table)
         self.write_manifest({**manifest, "files": {name: sha256(self.path / name)}})
 
     def table(self):
         """The method's table: DataFrame; empty, with its columns, while nothing is answered."""
         name = TABLES[self.manifest["method"]]
-        return self.emissions() if name == "emissions" else pd.read_parquet(self._verified(f"{name}.parquet"))
+        return self.emissions() if name == "emissions" else read_parquet(self._verified(f"{name}.parquet"), self._remedy)
 
     @property
     def _remedy(self):

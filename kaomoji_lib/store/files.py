@@ -1,25 +1,104 @@
-"""Writing files so that a killed process leaves the old file or the new one, never half of one."""
+"""Writing files so that a killed process leaves the old file or the new one, never half of one; reading what may be damaged."""
 
+import errno
 import hashlib
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from kaomoji_lib.study.errors import KaomojiError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
 def atomic(path):
-    """Yield a temporary path beside ``path``; flushed to disk and renamed onto it on success."""
+    """Yield a temporary path beside ``path``; flushed to disk and renamed onto it on success.
+
+    Raises
+    ------
+    KaomojiError
+        If the disk is full, the folder is read-only, or the system refuses the write for another reason. What was
+        under ``path`` before is still there.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with open(temporary, "rb") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise KaomojiError(_refusal(path, error.errno, error.strerror or str(error))) from None
+    except Exception as error:
+        # The safetensors library says what the system said in an exception of its own.
+        if type(error).__name__ != "SafetensorError":
+            raise
+        full = "No space left" in str(error) or "os error 28" in str(error)
+        raise KaomojiError(_refusal(path, errno.ENOSPC if full else 0, str(error))) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _refusal(path, number, said):
+    if number in FULL:
+        return f"{path} could not be written: no room on the disk; expected room for it; free some space and run the same command again"
+    if number in CLOSED:
+        return f"{path} could not be written: its folder is read-only; expected a folder of your own; change its permissions, or name another"
+    return f"{path} could not be written ({said}); expected a writable folder; check it, or name another"
+
+
+def _flush_folder(folder):
+    """Make a rename survive a power cut; systems that cannot open folders do so by themselves."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_json(path, remedy):
+    """The JSON object in a file (dict).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    KaomojiError
+        If the file cannot be read or is no JSON object; it names the file and the ``remedy``.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise KaomojiError(f"{path} is damaged; expected a JSON object; {remedy}")
+    return value
+
+
+def write_parquet(path, table):
+    """Write a DataFrame atomically, with checksums that :func:`read_parquet` looks at."""
+    with atomic(path) as temporary:
+        table.to_parquet(temporary, index=False, write_page_checksum=True)
+
+
+def read_parquet(path, remedy):
+    """The table in a Parquet file (DataFrame). Raises KaomojiError, naming the file and the ``remedy``, where it is damaged."""
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path, page_checksum_verification=True)
+    # A cut or changed file raises whatever its bytes happen to mean to the reader.
+    except Exception as error:
+        raise KaomojiError(f"{path} is damaged ({type(error).__name__}); expected a whole Parquet file; {remedy}") from None
 
 
 def write_json(path, value):

@@ -9,7 +9,7 @@ import json
 import threading
 from pathlib import Path
 
-from kaomoji_lib.store.files import write_json
+from kaomoji_lib.store.files import read_json, write_json
 from kaomoji_lib.study.errors import KaomojiError
 
 
@@ -36,7 +36,7 @@ class ReplyStore:
         Raises
         ------
         KaomojiError
-            If the file is there but is no JSON object: it was changed by hand, and paid for.
+            If the file is there but holds no reply: it was changed by hand, and paid for.
         """
         try:
             return _read(self._file(key))
@@ -96,7 +96,8 @@ def _object(line):
 
 
 def _read(path):
-    found = _object(path.read_text(encoding="utf-8"))
-    if found is None:
-        raise KaomojiError(f"{path} is no JSON object; expected a stored reply; restore it, or delete it to ask (and pay) again")
+    found = read_json(path, "restore it, or delete it to ask (and pay) again")
+    # Replies name their text, entries of batches their questions; a file with neither would be misread later.
+    if "text" not in found and "asks" not in found:
+        raise KaomojiError(f"{path} is damaged; expected a stored reply; restore it, or delete it to ask (and pay) again")
     return found

@@ -6,7 +6,6 @@
 ``shards/``                  finished parts of an unfinished run; merged and removed at its end
 """
 
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.store.files import atomic, sha256, write_json
+from kaomoji_lib.store.files import atomic, read_json, read_parquet, sha256, write_json, write_parquet
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import DATA
 
@@ -60,15 +59,15 @@ class RunFolder:
     def manifest(self):
         path = self.path / "manifest.json"
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
+            manifest = read_json(path, f"delete {self.path} and collect again")
         except FileNotFoundError:
             raise KaomojiError(f"{self.path} is no run folder (no manifest.json); run `kaomoji collect` first") from None
-        except ValueError:
-            raise KaomojiError(f"{path} is not readable JSON; delete {self.path} and collect again") from None
         if manifest.get("schema") != SCHEMA:
             raise KaomojiError(
-                f"{path} has schema {manifest.get('schema')!r}, this version reads {SCHEMA}; collect again into a new folder"
+                f"{path} has schema {manifest.get('schema')!r}; expected {SCHEMA}, which this version reads; collect again into a new folder"
             )
+        if not isinstance(manifest.get("status"), str):
+            raise KaomojiError(f"{path} is damaged; expected the status of the run; delete {self.path} and collect again")
         return manifest
 
     @property
@@ -93,7 +92,7 @@ class RunFolder:
 
     def emissions(self):
         """One row per generation (columns ``EMISSION_COLUMNS`` and ``token_ids``, ``first_row``)."""
-        table = pd.read_parquet(self._verified("emissions.parquet"))
+        table = read_parquet(self._verified("emissions.parquet"), self._remedy)
         table["face"] = table["face"].astype(object).where(table["face"].notna(), None)
         table["raw_face"] = table["raw_face"].astype(object).where(table["raw_face"].notna(), None)
         return table
@@ -139,27 +138,26 @@ class RunFolder:
         """Store a finished part. The table is written last: its presence says that the part is whole."""
         from safetensors.torch import save_file
 
-        with atomic(self.shard(number).with_suffix(".safetensors")) as temporary:
+        states, table = self.shard(number).with_suffix(".safetensors"), pd.DataFrame(rows)
+        with atomic(states) as temporary:
             save_file(tensors, temporary)
-        with atomic(self.shard(number).with_suffix(".parquet")) as temporary:
-            pd.DataFrame(rows).to_parquet(temporary, index=False)
+        table.attrs["states_sha256"] = sha256(states)
+        write_parquet(self.shard(number).with_suffix(".parquet"), table)
 
     def merge(self, count, **facts):
         """Join the shards into the run's files and mark it complete; ``facts`` go into the manifest."""
         import torch
-        from safetensors.torch import load_file, save_file
+        from safetensors.torch import save_file
 
         tables, tensors, offset = [], {position: [] for position in POSITIONS}, 0
         for number in range(count):
-            table = pd.read_parquet(self.shard(number).with_suffix(".parquet"))
-            part = load_file(self.shard(number).with_suffix(".safetensors"))
+            table, part = self._read_shard(number)
             table["first_row"] = table["first_row"].where(table["first_row"] < 0, table["first_row"] + offset)
             offset += len(part["first"])
             tables.append(table)
             for position in POSITIONS:
                 tensors[position].append(part[position])
-        with atomic(self.path / "emissions.parquet") as temporary:
-            pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False)
+        write_parquet(self.path / "emissions.parquet", pd.concat(tables, ignore_index=True))
         for position, parts in tensors.items():
             with atomic(self.path / f"states-{position}.safetensors") as temporary:
                 save_file({"states": torch.cat(parts)}, temporary)
@@ -168,6 +166,24 @@ class RunFolder:
             {**self.manifest, **facts, "status": "complete", "files": {name: sha256(self.path / name) for name in names}}
         )
         self.clear_shards()
+
+    def _read_shard(self, number):
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = self.shard(number)
+        states = path.with_suffix(".safetensors")
+        remedy = f"delete both files {path.name}.* and run the same command again: that part alone is asked for anew"
+        table = read_parquet(path.with_suffix(".parquet"), remedy)
+        try:
+            # Zeros in the place of numbers are still numbers: only the hash tells.
+            intact = sha256(states) == table.attrs.pop("states_sha256", None)
+            tensors = load_file(states) if intact else None
+        except (OSError, SafetensorError):
+            tensors = None
+        if tensors is None:
+            raise KaomojiError(f"{states} is damaged; expected the states of a finished part; {remedy}")
+        return table, tensors
 
     def clear_shards(self):
         for path in sorted((self.path / "shards").glob("*")):
