@@ -7,6 +7,7 @@ import pandas as pd
 
 from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.faces import extract
 
 BINS = 12
 
@@ -19,7 +20,9 @@ class Audit:
     log P of the emitted face after its own prompt, and after the other prompts (nat). ``better``: share of (reply, other
     prompt) pairs in which the own prompt scores higher, Estimate over prompts; a scorer that lost its prompt gets 0.5.
     ``pairs``: DataFrame [prompt_id, face, own, elsewhere], a row a reply. ``calibration``: DataFrame
-    [log_prob, sampled (Estimate), cells], frequency of the scored face among the replies by bin of log P.
+    [log_prob, sampled (Estimate), cells], frequency of the scored face among the replies by bin of log P; what is no face
+    by itself is left out. ``fragments``: DataFrame [scored, probability, begins], those left out, the likeliest first: a
+    lone bracket is scored with the mass of every face that ``begins`` with it (their number).
     ``spelling``: DataFrame [spelling, replies, sampled, scored], how much of all replies was typed in the spelling that
     was scored, and how much probability those faces were given. ``worst``: DataFrame [face, typed as, sampled, scored], the faces whose
     probability is furthest below their frequency.
@@ -30,6 +33,7 @@ class Audit:
     better: statistics.Estimate
     pairs: pd.DataFrame
     calibration: pd.DataFrame
+    fragments: pd.DataFrame
     spelling: pd.DataFrame
     worst: pd.DataFrame
 
@@ -68,6 +72,7 @@ def audit(log_probs, spellings, emissions, *, typed_as="raw_face", permutations=
     scores = log_probs.to_numpy(float)
     row, column = log_probs.index.get_indexer(same["prompt_id"]), log_probs.columns.get_indexer(same["face"])
     own, other = scores[row, column], _elsewhere(scores, row, column)
+    whole = np.array([extract(face).outcome == "kaomoji" for face in log_probs.columns])
     pairs = pd.DataFrame({"prompt_id": same["prompt_id"].to_numpy(), "face": same["face"].to_numpy(), "own": own,
                           "elsewhere": np.nanmedian(other, axis=0)})
     return Audit(
@@ -75,7 +80,8 @@ def audit(log_probs, spellings, emissions, *, typed_as="raw_face", permutations=
         elsewhere=float(np.nanmedian(other)),
         better=_better(scores, row, column, permutations, seed),
         pairs=pairs,
-        calibration=_calibration(log_probs, replies, seed),
+        calibration=_calibration(log_probs.loc[:, whole], replies, seed),
+        fragments=_fragments(log_probs, whole),
         spelling=_spelling(log_probs, typed, exact, len(replies)),
         worst=_worst(log_probs, typed, typed_as, len(replies)),
     )
@@ -117,6 +123,13 @@ def _calibration(log_probs, replies, seed):
             sampled = statistics.bootstrap(means, weights=by_prompt[used], seed=seed, resamples=500)
             rows.append((float(np.log(np.exp(logs[cells]).mean())), sampled, int(cells.sum())))
     return pd.DataFrame(rows, columns=["log_prob", "sampled", "cells"])
+
+
+def _fragments(log_probs, whole):
+    parts = log_probs.columns[~whole]
+    begins = [sum(other != part and other.startswith(part) for other in log_probs.columns) for part in parts]
+    found = pd.DataFrame({"scored": parts, "probability": np.exp(log_probs[parts]).mean().to_numpy(), "begins": begins})
+    return found.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
 
 
 def _spelling(log_probs, typed, exact, replies):
