@@ -64,6 +64,14 @@ published_figures.spelling_table(audits)
 published_figures.worst_table(audits, model)
 
 # %% [markdown]
+# ## What else was scored?
+# Among the scored spellings are pieces of faces. A lone bracket is what every face begins with, and nothing has to end the reply
+# there: it is given the probability of all of them. Such pieces are left out of the figure above.
+
+# %% tags=["hide-input"]
+published_figures.fragment_table(audits)
+
+# %% [markdown]
 # ## What is done here instead?
 # The scorer of this book scores the raw spellings that occur and adds a face's spellings up; before it is used it is compared with a
 # plain forward pass without any cache, for every kind of cache. The broken file came from a cache that had lost the prompt.

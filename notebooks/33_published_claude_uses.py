@@ -40,6 +40,12 @@ page.glue("chosen", space.chosen)
 # %% tags=["hide-input"]
 vocabulary.bundles(found)
 
+# %% [markdown]
+# Not every face in it is Claude's: the tools that collect them hear other assistants too.
+
+# %% tags=["hide-input"]
+vocabulary.assistants(found)
+
 # %% tags=["hide-input"]
 vocabulary.skipped(found)
 

@@ -34,22 +34,25 @@ class Alignment:
 
 
 @one_thread
-def procrustes(reference_scores, scores, labels, codes, *, dimensions=3, permutations=10_000, seed=0):
+def procrustes(reference_scores, scores, labels, codes, *, own_labels=None, dimensions=3, permutations=10_000, seed=0):
     """Orthogonal Procrustes of category centroids onto a reference (reflection and isotropic scale allowed).
 
     ``reference_scores``, ``scores``: component scores (n, >= 1) of the same prompts in the same order,
-    of which the first ``dimensions`` are used; ``labels``: (n,). Residual = |A - B R s| / |A| (Frobenius).
+    of which the first ``dimensions`` are used; ``labels``: (n,). Where the prompts of ``scores`` are others, ``own_labels`` names
+    their categories: only centroids are compared. Residual = |A - B R s| / |A| (Frobenius).
     Null: the categories of B in every order, or ``permutations`` random ones where there are more
     than 50,000; p is the share of residuals as small. Interval: prompts resampled within category.
     Schoenemann 1966, doi:10.1007/BF02289451.
     """
     k = min(dimensions, np.shape(reference_scores)[1], np.shape(scores)[1])
     left, right = (np.asarray(part, dtype=float)[:, :k] for part in (reference_scores, scores))
-    _require_pairs(left, right, labels)
+    if own_labels is None:
+        _require_pairs(left, right, labels)
     labels = np.asarray(labels)
-    codes = [code for code in codes if (labels == code).any()]
-    members = [np.flatnonzero(labels == code) for code in codes]
-    A, B = _centroids(left, members), _centroids(right, members)
+    own_labels = labels if own_labels is None else np.asarray(own_labels)
+    codes = [code for code in codes if (labels == code).any() and (own_labels == code).any()]
+    members, own = ([np.flatnonzero(part == code) for code in codes] for part in (labels, own_labels))
+    A, B = _centroids(left, members), _centroids(right, own)
     origin, middle = A.mean(axis=0), B.mean(axis=0)
     A0, B0 = A - origin, B - middle
     U, singular, Vt = np.linalg.svd(B0.T @ A0)
@@ -62,7 +65,8 @@ def procrustes(reference_scores, scores, labels, codes, *, dimensions=3, permuta
     else:
         shuffled = rng.permuted(np.tile(np.arange(count), (permutations, 1)), axis=1)
     resampled = [rng.choice(rows, size=(1000, len(rows))) for rows in members]
-    draws = [np.stack([part[rows].mean(axis=1) for rows in resampled], axis=1) for part in (left, right)]
+    moved = resampled if own_labels is labels else [rng.choice(rows, size=(1000, len(rows))) for rows in own]
+    draws = [np.stack([part[rows].mean(axis=1) for rows in chosen], axis=1) for part, chosen in ((left, resampled), (right, moved))]
     residual = statistics.estimate(
         float(_residual(A0, B0)), _residual(*draws), count, "categories",
         null=_residual(A0, B0[shuffled]), tail="less", interval="normal", bounds=(0, 1),

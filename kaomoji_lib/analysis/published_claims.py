@@ -12,31 +12,32 @@ from kaomoji_lib.study.stimuli import DATA, read_table
 
 SURVIVES, IN_PART, FAILS, UNTESTABLE = "survives", "survives in part", "does not survive", "cannot be tested on what was published"
 ALPHA = 0.05
-STATES = "It needs the hidden states, which were never published; the page beside it tests it on models that one can run."
+STATES = "It needs the hidden states, which were never published; the page named beside it tests it on models that one can run."
 FIGURES = ("It needs the hidden states, which were never published. Three component scores a prompt lie in the article's interactive figures; those "
-           "are not on this machine (`kaomoji published --fetch` downloads them). The page beside it tests it on models that one can run.")
+           "are not on this machine (kaomoji published --fetch downloads them). The page named beside it tests it on models that one can run.")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: ``verdict`` is one of the four above, ``reason`` plain words, ``page`` the page of the book that tests it."""
+    """One claim: ``verdict`` is one of the four above, ``reason`` plain words, ``page`` the page of the book that tests it, ``title`` its name."""
 
     number: int
     claim: str
     verdict: str
     reason: str
     page: str
+    title: str
 
 
 def claims(study):
     """All :class:`Claim` in the article's order. ``study``: :class:`kaomoji_lib.analysis.published.Study`."""
     found = []
-    for entry in read_table(DATA / "published_claims.csv", ("number", "rule", "page", "claim")).itertuples():
+    for entry in read_table(DATA / "published_claims.csv", ("number", "rule", "page", "title", "claim")).itertuples():
         try:
             verdict, reason = JUDGES[entry.rule](study)
         except KaomojiError as error:
             verdict, reason = UNTESTABLE, FIGURES if ".html" in str(error) else _sentence(error)
-        found.append(Claim(int(entry.number), entry.claim, verdict, reason, entry.page))
+        found.append(Claim(int(entry.number), entry.claim, verdict, reason, entry.page, entry.title))
     return found
 
 
@@ -175,11 +176,13 @@ def _clusters(study):
     close = [number for number, item in table.items() if item.ci_high >= table[best].ci_low and item.p is not None and item.p < ALPHA]
     four = table.get(4)
     verdict = SURVIVES if best == 4 else IN_PART if 4 in close else FAILS
+    own = study.claudes_own
     low = f" (silhouette {four.value:.2f}, by chance {four.null_mean:.2f})" if four is not None else ""
     return verdict, (
         f"There are clusters, but the number is soft: the criterion is farthest above chance at {best} (silhouette {table[best].value:.2f}, by chance "
-        f"{table[best].null_mean:.2f}), and {', '.join(map(str, close))} do about as well, four{low} among {'them' if 4 in close else 'those that do not'}. The words are "
-        "those that a model chose for the contexts, not the faces' use itself.")
+        f"{table[best].null_mean:.2f}), and {', '.join(map(str, close))} do about as well, four{low} among {'them' if 4 in close else 'those that do not'}. "
+        f"Not all of these faces are Claude's: of the {len(own.faces)} that it typed, of {len(found.faces)}, alone, the criterion makes {own.chosen}. The words "
+        "are those that a model chose for the contexts, not the faces' use itself.")
 
 
 def _gauge(study):
@@ -188,7 +191,7 @@ def _gauge(study):
     bits = "; ".join(f"{name} {item.mutual_information.value:.2f}" for name, item in found.items())
     return IN_PART if above else FAILS, (
         f"A face tells something about the category of the message in {_named(above, found)}: in bits, of {np.log2(9):.2f} there are, {bits}. How good a gauge it is "
-        "depends on the model. Whether it tells of the state anything that the message does not tell needs states at the typed face; the page beside it asks that.")
+        "depends on the model. Whether it tells of the state anything that the message does not tell needs states at the typed face; the page named beside it asks that.")
 
 
 JUDGES = {

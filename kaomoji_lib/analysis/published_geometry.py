@@ -46,7 +46,11 @@ def cloud(name, known=None, *, seed=0):
     entry = published_tables.source(name, known)
     if "figure" not in entry:
         raise KaomojiError(f"{entry['title']} has no published figure of its states; expected one of {', '.join(MODELS)}; name one")
-    html = published.locate(entry["figure"], known).read_text(encoding="utf-8", errors="replace")
+    try:
+        path = published.locate(entry["figure"], known)
+    except KaomojiError as error:
+        raise KaomojiError(f"the article's interactive figures cannot be had; expected {entry['figure']}; {error}") from None
+    html = path.read_text(encoding="utf-8", errors="replace")
     return from_figure(html, entry["title"], published_tables.scheme(entry["scheme"]), seed=seed)
 
 
@@ -69,11 +73,12 @@ def from_figure(html, title, scheme, *, seed=0):
 
 def align(reference, moved, codes, *, seed=0):
     """Category centroids of ``moved`` laid onto those of ``reference`` (both Cloud): a :class:`geometry.Alignment`."""
-    if list(reference.labels) != list(moved.labels):
-        raise KaomojiError(
-            f"{moved.title} has {len(moved.labels)} prompts and {reference.title} {len(reference.labels)}, or of other categories; "
-            "expected the same; fetch both figures again")
-    return geometry.procrustes(reference.scores, moved.scores, reference.labels, codes, seed=seed)
+    common = set(reference.labels) & set(moved.labels)
+    if len(common) < 3:
+        raise KaomojiError(f"{moved.title} and {reference.title} have {len(common)} categories in common; expected at least 3; fetch both figures again")
+    # A figure holds the messages that were answered with a face, not the same ones in every model.
+    own = None if list(reference.labels) == list(moved.labels) else moved.labels
+    return geometry.procrustes(reference.scores, moved.scores, reference.labels, codes, own_labels=own, seed=seed)
 
 
 def nearest(cloud_, codes):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from kaomoji_lib.analysis import agreement, likelihoods, published_rules, readings, synthesis
@@ -103,6 +104,31 @@ def guess(found, name, weighting, seed=0):
     values = agreement.per_face(found.elicited, _source(found, name), found.faces)
     weights = found.weight if weighting == "weighted" else None
     return statistics.bootstrap(values, weights=weights, unit="faces", seed=seed)
+
+
+def shuffled(found, name, weighting, *, permutations=2000, seed=0):
+    """What a source gets whose faces are shuffled: the mean over shuffles, an Estimate whose interval is their range (95 %)."""
+    faces = found.faces
+    weights = found.weight.to_numpy(float) if weighting == "weighted" else np.ones(len(faces))
+    left, right = (part.table.loc[faces, found.elicited.table.columns].to_numpy(float) for part in (found.elicited, _source(found, name)))
+    pairs, rows, rng = statistics.js_similarity(left[:, None], right[None]), np.arange(len(faces)), np.random.default_rng(seed)
+    null = [pairs[rows, rng.permutation(rows)] @ weights / weights.sum() for _ in range(permutations)]
+    return statistics.estimate(float(np.mean(null)), null, len(faces), "faces")
+
+
+def aggregations(known=None, seed=0):
+    """Mean log P against mean P: the likeness of every local model to the elicited reading, on the same faces.
+
+    Returns a DataFrame [name, mean log, mean probability, gain], Estimates; ``gain`` is the paired difference.
+    """
+    new = corrected(known)
+    prompts = tables.prompts(tables.emissions("gemma", known=known))
+    codes, rows = list(new.elicited.table.columns), []
+    for name in LOCAL:
+        old = likelihoods.by_category(log_probs(name, known), prompts, codes, "mean log")
+        both = [readings.similarity(new.elicited, item, faces=new.faces, permutations=2000, seed=seed) for item in (old, new.sources[name])]
+        rows.append((name, *both, readings.difference(new.elicited, new.sources[name], old, faces=new.faces, seed=seed)))
+    return pd.DataFrame(rows, columns=["name", "mean log", "mean probability", "gain"])
 
 
 def held_out_pool(found, weighting, *, halves=200, permutations=100, seed=0):

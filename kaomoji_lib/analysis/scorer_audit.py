@@ -24,7 +24,8 @@ class Audit:
     by itself is left out. ``fragments``: DataFrame [scored, probability, begins], those left out, the likeliest first: a
     lone bracket is scored with the mass of every face that ``begins`` with it (their number).
     ``spelling``: DataFrame [spelling, replies, sampled, scored], how much of all replies was typed in the spelling that
-    was scored, and how much probability those faces were given. ``worst``: DataFrame [face, typed as, sampled, scored], the faces whose
+    was scored, and how much probability those faces were given (mean over prompts); and the same of the faces that were
+    only typed in others. ``worst``: DataFrame [face, typed as, sampled, scored], the faces whose
     probability is furthest below their frequency.
     """
 
@@ -82,7 +83,7 @@ def audit(log_probs, spellings, emissions, *, typed_as="raw_face", permutations=
         pairs=pairs,
         calibration=_calibration(log_probs.loc[:, whole], replies, seed),
         fragments=_fragments(log_probs, whole),
-        spelling=_spelling(log_probs, typed, exact, len(replies)),
+        spelling=_spelling(log_probs, typed, exact, replies),
         worst=_worst(log_probs, typed, typed_as, len(replies)),
     )
 
@@ -133,14 +134,13 @@ def _fragments(log_probs, whole):
 
 
 def _spelling(log_probs, typed, exact, replies):
-    names = {True: "as it was scored", False: "in another spelling"}
+    asked = log_probs.index.isin(replies["prompt_id"])
+    as_scored = set(typed.loc[exact, "face"])
+    faces = {"as it was scored": as_scored, "in another spelling": set(typed["face"]) - as_scored}
     rows = []
-    for kept in (True, False):
-        part = typed[exact == kept]
-        frequent = part.groupby(["prompt_id", "face"]).size()
-        given = np.exp(log_probs.to_numpy()[log_probs.index.get_indexer(frequent.index.get_level_values(0)),
-                                            log_probs.columns.get_indexer(frequent.index.get_level_values(1))])
-        rows.append((names[kept], len(part), len(part) / max(replies, 1), float(given.sum() / max(len(log_probs), 1))))
+    for name, kept in zip(faces, (exact, ~exact), strict=True):
+        given = np.exp(log_probs.loc[asked, [face for face in log_probs.columns if face in faces[name]]]).sum(axis=1).mean()
+        rows.append((name, int(kept.sum()), float(kept.sum() / max(len(replies), 1)), float(given)))
     return pd.DataFrame(rows, columns=["spelling", "replies", "sampled", "scored"])
 
 

@@ -5,6 +5,8 @@ that holds it instead.
 """
 
 import json
+import sys
+from collections import Counter
 
 from kaomoji_lib.study import escape
 from kaomoji_lib.study.errors import KaomojiError
@@ -43,6 +45,8 @@ def run(arguments):
     found = analysis.rows(analysis.Study(seed=arguments.seed), only=arguments.only)
     if arguments.json:
         print(json.dumps([row.record() for row in found], indent=1, allow_nan=False))
+        for line in _absent(found):
+            print(f"kaomoji: {line}", file=sys.stderr)
         return 0
     _table(found)
     print(f"\n{known.attribution}")
@@ -65,9 +69,14 @@ def _table(found):
     for row in found:
         record = row.record()
         print("  ".join([f"{row.id:<{width}}", *(f"{_words(record[name]):>10}" for name in COLUMNS)]))
-    reasons = dict.fromkeys(row.missing for row in found if row.missing)
-    for reason in reasons:
-        print(f"\n{sum(row.missing == reason for row in found)} rows are not computed: {escape.terminal(reason)}")
+    for line in _absent(found):
+        print(f"\n{line}")
+
+
+def _absent(found):
+    """A line for each reason why rows were not computed."""
+    counts = Counter(row.missing for row in found if row.missing)
+    return [f"{count} rows are not computed: {escape.terminal(reason)}" for reason, count in counts.items()]
 
 
 def _words(value):

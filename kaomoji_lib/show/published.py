@@ -3,12 +3,13 @@
 import pandas as pd
 
 from kaomoji_lib.analysis import published as analysis
-from kaomoji_lib.analysis import published_claims, published_faces
+from kaomoji_lib.analysis import published_claims, published_faces, published_readings, published_rules
 from kaomoji_lib.show import page
 from kaomoji_lib.show.missing import passes_missing
-from kaomoji_lib.show.tables import ABSENT, Table, build
+from kaomoji_lib.show.tables import ABSENT, Table, build, by_source
 from kaomoji_lib.store import published
 from kaomoji_lib.store import published_tables as tables
+from kaomoji_lib.study import escape
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.statistics import Estimate
 
@@ -58,7 +59,7 @@ def article(rows, group):
     body = []
     for row in rows:
         if row.id.partition(".")[0] == group:
-            body.append((row.what, _printed(row), _value(row.recomputed), *_ours(row.corrected), _value(row.reference), row.note or row.missing))
+            body.append((row.what, _printed(row), _value(row.recomputed), *_ours(row.corrected), _value(row.reference), row.missing or row.note))
     header = ("number", "article", "published rule", "our rule", "95 % interval", "n", "reference", "note")
     kinds = ("text", "number", "number", "number", "number", "text", "number", "text")
     return Table(header, tuple(body), kinds, GROUPS[group])
@@ -93,8 +94,9 @@ def identifiers(rows):
 @passes_missing
 def claims(found):
     """The article's claims with their verdicts and reasons."""
-    rows = tuple((f"{item.number}", item.claim, item.verdict, item.reason) for item in found)
-    return Table(("", "the article's claim", "verdict", "why"), rows, ("number", "text", "text", "text"), "Eleven claims, and what is left of each")
+    rows = tuple((f"{item.number}", item.claim, item.verdict, item.reason, escape.element("a", item.title, href=f"{item.page}.html")) for item in found)
+    return Table(("", "the article's claim", "verdict", "why", "tested on"), rows, ("number", "text", "text", "text", "text"),
+                 "Eleven claims, and what is left of each")
 
 
 @passes_missing
@@ -128,6 +130,21 @@ def differences(found):
         parts.append(table.assign(of=len(rows)))
     table = pd.concat(parts, ignore_index=True)[["source", "reason", "rows", "of", "stored", "ours"]]
     return build(table, "Replies whose stored face is not the one that is there, with an example each", faces=("stored", "ours"))
+
+
+def luck(found, name):
+    """What other seeds of the split make of one nine-class accuracy by the published rule, in words."""
+    low, high = published_rules.luck(tables.as_published(found.emissions(name)))
+    return f"between {low:.3f} and {high:.3f}"
+
+
+def aggregations(found):
+    """Mean log P against mean P of every local model, on the same faces."""
+    table = published_readings.aggregations(found.known, found.seed)
+    named = [(tables.source(item.name)["title"], measure, value) for item in table.itertuples()
+             for measure, value in (("mean of log P", item[2]), ("mean of P", item[3]), ("gain", item[4]))]
+    by_measure = {title: {measure: value for other, measure, value in named if other == title} for title, _, _ in named}
+    return by_source(by_measure, "How log P is averaged over a category's messages: likeness to the elicited reading, on the same faces")
 
 
 def provenance(parameters, started, found=None):

@@ -125,6 +125,15 @@ def worst_table(found, title):
                  f"{title}: typed often, thought impossible")
 
 
+@passes_missing
+def fragment_table(found):
+    """What each scorer gave to spellings that are no face by themselves; the likeliest one of each."""
+    rows = [(title, part.scored, f"{part.probability:.3f}", f"{part.begins:,}", f"{len(item.fragments):,}")
+            for title, item in found.items() if not isinstance(item, Missing) for part in item.fragments.head(1).itertuples()]
+    return Table(("scores of", "scored", "mean probability", "scored faces that begin with it", "fragments in all"), tuple(rows),
+                 ("text", "face", "number", "number", "number"), "Scored, but no face: what others begin with collects their probability")
+
+
 def _minus(value):
     return f"{value:.1f}".replace("-", "−")
 
@@ -160,7 +169,7 @@ def aligned_prompts(found, laid):
     for code in scheme.codes:
         theme.legend_entry(fig, theme.name(scheme, code), scheme.colour(code), "circle", code)
         for index, (title, item) in enumerate(places.items()):
-            points = (item.scores if index == 0 else item.aligned)[found[first].labels == code]
+            points = (item.scores if index == 0 else item.aligned)[found[title].labels == code]
             fig.add_scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], mode="markers", legendgroup=code, showlegend=False,
                               marker={"size": 4, "color": scheme.colour(code), "symbol": SYMBOLS_3D[index % 8], "opacity": 0.8},
                               hovertemplate=f"{theme.name(scheme, code)}<br>{escape.label(title)}<extra></extra>")

@@ -39,6 +39,14 @@ def bundles(found):
 
 
 @passes_missing
+def assistants(found):
+    """Which models typed the faces of the rows that are counted."""
+    parts = found.rows.groupby("source_model")
+    frame = pd.DataFrame({"descriptions": parts.size(), "faces": parts["face"].nunique(), "typed": parts["count"].sum()})
+    return build(frame.sort_values("typed", ascending=False, kind="stable").rename_axis("model").reset_index(), "Whose faces these are, by the name that the upload gives")
+
+
+@passes_missing
 def skipped(found):
     """Rows whose shape is not known."""
     if found.skipped.empty:

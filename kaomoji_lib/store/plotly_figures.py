@@ -67,7 +67,7 @@ def points(html, codes):
     """The 3-D points of a figure whose traces are named by category.
 
     Returns a DataFrame [category, x, y, z], rows in the order of the figure. A trace belongs to the code that its name
-    begins with; others (axes, centroids without a code) are left out.
+    begins with; others (axes, ellipsoids) and single points beside a category's cloud (its centroid) are left out.
 
     Raises
     ------
@@ -84,14 +84,23 @@ def points(html, codes):
             parts.append(pd.DataFrame({"category": code, **dict(zip(COORDINATES, values, strict=True))}))
     if not parts:
         raise KaomojiError(f"no trace of the figure is named by a category; expected one of {', '.join(codes)}; check the scheme")
-    return pd.concat(parts, ignore_index=True).dropna(ignore_index=True)
+    many = {part["category"].iloc[0] for part in parts if len(part) > 1}
+    kept = [part for part in parts if len(part) > 1 or part["category"].iloc[0] not in many]
+    return pd.concat(kept, ignore_index=True).dropna(ignore_index=True)
 
 
-def one_per_prompt(table, digits=5):
-    """Rows that coincide up to ``digits`` significant digits of the spread are one: the first of each, in order."""
-    scale = max(float(np.nanmax(np.abs(table[list(COORDINATES)].to_numpy()), initial=0)), 1e-300)
-    rounded = (table[list(COORDINATES)] / scale).round(digits).assign(category=table["category"])
-    return table.loc[~rounded.duplicated()].reset_index(drop=True)
+def one_per_prompt(table, tolerance=1e-5):
+    """Rows of a category that coincide up to ``tolerance`` of the largest coordinate are one: the first of each, in order."""
+    places = table[list(COORDINATES)].to_numpy(float)
+    near = tolerance * max(float(np.abs(places).max(initial=0)), 1e-300)
+    kept = []
+    for code in table["category"].unique():
+        own = []
+        for row in np.flatnonzero(table["category"] == code):
+            if not own or np.abs(places[own] - places[row]).max(axis=1).min() > near:
+                own.append(row)
+        kept += own
+    return table.iloc[sorted(kept)].reset_index(drop=True)
 
 
 def shares(html):

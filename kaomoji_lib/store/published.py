@@ -21,6 +21,11 @@ PLACE = "KAOMOJI_PUBLISHED_DIR"
 CACHE = "KAOMOJI_CACHE_DIR"
 TIMEOUT = (5, 60)
 REMEDY = f"connect to the network and run `kaomoji published --fetch`, or let {PLACE} name a folder that holds the files"
+REASONS = {
+    errno.ENOSPC: ("the disk is full", "free some space"),
+    errno.EDQUOT: ("the quota is used up", "free some space"),
+    errno.EFBIG: ("files may not grow so large here", "raise the limit (ulimit -f)"),
+}
 _unreachable = {}
 
 
@@ -76,13 +81,21 @@ def folder():
 
 def cache_folder():
     """Where downloads are kept: ``KAOMOJI_CACHE_DIR`` or the user's cache."""
-    import pooch
-
-    return Path(os.environ.get(CACHE) or pooch.os_cache("kaomoji")).expanduser() / "published"
+    return Path(os.environ.get(CACHE) or _pooch().os_cache("kaomoji")).expanduser() / "published"
 
 
-def locate(name, known=None):
+def _pooch():
+    try:
+        import pooch
+    except ImportError:
+        raise KaomojiError(f"pooch, which downloads and checks the published files, is not installed; expected it; pip install 'kaomoji-lib[published]', or let {CACHE} name a folder") from None
+    return pooch
+
+
+def locate(name, known=None, *, download=False):
     """The verified local path of a registered file; downloads it when it is nowhere.
+
+    A named folder is all that is read, so that a run can be kept off the network; ``download`` asks for the file nevertheless.
 
     Raises
     ------
@@ -101,8 +114,8 @@ def locate(name, known=None):
     cached = cache_folder() / name
     if cached.is_file() and _is_intact(cached, entry):
         return cached
-    if named is not None:
-        raise KaomojiError(f"{name} is not in the folder that {PLACE} names; expected {entry.what}; put it there, or unset {PLACE} to download it")
+    if named is not None and not download:
+        raise KaomojiError(f"{name} is not in the folder that {PLACE} names; expected {entry.what}; put it there, or run `kaomoji published --fetch`")
     return _download(entry, cached)
 
 
@@ -119,7 +132,7 @@ def fetch_all(known=None, report=lambda line: None):
     found = 0
     for name in known.files:
         try:
-            locate(name, known)
+            locate(name, known, download=True)
             found += 1
         except KaomojiError as error:
             report(str(error))
@@ -153,9 +166,9 @@ def _remembered(path):
 
 def _download(entry, target):
     """Fetch one file to ``target``. pooch writes beside it, checks the hash and renames: never half a file."""
-    import pooch
     import requests
 
+    pooch = _pooch()
     host = entry.url.split("/")[2]
     if host in _unreachable:
         raise KaomojiError(f"{entry.name} is not on this machine and {host} could not be reached ({_unreachable[host]}); {REMEDY}")
@@ -177,11 +190,12 @@ def _download(entry, target):
     except ValueError:
         raise KaomojiError(f"{entry.name}: what {host} sent is not the published file; expected {_size(entry)} with SHA-256 {expected}; run it again") from None
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full" if full else error.strerror or type(error).__name__
-        remedy = "free some space" if full else "check the folder"
+        reason, remedy = REASONS.get(error.errno, (error.strerror or type(error).__name__, "check the folder"))
         raise KaomojiError(f"{entry.name} could not be stored in {target.parent}: {reason}; expected room for {_size(entry)}; {remedy}, or let {CACHE} name another folder") from None
     if entry.sha256 is None and expected is None:
+        if target.suffix == ".html" and not target.read_bytes().rstrip().endswith(b"</html>"):
+            target.unlink()
+            raise KaomojiError(f"{entry.name}: the download was cut off; expected a whole page, up to </html>; run it again")
         with atomic(target.with_name(f"{target.name}.sha256")) as temporary:
             temporary.write_text(sha256(target) + "\n", encoding="utf-8")
     return target
