@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from kaomoji_lib import cli
-from kaomoji_lib.analysis import agreement, likelihoods, prediction, published_claims, published_faces, published_readings, published_rules, readings, scorer_audit
+from kaomoji_lib.analysis import agreement, likelihoods, prediction, published_claims, published_faces, published_readings, published_rules, readings, scorer_audit, word_clusters
 from kaomoji_lib.analysis import published as analysis
 from kaomoji_lib.show import published as show
 from kaomoji_lib.show import published_figures
@@ -50,6 +50,7 @@ def quick():
         patch.setattr(published_faces, "accuracy", partial(published_faces.accuracy, permutations=20))
         patch.setattr(published_readings, "held_out_pool", partial(published_readings.held_out_pool, halves=40, permutations=10))
         patch.setattr(scorer_audit, "audit", partial(scorer_audit.audit, permutations=20))
+        patch.setattr(word_clusters, "vocabulary", partial(word_clusters.vocabulary, resamples=20, permutations=10))
         yield
 
 
@@ -303,8 +304,8 @@ def test_a_file_of_another_form_is_named(mirror, tmp_path, monkeypatch, content,
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_mean_log_and_mean_probability_are_compared_on_the_same_faces(study, mirror):
-    table = published_readings.aggregations(mirror)
+def test_mean_log_and_mean_probability_are_compared_on_the_same_faces(study):
+    table = published_readings.aggregations(study.corrected, study.log_probs, tables.prompts(study.emissions("gemma")))
     assert list(table["name"]) == list(published_readings.LOCAL)
     for row in table.itertuples(index=False):
         assert row.gain.value == pytest.approx(row[2].value - row[1].value) and row.gain.n == row[1].n == row[2].n

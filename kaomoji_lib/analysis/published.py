@@ -59,16 +59,17 @@ class Study:
     def __init__(self, known=None, seed=0):
         self.known, self.seed = known, seed
         self.accuracy, self.audit, self.pool, self.cloud = map(cache, (self._accuracy, self._audit, self._pool, self._cloud))
+        self.emissions, self.log_probs = map(cache, (self._emissions, self._log_probs))
 
     @cached_property
     def published(self):
         """The readings by the published rules: :class:`published_readings.Readings`."""
-        return published_readings.as_published(self.known)
+        return published_readings.as_published(self.known, self.log_probs)
 
     @cached_property
     def corrected(self):
         """The readings by ours."""
-        return published_readings.corrected(self.known)
+        return published_readings.corrected(self.known, self.log_probs)
 
     @cached_property
     def words(self):
@@ -88,14 +89,17 @@ class Study:
         own = kept[kept["source_model"].str.startswith("claude")]
         return word_clusters.vocabulary(own, load_lexicon(), tables.scheme("nine").codes, seed=self.seed)
 
-    def emissions(self, name, cells=None):
+    def _emissions(self, name, cells=None):
         return tables.emissions(name, cells, self.known)
+
+    def _log_probs(self, name):
+        return published_readings.log_probs(name, self.known)
 
     def _accuracy(self, name, cells):
         return published_faces.accuracy(self.emissions(name, cells), seed=self.seed)
 
     def _audit(self, name):
-        log_probs = published_readings.log_probs(name, self.known)
+        log_probs = self.log_probs(name)
         return scorer_audit.audit(log_probs, log_probs.columns, tables.as_published(self.emissions(name)), typed_as="published_raw", seed=self.seed)
 
     def _pool(self, weighting):

@@ -33,18 +33,21 @@ class Readings:
         return int(self.weight.sum())
 
 
-def as_published(known=None):
-    """Both Claude arms pooled, faces as stored, likelihoods as mean log P, the older lexicon's bundle left out."""
+def as_published(known=None, scores=None):
+    """Both Claude arms pooled, faces as stored, likelihoods as mean log P, the older lexicon's bundle left out.
+
+    ``scores``: how to get the log P of a local model by name, where it is read already.
+    """
     arms = pd.concat([tables.emissions(name, known=known) for name in ("claude", "claude-preamble")])
-    return _gather(tables.as_published(arms), "mean log", tables.syntheses(known), known)
+    return _gather(tables.as_published(arms), "mean log", tables.syntheses(known), known, scores)
 
 
-def corrected(known=None):
+def corrected(known=None, scores=None):
     """Faces extracted anew, the direct arm alone, mean probability, each upload once."""
-    return _gather(tables.emissions("claude", known=known), "mean probability", corpus.uploads_once(tables.syntheses(known)), known)
+    return _gather(tables.emissions("claude", known=known), "mean probability", corpus.uploads_once(tables.syntheses(known)), known, scores)
 
 
-def _gather(emissions, rule, words, known):
+def _gather(emissions, rule, words, known, scores):
     codes = tables.scheme("nine").codes
     elicited = readings.elicited(emissions, codes)
     own = {
@@ -54,7 +57,7 @@ def _gather(emissions, rule, words, known):
     }
     faces = readings.shared_faces(elicited, *own.values())
     prompts = tables.prompts(tables.emissions("gemma", known=known))
-    local = {name: likelihoods.by_category(log_probs(name, known), prompts, codes, rule) for name in LOCAL}
+    local = {name: likelihoods.by_category(scores(name) if scores else log_probs(name, known), prompts, codes, rule) for name in LOCAL}
     for item in local.values():
         faces = faces[faces.isin(item.table.index)]
     return Readings(elicited, {**own, **local}, faces)
@@ -116,16 +119,14 @@ def shuffled(found, name, weighting, *, permutations=2000, seed=0):
     return statistics.estimate(float(np.mean(null)), null, len(faces), "faces")
 
 
-def aggregations(known=None, seed=0):
+def aggregations(new, scores, prompts, seed=0):
     """Mean log P against mean P: the likeness of every local model to the elicited reading, on the same faces.
 
-    Returns a DataFrame [name, mean log, mean probability, gain], Estimates; ``gain`` is the paired difference.
+    ``new``: the corrected :class:`Readings`; ``scores``: name -> log P; ``prompts``: DataFrame[id, category]. Returns a DataFrame [name, mean log, mean probability, gain], Estimates; ``gain`` is the paired difference.
     """
-    new = corrected(known)
-    prompts = tables.prompts(tables.emissions("gemma", known=known))
     codes, rows = list(new.elicited.table.columns), []
     for name in LOCAL:
-        old = likelihoods.by_category(log_probs(name, known), prompts, codes, "mean log")
+        old = likelihoods.by_category(scores(name), prompts, codes, "mean log")
         both = [readings.similarity(new.elicited, item, faces=new.faces, permutations=2000, seed=seed) for item in (old, new.sources[name])]
         rows.append((name, *both, readings.difference(new.elicited, new.sources[name], old, faces=new.faces, seed=seed)))
     return pd.DataFrame(rows, columns=["name", "mean log", "mean probability", "gain"])

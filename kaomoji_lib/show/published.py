@@ -140,7 +140,7 @@ def luck(found, name):
 
 def aggregations(found):
     """Mean log P against mean P of every local model, on the same faces."""
-    table = published_readings.aggregations(found.known, found.seed)
+    table = published_readings.aggregations(found.corrected, found.log_probs, tables.prompts(found.emissions("gemma")), found.seed)
     named = [(tables.source(item.name)["title"], measure, value) for item in table.itertuples()
              for measure, value in (("mean of log P", item[2]), ("mean of P", item[3]), ("gain", item[4]))]
     by_measure = {title: {measure: value for other, measure, value in named if other == title} for title, _, _ in named}
