@@ -24,12 +24,15 @@ seed: int = 0  # of everything random: sampling, folds, permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 dtype: str = "auto"  # auto, float32, bfloat16, float16
 out: str = ""  # run folder; empty: runs/<model>; what is there is reused
+likelihoods: bool = True  # score the typed faces, too; False: only if the run folder holds their scores
 reference: str = ""  # a second model to lay this one onto; empty: none
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.analysis import emission, geometry, prediction, readings
+from kaomoji_lib.analysis import likelihoods as scored
 from kaomoji_lib.engine import collect
 from kaomoji_lib.show import figures, page, tables
+from kaomoji_lib.show import likelihoods as probable
 
 started = page.start()
 
@@ -73,6 +76,33 @@ tables.emission(report, source.scheme, "Replies per category, and how those with
 
 # %% tags=["hide-input"]
 tables.typed_faces(source.emissions, source.scheme, "The most typed faces of each category, with their counts")
+
+# %% [markdown]
+# ## How probable is each face?
+# A sample shows a face or not; the model itself gives every face a probability behind every prompt. Each typed spelling is
+# scored behind all prompts, temperature 1, nothing held back, its spellings added up. Averaged over prompts, the
+# probability of a face should be the share of replies that open with it; of the faces typed often, this share is within sampling error:
+# {glue:text}`calibrated`. (Where something was kept from being typed, faces take over its share, and are typed more often than
+# scored.) The fast way of scoring and plain forward passes lay {glue:text}`proof`.
+
+# %% tags=["hide-input"]
+scores = probable.scores(run, model, likelihoods, device=device, dtype=dtype)
+log_probs = page.attempt(scored.by_face, scores)
+calibration = page.attempt(scored.calibration, log_probs, source.emissions, seed=seed)
+page.glue("proof", probable.proof(scores))
+page.glue("calibrated", calibration.inside)
+probable.calibration(calibration, source.line)
+
+# %% [markdown]
+# Behind the prompt that drew it a face is likelier than behind the others, by {glue:text}`advantage` nats; scores that
+# had lost their prompt would give 0. Two rules turn log P into what a face says about the category: the mean of the
+# probabilities over a category's prompts, and the mean of their logarithms, which was published and weighs most where a face is
+# least probable. Beside each other, against the reading that the typed faces give:
+
+# %% tags=["hide-input"]
+page.glue("advantage", page.attempt(scored.own_prompt_advantage, log_probs, source.emissions, seed=seed))
+rules = page.attempt(scored.rules_compared, log_probs, source.emissions, source.prompts, source.scheme.codes, seed=seed)
+probable.rules(rules, "Jensen-Shannon similarity to what was typed (1 = equal); null: the faces' readings dealt to other faces")
 
 # %% [markdown]
 # ## What shape do the states have?

@@ -108,17 +108,6 @@ def test_pool_is_the_mean_over_shared_faces(reference):
     np.testing.assert_allclose(found.table, (reference.table.tail(50) + other.table) / 2)
 
 
-def test_likelihoods_become_readings_by_both_rules():
-    prompts = pd.DataFrame({"id": ["a1", "a2", "b1"], "category": ["A", "A", "B"]})
-    rows = [("a1", "x1", "x", 0.2), ("a1", "x2", "x", 0.2), ("a2", "x1", "x", 0.1), ("a2", "x2", "x", 0.1), ("b1", "x1", "x", 0.1), ("b1", "x2", "x", 0.0)]
-    table = pd.DataFrame(rows, columns=["prompt_id", "spelling", "face", "p"])
-    table["log_prob"] = np.log(table["p"].clip(lower=1e-300))
-    fair = agreement.scored(table, prompts, ["A", "B"]).table.loc["x"]
-    assert fair["A"] == pytest.approx(0.3 / 0.4)
-    published = agreement.scored(table, prompts, ["A", "B"], rule="published").table.loc["x"]
-    assert published["A"] == pytest.approx(np.sqrt(0.4 * 0.2) / (np.sqrt(0.4 * 0.2) + 0.1))
-
-
 def test_judgements_are_divided_by_their_sum():
     table = pd.DataFrame({"face": ["x", "y", "z"], "A": [0.9, 0.1, 0.0], "B": [0.3, 0.1, 0.0]})
     found = agreement.judged(table, ["A", "B"])

@@ -98,7 +98,7 @@ MISTYPED = {
     "no command": ([], "required"), "unknown command": (["dance"], "invalid choice: 'dance'"), "no model": (["collect"], "MODEL"),
     "no number": (["collect", "organism-granite", "--generations", "many"], "invalid int value: 'many'"),
     "unknown option": (["collect", "organism-granite", "--colour", "red"], "--colour"), "no action": (["claude"], "ACTION"),
-    "no file": (["score", "organism-granite"], "--faces"), "evil option": (["collect", "x", "--a\x1b[2J"], "--a\\x1b"),
+    "no file": (["score"], "MODEL"), "evil option": (["collect", "x", "--a\x1b[2J"], "--a\\x1b"),
 }
 
 

@@ -24,26 +24,6 @@ def judged(table, codes):
     return readings.reading(table.drop_duplicates("face").set_index("face")[list(codes)].astype(float))
 
 
-def scored(likelihoods, prompts, codes, rule="probability"):
-    """The reading that log P(face | prompt) gives.
-
-    Parameters
-    ----------
-    likelihoods : DataFrame[prompt_id, spelling, face, log_prob], natural logarithms; a face's spellings are added up.
-    prompts : DataFrame[id, category].
-    rule : ``probability``: mean probability over a category's prompts; ``published``: mean log P, then softmax.
-    """
-    category = prompts.set_index("id")["category"]
-    per_prompt = likelihoods.groupby(["face", "prompt_id"])["log_prob"].agg(np.logaddexp.reduce).unstack("prompt_id")
-    of = per_prompt.columns.map(category)
-    columns = {}
-    for code in codes:
-        part = per_prompt.loc[:, of == code].to_numpy()
-        columns[code] = np.logaddexp.reduce(part, axis=1) - np.log(part.shape[1]) if rule == "probability" else part.mean(axis=1)
-    logs = pd.DataFrame(columns, index=per_prompt.index)
-    return readings.reading(np.exp(logs.sub(logs.max(axis=1), axis=0)))
-
-
 def pool(sources):
     """The arithmetic mean of several readings (list), over the faces that all of them have."""
     faces = sources[0].table.index

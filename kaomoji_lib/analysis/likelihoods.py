@@ -1,9 +1,13 @@
 """Faces from the probabilities of their spellings, and what the likelihood of a face says about the category."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from kaomoji_lib.analysis import readings
+from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
 
 CLOSED, ALONE = "log_prob_closed", "log_prob"
@@ -89,8 +93,6 @@ def own_prompt_advantage(log_probs, emissions, seed=0):
     The trap this guards against: scores that have lost their prompt give 0. ``emissions``: DataFrame[prompt_id, face].
     The null deals the prompts' scores to other prompts.
     """
-    from kaomoji_lib.study import statistics
-
     typed = emissions[emissions["face"].isin(log_probs.columns) & emissions["prompt_id"].isin(log_probs.index)]
     if typed.empty:
         raise KaomojiError("none of the typed faces was scored; score the spellings that the model types")
@@ -103,3 +105,57 @@ def own_prompt_advantage(log_probs, emissions, seed=0):
     rng = np.random.default_rng(seed)
     null = np.array([(counts * rng.permutation(scores)).sum() / weight.sum() for _ in range(500)])
     return statistics.bootstrap(own, weights=weight[drew], unit="prompts", seed=seed, null=null)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Scores beside samples, face by face.
+
+    ``table``: DataFrame[face, typed, predicted, share, low, high], the faces typed ``least`` times or more, the most typed first:
+    the mean of P(face | prompt), the share of replies that began with it and the exact 95 % binomial interval of that
+    share (Clopper & Pearson 1934). ``inside``: share of these faces whose prediction lies in the interval, with the null of
+    predictions dealt to other faces. ``replies``: how many there were.
+    """
+
+    table: pd.DataFrame
+    inside: statistics.Estimate
+    replies: int
+    least: int
+
+
+def calibration(log_probs, emissions, least=10, permutations=1000, seed=0):
+    """Whether exp(log P) is how often a face is typed. ``log_probs``: of :func:`by_face`; ``emissions``: every reply to its prompts.
+
+    Raises
+    ------
+    KaomojiError
+        If fewer than two scored faces were typed ``least`` times.
+    """
+    asked = emissions[emissions["prompt_id"].isin(log_probs.index)]
+    weight = asked["prompt_id"].value_counts().reindex(log_probs.index, fill_value=0)
+    counts = asked["face"].value_counts()
+    counts = counts[(counts >= least) & counts.index.isin(log_probs.columns)]
+    if len(counts) < 2:
+        raise KaomojiError(f"{len(counts)} scored faces were typed {least} times or more; expected at least 2; collect more generations")
+    predicted = np.exp(log_probs[counts.index]).mul(weight, axis=0).sum() / weight.sum()
+    low, high = zip(*(stats.binomtest(int(count), len(asked)).proportion_ci(method="exact") for count in counts), strict=True)
+    table = pd.DataFrame({"face": counts.index, "typed": counts.to_numpy(), "predicted": predicted.to_numpy(),
+                          "share": counts.to_numpy() / len(asked), "low": low, "high": high})
+    rng, values = np.random.default_rng(seed), table["predicted"].to_numpy()
+
+    def inside(predicted):
+        return ((table["low"] <= predicted) & (predicted <= table["high"])).to_numpy(float)
+
+    null = [inside(rng.permutation(values)).mean() for _ in range(permutations)]
+    return Calibration(table, statistics.bootstrap(inside(values), unit="faces", seed=seed, null=null), len(asked), least)
+
+
+def rules_compared(log_probs, emissions, prompts, codes, seed=0):
+    """Both rules of :func:`by_category` against the reading of what was typed, on the same faces.
+
+    Returns
+    -------
+    DataFrame[source, similarity (Estimate)] of :func:`kaomoji_lib.analysis.readings.compare`, guesses included.
+    """
+    found = {rule: by_category(log_probs, prompts, codes, rule) for rule in RULES}
+    return readings.compare(readings.elicited(emissions, codes), found, seed=seed)

@@ -9,6 +9,7 @@ from kaomoji_lib.cli.collect import many_machines
 HELP = "how probable every face is behind every prompt"
 EXAMPLES = """examples:
   kaomoji score organism-gemma --faces faces.txt --out scores.parquet
+  kaomoji score organism-gemma --run runs/organism-gemma
   kaomoji score Qwen/Qwen3-0.6B --faces faces.txt --prompts my-prompts.csv --out qwen.parquet --dtype bfloat16
 
 The file has the columns prompt_id, spelling, face, log_prob (natural logarithm, the spelling's own tokens),
@@ -18,9 +19,10 @@ log_prob_closed (with the tokens that go beyond its end) and n_tokens.
 
 def configure(parser):
     parser.add_argument("model", metavar="MODEL", help="an alias (data/models.yml), a Hugging Face id or a folder")
-    parser.add_argument("--faces", required=True, metavar="FILE", help="one spelling a line, UTF-8")
+    parser.add_argument("--faces", metavar="FILE", help="one spelling a line, UTF-8")
+    parser.add_argument("--run", dest="folder", metavar="DIR", help="instead of --faces, --prompts and --out: what this run typed, into its folder")
     parser.add_argument("--prompts", metavar="CSV", help="columns id, category, text (default: this project's prompts)")
-    parser.add_argument("--out", required=True, metavar="FILE.parquet", help="where the table goes")
+    parser.add_argument("--out", metavar="FILE.parquet", help="where the table goes")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps (default: auto)")
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
     parser.add_argument("--algorithm", default="auto", help="auto, packed, levels, batched, plain (default: auto, the fastest that proves right)")
@@ -32,14 +34,9 @@ def configure(parser):
 def run(arguments):
     import sys
 
-    from kaomoji_lib.engine.scoring_files import score_file
     from kaomoji_lib.study import escape
 
-    frame = score_file(
-        arguments.model, arguments.faces, arguments.prompts, arguments.out, closed=not arguments.no_closed,
-        algorithm=arguments.algorithm, device=arguments.device, dtype=arguments.dtype, progress=not arguments.quiet,
-        ray=arguments.ray, workers=arguments.workers,
-    )
+    frame, where = _scored(arguments)
     made = frame.attrs["scoring"]
     for warning in made["warnings"]:
         print(f"kaomoji: {escape.terminal(warning)}", file=sys.stderr)
@@ -49,5 +46,22 @@ def run(arguments):
         if rows.any():
             print(f"kaomoji: {rows.sum()} spellings {what}: {escape.terminal(', '.join(by_spelling['spelling'][rows][:5]))}",
                   file=sys.stderr)
-    print(f"{arguments.out}: {by_spelling.shape[0]} spellings x {frame['prompt_id'].nunique()} prompts, {made['dtype']}, "
+    print(f"{where}: {by_spelling.shape[0]} spellings x {frame['prompt_id'].nunique()} prompts, {made['dtype']}, "
           f"algorithm {made['algorithm']}, {made['largest_difference']:.1g} nats from plain forward passes")
+
+
+def _scored(arguments):
+    from kaomoji_lib.engine import scoring_files
+    from kaomoji_lib.store.runs import RunFolder
+    from kaomoji_lib.study.errors import KaomojiError
+
+    options = dict(closed=not arguments.no_closed, algorithm=arguments.algorithm, device=arguments.device, dtype=arguments.dtype,
+                   progress=not arguments.quiet, ray=arguments.ray, workers=arguments.workers)
+    if arguments.folder:
+        if arguments.faces or arguments.prompts or arguments.out:
+            raise KaomojiError("--run takes faces and prompts from the run and writes into its folder; leave --faces, --prompts and --out out")
+        run = RunFolder(arguments.folder)
+        return scoring_files.score_run(run, arguments.model, **options), run.likelihoods_path
+    if not (arguments.faces and arguments.out):
+        raise KaomojiError("nothing to score, or nowhere to write it; expected --faces FILE and --out FILE.parquet, or --run DIR")
+    return scoring_files.score_file(arguments.model, arguments.faces, arguments.prompts, arguments.out, **options), arguments.out

@@ -43,14 +43,47 @@ def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="
         If the file holds other scores (the differences are named), another process is writing it, or something cannot
         be read.
     """
-    from kaomoji_lib.engine.loading import local_revision
-
-    spec, asked, spellings = registry.model(model), load_prompts(prompts), read_spellings(faces)
     if out is None:
         raise KaomojiError("nowhere to write the scores; expected the path of a Parquet file; give --out FILE.parquet")
-    out = Path(out)
+    return _score(model, read_spellings(faces), load_prompts(prompts), Path(out), closed, algorithm, device, dtype, instruction, progress,
+                  ray, workers)
+
+
+def score_run(run, model=None, *, closed=True, algorithm="auto", device="auto", dtype="auto", progress=True, ray=None, workers=None):
+    """Score every face that a run typed, as it was typed, behind every prompt of the run, into the run folder.
+
+    ``run``: a finished :class:`kaomoji_lib.store.runs.RunFolder`; ``model``: alias, id or folder, default the run's own.
+    What the folder holds already is returned as it is. See :func:`score_file`.
+
+    Raises
+    ------
+    KaomojiError
+        Also if the run typed no face, or ``model`` is another than the run's.
+    """
+    manifest = run.manifest
+    typed = run.emissions()["raw_face"].dropna()
+    if typed.empty:
+        raise KaomojiError("no reply begins with a kaomoji, so that there is none to score")
+    if run.likelihoods_path.is_file() and set(run.likelihoods()["spelling"]) >= set(typed):
+        return run.likelihoods()
+    spec = registry.model(model or manifest["model"]["alias"])
+    if _identity(spec) != manifest["settings"]["model"]:
+        raise KaomojiError(f"{run.path} was collected with {manifest['settings']['model']}, not with {_identity(spec)}; name that model")
+    revision = manifest["model"]["revision"] if manifest["model"].get("from_hub") else None
+    return _score(model or spec.alias, list(typed.value_counts().index), run.prompts(), run.likelihoods_path, closed, algorithm, device, dtype,
+                  manifest["instruction"], progress, ray, workers, revision)
+
+
+def _identity(spec):
+    from kaomoji_lib.engine.loading import local_revision
+
+    return spec.id if local_revision(spec) is None else f"{spec.alias} ({local_revision(spec)[:12]})"
+
+
+def _score(model, spellings, asked, out, closed, algorithm, device, dtype, instruction, progress, ray, workers, revision=None):
+    spec = registry.model(model)
     wanted = {
-        "model": spec.id if local_revision(spec) is None else f"{spec.alias} ({local_revision(spec)[:12]})",
+        "model": _identity(spec),
         "faces": digest(spellings)[:12], "prompts": digest(asked[["id", "text"]].to_dict("records"))[:12],
         "instruction": instruction, "closed": closed, "algorithm asked for": algorithm, "dtype asked for": dtype,
     }
@@ -59,7 +92,7 @@ def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="
     parts = out.with_name(f".{out.name}.parts")
     with _alone(parts):
         _begin(parts, wanted, out)
-        job = ScoringJob(spec, asked, spellings, closed, algorithm, instruction, device, dtype, _begun_with(parts, spec))
+        job = ScoringJob(spec, asked, spellings, closed, algorithm, instruction, device, dtype, revision or _begun_with(parts, spec))
         frame = _fill(parts, job, wanted, progress, ray, workers)
         write_parquet(out, frame)
     shutil.rmtree(parts, ignore_errors=True)

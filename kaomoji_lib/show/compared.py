@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kaomoji_lib.analysis import agreement, readings, synthesis
+from kaomoji_lib.analysis import agreement, likelihoods, readings, synthesis
 from kaomoji_lib.show import asked
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.show.tables import Table
@@ -106,10 +106,9 @@ def local_reading(name, kind, codes):
 
         return asked_published.likelihood_reading(name, codes)
     run = _run(name)
-    if hasattr(run, "likelihoods"):
-        scored = attempt(run.likelihoods)
-        if not isinstance(scored, Missing):
-            return agreement.scored(scored, run.prompts(), codes)
+    scored = attempt(run.likelihoods)
+    if not isinstance(scored, Missing):
+        return likelihoods.by_category(likelihoods.by_face(scored), run.prompts(), codes)
     return readings.elicited(run.emissions(), codes)
 
 

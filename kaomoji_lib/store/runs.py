@@ -3,6 +3,7 @@
 ``manifest.json``            settings, provenance, state of the run, hashes of its files
 ``emissions.parquet``        one row per generation
 ``states-<position>.safetensors``   block outputs at ``emit``, ``first`` and ``face``
+``likelihoods.parquet``      log P of every typed spelling behind every prompt, where they were scored
 ``shards/``                  finished parts of an unfinished run; merged and removed at its end
 """
 
@@ -96,6 +97,17 @@ class RunFolder:
         table["face"] = table["face"].astype(object).where(table["face"].notna(), None)
         table["raw_face"] = table["raw_face"].astype(object).where(table["raw_face"].notna(), None)
         return table
+
+    @property
+    def likelihoods_path(self):
+        return self.path / "likelihoods.parquet"
+
+    def likelihoods(self):
+        """log P of the typed spellings: the table of :func:`kaomoji_lib.engine.scoring.score`."""
+        if not self.likelihoods_path.is_file():
+            alias = self.manifest.get("model", {}).get("alias", "MODEL")
+            raise KaomojiError(f"{self.path} holds no likelihoods; run `kaomoji score {alias} --run {self.path}` first")
+        return pd.read_parquet(self.likelihoods_path)
 
     def states(self, position):
         """The states at ``position`` (one of ``POSITIONS``) as :class:`States`."""
