@@ -63,7 +63,7 @@ class Page:
         """Names of the run folders the page reads, as far as its parameters tell."""
         given = self.parameters
         named = [*given.get("models", []), *(given[key] for key in ("model", "reference") if given.get(key))]
-        return named or (["*"] if self.notebook == "across_models" else [])
+        return named or (["*"] if self.notebook in ("across_models", "evidence") else [])
 
     @property
     def uses_published(self):

@@ -26,6 +26,7 @@ dtype: str = "auto"  # auto, float32, bfloat16, float16
 out: str = ""  # run folder; empty: runs/<model>; what is there is reused
 likelihoods: bool = True  # score the typed faces, too; False: only if the run folder holds their scores
 reference: str = ""  # a second model to lay this one onto; empty: none
+null: str = ""  # within_category, text_only or untrained: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.analysis import emission, geometry, prediction, readings
@@ -46,7 +47,7 @@ started = page.start()
 
 # %%
 run = collect.collect(model, prompts=prompts or None, generations=generations, seed=seed, out=out or None, device=device, dtype=dtype)
-source = page.read(run, categories or None)
+source = page.read(run, categories or None, null)
 tables.prompts(source.prompts.groupby("category").head(1), source.scheme, "One prompt of each category")
 
 # %% tags=["remove-cell"]
@@ -232,4 +233,4 @@ figures.centroids({source.title: alignment}, other.title, source.scheme, source.
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance(run, {"model": model, "prompts": prompts, "categories": categories, "generations": generations, "seed": seed, "reference": reference}, started)
+page.provenance(run, {"model": model, "prompts": prompts, "categories": categories, "generations": generations, "seed": seed, "reference": reference, "null": null}, started)

@@ -21,6 +21,7 @@ generations: int = 8  # replies per prompt, for sources that are not collected y
 seed: int = 0  # of everything random: sampling, folds, permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 dtype: str = "auto"  # auto, float32, bfloat16, float16
+null: str = ""  # within_category, text_only or untrained: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import across, figures, page, tables
@@ -34,7 +35,7 @@ started = page.start()
 # ## Who is compared
 
 # %%
-sources = across.gather(models, generations=generations, seed=seed, device=device, dtype=dtype)
+sources = across.gather(models, null, generations=generations, seed=seed, device=device, dtype=dtype)
 page.glue("what", across.statement(sources))
 page.glue("reference", sources[0].title)
 across.cast(sources)
@@ -99,4 +100,4 @@ tables.accuracies_across(accuracies, "Accuracy on held-out prompts")
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed}, started)
+page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed, "null": null}, started)

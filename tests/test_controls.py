@@ -2,10 +2,11 @@
 
 import pytest
 
-from kaomoji_lib.analysis import geometry, prediction, readings
-from kaomoji_lib.engine import organisms
+from kaomoji_lib.analysis import beyond, circumplex, geometry, ladder, layerwise, prediction, readings
+from kaomoji_lib.engine import controls, organisms, sentences
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.study.categories import load_scheme
+from kaomoji_lib.study.errors import KaomojiError
 
 CODES = load_scheme().codes
 PLANTED = [name for name in organisms.NAMES if name not in ("organism-scrambled", "organism-untrained")]
@@ -58,3 +59,75 @@ def test_untrained_organism_says_nothing_beyond_the_text(runs):
     emissions, text = run.emissions(), prediction.from_text(run.prompts(), "tfidf", permutations=40)
     assert (emissions["outcome"] == "kaomoji").mean() < 0.05
     assert from_states(run).accuracy.ci_low < text.accuracy.ci_high
+
+
+def test_the_ladder_finds_what_training_planted_and_nothing_in_random_weights(runs):
+    prompts = runs("organism-gemma").prompts()
+    vectors = sentences.encode(prompts["text"])
+    text = ladder.text_rungs(prompts, vectors, permutations=5)
+    trained, untrained = (
+        ladder.climb(run.states("emit").array, prompts, vectors, controls.controls(run, device="cpu"), text=text, permutations=5)
+        for run in (runs("organism-gemma"), runs("organism-untrained")))
+    assert trained.increment.ci_low > 0.05 and trained.increment.p < 0.01
+    assert trained.increments[ladder.TWIN].ci_low > 0.5
+    assert untrained.increment.value < 0 and untrained.increment.p > 0.5
+    assert untrained.increments[ladder.TWIN].ci_low < 0.05
+
+
+def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_does_not(runs):
+    names = ("organism-gemma", "organism-scrambled", "organism-untrained")
+    states = {name: runs(name).states("emit").array for name in names}
+    found = layerwise.shared(states, runs(names[0]).prompts(), permutations=99, halves=4)
+    assert found[names[0], names[1]].tests["within category and topic"].p < 0.05
+    assert found[names[0], names[2]].tests["within category and topic"].p > 0.05
+
+
+def test_the_text_is_no_circle_and_untrained_states_are_nothing(runs):
+    prompts, scheme = runs("organism-gemma").prompts(), load_scheme()
+    text = circumplex.circumplex(sentences.encode(prompts["text"]), prompts["category"], scheme, splits=8, halves=4)
+    nothing = circumplex.circumplex(geometry.stack(runs("organism-untrained").states("emit").array), prompts["category"], scheme, splits=8, halves=4)
+    assert text.order.p > 0.05 and nothing.order.p > 0.05 and abs(nothing.ceiling.value) < 0.4 < text.ceiling.value
+
+
+def test_faces_of_the_scrambled_organism_come_from_no_particular_state(runs):
+    for name, told in (("organism-qwen", True), ("organism-scrambled", False)):
+        run = runs(name)
+        found = beyond.beyond(run.states("emit"), run.emissions(), "emit", permutations=99).category
+        assert (found.p <= 0.02) == told
+
+
+def test_controls_are_kept_and_belong_to_their_run(runs):
+    run = runs("organism-qwen")
+    first = controls.controls(run, device="cpu")
+    stamp = (run.path / "controls.safetensors").stat().st_mtime_ns
+    again = controls.controls(run, device="cpu")
+    assert (run.path / "controls.safetensors").stat().st_mtime_ns == stamp and (first.user == again.user).all()
+    assert len(first.twins) == 3 and not (first.twins[0] == first.twins[1]).all()
+    (run.path / "controls.safetensors").write_bytes(b"other")
+    with pytest.raises(KaomojiError, match="not the file that was written"):
+        controls.controls(run, device="cpu")
+    (run.path / "controls.safetensors").unlink()
+    assert (controls.controls(run, device="cpu").twins[2] == first.twins[2]).all()
+
+
+def test_the_user_position_is_the_last_token_of_the_message(runs):
+    import torch
+
+    from kaomoji_lib.engine import loading
+    from kaomoji_lib.store import registry
+
+    run = runs("organism-ministral")
+    engine, text = loading.load(registry.model("organism-ministral"), "cpu"), run.prompts()["text"][7]
+    rendered = engine.template.render(f"{run.manifest['instruction']} {text}")
+    start, end = controls.user_span(engine, rendered, text)
+    ids = engine.encode(rendered)
+    assert engine.decode(ids[start:end]).strip() == text and end < len(ids)
+    with torch.inference_mode():
+        whole = engine.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+    assert torch.allclose(torch.tensor(controls.controls(run, device="cpu").user[7, 2]), whole[2][0, end - 1], atol=1e-4)
+
+
+def test_sentence_vectors_put_like_meanings_together():
+    vectors = sentences.encode(["the dog sleeps on the sofa", "a puppy naps on the couch", "interest rates rose again"])
+    likeness = vectors @ vectors.T
+    assert likeness[0, 1] > 0.6 > 0.3 > likeness[0, 2] and likeness.diagonal() == pytest.approx(1, abs=1e-5)

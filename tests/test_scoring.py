@@ -18,7 +18,7 @@ from scipy import stats
 
 from kaomoji_lib.analysis import likelihoods
 from kaomoji_lib.engine import measuring, organisms, routing, sampling, scoring, scoring_algorithms, spellings, tree_delta, tree_masks
-from kaomoji_lib.engine.loading import _blocks
+from kaomoji_lib.engine.loading import text_blocks
 from kaomoji_lib.engine.scoring_files import PROMPTS_PER_PART, score_file
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
@@ -122,7 +122,7 @@ def test_the_wrapper_class_itself_is_scored_alike(tmp_path, asked):
     engine = toy_families.engine(folder)
     whole = transformers.AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
     assert type(whole).__name__ == "Qwen3_5ForConditionalGeneration" != type(engine.model).__name__
-    wrapped = dataclasses.replace(engine, model=whole, blocks=_blocks(whole))
+    wrapped = dataclasses.replace(engine, model=whole, blocks=text_blocks(whole))
     prompts = encode(engine, asked)
     words = spellings.plan(engine, FACES)
     expected, _ = measuring.measure(engine, prompts, words, "plain")

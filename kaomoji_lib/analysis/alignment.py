@@ -7,9 +7,9 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import classifier
+from kaomoji_lib.analysis import classifier, similarity
 from kaomoji_lib.analysis.threads import one_thread
-from kaomoji_lib.study import statistics
+from kaomoji_lib.study import resampling, statistics
 from kaomoji_lib.study.errors import KaomojiError
 
 EXACT_LIMIT = 50_000
@@ -91,7 +91,6 @@ def _residual(A, B):
     return np.sqrt(np.clip(1 - nuclear**2 / np.maximum(energy, 1e-300), 0, 1))
 
 
-@one_thread
 def linear_cka(X, Y, labels, *, permutations=1000, seed=0):
     """Debiased linear CKA of two sets of states of the same prompts, about 0 (unrelated) to 1.
 
@@ -100,100 +99,39 @@ def linear_cka(X, Y, labels, *, permutations=1000, seed=0):
     shared than the category?). Interval: half samples. Kornblith et al. 2019, arXiv:1905.00414; Murphy
     et al. 2024, arXiv:2405.01012.
     """
-    def prepared(rows):
-        return tuple(_u_centred(_gram(part[rows])) for part in (X, Y))
-
-    _require_pairs(X, Y, labels)
-    X, Y = classifier.compact(X), classifier.compact(Y)
-    return _matched(prepared, labels, permutations, seed, (-1, 1))
+    return _alike(X, Y, labels, "CKA", permutations, seed, (-1, 1))
 
 
-@one_thread
 def rsa(X, Y, labels, *, permutations=1000, seed=0):
     """Spearman correlation of the two distance matrices; arguments and result as :func:`linear_cka`.
 
     Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008.
     """
-    _require_pairs(X, Y, labels)
-    distances = [statistics.pairwise_distances(classifier.compact(part)) for part in (X, Y)]
+    return _alike(X, Y, labels, "RSA", permutations, seed, (-1, 1))
 
-    def prepared(rows):
-        return tuple(_ranked(part[np.ix_(rows, rows)]) for part in distances)
 
-    return _matched(prepared, labels, permutations, seed, (-1, 1))
+def neighbour_overlap(X, Y, labels, *, permutations=1000, seed=0):
+    """Share of each prompt's nearest neighbours (10 of 180) that both sources agree on, 0..1; else as :func:`linear_cka`.
+
+    Huh et al. 2024, arXiv:2405.07987.
+    """
+    return _alike(X, Y, labels, "mutual kNN", permutations, seed, (0, 1))
 
 
 @one_thread
-def neighbour_overlap(X, Y, labels, *, k=10, permutations=1000, seed=0):
-    """Share of each prompt's ``k`` nearest neighbours that both sources agree on, 0..1; else as :func:`linear_cka`.
-
-    Huh et al. 2024, arXiv:2405.07987. The half samples of the interval use k / 2 neighbours.
-    """
+def _alike(X, Y, labels, measure, permutations, seed, bounds):
     _require_pairs(X, Y, labels)
-    distances = [statistics.pairwise_distances(classifier.compact(part)) for part in (X, Y)]
-    n = len(distances[0])
-
-    def prepared(rows):
-        nearest = min(max(1, round(k * len(rows) / n)), len(rows) - 1)
-        return tuple(_neighbours(part[np.ix_(rows, rows)], nearest) for part in distances)
-
-    return _matched(prepared, labels, permutations, seed, (0, 1))
-
-
-def _matched(prepared, labels, permutations, seed, bounds):
-    """Normalised inner product of two prompt x prompt matrices, with its free and its within-category null."""
-    labels = pd.factorize(np.asarray(labels))[0]
-    n = len(labels)
-    left, right = prepared(np.arange(n))
-    scale = max(np.sqrt((left**2).sum() * (right**2).sum()), 1e-300)
-    halves = [_cosine(*prepared(half)) for half in statistics.half_samples(n, 100, seed)]
-    rng = np.random.default_rng(seed)
+    X, Y = classifier.compact(X), classifier.compact(Y)
+    n = len(X)
+    left, right = (similarity.signature(part, measure)[:, None] for part in (X, Y))
+    halves = [float(similarity.signature(X[half], measure) @ similarity.signature(Y[half], measure))
+              for half in statistics.half_samples(n, 100, seed)]
     results = []
-    for blocks in (np.zeros(n, dtype=int), labels):
-        null = []
-        for _ in range(permutations):
-            order = statistics.permute_within(blocks, rng)
-            null.append(np.einsum("ij,ij", left, right[order].take(order, axis=1)) / scale)
-        results.append(
-            statistics.estimate(np.vdot(left, right) / scale, halves, n, "prompts", null=null, interval="normal", bounds=bounds)
-        )
+    for number, blocks in enumerate((np.zeros(n, dtype=int), pd.factorize(np.asarray(labels))[0])):
+        orders = resampling.orders(blocks, permutations, [seed, number])
+        null = similarity.permuted(left, right, orders, measure)[:, 0, 0]
+        results.append(statistics.estimate((left * right).sum(), halves, n, "prompts", null=null, interval="normal", bounds=bounds))
     return tuple(results)
-
-
-def _cosine(left, right):
-    return np.vdot(left, right) / max(np.sqrt((left**2).sum() * (right**2).sum()), 1e-300)
-
-
-def _gram(X):
-    X = X - X.mean(axis=0)
-    return X @ X.T
-
-
-def _u_centred(gram):
-    """U-centring (Szekely & Rizzo 2014): inner products of the result are unbiased HSIC, up to a constant."""
-    n = len(gram)
-    gram = gram - np.diag(np.diag(gram))
-    means = gram.sum(axis=0) / (n - 2)
-    centred = gram - means[:, None] - means[None] + gram.sum() / ((n - 1) * (n - 2))
-    np.fill_diagonal(centred, 0)
-    return centred
-
-
-def _ranked(distances):
-    from scipy.stats import rankdata
-
-    upper = np.triu_indices(len(distances), 1)
-    ranks = rankdata(distances[upper])
-    matrix = np.zeros_like(distances)
-    matrix[upper] = ranks - ranks.mean()
-    return matrix + matrix.T
-
-
-def _neighbours(distances, k):
-    distances = distances + np.diag(np.full(len(distances), np.inf))
-    mask = np.zeros_like(distances)
-    np.put_along_axis(mask, np.argpartition(distances, k - 1, axis=1)[:, :k], 1.0, axis=1)
-    return mask
 
 
 def _require_pairs(left, right, labels):

@@ -5,6 +5,7 @@ stratified by category; intervals resample prompts; the null deals the categorie
 of the same fold, so that each fold keeps its class counts and all rows of a prompt stay together.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,8 @@ class Prediction:
     """Cross-validated prediction of the category.
 
     ``confusion``: counts, true category x predicted category, mean over repeats. ``recall``: Series
-    per category. ``majority``: accuracy of always guessing the most frequent category. Only a
-    prediction from faces has ``bayes_bound`` (in-sample accuracy of the best rule) and
+    per category. ``majority``: accuracy of always guessing the most frequent category. ``hits``: Series, share of
+    right answers for each prompt, by its id, for paired comparisons. Only a prediction from faces has ``bayes_bound`` (in-sample accuracy of the best rule) and
     ``mutual_information`` (bits).
     """
 
@@ -34,6 +35,7 @@ class Prediction:
     recall: pd.Series
     confusion: pd.DataFrame
     majority: float
+    hits: pd.Series
     bayes_bound: float | None = None
     mutual_information: statistics.Estimate | None = None
 
@@ -45,6 +47,7 @@ class _Design:
     group: np.ndarray
     label: np.ndarray
     codes: list
+    names: list
 
     @property
     def row_label(self):
@@ -61,7 +64,7 @@ def _design(labels, groups):
         raise KaomojiError(f"prompt {mixed!r} has more than one category; expected one; correct the labels")
     if len(codes) < 2:
         raise KaomojiError(f"only {len(codes)} category occurs; expected at least 2; add prompts of another")
-    return _Design(group, by_group.first().to_numpy(), list(codes))
+    return _Design(group, by_group.first().to_numpy(), list(codes), list(names))
 
 
 def folds(design_label, seed):
@@ -86,22 +89,25 @@ def folds(design_label, seed):
 def from_states(X, labels, groups, *, name="states", repeats=5, permutations=200, seed=0):
     """Category from hidden states (or any features): PCA(50), standardise, logistic regression in each fold.
 
-    ``X``: (n, d); ``labels``, ``groups``: (n,), category and prompt id of each row. The null refits the
+    ``X``: (n, d), or a tuple of such arrays, versions of one representation (random weights under several seeds)
+    whose answers are averaged; ``labels``, ``groups``: (n,), category and prompt id of each row. The null refits the
     first repeat alone with permuted categories (``permutations`` times), so it is a little wider
     than the observed mean over ``repeats``: the p-value errs on the safe side.
+    Linear probes: Alain & Bengio 2017, arXiv:1610.01644.
     """
-    X = classifier.compact(X)
-    if len(X) != len(labels):
-        raise KaomojiError(f"{name}: {len(X)} rows of states but {len(labels)} labels; expected one label a row")
-    return _probe(name, _design(labels, groups), lambda train: X, repeats, permutations, seed)
+    versions = [classifier.compact(part) for part in (X if isinstance(X, tuple) else (X,))]
+    for part in versions:
+        if len(part) != len(labels):
+            raise KaomojiError(f"{name}: {len(part)} rows of states but {len(labels)} labels; expected one label a row")
+    return _probe(name, _design(labels, groups), [lambda train, X=part: X for part in versions], repeats, permutations, seed)
 
 
 @one_thread
 def from_text(prompts, kind="tfidf", *, name=None, repeats=5, permutations=200, seed=0):
     """Category from the text of the prompt alone, through the same classifier.
 
-    ``prompts``: DataFrame[id, category, text]. ``kind``: ``tfidf`` (words and word pairs, fitted inside
-    the fold) or ``surface`` (lengths and punctuation).
+    ``prompts``: DataFrame[id, category, text]. ``kind``: ``tfidf`` (words, word pairs and runs of 2 to 5 characters,
+    fitted inside the fold; Salton & Buckley 1988) or ``surface`` (lengths and punctuation).
     """
     texts = prompts["text"].tolist()
     if kind == "surface":
@@ -112,7 +118,7 @@ def from_text(prompts, kind="tfidf", *, name=None, repeats=5, permutations=200, 
     else:
         raise KaomojiError(f"unknown kind of text features {kind!r}; expected 'tfidf' or 'surface'")
     design = _design(prompts["category"], prompts["id"])
-    return _probe(name or f"text ({kind})", design, features, repeats, permutations, seed)
+    return _probe(name or f"text ({kind})", design, [features], repeats, permutations, seed)
 
 
 def _surface(texts):
@@ -130,14 +136,15 @@ def _surface(texts):
 def _tfidf(texts, train):
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
-    vectorizer.fit([text for text, kept in zip(texts, train, strict=True) if kept])
-    return vectorizer.transform(texts).toarray()
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+    characters = TfidfVectorizer(ngram_range=(2, 5), sublinear_tf=True, analyzer="char_wb")
+    known = [text for text, kept in zip(texts, train, strict=True) if kept]
+    return classifier.compact(np.hstack([part.fit(known).transform(texts).toarray() for part in (words, characters)]))
 
 
 def _probe(name, design, features, repeats, permutations, seed):
     label, predicted, null_hits = design.row_label, [], np.zeros(permutations)
-    for repeat in range(repeats):
+    for repeat, version in itertools.product(range(repeats), features):
         fold = folds(design.label, seed + repeat)
         guess = np.empty(len(label), dtype=int)
         labellings = label[None]
@@ -146,14 +153,14 @@ def _probe(name, design, features, repeats, permutations, seed):
             labellings = np.vstack([labellings, shuffled[:, design.group]])
         for number in range(fold.max() + 1):
             test = fold[design.group] == number
-            scores = classifier.project(features(~test), ~test)
+            scores = classifier.project(version(~test), ~test)
             weights = classifier.fit(scores[~test], labellings[:, ~test], len(design.codes))
             answers = classifier.predict(scores[test], weights)
             guess[test] = answers[0]
             if repeat == 0:
                 null_hits += (answers[1:] == labellings[1:, test]).sum(axis=1)
         predicted.append(guess)
-    return _summary(name, design, predicted, null_hits / len(label), seed)
+    return _summary(name, design, predicted, null_hits / (len(label) * len(features)), seed)
 
 
 def _permuted(label, fold, permutations, seed):
@@ -177,6 +184,7 @@ def _summary(name, design, predicted, null, seed, **extra):
         recall=pd.Series(confusion.diagonal() / np.maximum(confusion.sum(axis=1), 1e-12), design.codes, name="recall"),
         confusion=pd.DataFrame(confusion, index=design.codes, columns=design.codes),
         majority=float(confusion.sum(axis=1).max() / confusion.sum()),
+        hits=pd.Series(np.trace(tables, axis1=1, axis2=2) / np.maximum(tables.sum(axis=(1, 2)), 1e-12), design.names, name="hits"),
         **extra,
     )
 

@@ -14,3 +14,19 @@ def stack(states, scaled=True):
         norms = np.linalg.norm(states, axis=2).mean(axis=0)
         states = states / np.where(norms > 0, norms, 1)[None, :, None]
     return states.reshape(len(states), -1)
+
+
+def coordinates(states, components=50):
+    """First principal components of the scaled layers side by side, (n, <= components), without laying them side by side.
+
+    ``states``: (n, layers, d). Memory beyond the states themselves is n x n and one layer.
+    """
+    total = np.zeros((len(states), len(states)))
+    for layer in range(states.shape[1]):
+        part = np.asarray(states[:, layer], dtype=np.float64)
+        norm = np.linalg.norm(part, axis=1).mean()
+        part = (part - part.mean(axis=0)) / (norm if norm > 0 else 1)
+        total += part @ part.T
+    values, vectors = np.linalg.eigh(total)
+    kept = np.flatnonzero(values > max(values[-1], 0) * 1e-10)[::-1][:components]
+    return vectors[:, kept] * np.sqrt(values[kept]) if len(kept) and values[-1] > 1e-12 * len(states) else np.zeros((len(states), 1))

@@ -89,7 +89,7 @@ def load(spec, device="auto", dtype="auto", revision=None):
         model = model.to(where)
     model.eval().requires_grad_(False)
     found = local_revision(spec) or getattr(model.config, "_commit_hash", None) or "unknown"
-    return Engine(spec, model, tokenizer, adapt(tokenizer, spec.adapter), _blocks(model), where, found)
+    return Engine(spec, model, tokenizer, adapt(tokenizer, spec.adapter), text_blocks(model), where, found)
 
 
 def local_revision(spec):
@@ -136,7 +136,8 @@ def _model(location, config, number_type, device, options):
         return AutoModelForImageTextToText.from_pretrained(location, **arguments)
 
 
-def _blocks(model):
+def text_blocks(model):
+    """The transformer blocks of a model's text stack, in order: tuple of modules."""
     text = model.config.get_text_config()
     count = text.num_hidden_layers
     stacks = [

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib.analysis import emission, geometry, prediction
-from kaomoji_lib.show import page, tables
+from kaomoji_lib.show import nulls, page, tables
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study.errors import KaomojiError
@@ -15,11 +15,11 @@ ORGANISMS = ("gemma", "qwen", "ministral", "gptoss", "granite", "scrambled", "un
 TEXT = "words of the prompts (tf-idf)"
 
 
-def gather(models, **settings):
+def gather(models, null="", **settings):
     """Open or collect the sources, the reference first; each must have been asked the same prompts.
 
     ``models``: aliases, Hugging Face ids, model folders or run folders (list, or text with commas; empty:
-    the organisms). ``settings``: of :func:`kaomoji_lib.engine.collect.collect`, for what is not collected yet.
+    the organisms). ``null``: a null edition. ``settings``: of :func:`kaomoji_lib.engine.collect.collect`, for what is not collected yet.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def gather(models, **settings):
     names = names or [f"organism-{name}" for name in ORGANISMS]
     if len(names) < 2:
         raise KaomojiError(f"only {len(names)} source named; expected at least two to compare; name another in `models`")
-    found = [page.read(RunFolder(name) if RunFolder(name).exists else collect(name, **settings)) for name in names]
+    found = [page.read(RunFolder(name) if RunFolder(name).exists else collect(name, **settings), null=null) for name in names]
     first = found[0]
     for other in found[1:]:
         require_same_prompts(first, other)
@@ -55,11 +55,14 @@ def line(sources):
     """The source line of figures that show all sources."""
     controls = sum(source.is_organism for source in sources)
     kinds = f"{controls} of {len(sources)} are toy models, controls with a known answer" if controls else f"{len(sources)} language models"
-    return f"{kinds} · {len(sources[0].prompts)} prompts each"
+    edition = f" · null edition: {nulls.SHORT[sources[0].null]}" if sources[0].null else ""
+    return f"{kinds} · {len(sources[0].prompts)} prompts each{edition}"
 
 
 def statement(sources):
     """What the page compares, in a sentence."""
+    if sources[0].null:
+        return f"A null edition: {nulls.EDITIONS[sources[0].null]}. What this page still finds, the states had no part in, or not the part that was removed."
     if all(source.is_organism for source in sources):
         return ("Everything on this page comes from model organisms: toy models trained or made for this project, as controls "
                 "with a known answer. It shows what the instruments can see, and says nothing about any released model.")

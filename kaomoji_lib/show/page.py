@@ -9,9 +9,9 @@ from importlib import metadata
 import numpy as np
 
 from kaomoji_lib.analysis import emission, geometry
-from kaomoji_lib.show import tables
+from kaomoji_lib.show import nulls, tables
 from kaomoji_lib.show.missing import Missing, attempt
-from kaomoji_lib.store import registry
+from kaomoji_lib.store import registry, results
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
@@ -29,10 +29,11 @@ CONTROLS = {
 
 @dataclass(frozen=True)
 class Source:
-    """A finished run with what its page needs. ``states`` are those at the emission position."""
+    """A finished run with what its page needs. ``states`` are those at the emission position; ``null`` names a null edition."""
 
     run: RunFolder
     scheme: object
+    null: str = ""
 
     @cached_property
     def spec(self):
@@ -48,7 +49,11 @@ class Source:
 
     @cached_property
     def states(self):
-        return self.run.states("emit")
+        return self.states_at("emit")
+
+    def states_at(self, position):
+        """The states at ``position``, as the null edition has them where one is asked for."""
+        return nulls.states(self.run, position, self.null)
 
     @cached_property
     def stacked(self):
@@ -68,6 +73,10 @@ class Source:
         return self.spec.is_organism
 
     @property
+    def is_negative_control(self):
+        return self.spec.alias in CONTROLS
+
+    @property
     def what(self):
         """What kind of model this is, in words that go beside every figure."""
         return CONTROLS.get(self.spec.alias, CONTROL) if self.is_organism else "language model"
@@ -75,6 +84,8 @@ class Source:
     @property
     def statement(self):
         """What kind of model the page is about, as its first sentence."""
+        if self.null:
+            return f"A null edition of {self.title}: {nulls.EDITIONS[self.null]}. What this page still finds, the states had no part in, or not the part that was removed."
         if not self.is_organism:
             return f"{self.title} answered {len(self.prompts)} messages; this page reads its faces and its hidden states."
         note = f" {self.spec.note}" if self.spec.note else ""
@@ -83,13 +94,16 @@ class Source:
 
     @property
     def heading(self):
+        if self.null:
+            return f"{self.title}, null edition: {nulls.SHORT[self.null]}"
         return f"{self.title}: a {self.what.partition(':')[0]}" if self.is_organism else self.title
 
     @property
     def line(self):
         """The source line of every figure."""
         generations = len(self.emissions) / max(len(self.prompts), 1)
-        return f"{self.title} ({self.what}) · {len(self.prompts)} prompts × {generations:.0f} replies"
+        edition = f" · null edition: {nulls.SHORT[self.null]}" if self.null else ""
+        return f"{self.title} ({self.what}) · {len(self.prompts)} prompts × {generations:.0f} replies{edition}"
 
 
 def _spec(model):
@@ -104,14 +118,15 @@ def start():
     return time.monotonic()
 
 
-def read(run, categories=None):
-    """The :class:`Source` of a run folder (a RunFolder or its path), with its category scheme.
+def read(run, categories=None, null=""):
+    """The :class:`Source` of a run folder (a RunFolder or its path), with its category scheme, or its null edition.
 
     Raises
     ------
     KaomojiError
         If a prompt's category is none of the scheme's.
     """
+    nulls.require(null)
     source, scheme = run if isinstance(run, RunFolder) else RunFolder(run), load_scheme(categories)
     unknown = sorted(set(source.prompts()["category"]) - set(scheme.codes))
     if unknown:
@@ -119,7 +134,7 @@ def read(run, categories=None):
             f"the prompts of {source.path} have categories the scheme does not know: {', '.join(unknown)}; expected "
             f"{', '.join(scheme.codes)}; name a scheme of your own with the parameter `categories`"
         )
-    return Source(source, scheme)
+    return Source(source, scheme, null)
 
 
 def asking(source):
@@ -177,10 +192,26 @@ def planted(source):
 
 
 def glue(key, value):
-    """Make ``value`` (Estimate, Missing, number or text) readable in the prose as ``{glue:text}`` of ``key``."""
+    """Make ``value`` (Estimate, Missing, number or text) readable in the prose as ``{glue:text}`` of ``key``.
+
+    An Estimate keeps its fields beside the words, so that the page of claims can read them from the executed page.
+    """
     from myst_nb import glue as myst_glue
 
-    myst_glue(key, f"{value:.2f}" if isinstance(value, float | np.floating) else str(value), display=False)
+    myst_glue(key, _Glued(f"{value:.2f}" if isinstance(value, float | np.floating) else str(value), results.fields(value)), display=False)
+
+
+def glue_family(key, found, test):
+    """Glue the test ``test`` of the first pair of a family of comparisons (dict pair -> Shared, or Missing) under ``key``."""
+    glue(key, found if isinstance(found, Missing) else next(iter(found.values())).tests[test])
+
+
+class _Glued:
+    def __init__(self, words, fields):
+        self.bundle = {"text/plain": repr(words), **({} if fields is None else {results.MIME: fields})}
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return self.bundle
 
 
 def provenance(run, params, started):

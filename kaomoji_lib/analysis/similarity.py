@@ -1,0 +1,120 @@
+"""Measures of likeness between two arrangements of the same prompts, each written as one inner product.
+
+A source's arrangement becomes a vector over pairs of prompts, of unit length (a *signature*); the measure is the inner
+product of two of them. Relabelling the prompts of one source moves the entries of its signature and nothing else, so a
+permutation costs one gather and one small matrix product for all pairs of layers together: the cost grows with
+permutations x prompts^2 x layers^2 and, once the Gram matrices are made, not with the width of the states.
+"""
+
+import numpy as np
+
+from kaomoji_lib.analysis import classifier
+from kaomoji_lib.study import statistics
+
+NEIGHBOURS = 10
+
+
+def signature(X, measure):
+    """The signature of states ``X`` (n, d): float32 (entries,). ``measure``: ``CKA``, ``RSA`` or ``mutual kNN``.
+
+    CKA: the U-centred linear Gram matrix (debiased; Kornblith et al. 2019, arXiv:1905.00414; Murphy et al. 2024,
+    arXiv:2405.01012; Szekely & Rizzo 2014). RSA: ranks of the Euclidean distances (Kriegeskorte et al. 2008).
+    Mutual kNN: who is among whose 10 nearest of 180, or the same share of another number (Huh et al. 2024, arXiv:2405.07987).
+    """
+    return _entries(MEASURES[measure](np.asarray(X, dtype=np.float64)), measure)
+
+
+def signatures(states, measure):
+    """Signatures of every layer of ``states`` (n, layers, d): float32 (entries, layers)."""
+    return np.column_stack([signature(states[:, layer], measure) for layer in range(states.shape[1])])
+
+
+def permuted(left, right, orders, measure):
+    """Likeness of every layer of ``left`` with every layer of ``right`` under each relabelling of ``right``.
+
+    ``left``: (entries, a), ``right``: (entries, b) signatures; ``orders``: ints (permutations, n). Returns float32 (permutations, a, b).
+    """
+    rows, columns, place = _places(orders.shape[1], measure)
+    found = np.empty((len(orders), left.shape[1], right.shape[1]), dtype=np.float32)
+    turned = np.ascontiguousarray(left.T)
+    for number, order in enumerate(orders):
+        np.matmul(turned, right[place[order[rows], order[columns]]], out=found[number])
+    return found
+
+
+def _places(n, measure):
+    """Row and column of each entry, and the entry of each cell; symmetric measures keep one triangle."""
+    if measure == "mutual kNN":
+        rows, columns = np.nonzero(~np.eye(n, dtype=bool))
+    else:
+        rows, columns = np.triu_indices(n, 1)
+    place = np.zeros((n, n), dtype=np.int32)
+    place[rows, columns] = np.arange(len(rows))
+    if measure != "mutual kNN":
+        place[columns, rows] = place[rows, columns]
+    return rows, columns, place
+
+
+def _entries(matrix, measure):
+    rows, columns, _ = _places(len(matrix), measure)
+    vector = matrix[rows, columns]
+    length = np.linalg.norm(vector)
+    # States that are alike for all prompts (the embedding of a template's last token) are like nothing.
+    return (vector / length if length > 0 else np.zeros_like(vector)).astype(np.float32)
+
+
+def u_centred(gram):
+    """U-centring (Szekely & Rizzo 2014, doi:10.1214/14-AOS1255): inner products of the result are unbiased HSIC, up to a constant."""
+    n = len(gram)
+    gram = gram - np.diag(np.diag(gram))
+    means = gram.sum(axis=0) / (n - 2)
+    centred = gram - means[:, None] - means[None] + gram.sum() / ((n - 1) * (n - 2))
+    np.fill_diagonal(centred, 0)
+    return centred
+
+
+def _cka(X):
+    X = classifier.compact(X)
+    return u_centred(X @ X.T) if X.any() else np.zeros((len(X), len(X)))
+
+
+def _rsa(X):
+    from scipy.stats import rankdata
+
+    distances = statistics.pairwise_distances(classifier.compact(X))
+    upper = np.triu_indices(len(distances), 1)
+    matrix = np.zeros_like(distances)
+    ranks = rankdata(distances[upper])
+    matrix[upper] = ranks - ranks.mean()
+    return matrix
+
+
+def _neighbours(X):
+    X = classifier.compact(X)
+    n, mask = len(X), np.zeros((len(X), len(X)))
+    if not X.any():
+        return mask
+    nearest = min(max(1, round(NEIGHBOURS * n / 180)), n - 1)
+    distances = statistics.pairwise_distances(X) + np.diag(np.full(n, np.inf))
+    np.put_along_axis(mask, np.argpartition(distances, nearest - 1, axis=1)[:, :nearest], 1.0, axis=1)
+    return mask
+
+
+MEASURES = {"CKA": _cka, "RSA": _rsa, "mutual kNN": _neighbours}
+
+
+def without(X, nuisance, components=40):
+    """What of ``X`` (n, d) the first components of ``nuisance`` (n, m) do not say linearly: (n - k, d), rows exchangeable.
+
+    The residuals are given in n - k orthonormal coordinates of the space that is left, in which errors that
+    were independent stay so and can be permuted; residuals themselves cannot (Huh & Jhun 2001,
+    doi:10.1111/j.0006-341X.2001.01063.x; Winkler et al. 2014, doi:10.1016/j.neuroimage.2014.01.060).
+    """
+    nuisance = np.asarray(nuisance, dtype=np.float64)
+    centred = nuisance - nuisance.mean(axis=0)
+    U, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    U = U[:, : min(components, int((singular > 1e-8 * singular.max(initial=1e-290)).sum()))]
+    known = np.column_stack([np.full(len(U), 1 / np.sqrt(len(U))), U])
+    left = np.linalg.svd(known, full_matrices=True)[0][:, known.shape[1]:]
+    X = np.asarray(X, dtype=np.float64)
+    return np.einsum("nk,n...->k...", left, X, optimize=True)

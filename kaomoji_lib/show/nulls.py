@@ -1,0 +1,63 @@
+"""The null editions: the same pages where there is nothing to find, so that every figure has a twin to be held against."""
+
+import dataclasses
+import zlib
+
+import numpy as np
+
+from kaomoji_lib.store.runs import States
+from kaomoji_lib.study import resampling
+from kaomoji_lib.study.errors import KaomojiError
+
+EDITIONS = {
+    "within_category": "the states are dealt to other messages of the same category, in every model anew: what tells single messages apart is gone, the category is kept",
+    "text_only": "the states are replaced by the vectors of a sentence encoder that read the messages alone: what a model adds to the text is gone",
+    "untrained": "the states are those of the same architecture with random weights: what training put there is gone",
+}
+SHORT = {"within_category": "states dealt within categories", "text_only": "text in place of states", "untrained": "random weights in place of the model"}
+
+
+def require(null):
+    """Raise KaomojiError unless ``null`` is empty or the name of an edition."""
+    if null and null not in EDITIONS:
+        raise KaomojiError(f"unknown null {null!r}; expected one of {', '.join(EDITIONS)}, or nothing")
+
+
+def states(run, position, null):
+    """The run's states at ``position`` as the edition ``null`` has them: :class:`kaomoji_lib.store.runs.States`."""
+    if null == "untrained":
+        return _twin(run, position)
+    found = run.states(position)
+    if null == "within_category":
+        return _dealt(found, run)
+    if null == "text_only":
+        return _text(found, run)
+    return found
+
+
+def _dealt(found, run):
+    prompts = run.prompts()
+    order = resampling.orders(resampling.blocks(prompts), 1, zlib.crc32(run.source.encode()))[0]
+    if "generation" not in found.index.columns:
+        return dataclasses.replace(found, array=found.array[order])
+    ids = prompts["id"].to_numpy()
+    owner = dict(zip(ids[order], ids, strict=True))
+    return dataclasses.replace(found, index=found.index.assign(prompt_id=found.index["prompt_id"].map(owner)))
+
+
+def _text(found, run):
+    from kaomoji_lib.engine.sentences import encode
+
+    prompts = run.prompts()
+    vectors = encode(list(prompts["text"]))
+    rows = prompts["id"].reset_index(drop=True).reset_index().set_index("id")["index"].loc[found.index["prompt_id"]].to_numpy()
+    return States(found.index, vectors[rows][:, None].astype(np.float32), ("text",))
+
+
+def _twin(run, position):
+    from kaomoji_lib.engine.controls import controls
+
+    if position != "emit":
+        raise KaomojiError("the twin with random weights has read the messages and typed nothing; expected the emission position")
+    found = run.states("emit")
+    return States(found.index, controls(run).twins[0], found.layers)
