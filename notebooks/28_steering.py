@@ -25,9 +25,7 @@ seed: int = 0  # of everything random: targets, directions without meaning, perm
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.engine import collect
 from kaomoji_lib.show import page, steering
-from kaomoji_lib.store.runs import RunFolder
 
 started = page.start()
 
@@ -40,8 +38,7 @@ started = page.start()
 # anything is typed: the face can change only through what the model has noted about the message.
 
 # %%
-run = RunFolder(model) if RunFolder(model).exists else collect.collect(model, generations=generations, seed=seed, device=device)
-source = page.read(run)
+source = steering.gather(model, generations=generations, seed=seed, device=device)
 trial = page.attempt(steering.prepare, source, device)
 page.glue("title", f"Steering: {source.title}")
 page.glue("what", source.statement)
@@ -50,7 +47,7 @@ page.glue("what", source.statement)
 # ## Does more of the direction mean more of its category?
 # The mass of a category is what the faces say about it when nothing is done. Four directions of equal length: to the category, to a
 # wrong one, one without meaning that lies where the states vary (categories shuffled before taking means), and one that
-# points anywhere.
+# points anywhere. The band holds what single directions without meaning do to single categories.
 #
 # At the largest dose the steered category gains {glue:text}`gain`, {glue:text}`selectivity` more than the mean of the others that
 # are neither target nor the prompt's own. The null renames the directions. Selective steering: **{glue:text}`verdict`**.
@@ -99,4 +96,4 @@ page.glue("lost_verdict", steering.said(steering.number(numbers, 3)))
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance(run, {"model": model, "layer": layer, "doses": doses, "prompts": prompts, "seed": seed}, started)
+page.provenance(source.run, {"model": model, "layer": layer, "doses": doses, "prompts": prompts, "seed": seed}, started)

@@ -61,7 +61,7 @@ def test_attention_tells_whether_the_question_was_answered():
 
 
 def test_values_of_tokens_are_decimals_of_ascii_digits():
-    values = local_reader._number_tokens(engine_of(Understanding({})))
+    values = local_reader.number_tokens(engine_of(Understanding({})))
     assert values[7] == 0.7 and values[VOCABULARY.index("75")] == 0.75 and np.isnan(values[VOCABULARY.index("word")])
     assert np.isnan(values[VOCABULARY.index("٣")]) and len(values) == len(VOCABULARY) + 3
 

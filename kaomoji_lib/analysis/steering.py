@@ -22,7 +22,8 @@ class Effect:
     ``isotropic``: what the category gained under directions of the same length that mean nothing; ``entropy``: change of the
     entropy over faces, bits; ``other``: change of the probability that the reply opens with no listed face. Estimates over
     prompts; the null of ``target`` and ``selectivity`` gives the directions other categories' names, in every way at once.
-    Missing arms are None.
+    Missing arms are None. ``envelope``: where the gains of 95 % of all (direction without meaning, category) pairs lie, over
+    the prompts of other categories; nan where there are none.
     """
 
     layer: int
@@ -34,6 +35,7 @@ class Effect:
     isotropic: statistics.Estimate | None
     entropy: statistics.Estimate
     other: statistics.Estimate
+    envelope: tuple
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,18 @@ def _effect(moved, layer, dose, rows, permutations, seed):
         layer, dose, _estimate(moved, rows, toward, seed, null_target), _estimate(moved, rows, selective, seed, null_selective),
         _estimate(moved, rows, _mean_other(moved, rows, target), seed),
         *(_estimate(moved, arms[arm], _mean_other(moved, arms[arm], moved.own[arms[arm]]), seed) if len(arms[arm]) else None for arm in arms),
-        _estimate(moved, rows, moved.entropy[rows], seed), _estimate(moved, rows, moved.other[rows], seed),
+        _estimate(moved, rows, moved.entropy[rows], seed), _estimate(moved, rows, moved.other[rows], seed), _envelope(moved, list(arms.values())),
     )
+
+
+def _envelope(moved, arms):
+    """The middle 95 % of what single directions without meaning do to single categories."""
+    means = []
+    for rows in arms:
+        for _, part in moved.meta.loc[rows].groupby("direction"):
+            own = moved.own[part.index]
+            means += [moved.gained[part.index[own != code], code].mean() for code in range(len(moved.codes)) if (own != code).any()]
+    return tuple(map(float, np.percentile(means, [2.5, 97.5]))) if means else (np.nan, np.nan)
 
 
 def _mean_other(moved, rows, target):

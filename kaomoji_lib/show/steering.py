@@ -6,11 +6,12 @@ from math import log
 import pandas as pd
 
 from kaomoji_lib.analysis import erasure, exact, steering
-from kaomoji_lib.analysis.verdicts import verdict
+from kaomoji_lib.analysis.verdicts import FOUND, verdict
 from kaomoji_lib.engine import exact as engine
 from kaomoji_lib.engine import steering_arms
 from kaomoji_lib.show import page, tables, theme
 from kaomoji_lib.show.missing import Missing, passes_missing
+from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study import escape
 from kaomoji_lib.study.statistics import Estimate, format_p
 
@@ -32,6 +33,13 @@ class Trial:
     @property
     def arguments(self):
         return self.faces, self.reading, self.source.prompts
+
+
+def gather(model, **settings):
+    """The Source of a run folder, or of a model (alias, id or folder) that is collected if need be."""
+    from kaomoji_lib.engine.collect import collect
+
+    return page.read(RunFolder(model) if RunFolder(model).exists else collect(model, **settings))
 
 
 def prepare(source, device="auto"):
@@ -94,8 +102,10 @@ def said(estimate):
 def dose_response(found, line):
     """Mass gained against dose: the steered category, the wrong one, and directions without meaning."""
     rows = main(found)
-    fig = theme.figure("The steered category gains with the dose; other directions of the same length do not move it", line, height=400,
-                       margin={"b": 100}, legend=theme.LEGEND)
+    works = said(rows[-1].selectivity) == FOUND
+    fig = theme.figure("The steered category gains with the dose; other directions of the same length hardly move it" if works
+                       else "No direction moves a category by what would matter", line, height=400, margin={"b": 100}, legend=theme.LEGEND)
+    _band(fig, rows)
     for place, (name, attribute) in enumerate((("direction to the category", "target"), ("direction to a wrong category", "wrong"),
                                                ("shuffled direction", "shuffled"), ("isotropic direction", "isotropic"))):
         _line(fig, [0, *(item.dose for item in rows)], [None, *(getattr(item, attribute) for item in rows)], name, place)
@@ -108,13 +118,21 @@ def dose_response(found, line):
 def by_layer(found, gone, line, dose=1.0):
     """Selectivity of steering and loss by erasure, layer by layer."""
     rows = steering.profile(found, dose)
-    fig = theme.figure("Where it works: steering behind early layers, erasing where the category stands in the last position", line, height=380,
-                       margin={"b": 100}, legend=theme.LEGEND)
+    fig = theme.figure("What steering and erasing behind each layer do to the face", line, height=380, margin={"b": 100}, legend=theme.LEGEND)
     _line(fig, [item.layer for item in rows], [item.selectivity for item in rows], f"selectivity of steering, dose {dose:g}", 0)
     _line(fig, [item.layer for item in gone], [item.drop for item in gone], "own category's mass lost to erasure, beyond random", 1)
     fig.update_xaxes(**theme.axis("behind layer (0: the embedding)", dtick=1))
     fig.update_yaxes(**theme.axis("mass", tickformat=".0%"))
     return fig
+
+
+def _band(fig, rows):
+    """Where directions without meaning move single categories."""
+    places = [0, *(item.dose for item in rows)]
+    for bound, fill in ((1, None), (0, "tonexty")):
+        fig.add_scatter(x=places, y=[0, *(item.envelope[bound] for item in rows)], mode="lines", line={"width": 0}, hoverinfo="skip",
+                        fill=fill, fillcolor=theme.FAINT, showlegend=fill is not None,
+                        name="95 % of the directions without meaning, category by category")
 
 
 def _line(fig, places, estimates, name, place):
@@ -133,7 +151,7 @@ def _line(fig, places, estimates, name, place):
 def table(found, caption=""):
     """Every layer and dose, one row each."""
     rows = [{"layer": item.layer, "dose": item.dose, "category gains": _short(item.target), "selectivity": _short(item.selectivity),
-             "null": item.selectivity.null_mean, "p": format_p(item.selectivity.p), "entropy (bits)": _short(item.entropy),
+             "null, p": _null(item.selectivity), "entropy (bits)": _short(item.entropy),
              "no listed face": _short(item.other)} for item in found]
     return tables.build(pd.DataFrame(rows), caption, formats={"dose": "g"})
 
@@ -142,8 +160,12 @@ def table(found, caption=""):
 def erased_table(gone, caption=""):
     """Erasure layer by layer."""
     rows = [{"layer": item.layer, "before": _short(item.before), "category erased": _short(item.after), "random subspace": _short(item.random),
-             "lost beyond random": _short(item.drop), "null": item.drop.null_mean, "p": format_p(item.drop.p)} for item in gone]
+             "lost beyond random": _short(item.drop), "null, p": _null(item.drop)} for item in gone]
     return tables.build(pd.DataFrame(rows), caption)
+
+
+def _null(estimate):
+    return f"{estimate.null_mean:.2f}, {format_p(estimate.p).removeprefix('p ').removeprefix('= ')}".replace("-", "−").replace(" ", "\u00a0")
 
 
 def _short(estimate):

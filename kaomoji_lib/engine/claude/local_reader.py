@@ -31,7 +31,7 @@ def judge(engine, faces, scheme, batch=32, told=None):
     spellings = distinct(faces)
     asked = [(face, code) for face in spellings for code in scheme.codes]
     texts = [question(engine, spellings[face], code, scheme) for face, code in asked]
-    values, weights = _number_tokens(engine), []
+    values, weights = number_tokens(engine), []
     for start in range(0, len(texts), batch):
         weights.append(_expected(engine, texts[start:start + batch], values))
         if told:
@@ -49,7 +49,7 @@ def question(engine, spelling, code, scheme):
     return engine.template.render(f"{system_prompt(scheme)}\n\n{spelling}") + f'{{"{code}": 0.'
 
 
-def _number_tokens(engine):
+def number_tokens(engine):
     """Values in 0..1 of the tokens that are digits only (``7`` is 0.7, ``75`` is 0.75); NaN for all others."""
     size = engine.model.get_output_embeddings().weight.shape[0]
     values = np.full(size, np.nan)
