@@ -195,6 +195,8 @@ def _row(line, stem, lexicon):
         return None, "unknown shape"
     own = item.get("lexicon_version")
     version = own if isinstance(own, int) and not isinstance(own, bool) else lexicon
+    if shape == "2" and version == NO_LEXICON:
+        return None, "words of an unnamed list"
     model = item.get("source_model")
     return {"face": published_face(face), "count": count, "lexicon_version": version if shape == "2" else NO_LEXICON,
             "source_model": model if isinstance(model, str) else stem, "shape": shape, **said}, ""
