@@ -17,7 +17,9 @@
 # data is computed again: by the article's own rule, to see whether it is reproduced, and by the rules of this book, with
 # an interval and with what a reader would get who knows nothing.
 #
+# :::{container} kao-attribution
 # {glue:text}`attribution`
+# :::
 
 # %% tags=["parameters", "remove-cell"]
 seed: int = 0  # of everything random: folds, permutations, resamples
@@ -73,7 +75,7 @@ page.attempt(published.differences, study)
 # ## How alike are the ways of asking Claude?
 # Similarity is 1 for equal distributions over the categories and 0 for disjoint ones, but a reader who looks at no face
 # and says that all categories are as likely already gets {glue:text}`guess`. That is the reference of each row.
-# The published rule pools 120 replies under another instruction with the others and averages log P; ours leaves the former out and
+# The published rule pools replies under another instruction with the others and averages log P; ours leaves the former out and
 # averages probabilities. Elicited against introspected: {glue:text}`introspected`. Against the synthesized words:
 # {glue:text}`synthesized`.
 

@@ -17,7 +17,9 @@
 # scores of every reply, and all replies to one message share one state. Decoded from those figures, this is the shape of
 # five real models.
 #
+# :::{container} kao-attribution
 # {glue:text}`attribution`
+# :::
 
 # %% tags=["parameters", "remove-cell"]
 seed: int = 0  # of permutations and resamples

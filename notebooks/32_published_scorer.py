@@ -16,7 +16,9 @@
 # A scorer says how likely each face is after each message. The article published such scores for five models, and one of the files is
 # broken: nothing in it looks wrong until it is held against what the same model typed. These are the checks that show it.
 #
+# :::{container} kao-attribution
 # {glue:text}`attribution`
+# :::
 
 # %% tags=["parameters", "remove-cell"]
 seed: int = 0  # of permutations and resamples

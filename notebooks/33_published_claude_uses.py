@@ -17,7 +17,9 @@
 # contexts of each face with adjectives from a fixed list. The texts themselves were never shared. What do the adjectives say
 # about the vocabulary?
 #
+# :::{container} kao-attribution
 # {glue:text}`attribution`
+# :::
 
 # %% tags=["parameters", "remove-cell"]
 corpus: str = "published"  # published (the article's copy), a Hugging Face dataset such as a9lim/llmoji, or a folder of bundles

@@ -46,6 +46,11 @@ def _sentence(error):
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def _signed(value):
+    text = f"{value:+.2f}"
+    return "0.00" if text[1:] == "0.00" else text.replace("-", "\u2212")
+
+
 def _clouds(study):
     return {name: study.cloud(name) for name in published_geometry.MODELS}
 
@@ -141,10 +146,10 @@ def _introspection(study):
     even = first.ci_low <= 0 <= first.ci_high
     verdict = SURVIVES if best == "opus" and poor and sunny else IN_PART if (best == "opus" or even or poor) else FAILS
     return verdict, (
-        f"Opus reaches {likeness['opus']:.2f}, the likelihoods of gemma, averaged as probabilities, {likeness['gemma']:.2f} (difference {first.value:+.2f}, 95 % CI "
-        f"{first.ci_low:+.2f} to {first.ci_high:+.2f}): {'no clear winner' if even else 'a clear difference'}. Haiku's introspection reaches {likeness['haiku']:.2f}. "
+        f"Opus reaches {likeness['opus']:.2f}, the likelihoods of gemma, averaged as probabilities, {likeness['gemma']:.2f} (difference {_signed(first.value)}, 95 % CI "
+        f"{_signed(first.ci_low)} to {_signed(first.ci_high)}): {'no clear winner' if even else 'a clear difference'}. Haiku's introspection reaches {likeness['haiku']:.2f}. "
         f"Synthesis gets {likeness['synthesized']:.2f}, {'no better than' if poor else 'better than'} the {guess.value:.2f} of a guess that looks at no face. It puts "
-        f"{shift.value:+.2f} more on pleasant categories than elicitation does (95 % CI {shift.ci_low:+.2f} to {shift.ci_high:+.2f}), "
+        f"{_signed(shift.value)} more on pleasant categories than elicitation does (95 % CI {_signed(shift.ci_low)} to {_signed(shift.ci_high)}), "
         f"{'as was presumed' if sunny else 'so that the presumed reason is not seen'}.")
 
 
@@ -163,10 +168,10 @@ def _pooling(study):
     gains = {name: readings.difference(found.elicited, both, found.sources[name], faces=faces) for name in ("gemma", "opus")}
     beaten = [name for name, item in gains.items() if item.ci_low > 0]
     verdict = SURVIVES if len(beaten) == 2 and pool.gain.ci_low > 0 else IN_PART if beaten or pool.gain.value > 0 else FAILS
-    words = "; ".join(f"over {name} {item.value:+.2f} (95 % CI {item.ci_low:+.2f} to {item.ci_high:+.2f})" for name, item in gains.items())
+    words = "; ".join(f"over {name} {_signed(item.value)} (95 % CI {_signed(item.ci_low)} to {_signed(item.ci_high)})" for name, item in gains.items())
     return verdict, (
         f"On one face set the pool gains {words}. Chosen on half of the faces and scored on the other half, the best pool gets {pool.held_out.value:.2f}, "
-        f"{pool.gain.value:+.2f} against the best single source (95 % CI {pool.gain.ci_low:+.2f} to {pool.gain.ci_high:+.2f}).")
+        f"{_signed(pool.gain.value)} against the best single source (95 % CI {_signed(pool.gain.ci_low)} to {_signed(pool.gain.ci_high)}).")
 
 
 def _clusters(study):

@@ -49,7 +49,8 @@ def cloud(name, known=None, *, seed=0):
     try:
         path = published.locate(entry["figure"], known)
     except KaomojiError as error:
-        raise KaomojiError(f"the article's interactive figures cannot be had; expected {entry['figure']}; {error}") from None
+        why = str(error).partition("; expected")[0]
+        raise KaomojiError(f"the article's interactive figures cannot be had; expected them ({why}); run `kaomoji published --fetch`") from None
     html = path.read_text(encoding="utf-8", errors="replace")
     return from_figure(html, entry["title"], published_tables.scheme(entry["scheme"]), seed=seed)
 

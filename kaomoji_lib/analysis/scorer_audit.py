@@ -26,7 +26,7 @@ class Audit:
     ``spelling``: DataFrame [spelling, replies, sampled, scored], how much of all replies was typed in the spelling that
     was scored, and how much probability those faces were given (mean over prompts); and the same of the faces that were
     only typed in others. ``worst``: DataFrame [face, typed as, sampled, scored], the faces whose
-    probability is furthest below their frequency.
+    probability is furthest below their frequency, most first.
     """
 
     own: float
@@ -149,8 +149,5 @@ def _worst(log_probs, typed, typed_as, replies, most=10):
     scored = np.exp(log_probs[counts.index]).mean()
     found = pd.DataFrame({"sampled": counts / replies, "scored": scored})
     found["typed as"] = [typed.loc[typed["face"] == face, typed_as].value_counts().index[0] for face in found.index]
-    gap = np.log(found["sampled"]) - np.log(found["scored"].clip(lower=1e-300))
-    often = counts >= max(5, replies // 200)
-    ranked = found[often].loc[gap[often].sort_values(ascending=False, kind="stable").index].head(most)
+    ranked = found.assign(gap=found["sampled"] - found["scored"]).sort_values("gap", ascending=False, kind="stable").head(most)
     return ranked.rename_axis("face").reset_index()[["face", "typed as", "sampled", "scored"]]
-

@@ -23,7 +23,9 @@ class Missing:
 
     def _repr_html_(self):
         reason = f" {self.reason[:1].upper()}{self.reason[1:]}."
-        return escape.element("p", escape.element("strong", "Not available here."), reason, class_="kao-missing")
+        # What stands between two backticks is a command.
+        parts = [escape.element("code", part) if index % 2 else part for index, part in enumerate(reason.split("`"))]
+        return escape.element("p", escape.element("strong", "Not available here."), *parts, class_="kao-missing")
 
 
 def attempt(function, *arguments, **named):

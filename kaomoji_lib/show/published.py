@@ -14,13 +14,13 @@ from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.statistics import Estimate
 
 GROUPS = {
-    "accuracy": "The category from the face",
-    "similarity": "Similarity of two readings of the same faces",
-    "pool": "Pools, chosen on half of the faces and scored on the other",
-    "synthesis": "The synthesized words",
+    "accuracy": "Category from the face",
+    "similarity": "Similarity of two readings",
+    "pool": "Chosen on half of the faces",
+    "synthesis": "Synthesized words",
     "corpus": "The corpus behind them",
-    "scorer": "The scorers",
-    "states": "The states",
+    "scorer": "Scores of",
+    "states": "Hidden states",
 }
 
 
@@ -55,21 +55,26 @@ def all_claims(found):
 
 @passes_missing
 def article(rows, group):
-    """The rows of one group: the article's value, the published rule's, ours with its interval, and the reference level."""
-    body = []
+    """The rows of one group: the article's value, the published rule's, ours with its interval, and the reference level.
+
+    What else must be known of a row is a note below: its number stands behind the row's name.
+    """
+    notes, body = {}, []
     for row in rows:
         if row.id.partition(".")[0] == group:
-            body.append((row.what, _printed(row), _value(row.recomputed), *_ours(row.corrected), _value(row.reference), row.missing or row.note))
-    header = ("number", "article", "published rule", "our rule", "95 % interval", "n", "reference", "note")
-    kinds = ("text", "number", "number", "number", "number", "text", "number", "text")
-    return Table(header, tuple(body), kinds, GROUPS[group])
+            said = row.missing or row.note
+            mark = f"\u00a0[{notes.setdefault(said, len(notes) + 1)}]" if said else ""
+            body.append((row.what + mark, _printed(row), _value(row.recomputed), *_ours(row.corrected), _value(row.reference)))
+    header = (GROUPS[group], "article", "published rule", "our rule", "95 % interval", "n", "reference")
+    caption = ". ".join(f"[{number}] {said}" for said, number in notes.items())
+    return Table(header, tuple(body), ("text", "number", "number", "number", "number", "text", "number"), caption)
 
 
 def _printed(row):
     if row.article is None:
         return ABSENT
-    text = f"{row.article:.3f}".rstrip("0").rstrip(".")
-    return f"~{text}" if "about" in row.note else text
+    text = f"{row.article:.3f}" if row.article < 1 else f"{row.article:g}"
+    return f"~{row.article:.2f}" if "about" in row.note else text
 
 
 def _value(number):
@@ -88,7 +93,8 @@ def _ours(corrected):
 @passes_missing
 def identifiers(rows):
     """The stable names of the rows, as ``kaomoji published --json`` prints them."""
-    return Table(("id", "number"), tuple((row.id, row.what) for row in rows), ("text", "text"), "Names of the rows in `kaomoji published --json`")
+    return Table(("id", "in the table of", "row"), tuple((row.id, GROUPS[row.id.partition(".")[0]], row.what) for row in rows), ("text", "text", "text"),
+                 "Names of the rows in kaomoji published --json")
 
 
 @passes_missing

@@ -87,7 +87,7 @@ def calibration(found):
                         customdata=[[escape.label(str(part)), cells] for part, cells in zip(table["sampled"], table["cells"], strict=True)],
                         hovertemplate="log P %{x:.1f}: sampled %{customdata[0]}, %{customdata[1]} cells<extra></extra>")
     fig.update_xaxes(**theme.axis("log P (nat)"))
-    fig.update_yaxes(**theme.axis("share of the replies", type="log"))
+    fig.update_yaxes(**theme.axis("share of the replies", type="log", dtick=1, exponentformat="power"))
     return fig
 
 
@@ -204,7 +204,7 @@ def cloud_table(found):
 
 
 @passes_missing
-def vocabulary(found, scheme, source, labels=50):
+def vocabulary(found, scheme, source, labels=40):
     """Faces in the space of the words they were described with; colour: the category most of their anchor words name."""
     fig = theme.figure(f"{len(found.faces)} faces by their words; the criterion finds {found.chosen} clusters", source, height=720,
                        margin={"l": 0, "r": 0, "b": 110}, legend=theme.LEGEND)

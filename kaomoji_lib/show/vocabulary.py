@@ -23,7 +23,7 @@ def line(found):
     """The source line of the figures."""
     kept = int(found.bundles["kept"].sum())
     licence = ", CC-BY-SA-4.0" if "article" in found.origin else ""
-    return f"{found.origin}{licence} · {len(found.rows):,} descriptions from {kept} uploads"
+    return f"{found.origin}{licence} · {len(found.rows):,} descriptions from {kept} {'upload' if kept == 1 else 'uploads'}"
 
 
 @passes_missing
@@ -55,7 +55,7 @@ def skipped(found):
 
 
 @passes_missing
-def clusters(found, most=14):
+def clusters(found, most=7):
     """The clusters, largest first: how many faces, typed how often, what their anchor words name, and the most typed of them."""
     primary = found.reading.table.idxmax(axis=1)
     rows = []
@@ -65,7 +65,7 @@ def clusters(found, most=14):
         rows.append((f"{number}", len(part), int(counts.sum()), ", ".join(f"{code} {count}" for code, count in shares.head(4).items()),
                      "   ".join(counts.index[:most])))
     rows = [(name, f"{faces}", f"{typed:,}", named, shown) for name, faces, typed, named, shown in sorted(rows, key=lambda row: -row[1])]
-    return Table(("cluster", "faces", "typed", "first category of its faces", "most typed"), tuple(rows), ("text", "number", "number", "text", "face"),
+    return Table(("cluster", "faces", "typed", "first categories", "most typed"), tuple(rows), ("text", "number", "number", "text", "face"),
                  f"The {found.chosen} clusters that the criterion chooses")
 
 
