@@ -17,6 +17,7 @@ from kaomoji_lib.analysis import agreement, likelihoods, prediction, published_c
 from kaomoji_lib.analysis import published as analysis
 from kaomoji_lib.show import published as show
 from kaomoji_lib.show import published_figures
+from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.store import corpus, published
 from kaomoji_lib.store import published_tables as tables
 from kaomoji_lib.study.canonical import canonical
@@ -169,6 +170,9 @@ def test_every_claim_leads_to_a_page_of_the_book(claims):
     assert {claim.page for claim in claims.values()} <= pages
     table = show.claims(list(claims.values()))._repr_html_()
     assert all(f'href="{claim.page}.html"' in table for claim in claims.values())
+    bare = show.claims(Missing("the file x is not on this machine; run `kaomoji published --fetch`"))
+    assert len(bare.rows) == 11 and "--fetch" in bare.caption and all(row[2] == "not judged here" for row in bare.rows)
+    assert all(claim.claim in bare._repr_html_().replace("&#x27;", "'") for claim in claims.values())
 
 
 def test_claims_without_the_figures_say_where_to_get_them(mirror, monkeypatch, tmp_path):

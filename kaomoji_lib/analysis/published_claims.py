@@ -29,10 +29,15 @@ class Claim:
     title: str
 
 
+def entries():
+    """The claims before any verdict: DataFrame[number, rule, page, title, claim], text."""
+    return read_table(DATA / "published_claims.csv", ("number", "rule", "page", "title", "claim"))
+
+
 def claims(study):
     """All :class:`Claim` in the article's order. ``study``: :class:`kaomoji_lib.analysis.published.Study`."""
     found = []
-    for entry in read_table(DATA / "published_claims.csv", ("number", "rule", "page", "title", "claim")).itertuples():
+    for entry in entries().itertuples():
         try:
             verdict, reason = JUDGES[entry.rule](study)
         except KaomojiError as error:

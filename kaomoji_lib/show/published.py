@@ -5,7 +5,7 @@ import pandas as pd
 from kaomoji_lib.analysis import published as analysis
 from kaomoji_lib.analysis import published_claims, published_faces, published_readings, published_rules
 from kaomoji_lib.show import page
-from kaomoji_lib.show.missing import passes_missing
+from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.show.tables import ABSENT, Table, build, by_source
 from kaomoji_lib.store import published
 from kaomoji_lib.store import published_tables as tables
@@ -97,12 +97,17 @@ def identifiers(rows):
                  "Names of the rows in kaomoji published --json")
 
 
-@passes_missing
 def claims(found):
-    """The article's claims with their verdicts and reasons."""
-    rows = tuple((f"{item.number}", item.claim, item.verdict, item.reason, escape.element("a", item.title, href=f"{item.page}.html")) for item in found)
-    return Table(("", "the article's claim", "verdict", "why", "tested on"), rows, ("number", "text", "text", "text", "text"),
-                 "Eleven claims, and what is left of each")
+    """The article's claims with their verdicts and reasons; without the data, the claims and where each can be tested."""
+    if isinstance(found, Missing):
+        rows = [(item.number, item.claim, "not judged here", item.title, item.page) for item in published_claims.entries().itertuples()]
+        caption, why = f"Eleven claims, to be judged once the data is here: {found.reason.replace('`', '')}", ()
+    else:
+        rows = [(f"{item.number}", item.claim, item.verdict, item.reason, item.title, item.page) for item in found]
+        caption, why = "Eleven claims, and what is left of each", ("why",)
+    body = tuple((*cells, escape.element("a", title, href=f"{name}.html")) for *cells, title, name in rows)
+    header = ("", "the article's claim", "verdict", *why, "tested on")
+    return Table(header, body, ("number", *["text"] * (len(header) - 1)), caption)
 
 
 @passes_missing

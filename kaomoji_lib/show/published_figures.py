@@ -11,7 +11,9 @@ from kaomoji_lib.study import escape
 from kaomoji_lib.study.statistics import Estimate
 
 LINE = "published data by a9lim, CC-BY-SA-4.0"
-SYMBOLS_3D = ("circle", "diamond", "square", "cross", "x", "circle-open", "diamond-open", "square-open")
+# Without "x", which WebGL draws as a character that many fonts lack.
+SYMBOLS_3D = ("circle", "diamond", "square", "cross", "circle-open", "diamond-open", "square-open")
+CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}
 SMALLEST, LARGEST = 13, 30
 
 
@@ -171,10 +173,12 @@ def aligned_prompts(found, laid):
         for index, (title, item) in enumerate(places.items()):
             points = (item.scores if index == 0 else item.aligned)[found[title].labels == code]
             fig.add_scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], mode="markers", legendgroup=code, showlegend=False,
-                              marker={"size": 4, "color": scheme.colour(code), "symbol": SYMBOLS_3D[index % 8], "opacity": 0.8},
+                              marker={"size": 4, "color": scheme.colour(code), "symbol": SYMBOLS_3D[index % 7], "opacity": 0.8},
                               hovertemplate=f"{theme.name(scheme, code)}<br>{escape.label(title)}<extra></extra>")
+    for index, title in enumerate(places):
+        theme.legend_entry(fig, escape.label(title), theme.GREY, SYMBOLS_3D[index % 7], f"source {index}")
     axes = {f"{name}axis": {"title": {"text": f"PC{index + 1}"}, "showticklabels": False, "showbackground": False} for index, name in enumerate("xyz")}
-    fig.update_layout(scene={**axes, "aspectmode": "data", "bgcolor": theme.CLEAR}, xaxis={"visible": False}, yaxis={"visible": False})
+    fig.update_layout(scene={**axes, "aspectmode": "data", "bgcolor": theme.CLEAR, "camera": CAMERA}, xaxis={"visible": False}, yaxis={"visible": False})
     return fig
 
 
@@ -224,7 +228,7 @@ def vocabulary(found, scheme, source, labels=40):
                 _faces(fig, found, members, mode, colour, group, sizes)
     shares = [f"PC{index + 1} ({item.value:.0%})" for index, item in enumerate(found.variance)]
     axes = {f"{axis}axis": {"title": {"text": text}, "showticklabels": False, "showbackground": False} for axis, text in zip("xyz", shares, strict=True)}
-    fig.update_layout(scene={**axes, "aspectmode": "cube", "bgcolor": theme.CLEAR}, xaxis={"visible": False}, yaxis={"visible": False})
+    fig.update_layout(scene={**axes, "aspectmode": "cube", "bgcolor": theme.CLEAR, "camera": CAMERA}, xaxis={"visible": False}, yaxis={"visible": False})
     return fig
 
 

@@ -115,7 +115,7 @@ def locate(name, known=None, *, download=False):
     if cached.is_file() and _is_intact(cached, entry):
         return cached
     if named is not None and not download:
-        raise KaomojiError(f"{name} is not in the folder that {PLACE} names; expected {entry.what}; put it there, or run `kaomoji published --fetch`")
+        raise KaomojiError(f"the file {name} is not in the folder that {PLACE} names; expected {entry.what}; put it there, or run `kaomoji published --fetch`")
     return _download(entry, cached)
 
 
@@ -154,9 +154,9 @@ def _digest(path, modified, size):
 def _verify(path, entry, remedy):
     size = path.stat().st_size
     if entry.size is not None and size != entry.size:
-        raise KaomojiError(f"{entry.name} has {size:,} bytes; expected {entry.size:,} (it was cut or changed); {remedy}")
+        raise KaomojiError(f"the file {entry.name} has {size:,} bytes; expected {entry.size:,} (it was cut or changed); {remedy}")
     if not _is_intact(path, entry):
-        raise KaomojiError(f"{entry.name} is not the published file; expected SHA-256 {entry.sha256} (a byte was changed); {remedy}")
+        raise KaomojiError(f"the file {entry.name} is not the published file; expected SHA-256 {entry.sha256} (a byte was changed); {remedy}")
 
 
 def _remembered(path):
@@ -171,7 +171,7 @@ def _download(entry, target):
     pooch = _pooch()
     host = entry.url.split("/")[2]
     if host in _unreachable:
-        raise KaomojiError(f"{entry.name} is not on this machine and {host} could not be reached ({_unreachable[host]}); {REMEDY}")
+        raise KaomojiError(f"the file {entry.name} is not on this machine and {host} could not be reached ({_unreachable[host]}); {REMEDY}")
     expected = entry.sha256 or _remembered(target)
     downloader = pooch.HTTPDownloader(progressbar=not os.environ.get("TQDM_DISABLE"), timeout=TIMEOUT)
     pooch.get_logger().setLevel("WARNING")
@@ -184,14 +184,14 @@ def _download(entry, target):
         if "IncompleteRead" in str(error) or "Connection broken" in str(error):
             raise KaomojiError(f"{entry.name}: the download was cut off; expected {_size(entry)}; run it again") from None
         _unreachable[host] = "no connection"
-        raise KaomojiError(f"{entry.name} is not on this machine and {host} could not be reached; expected {entry.what}; {REMEDY}") from None
+        raise KaomojiError(f"the file {entry.name} is not on this machine and {host} could not be reached; expected {entry.what}; {REMEDY}") from None
     except requests.exceptions.RequestException as error:
         raise KaomojiError(f"{entry.name}: the download was cut off ({type(error).__name__}); expected {_size(entry)}; run it again") from None
     except ValueError:
         raise KaomojiError(f"{entry.name}: what {host} sent is not the published file; expected {_size(entry)} with SHA-256 {expected}; run it again") from None
     except OSError as error:
         reason, remedy = REASONS.get(error.errno, (error.strerror or type(error).__name__, "check the folder"))
-        raise KaomojiError(f"{entry.name} could not be stored in {target.parent}: {reason}; expected room for {_size(entry)}; {remedy}, or let {CACHE} name another folder") from None
+        raise KaomojiError(f"the file {entry.name} could not be stored in {target.parent}: {reason}; expected room for {_size(entry)}; {remedy}, or let {CACHE} name another folder") from None
     if entry.sha256 is None and expected is None:
         if target.suffix == ".html" and not target.read_bytes().rstrip().endswith(b"</html>"):
             target.unlink()
