@@ -221,6 +221,13 @@ def test_refusals_and_empty_replies_are_outcomes_of_eliciting(tmp_path, few, ser
     assert found.complete and (folder.table()["outcome"] == fault).sum() >= 1 and sum(there.paid.values()) == 6
 
 
+def test_half_a_surrogate_pair_is_stored_as_a_replacement(tmp_path, few, server):
+    there = server(faults=["surrogate"])
+    folder, found = elicit.elicit(settings(tmp_path / "out", workers=1), few, runs=1)
+    assert found.complete and sum(there.paid.values()) == 6
+    assert folder.table()["text"].str.startswith("(・_・) \ufffd").sum() == 1
+
+
 def test_a_refused_judgement_is_a_result(tmp_path, server):
     server(faults=["refusal"])
     folder, found = introspect.introspect(settings(tmp_path / "out", workers=1), FACES)

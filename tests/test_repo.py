@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ["study", "store", "engine", "analysis", "show", "cli", "__main__"]
 MODULES = sorted((ROOT / "kaomoji_lib").rglob("*.py"))
 TEMPLATES = sorted((ROOT / "notebooks").glob("[0-9]*_*.py"))
-BUILT = {"_build", "build", "dist", "runs", "node_modules", ".venv", ".git", "__pycache__", ".pytest_cache"}
+BUILT = {"_build", "build", "dist", "runs", "node_modules", ".venv", ".git", "__pycache__", ".pytest_cache", ".hypothesis"}
 TEXT = {".py", ".md", ".yml", ".yaml", ".toml", ".txt", ".js", ".css", ".cff", ".bib", ".json", ".csv", ".svg", ""}
 
 

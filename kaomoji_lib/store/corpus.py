@@ -1,6 +1,5 @@
 """The living corpus: bundles of synthesized faces that contributors upload, of any age, none trusted."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kaomoji_lib.store.files import parse_json
 from kaomoji_lib.store.published_tables import published_face
 from kaomoji_lib.study.errors import KaomojiError
 
@@ -161,7 +161,7 @@ def _bundle(path, folder, skipped):
 
 def _object(path):
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -180,7 +180,7 @@ def _row(line, stem, lexicon):
     if len(line) > LONGEST_LINE:
         return None, "the line is too long"
     try:
-        item = json.loads(line)
+        item = parse_json(line)
     except (ValueError, RecursionError):
         return None, "no JSON"
     if not isinstance(item, dict):

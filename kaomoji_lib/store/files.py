@@ -7,6 +7,7 @@ import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kaomoji_lib.study import escape
 from kaomoji_lib.study.errors import KaomojiError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -63,6 +64,24 @@ def _flush_folder(folder):
             os.close(handle)
 
 
+def parse_json(text):
+    """The value of a JSON text from outside, its strings made :func:`~kaomoji_lib.study.escape.storable`.
+
+    Raises ValueError for what is no JSON, RecursionError for what is nested too deeply.
+    """
+    value = json.loads(text)
+    # Only an escape can bring half of a surrogate pair.
+    return _storable(value) if "\\ud" in text.lower() else value
+
+
+def _storable(value):
+    if isinstance(value, str):
+        return escape.storable(value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return {escape.storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
 def read_json(path, remedy):
     """The JSON object in a file (dict).
 
@@ -74,7 +93,7 @@ def read_json(path, remedy):
         If the file cannot be read or is no JSON object; it names the file and the ``remedy``.
     """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = parse_json(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError):

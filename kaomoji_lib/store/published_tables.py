@@ -1,10 +1,9 @@
 """The published study's files as the common tables: emissions, likelihoods, judgements, synthesized words."""
 
-import json
-
 import pandas as pd
 
 from kaomoji_lib.store import published
+from kaomoji_lib.store.files import parse_json
 from kaomoji_lib.store.runs import EMISSION_COLUMNS
 from kaomoji_lib.study.canonical import canonical
 from kaomoji_lib.study.categories import Scheme, load_scheme
@@ -152,7 +151,7 @@ def _json_lines(name, required, known):
     path = published.locate(name, known)
     try:
         with path.open(encoding="utf-8") as handle:
-            table = pd.DataFrame([json.loads(line) for line in handle if line.strip()])
+            table = pd.DataFrame([parse_json(line) for line in handle if line.strip()])
     except (ValueError, UnicodeDecodeError) as error:
         raise KaomojiError(f"{name} is not JSON lines ({error}); expected one object a line; fetch it again") from None
     missing = [column for column in required if column not in table]

@@ -56,6 +56,11 @@ def terminal(text: str) -> str:
     return "".join(_visible(char) for char in str(text))
 
 
+def storable(text: str) -> str:
+    """``text`` as UTF-8 can hold it: halves of a surrogate pair are joined, lone ones become U+FFFD."""
+    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def filename(text: str) -> str:
     """Return a portable file name in ASCII that is different for different strings.
 

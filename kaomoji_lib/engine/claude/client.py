@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from kaomoji_lib.engine.claude.asks import drop, rejected
+from kaomoji_lib.study import escape
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import DATA
 
@@ -120,7 +121,7 @@ class Session:
 
     def redacted(self, message):
         """A Message of the SDK as a dict of what is kept of it, without the key."""
-        plain = message.model_dump(mode="json", warnings=False)
+        plain = message.model_dump(warnings=False)
         blocks = plain.get("content") or []
         text = "".join(block.get("text") or "" for block in blocks if isinstance(block, dict) and block.get("type") == "text")
         return {
@@ -130,7 +131,8 @@ class Session:
 
     def redact(self, text):
         """One short line of ``text`` without the key, and without anything shaped like one."""
-        hidden = str(text).replace(self._key, "[key]") if self._key else str(text)
+        hidden = escape.storable(text)
+        hidden = hidden.replace(self._key, "[key]") if self._key else hidden
         return re.sub(r"sk-ant-[\w-]{6,}", "[key]", hidden)
 
 

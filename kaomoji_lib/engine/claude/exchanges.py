@@ -4,13 +4,13 @@ Rows are JSON lines with ``user``, ``assistant`` and ``source_model``. The texts
 in the request.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from kaomoji_lib.store.files import parse_json
 from kaomoji_lib.study import faces
 from kaomoji_lib.study.errors import KaomojiError
 
@@ -51,7 +51,7 @@ def read(path):
     except (OSError, UnicodeDecodeError):
         raise KaomojiError(f"{path} cannot be read as UTF-8 text; expected JSON lines or an unpacked conversations.json; check the path") from None
     try:
-        whole = json.loads(text)
+        whole = parse_json(text)
     except (ValueError, RecursionError):
         whole = None
     if isinstance(whole, dict) and "conversations" in whole:
@@ -87,7 +87,7 @@ def _lines(text, path):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except (ValueError, RecursionError):
             row = None
         turn = _row(row) if isinstance(row, dict) else None

@@ -100,6 +100,7 @@ FAULTS = {
     "empty": _empty,
     "wrong-model": _wrong_model,
     "echo-key": _echo_key,
+    "surrogate": _text(lambda text: f"(・_・) \ud800{text}\udfff"),
 }
 # Faults that end without a paid answer.
 UNPAID = {"429", "529", "500", "400", "401", "reset", "timeout"}

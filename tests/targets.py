@@ -1,0 +1,226 @@
+"""What must hold for any input whatever: one function per way in, called by the property tests and by the fuzzers.
+
+Each takes a string (or bytes) and raises AssertionError where a promise is broken. The only exceptions that may leave
+the code under test are the documented ones, which are caught here.
+"""
+
+import contextlib
+import functools
+import io
+import json
+import re
+import sys
+import unicodedata
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+from kaomoji_lib.cli.extract import _line, _reply
+from kaomoji_lib.engine.claude import exchanges, strict
+from kaomoji_lib.store import corpus, published_tables
+from kaomoji_lib.store.files import read_json
+from kaomoji_lib.study import escape, faces
+from kaomoji_lib.study.canonical import canonical
+from kaomoji_lib.study.errors import KaomojiError
+
+TEMPLATES = ("gemma", "qwen", "ministral", "gptoss", "granite")
+NOT_IN_A_LINE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def extraction(text):
+    """One outcome; a face only as kaomoji or behind something; the face is a piece of the reply and canonical."""
+    for truncated in (False, True):
+        found = faces.extract(text, truncated=truncated)
+        assert found.outcome in faces.OUTCOMES
+        assert (found.raw_face is None) == (found.face is None)
+        assert found.outcome != "kaomoji" or found.face
+        assert found.outcome in ("kaomoji", "emoji", "words") or found.face is None
+        if found.raw_face is not None:
+            assert found.raw_face in text and found.face == canonical(found.raw_face)
+            assert 2 <= len(found.raw_face) <= 4 * faces.LONGEST
+        assert faces.extract(text, truncated=truncated) == found
+
+
+def canonical_form(text):
+    """Idempotent, composed, and never longer than what was composed."""
+    once = canonical(text)
+    assert canonical(once) == once
+    assert unicodedata.normalize("NFC", once) == once
+    assert len(once) <= len(unicodedata.normalize("NFC", text))
+
+
+class _Reader(HTMLParser):
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.text = [], ""
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def handle_comment(self, data):
+        self.tags.append(("comment", data))
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
+
+
+def _read(markup):
+    reader = _Reader()
+    reader.feed(markup)
+    reader.close()
+    return reader
+
+
+def escaping(text):
+    """What was written is what a reader of the dialect reads back, and nothing else."""
+    markup = escape.element("p", text, title=text)
+    assert not re.search(r"[<>\"]", markup.removeprefix("<p title=\"").removesuffix("</p>").replace("\">", "", 1))
+    assert unescape(escape.html(text)) == text or re.search("&#|&[a-zA-Z]", text), "entities of the text itself are text"
+    reader = _read(markup)
+    assert [tag for tag, _ in reader.tags] == ["p"] and reader.text == text and reader.tags[0][1]["title"] == text
+    assert not re.search("[<>]", escape.label(text)) and _read(escape.label(text)).text == text
+    drawn = escape.gl_label(text)
+    assert not re.search("<[A-Za-z/]", drawn) and drawn.replace("<\u2060", "<") == text.replace("<\u2060", "<")
+    written = escape.markdown(text)
+    assert not re.search("[\r\n]", written) and not re.search(r"[!-/:-@\[-`{-~]", re.sub(r"\\[!-/:-@\[-`{-~]", "", written))
+    shown = escape.terminal(text)
+    assert not NOT_IN_A_LINE.search(shown) and "\n" not in shown and "\t" not in shown
+    shown.encode("utf-8")
+
+
+def names(text):
+    """A portable file name."""
+    name = escape.filename(text)
+    assert re.fullmatch(r"[A-Za-z0-9=_][A-Za-z0-9._=-]{0,119}", name) and not name.endswith(".") and Path(name).name == name
+    assert not re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name)
+
+
+def reply_line(text):
+    """The command `extract`: a record, or one line that says why not."""
+    for line in (text, json.dumps({"text": text}), json.dumps({"text": text})[:-1]):
+        try:
+            said, truncated = _reply(line, 1)
+        except KaomojiError as error:
+            assert "\n" not in escape.terminal(str(error))
+            continue
+        found = faces.extract(said, truncated)
+        assert json.loads(_line({"outcome": found.outcome, "raw_face": found.raw_face, "face": found.face}))["outcome"] == found.outcome
+
+
+def strict_answer(text):
+    """A judgement, or the reason why it is none."""
+    for answer in (text, f'{{"a": {text}}}', json.dumps({"a": text})):
+        try:
+            value = strict.likelihood(strict.read_object(answer, ("a",))["a"])
+        except strict.NotAnswered:
+            continue
+        assert isinstance(value, float) and 0 <= value <= 1
+
+
+def _readable(reader, path):
+    with contextlib.suppress(KaomojiError):
+        return reader(path)
+    return None
+
+
+def exchange_file(data, path):
+    """Exchanges of any file: rows that open with a face, or a complaint that quotes nothing of it."""
+    path.write_bytes(data)
+    for row in _readable(exchanges.read, path) or ():
+        assert row.face and faces.extract(row.assistant).face == row.face
+        hidden = exchanges.masked(row.assistant, row.face, row.raw)
+        assert row.face not in hidden and row.raw not in hidden
+
+
+def exchange_rows(text, path):
+    """Any text inside a well-formed row."""
+    row = {"user": text, "assistant": text, "source_model": text}
+    export = [{"chat_messages": [{"sender": "human", "text": text}, {"sender": "assistant", "content": [{"text": text}]}]}]
+    exchange_file(json.dumps(row).encode(), path)
+    exchange_file(json.dumps(export).encode(), path)
+
+
+def bundle(text, folder):
+    """A contributor's bundle with any text in every field, and any line in its file."""
+    place = folder / "contributors" / "c" / "bundle-20260101T000000Z"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "manifest.json").write_text(json.dumps({"lexicon_version": 2, "llmoji_version": text}), encoding="utf-8")
+    said = {"primary_affect": [text], "stance_modality_function": [text]}
+    row = {"kaomoji": text, "count": 1, "source_model": text, "synthesis": said}
+    lines = [json.dumps(row), json.dumps({**row, "kaomoji": "(^_^)"}), text.encode("utf-8", "replace").decode()]
+    (place / "x.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    found = corpus.read(folder)
+    assert len(found.rows) + found.skipped["rows"].sum() <= len("\n".join(lines).split("\n")) + len(text.splitlines()) + 3
+    assert found.rows["face"].map(lambda face: bool(face) and len(face) <= corpus.LONGEST_FACE).all()
+
+
+def published_file(data, path):
+    """A published file of any bytes: a table, or a complaint that names it."""
+    path.write_bytes(data)
+    real = published_tables.published.locate
+    published_tables.published.locate = lambda name, known=None: path
+    try:
+        published_tables._json_lines("some/file.jsonl", ("text",), None)
+    except KaomojiError as error:
+        assert "some/file.jsonl" in str(error)
+    finally:
+        published_tables.published.locate = real
+
+
+def json_file(data, path):
+    """A stored JSON object of any bytes: a dict, or a complaint that names it."""
+    path.write_bytes(data)
+    try:
+        assert isinstance(read_json(path, "mend it"), dict)
+    except KaomojiError as error:
+        assert path.name in str(error) and "mend it" in str(error)
+
+
+@functools.cache
+def _templates():
+    import small_models
+
+    from kaomoji_lib.engine.templates import adapt
+    from kaomoji_lib.store import registry
+    from kaomoji_lib.study.stimuli import DATA
+
+    made = []
+    for family in TEMPLATES:
+        words = small_models.tokenizer()
+        words.chat_template = (DATA / "organisms" / "templates" / f"{family}.jinja").read_text(encoding="utf-8")
+        made.append(adapt(words, registry.model(f"organism-{family}").adapter))
+    made.append(adapt(small_models.tokenizer(), {}))
+    return made
+
+
+def template(text):
+    """The message stands in the prompt once, and what follows it does not depend on what it says."""
+    for made in _templates():
+        plain, rendered = made.render("probe"), made.render(text)
+        assert rendered.endswith(plain.rpartition("probe")[2])
+        assert text.strip() in rendered
+
+
+def command(text):
+    """The command line with any text as model and option: one line, code 2, nothing that commands the terminal."""
+    from kaomoji_lib import cli
+
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        try:
+            code = cli.main(["collect", f"no such {text}" if "/" not in text else f" {text}", "--layers", "0"])
+        except SystemExit as stopped:
+            code = stopped.code
+    line = said.getvalue()
+    assert code == 2 and line.count("\n") == 1 and not NOT_IN_A_LINE.search(line.rstrip("\n"))
+
+
+TEXTS = {"extraction": extraction, "canonical form": canonical_form, "escaping": escaping, "file names": names, "replies (JSON lines)": reply_line,
+         "strict answers": strict_answer, "templates": template, "command line": command}
+PLACED = {"exchange rows": exchange_rows, "corpus bundles": bundle}
+BYTES = {"exchange files": exchange_file, "published files": published_file, "stored JSON": json_file}
+
+if str(Path(__file__).parent) not in sys.path:
+    sys.path.insert(0, str(Path(__file__).parent))
