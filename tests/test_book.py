@@ -1,5 +1,6 @@
 """The built book, opened in a browser that has no network."""
 
+import csv
 import functools
 import http.server
 import importlib.util
@@ -13,6 +14,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+import axe
 
 bs4 = pytest.importorskip("bs4")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -110,6 +113,10 @@ def figures_of(name):
     return [item["application/vnd.plotly.v1+json"] for item in data if "application/vnd.plotly.v1+json" in item]
 
 
+WIDER = """() => { const wide = document.querySelector('article').clientWidth + 1;
+    return [...document.querySelectorAll('.kao-plot, .kao-plot .main-svg, .kao-plot canvas')].filter(part => part.getBoundingClientRect().width > wide).map(part => part.className.baseVal || part.className); }"""
+
+
 def figures_in(name):
     return len(figures_of(name))
 
@@ -130,19 +137,36 @@ def test_page_opens_without_error_or_outside_request(name, watched, address):
         )
         assert all(drawn), f"figure {number}: marks, canvas, height = {drawn}"
     assert watched.page.locator("article h1").count() == 1
+    assert watched.page.evaluate(WIDER) == [], "figures wider than the text"
+    assert axe.audit(watched.page) == []
     assert [url for url in watched.requests if not url.startswith((address, "data:", "blob:"))] == []
     assert watched.trouble == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_opens_from_disk(name, watched, book):
-    watched.open((book / f"{name}.html").as_uri())
-    watched.page.wait_for_load_state("load")
-    if watched.page.locator(".kao-plot").count():
-        watched.page.locator(".kao-plot").first.scroll_into_view_if_needed()
-        watched.page.wait_for_selector(".kao-plot[data-done='2']", timeout=60_000)
+def test_page_opens_from_disk_on_a_phone_in_the_dark(name, watched, book):
+    watched.page.set_viewport_size({"width": 390, "height": 800})
+    watched.context.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    page = watched.open((book / f"{name}.html").as_uri())
+    page.wait_for_load_state("load")
+    if page.locator(".kao-plot").count():
+        page.locator(".kao-plot").first.scroll_into_view_if_needed()
+        page.wait_for_selector(".kao-plot[data-done='2']", timeout=60_000)
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1") and page.evaluate(WIDER) == []
+    assert (book / f"{name}.html").stat().st_size < 2_000_000, "a page stays light beside the files that all pages share"
     assert [url for url in watched.requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert watched.trouble == []
+
+
+@pytest.mark.parametrize("name", ["book/index", "book/glossary", "book/runs/stimuli", "book/runs/organism-gemma"])
+def test_dark_page_is_accessible_and_every_figure_fits_a_phone(name, watched, address):
+    watched.page.set_viewport_size({"width": 390, "height": 800})
+    watched.context.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    page = watched.open(f"{address}/{name}.html")
+    watched.draw_all()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1") and page.evaluate(WIDER) == []
+    assert axe.audit(page) == []
 
 
 def test_front_page_leads_into_the_book(watched, book):
@@ -221,34 +245,151 @@ def test_faces_are_set_in_the_shipped_font(watched, address):
     assert page.evaluate("getComputedStyle(document.querySelector('.kao-faces code')).fontFamily").startswith("Kaomoji")
 
 
-def test_table_filter(watched, address):
-    page = watched.open(f"{address}/book/setup.html")
-    page.evaluate(
-        """() => { const table = document.createElement('table');
-            table.className = 'kao-table'; table.dataset.filter = '';
-            table.innerHTML = '<tbody><tr><td>(＾▽＾)</td></tr><tr><td>ｶﾞ</td></tr><tr><td>sad</td></tr></tbody>';
-            document.querySelector('article').append(table);
-            const script = document.createElement('script'); script.src = document.querySelector('script[src*="kaomoji.js"]').src;
-            document.body.append(script); }"""
-    )
-    field = page.locator(".kao-filter input")
-    field.fill("(^▽^)")
-    assert page.locator("table.kao-table tr:visible").count() == 1
+def test_table_sorts_and_searches(watched, address):
+    page = watched.open(f"{address}/book/runs/stimuli.html")
+    table = page.locator("table.kao-table").filter(has=page.locator("caption", has_text="All prompts"))
+    rows = table.locator("tbody tr")
+    first = rows.first.inner_text()
+    head = table.locator("thead th").nth(3)
+    head.get_by_role("button").click()
+    ascending = rows.locator("td:nth-child(4)").all_inner_texts()
+    assert ascending == sorted(ascending, key=str.casefold) and head.get_attribute("aria-sort") == "ascending"
+    head.get_by_role("button").click()
+    assert rows.locator("td:nth-child(4)").first.inner_text() == ascending[-1] and head.get_attribute("aria-sort") == "descending"
+    head.get_by_role("button").click()
+    assert rows.first.inner_text() == first
+    field = page.get_by_role("searchbox", name="All prompts")
+    field.fill("family sad")
+    shown = table.locator("tbody tr:visible").all_inner_texts()
+    assert shown and all("family" in text and "sad" in text for text in shown)
     field.fill("")
-    assert page.locator("table.kao-table tr:visible").count() == 3
+    assert table.locator("tbody tr:visible").count() == rows.count()
+    assert watched.trouble == []
+
+
+def with_table(page, rows):
+    """Put a table on the page as if it had been written there."""
+    page.evaluate(
+        """rows => { document.querySelectorAll('.kao-filter').forEach(bar => bar.remove());
+            const table = document.createElement('table'); table.className = 'kao-table'; table.id = 'probe';
+            table.innerHTML = '<thead><tr><th>name</th><th class="number">value</th></tr></thead><tbody></tbody>';
+            for (const cells of rows) { const row = table.tBodies[0].insertRow(); for (const cell of cells) row.insertCell().textContent = cell; }
+            document.querySelector('article').append(table);
+            const script = document.createElement('script'); script.src = document.querySelector('script[src*="tables.js"]').src;
+            document.body.append(script); }""", rows)
+    page.wait_for_selector("#probe .kao-sort")
+    return page.locator("#probe")
+
+
+def test_table_numbers_sort_as_numbers_and_faces_are_found_in_any_width(watched, address):
+    page = watched.open(f"{address}/book/setup.html")
+    table = with_table(page, [["(＾▽＾)", "1,440"], ["", "−0.5"], ["ｶﾞ", "–"], ["sad", "< 0.001"], ["d", "97%"], *([str(n), str(n)] for n in range(20, 28))])
+    table.get_by_role("button", name="value").click()
+    assert table.locator("tbody td:nth-child(2)").all_inner_texts()[:3] == ["−0.5", "< 0.001", "20"]
+    assert table.locator("tbody td:nth-child(2)").all_inner_texts()[-2:] == ["1,440", "–"]
+    assert table.locator("tbody tr").first.locator("td").first.inner_text() == "(＾▽＾)", "a cell that repeats the one above says so"
+    page.locator(".kao-filter input").last.fill("(^▽^)")
+    assert table.locator("tbody tr:visible").count() == 2
+
+
+def test_figure_data_can_be_downloaded(watched, address):
+    page = watched.open(f"{address}/book/runs/organism-gemma.html")
+    watched.draw_all()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Data of this figure").nth(1).click()
+    assert waiting.value.suggested_filename == "organism-gemma-2.csv"
+    with open(waiting.value.path(), encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    drawn = page.evaluate("[...document.querySelectorAll('.kao-plot')][1]._fullData.filter(t => t.type === 'scatter3d').flatMap(t => [...t.x])")
+    assert [float(row[next(iter(name for name in row if name.startswith("x: PC1")))]) for row in rows] == pytest.approx(drawn, rel=1e-5)
+    assert {row["series"] for row in rows} >= {"LN sad", "HB confused"}
+
+
+def test_word_of_the_glossary_explains_itself(watched, address):
+    page = watched.open(f"{address}/book/index.html")
+    term = page.locator("a.kao-term", has_text="null").first
+    term.scroll_into_view_if_needed()
+    term.hover()
+    tip = page.get_by_role("tooltip")
+    tip.wait_for(state="visible")
+    assert "shuffling" in tip.inner_text() and term.get_attribute("aria-describedby") == tip.get_attribute("id")
+    box = tip.bounding_box()
+    assert 0 <= box["x"] and box["x"] + box["width"] <= 1280
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    term.focus()
+    assert tip.is_visible()
+    term.click()
+    page.wait_for_url("**/glossary.html#term-Null")
+
+
+def test_next_and_previous_walk_the_whole_book(watched, address):
+    page, walked = watched.open(f"{address}/{PAGES[0]}.html"), [PAGES[0]]
+    while page.locator("a.right-next").count() and len(walked) <= len(PAGES):
+        page.locator("a.right-next").click()
+        page.wait_for_load_state("load")
+        walked.append(urlsplit(page.url).path.strip("/").removesuffix(".html"))
+    assert walked == PAGES
+    page.locator("a.left-prev").click()
+    page.wait_for_url(f"**/{PAGES[-2]}.html")
+
+
+def test_search_field_finds_a_page(watched, address):
+    page = watched.open(f"{address}/book/index.html")
+    page.locator(".search-button-field:visible, .search-button__button:visible").first.click()
+    page.locator("dialog input[type=search]:visible, .search-button__search-container input[type=search]:visible").first.fill("procrustes")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a", timeout=20_000)
+    page.locator("#search-results li a").first.click()
+    page.wait_for_load_state("load")
+    assert page.locator("article h1").count() == 1 and watched.trouble == []
+
+
+def test_cards_lead_to_their_evidence(watched, address):
+    page = watched.open(f"{address}/book/index.html")
+    links = page.locator(".kao-cards a.sd-stretched-link").evaluate_all("links => links.map(link => link.href)")
+    assert len(links) >= 5
+    for link in links:
+        page.goto(link)
+        assert page.evaluate("document.getElementById(decodeURIComponent(location.hash.slice(1))) !== null"), link
+
+
+def test_page_says_how_to_run_it(watched, address):
+    page = watched.open(f"{address}/book/runs/organism-qwen.html")
+    box = page.locator("section#run-this-page-yourself")
+    assert "papermill notebooks/10_local_model.ipynb organism-qwen.ipynb -p model organism-qwen" in box.locator("pre").inner_text()
+    box.locator("summary").click()
+    assert box.locator("td", has_text="organism-qwen").first.is_visible()
+
+
+def test_without_scripts_figures_tell_their_values(browser, address):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(f"{address}/book/runs/organism-gemma.html")
+    figures = page.locator("figure.kao-figure")
+    for number in range(figures.count()):
+        assert figures.nth(number).locator("noscript p", has_text="The drawing needs JavaScript").is_visible()
+        assert figures.nth(number).locator("a.kao-download").is_visible() and figures.nth(number).locator(".kao-title").inner_text()
+    assert figures.nth(0).locator("noscript table").is_visible() and page.locator("table.kao-table").first.is_visible()
+    context.close()
+
+
+def test_printing_draws_every_flat_figure_on_white(watched, address, tmp_path):
+    page = watched.open(f"{address}/book/runs/across_models.html")
+    page.wait_for_function("typeof Plotly === 'object'")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function("[...document.querySelectorAll('.kao-plot')].every(box => box.dataset.done === '2' && box.dataset.drawnIn === 'light')")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.wait_for_function("[...document.querySelectorAll('.kao-plot')].every(box => box.dataset.drawnIn === 'dark')")
+    page.pdf(path=tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").stat().st_size > 50_000 and watched.trouble == []
 
 
 def test_search_answers(watched, address):
     page = watched.open(f"{address}/search.html?q=kaomoji")
     page.wait_for_selector("#search-results li", timeout=20_000)
     assert watched.trouble == []
-
-
-def test_phone_width_does_not_scroll_sideways(watched, address):
-    watched.page.set_viewport_size({"width": 390, "height": 800})
-    for name in PAGES:
-        page = watched.open(f"{address}/{name}.html")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), name
 
 
 def documents(book):

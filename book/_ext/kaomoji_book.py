@@ -7,9 +7,10 @@ Figures reach the page as data (``application/vnd.plotly.v1+json``), the drawing
 import json
 import re
 import shutil
-from html import escape
 from pathlib import Path
 
+import kaomoji_figures
+import kaomoji_prose
 from docutils import nodes
 from docutils.parsers.rst import directives
 from myst_nb.core import render
@@ -17,35 +18,6 @@ from sphinx.util.docutils import SphinxDirective
 
 PLOTLY = "application/vnd.plotly.v1+json"
 GLUED = re.compile(r"\{glue:[a-z]*\}`([^`:]+\.ipynb)::")
-
-
-def as_script(data):
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for char in "<>&\u2028\u2029":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
-
-
-def title_of(figure):
-    """The figure's own title or description, without its markup, for screen readers."""
-    layout = figure.get("layout", {})
-    title = (layout.get("meta") or {}).get("description") or (layout.get("title") or {})
-    text = title.get("text", "") if isinstance(title, dict) else str(title)
-    return re.sub(r"<[^>]*>", " ", text).strip() or "Interactive figure"
-
-
-def figure_html(figure):
-    """One figure as an element that kaomoji.js draws when it comes into view."""
-    layout = figure.get("layout", {})
-    layout.pop("template", None)
-    height = int(layout.get("height") or 480)
-    body = as_script({"data": figure.get("data", []), "layout": layout})
-    return (
-        f'<figure class="kao-figure" aria-label="{escape(title_of(figure), quote=True)}">'
-        f'<div class="kao-plot" style="min-height:{height}px"></div>'
-        f'<script type="application/json">{body}</script></figure>'
-    )
 
 
 class PlotlyRenderer(render.MimeRenderPlugin):
@@ -58,31 +30,48 @@ class PlotlyRenderer(render.MimeRenderPlugin):
         if data.mime_type != PLOTLY or inline:
             return None
         content = json.loads(data.content) if isinstance(data.content, str) else data.content
-        return [nodes.raw(text=figure_html(content), format="html", classes=["output", "plotly"])]
+        return [nodes.raw(text=kaomoji_figures.place(content, renderer.renderer.sphinx_env), format="html", classes=["output", "plotly"])]
 
 
 class BookFigure(SphinxDirective):
-    """The first figure of an executed page: ``{book-figure} runs/page.ipynb``, of a trace ``type`` if one is given."""
+    """A figure of an executed page: ``{book-figure} runs/page.ipynb``, the first of a trace ``type`` or of a ``title``."""
 
     required_arguments = 1
-    option_spec = {"type": directives.unchanged}
+    option_spec = {"type": directives.unchanged, "title": directives.unchanged}
 
     def run(self):
         path = Path(self.env.doc2path(self.env.docname)).parent / self.arguments[0]
         self.env.note_dependency(str(path))
-        wanted = self.options.get("type")
+        wanted, title = self.options.get("type"), self.options.get("title", "")
         if not path.exists():
             raise self.error(f"{self.arguments[0]}: no such page; run book/build.py")
-        for figure in figures_of(json.loads(path.read_text(encoding="utf-8"))):
-            if not wanted or any(trace.get("type") == wanted for trace in figure["data"]):
-                return [nodes.raw(text=figure_html(figure), format="html")]
-        raise self.error(f"{self.arguments[0]} has no figure{' of type ' + wanted if wanted else ''}")
+        for figure in kaomoji_figures.of_notebook(json.loads(path.read_text(encoding="utf-8")), PLOTLY):
+            typed = not wanted or any(trace.get("type") == wanted for trace in figure["data"])
+            if typed and title.lower() in kaomoji_figures.heading(figure).lower():
+                return [nodes.raw(text=kaomoji_figures.place(figure, self.env), format="html")]
+        raise self.error(f"{self.arguments[0]} has no figure{' of type ' + wanted if wanted else ''}{' titled ' + title if title else ''}")
 
 
-def figures_of(notebook):
-    """The plotly figures among the outputs of a notebook, in order."""
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    return [output["data"][PLOTLY] for output in outputs if PLOTLY in output.get("data", {})]
+class Launch(SphinxDirective):
+    """Links that open a template on a service: ``{launch} 10_local_model``. Nothing without ``kaomoji_launch`` in _config.yml."""
+
+    required_arguments = 1
+
+    def run(self):
+        said = self.config.kaomoji_launch
+        repository, branch = said.get("repository", "").strip("/"), said.get("branch", "main")
+        if not repository:
+            return []
+        name = f"notebooks/{self.arguments[0]}.ipynb"
+        links = {
+            "Open in Binder": said.get("binder") and f"{said['binder'].rstrip('/')}/v2/gh/{repository}/{branch}?urlpath=lab/tree/{name}",
+            "Open in Colab": said.get("colab") and f"{said['colab'].rstrip('/')}/github/{repository}/blob/{said.get('colab_branch', branch)}/{name}",
+        }
+        line = nodes.paragraph(classes=["kao-launch"])
+        for words, address in links.items():
+            if address:
+                line += [nodes.reference(text=words, refuri=address, internal=False), nodes.Text("  ")]
+        return [line]
 
 
 def add_renderer(app):
@@ -134,8 +123,12 @@ def pages_with_stale_numbers(app, env, added, changed, removed):
 
 def setup(app):
     app.add_directive("book-figure", BookFigure)
+    app.add_directive("launch", Launch)
+    app.add_config_value("kaomoji_launch", {}, "env", dict)
+    app.add_directive("book-citation", kaomoji_prose.BookCitation)
     app.connect("builder-inited", add_renderer)
     app.connect("html-page-context", load_plotly_where_needed)
+    app.connect("doctree-resolved", kaomoji_prose.resolve)
     app.connect("build-finished", copy_plotly)
     app.connect("env-get-outdated", pages_with_stale_numbers)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

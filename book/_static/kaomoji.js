@@ -1,4 +1,4 @@
-/* Figures, tables and the light/dark theme of the book. No request leaves the page. */
+/* Figures and their light/dark theme. No request leaves the page. */
 (() => {
   "use strict";
 
@@ -12,7 +12,8 @@
   const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", typesetMath: false,
                    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 
-  const mode = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
+  let printing = false;
+  const mode = () => (document.documentElement.dataset.theme === "dark" && !printing ? "dark" : "light");
   const spread = (colours) => colours.map((colour, i) => [i / (colours.length - 1), colour]);
 
   function template(name) {
@@ -46,23 +47,85 @@
     };
   }
 
+  const NARROW = 560;
+  const smaller = (size, by) => Math.max(9, Math.round((size || 13) * by));
+
+  /* A figure for the width it has: on a phone, smaller type and upright names of columns. */
+  function fitted(figure, width) {
+    const layout = { autosize: true, ...figure.layout, width: undefined };
+    const data = figure.data;
+    if (width >= NARROW) return { data, layout };
+    const words = (axis) => (axis && axis.ticktext ? Math.max(0, ...axis.ticktext.map((text) => text.replace(/<[^>]*>/g, "").length)) : 0);
+    for (const key of Object.keys(layout)) {
+      if (!/^[xy]axis\d*$/.test(key)) continue;
+      const axis = layout[key] = { ...layout[key] };
+      const size = key[0] === "y" && words(axis) ? 0.72 : 0.82;
+      axis.tickfont = { ...axis.tickfont, size: smaller(axis.tickfont && axis.tickfont.size, size) };
+      axis.title = { ...axis.title, font: { ...(axis.title || {}).font, size: 12 }, standoff: 6 };
+      if (key[0] === "x" && axis.ticktext && axis.ticktext.length > 4 && words(axis) > 1) axis.tickangle = -90;
+      if (key[0] === "y" && axis.ticktext && !/[a-z] .*[a-z]/.test(axis.title.text || "")) axis.title = { text: "" };
+    }
+    layout.legend = { ...layout.legend, font: { ...(layout.legend || {}).font, size: 12 } };
+    layout.margin = { ...layout.margin, l: 4, r: 8 };
+    const small = (trace) => {
+      if (trace.type === "scatter3d" || !trace.textfont || trace.textfont.size === undefined) return trace;
+      return { ...trace, textfont: { ...trace.textfont, size: smaller(trace.textfont.size, trace.mode === "text" ? 0.66 : 0.75) } };
+    };
+    const bar = (trace) => (trace.colorbar ? { ...trace, colorbar: { ...trace.colorbar, thickness: 8, xpad: 2, tickfont: { size: 10 }, title: { text: "" } } } : trace);
+    return { data: data.map(small).map(bar), layout };
+  }
+
+  /* A legend below the drawing takes the room it needs, however many rows it breaks into. */
+  function makeRoom(box) {
+    const legend = box.querySelector(".legend");
+    const full = box._fullLayout;
+    if (!legend || !full.legend || full.legend.orientation !== "h" || full.legend.yref !== "container") return;
+    const axes = box.querySelectorAll(".xaxislayer-above, .xtitle, .g-xtitle");
+    const plot = box.querySelector(".cartesianlayer .plot");
+    const frame = box.getBoundingClientRect();
+    const below = plot && axes.length ? Math.max(...[...axes].map((part) => part.getBoundingClientRect().bottom)) - (frame.top + full._size.t + full._size.h) : 0;
+    const flat = box._fullData.some((trace) => !/3d$/.test(trace.type) && Array.from(trace.x || trace.z || []).some((value) => value !== null));
+    const needed = Math.ceil(legend.getBoundingClientRect().height + (flat ? Math.max(below, 20) : 0) + 20);
+    const more = needed - box.layout.margin.b;
+    if (Math.abs(more) < 6) return;
+    const height = (box.layout.height || 480) + more;
+    box.style.minHeight = `${height}px`;
+    return Plotly.relayout(box, { "margin.b": needed, height });
+  }
+
+  const source = (box) => box.parentElement.querySelector('script[type="application/json"]').textContent;
+
+  function newPlot(box) {
+    box.dataset.done = "1";
+    box.dataset.drawnIn = mode();
+    box.dataset.width = box.clientWidth < NARROW ? "narrow" : "wide";
+    const { data, layout } = fitted(JSON.parse(source(box)), box.clientWidth);
+    return Plotly.newPlot(box, data, { ...layout, template: template(box.dataset.drawnIn) }, CONFIG)
+      .then(() => makeRoom(box))
+      .then(() => { box.dataset.done = "2"; retheme(); });
+  }
+
   async function draw(box) {
     if (box.dataset.done) return;
-    box.dataset.done = "1";
-    const source = box.parentElement.querySelector('script[type="application/json"]').textContent;
-    const figure = JSON.parse(source);
-    await document.fonts.load("14px Kaomoji", source.slice(0, 20000)).catch(() => {});
-    box.dataset.drawnIn = mode();
-    await Plotly.newPlot(box, figure.data, { autosize: true, ...figure.layout, width: undefined, template: template(box.dataset.drawnIn) }, CONFIG);
-    box.dataset.done = "2";
-    retheme();
+    box.dataset.done = "0";
+    await document.fonts.load("14px Kaomoji", source(box).slice(0, 20000)).catch(() => {});
+    if (box.dataset.done === "0") await newPlot(box);
   }
 
   function retheme() {
+    const name = mode();
     for (const box of document.querySelectorAll(".kao-plot[data-done='2']")) {
-      if (box.dataset.drawnIn === mode()) continue;
-      box.dataset.drawnIn = mode();
-      Plotly.react(box, box.data, { ...box.layout, template: template(mode()) }, CONFIG);
+      if (box.dataset.drawnIn === name) continue;
+      box.dataset.drawnIn = name;
+      Plotly.react(box, box.data, { ...box.layout, template: template(name) }, CONFIG);
+    }
+  }
+
+  function refit() {
+    for (const box of document.querySelectorAll(".kao-plot[data-done='2']")) {
+      const width = box.clientWidth < NARROW ? "narrow" : "wide";
+      if (box.clientWidth && width !== box.dataset.width) newPlot(box);
+      else makeRoom(box);
     }
   }
 
@@ -80,38 +143,18 @@
     boxes.forEach((box) => watcher.observe(box));
     for (const panel of document.querySelectorAll("details, .sd-tab-set"))
       panel.addEventListener("toggle", () => window.dispatchEvent(new Event("resize")));
-    window.addEventListener("beforeprint", () => boxes.forEach(draw));
-  }
-
-  const plain = (text) => text.normalize("NFKC").toLowerCase();
-
-  function filterable(table) {
-    const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
-    if (rows.length < 12 && !table.hasAttribute("data-filter")) return;
-    const bar = document.createElement("div");
-    const input = document.createElement("input");
-    const count = document.createElement("span");
-    bar.className = "kao-filter";
-    Object.assign(input, { type: "search", placeholder: "Filter these rows" });
-    input.setAttribute("aria-label", "Filter the rows of this table");
-    count.setAttribute("role", "status");
-    count.textContent = `${rows.length} rows`;
-    bar.append(input, count);
-    input.addEventListener("input", () => {
-      const wanted = plain(input.value).trim();
-      let shown = 0;
-      for (const row of rows) {
-        row.hidden = wanted !== "" && !plain(row.textContent).includes(wanted) && !row.textContent.includes(input.value.trim());
-        if (!row.hidden) shown += 1;
-      }
-      count.textContent = wanted ? `${shown} of ${rows.length} rows` : `${rows.length} rows`;
+    let waiting;
+    window.addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(refit, 250); });
+    window.addEventListener("beforeprint", () => {
+      printing = true;
+      boxes.forEach((box) => { if (!box.dataset.done || box.dataset.done === "0") newPlot(box); });
+      retheme();
     });
-    (table.closest(".kao-scroll") || table).before(bar);
+    window.addEventListener("afterprint", () => { printing = false; retheme(); });
   }
 
   function start() {
     drawWhenSeen();
-    document.querySelectorAll("table.kao-table").forEach(filterable);
     new MutationObserver(retheme).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   }
 

@@ -36,7 +36,7 @@ class Table:
             for name, kind in zip(self.header, kinds, strict=True))))
         body = element("tbody", *(
             element("tr", *(element("td", text, class_=kind) for text, kind in zip(row, kinds, strict=True))) for row in self.rows))
-        caption = [element("caption", self.caption)] if self.caption else []
+        caption = [element("caption", element("span", self.caption))] if self.caption else []
         scroll = "kao-scroll kao-long" if len(self.rows) > LONG else "kao-scroll"
         return element("div", element("table", *caption, head, body, class_="kao-table"), class_=scroll)
 

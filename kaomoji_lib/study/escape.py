@@ -23,9 +23,9 @@ class Markup(str):
 def element(tag: str, *children: str, **attributes: str) -> Markup:
     """The one place where HTML is written: an element of escaped text, :class:`Markup` children and attributes.
 
-    ``class_`` stands for the attribute ``class``; attributes that are None are left out.
+    ``class_`` stands for the attribute ``class``, ``aria_label`` for ``aria-label``; attributes that are None are left out.
     """
-    written = "".join(f' {name.rstrip("_")}="{html(value)}"' for name, value in attributes.items() if value is not None)
+    written = "".join(f' {name.rstrip("_").replace("_", "-")}="{html(value)}"' for name, value in attributes.items() if value is not None)
     content = "".join(child if isinstance(child, Markup) else html(child) for child in children)
     return Markup(f"<{tag}{written}>{content}</{tag}>")
 

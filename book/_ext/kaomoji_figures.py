@@ -1,0 +1,93 @@
+"""A plotly figure as a part of the page: caption, drawing, its data as a file, and what stands there without scripts."""
+
+import json
+import re
+from pathlib import Path
+
+import kaomoji_figure_data as figure_data
+
+from kaomoji_lib.study.escape import Markup, element
+
+TOP = 16
+FEW = 40
+FOLDER = "_figures"
+
+
+def as_script(data):
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+def take_title(layout):
+    """Remove title and source line from ``layout``, which gets as much shorter, and return both as plain text.
+
+    On the page they are text above the drawing: it wraps at any width, can be selected, and is read aloud.
+    """
+    title = layout.pop("title", None) or {}
+    title = title if isinstance(title, dict) else {"text": title}
+    margin = layout.get("margin", {})
+    spare = max(margin.get("t", TOP) - TOP, 0)
+    if title.get("text") and spare:
+        layout["margin"] = {**margin, "t": TOP}
+        layout["height"] = int(layout.get("height") or 480) - spare
+    words = [figure_data.plain((part or {}).get("text", "")) for part in (title, title.get("subtitle"))]
+    return words[0] or (layout.get("meta") or {}).get("description", "") or "Interactive figure", words[1]
+
+
+def html(figure, address="", name=""):
+    """One figure as an element that kaomoji.js draws when it comes into view.
+
+    ``address``: where its data lies as CSV, seen from the page; ``name``: the file name to save it under.
+    """
+    layout = {**figure.get("layout", {})}
+    layout.pop("template", None)
+    title, source = take_title(layout)
+    height = int(layout.get("height") or 480)
+    body = Markup(as_script({"data": figure.get("data", []), "layout": layout}))
+    caption = [element("span", title, class_="kao-title"), *([element("span", source, class_="kao-source")] if source else [])]
+    link = element("a", "Data of this figure (CSV)", href=address, download=name, class_="kao-download") if address else ""
+    return element(
+        "figure",
+        element("figcaption", *caption),
+        element("div", class_="kao-plot", style=f"min-height:{height}px"),
+        element("script", body, type="application/json"),
+        element("div", *([link] if link else []), class_="kao-tools"),
+        element("noscript", without_script(figure)),
+        class_="kao-figure", aria_label=". ".join(filter(None, (title, source))),
+    )
+
+
+def without_script(figure):
+    """What a reader without JavaScript sees: the values where they are few, else where to find them."""
+    table = figure_data.table(figure)
+    if not 0 < len(table.rows) <= FEW:
+        return element("p", f"The drawing needs JavaScript. Its {len(table.rows):,} values are in the CSV file above.")
+    head = element("tr", *(element("th", name, scope="col") for name in table.header))
+    rows = [element("tr", *(element("td", figure_data.words(value)) for value in row)) for row in table.rows]
+    return element("div", element("p", "The drawing needs JavaScript; these are its values."),
+                   element("table", element("thead", head), element("tbody", *rows), class_="kao-table"), class_="kao-scroll")
+
+
+def place(figure, env):
+    """Write the figure's data beside the page that is being read and return the figure's HTML."""
+    page = env.docname.replace("/", "-").removeprefix("book-").removeprefix("runs-")
+    name = f"{page}-{env.new_serialno('kao-figure') + 1}.csv"
+    path = Path(env.app.outdir) / FOLDER / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(figure_data.table(figure).csv(), encoding="utf-8-sig", newline="")
+    return html(figure, "../" * env.docname.count("/") + f"{FOLDER}/{name}", name)
+
+
+def of_notebook(notebook, mime):
+    """The plotly figures among the outputs of a notebook, in order."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return [output["data"][mime] for output in outputs if mime in output.get("data", {})]
+
+
+def heading(figure):
+    """Title of a figure in plain words."""
+    title = (figure.get("layout") or {}).get("title") or {}
+    return re.sub(r"\s+", " ", figure_data.plain(title.get("text", "") if isinstance(title, dict) else title))

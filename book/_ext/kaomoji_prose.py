@@ -1,0 +1,131 @@
+"""What happens to the prose of a page before it is written: numbers and the words of the glossary."""
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxDirective
+
+from kaomoji_lib.study.escape import element
+
+GLOSSARY = "book/glossary"
+ESTIMATE = re.compile(r"(.+?) \((\d+ % CI .+)\)")
+NUMBER = re.compile(r"[−-]?[\d.,]+ ?%?")
+RANGE = re.compile(r"(?<=\d)-(?=\d)")
+CLOSED = (nodes.literal, nodes.literal_block, nodes.reference, nodes.title, nodes.raw, nodes.caption, nodes.FixedTextElement,
+          addnodes.pending_xref, addnodes.glossary, nodes.term, nodes.table)
+# Words of the glossary that everyday English uses too: linked by hand, with {term}, where they are meant.
+EVERYDAY = {"reading", "outcome", "interval", "category", "kaomoji"}
+
+
+def set_estimates(document):
+    """Let the value of a glued estimate stand out and its interval, null and n step back."""
+    for node in list(document.findall(nodes.inline)):
+        if "pasted-text" not in node.get("classes", ()):
+            continue
+        if NUMBER.fullmatch(node.astext()):
+            node["classes"].append("kao-value")
+        if not (found := ESTIMATE.fullmatch(node.astext())):
+            continue
+        parts = [RANGE.sub("–", part).replace(" ", "\u00a0") for part in found[2].split("; ")]
+        node.children = []
+        node += nodes.inline(text=found[1], classes=["kao-value"])
+        node += nodes.Text("\u00a0")
+        node += nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"])
+
+
+def definitions(env):
+    """The glossary as a dict: term in lower case -> (its anchor, its definition in plain words)."""
+    if GLOSSARY not in env.found_docs:
+        return {}
+    found = {}
+    for item in env.get_doctree(GLOSSARY).findall(nodes.definition_list_item):
+        words = " ".join(_without_citations(node) for node in item.findall(nodes.paragraph))
+        for term in item.findall(nodes.term):
+            found[term.astext().lower()] = (term["ids"][0], re.sub(r"\s+", " ", words).strip())
+    return found
+
+
+def _without_citations(paragraph):
+    copy = paragraph.deepcopy()
+    for node in list(copy.findall(addnodes.pending_xref)):
+        if node.get("refdomain") == "cite":
+            words = nodes.Text("" if "p" in node.get("reftype", "") else _author(node))
+            node.parent.replace(node, words)
+    return re.sub(r"\s+([.;,])", r"\1", copy.astext().replace("()", ""))
+
+
+def _author(node):
+    return re.sub(r"\d+.*", "", node.get("reftarget", "")).capitalize()
+
+
+def link_terms(app, document, docname):
+    """Explain each word of the glossary where a page first uses it."""
+    known = getattr(app, "kaomoji_terms", None)
+    if known is None:
+        known = app.kaomoji_terms = definitions(app.env)
+    for node in document.findall(nodes.reference):
+        target = node.get("refuri", "") + "#" + node.get("refid", "")
+        if "std-term" in str(node) and (entry := known.get(node.astext().lower())) and "term" in target:
+            node.replace_self(_explained(app, docname, node.astext(), *entry))
+    if docname == GLOSSARY:
+        return
+    names = sorted(set(known) - EVERYDAY, key=len, reverse=True)
+    if not names:
+        return
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})(s?)\b", re.IGNORECASE)
+    used = set()
+    for text in list(document.findall(nodes.Text)):
+        if not _is_prose(text):
+            continue
+        pieces, end = [], 0
+        for match in pattern.finditer(text.astext()):
+            name = match[1].lower()
+            if name in used:
+                continue
+            used.add(name)
+            pieces += [nodes.Text(text.astext()[end:match.start()]), _explained(app, docname, match[0], *known[name])]
+            end = match.end()
+        if pieces:
+            pieces.append(nodes.Text(text.astext()[end:]))
+            place = text.parent.index(text)
+            text.parent[place:place + 1] = pieces
+
+
+def _is_prose(text):
+    node, inside = text.parent, False
+    while node is not None:
+        if isinstance(node, CLOSED) or "kao-interval" in (node.get("classes", ()) if isinstance(node, nodes.Element) else ()):
+            return False
+        inside = inside or isinstance(node, nodes.paragraph)
+        node = node.parent
+    return inside
+
+
+def _explained(app, docname, words, anchor, definition):
+    address = f"{app.builder.get_relative_uri(docname, GLOSSARY)}#{anchor}"
+    return nodes.raw(text=element("a", words, class_="kao-term", href=address, data_definition=definition), format="html")
+
+
+class BookCitation(SphinxDirective):
+    """How to cite the book, from CITATION.cff, so that both always agree."""
+
+    def run(self):
+        import yaml
+
+        path = Path(self.env.srcdir) / "CITATION.cff"
+        self.env.note_dependency(str(path))
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        authors = " and ".join(" ".join(filter(None, (who.get("given-names"), who.get("family-names")))) or f"{{{who['name']}}}" for who in said["authors"])
+        fields = {"title": f"{{{said['title']}}}", "author": authors, "version": said["version"], "year": self.env.config.copyright[:4],
+                  "note": f"{said['abstract']} Licence: {said['license']}", "url": said.get("repository-code") or said.get("url")}
+        lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+        block = nodes.literal_block(text="\n".join(["@software{introspection_via_kaomoji,", *lines, "}"]), language="bibtex")
+        return [block]
+
+
+def resolve(app, document, docname):
+    set_estimates(document)
+    if app.builder.format == "html":
+        link_terms(app, document, docname)

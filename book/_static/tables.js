@@ -1,0 +1,110 @@
+/* Tables that sort and search. They are plain HTML before this runs, and stay it without. */
+(() => {
+  "use strict";
+
+  const MANY = 12;
+  const words = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+  const plain = (text) => text.normalize("NFKC").toLowerCase();
+  const text = (row, column) => (row.cells[column] ? row.cells[column].textContent.trim() : "");
+
+  /* The first number in a cell: 1,440 or −0.5 or 97% or "0.91 to 0.98" or "< 0.001"; null without one. */
+  function number(value) {
+    const found = value.replace(/−/g, "-").replace(/(\d),(?=\d{3})/g, "$1").match(/-?\d+(\.\d+)?(e-?\d+)?/i);
+    return found ? Number(found[0]) : null;
+  }
+
+  /* A cell left empty because it repeats the one above says so once rows can move. */
+  function fillDown(rows) {
+    let last = "";
+    for (const row of rows) {
+      const cell = row.cells[0];
+      if (!cell) continue;
+      if (cell.textContent.trim()) last = cell.textContent;
+      else if (last) { cell.textContent = last; cell.classList.add("kao-again"); }
+    }
+  }
+
+  function sortable(table, body, rows) {
+    const heads = [...table.tHead.rows[0].cells];
+    const natural = [...rows];
+    heads.forEach((head, column) => {
+      if (!head.textContent.trim()) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "kao-sort";
+      button.append(...head.childNodes);
+      head.append(button);
+      head.setAttribute("aria-sort", "none");
+      button.addEventListener("click", () => {
+        const next = { none: "ascending", ascending: "descending", descending: "none" }[head.getAttribute("aria-sort")];
+        heads.forEach((other) => other.setAttribute("aria-sort", "none"));
+        head.setAttribute("aria-sort", next);
+        fillDown(natural);
+        const way = next === "descending" ? -1 : 1;
+        const numeric = head.classList.contains("number") || natural.every((row) => /^[−+-]?[\d.,]+ ?%?( |$)|^–?$/.test(text(row, column)));
+        const key = new Map(natural.map((row) => [row, numeric ? number(text(row, column)) : text(row, column)]));
+        const absent = (value) => value === null || value === "" || value === "–";
+        const order = next === "none" ? natural : [...natural].sort((one, two) => {
+          const [a, b] = [key.get(one), key.get(two)];
+          if (absent(a) || absent(b)) return absent(a) - absent(b);
+          return way * (numeric ? a - b : words.compare(a, b));
+        });
+        body.append(...order);
+      });
+    });
+  }
+
+  function searchable(table, rows) {
+    const bar = document.createElement("div");
+    const input = document.createElement("input");
+    const count = document.createElement("span");
+    bar.className = "kao-filter";
+    Object.assign(input, { type: "search", placeholder: "Search this table", autocomplete: "off", spellcheck: false });
+    input.setAttribute("aria-label", `Search the rows of this table${table.caption ? `: ${table.caption.textContent}` : ""}`);
+    count.setAttribute("role", "status");
+    count.textContent = `${rows.length} rows`;
+    bar.append(input, count);
+    input.addEventListener("input", () => {
+      const typed = input.value.trim();
+      const parts = plain(typed).split(/\s+/).filter(Boolean);
+      if (typed) fillDown(rows);
+      let shown = 0;
+      for (const row of rows) {
+        const own = plain(row.textContent);
+        row.hidden = typed !== "" && !row.textContent.includes(typed) && !own.includes(plain(typed)) && !parts.every((part) => own.includes(part));
+        if (!row.hidden) shown += 1;
+      }
+      count.textContent = typed ? `${shown} of ${rows.length} rows` : `${rows.length} rows`;
+    });
+    (table.closest(".kao-scroll") || table).before(bar);
+  }
+
+  /* Where a table is wider than its column, its box can be reached and scrolled with the keyboard. */
+  function reachable(box) {
+    const table = box.querySelector("table");
+    const check = () => {
+      const wider = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+      if (wider) { box.tabIndex = 0; box.setAttribute("role", "region"); box.setAttribute("aria-label", (table && table.caption && table.caption.textContent) || "Table"); }
+      else { box.removeAttribute("tabindex"); box.removeAttribute("role"); box.removeAttribute("aria-label"); }
+      box.classList.toggle("kao-wider", box.scrollWidth > box.clientWidth + box.scrollLeft + 2);
+    };
+    check();
+    box.addEventListener("scroll", check, { passive: true });
+    window.addEventListener("resize", check);
+  }
+
+  function start() {
+    for (const table of document.querySelectorAll("table.kao-table")) {
+      const body = table.tBodies[0];
+      if (!body || table.dataset.ready) continue;
+      table.dataset.ready = "yes";
+      const rows = [...body.rows];
+      if (table.tHead && rows.length > 2) sortable(table, body, rows);
+      if (rows.length >= MANY) searchable(table, rows);
+    }
+    document.querySelectorAll(".kao-scroll").forEach(reachable);
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();
