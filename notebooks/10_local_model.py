@@ -180,9 +180,9 @@ figures.confusion(from_faces, source.scheme, source.line)
 # %% [markdown]
 # ## Do faces that mean alike come from alike states?
 # For each face, the mean state of the prompts that drew it; between every two faces, the cosine. Faces are in the
-# order of a tree of average linkage and wear the colour of the category they were typed for most often.
+# order of a tree of average linkage and bear the mark of the category they were typed for most often.
 # Silhouette of these categories: {glue:text}`silhouette`. Its null deals the faces to other replies and takes
-# everything from there anew: even then a face lies near the prompts that gave it its colour.
+# everything from there anew: even then a face lies near the prompts that gave it its mark.
 
 # %% tags=["hide-input"]
 means = page.attempt(geometry.face_means, source.states, source.emissions)

@@ -38,11 +38,11 @@ def readings(named, scheme, source, most=MOST_FACES):
             customdata=[[[escape.label(face), theme.name(scheme, code), escape.label(title)] for code in codes] for face in order],
             hovertemplate="%{customdata[0]} in %{customdata[1]}<br>%{customdata[2]}: %{z:.2f}<extra></extra>")
         fig.add_annotation(x=offset + (len(codes) - 1) / 2, y=-0.7, yanchor="bottom", text=f"<b>{_folded(title)}</b>", showarrow=False, font={"size": 15})
-    ticks = [theme.coloured(code, scheme.colour(code)) for code in codes]
+    ticks = [escape.label(code) for code in codes]
     fig.update_xaxes(**theme.axis("category, given the face", tickangle=-60, showgrid=False, zeroline=False, ticktext=ticks * len(named),
                                   tickvals=[number * gap + index for number in range(len(named)) for index in range(len(codes))]))
-    colours = [scheme.colour(codes[index]) for index in shown.loc[order].to_numpy().argmax(axis=1)]
-    fig.update_yaxes(**theme.axis(tickvals=places, ticktext=[theme.coloured(face, colour) for face, colour in zip(order, colours, strict=True)],
+    strongest = [codes[index] for index in shown.loc[order].to_numpy().argmax(axis=1)]
+    fig.update_yaxes(**theme.axis(tickvals=places, ticktext=[theme.tagged(scheme, code, face) for face, code in zip(order, strongest, strict=True)],
                                   showgrid=False, zeroline=False, range=[len(order) - 0.5, -2.9], tickfont={"size": theme.FACE, "family": theme.FONT}))
     return fig
 
@@ -108,7 +108,7 @@ def by_category(table, scheme, source):
     faces = [cells[code, titles[0]].n for code in codes]
     fig.update_xaxes(**theme.axis(tickvals=list(range(len(titles))), ticktext=[_folded(title) for title in titles], tickangle=0, showgrid=False, zeroline=False))
     fig.update_yaxes(**theme.axis("", tickvals=list(range(len(codes))), showgrid=False, zeroline=False, autorange="reversed", ticktext=[
-        theme.coloured(f"{code} {scheme.gloss(code)} ({count})", scheme.colour(code)) for code, count in zip(codes, faces, strict=True)]))
+        theme.tagged(scheme, code, f"{code} {scheme.gloss(code)} ({count})") for code, count in zip(codes, faces, strict=True)]))
     return fig
 
 

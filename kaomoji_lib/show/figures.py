@@ -195,7 +195,7 @@ def _dots(fig, places, estimates, colour, title, *, symbol="circle", hover=None,
     named = [escape.label(name) for name in (hover or places)]
     fig.add_scatter(
         x=[item.value for item in estimates], y=places, mode="markers", name=escape.label(title),
-        marker={"size": 12, "color": colour, "symbol": symbol},
+        marker={"size": 12, "color": colour, "symbol": symbol}, cliponaxis=False,
         error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2, "width": 0, "color": colour},
         customdata=[[name, escape.label(str(item))] for name, item in zip(named, estimates, strict=True)],
         hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",

@@ -22,7 +22,7 @@ def confusion(prediction, scheme, source):
     codes = [code for code in scheme.codes if code in table.index]
     shares = table.loc[codes, codes].div(table.loc[codes, codes].sum(axis=1).clip(lower=1e-12), axis=0)
     fig = theme.figure(_confusion_title(prediction, shares), source, height=60 + 48 * len(codes), showlegend=False)
-    ticks = [theme.coloured(code, scheme.colour(code)) for code in codes]
+    ticks = [escape.label(code) for code in codes]
     fig.add_heatmap(
         z=shares.to_numpy(), x=list(range(len(codes))), y=list(range(len(codes))), zmin=0, zmax=1, xgap=2, ygap=2,
         colorscale=theme.SEQUENTIAL, showscale=False,
@@ -33,7 +33,7 @@ def confusion(prediction, scheme, source):
     places = list(range(len(codes)))
     fig.update_xaxes(**theme.axis("predicted", tickvals=places, ticktext=ticks, showgrid=False, zeroline=False, tickangle=0))
     fig.update_yaxes(**theme.axis("written as", tickvals=places, showgrid=False, zeroline=False, autorange="reversed",
-                                  ticktext=[theme.coloured(f"{code} {scheme.gloss(code)}", scheme.colour(code)) for code in codes]))
+                                  ticktext=[theme.tagged(scheme, code, f"{code} {scheme.gloss(code)}") for code in codes]))
     return fig
 
 
@@ -51,7 +51,7 @@ def _confusion_title(prediction, shares):
 
 @passes_missing
 def face_similarity(heatmap, means, scheme, source):
-    """Cosine similarity of the mean states behind faces, in hierarchical order; labels coloured by primary category."""
+    """Cosine similarity of the mean states behind faces, in hierarchical order; labels with the mark of their primary category."""
     theme.require(heatmap, Heatmap, "figures.face_similarity")
     theme.require(means, FaceMeans, "figures.face_similarity")
     kept = set(means.counts.index[:MOST_FACES])
@@ -74,11 +74,11 @@ def face_similarity(heatmap, means, scheme, source):
         at = [place for place, face in zip(places, order, strict=True) if means.primary[face] == code]
         if at:
             fig.add_scatter(x=at, y=[len(order) - 0.05] * len(at), mode="markers", name=theme.name(scheme, code), hoverinfo="skip",
-                            marker={"symbol": "square", "size": 9, "color": scheme.colour(code)}, cliponaxis=False)
+                            marker={"symbol": theme.symbol(scheme, code), "size": 9, "color": scheme.colour(code)}, cliponaxis=False)
     fig.update_xaxes(**theme.axis(showticklabels=False, showgrid=False, zeroline=False, range=[-0.5, len(order) - 0.5]))
     fig.update_yaxes(**theme.axis(
         tickvals=places, showgrid=False, zeroline=False, range=[len(order) + 0.4, -0.5], tickfont={"size": theme.FACE, "family": theme.FONT},
-        ticktext=[theme.coloured(face, scheme.colour(means.primary[face])) for face in order],
+        ticktext=[theme.tagged(scheme, means.primary[face], face) for face in order],
     ))
     return fig
 
@@ -111,10 +111,10 @@ def planted(recovery, scheme, source):
             hovertemplate=f"%{{customdata[0]}} in %{{customdata[1]}}<br>{label} %{{z:.2f}}<extra></extra>",
         )
         fig.add_annotation(x=offset + (len(codes) - 1) / 2, y=-1.2, text=f"<b>{label}</b>", showarrow=False, font={"size": 15})
-    ticks = [theme.coloured(code, scheme.colour(code)) for code in codes]
+    ticks = [escape.label(code) for code in codes]
     fig.update_xaxes(**theme.axis("category, given the face", tickangle=-60, showgrid=False, zeroline=False, ticktext=ticks * 2,
                                   tickvals=[*range(len(codes)), *(gap + index for index in range(len(codes)))]))
-    fig.update_yaxes(**theme.axis(tickvals=places, ticktext=[theme.coloured(face, scheme.colour(strongest[face])) for face in order], showgrid=False, zeroline=False,
+    fig.update_yaxes(**theme.axis(tickvals=places, ticktext=[theme.tagged(scheme, strongest[face], face) for face in order], showgrid=False, zeroline=False,
                                   range=[len(order) - 0.5, -1.9], tickfont={"size": theme.FACE, "family": theme.FONT}))
     return fig
 

@@ -8,8 +8,8 @@ from kaomoji_lib.show import theme
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.study import escape
 
-LABELS = 27
-GLYPH_SIZE = 15
+LABELS = 18
+GLYPH_SIZE = 13
 MOST_LABELS = 50
 
 

@@ -81,6 +81,14 @@ def coloured(text, colour):
     return f'<span style="color:{colour}">{escape.label(text)}</span>'
 
 
+def tagged(scheme, code, text=None):
+    """Tick text in ink, with symbol and colour of its category beside it: legible on any ground, and without colour.
+
+    ``text``: plain, escaped here; None for the code itself.
+    """
+    return f'{escape.label(code if text is None else text)} <span style="color:{scheme.colour(code)}">{GLYPHS[symbol(scheme, code)]}</span>'
+
+
 def whiskers(estimate):
     """Distances from the value to the ends of its interval, both >= 0."""
     return max(estimate.ci_high - estimate.value, 0), max(estimate.value - estimate.ci_low, 0)
