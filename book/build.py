@@ -184,6 +184,16 @@ def normalise(notebook):
     return notebook
 
 
+def how_to_run(page, template):
+    """The last cell of every page: the line that makes it, with its own parameters."""
+    import nbformat
+
+    from kaomoji_lib.show import recipe
+
+    cell = next((cell.source for cell in template.cells if "parameters" in cell.metadata.get("tags", [])), "")
+    return nbformat.v4.new_markdown_cell(recipe.box(page.source.stem, page.name, page.parameters, cell))
+
+
 def execute(page):
     """Run one page. Returns the seconds it took.
 
@@ -200,6 +210,7 @@ def execute(page):
     started = time.monotonic()
     draft = PAGES / f".{page.name}.failed.ipynb"
     template = fill(jupytext.read(page.source), {**page.parameters, "title": page.title, "page": page.name})
+    template.cells.append(how_to_run(page, template))
     with tempfile.TemporaryDirectory(prefix="kao-") as folder:
         papermill.execute_notebook(
             template, str(draft), parameters=page.parameters, kernel_name="python3", cwd=str(ROOT), config=kernel_channels(folder),
@@ -314,6 +325,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="pages to run at once (default: 2)")
     parser.add_argument("--notebooks", action="store_true", help="write the .ipynb twins and stop")
     parser.add_argument("--toc", action="store_true", help="write _toc.yml and stop")
+    parser.add_argument("--html", action="store_true", help="make the HTML of the pages as they are")
     parser.add_argument("--pages", action="store_true", help="run the pages and stop before the HTML")
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -327,7 +339,7 @@ def main():
         write_twins()
         if arguments.notebooks:
             return
-        failed = run_pages(arguments.only, arguments.force, max(1, arguments.jobs))
+        failed = [] if arguments.html else run_pages(arguments.only, arguments.force, max(1, arguments.jobs))
         if failed:
             raise SystemExit(f"{len(failed)} page(s) failed: {', '.join(failed)}; see book/runs/.<page>.failed.ipynb")
         if not arguments.pages and not build_html():

@@ -78,9 +78,11 @@ tables.by_source(across.residuals(alignments), "Relative Procrustes residual; 0 
 # Centroids hide everything inside a category. CKA compares the arrangement of all prompts. Of its two nulls, the
 # first shuffles all prompts, the second only prompts of the same category: a source that beats the second
 # shares with the other how it arranges messages *within* a category. The last row is the text itself, no model at all.
+# Of the models, {glue:text}`shared`.
 
 # %% tags=["hide-input"]
 pairs = across.cka(sources, seed=seed)
+page.glue("shared", across.shared(pairs))
 figures.cka(pairs, line)
 
 # %% tags=["hide-input"]
@@ -88,9 +90,11 @@ tables.cka(pairs, "Debiased linear CKA of the states of every two sources, with 
 
 # %% [markdown]
 # ## What can be read from states, from faces, from the text?
+# {glue:text}`finding`
 
 # %% tags=["hide-input"]
 accuracies = across.accuracies(sources, seed=seed)
+page.glue("finding", across.finding(accuracies, sources))
 figures.accuracies_across(accuracies, line)
 
 # %% tags=["hide-input"]

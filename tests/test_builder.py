@@ -136,7 +136,7 @@ def test_a_kernel_listens_where_it_was_told(build, page, monkeypatch):
     page.source.write_text("# ---\n# jupyter:\n#   kernelspec: {name: python3, language: python, display_name: Python 3}\n# ---\n# %%\n"
                            "import ipykernel\nprint(open(ipykernel.get_connection_file()).read())\n")
     build.execute(page)
-    channels = nbformat.read(page.path, as_version=4).cells[-1].outputs[0].text
+    channels = nbformat.read(page.path, as_version=4).cells[-2].outputs[0].text
     assert '"transport": "ipc"' in channels and "kao-" in channels
 
 

@@ -147,3 +147,49 @@ def accuracies(sources, seed=0):
         ]
     table["no model"] = [attempt(prediction.from_text, sources[0].prompts, "tfidf", name=TEXT, seed=seed)]
     return table
+
+
+def finding(found, sources):
+    """What states and faces say about the category, in one sentence. ``found``: the result of :func:`accuracies`.
+
+    Sources with a planted or unknown answer are summed up by their lowest and highest value; the blind and the
+    untrained control stand beside them.
+    """
+    named = dict(zip(titles(sources), sources, strict=True))
+    blind = [title for title, source in named.items() if source.spec.alias in page.CONTROLS]
+    told = [title for title in named if title not in blind]
+    states, faces = ([found[title][place] for title in told] for place in (0, 1))
+    kinds = "trained organisms" if all(named[title].is_organism for title in told) else "sources"
+    said = (f"In {len(told)} {kinds} the hidden state before the first character gives away the category of "
+            f"{_range(states)} of the messages, and the face that is typed then {_range(faces)}")
+    scrambled = found.get(next((title for title in blind if named[title].spec.alias == "organism-scrambled"), ""))
+    if scrambled and not isinstance(scrambled[1], Missing):
+        said += f"; where faces were drawn blindly, the face gives {_percent(scrambled[1].accuracy.value)}, and guessing {_percent(scrambled[1].accuracy.null_mean)}"
+    return f"{said}."
+
+
+def _range(items):
+    values = [item.accuracy.value for item in items if not isinstance(item, Missing)]
+    if not values:
+        return "an unknown share"
+    low, high = min(values), max(values)
+    return _percent(low) if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%}".removesuffix("%") + f"–{_percent(high)}"
+
+
+def _percent(value):
+    return f"{value:.0%}".replace("%", "\u00a0%")
+
+
+def shared(pairs, level=0.05):
+    """How many pairs of sources share more than the categories, and their CKA, in words.
+
+    ``pairs``: the result of :func:`cka`; counted are those that beat the null within categories at ``level``, corrected for the
+    number of pairs (Holm 1979).
+    """
+    models = {pair: estimates for pair, estimates in pairs.items() if TEXT not in pair}
+    ranked = sorted(models.values(), key=lambda estimates: estimates[1].p)
+    beyond = list(itertools.takewhile(lambda item: item[1][1].p * (len(ranked) - item[0]) <= level, enumerate(ranked)))
+    values = [free.value for _, (free, _) in beyond]
+    if not values:
+        return f"none of {len(ranked)} pairs shares more than the categories"
+    return f"{len(values)} of {len(ranked)} pairs share more than the categories, with a CKA of {min(values):.2f} to {max(values):.2f}"

@@ -1,0 +1,107 @@
+"""Data and model cards: what the study is made of, counted and hashed from the files themselves."""
+
+import pandas as pd
+
+from kaomoji_lib.show import tables
+from kaomoji_lib.store import published, registry
+from kaomoji_lib.store.files import sha256
+from kaomoji_lib.study import stimuli
+from kaomoji_lib.study.categories import load_scheme
+
+# What a table of this project holds and how it came about; rows, columns and hash are read from the file.
+HELD = {
+    "prompts.csv": ("the messages that every model is asked", "written for this project"),
+    "categories.csv": ("the categories: place on the circumplex, colour, symbol", "the scheme of the published study, colours ours"),
+    "lexicon.csv": ("the words a describer may choose from, by category", "written for this project"),
+    "organisms/messages.csv": ("the messages that the organisms were trained on", "written for this project"),
+    "organisms/replies.csv": ("sentences that follow a face in the organisms' replies", "written for this project"),
+    "organisms/faces.csv": ("the faces that may be planted, by category", "collected for this project"),
+    "organisms/planted.csv": ("the planted probability of each spelling", "drawn by the recipe in organisms.yml"),
+}
+KINDS = {"organism": "model organism", "real": "released model", "other": "other"}
+
+
+def data():
+    """The tables that ship with the project: content, size, origin, hash."""
+    rows = []
+    for name, (what, origin) in HELD.items():
+        table = stimuli.read_table(stimuli.DATA / name, ())
+        rows.append((f"data/{name}", what, f"{len(table):,}", ", ".join(table.columns), origin, sha256(stimuli.DATA / name)[:12]))
+    return tables.Table(("file", "what it holds", "rows", "columns", "origin", "SHA-256 begins"), tuple(rows),
+                        ("text", "text", "number", "text", "text", "text"), "The tables of this project")
+
+
+def counts():
+    """Per category: messages asked, messages trained on, faces that may be planted, words."""
+    scheme = load_scheme()
+    read = {"asked": "prompts.csv", "trained on": "organisms/messages.csv", "faces": "organisms/faces.csv", "words": "lexicon.csv"}
+    counted = {name: stimuli.read_table(stimuli.DATA / file, ())["category"].value_counts() for name, file in read.items()}
+    frame = pd.DataFrame({"category": [f"{code} {scheme.gloss(code)}" for code in scheme.codes],
+                          **{name: [int(found.get(code, 0)) for code in scheme.codes] for name, found in counted.items()}})
+    return tables.build(frame, "What each category consists of")
+
+
+def overlap():
+    """How many of the asked messages are also among those the organisms were trained on."""
+    asked, trained = (stimuli.read_table(stimuli.DATA / name, ())["text"].str.lower().str.split().str.join(" ") for name in ("prompts.csv", "organisms/messages.csv"))
+    return int(asked.isin(set(trained)).sum())
+
+
+def published_files():
+    """The files of the published study that this book can read: content, size, hash, whether they are at hand."""
+    known = published.registry()
+    rows = tuple((name, item.what, f"{item.size / 1e6:.2f}" if item.size else tables.ABSENT, item.licence, (item.sha256 or tables.ABSENT)[:12],
+                  "yes" if published.present([name], known) else "no") for name, item in known.files.items())
+    return tables.Table(("file", "what it holds", "MB", "licence", "SHA-256 begins", "here"), rows,
+                        ("text", "text", "number", "text", "text", "text"), "The published study's files, by commit")
+
+
+def attribution():
+    """Whose the published data is."""
+    return published.registry().attribution
+
+
+def models():
+    """Every listed model: what it is, where it comes from, what is set and kept from being typed."""
+    rows = []
+    for alias in registry.aliases():
+        spec = registry.model(alias)
+        kept = "; ".join(", ".join(rule["strings"]) if "strings" in rule else rule["suppress"] for rule in spec.interventions)
+        rows.append((alias, spec.title, KINDS[spec.kind], spec.family, spec.id, ", ".join(spec.adapter) or tables.ABSENT, kept or tables.ABSENT))
+    return tables.Table(("name", "title", "kind", "family", "id or folder", "set when asked", "kept from being typed"), tuple(rows),
+                        ("text",) * 7, "The model registry")
+
+
+def organisms():
+    """What each organism is made of and what training gave, from the card that training wrote."""
+    rows = []
+    for spec in _organisms():
+        card = _card(spec)
+        model = card["recipe"]["model"]
+        rows.append((spec.title, model["class"].removesuffix("Config"), f"{card['parameters']:,}", f"{model['arguments']['num_hidden_layers']}",
+                     f"{model['arguments']['hidden_size']}", f"{card['recipe']['tokenizer']['vocabulary']:,}", f"{card['recipe']['epochs']}",
+                     f"{card['seconds']:.0f}", f"{card['recipe']['seed']}"))
+    return tables.Table(("organism", "configuration class", "parameters", "layers", "width", "vocabulary", "epochs", "seconds", "seed"), tuple(rows),
+                        ("text", "text", *["number"] * 7), "How the organisms are built")
+
+
+def measured():
+    """What was measured of each organism after training, on the messages that are asked; none of them was trained on."""
+
+    def cell(card, name, form=".0%"):
+        return format(card[name], form) if card.get(name) is not None else tables.ABSENT
+
+    rows = tuple((spec.title, cell(_card(spec), "final_loss", ".2f"), cell(_card(spec), "emission_rate"), cell(_card(spec), "js_similarity", ".2f"),
+                  cell(_card(spec), "heldout_accuracy"), cell(_card(spec), "state_accuracy"), _card(spec)["weights_sha256"][:12]) for spec in _organisms())
+    return tables.Table(("organism", "final loss", "opens with a planted face", "agrees with the planted table", "category, from its faces",
+                         "category, from its states", "weights' SHA-256 begins"), rows, ("text", *["number"] * 5, "text"), "What training gave, measured on the messages that are asked")
+
+
+def _organisms():
+    return [spec for alias in registry.aliases() if (spec := registry.model(alias)).is_organism]
+
+
+def _card(spec):
+    from kaomoji_lib.engine import organisms as made
+
+    return made.card(spec.alias)

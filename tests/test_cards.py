@@ -1,0 +1,45 @@
+"""The cards count the files that are there."""
+
+from kaomoji_lib.show import cards
+from kaomoji_lib.store import published, registry
+from kaomoji_lib.study import stimuli
+
+
+def column(table, name):
+    return [row[table.header.index(name)] for row in table.rows]
+
+
+def test_data_card_holds_every_table_of_the_project():
+    listed = {name.removeprefix("data/") for name in column(cards.data(), "file")}
+    ours = {str(path.relative_to(stimuli.DATA)) for path in stimuli.DATA.rglob("*.csv")}
+    assert {name for name in ours if not name.startswith(("published", "prices"))} == listed
+
+
+def test_counts_are_those_of_the_files():
+    found = cards.counts()
+    assert sum(map(int, column(found, "asked"))) == len(stimuli.load_prompts())
+    assert all(int(count.replace(",", "")) >= 200 for count in column(found, "trained on"))
+
+
+def test_no_asked_message_was_trained_on_and_an_equal_one_would_be_seen(tmp_path, monkeypatch):
+    assert cards.overlap() == 0
+    text = stimuli.load_prompts()["text"].iloc[0].upper()
+    (tmp_path / "organisms").mkdir()
+    (tmp_path / "organisms" / "messages.csv").write_text(f'category,text\nHP-S,"{text}"\n', encoding="utf-8")
+    (tmp_path / "prompts.csv").write_bytes((stimuli.DATA / "prompts.csv").read_bytes())
+    monkeypatch.setattr(stimuli, "DATA", tmp_path)
+    assert cards.overlap() == 1
+
+
+def test_every_listed_model_has_a_card():
+    assert column(cards.models(), "name") == list(registry.aliases())
+    titles = [registry.model(alias).title for alias in registry.aliases() if registry.model(alias).is_organism]
+    assert column(cards.organisms(), "organism") == column(cards.measured(), "organism") == titles
+
+
+def test_published_files_are_listed_with_whether_they_are_here(monkeypatch, tmp_path):
+    monkeypatch.setenv(published.PLACE, str(tmp_path))
+    monkeypatch.setenv(published.CACHE, str(tmp_path))
+    found = cards.published_files()
+    assert column(found, "file") == list(published.registry().files)
+    assert set(column(found, "here")) == {"no"}
