@@ -47,8 +47,12 @@ test: $(READY)  ## every test, the built book in a browser included
 bench: $(READY)  ## scoring and sampling against other ways, at a larger size
 	$(PYTHON) -m kaomoji_lib.engine.benchmark large
 
-serve: book  ## the book on http://localhost:8000
-	$(PYTHON) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+serve: book  ## the book on http://localhost:8000; a saved change rebuilds and reloads it
+	$(PYTHON) book/serve.py --port $(PORT)
+
+lab: $(READY)  ## JupyterLab; the templates in notebooks/ open as notebooks
+	$(PYTHON) -m pip install --quiet $(PIP_FLAGS) -r requirements-lab.txt
+	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter PYTHONPATH=$(CURDIR) $(PYTHON) -m jupyter lab --notebook-dir=.
 
 lock: $(READY)  ## requirements.lock and requirements-licences.csv, from requirements.txt
 	rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet $(PIP_FLAGS) pip-tools
