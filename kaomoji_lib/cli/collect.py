@@ -7,6 +7,7 @@ HELP = "ask a model every prompt; keep replies and hidden states"
 EXAMPLES = """examples:
   kaomoji collect organism-gemma
   kaomoji collect Qwen/Qwen3-0.6B --generations 4
+  kaomoji collect organism-gemma --frame user    (faces for how the user feels, into a folder of their own)
   kaomoji collect ./my-model --prompts my-prompts.csv --out runs/mine --dtype bfloat16
   kaomoji collect google/gemma-4-31b-it --ray auto    (all GPUs of a Ray cluster)
 """
@@ -16,7 +17,8 @@ def configure(parser):
     parser.add_argument("model", metavar="MODEL", help="an alias (data/models.yml), a Hugging Face id or a folder")
     parser.add_argument("--prompts", metavar="CSV", help="columns id, category, text (default: this project's prompts)")
     parser.add_argument("--generations", type=int, default=8, metavar="N", help="replies per prompt (default: 8)")
-    parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<model>)")
+    parser.add_argument("--frame", default="self", help="whose feeling the face stands for: self, user, third_party, symbol, opposite (default: self)")
+    parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<model>, under another frame runs/<model>--<frame>)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps (default: auto)")
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
     parser.add_argument("--seed", type=int, default=0, help="of the sampling (default: 0)")

@@ -12,19 +12,20 @@ from kaomoji_lib.engine.sampling_job import SamplingJob, manifest
 from kaomoji_lib.store import registry
 from kaomoji_lib.store.files import digest
 from kaomoji_lib.store.runs import RunFolder, default_folder
+from kaomoji_lib.study import frames
 from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
+from kaomoji_lib.study.stimuli import load_prompts
 
 SETTINGS_TO_OPTIONS = {
     "model": "MODEL", "prompts": "--prompts", "generations": "--generations", "seed": "--seed", "dtype": "--dtype",
-    "layers": "--layers",
+    "layers": "--layers", "frame": "--frame",
 }
 
 
 def collect(
     model, prompts=None, generations=8, seed=0, out=None, device="auto", dtype="auto", layers="all",
-    temperature=1.0, top_p=1.0, max_new_tokens=40, instruction=INSTRUCTION, progress=True,
-    ray=None, workers=None,
+    temperature=1.0, top_p=1.0, max_new_tokens=40, instruction=None, progress=True,
+    ray=None, workers=None, frame=frames.SELF,
 ):
     """Ask a model every prompt and keep its replies and hidden states.
 
@@ -33,12 +34,13 @@ def collect(
     model : str, an alias of the registry, a Hugging Face id or a folder.
     prompts : path of a CSV file with the columns id, category, text; default the prompts of this project.
     generations : int, replies per prompt. seed : int; every (prompt, generation) has its own random stream.
-    out : run folder, default ``runs/<model>``. What it holds already is kept: a killed run goes on, a finished one
+    out : run folder, default ``runs/<model>``, under another frame than ``self`` ``runs/<model>--<frame>``. What it holds already is kept: a killed run goes on, a finished one
         is returned as it is.
     device, dtype : see :func:`kaomoji_lib.engine.loading.load`.
     layers : ``all`` or a sequence of layer numbers (0 is the embedding output).
     temperature, top_p, max_new_tokens : sampling; a reply ends earlier once its leading span has ended.
-    instruction : str, what every prompt is preceded by.
+    frame : whose feeling the face is to stand for, a name in ``data/frames.csv``; every frame has its own random streams.
+    instruction : str, what every prompt is preceded by; default the frame's.
     ray, workers : deal the prompts to the machines of a Ray cluster (:func:`kaomoji_lib.engine.workers.dealt`); ``ray``
         is its address, None for this process alone.
 
@@ -58,14 +60,16 @@ def collect(
     asked = load_prompts(prompts)
     _check(generations, temperature, top_p, max_new_tokens)
     sampling = Sampling(generations, seed, temperature, top_p, max_new_tokens)
-    run = RunFolder(out or default_folder(spec.slug))
-    wanted = _settings(spec, asked, sampling, dtype, layers, instruction)
+    frame, instruction = frames.instruction_of(frame, instruction)
+    framed = frame not in (frames.SELF, frames.OWN_WORDS)
+    run = RunFolder(out or default_folder(f"{spec.slug}--{frame}" if framed else spec.slug))
+    wanted = _settings(spec, asked, sampling, dtype, layers, instruction, frame)
     if run.exists:
         _refuse_another_run(run, wanted)
     if run.complete:
         return run
     with _alone(run):
-        _fill(run, SamplingJob(spec, asked, sampling, layers, instruction, device, dtype, _begun_with(run)), wanted, progress, ray, workers)
+        _fill(run, SamplingJob(spec, asked, sampling, layers, instruction, device, dtype, _begun_with(run), frame), wanted, progress, ray, workers)
     return run
 
 
@@ -80,14 +84,14 @@ def _check(generations, temperature, top_p, max_new_tokens):
             raise KaomojiError(f"{name} is {value}; expected {expected}")
 
 
-def _settings(spec, asked, sampling, dtype, layers, instruction):
+def _settings(spec, asked, sampling, dtype, layers, instruction, frame):
     """What makes two runs the same run, as far as it is known before the model is loaded."""
     from kaomoji_lib.engine.loading import local_revision
 
     return {
         "model": spec.id if local_revision(spec) is None else f"{spec.alias} ({local_revision(spec)[:12]})",
         "prompts": digest(asked.to_dict("records"))[:12],
-        "instruction": instruction,
+        "frame": frame, "instruction": instruction,
         "interventions": list(spec.interventions),
         "dtype": dtype,
         "layers": layers if layers == "all" else list(layers),
@@ -96,7 +100,7 @@ def _settings(spec, asked, sampling, dtype, layers, instruction):
 
 
 def _refuse_another_run(run, wanted):
-    kept = run.manifest["settings"]
+    kept = {"frame": run.frame, **run.manifest["settings"]}
     different = [key for key in wanted if kept.get(key) != wanted[key]]
     if different:
         named = "; ".join(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from kaomoji_lib.store.registry import ModelSpec
 from kaomoji_lib.store.runs import SCHEMA
+from kaomoji_lib.study import frames
 from kaomoji_lib.study.errors import KaomojiError
 
 PROMPTS_PER_SHARD = 10
@@ -29,6 +30,12 @@ class SamplingJob:
     device: str
     dtype: str
     revision: str | None = None
+    frame: str = frames.SELF
+
+    def keys(self, part):
+        """Names of the prompts' random streams. Were they the same under all frames, equal distributions would give equal faces."""
+        plain = self.frame in (frames.SELF, frames.OWN_WORDS)
+        return list(part["id"]) if plain else [f"{self.frame}:{one}" for one in part["id"]]
 
     @property
     def parts(self):
@@ -95,7 +102,7 @@ class SamplingWorker:
         try:
             if len(part) > self.together:
                 return self._halves(part)
-            return sampling.sample(self.engine, self._messages(part), list(part["id"]), self.job.sampling, self.layers)
+            return sampling.sample(self.engine, self._messages(part), self.job.keys(part), self.job.sampling, self.layers)
         except (torch.OutOfMemoryError, MemoryError):
             if len(part) == 1:
                 raise KaomojiError(

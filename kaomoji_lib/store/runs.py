@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib.store.files import atomic, read_json, read_parquet, sha256, write_json, write_parquet
+from kaomoji_lib.study import frames
 from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import DATA
+from kaomoji_lib.study.stimuli import DATA, INSTRUCTION
 
 SCHEMA = 1
 POSITIONS = ("emit", "first", "face")
@@ -82,6 +83,13 @@ class RunFolder:
     @property
     def source(self):
         return self.manifest["source"]
+
+    @property
+    def frame(self):
+        """Whose feeling was asked for (``data/frames.csv``); runs from before there were frames asked for the model's own."""
+        settings = self.manifest["settings"]
+        plain = frames.SELF if settings.get("instruction") in (None, INSTRUCTION) else frames.OWN_WORDS
+        return settings.get("frame", plain)
 
     def write_manifest(self, manifest):
         write_json(self.path / "manifest.json", manifest)
