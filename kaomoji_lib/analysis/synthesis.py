@@ -1,4 +1,4 @@
-"""Synthesized words as vectors and as readings: anchors count 1, other words one half (METHODS B11)."""
+"""Synthesized words as vectors and as readings: anchors count 1, other words one half."""
 
 from dataclasses import dataclass
 
