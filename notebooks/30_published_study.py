@@ -25,7 +25,7 @@
 seed: int = 0  # of everything random: folds, permutations, resamples
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import page, published, published_figures
+from kaomoji_lib.show import claude, compared, page, published, published_figures
 
 started = page.start()
 study = page.attempt(published.study, seed)
@@ -87,6 +87,15 @@ page.glue("pooled", published.one(rows, "pool.held-out.uniform"))
 
 # %% tags=["hide-input"]
 published.article(rows, "similarity")
+
+# %% [markdown]
+# Faces typed a few times are a blurred reference: even a reader who knew what each face stands for would not reach 1.
+# Where each source lies between ignoring the face and knowing the truth; Opus reaches {glue:text}`reached` of that range.
+
+# %% tags=["hide-input"]
+reach = page.attempt(published.on_range, study)
+page.glue("reached", page.attempt(compared.share, reach, "Opus"))
+claude.range_table(reach, "Floor, score and ceiling of every reader of the elicited faces, by our rule, all on the same faces")
 
 # %% [markdown]
 # The local models' readings depend on how log P is averaged over the messages of a category. The published rule takes the mean of

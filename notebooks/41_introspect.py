@@ -69,6 +69,15 @@ page.glue("guess", page.attempt(compared.cell, rows, "uniform guess", "uniform")
 claude.similarities(rows, found.line)
 
 # %% [markdown]
+# Counts are draws: who knew what each face stands for would differ from them too. Of what lies between ignoring the face and
+# knowing the truth, this is reached: {glue:text}`reached`.
+
+# %% tags=["hide-input"]
+reach = page.attempt(compared.on_range, typed, {"introspected": said}, seed=seed)
+page.glue("reached", page.attempt(compared.share, reach, "introspected"))
+claude.range_table(reach, "Where the score lies between ignoring the face and knowing the truth")
+
+# %% [markdown]
 # ## In which categories?
 
 # %% tags=["hide-input"]

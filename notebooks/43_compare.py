@@ -59,6 +59,16 @@ claude.similarities(rows, found.line)
 # %% tags=["hide-input"]
 claude.similarity_table(rows, "Similarity of every source to the elicited faces, and of every two sources; all on the same faces")
 
+# %% [markdown]
+# ### How near could anyone be?
+# The reference is counts: even a reader who knew what each face stands for would differ from a few draws of it (the ceiling), and one
+# who ignores the face gets the floor. {glue:text}`best` reaches this share of what lies between: {glue:text}`reached`.
+
+# %% tags=["hide-input"]
+reach = page.attempt(compared.on_range, found.reference, found.sources, seed=seed)
+page.glue("reached", page.attempt(compared.share, reach, page.part(page.attempt(compared.best, rows), "parts", 0)))
+claude.range_table(reach, "Where each score lies between ignoring the face and knowing the truth")
+
 # %% tags=["hide-input"]
 claude.readings(page.attempt(compared.panels, found), found.scheme, found.line)
 

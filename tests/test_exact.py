@@ -6,6 +6,8 @@ import pytest
 
 from kaomoji_lib.analysis import ceilings, exact, readings
 from kaomoji_lib.engine import organisms, scoring
+from kaomoji_lib.show import claude, compared
+from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import load_prompts
@@ -101,8 +103,11 @@ def test_scores_are_read_on_their_range():
     assert best.floor.value < best.score.value <= best.ceiling.value + 0.05
     assert best.share.value > 0.7 and best.share.p < 0.01
     assert abs(worst.share.value) < 0.1 and worst.score.p > 0.5
-    rows = ceilings.table(reference, {"truth": truth, "blind": blind})
+    rows = compared.on_range(reference, {"truth": truth, "blind": blind, "absent": Missing("not asked")})
     assert list(rows["source"]) == ["truth", "blind"] * 2
+    assert compared.share(rows, "truth").value == best.share.value
+    shown = claude.range_table(rows)
+    assert len(shown.rows) == 4 and shown.rows[0][2] == f"{best.floor.value:.2f}" and "faces" in shown.rows[0][-1]
 
 
 def test_counts_that_cannot_tell_a_reader_from_a_guess_give_no_share():

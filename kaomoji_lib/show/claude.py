@@ -90,6 +90,18 @@ def similarity_table(table, caption=""):
 
 
 @passes_missing
+def range_table(table, caption=""):
+    """Table of :func:`kaomoji_lib.analysis.ceilings.table`: where each score lies between floor and ceiling."""
+    rows = []
+    for row in table.itertuples(index=False):
+        floor, ceiling = (tables._estimate_cells(item)[0] for item in (row.floor, row.ceiling))
+        value, interval = tables._estimate_cells(row.score)[:2]
+        rows.append((row.source, row.weighting, floor, value, interval, ceiling, *tables._estimate_cells(row.share)))
+    header = ("source", "weighting", "floor", "score", "95 % interval", "ceiling", "share of the range", "95 % interval", "shuffled", "p", "n")
+    return tables.Table(header, tuple(rows), ("text", "text", *["number"] * 8, "text"), caption)
+
+
+@passes_missing
 def by_category(table, scheme, source):
     """Similarity within each category as a matrix category x source."""
     titles = list(dict.fromkeys(table["source"]))

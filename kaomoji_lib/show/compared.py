@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kaomoji_lib.analysis import agreement, likelihoods, readings, synthesis
+from kaomoji_lib.analysis import agreement, ceilings, likelihoods, readings, synthesis
 from kaomoji_lib.show import asked
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.show.tables import Table
@@ -187,6 +187,19 @@ def against(reference, sources, seed=0):
     if not present:
         return next(iter(sources.values()), Missing("no source to compare"))
     return agreement.table(reference, present, seed=seed)
+
+
+def on_range(reference, sources, seed=0):
+    """Every source between what ignoring the face gets and what knowing the truth would: :func:`.ceilings.table`; Missing ones left out."""
+    present = {title: item for title, item in sources.items() if not isinstance(item, Missing)}
+    if not present:
+        return next(iter(sources.values()), Missing("no source to compare"))
+    return ceilings.table(reference, present, seed=seed)
+
+
+def share(found, source):
+    """The share of the range that a source reaches, uniform over faces, for the prose."""
+    return found[(found["source"] == source) & (found["weighting"] == "uniform")]["share"].iloc[0]
 
 
 def within(reference, sources, seed=0):

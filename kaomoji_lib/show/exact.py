@@ -6,7 +6,7 @@ import pandas as pd
 from kaomoji_lib.analysis import ceilings, exact, prediction, readings
 from kaomoji_lib.engine import exact as engine
 from kaomoji_lib.show import across, tables, theme
-from kaomoji_lib.show.missing import Missing, attempt, passes_missing
+from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.study import escape
 from kaomoji_lib.study.statistics import Estimate
 
@@ -123,13 +123,6 @@ def range_rows(found):
     """Ranges for :func:`tables.by_source`."""
     return {title: item if isinstance(item, Missing) else {
         "floor": item.floor, "score": item.score, "ceiling": item.ceiling, "share of the range": item.share} for title, item in found.items()}
-
-
-@passes_missing
-def range_table(table, caption):
-    """Table of :func:`kaomoji_lib.analysis.ceilings.table`, an Estimate a cell."""
-    shown = table.assign(**{name: [f"{item.value:.2f}" for item in table[name]] for name in ("floor", "ceiling")})
-    return tables.build(shown, caption)
 
 
 def first(found, title, measure):

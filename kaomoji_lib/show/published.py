@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kaomoji_lib.analysis import published as analysis
-from kaomoji_lib.analysis import published_claims, published_faces, published_readings, published_rules
+from kaomoji_lib.analysis import ceilings, published_claims, published_faces, published_readings, published_rules
 from kaomoji_lib.show import page
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.show.tables import ABSENT, Table, build, by_source
@@ -156,6 +156,13 @@ def aggregations(found):
              for measure, value in (("mean of log P", item[2]), ("mean of P", item[3]), ("gain", item[4]))]
     by_measure = {title: {measure: value for other, measure, value in named if other == title} for title, _, _ in named}
     return by_source(by_measure, "How log P is averaged over a category's messages: likeness to the elicited reading, on the same faces")
+
+
+def on_range(found):
+    """Every reader of Claude's faces between what ignoring the face gets and what knowing the truth would, on our faces and by our rule."""
+    given = found.corrected
+    named = {tables.source(name)["title"] if name in published_readings.LOCAL else name.capitalize(): item for name, item in given.sources.items()}
+    return ceilings.table(given.elicited, named, faces=given.faces, seed=found.seed)
 
 
 def provenance(parameters, started, found=None):
