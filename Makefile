@@ -44,8 +44,8 @@ book: $(READY)  ## the study on the built-in models, and the book: _build/html/i
 test: $(READY)  ## every test, the built book in a browser included
 	$(PYTHON) -m pytest -q tests
 
-bench: $(READY)  ## scoring and sampling against other ways, at a larger size
-	$(PYTHON) -m kaomoji_lib.engine.benchmark large
+bench: $(READY)  ## scoring and sampling against other ways at a larger size, into data/benchmark.json
+	$(PYTHON) -m kaomoji_lib.engine.benchmark_record
 
 serve: book  ## the book on http://localhost:8000; a saved change rebuilds and reloads it
 	$(PYTHON) book/serve.py --port $(PORT)

@@ -3,11 +3,11 @@
 import pytest
 import small_models
 
-from kaomoji_lib.engine import organisms
+from kaomoji_lib.engine import organisms, sampling
 from kaomoji_lib.engine.templates import FALLBACK, adapt
 from kaomoji_lib.store import registry
 from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import DATA
+from kaomoji_lib.study.stimuli import DATA, INSTRUCTION, load_prompts
 
 ENDS = {
     "gemma": "<|turn>model\n<|channel>thought\n<channel|>",
@@ -56,6 +56,53 @@ def test_date_is_pinned():
 def test_opened_thinking_is_closed_and_said(opening, closing):
     made = template(PLAIN + opening + "\n")
     assert made.render("x").rstrip().endswith(closing) and opening in made.notes[0]
+
+
+@pytest.mark.parametrize("opening, closing", [
+    ("<seed:think>", "</seed:think>"), ("<|START_THINKING|>", "<|END_THINKING|>"), ("◁think▷", "◁/think▷"),
+    ("<reasoning>", "</reasoning>"), ("<|begin_of_thought|>", "<|end_of_thought|>"), ("[Reasoning]", "[/Reasoning]"),
+])
+def test_thinking_under_another_name_is_closed_where_its_end_is_known(opening, closing):
+    with_history = PLAIN.replace("{{ m.content }}", f"{{{{ m.content | replace('{closing}', '') }}}}")
+    made = template(with_history + opening)
+    assert made.render("x").endswith(f"{opening}\n\n{closing}\n\n") and opening in made.notes[0]
+    with pytest.raises(KaomojiError, match="data/models.yml"):
+        template(PLAIN + opening)
+    assert template(with_history + opening + "\n" + closing).prefill == ""
+
+
+@pytest.mark.parametrize("tail", ["<|channel>thought\n", "<|channel|>analysis<|message|>"])
+def test_a_channel_of_thought_is_refused_with_advice(tail):
+    with pytest.raises(KaomojiError, match="prefill for this model"):
+        template(PLAIN + tail)
+
+
+@pytest.mark.parametrize("tail", ["<assistant>", "<|END_THINKING|>", "</think>", "<rethink it", "[INST]", "<thoughtful reply:"])
+def test_what_opens_no_thinking_is_left_alone(tail):
+    made = template(PLAIN + tail)
+    assert made.prefill == "" and made.notes == ()
+
+
+@pytest.mark.parametrize("family", ENDS)
+def test_the_first_generated_token_is_the_first_of_the_visible_reply(family):
+    engine = small_models.engine(f"organism-{family}")
+    prompts = load_prompts().groupby("category").head(2)
+    rows, _ = sampling.sample(engine, [f"{INSTRUCTION} {text}" for text in prompts["text"]], list(prompts["id"]), sampling.Sampling(2))
+    special = set(engine.tokenizer.all_special_ids)
+    for row in rows:
+        pieces = [engine.vocabulary[token] for token in row["token_ids"]]
+        assert not special & set(row["token_ids"]) and pieces[0]
+        assert row["text"] == b"".join(pieces).decode("utf-8", "replace"), "every token is visible, from the first on"
+        assert not any(mark in row["text"] for mark in ("think", "THINK", "channel", "<|", "[INST]"))
+    assert sum(row["outcome"] == "kaomoji" for row in rows) > 0.7 * len(rows)
+    assert all(row["text"].startswith(row["raw_face"]) for row in rows if row["outcome"] == "kaomoji")
+
+
+def test_an_open_thought_would_show():
+    """The control of the test above: without its closed thought, the qwen-shaped template does not end where the reply begins."""
+    source = (DATA / "organisms" / "templates" / "qwen.jinja").read_text(encoding="utf-8")
+    made = template(source, template_kwargs={"enable_thinking": True}, prefill=" ")
+    assert not made.render("hello").rstrip().endswith("</think>")
 
 
 def test_thinking_that_cannot_be_closed_is_refused_with_advice():

@@ -6,8 +6,17 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    Mxfp4Config,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import cached_file
 from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import extract_commit_hash
 
 from kaomoji_lib.engine.templates import Template, adapt
 from kaomoji_lib.engine.vocabulary import token_bytes
@@ -15,6 +24,7 @@ from kaomoji_lib.store.files import folder_digest
 from kaomoji_lib.study.errors import KaomojiError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+OTHER_SENSES = ("vision", "visual", "audio", "image")
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,9 @@ def load(spec, device="auto", dtype="auto", revision=None):
     """Load a model of the registry (:func:`kaomoji_lib.store.registry.model`).
 
     ``device``: ``auto``, ``cpu``, ``cuda`` ...; ``dtype``: ``auto`` (the checkpoint's on an accelerator,
-    float32 on a CPU) or a name in ``DTYPES``. Code from a repository is never run.
+    float32 on a CPU) or a name in ``DTYPES``; ``revision``: branch, tag or commit, default the registry's. All files come from
+    the one commit that it stands for now, which is the engine's ``revision``. With ``auto``, several accelerators share a model
+    that one cannot hold. Code from a repository is never run.
 
     Raises
     ------
@@ -74,8 +86,11 @@ def load(spec, device="auto", dtype="auto", revision=None):
     transformers_logging.disable_progress_bar()
     where = _device(device)
     number_type = _dtype(dtype, where)
-    options = {"trust_remote_code": False, "revision": revision or "main"}
+    options = {"trust_remote_code": False, "revision": revision or spec.revision}
     try:
+        # A branch may move between one file and the next; a commit does not.
+        commit = _commit(spec, options["revision"])
+        options["revision"] = commit or options["revision"]
         config = AutoConfig.from_pretrained(spec.location, **options)
         tokenizer = _tokenizer(spec.location, options)
         model = _model(spec.location, config, number_type, device, options)
@@ -88,13 +103,19 @@ def load(spec, device="auto", dtype="auto", revision=None):
     if device != "auto" or where.type == "cpu":
         model = model.to(where)
     model.eval().requires_grad_(False)
-    found = local_revision(spec) or getattr(model.config, "_commit_hash", None) or "unknown"
+    found = local_revision(spec) or commit or "unknown"
     return Engine(spec, model, tokenizer, adapt(tokenizer, spec.adapter), text_blocks(model), where, found)
 
 
 def local_revision(spec):
     """What stands for a revision in a local folder: a digest of its files. None for a model of the hub."""
     return folder_digest(spec.location) if Path(spec.location).is_dir() else None
+
+
+def _commit(spec, revision):
+    """The commit that a branch or tag of a model of the hub stands for now; None for a local folder."""
+    where = None if Path(spec.location).is_dir() else cached_file(spec.location, "config.json", revision=revision)
+    return extract_commit_hash(where, None)
 
 
 def _device(name):
@@ -123,17 +144,26 @@ def _tokenizer(location, options):
         tokenizer = PreTrainedTokenizerFast.from_pretrained(location, **options)
     except (OSError, ValueError, TypeError):
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
+        if not hasattr(tokenizer, "chat_template"):
+            raise ValueError(f"its tokenizer needs {type(tokenizer).__name__}, which knows no chat template") from None
     tokenizer.padding_side = "left"
     return tokenizer
 
 
 def _model(location, config, number_type, device, options):
     placement = {"device_map": "auto"} if device == "auto" and torch.cuda.is_available() else {}
-    arguments = dict(config=config, dtype=number_type, **placement, **options)
+    arguments = dict(config=config, dtype=number_type, **placement, **_unpacked(config), **options)
     try:
         return AutoModelForCausalLM.from_pretrained(location, **arguments)
     except ValueError:
         return AutoModelForImageTextToText.from_pretrained(location, **arguments)
+
+
+def _unpacked(config):
+    """gpt-oss comes in 4-bit numbers whose native kernels few machines have: everywhere the same, it is unpacked on loading."""
+    packed = getattr(config, "quantization_config", None) or {}
+    method = packed.get("quant_method") if isinstance(packed, dict) else packed.quant_method
+    return {"quantization_config": Mxfp4Config(dequantize=True)} if method == "mxfp4" else {}
 
 
 def text_blocks(model):
@@ -142,7 +172,7 @@ def text_blocks(model):
     count = text.num_hidden_layers
     stacks = [
         module for name, module in model.named_modules()
-        if isinstance(module, torch.nn.ModuleList) and len(module) == count and "vision" not in name
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count and not any(part in name for part in OTHER_SENSES)
     ]
     if not stacks:
         raise KaomojiError(f"cannot find the {count} transformer blocks of {type(model).__name__}; expected one list of them")

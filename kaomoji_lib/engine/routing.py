@@ -35,6 +35,8 @@ def closest_calls(engine):
     margins = []
 
     def watch(module, args, kwargs):
+        if module.weight.is_meta:
+            return  # offloaded: its weights are elsewhere until it is called
         states = args[0] if args else next(iter(kwargs.values()))
         logits = functional.linear(states.reshape(-1, states.shape[-1]), module.weight, getattr(module, "bias", None))
         ordered = logits.float().topk(chosen + 1, dim=-1).values

@@ -7,11 +7,16 @@ that print today's date). What the registry does not know is found out by render
 
 import datetime
 import hashlib
+import re
 from dataclasses import dataclass
 
 from kaomoji_lib.study.errors import KaomojiError
 
 THINK_BLOCKS = {"<think>": "</think>", "[THINK]": "[/THINK]", "<thinking>": "</thinking>"}
+# Opening marks of thinking under other names, such as <seed:think>, <|START_THINKING|> or ◁think▷.
+OPENING = re.compile(r"(?P<left><\|?|\[|◁)(?P<name>(?!/|end)[\w:]*(?:think|thought|reason|reflect|scratchpad)[\w:]*)(?P<right>\|?>|\]|▷)$", re.IGNORECASE)
+STARTS = ((r"start", "end"), (r"START", "END"), (r"begin", "end"), (r"BEGIN", "END"))
+THINKING_CHANNEL = re.compile(r"channel\|?>\s*(?:thought|thinking|analysis|reasoning)\s*(?:<\|message\|>)?$")
 CHANNEL_PREFILL = "<|channel|>final<|message|>"
 PINNED_DATE = "2025-01-01"
 DATE_CODES = "YmdBbyAaejFHMSIpZ"
@@ -96,23 +101,44 @@ def adapt(tokenizer, adapter):
             system, bare = "", emptied
             notes.append("The template inserts a system prompt of its own; an empty one replaced it.")
     if not prefill:
-        prefill, note = _visible_reply_prefill(bare, tokenizer.chat_template)
+        prefill, note = _visible_reply_prefill(bare, tokenizer)
         notes.extend([note] if note else [])
     return template()
 
 
-def _visible_reply_prefill(rendered, source):
+def _visible_reply_prefill(rendered, tokenizer):
     """What to append so that the next token belongs to the visible reply, and the note that says so."""
-    tail = rendered.rstrip()
+    tail, source = rendered.rstrip(), str(tokenizer.chat_template)
     for opening, closing in THINK_BLOCKS.items():
         if tail.endswith(opening):
-            return f"\n\n{closing}\n\n", f"The template opens {opening}; it was closed at once."
-    if "<|channel|>" in str(source) and tail.endswith("<|start|>assistant"):
+            return _closed(opening, closing)
+    if found := OPENING.search(tail):
+        for closing in _closings(found):
+            if closing in source or closing in tokenizer.get_vocab():
+                return _closed(found[0], closing)
+        raise _left_open(found[0])
+    if found := THINKING_CHANNEL.search(tail):
+        raise _left_open(found[0])
+    if "<|channel|>" in source and tail.endswith("<|start|>assistant"):
         return CHANNEL_PREFILL, "The reply was started in the final channel."
     for opening, closing in THINK_BLOCKS.items():
         if rendered.rfind(opening) > rendered.rfind(closing):
-            raise KaomojiError(
-                f"the chat template leaves {opening} open; expected a prompt that ends where the visible reply starts; "
-                "set template_kwargs or prefill for this model in data/models.yml"
-            )
+            raise _left_open(opening)
     return "", None
+
+
+def _closed(opening, closing):
+    return f"\n\n{closing}\n\n", f"The template opens {opening}; it was closed at once."
+
+
+def _closings(opening):
+    """The marks that would close an opening one (a match of ``OPENING``): with a slash, or with the end of its start."""
+    left, name, right = opening["left"], opening["name"], opening["right"]
+    return [f"{left}/{name}{right}", *(f"{left}{name.replace(start, end)}{right}" for start, end in STARTS if start in name)]
+
+
+def _left_open(opening):
+    return KaomojiError(
+        f"the chat template leaves {opening} open; expected a prompt that ends where the visible reply starts; "
+        "set template_kwargs or prefill for this model in data/models.yml"
+    )

@@ -1,20 +1,41 @@
 """Figures and tables of the benchmark page."""
 
-import platform
-
-import torch
-
+from kaomoji_lib.engine import benchmark
 from kaomoji_lib.show import tables, theme
-from kaomoji_lib.show.missing import passes_missing
+from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.study import escape
 
 
-def machine(bench):
-    """What it was measured on and with, as the source line of its figures."""
-    engine, size = bench.engine, bench.size
-    where = torch.cuda.get_device_name(engine.device) if engine.device.type == "cuda" else f"{platform.machine()} CPU"
-    return (f"random Llama-shaped model, {size.layers} layers of {size.hidden}, vocabulary {size.vocabulary:,} · {len(bench.words)} "
-            f"faces x {len(bench.prompts)} prompts · {where}, {torch.get_num_threads()} thread(s), torch {torch.__version__}")
+def machine(made):
+    """What a measurement was made on and with, as the source line of its figures. ``made``: dict of ``benchmark_record.made``."""
+    versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
+    return f"{made['model']} · {made['asked']} · {made['machine']}, {made['threads']} thread(s), {made['date']}, {versions}"
+
+
+def line(table):
+    """The source line of a kept table, or of what is missing."""
+    return "not measured" if isinstance(table, Missing) else machine(table.attrs["made"])
+
+
+@passes_missing
+def of(found, name):
+    """The Estimate of one alternative of ``ratios``, Missing where it was not timed."""
+    part = found[found["alternative"] == name]
+    return part["times"].iloc[0] if len(part) else Missing(f"{name} was not installed")
+
+
+def floors(kinds, caption=""):
+    """One row per architecture. ``kinds``: dict name -> DataFrame of ``score_times``, or Missing."""
+    rows = []
+    for name, times in kinds.items():
+        if isinstance(times, Missing):
+            rows.append((name, "–", "–", times.reason, "–"))
+            continue
+        plain = of(benchmark.ratios(times), "plain")
+        packed = times.loc[times["alternative"] == "packed", "off"].max()
+        rows.append((name, str(benchmark.over_floor(times)), str(plain), times.attrs["made"]["model"], f"{packed:.0e}"))
+    header = ("layers", "times the floor", "plain: times as long", "model", "largest difference from plain (nats)")
+    return tables.Table(header, tuple(rows), ("text", "text", "text", "text", "number"), caption)
 
 
 @passes_missing
@@ -65,6 +86,6 @@ def growth(table, source):
 
 @passes_missing
 def memory(table, caption):
-    """Table of peak memory by vocabulary."""
+    """Table of seconds and peak memory by vocabulary."""
     shown = table.rename(columns={"gigabytes": "GB beyond model and prompt cache", "naive_gigabytes": "GB of all logits at once"})
     return tables.build(shown, caption)

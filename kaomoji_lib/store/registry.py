@@ -26,6 +26,7 @@ class ModelSpec:
     adapter: dict = field(default_factory=dict)
     interventions: tuple = ()
     note: str = ""
+    revision: str = "main"
 
     @property
     def is_organism(self):

@@ -1,0 +1,96 @@
+"""The benchmark at a size that takes minutes, kept with machine, date and versions in ``data/benchmark.json``."""
+
+import json
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from kaomoji_lib.engine import benchmark
+from kaomoji_lib.engine import benchmark_models as models
+from kaomoji_lib.engine import benchmark_peers as peers
+from kaomoji_lib.store.files import write_json
+from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.stimuli import DATA
+
+RECORD = DATA / "benchmark.json"
+PACKAGES = ("torch", "transformers", "lm_eval", "minicons")
+FULL, LONG = "full attention", "scoring, longer prompts"
+SECTIONS = {
+    **{f"scoring, {name}": lambda bench: benchmark.score_times(bench, None if bench.architecture == FULL else ("packed", "plain"))
+       for name in models.ARCHITECTURES},
+    LONG: lambda bench: benchmark.score_times(bench, ("packed", "plain", *peers.PEERS)),
+    "sampling": benchmark.sample_times, "scaling": benchmark.scaling, "memory": benchmark.memory,
+}
+
+
+def measure(section, size="large", device="cpu", path=RECORD):
+    """Measure one of ``SECTIONS`` and put it into the record. Returns its DataFrame."""
+    if device == "cpu":
+        torch.set_num_threads(1)
+    kind = section.partition(", ")[2]
+    bench = models.make(models.SIZES[size], device, kind if kind in models.ARCHITECTURES else FULL, models.LONG if section == LONG else models.TOKENIZER)
+    table = SECTIONS[section](bench)
+    kept = json.loads(Path(path).read_text(encoding="utf-8")) if Path(path).is_file() else {"sections": {}}
+    kept["sections"][section] = {"made": made(bench), "rows": json.loads(table.to_json(orient="records", double_precision=9))}
+    write_json(path, kept)
+    return table
+
+
+def made(bench):
+    """On what and with what: dict of words."""
+    engine, size = bench.engine, bench.size
+    where = torch.cuda.get_device_name(engine.device) if engine.device.type == "cuda" else _processor()
+    return {
+        "model": f"random {type(engine.model).__name__}, {size.layers} layers of {size.hidden}, vocabulary {size.vocabulary:,}",
+        "asked": f"{len(bench.words)} faces x {len(bench.prompts)} prompts of {np.mean([*map(len, bench.prompts)]):.0f} tokens", "machine": where, "threads": torch.get_num_threads(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()), "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "absent": list(peers.missing()),
+    }
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _version(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def recorded(section, path=RECORD):
+    """A kept table (DataFrame, ``attrs["made"]``: on what and with what).
+
+    Raises
+    ------
+    KaomojiError
+        If the section was never measured.
+    """
+    kept = json.loads(Path(path).read_text(encoding="utf-8"))["sections"] if Path(path).is_file() else {}
+    if section not in kept:
+        raise KaomojiError(f"no measurement of {section!r} is kept; run `make bench`")
+    table = pd.DataFrame(kept[section]["rows"])
+    table.attrs["made"] = kept[section]["made"]
+    return table
+
+
+def main(arguments):
+    for section in arguments or SECTIONS:
+        print(f"\n{section}\n{measure(section).to_string(index=False)}", flush=True)
+    for name in peers.missing():
+        print(f"\n{name} is not installed and was left out")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,173 @@
+"""Real checkpoints come as wrappers, packed, spread over devices, behind other tokenizers: each is loaded by rule."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_models
+import toy_families
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from kaomoji_lib.engine import loading, measuring, organisms, sampling, selfcheck, spellings
+from kaomoji_lib.store import registry
+from kaomoji_lib.study.errors import KaomojiError
+
+ROOT = Path(__file__).resolve().parents[1]
+MESSAGES = ["the dog ate my lunch again", "start"]
+
+
+@pytest.mark.parametrize("family", toy_families.WRAPPERS)
+def test_of_a_wrapper_the_text_stack_is_captured(tmp_path, family, monkeypatch):
+    """Also where the part that sees is as deep as the part that reads."""
+    name, arguments = toy_families.FAMILIES[family]
+    depth = arguments["text_config"]["num_hidden_layers"]
+    seeing = dict(arguments["vision_config"] or {})
+    seeing |= {key: depth for key in ("depth", "num_hidden_layers") if key in seeing}
+    monkeypatch.setitem(toy_families.FAMILIES, family, (name, {**arguments, "vision_config": seeing or None}))
+    folder = toy_families.write(tmp_path, family)
+    whole = transformers.AutoModelForImageTextToText.from_pretrained(folder)
+    assert len(loading.text_blocks(whole)) == depth and all("language_model" in named or "." not in named for named in _names(whole))
+    engine = toy_families.engine(folder)
+    _, tensors = sampling.sample(engine, MESSAGES, ["a", "b"], sampling.Sampling(2, max_new_tokens=3))
+    assert tensors["emit"].shape == (2, depth + 1, 32)
+
+
+def _names(model):
+    first = loading.text_blocks(model)[0]
+    return [name for name, module in model.named_modules() if module is first]
+
+
+def packed(folder):
+    """A toy gpt-oss in the 4-bit format of the released one. Returns the experts' weights it stands for."""
+    toy_families.write(folder, "gpt_oss")
+    values = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+    random, kept, meant = torch.Generator().manual_seed(0), {}, {}
+    for name, weight in load_file(folder / "model.safetensors").items():
+        if not name.endswith(("gate_up_proj", "down_proj")):
+            kept[name] = weight
+            continue
+        experts, inside, outside = weight.shape
+        blocks = torch.randint(0, 256, (experts, outside, inside // 32, 16), generator=random, dtype=torch.uint8)
+        scales = torch.randint(120, 126, (experts, outside, inside // 32), generator=random, dtype=torch.uint8)
+        kept |= {f"{name}_blocks": blocks, f"{name}_scales": scales}
+        halves = torch.stack([blocks & 15, blocks >> 4], dim=-1).flatten(-2).long()
+        meant[name] = (values[halves] * 2.0 ** (scales.float() - 127)[..., None]).flatten(-2).transpose(1, 2)
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "mxfp4", "modules_to_not_convert": [
+        "model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    return meant
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_packed_experts_are_unpacked(tmp_path, dtype):
+    meant = packed(tmp_path)
+    engine = toy_families.engine(tmp_path, dtype)
+    found = dict(engine.model.named_parameters())
+    assert len(meant) == 8 and all(torch.equal(found[name].float(), weight) for name, weight in meant.items())
+    assert {weight.dtype for weight in found.values()} == {loading.DTYPES[dtype]}
+    assert selfcheck.sampling(engine, MESSAGES)["algorithm"] == selfcheck.TOGETHER
+
+
+def test_the_tokenizers_backend_is_pinned(tmp_path, monkeypatch):
+    """With mistral-common installed, a tekken.json makes AutoTokenizer hand back another backend, without the template."""
+    small_models.write(tmp_path, "llama", template="{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}")
+    (tmp_path / "tekken.json").write_text("{}")
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda *arguments, **named: pytest.fail("asked for"))
+    engine = small_models.engine(tmp_path)
+    assert engine.template.render("x") == "<user>x" and engine.tokenizer.backend_tokenizer
+
+
+def test_a_tokenizer_without_templates_is_refused(tmp_path, monkeypatch):
+    small_models.write(tmp_path, "llama")
+    (tmp_path / "tokenizer.json").unlink()
+
+    class MistralCommonBackend:
+        pass
+
+    monkeypatch.setattr(transformers.PreTrainedTokenizerFast, "from_pretrained", lambda *arguments, **named: (_ for _ in ()).throw(OSError("none")))
+    monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda *arguments, **named: MistralCommonBackend())
+    with pytest.raises(KaomojiError, match="needs MistralCommonBackend, which knows no chat template"):
+        small_models.engine(tmp_path)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt_oss", "qwen3_5"])
+def test_a_model_spread_over_places_answers_alike(tmp_path, family):
+    """Blocks on the disk stand for blocks on other devices: weights and inputs have to be brought together anew for each."""
+    folder = toy_families.write(tmp_path / "model", family)
+    whole = toy_families.engine(folder)
+    last = len(whole.blocks) - 1
+    places = {name: "cpu" for name in ("model.embed_tokens", "model.norm", "model.rotary_emb", "lm_head")}
+    places |= {f"model.layers.{number}": "disk" if number == last else "cpu" for number in range(last + 1)}
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map=places, offload_folder=tmp_path / "disk").eval()
+    spread = dataclasses.replace(whole, model=model, blocks=loading.text_blocks(model))
+    assert next(spread.blocks[last].parameters()).is_meta
+    prompts = [whole.encode(whole.template.render(message)) for message in MESSAGES]
+    words = list(organisms.pool()["spelling"])[:8]
+    expected, _ = measuring.measure(whole, prompts, spellings.plan(whole, words), "plain")
+    algorithm = selfcheck.scoring(spread, words, MESSAGES)["algorithm"]
+    found, _ = measuring.measure(spread, prompts, spellings.plan(spread, words), algorithm)
+    assert np.abs(found - expected).max() < 1e-3 and algorithm != "plain"
+    few = sampling.Sampling(2, max_new_tokens=3)
+    (rows, tensors), (others, other) = (sampling.sample(one, MESSAGES, ["a", "b"], few) for one in (whole, spread))
+    assert [row["token_ids"] for row in rows] == [row["token_ids"] for row in others]
+    assert torch.allclose(tensors["emit"], other["emit"], atol=1e-4)
+
+
+# -- revisions of models of the hub ---------------------------------------------------------------
+
+STORY = """
+import sys
+from pathlib import Path
+from kaomoji_lib.engine.collect import collect
+from kaomoji_lib.engine.scoring_files import score_file
+from kaomoji_lib.store.runs import RunFolder
+
+folder, prompts = Path(sys.argv[1]), sys.argv[2]
+main, real = folder / "hub" / "models--me--toy" / "refs" / "main", RunFolder.write_shard
+
+def interrupted(run, number, *rest):
+    real(run, number, *rest)
+    raise KeyboardInterrupt
+
+RunFolder.write_shard = interrupted
+try:
+    collect("me/toy", prompts=prompts, generations=1, max_new_tokens=3, out=folder / "run", progress=False)
+except KeyboardInterrupt:
+    main.write_text("b" * 40)
+RunFolder.write_shard = real
+resumed = collect("me/toy", prompts=prompts, generations=1, max_new_tokens=3, out=folder / "run", progress=False)
+afresh = collect("me/toy", prompts=prompts, generations=1, max_new_tokens=3, out=folder / "new", progress=False)
+print(resumed.manifest["model"]["revision"], afresh.manifest["model"]["revision"], resumed.manifest["model"]["from_hub"])
+print((resumed.emissions()["text"] == afresh.emissions()["text"]).all())
+"""
+
+
+def test_a_run_keeps_the_commit_that_it_began_with(tmp_path):
+    home = tmp_path / "hub" / "models--me--toy"
+    for seed, commit in enumerate("ab"):
+        small_models.write(home / "snapshots" / (commit * 40), "llama", seed=seed)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text("a" * 40)
+    prompts = tmp_path / "prompts.csv"
+    shutil.copy(ROOT / "data" / "prompts.csv", prompts)
+    prompts.write_text("\n".join(prompts.read_text(encoding="utf-8").splitlines()[:15]) + "\n", encoding="utf-8")
+    environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", STORY, tmp_path, prompts], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    revisions, alike = done.stdout.strip().splitlines()[-2:]
+    assert revisions == f"{'a' * 40} {'b' * 40} True" and alike == "False"
+
+
+def test_the_registry_may_name_a_revision():
+    assert registry.model("gemma-4-31b-it").revision == "main"
+    assert dataclasses.replace(registry.model("gemma-4-31b-it"), revision="v2").revision == "v2"
