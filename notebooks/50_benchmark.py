@@ -127,4 +127,4 @@ show.memory(benchmark.memory(bench), "Scoring under heads of several widths")
 # The kept measurement is made anew by `make bench`, which needs the two other programs installed to time them.
 
 # %% tags=["hide-input"]
-page.provenance(None, {"size": size, "device": device, "kept": show.line(kept)}, started)
+page.provenance(None, {"size": size, "device": device}, started)

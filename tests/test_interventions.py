@@ -1,11 +1,15 @@
 """What is suppressed cannot be typed, whatever the tokens; everything else can."""
 
+import base64
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import small_models
 import torch
 
-from kaomoji_lib.engine import interventions, organisms, sampling
+from kaomoji_lib.engine import benchmark_models, interventions, organisms, sampling
 from kaomoji_lib.engine.vocabulary import token_bytes
 from kaomoji_lib.store import registry
 from kaomoji_lib.study.errors import KaomojiError
@@ -93,6 +97,94 @@ def typed(vocabulary, logits, suppressor, count=60, length=24):
 
 def holds_emoji(text):
     return any(char in interventions.emoji() for char in text)
+
+
+# -- tokens of released vocabularies, among which many are halves of characters -----------------------
+
+REAL = {
+    name: sorted({base64.b64decode(token) for token in kept["tokens"]} | set(SINGLE_BYTES))
+    for name, kept in json.loads((Path(__file__).parent / "data" / "real_tokens.json").read_text()).items()
+}
+MANY_FACES = sorted({*FACES, *benchmark_models.faces(900)})
+
+
+@pytest.fixture(scope="module", params=[(name, kind) for name in REAL for kind in ("emoji", "lenny")], ids="-".join)
+def real(request):
+    name, kind = request.param
+    return interventions.Suppressor(interventions.bans(EMOJI if kind == "emoji" else LENNY), REAL[name]), kind
+
+
+def banned_strings(kind):
+    return [char.encode() for char in interventions.emoji()] if kind == "emoji" else [string.encode() for string in LENNY[0]["strings"]]
+
+
+def test_real_vocabularies_hold_halves_of_characters():
+    for name, vocabulary in REAL.items():
+        halves = [token for token in vocabulary if token.decode("utf-8", "ignore").encode() != token and len(token) > 1]
+        assert len(halves) > 1000, name
+
+
+def test_no_segmentation_into_real_tokens_lets_a_banned_string_through(real):
+    suppressor, kind = real
+    number = {token: place for place, token in enumerate(suppressor.vocabulary)}
+    leaks = []
+    for string in banned_strings(kind)[:: 7 if kind == "emoji" else 1]:
+        for before in (b"", b"(", " ".encode(), "ʕ".encode()):
+            reached = {(0, 0)}
+            text = before + string
+            while reached:
+                place, state = reached.pop()
+                if place == len(text):
+                    leaks.append(text)
+                for size in range(1, min(16, len(text) - place) + 1):
+                    token = number.get(text[place:place + size])
+                    if token is not None and not suppressor.banned_tokens(state)[token]:
+                        reached.add((place + size, suppressor.advance(state, token)))
+    assert leaks == []
+
+
+def test_nothing_leaks_from_real_tokens_against_the_grain(real):
+    suppressor, kind = real
+    wanted = [char.encode() for char in "😊😢🎉✨"] if kind == "emoji" else banned_strings(kind)
+    makers = {string[start:end] for string in wanted for start in range(len(string)) for end in range(start + 1, len(string) + 1)}
+    tempting = torch.tensor([30.0 if token in makers else 0.0 for token in suppressor.vocabulary])
+    patterns = banned_strings(kind)
+
+    def leaking(suppressor):
+        return [text for text in typed_bytes(real[0].vocabulary, tempting, suppressor) if any(pattern in text for pattern in patterns)]
+
+    assert leaking(suppressor) == []
+    if kind == "emoji":
+        assert len(leaking(None)) > 2
+
+
+def typed_bytes(vocabulary, logits, suppressor):
+    _, replies = typed(vocabulary, logits, suppressor, count=40)
+    return [b"".join(vocabulary[token] for token in reply.ids) for reply in replies]
+
+
+def test_every_face_stays_typable_in_real_tokens(real):
+    suppressor, _ = real
+    number, rng = {token: place for place, token in enumerate(suppressor.vocabulary)}, np.random.default_rng(0)
+    blocked = []
+    for face in MANY_FACES:
+        for longest in (16, 1, int(rng.integers(2, 8))):
+            text, place, state = face.encode(), 0, 0
+            while place < len(text):
+                size = next(size for size in range(min(longest, len(text) - place), 0, -1) if text[place:place + size] in number)
+                token = number[text[place:place + size]]
+                if suppressor.banned_tokens(state)[token]:
+                    blocked.append(face)
+                    break
+                place, state = place + size, suppressor.advance(state, token)
+    assert len(MANY_FACES) > 900 and blocked == []
+
+
+def test_no_whole_token_without_a_banned_string_is_forbidden_at_the_start(real):
+    suppressor, kind = real
+    forbidden = [token for token, banned in zip(suppressor.vocabulary, suppressor.banned_tokens(0), strict=True) if banned]
+    whole = [token for token in forbidden if token.decode("utf-8", "ignore").encode() == token]
+    assert [token for token in whole if not any(string in token for string in banned_strings(kind))] == []
 
 
 def test_without_rules_there_is_no_suppressor():
