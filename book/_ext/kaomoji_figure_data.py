@@ -52,7 +52,7 @@ def words(value):
 
 def plain(text):
     """Plotly's text without its markup."""
-    return html.unescape(TAG.sub(" ", str(text).replace("<br>", " "))).replace("\u2060", "").strip()
+    return html.unescape(TAG.sub(" ", str(text).replace("-<br>", "-").replace("<br>", " "))).replace("\u2060", "").strip()
 
 
 def column(values):

@@ -12,6 +12,7 @@ from kaomoji_lib.study.escape import element
 GLOSSARY = "book/glossary"
 ESTIMATE = re.compile(r"(.+?) \((\d+ % CI .+)\)")
 NUMBER = re.compile(r"[−-]?[\d.,]+ ?%?")
+ABSENT = "not available"
 RANGE = re.compile(r"(?<=\d)-(?=\d)")
 CLOSED = (nodes.literal, nodes.literal_block, nodes.reference, nodes.title, nodes.raw, nodes.caption, nodes.FixedTextElement,
           addnodes.pending_xref, addnodes.glossary, nodes.term, nodes.table)
@@ -26,13 +27,34 @@ def set_estimates(document):
             continue
         if NUMBER.fullmatch(node.astext()):
             node["classes"].append("kao-value")
+            node.children = [nodes.Text(_minus(node.astext()))]
+        if node.astext() == ABSENT:
+            node["classes"].append("kao-absent")
+            node.children = [nodes.Text("(no data)")]
         if not (found := ESTIMATE.fullmatch(node.astext())):
             continue
-        parts = [RANGE.sub("–", part).replace(" ", "\u00a0") for part in found[2].split("; ")]
+        parts = [_minus(RANGE.sub("–", part)).replace(" ", "\u00a0") for part in found[2].split("; ")]
         node.children = []
-        node += nodes.inline(text=found[1], classes=["kao-value"])
+        node += nodes.inline(text=_minus(found[1]), classes=["kao-value"])
         node += nodes.Text("\u00a0")
         node += nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"])
+
+
+def _minus(text):
+    """Numbers with a minus sign, and no minus before a zero."""
+    return re.sub(r"(?<![\w.–])-(?=\d)", "−", re.sub(r"(?<![\w.])-(?=0(?:\.0+)?(?![\d.]))", "", text))
+
+
+def say_reasons_once(document):
+    """A page that lacks its data says why once; below, it says that the reason is the same."""
+    said = set()
+    for node in list(document.findall(nodes.raw)):
+        if 'class="kao-missing"' not in (text := node.astext()):
+            continue
+        if text in said:
+            same = element("p", element("strong", "Not available here"), ", for the same reason as above.", class_="kao-missing")
+            node.replace_self(nodes.raw(text=same, format="html", classes=node.get("classes", [])))
+        said.add(text)
 
 
 def definitions(env):
@@ -127,5 +149,6 @@ class BookCitation(SphinxDirective):
 
 def resolve(app, document, docname):
     set_estimates(document)
+    say_reasons_once(document)
     if app.builder.format == "html":
         link_terms(app, document, docname)

@@ -56,13 +56,19 @@
     const data = figure.data;
     if (width >= NARROW) return { data, layout };
     const words = (axis) => (axis && axis.ticktext ? Math.max(0, ...axis.ticktext.map((text) => text.replace(/<[^>]*>/g, "").length)) : 0);
+    const longest = (axis) => Math.max(0, ...axis.ticktext.flatMap((text) => text.split("<br>")).map((text) => text.replace(/<[^>]*>/g, "").length));
     for (const key of Object.keys(layout)) {
       if (!/^[xy]axis\d*$/.test(key)) continue;
       const axis = layout[key] = { ...layout[key] };
       const size = key[0] === "y" && words(axis) ? 0.72 : 0.82;
       axis.tickfont = { ...axis.tickfont, size: smaller(axis.tickfont && axis.tickfont.size, size) };
       axis.title = { ...axis.title, font: { ...(axis.title || {}).font, size: 12 }, standoff: 6 };
-      if (key[0] === "x" && axis.ticktext && axis.ticktext.length > 4 && words(axis) > 1) axis.tickangle = -90;
+      if (key[0] === "x" && axis.ticktext && axis.ticktext.length * 14 > width) {
+        /* Columns too narrow for a name each: their order is said in the title. */
+        const names = [...new Set(axis.ticktext.map((text) => text.replace(/<[^>]*>/g, "")))];
+        axis.showticklabels = false;
+        axis.title = { ...axis.title, text: `${axis.title.text || "columns"}, each block from left to right: ${names.join(", ")}` };
+      } else if (key[0] === "x" && axis.ticktext && axis.ticktext.length * longest(axis) * 6.5 > width * 0.6) axis.tickangle = -90;
       if (key[0] === "y" && axis.ticktext && !/[a-z] .*[a-z]/.test(axis.title.text || "")) axis.title = { text: "" };
     }
     layout.legend = { ...layout.legend, font: { ...(layout.legend || {}).font, size: 12 } };
@@ -73,6 +79,25 @@
     };
     const bar = (trace) => (trace.colorbar ? { ...trace, colorbar: { ...trace.colorbar, thickness: 8, xpad: 2, tickfont: { size: 10 }, title: { text: "" } } } : trace);
     return { data: data.map(small).map(bar), layout };
+  }
+
+  /* A title longer than its axis breaks into lines. */
+  function breakTitles(box) {
+    const size = box._fullLayout._size;
+    const changes = {};
+    for (const key of Object.keys(box._fullLayout)) {
+      if (!/^[xy]axis\d*$/.test(key)) continue;
+      const title = box._fullLayout[key].title || {};
+      const room = (key[0] === "x" ? size.w : size.h) / (0.53 * ((title.font && title.font.size) || 14));
+      if (!title.text || title.text.includes("<") || title.text.length <= room) continue;
+      const lines = [""];
+      for (const word of title.text.split(" ")) {
+        if (lines[lines.length - 1] && (lines[lines.length - 1] + word).length >= room) lines.push("");
+        lines[lines.length - 1] += (lines[lines.length - 1] ? " " : "") + word;
+      }
+      changes[`${key}.title.text`] = lines.join("<br>");
+    }
+    return Object.keys(changes).length ? Plotly.relayout(box, changes) : undefined;
   }
 
   /* A legend below the drawing takes the room it needs, however many rows it breaks into. */
@@ -101,6 +126,7 @@
     box.dataset.width = box.clientWidth < NARROW ? "narrow" : "wide";
     const { data, layout } = fitted(JSON.parse(source(box)), box.clientWidth);
     return Plotly.newPlot(box, data, { ...layout, template: template(box.dataset.drawnIn) }, CONFIG)
+      .then(() => breakTitles(box))
       .then(() => makeRoom(box))
       .then(() => { box.dataset.done = "2"; retheme(); });
   }
@@ -125,7 +151,7 @@
     for (const box of document.querySelectorAll(".kao-plot[data-done='2']")) {
       const width = box.clientWidth < NARROW ? "narrow" : "wide";
       if (box.clientWidth && width !== box.dataset.width) newPlot(box);
-      else makeRoom(box);
+      else Promise.resolve(breakTitles(box)).then(() => makeRoom(box));
     }
   }
 

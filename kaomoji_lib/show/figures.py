@@ -30,7 +30,7 @@ def circumplex(scheme, source):
             x=[row["valence"]], y=[row["arousal"] + lift.get(row["dominance"], 0)], mode="markers+text",
             marker={"color": row["colour"], "symbol": row["symbol"], "size": 18},
             text=[f"<b>{escape.label(code)}</b> {escape.label(row['gloss'])}"],
-            textposition="middle left" if row["valence"] > 0 else "middle right",
+            textposition="middle left" if row["valence"] > 0 else "middle right" if row["valence"] < 0 else "bottom center",
             textfont={"size": 16, "family": theme.FONT}, cliponaxis=False,
             customdata=[escape.label(row["description"])], hovertemplate="%{customdata}<extra></extra>",
         )

@@ -22,7 +22,9 @@ class Missing:
         return "not available"
 
     def _repr_html_(self):
-        reason = f" {self.reason[:1].upper()}{self.reason[1:]}."
+        first = self.reason.split(" ")[0]
+        # The name of a file is not spelled otherwise for standing first.
+        reason = f" {self.reason}." if "/" in first or "." in first else f" {self.reason[:1].upper()}{self.reason[1:]}."
         # What stands between two backticks is a command.
         parts = [escape.element("code", part) if index % 2 else part for index, part in enumerate(reason.split("`"))]
         return escape.element("p", escape.element("strong", "Not available here."), *parts, class_="kao-missing")

@@ -28,8 +28,8 @@ def figure(title, source, *, height=460, margin=None, **layout):
 
     ``title``, ``source``: plain text, escaped here. No template: the page supplies light and dark.
     """
-    title_lines = textwrap.wrap(title, 68)
-    source_lines = textwrap.wrap(source, 96)
+    title_lines = textwrap.wrap(title, 68, break_on_hyphens=False)
+    source_lines = textwrap.wrap(source, 96, break_on_hyphens=False)
     top = 30 + 25 * len(title_lines) + 18 * len(source_lines)
     drawing = go.Figure()
     drawing.layout.template = None
