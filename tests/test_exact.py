@@ -115,5 +115,7 @@ def test_counts_that_cannot_tell_a_reader_from_a_guess_give_no_share():
     counts = pd.DataFrame(rng.multinomial(400, [0.3, 0.3, 0.4], size=20), [f"f{row}" for row in range(20)], CODES)
     flat = ceilings.ranged(readings.reading(counts), readings.reading(counts + 1.0))
     assert np.isnan(flat.share.value) and flat.score.value > 0.95
+    with pytest.raises(KaomojiError, match="only 2 faces"):
+        ceilings.ranged(readings.reading(counts), readings.reading(counts), faces=counts.index[:2])
     with pytest.raises(KaomojiError, match="counts"):
         ceilings.ranged(readings.reading(counts, pd.Series(5.5, counts.index)), readings.reading(counts))

@@ -18,6 +18,7 @@ from kaomoji_lib.study.errors import KaomojiError
 DRAWS = 400
 CONCENTRATIONS = np.logspace(-1.5, 3, 181)
 NARROWEST = 0.02
+FEWEST_FACES = 5
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,11 @@ def ranged(reference, source, weighted=False, *, faces=None, permutations=2000, 
     Raises
     ------
     KaomojiError
-        If the reference's weights are no counts.
+        If the reference's weights are no counts, or there are fewer than ``FEWEST_FACES`` faces.
     """
     faces = readings.shared_faces(reference, source) if faces is None else faces
+    if len(faces) < FEWEST_FACES:
+        raise KaomojiError(f"only {len(faces)} faces to judge by; expected at least {FEWEST_FACES} to estimate a ceiling from; collect more generations")
     size = reference.weight[faces].to_numpy(float)
     shares = reference.table.loc[faces].to_numpy(float)
     counts = shares * size[:, None]

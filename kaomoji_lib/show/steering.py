@@ -110,7 +110,8 @@ def dose_response(found, line):
                                                ("shuffled direction", "shuffled"), ("isotropic direction", "isotropic"))):
         _line(fig, [0, *(item.dose for item in rows)], [None, *(getattr(item, attribute) for item in rows)], name, place)
     fig.update_xaxes(**theme.axis("dose: length of what is added, in mean lengths of a state", rangemode="tozero"))
-    fig.update_yaxes(**theme.axis("mass gained by a category", tickformat=".0%"))
+    fig.update_yaxes(**theme.axis("mass gained by a category", tickformat=".0%", range=_span([
+        bound for item in rows for bound in (item.target.ci_low, item.target.ci_high, *item.envelope)])))
     return fig
 
 
@@ -122,8 +123,15 @@ def by_layer(found, gone, line, dose=1.0):
     _line(fig, [item.layer for item in rows], [item.selectivity for item in rows], f"selectivity of steering, dose {dose:g}", 0)
     _line(fig, [item.layer for item in gone], [item.drop for item in gone], "own category's mass lost to erasure, beyond random", 1)
     fig.update_xaxes(**theme.axis("behind layer (0: the embedding)", dtick=1))
-    fig.update_yaxes(**theme.axis("mass", tickformat=".0%"))
+    fig.update_yaxes(**theme.axis("mass", tickformat=".0%", range=_span([
+        bound for item in (*(one.selectivity for one in rows), *(one.drop for one in gone)) for bound in (item.ci_low, item.ci_high)])))
     return fig
+
+
+def _span(values):
+    """An axis that shows a trace as a trace: never narrower than a twentieth of the mass."""
+    known = [value for value in values if value == value]
+    return [min(-0.01, *known) - 0.01, max(0.04, *known) + 0.01]
 
 
 def _band(fig, rows):
