@@ -78,6 +78,9 @@ tables.emission(report, source.scheme, "Replies per category, and how those with
 # %% tags=["hide-input"]
 tables.typed_faces(source.emissions, source.scheme, "The most typed faces of each category, with their counts")
 
+# %% tags=["hide-input"]
+tables.faces(source.emissions, source.scheme, "Every face, the most typed first")
+
 # %% [markdown]
 # ## How probable is each face?
 # A sample shows a face or not; the model itself gives every face a probability behind every prompt. Each typed spelling is

@@ -1,8 +1,12 @@
 """The cards count the files that are there."""
 
-from kaomoji_lib.show import cards
+import pandas as pd
+
+from kaomoji_lib.show import cards, tables
+from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.store import published, registry
 from kaomoji_lib.study import stimuli
+from kaomoji_lib.study.categories import load_scheme
 
 
 def column(table, name):
@@ -43,3 +47,12 @@ def test_published_files_are_listed_with_whether_they_are_here(monkeypatch, tmp_
     found = cards.published_files()
     assert column(found, "file") == list(published.registry().files)
     assert set(column(found, "here")) == {"no"}
+
+
+def test_every_typed_face_has_a_row_with_its_category_and_spellings():
+    replies = pd.DataFrame([("LN", "(T_T)", "(T_T)"), ("LN", "(T_T)", "( T_T )"), ("HB", "(T_T)", "(T_T)"), ("HP-S", "(^o^)", "(^o^)"), ("NB", None, None)],
+                           columns=["category", "face", "raw_face"])
+    found = tables.faces(replies, load_scheme())
+    assert [row[0] for row in found.rows] == ["(T_T)", "(^o^)"]
+    assert found.rows[0][1:5] == ("3", "LN\u00a0sad", "67%", "2") and "( T_T )" in found.rows[0][5]
+    assert isinstance(tables.faces(replies.assign(face=None), load_scheme()), Missing)

@@ -12,6 +12,7 @@ from kaomoji_lib.study.categories import load_scheme
 HELD = {
     "prompts.csv": ("the messages that every model is asked", "written for this project"),
     "categories.csv": ("the categories: place on the circumplex, colour, symbol", "the scheme of the published study, colours ours"),
+    "frames.csv": ("the instructions that ask for a face in other ways", "written for this project"),
     "lexicon.csv": ("the words a describer may choose from, by category", "written for this project"),
     "organisms/messages.csv": ("the messages that the organisms were trained on", "written for this project"),
     "organisms/replies.csv": ("sentences that follow a face in the organisms' replies", "written for this project"),

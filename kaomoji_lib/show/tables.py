@@ -165,6 +165,23 @@ def typed_faces(emissions, scheme, caption="", most=6):
 
 
 @passes_missing
+def faces(emissions, scheme, caption=""):
+    """Every face with its count, the category it was typed for most often and its share there, and how it was spelled."""
+    typed = emissions.dropna(subset=["face"])
+    if typed.empty:
+        return Missing("no reply begins with a kaomoji")
+    rows = []
+    for face, part in typed.groupby("face", sort=False):
+        shares = part["category"].value_counts(normalize=True)
+        code = next(code for code in scheme.codes if shares.get(code, 0) == shares.max())
+        others = [raw for raw in part["raw_face"].value_counts().index if raw != face]
+        rows.append((len(part), (face, f"{len(part):,}", _category(scheme, code), f"{shares.max():.0%}", f"{len(shares)}", "   ".join(others) or ABSENT)))
+    rows = [row for _, row in sorted(rows, key=lambda item: (-item[0], item[1][0]))]
+    return Table(("face", "typed", "most often for", "share there", "categories", "other spellings"), tuple(rows),
+                 ("face", "number", "text", "number", "number", "face"), caption)
+
+
+@passes_missing
 def clusters(heatmap, means, caption=""):
     """Faces by the tree cut with the highest silhouette; each cluster with the categories its faces belong to."""
     rows = []
