@@ -16,7 +16,7 @@ endif
 
 export CHROMIUM
 .DEFAULT_GOAL := help
-.PHONY: help venv notebooks runs book test bench lock serve clean
+.PHONY: help venv notebooks runs book null test bench lock serve clean
 
 help:  ## this list
 	@echo "Introspection via Kaomoji"
@@ -40,6 +40,9 @@ runs: $(READY)  ## run the pages that are not up to date, without the HTML
 
 book: $(READY)  ## the study on the built-in models, and the book: _build/html/index.html
 	$(PYTHON) book/build.py --jobs $(JOBS)
+
+null: $(READY)  ## the null edition: every page again where there is nothing to find, linked from each figure
+	$(PYTHON) book/build.py --jobs $(JOBS) --null
 
 test: $(READY)  ## every test, the built book in a browser included
 	$(PYTHON) -m pytest -q tests

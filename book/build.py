@@ -71,8 +71,11 @@ class Page:
         return "published" in self.source.read_text(encoding="utf-8")
 
 
-def grid():
-    """The parts of the book as in runs.yml, each page either a file name or a Page."""
+def grid(null=False):
+    """The parts of the book as in runs.yml, each page either a file name or a Page.
+
+    The null edition belongs to it when ``null`` is set; else those of its pages that are there and up to date.
+    """
     plan = yaml.safe_load((BOOK / "runs.yml").read_text(encoding="utf-8"))
     parts = []
     for part in plan["parts"]:
@@ -85,12 +88,29 @@ def grid():
                 pages.append(Page(entry["page"], notebook, entry["title"], entry.get("parameters", {})))
         if pages:
             parts.append((part["caption"], pages))
-    return plan["root"], parts
+    return plan["root"], _with_null_edition(parts, plan.get("null_edition"), null)
 
 
-def write_toc():
+def _with_null_edition(parts, plan, wanted):
+    """The parts with one part per null edition before the page of claims, which reads all others."""
+    if not plan:
+        return parts
+    shared, added = None if wanted else shared_inputs(), []
+    for edition, words in plan["editions"].items():
+        pages = [
+            Page(f"{page.name}--{edition}", page.notebook, f"{page.title}: {words}", {**page.parameters, "null": edition})
+            for _, listed in parts for page in listed if isinstance(page, Page) and page.notebook in plan["notebooks"]
+        ]
+        pages = [page for page in pages if wanted or is_current(page, shared)]
+        if pages:
+            added.append((f"Null edition: {words}", pages))
+    last = next((place for place, (_, listed) in enumerate(parts) if any(getattr(page, "notebook", "") == "claims" for page in listed)), len(parts))
+    return [*parts[:last], *added, *parts[last:]]
+
+
+def write_toc(null=False):
     """Write _toc.yml from the grid. Returns True when it has changed."""
-    root, parts = grid()
+    root, parts = grid(null)
     toc = {"format": "jb-book", "root": f"book/{root}", "parts": []}
     for caption, pages in parts:
         chapters = [
@@ -135,7 +155,12 @@ def fingerprint(page, shared):
     """What one page depends on, as a JSON-able dictionary."""
     manifests = [path for name in page.reads for path in (ROOT / "runs").glob(f"{name}/manifest.json")]
     return {**shared, "template": digest([page.source]), "title": page.title,
-            "parameters": page.parameters, "runs": digest(manifests), "published": page.uses_published and published_files()}
+            "parameters": page.parameters, "runs": digest(manifests), "published": page.uses_published and published_files(), "pages": page.notebook == "claims" and executed(page)}
+
+
+def executed(page):
+    """One hash of the pages that ``page`` reads its numbers from: all others."""
+    return digest(path for path in PAGES.glob("[!.]*.ipynb") if path != page.path)
 
 
 def published_files():
@@ -240,11 +265,11 @@ def kernel_channels(folder):
     return Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}} if os.name == "posix" else {})
 
 
-def run_pages(only=(), force=False, jobs=2):
+def run_pages(only=(), force=False, jobs=2, null=False):
     """Execute the pages that are not up to date, part by part. Returns the names that failed."""
     STATE.mkdir(parents=True, exist_ok=True)
     kernel_environment(jobs)
-    parts = [[page for page in pages if isinstance(page, Page)] for _, pages in grid()[1]]
+    parts = [[page for page in pages if isinstance(page, Page)] for _, pages in grid(null)[1]]
     known = {page.name for pages in parts for page in pages}
     if unknown := set(only) - known:
         raise SystemExit(f"no such page: {', '.join(sorted(unknown))}; the book has {', '.join(sorted(known))}")
@@ -323,6 +348,7 @@ def main():
     parser.add_argument("--only", nargs="+", metavar="PAGE", default=(), help="run these pages, not all")
     parser.add_argument("--force", action="store_true", help="run pages that are up to date too")
     parser.add_argument("--jobs", type=int, default=2, help="pages to run at once (default: 2)")
+    parser.add_argument("--null", action="store_true", help="run the null edition too: the pages where there is nothing to find")
     parser.add_argument("--notebooks", action="store_true", help="write the .ipynb twins and stop")
     parser.add_argument("--toc", action="store_true", help="write _toc.yml and stop")
     parser.add_argument("--html", action="store_true", help="make the HTML of the pages as they are")
@@ -339,7 +365,7 @@ def main():
         write_twins()
         if arguments.notebooks:
             return
-        failed = [] if arguments.html else run_pages(arguments.only, arguments.force, max(1, arguments.jobs))
+        failed = [] if arguments.html else run_pages(arguments.only, arguments.force, max(1, arguments.jobs), arguments.null)
         if failed:
             raise SystemExit(f"{len(failed)} page(s) failed: {', '.join(failed)}; see book/runs/.<page>.failed.ipynb")
         if not arguments.pages and not build_html():

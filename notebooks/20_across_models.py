@@ -68,6 +68,7 @@ figures.centroids(alignments, sources[0].title, sources[0].scheme, line)
 # What is left over after the turn, against the same with shuffled categories:
 
 # %% tags=["hide-input"]
+page.glue_each("residual", sources, across.residual(alignments))
 figures.residuals(alignments, line)
 
 # %% tags=["hide-input"]

@@ -54,6 +54,7 @@ figures.accuracies_across(evidence.rungs(ladders), line)
 
 # %% tags=["hide-input"]
 page.glue("increment", ladders[sources[0].title].increment)
+page.glue_each("increment", sources, evidence.increments(ladders))
 page.glue("increment_general", page.attempt(evidence.over_models, ladders, sources))
 evidence.ladder_figure(ladders, line)
 
@@ -80,7 +81,8 @@ evidence.readers(ladders)
 
 # %% tags=["hide-input"]
 shared = evidence.shared(sources, vectors, seed=seed)
-page.glue_family("shared", shared, "within category")
+page.glue_family("shared", sources, shared, "within category")
+page.glue_family("strict", sources, shared, "within category and topic")
 evidence.shared_figure(shared, line)
 
 # %% tags=["hide-input"]
@@ -114,7 +116,7 @@ evidence.licences(turns, sources)
 
 # %% tags=["hide-input"]
 beyond_text = page.attempt(evidence.beyond_text, sources, vectors, seed=seed)
-page.glue_family("beyond_text", beyond_text, "given text and category")
+page.glue_family("beyond_text", sources, beyond_text, "given text and category")
 evidence.beyond_text_figure(beyond_text, line)
 
 # %% tags=["hide-input"]
@@ -128,6 +130,7 @@ page.attempt(evidence.licences, beyond_text, sources)
 # %% tags=["hide-input"]
 circles = evidence.circles(sources, vectors, seed=seed)
 page.glue("order", circles[sources[0].title].order)
+page.glue_each("order", sources, evidence.orders(circles))
 evidence.order_figure(circles, line)
 
 # %% [markdown]
@@ -152,7 +155,7 @@ tables.by_source(evidence.rivals(circles), "Held-out correlation of each hypothe
 
 # %% tags=["hide-input"]
 told = evidence.faces_beyond(sources, seed=seed)
-page.glue("before", evidence.before(told)[sources[0].title])
+page.glue_each("before", sources, evidence.before(told))
 evidence.before_figure(told, line)
 
 # %% [markdown]

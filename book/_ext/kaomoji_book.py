@@ -11,6 +11,7 @@ from pathlib import Path
 
 import kaomoji_figures
 import kaomoji_prose
+import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
 from myst_nb.core import render
@@ -87,6 +88,29 @@ def add_renderer(app):
     render.load_mime_renders = load_mime_renders
 
 
+def link_null_twins(app, doctree, docname):
+    """Anchors for the cells of executed pages, and below each figure links to its twins in the null edition, where there are any."""
+    editions = {name: words for name, words in app.config.kaomoji_null_editions.items() if f"{docname}--{name}" in app.env.found_docs}
+    for cell in list(doctree.findall(nodes.container)):
+        if cell.get("nb_element") != "cell_code":
+            continue
+        anchor = f"cell-{cell['cell_index']}"
+        cell["ids"].append(anchor)
+        for figure in [node for node in cell.findall(nodes.raw) if "kao-plot" in node.astext()] if editions else []:
+            line = nodes.paragraph("", "The same where there is nothing to find: ", classes=["kao-twins"])
+            for number, (name, words) in enumerate(editions.items()):
+                target = app.builder.get_relative_uri(docname, f"{docname}--{name}")
+                line += [nodes.Text(" · ")] if number else []
+                line += nodes.reference("", words, refuri=f"{target}#{anchor}", internal=True)
+            figure.parent.insert(figure.parent.index(figure) + 1, line)
+
+
+def null_editions(app, config):
+    """The editions as book/runs.yml names them."""
+    plan = yaml.safe_load((Path(app.srcdir) / "book" / "runs.yml").read_text(encoding="utf-8"))
+    config.kaomoji_null_editions = plan.get("null_edition", {}).get("editions", {})
+
+
 def load_plotly_where_needed(app, pagename, templatename, context, doctree):
     """Pages with a figure load plotly.js; the others stay light."""
     if doctree is None or not any("kao-plot" in node.astext() for node in doctree.findall(nodes.raw)):
@@ -126,7 +150,10 @@ def setup(app):
     app.add_directive("launch", Launch)
     app.add_config_value("kaomoji_launch", {}, "env", dict)
     app.add_directive("book-citation", kaomoji_prose.BookCitation)
+    app.add_config_value("kaomoji_null_editions", {}, "html")
+    app.connect("config-inited", null_editions)
     app.connect("builder-inited", add_renderer)
+    app.connect("doctree-resolved", link_null_twins)
     app.connect("html-page-context", load_plotly_where_needed)
     app.connect("doctree-resolved", kaomoji_prose.resolve)
     app.connect("build-finished", copy_plotly)

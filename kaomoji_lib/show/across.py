@@ -114,6 +114,11 @@ def _lay(moved, reference, labels, codes, seed):
     return geometry.procrustes(reference.scores, moved.scores, labels, codes, seed=seed)
 
 
+def residual(found):
+    """The residual of each alignment: dict title -> Estimate or Missing."""
+    return {title: item if isinstance(item, Missing) else item.residual for title, item in found.items()}
+
+
 def residuals(found):
     """Residuals of alignments, for :func:`tables.by_source`."""
     return {title: item if isinstance(item, Missing) else {"residual": item.residual} for title, item in found.items()}

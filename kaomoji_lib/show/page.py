@@ -201,9 +201,25 @@ def glue(key, value):
     myst_glue(key, _Glued(f"{value:.2f}" if isinstance(value, float | np.floating) else str(value), results.fields(value)), display=False)
 
 
-def glue_family(key, found, test):
-    """Glue the test ``test`` of the first pair of a family of comparisons (dict pair -> Shared, or Missing) under ``key``."""
-    glue(key, found if isinstance(found, Missing) else next(iter(found.values())).tests[test])
+def glue_each(key, sources, named):
+    """Glue one value per source under ``key.<alias>``. ``named``: dict title -> value, as the analyses of several sources give it."""
+    for title, alias in _aliases(sources).items():
+        if title in named:
+            glue(f"{key}.{alias}", named[title])
+
+
+def glue_family(key, sources, found, test):
+    """Glue one test of every two sources under ``key.<alias>.<alias>``. ``found``: dict pair -> Shared, or Missing; ``test``: its name."""
+    aliases = _aliases(sources)
+    for pair, item in ({} if isinstance(found, Missing) else found).items():
+        if set(pair) <= set(aliases) and test in item.tests:
+            glue(".".join([key, *(aliases[title] for title in pair)]), item.tests[test])
+
+
+def _aliases(sources):
+    from kaomoji_lib.show.across import titles
+
+    return {title: source.spec.alias for title, source in zip(titles(sources), sources, strict=True)}
 
 
 class _Glued:

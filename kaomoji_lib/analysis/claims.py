@@ -1,0 +1,62 @@
+"""Claims and the numbers that carry them: which test speaks to which claim is data, what it says is read from executed pages."""
+
+from dataclasses import dataclass
+
+from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib.study.stimuli import DATA, read_table
+
+COLUMNS = ("whose", "number", "page", "key", "rule", "expected", "test", "statement")
+FOUND, NOT_FOUND = "found", "not found"
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim and its test: ``value`` is None where no executed page reports it; ``twin``: the same number of the null edition;
+    ``verdict``: ``found`` or ``not found``, None without a value; ``expected``: what a control was built to show, or empty.
+    """
+
+    whose: str
+    number: int
+    statement: str
+    test: str
+    page: str
+    value: Estimate | None
+    twin: Estimate | None
+    verdict: str | None
+    expected: str
+
+    @property
+    def as_built(self):
+        """Whether a control shows what it was built to show; None where nothing was expected or nothing measured."""
+        return None if self.verdict is None or not self.expected else self.verdict == self.expected
+
+
+def judge(value, rule):
+    """``found`` or ``not found``. Rules: ``beyond``: p <= 0.05; ``above``: the interval lies above 0, and p, where there is one, <= 0.05.
+
+    Raises
+    ------
+    KaomojiError
+        If the rule is unknown, or ``beyond`` is asked of an Estimate without a null.
+    """
+    if rule not in ("beyond", "above"):
+        raise KaomojiError(f"unknown rule {rule!r}; expected beyond or above; correct data/claims.csv")
+    if rule == "beyond" and value.p is None:
+        raise KaomojiError(f"no null stands beside {value}; expected one for the rule 'beyond'; use 'above', or add a null")
+    beaten = value.p is None or value.p <= ALPHA
+    return FOUND if beaten and (rule == "beyond" or value.ci_low > 0) else NOT_FOUND
+
+
+def claims(results, edition="within_category", path=None):
+    """All :class:`Claim` of the table of claims. ``results``: dict page -> dict key -> Estimate
+    (:func:`kaomoji_lib.store.results.read`); ``edition``: the null edition whose numbers stand beside them.
+    """
+    found = []
+    for row in read_table(path or DATA / "claims.csv", COLUMNS).itertuples():
+        value = results.get(row.page, {}).get(row.key)
+        twin = results.get(f"{row.page}--{edition}", {}).get(row.key)
+        verdict = None if value is None else judge(value, row.rule)
+        found.append(Claim(row.whose, int(row.number), row.statement, row.test, row.page, value, twin, verdict, row.expected))
+    return found

@@ -1,0 +1,74 @@
+"""The page of claims: one row each, from the numbers that the other pages report."""
+
+from kaomoji_lib.analysis import claims
+from kaomoji_lib.show import tables
+from kaomoji_lib.show.missing import Missing
+from kaomoji_lib.store import results
+from kaomoji_lib.study import escape
+
+EDITION = "within_category"
+
+
+def gather(pages=""):
+    """All claims with what the executed pages say. ``pages``: folder of executed pages; empty: the book's."""
+    return claims.claims(results.read(pages or None), EDITION)
+
+
+def ours(found):
+    """Our claims and the controls among them."""
+    rows = [(_number(item), item.statement, item.test, *_cells(item), _verdict(item), _built(item), _link(item)) for item in found if item.whose == "ours"]
+    header = ("", "claim", "test", "value", "95 % interval", "null", "p", "null edition", "verdict", "built to show", "page")
+    return tables.Table(header, tuple(rows), ("number", "text", "text", *["number"] * 5, "text", "text", "text"),
+                        "Claims of this study; on the built-in models the answer is known, and the last but one column says which it is")
+
+
+def article(found, judged):
+    """The article's claims: our test on models that one can run, and the verdict on the published data where they are at hand.
+
+    ``judged``: list of :class:`kaomoji_lib.analysis.published_claims.Claim`, or Missing.
+    """
+    verdicts = {} if isinstance(judged, Missing) else {item.number: item.verdict for item in judged}
+    rows = [(_number(item), item.statement, item.test, *_cells(item), _verdict(item), verdicts.get(item.number, "data not at hand"), _link(item))
+            for item in found if item.whose == "article"]
+    header = ("", "the article's claim", "test here", "value", "95 % interval", "null", "p", "null edition", "here", "on the published data", "page")
+    return tables.Table(header, tuple(rows), ("number", "text", "text", *["number"] * 5, "text", "text", "text"),
+                        "The article's claims. What stands under “here” is about the models of this book, not about the article's")
+
+
+def tally(found):
+    """How many controls show what they were built to show, in words."""
+    known = [item.as_built for item in found if item.as_built is not None]
+    absent = sum(item.expected != "" and item.verdict is None for item in found)
+    waiting = f"; {absent} not measured yet" if absent else ""
+    return f"{sum(known)} of {len(known)}{waiting}" if known else "none measured yet"
+
+
+def twins(found):
+    """Whether the null edition was run, in words."""
+    shown = sum(item.twin is not None for item in found)
+    if not shown:
+        return "The null edition was not run; `make null` runs it."
+    return f"The null edition stands beside {shown} of them."
+
+
+def _cells(item):
+    twin = tables.ABSENT if item.twin is None else tables._words(item.twin.value)
+    if item.value is None:
+        return (tables.ABSENT,) * 4 + (twin,)
+    return (*tables._estimate_cells(item.value)[:4], twin)
+
+
+def _number(item):
+    return f"{item.number}"
+
+
+def _verdict(item):
+    return item.verdict or "not measured yet"
+
+
+def _built(item):
+    return {True: f"{item.expected}: as built", False: f"{item.expected}: NOT as built", None: item.expected or tables.ABSENT}[item.as_built]
+
+
+def _link(item):
+    return tables.ABSENT if item.value is None else escape.element("a", item.page, href=f"{escape.filename(item.page)}.html")

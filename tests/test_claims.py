@@ -1,0 +1,92 @@
+"""The page of claims reads its numbers from executed pages, and the null edition joins the grid where it was run."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kaomoji_lib.analysis import claims
+from kaomoji_lib.show import claims as shown
+from kaomoji_lib.show.missing import Missing
+from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.study.statistics import Estimate
+
+ROOT = Path(__file__).resolve().parents[1]
+STRONG, WEAK = Estimate(0.3, 0.2, 0.4, 180, "prompts", 0.0, 0.001), Estimate(0.02, -0.1, 0.1, 180, "prompts", 0.0, 0.4)
+
+
+def test_verdicts_follow_interval_and_null():
+    assert claims.judge(STRONG, "beyond") == claims.judge(STRONG, "above") == "found"
+    assert claims.judge(WEAK, "beyond") == claims.judge(WEAK, "above") == "not found"
+    assert claims.judge(Estimate(0.3, -0.1, 0.4, 9, "prompts", 0.0, 0.001), "above") == "not found"
+    assert claims.judge(Estimate(0.3, 0.1, 0.4, 9, "prompts"), "above") == "found"
+    with pytest.raises(KaomojiError, match="no null"):
+        claims.judge(Estimate(0.3, 0.1, 0.4, 9, "prompts"), "beyond")
+    with pytest.raises(KaomojiError, match="unknown rule"):
+        claims.judge(STRONG, "somehow")
+
+
+def test_claims_take_their_numbers_from_the_pages_and_say_where_there_are_none():
+    found = claims.claims({})
+    assert all(item.value is None and item.verdict is None and item.as_built is None for item in found)
+    assert shown.tally(found) == "none measured yet" and "make null" in shown.twins(found)
+    control = next(item for item in found if item.expected == claims.NOT_FOUND)
+    assert {item.whose for item in found} == {"article", "ours"} and sorted(item.number for item in found if item.whose == "article") == list(range(1, 12))
+    assert control.page == "evidence"
+
+
+def test_a_control_that_shows_what_it_should_not_is_called_out(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text("whose,number,page,key,rule,expected,test,statement\nours,1,p,a,above,found,t,one\nours,2,p,b,above,not found,t,<b>two</b>\n", encoding="utf-8")
+    found = claims.claims({"p": {"a": STRONG, "b": STRONG}, "p--within_category": {"a": WEAK}}, path=path)
+    assert [item.as_built for item in found] == [True, False] and found[0].twin is WEAK and found[1].twin is None
+    assert shown.tally(found) == "1 of 2" and "1 of them" in shown.twins(found)
+    html = shown.ours(found)._repr_html_()
+    assert "NOT as built" in html and 'href="p.html"' in html and "<b>two" not in html
+    assert "data not at hand" in shown.article([claims.Claim("article", 1, "s", "t", "p", STRONG, None, "found", "")], Missing("no data"))._repr_html_()
+
+
+def test_every_claim_names_a_page_of_the_book():
+    plan = yaml.safe_load((ROOT / "book" / "runs.yml").read_text(encoding="utf-8"))
+    pages = {entry.get("page") for part in plan["parts"] for entry in part["pages"]}
+    assert {item.page for item in claims.claims({})} <= pages
+
+
+def test_the_null_edition_joins_the_grid_when_it_is_asked_for_or_there(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book"))
+    sys.modules.pop("build", None)
+    import build
+
+    monkeypatch.setattr(build, "is_current", lambda page, shared: page.name == "evidence--text_only")
+    names = lambda parts: [page.name for _, pages in parts for page in pages if isinstance(page, build.Page)]  # noqa: E731
+    plain, asked = names(build.grid()[1]), names(build.grid(null=True)[1])
+    assert [name for name in plain if "--" in name] == ["evidence--text_only"]
+    assert {"organism-gemma--within_category", "across_models--untrained", "evidence--text_only"} <= set(asked)
+    assert asked.index("claims") > asked.index("evidence--untrained") and not any(name.startswith("claude") and "--" in name for name in asked)
+    page = next(page for _, pages in build.grid(null=True)[1] for page in pages if getattr(page, "name", "") == "organism-qwen--untrained")
+    assert page.parameters == {"model": "organism-qwen", "null": "untrained"} and page.path.name == "organism-qwen--untrained.ipynb"
+
+
+def test_headline_figures_link_to_their_null_twins(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
+    from types import SimpleNamespace
+
+    import kaomoji_book
+    from docutils import nodes, utils
+
+    def page():
+        document = utils.new_document("page")
+        cell = nodes.container("", nb_element="cell_code", cell_index=7)
+        cell += nodes.raw("", '<figure class="kao-figure"><div class="kao-plot"></div></figure>', format="html")
+        document += cell
+        return document
+
+    app = SimpleNamespace(
+        config=SimpleNamespace(kaomoji_null_editions={"within_category": "dealt", "untrained": "random"}),
+        env=SimpleNamespace(found_docs={"a", "a--untrained", "b"}), builder=SimpleNamespace(get_relative_uri=lambda here, there: f"{there}.html"))
+    linked, alone = page(), page()
+    kaomoji_book.link_null_twins(app, linked, "a")
+    kaomoji_book.link_null_twins(app, alone, "b")
+    assert [node["refuri"] for node in linked.findall(nodes.reference)] == ["a--untrained.html#cell-7"]
+    assert not list(alone.findall(nodes.reference)) and alone.children[0]["ids"] == ["cell-7"]
