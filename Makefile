@@ -16,7 +16,7 @@ endif
 
 export CHROMIUM
 .DEFAULT_GOAL := help
-.PHONY: help venv notebooks runs book null test bench lock serve clean
+.PHONY: help venv notebooks runs book null test bench scale lock serve clean
 
 help:  ## this list
 	@echo "Introspection via Kaomoji"
@@ -56,6 +56,9 @@ serve: book  ## the book on http://localhost:8000; a saved change rebuilds and r
 lab: $(READY)  ## JupyterLab; the templates in notebooks/ open as notebooks
 	$(PYTHON) -m pip install --quiet $(PIP_FLAGS) -r requirements-lab.txt
 	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter PYTHONPATH=$(CURDIR) $(PYTHON) -m jupyter lab --notebook-dir=.
+
+scale: $(READY)  ## what the analyses cost on states of 60 layers and 5,376 dimensions: data/scale.csv
+	$(PYTHON) -m kaomoji_lib.analysis.scale
 
 lock: $(READY)  ## requirements.lock and requirements-licences.csv, from requirements.txt
 	rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet $(PIP_FLAGS) pip-tools

@@ -166,6 +166,15 @@ evidence.before_figure(told, line)
 tables.by_source(told, "Share of the state's variance that the face explains on held-out prompts, when the category, or the prompt itself, is known")
 
 # %% [markdown]
+# ## What does it cost?
+# Each layer is multiplied with itself once; after that, nothing depends on how wide the states are. A permutation of
+# shared geometry costs one small matrix product for all pairs of layers together, and grows with the square of the
+# number of messages and of layers.
+
+# %% tags=["hide-input"]
+evidence.cost()
+
+# %% [markdown]
 # ## Where this comes from
 
 # %% tags=["hide-input"]

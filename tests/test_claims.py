@@ -21,6 +21,7 @@ def test_verdicts_follow_interval_and_null():
     assert claims.judge(WEAK, "beyond") == claims.judge(WEAK, "above") == "not found"
     assert claims.judge(Estimate(0.3, -0.1, 0.4, 9, "prompts", 0.0, 0.001), "above") == "not found"
     assert claims.judge(Estimate(0.3, 0.1, 0.4, 9, "prompts"), "above") == "found"
+    assert claims.judge(STRONG, "shown") is None
     with pytest.raises(KaomojiError, match="no null"):
         claims.judge(Estimate(0.3, 0.1, 0.4, 9, "prompts"), "beyond")
     with pytest.raises(KaomojiError, match="unknown rule"):

@@ -208,3 +208,12 @@ def test_faces_that_tell_something_beyond_are_found_where_they_do():
     assert beyond.beyond(states, emissions, "emit", permutations=19).prompt is None
     with pytest.raises(KaomojiError, match="two prompts"):
         beyond.beyond(states, emissions.assign(face=[f"({row})" for row in range(len(emissions))]), "first")
+
+
+def test_the_cost_of_a_large_model_is_measured_step_by_step():
+    from kaomoji_lib.analysis import scale
+
+    found = scale.measure(layers=2, width=20, permutations=9)
+    assert len(found) == 9 and (found["seconds"] > 0).all() and found["peak_gb"].is_monotonic_increasing
+    kept = pd.read_csv(scale.PATH)
+    assert list(kept["analysis"]) == list(found["analysis"]) and {"machine", "date"} <= set(kept)

@@ -138,6 +138,12 @@ def test_lock_holds_every_pin_with_hashes_and_a_licence_that_goes_with_ours():
     assert [row for row in rows if not re.search(compatible, row["licence"])] == []
 
 
+def test_every_source_that_the_library_cites_is_in_the_references():
+    listed = (ROOT / "book" / "references.bib").read_text(encoding="utf-8").lower()
+    cited = {name.lower() for path in MODULES for pair in re.findall(r"arXiv:(\d{4}\.\d{5})|doi:(10\.\d+/[\w/.()-]*\w)", path.read_text(encoding="utf-8")) for name in pair if name}
+    assert len(cited) > 20 and {name for name in cited if name not in listed} == set()
+
+
 def test_package_lists_all_its_folders():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
     folders = {".".join(path.parent.relative_to(ROOT).parts) for path in MODULES}

@@ -14,7 +14,7 @@ ALPHA = 0.05
 @dataclass(frozen=True)
 class Claim:
     """One claim and its test: ``value`` is None where no executed page reports it; ``twin``: the same number of the null edition;
-    ``verdict``: ``found`` or ``not found``, None without a value; ``expected``: what a control was built to show, or empty.
+    ``verdict``: ``found`` or ``not found``, None without a value or a rule; ``expected``: what a control was built to show, or empty.
     """
 
     whose: str
@@ -34,15 +34,18 @@ class Claim:
 
 
 def judge(value, rule):
-    """``found`` or ``not found``. Rules: ``beyond``: p <= 0.05; ``above``: the interval lies above 0, and p, where there is one, <= 0.05.
+    """``found`` or ``not found``. Rules: ``beyond``: p <= 0.05; ``above``: the interval lies above 0, and p, where there is one, <= 0.05;
+    ``shown``: no verdict (None), the number stands for itself.
 
     Raises
     ------
     KaomojiError
         If the rule is unknown, or ``beyond`` is asked of an Estimate without a null.
     """
+    if rule == "shown":
+        return None
     if rule not in ("beyond", "above"):
-        raise KaomojiError(f"unknown rule {rule!r}; expected beyond or above; correct data/claims.csv")
+        raise KaomojiError(f"unknown rule {rule!r}; expected beyond, above or shown; correct data/claims.csv")
     if rule == "beyond" and value.p is None:
         raise KaomojiError(f"no null stands beside {value}; expected one for the rule 'beyond'; use 'above', or add a null")
     beaten = value.p is None or value.p <= ALPHA

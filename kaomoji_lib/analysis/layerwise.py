@@ -50,7 +50,7 @@ def shared(sources, prompts, *, measure="CKA", permutations=500, halves=HALVES, 
     ``sources``: dict title -> states (n, layers, d), rows in the order of ``prompts`` (DataFrame[category, topic]).
     ``measure``: one of ``MEASURES``. All pairs of layers of all sources see the same permutations, so a maximum
     over layers is compared with maxima. Interval: ``halves`` half samples at the best pair of layers.
-    The platonic claim and its measures: Huh et al. 2024, arXiv:2405.07987; maxima without a null: Groeger et al. 2026.
+    The platonic claim and its measures: Huh et al. 2024, arXiv:2405.07987.
     """
     for title, states in sources.items():
         if len(states) != len(prompts):

@@ -108,7 +108,7 @@ def without(X, nuisance, components=40):
 
     The residuals are given in n - k orthonormal coordinates of the space that is left, in which errors that
     were independent stay so and can be permuted; residuals themselves cannot (Huh & Jhun 2001,
-    doi:10.1111/j.0006-341X.2001.01063.x; Winkler et al. 2014, doi:10.1016/j.neuroimage.2014.01.060).
+    doi:10.1081/STA-100106060; Winkler et al. 2014, doi:10.1016/j.neuroimage.2014.01.060).
     """
     nuisance = np.asarray(nuisance, dtype=np.float64)
     centred = nuisance - nuisance.mean(axis=0)

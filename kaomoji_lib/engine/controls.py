@@ -16,8 +16,8 @@ def controls(run, device="auto", dtype="auto", twins=TWIN_SEEDS):
     """The :class:`kaomoji_lib.store.controls.Controls` of a run, measured now where the run folder lacks them.
 
     A twin has the run's architecture, tokenizer and template, and weights drawn anew from the seed by the
-    architecture's own initialisation: what its states know of a prompt, the wiring alone gives (Jawahar et al. 2019;
-    Zhang & Bowman 2018, arXiv:1809.10040).
+    architecture's own initialisation: what its states know of a prompt, the wiring alone gives
+    (Zhang & Bowman 2018, arXiv:1809.10040).
 
     Raises
     ------

@@ -63,7 +63,7 @@ def _number(item):
 
 
 def _verdict(item):
-    return item.verdict or "not measured yet"
+    return item.verdict or ("not measured yet" if item.value is None else "see the page")
 
 
 def _built(item):

@@ -1,8 +1,9 @@
 """The tests that a sceptic asks for, over several sources: the ladder, shared geometry, the circle, the face beyond the prompt."""
 
 import numpy as np
+import pandas as pd
 
-from kaomoji_lib.analysis import beyond, circumplex, ladder, layerwise
+from kaomoji_lib.analysis import beyond, circumplex, ladder, layerwise, scale
 from kaomoji_lib.show import evidence_figures, tables
 from kaomoji_lib.show.across import titles
 from kaomoji_lib.show.missing import Missing, attempt
@@ -226,3 +227,13 @@ def before_figure(found, line):
 
 def _none(found):
     return next(iter(found.values()))
+
+
+def cost():
+    """What the analyses cost on states of real size, as kept in data/scale.csv, with its machine and date."""
+    found = pd.read_csv(scale.PATH)
+    first = found.iloc[0]
+    total = pd.DataFrame([{"analysis": "together", "seconds": found["seconds"].sum(), "peak_gb": found["peak_gb"].max()}])
+    shown = pd.concat([found[["analysis", "seconds", "peak_gb"]], total]).rename(columns={"seconds": "CPU seconds", "peak_gb": "peak memory so far (GB)"})
+    return tables.build(shown, f"Random states of 180 prompts × {first['layers']} layers × {first['width']:,} dimensions; {first['machine']}; {first['date']}",
+                        formats={"CPU seconds": ".0f", "peak memory so far (GB)": ".1f"})

@@ -82,7 +82,7 @@ def paired(left, right, *, weights=None, unit="prompts", resamples=statistics.RE
     """Mean of ``left - right`` over units that both measured: Estimate; its null flips the sign of each difference.
 
     ``left``, ``right``: (n,). Interval: bootstrap over the units. p: one-sided, left larger. The sign flip assumes
-    that under the null the two readers are exchangeable on each unit (Fisher 1935; Good 2005).
+    that under the null the two readers are exchangeable on each unit (Fisher 1935).
     """
     difference = np.asarray(left, dtype=float) - np.asarray(right, dtype=float)
     weights = np.ones(len(difference)) if weights is None else np.asarray(weights, dtype=float)
