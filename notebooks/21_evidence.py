@@ -172,7 +172,7 @@ tables.by_source(told, "Share of the state's variance that the face explains on 
 # number of messages and of layers.
 
 # %% tags=["hide-input"]
-evidence.cost()
+page.attempt(evidence.cost)
 
 # %% [markdown]
 # ## Where this comes from

@@ -231,6 +231,8 @@ def _none(found):
 
 def cost():
     """What the analyses cost on states of real size, as kept in data/scale.csv, with its machine and date."""
+    if not scale.PATH.is_file():
+        raise KaomojiError(f"{scale.PATH.name} is missing; expected the costs that `make scale` measures; run it")
     found = pd.read_csv(scale.PATH)
     first = found.iloc[0]
     total = pd.DataFrame([{"analysis": "together", "seconds": found["seconds"].sum(), "peak_gb": found["peak_gb"].max()}])
