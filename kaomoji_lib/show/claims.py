@@ -16,10 +16,9 @@ def gather(pages=""):
 
 def ours(found):
     """Our claims and the controls among them."""
-    rows = [(_number(item), item.statement, item.test, *_cells(item), _verdict(item), _built(item), _link(item)) for item in found if item.whose == "ours"]
-    header = ("", "claim", "test", "value", "95 % interval", "null", "p", "null edition", "verdict", "built to show", "page")
-    return tables.Table(header, tuple(rows), ("number", "text", "text", *["number"] * 5, "text", "text", "text"),
-                        "Claims of this study; on the built-in models the answer is known, and the last but one column says which it is")
+    rows = [(_number(item), item.statement, _built(item), item.test, *_cells(item), _link(item)) for item in found if item.whose == "ours"]
+    return tables.Table(("", "claim", "verdict", "test", "what it gave", "null edition", "page"), tuple(rows),
+                        ("number", "text", "text", "text", "text", "number", "text"), "Claims of this study. “As built”: on the built-in models the answer is known")
 
 
 def article(found, judged):
@@ -28,10 +27,10 @@ def article(found, judged):
     ``judged``: list of :class:`kaomoji_lib.analysis.published_claims.Claim`, or Missing.
     """
     verdicts = {} if isinstance(judged, Missing) else {item.number: item.verdict for item in judged}
-    rows = [(_number(item), item.statement, item.test, *_cells(item), _verdict(item), verdicts.get(item.number, "data not at hand"), _link(item))
+    rows = [(_number(item), item.statement, verdicts.get(item.number, "data not at hand"), _verdict(item), item.test, *_cells(item), _link(item))
             for item in found if item.whose == "article"]
-    header = ("", "the article's claim", "test here", "value", "95 % interval", "null", "p", "null edition", "here", "on the published data", "page")
-    return tables.Table(header, tuple(rows), ("number", "text", "text", *["number"] * 5, "text", "text", "text"),
+    return tables.Table(("", "the article's claim", "on its data", "here", "test here", "what it gave", "null edition", "page"), tuple(rows),
+                        ("number", "text", "text", "text", "text", "text", "number", "text"),
                         "The article's claims. What stands under “here” is about the models of this book, not about the article's")
 
 
@@ -52,10 +51,7 @@ def twins(found):
 
 
 def _cells(item):
-    twin = tables.ABSENT if item.twin is None else tables._words(item.twin.value)
-    if item.value is None:
-        return (tables.ABSENT,) * 4 + (twin,)
-    return (*tables._estimate_cells(item.value)[:4], twin)
+    return tables.ABSENT if item.value is None else str(item.value), tables.ABSENT if item.twin is None else tables._words(item.twin.value)
 
 
 def _number(item):
@@ -67,7 +63,7 @@ def _verdict(item):
 
 
 def _built(item):
-    return {True: f"{item.expected}: as built", False: f"{item.expected}: NOT as built", None: item.expected or tables.ABSENT}[item.as_built]
+    return _verdict(item) + {True: ", as built", False: ", NOT as built", None: ""}[item.as_built]
 
 
 def _link(item):
