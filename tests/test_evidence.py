@@ -215,3 +215,5 @@ def test_the_cost_of_a_large_model_is_measured_step_by_step():
 
     found = scale.measure(layers=2, width=20, permutations=9)
     assert len(found) == 9 and (found["seconds"] > 0).all() and found["peak_gb"].is_monotonic_increasing
+    kept = pd.read_csv(scale.PATH)
+    assert list(kept["analysis"]) == list(found["analysis"]) and {"machine", "date"} <= set(kept)

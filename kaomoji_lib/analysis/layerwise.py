@@ -170,13 +170,20 @@ def _held_out(A, B, train):
     A_fit, A_new = A[train] - A[train].mean(axis=0), A[~train] - A[train].mean(axis=0)
     middle = B[:, train].mean(axis=1, keepdims=True)
     B_fit, B_new = B[:, train] - middle, B[:, ~train] - middle
-    U, singular, Vt = np.linalg.svd(np.einsum("mnbk,nal->mabkl", B_fit, A_fit, optimize=True))
+    U, singular, Vt = np.linalg.svd(_crossed(A_fit, B_fit))
     scale = singular.sum(axis=-1) / np.maximum((B_fit**2).sum(axis=(1, 3))[:, None], 1e-300)
-    cross = np.einsum("mnbk,nal->mabkl", B_new, A_new, optimize=True)
+    cross = _crossed(A_new, B_new)
     explained = 2 * scale * np.einsum("mabkl,mabkl->mab", cross, U @ Vt) - scale**2 * (B_new**2).sum(axis=(1, 3))[:, None]
     # Where a layer is alike for all prompts (an embedding of a template's token) there is nothing to explain.
     energy = (A_new**2).sum(axis=(0, 2))[None, :, None]
     return np.where(energy > 1e-12, explained / np.maximum(energy, 1e-12), 0.0)
+
+
+def _crossed(A, B):
+    """B'A of every pair of layers: (m, a, b, k, k), from ``A`` (n, a, k) and ``B`` (m, n, b, k)."""
+    m, n, b, k = B.shape
+    product = np.matmul(B.reshape(m, n, b * k).transpose(0, 2, 1), A.reshape(n, -1))
+    return product.reshape(m, b, k, -1, k).transpose(0, 3, 1, 2, 4)
 
 
 @one_thread

@@ -172,7 +172,7 @@ def ladder_figure(found, line):
     """Increment over the strongest text reader in every source, as a forest."""
     named = increments(found)
     title = evidence_figures.counted(named, "{count} of {total} emission states know more of the category than the text does", "No emission state knows more of the category than the text does")
-    return evidence_figures.forest(named, title, line, axis="emission state minus the strongest reader of the text, share of prompts", percent="signed")
+    return evidence_figures.forest(named, title, line, axis="share of prompts gained over the text", percent="signed")
 
 
 def shared_figure(found, line):
@@ -190,7 +190,7 @@ def beyond_text_figure(found, line):
     reference = next(iter(found))[0]
     named = {right: item.tests["given text and category"] for (left, right), item in found.items() if left == reference}
     title = evidence_figures.counted(named, f"{{count}} of {{total}} share more with {reference} than text and categories say", f"None of {{total}} shares more with {reference} than text and categories say")
-    return evidence_figures.forest(named, title, line, axis="CKA of what text and categories leave, at the most alike layers")
+    return evidence_figures.forest(named, title, line, axis="CKA of what text and categories leave")
 
 
 def layers_figure(found, sources, line):
@@ -205,7 +205,7 @@ def order_figure(found, line):
     """The order test of every source, as a forest."""
     named = orders(found)
     title = evidence_figures.counted(named, "{count} of {total} put the categories in the order of a circle", "None of {total} puts the categories in the order of a circle")
-    return evidence_figures.forest(named, title, line, axis="correspondence index (1 = no order of the circle violated)", limits=(-1.05, 1.05))
+    return evidence_figures.forest(named, title, line, axis="correspondence index", limits=(-1.05, 1.05))
 
 
 def rivals_figure(found, line):
@@ -215,14 +215,14 @@ def rivals_figure(found, line):
         return item
     named = {**item.fits, "ceiling: the other half of the prompts": item.ceiling}
     best = max(item.fits, key=lambda name: item.fits[name].value)
-    return evidence_figures.forest(named, f"{title}: {best} comes closest to how far the categories lie apart", line, axis="held-out correlation with the distances between categories")
+    return evidence_figures.forest(named, f"{title}: {best} comes closest to how far the categories lie apart", line, axis="held-out correlation with the distances")
 
 
 def before_figure(found, line):
     """What the face tells of the state that chose it, beyond the category, as a forest."""
     named = before(found)
     title = evidence_figures.counted(named, "In {count} of {total}, faces tell messages of one category apart by their state", "In none of {total} do faces tell messages of one category apart by their state")
-    return evidence_figures.forest(named, title, line, axis="share of the emission state's variance within categories")
+    return evidence_figures.forest(named, title, line, axis="share of variance within categories")
 
 
 def _none(found):

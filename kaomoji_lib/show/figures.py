@@ -131,7 +131,7 @@ def accuracies_across(table, source):
                 by_reading.setdefault(item.name, []).append((title, item.accuracy))
     for index, (reading, rows) in enumerate(by_reading.items()):
         names, estimates = zip(*rows, strict=True)
-        shift = 0.22 * ((len(by_reading) - 1) / 2 - index)
+        shift = min(0.22, 0.8 / len(by_reading)) * ((len(by_reading) - 1) / 2 - index)
         _dots(fig, [titles.index(name) + shift for name in names], estimates, theme.SEQUENCE[index % 8], reading,
               symbol=theme.SYMBOLS[index % 9], hover=names)
     fig.update_xaxes(**theme.axis("accuracy on held-out prompts", range=[0, 1.02], tickformat=".0%"))
