@@ -12,6 +12,7 @@ from kaomoji_lib.study.statistics import Estimate
 
 ABSENT = "–"
 SHORT = 24
+WIDE = 160
 LONG = 24
 
 
@@ -43,7 +44,8 @@ class Table:
     def _class(self, number, kind):
         if kind != "text":
             return kind
-        return "short" if max((len(row[number]) for row in self.rows), default=0) <= SHORT else None
+        longest = max((len(row[number]) for row in self.rows), default=0)
+        return "short" if longest <= SHORT else "wide" if longest >= WIDE else None
 
     def __repr__(self):
         return pd.DataFrame(list(self.rows), columns=list(self.header)).to_string(index=False)
