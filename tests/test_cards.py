@@ -16,7 +16,8 @@ def column(table, name):
 def test_data_card_holds_every_table_of_the_project():
     listed = {name.removeprefix("data/") for name in column(cards.data(), "file")}
     ours = {str(path.relative_to(stimuli.DATA)) for path in stimuli.DATA.rglob("*.csv")}
-    assert {name for name in ours if not name.startswith(("published", "prices"))} == listed
+    assert {name for name in ours if not name.startswith(cards.ELSEWHERE)} == listed
+    assert set(cards.HELD) <= ours, "a description without its file"
 
 
 def test_counts_are_those_of_the_files():

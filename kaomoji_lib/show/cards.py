@@ -13,19 +13,22 @@ HELD = {
     "prompts.csv": ("the messages that every model is asked", "written for this project"),
     "categories.csv": ("the categories: place on the circumplex, colour, symbol", "the scheme of the published study, colours ours"),
     "frames.csv": ("the instructions that ask for a face in other ways", "written for this project"),
+    "claims.csv": ("the claims of this book and where each is tested", "written for this project"),
     "lexicon.csv": ("the words a describer may choose from, by category", "written for this project"),
     "organisms/messages.csv": ("the messages that the organisms were trained on", "written for this project"),
     "organisms/replies.csv": ("sentences that follow a face in the organisms' replies", "written for this project"),
     "organisms/faces.csv": ("the faces that may be planted, by category", "collected for this project"),
     "organisms/planted.csv": ("the planted probability of each spelling", "drawn by the recipe in organisms.yml"),
 }
+ELSEWHERE = ("published", "prices")
 KINDS = {"organism": "model organism", "real": "released model", "other": "other"}
 
 
 def data():
     """The tables that ship with the project: content, size, origin, hash."""
-    rows = []
-    for name, (what, origin) in HELD.items():
+    rows, others = [], sorted(str(path.relative_to(stimuli.DATA)) for path in stimuli.DATA.rglob("*.csv"))
+    undescribed = {name: (tables.ABSENT, tables.ABSENT) for name in others if name not in HELD and not name.startswith(ELSEWHERE)}
+    for name, (what, origin) in {**HELD, **undescribed}.items():
         table = stimuli.read_table(stimuli.DATA / name, ())
         rows.append((f"data/{name}", what, f"{len(table):,}", ", ".join(table.columns), origin, sha256(stimuli.DATA / name)[:12]))
     return tables.Table(("file", "what it holds", "rows", "columns", "origin", "SHA-256 begins"), tuple(rows),
