@@ -22,6 +22,7 @@ def test_verdicts_follow_interval_and_null():
     assert claims.judge(Estimate(0.3, -0.1, 0.4, 9, "prompts", 0.0, 0.001), "above") == "not found"
     assert claims.judge(Estimate(0.3, 0.1, 0.4, 9, "prompts"), "above") == "found"
     assert claims.judge(STRONG, "shown") is None
+    assert claims.judge(STRONG, "above 0.1") == "found" and claims.judge(STRONG, "above 0.25") == "not found"
     with pytest.raises(KaomojiError, match="no null"):
         claims.judge(Estimate(0.3, 0.1, 0.4, 9, "prompts"), "beyond")
     with pytest.raises(KaomojiError, match="unknown rule"):

@@ -34,8 +34,8 @@ class Claim:
 
 
 def judge(value, rule):
-    """``found`` or ``not found``. Rules: ``beyond``: p <= 0.05; ``above``: the interval lies above 0, and p, where there is one, <= 0.05;
-    ``shown``: no verdict (None), the number stands for itself.
+    """``found`` or ``not found``. Rules: ``beyond``: p <= 0.05; ``above``: the interval lies above 0, or above the number
+    that follows (``above 0.02``, the smallest effect that matters), and p, where there is one, <= 0.05; ``shown``: no verdict (None), the number stands for itself.
 
     Raises
     ------
@@ -44,12 +44,13 @@ def judge(value, rule):
     """
     if rule == "shown":
         return None
+    rule, _, least = rule.partition(" ")
     if rule not in ("beyond", "above"):
         raise KaomojiError(f"unknown rule {rule!r}; expected beyond, above or shown; correct data/claims.csv")
     if rule == "beyond" and value.p is None:
         raise KaomojiError(f"no null stands beside {value}; expected one for the rule 'beyond'; use 'above', or add a null")
     beaten = value.p is None or value.p <= ALPHA
-    return FOUND if beaten and (rule == "beyond" or value.ci_low > 0) else NOT_FOUND
+    return FOUND if beaten and (rule == "beyond" or value.ci_low > float(least or 0)) else NOT_FOUND
 
 
 def claims(results, edition="within_category", path=None):
