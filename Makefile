@@ -16,7 +16,7 @@ endif
 
 export CHROMIUM
 .DEFAULT_GOAL := help
-.PHONY: help venv notebooks runs book null test bench scale lock serve clean
+.PHONY: help venv notebooks runs book null test bench scale lock trust fresh serve lab clean
 
 help:  ## this list
 	@echo "Introspection via Kaomoji"
@@ -59,6 +59,12 @@ lab: $(READY)  ## JupyterLab; the templates in notebooks/ open as notebooks
 
 scale: $(READY)  ## what the analyses cost on states of 60 layers and 5,376 dimensions: data/scale.csv
 	$(PYTHON) -m kaomoji_lib.analysis.scale
+
+trust: $(READY)  ## kill, injure and feed it on purpose; the counts go to data/trust.csv and onto a page
+	$(PYTHON) tests/trust
+
+fresh:  ## make book and make test as a user with nothing but Debian's python3, make, git and a browser
+	.ci/fresh
 
 lock: $(READY)  ## requirements.lock and requirements-licences.csv, from requirements.txt
 	rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet $(PIP_FLAGS) pip-tools

@@ -36,6 +36,7 @@ HTML_STATE = ROOT / "_build" / "kaomoji.json"
 PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 CODE_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 FORMAT = 1
+COUNTS = "trust.csv"
 
 
 @dataclass(frozen=True)
@@ -147,14 +148,17 @@ def files(folder, *patterns):
 def shared_inputs():
     """What every page depends on: the library (without its command line), the data, the pins."""
     library = [path for path in files("kaomoji_lib", "*.py") if path.name != "__main__.py" and path.parent.name != "cli"]
-    return {"format": FORMAT, "library": digest(library), "data": digest(files("data", "*")),
+    data = [path for path in files("data", "*") if path != ROOT / "data" / COUNTS]
+    return {"format": FORMAT, "library": digest(library), "data": digest(data),
             "pins": digest([ROOT / "requirements.txt"])}
 
 
 def fingerprint(page, shared):
     """What one page depends on, as a JSON-able dictionary."""
     manifests = [path for name in page.reads for path in (ROOT / "runs").glob(f"{name}/manifest.json")]
-    return {**shared, "template": digest([page.source]), "title": page.title,
+    # The counts of `make trust` are data of their own page alone.
+    counts = [path for path in [ROOT / "data" / COUNTS] if page.notebook == "trust" and path.is_file()]
+    return {**shared, "template": digest([page.source]), "title": page.title, "counts": digest(counts),
             "parameters": page.parameters, "runs": digest(manifests), "published": page.uses_published and published_files(), "pages": page.notebook == "claims" and executed(page)}
 
 

@@ -7,6 +7,7 @@ Figures reach the page as data (``application/vnd.plotly.v1+json``), the drawing
 import json
 import re
 import shutil
+from html import escape
 from pathlib import Path
 
 import kaomoji_figures
@@ -118,6 +119,13 @@ def load_plotly_where_needed(app, pagename, templatename, context, doctree):
     app.add_js_file("plotly.min.js", loading_method="defer", priority=400)
 
 
+def escape_printed_title(app, pagetitle, templatename, context, doctree):
+    """The theme writes titles as they stand on the printed page, and a model's name may be in them."""
+    for name in ("pagetitle", "root_title"):
+        if name in context:
+            context[name] = escape(context[name], quote=True)
+
+
 def copy_plotly(app, exception):
     """plotly.min.js comes from the installed wheel: never committed, never out of step."""
     if exception or app.builder.format != "html":
@@ -156,6 +164,7 @@ def setup(app):
     app.connect("doctree-resolved", link_null_twins)
     app.connect("html-page-context", load_plotly_where_needed)
     app.connect("doctree-resolved", kaomoji_prose.resolve)
+    app.connect("html-page-context", escape_printed_title, priority=900)
     app.connect("build-finished", copy_plotly)
     app.connect("env-get-outdated", pages_with_stale_numbers)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
