@@ -26,7 +26,7 @@ corpus: str = "published"  # published (the article's copy), a Hugging Face data
 seed: int = 0  # of resamples and permutations
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import page, published, published_figures, vocabulary
+from kaomoji_lib.show import figures, page, published, published_figures, vocabulary
 
 started = page.start()
 found = page.attempt(vocabulary.gather, corpus)
@@ -66,7 +66,7 @@ published_figures.vocabulary(space, vocabulary.SCHEME, line)
 # the same for words that were dealt to the faces at random. The criterion is the largest distance between the two: {glue:text}`chosen`.
 
 # %% tags=["hide-input"]
-published_figures.criterion(space, line)
+figures.criterion(space, line)
 
 # %% tags=["hide-input"]
 vocabulary.clusters(space)

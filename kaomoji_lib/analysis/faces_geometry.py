@@ -7,10 +7,13 @@ import pandas as pd
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from kaomoji_lib.analysis import clusters
 from kaomoji_lib.analysis.stacking import stack
 from kaomoji_lib.analysis.threads import one_thread
 from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
+
+DEALT_CUTS = 100
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class Heatmap:
     ``cophenetic``: correlation of the tree's distances with the real ones; ``silhouette``: mean over
     faces, grouped by primary category, null: faces dealt to other emissions, means and primary categories made
     anew (a face's mean lies near the prompts that made its primary category, even when faces mean nothing).
-    ``criterion``: DataFrame
-    [clusters, silhouette] for each cut of the tree; ``clusters``: Series face -> cluster at its maximum.
+    ``clustering``: the cuts of the tree with their criterion and stability, null: faces dealt likewise, resampled:
+    prompts. ``names``: dict cluster -> what it is called, at the chosen cut.
     """
 
     matrix: pd.DataFrame
@@ -49,8 +52,20 @@ class Heatmap:
     linkage: np.ndarray
     cophenetic: float
     silhouette: statistics.Estimate
-    criterion: pd.DataFrame
-    clusters: pd.Series
+    clustering: clusters.Clustering
+    names: dict
+
+    @property
+    def clusters(self):
+        return self.clustering.clusters
+
+    @property
+    def criterion(self):
+        return self.clustering.criterion
+
+    @property
+    def chosen(self):
+        return self.clustering.chosen
 
 
 def face_means(states, emissions, min_emissions=3, min_prompts=2):
@@ -101,27 +116,30 @@ def _shares(face, row, faces, rows):
 
 
 @one_thread
-def cosine(face_means, *, permutations=500, seed=0):
-    """Cosine similarities of face means, their average-linkage order and a test of their blocks."""
-    distances = _distances(face_means.means @ face_means.means.T)
-    condensed = squareform(distances, checks=False)
-    linkage = hierarchy.optimal_leaf_ordering(hierarchy.linkage(condensed, "average"), condensed)
+def cosine(face_means, words=None, *, permutations=500, resamples=100, seed=0):
+    """Cosine similarities of face means, their average-linkage order, a test of their blocks, and their clusters.
+
+    ``words``: category -> word (dict or Series) that names a cluster; without it the codes do.
+    """
+    distances = cosine_distances(face_means.means @ face_means.means.T)
     faces = list(face_means.faces)
     primary = pd.factorize(face_means.primary)[0]
-    null = _silhouettes_of_dealt_faces(face_means, permutations, seed)
-    criterion, clusters = _cut(linkage, distances)
+    null, cut_null = _dealt(face_means, permutations, seed)
+    clustering = clusters.cluster(face_means.faces, distances, cut_null, _resampled(face_means, resamples, seed), seed)
+    condensed = squareform(distances, checks=False)
+    masses = face_means.shares.mul(face_means.counts, axis=0)
     return Heatmap(
         matrix=pd.DataFrame(1 - distances, faces, faces),
-        order=tuple(faces[leaf] for leaf in hierarchy.leaves_list(linkage)),
-        linkage=linkage,
-        cophenetic=float(hierarchy.cophenet(linkage, condensed)[0]),
+        order=clustering.order,
+        linkage=clustering.linkage,
+        cophenetic=float(hierarchy.cophenet(clustering.linkage, condensed)[0]),
         silhouette=statistics.bootstrap(statistics.silhouettes(distances, primary), unit="faces", seed=seed, null=null),
-        criterion=criterion,
-        clusters=pd.Series(clusters, faces, name="cluster"),
+        clustering=clustering,
+        names=clusters.names(clustering.clusters, masses, {code: code for code in masses.columns} if words is None else words),
     )
 
 
-def _distances(products):
+def cosine_distances(products):
     """Cosine distances (0..2) from inner products."""
     norms = np.sqrt(np.maximum(np.diagonal(products), 1e-24))
     distances = 1 - np.clip(products / np.outer(norms, norms), -1, 1).astype(float)
@@ -129,24 +147,33 @@ def _distances(products):
     return (distances + distances.T) / 2
 
 
-def _silhouettes_of_dealt_faces(face_means, permutations, seed):
+def _dealt(face_means, permutations, seed):
+    """Silhouettes of primary categories, and of the cuts, when faces are dealt to other emissions."""
     random, (face, row, category) = np.random.default_rng(seed), face_means.uses.T
     faces, rows, categories = len(face_means.faces), len(face_means.gram), face_means.shares.shape[1]
-    null = []
-    for _ in range(permutations):
+    null, cut_null = [], []
+    for number in range(permutations):
         dealt = random.permutation(face)
-        shares = _shares(dealt, row, faces, rows)
-        shares -= shares.mean(axis=0)
+        distances = _distances_of(_shares(dealt, row, faces, rows), face_means.gram)
         counts = np.bincount(dealt * categories + category, minlength=faces * categories).reshape(faces, categories)
         primary = pd.factorize(counts.argmax(axis=1))[0]
-        null.append(statistics.silhouettes(_distances(shares @ face_means.gram @ shares.T), primary).mean())
-    return null
+        null.append(statistics.silhouettes(distances, primary).mean())
+        if number < DEALT_CUTS:
+            cut_null.append(clusters.null_silhouettes(distances))
+    return null, cut_null
 
 
-def _cut(linkage, distances, most=15):
-    cuts = {k: hierarchy.fcluster(linkage, k, "maxclust") for k in range(2, min(most, len(distances) - 1) + 1)}
-    criterion = pd.DataFrame(
-        [(k, statistics.silhouettes(distances, labels).mean()) for k, labels in cuts.items()],
-        columns=["clusters", "silhouette"],
-    )
-    return criterion, cuts[int(criterion.loc[criterion["silhouette"].idxmax(), "clusters"])]
+def _resampled(face_means, resamples, seed):
+    """What the faces' distances become when state rows (prompts, or generations) are resampled."""
+    face, row, _ = face_means.uses.T
+    faces, rows = len(face_means.faces), len(face_means.gram)
+    counts = np.bincount(face * rows + row, minlength=faces * rows).reshape(faces, rows).astype(np.float32)
+    for weights in statistics.resampling_counts(rows, resamples, seed):
+        drawn = counts * weights
+        kept = np.flatnonzero(drawn.sum(axis=1))
+        yield kept, _distances_of(drawn[kept] / drawn[kept].sum(axis=1, keepdims=True), face_means.gram)
+
+
+def _distances_of(shares, gram):
+    shares = shares - shares.mean(axis=0)
+    return cosine_distances(shares @ gram @ shares.T)

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import pdist, squareform
 
-from kaomoji_lib.analysis import readings, synthesis
+from kaomoji_lib.analysis import clusters, readings, synthesis
 from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
 
-MOST_CLUSTERS = 15
 WORDS_SHOWN = 6
+SECOND_WORD = 0.05
 
 
 @dataclass(frozen=True)
@@ -22,9 +20,8 @@ class Vocabulary:
     ``scores``: (faces, 3) coordinates on the components of the column-centred vectors, faces unweighted.
     ``variance``: Estimates of the components' shares of variance. ``count``: Series, uses of each face.
     ``reading``: anchor mass per category (faces without an anchor are not in it). ``words``: Series, the
-    heaviest words of each face with their shares. ``criterion``: DataFrame [clusters, silhouette (Estimate; null:
-    each word dealt to the faces anew, then clustered in the same way)]. ``clusters``: Series face -> number;
-    ``chosen``: the number of clusters whose silhouette is farthest above its null.
+    heaviest words of each face with their shares. ``clustering``: average linkage by cosine, null: each word dealt to
+    the faces anew, then clustered in the same way; ``names``: dict cluster -> its leading words, at the chosen cut.
     """
 
     faces: tuple
@@ -33,9 +30,20 @@ class Vocabulary:
     count: pd.Series
     reading: readings.Reading
     words: pd.Series
-    criterion: pd.DataFrame
-    clusters: pd.Series
-    chosen: int
+    clustering: clusters.Clustering
+    names: dict
+
+    @property
+    def criterion(self):
+        return self.clustering.criterion
+
+    @property
+    def clusters(self):
+        return self.clustering.clusters
+
+    @property
+    def chosen(self):
+        return self.clustering.chosen
 
 
 def vocabulary(words, lexicon, codes, *, resamples=500, permutations=100, seed=0):
@@ -63,9 +71,7 @@ def vocabulary(words, lexicon, codes, *, resamples=500, permutations=100, seed=0
     variance = tuple(
         statistics.estimate(share, draws[:, index], len(X), "faces", null=nulls[:, index], interval="normal", bounds=(0, 1))
         for index, share in enumerate(_shares(X)))
-    criterion, labels = _criterion(X, dealt, seed)
-    excess = [item.value - item.null_mean for item in criterion["silhouette"]]
-    chosen = int(criterion["clusters"].iloc[int(np.argmax(excess))])
+    clustering = clusters.of_vectors(vectors, dealt, resamples=min(resamples, 100), seed=seed)
     kept = synthesis.one_version(words, lexicon)
     return Vocabulary(
         faces=tuple(vectors.index),
@@ -74,36 +80,14 @@ def vocabulary(words, lexicon, codes, *, resamples=500, permutations=100, seed=0
         count=kept.groupby("face")["count"].sum().reindex(vectors.index),
         reading=synthesis.synthesized(words, lexicon, codes),
         words=pd.Series([_profile(row) for _, row in vectors.iterrows()], vectors.index),
-        criterion=criterion,
-        clusters=pd.Series(labels[chosen], vectors.index, name="cluster"),
-        chosen=chosen,
+        clustering=clustering,
+        names=clusters.names(clustering.clusters, vectors, {word: word for word in vectors.columns}, second=SECOND_WORD),
     )
 
 
 def _shares(X):
     squared = np.linalg.svd(X - X.mean(axis=0), compute_uv=False) ** 2
     return np.pad(squared / max(squared.sum(), 1e-300), (0, 3))[:3]
-
-
-def _criterion(X, dealt, seed):
-    distances, cuts = _cuts(X)
-    nulls = [_silhouettes(*_cuts(part)) for part in dealt]
-    rows = []
-    for number, labels in cuts.items():
-        null = [item[number] for item in nulls if number in item]
-        rows.append((number, statistics.bootstrap(statistics.silhouettes(distances, labels), unit="faces", seed=seed, null=null, resamples=500)))
-    return pd.DataFrame(rows, columns=["clusters", "silhouette"]), cuts
-
-
-def _cuts(X):
-    condensed = np.clip(pdist(X + 1e-12, "cosine"), 0, None)
-    tree = hierarchy.linkage(condensed, "average")
-    cuts = {number: hierarchy.fcluster(tree, number, "maxclust") for number in range(2, min(MOST_CLUSTERS, len(X) - 1) + 1)}
-    return squareform(condensed), cuts
-
-
-def _silhouettes(distances, cuts):
-    return {number: statistics.silhouettes(distances, labels).mean() for number, labels in cuts.items()}
 
 
 def _profile(row):

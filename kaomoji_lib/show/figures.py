@@ -3,6 +3,7 @@
 from kaomoji_lib.analysis.geometry import Alignment, Components
 from kaomoji_lib.analysis.prediction import Prediction
 from kaomoji_lib.show import theme
+from kaomoji_lib.show.clusters import criterion
 from kaomoji_lib.show.heatmaps import cka, confusion, face_similarity, planted
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.show.spaces import centroids, prompt_space
@@ -11,7 +12,7 @@ from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.statistics import Estimate
 
 __all__ = [
-    "accuracies", "accuracies_across", "centroids", "circumplex", "cka", "confusion", "emission", "emission_across",
+    "accuracies", "accuracies_across", "centroids", "circumplex", "cka", "confusion", "criterion", "emission", "emission_across",
     "face_similarity", "layer_curve", "planted", "prompt_space", "residuals", "variance_across",
 ]
 

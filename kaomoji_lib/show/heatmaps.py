@@ -6,7 +6,7 @@ from scipy.cluster import hierarchy
 from kaomoji_lib.analysis.geometry import FaceMeans, Heatmap
 from kaomoji_lib.analysis.prediction import Prediction
 from kaomoji_lib.analysis.readings import Recovery
-from kaomoji_lib.show import theme
+from kaomoji_lib.show import clusters, theme
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.study import escape
 from kaomoji_lib.study.statistics import Estimate
@@ -51,7 +51,7 @@ def _confusion_title(prediction, shares):
 
 @passes_missing
 def face_similarity(heatmap, means, scheme, source):
-    """Cosine similarity of the mean states behind faces, in hierarchical order; labels with the mark of their primary category."""
+    """Cosine similarity of the mean states behind faces, in hierarchical order, with the tree; labels with the mark of their primary category."""
     theme.require(heatmap, Heatmap, "figures.face_similarity")
     theme.require(means, FaceMeans, "figures.face_similarity")
     kept = set(means.counts.index[:MOST_FACES])
@@ -75,11 +75,12 @@ def face_similarity(heatmap, means, scheme, source):
         if at:
             fig.add_scatter(x=at, y=[len(order) - 0.05] * len(at), mode="markers", name=theme.name(scheme, code), hoverinfo="skip",
                             marker={"symbol": theme.symbol(scheme, code), "size": 9, "color": scheme.colour(code)}, cliponaxis=False)
-    fig.update_xaxes(**theme.axis(showticklabels=False, showgrid=False, zeroline=False, range=[-0.5, len(order) - 0.5]))
+    fig.update_xaxes(**theme.axis(showticklabels=False, ticks="", showline=False, showgrid=False, zeroline=False, range=[-0.5, len(order) - 0.5]))
     fig.update_yaxes(**theme.axis(
         tickvals=places, showgrid=False, zeroline=False, range=[len(order) + 0.4, -0.5], tickfont={"size": theme.FACE, "family": theme.FONT},
         ticktext=[theme.tagged(scheme, means.primary[face], face) for face in order],
     ))
+    clusters.beside(fig, heatmap, order)
     return fig
 
 

@@ -240,21 +240,3 @@ def _faces(fig, found, rows, mode, colour, group, sizes):
     hover = [[escape.label(face), int(found.count[face]), escape.label(found.words[face]), int(found.clusters[face])] for face in faces]
     fig.add_scatter3d(x=points[:, 0], y=points[:, 1], z=points[:, 2], mode=mode, legendgroup=group, showlegend=False, customdata=hover,
                       hovertemplate="%{customdata[0]}  typed %{customdata[1]} times, cluster %{customdata[3]}<br>%{customdata[2]}<extra></extra>", **style)
-
-
-@passes_missing
-def criterion(found, source):
-    """Silhouette of each number of clusters against that of words dealt to the faces at random."""
-    table = found.criterion
-    best = table.set_index("clusters")["silhouette"][found.chosen]
-    fig = theme.figure(f"{found.chosen} clusters stand farthest above chance: {best.value:.2f} against {best.null_mean:.2f}", source, height=360,
-                       margin={"b": 100}, legend=theme.LEGEND)
-    up, down = zip(*(theme.whiskers(item) for item in table["silhouette"]), strict=True)
-    fig.add_scatter(x=table["clusters"], y=[item.value for item in table["silhouette"]], mode="lines+markers", name="silhouette, 95 % interval",
-                    line={"color": theme.SEQUENCE[0], "width": 3}, error_y={"type": "data", "array": up, "arrayminus": down, "thickness": 1.5, "width": 3},
-                    customdata=[escape.label(str(item)) for item in table["silhouette"]], hovertemplate="%{x} clusters: %{customdata}<extra></extra>")
-    fig.add_scatter(x=table["clusters"], y=[item.null_mean for item in table["silhouette"]], mode="lines", name="words dealt at random",
-                    line={"color": theme.GREY, "width": 2, "dash": "dot"}, hovertemplate="%{x} clusters: %{y:.2f}<extra></extra>")
-    fig.update_xaxes(**theme.axis("clusters", dtick=1))
-    fig.update_yaxes(**theme.axis("silhouette", rangemode="tozero"))
-    return fig

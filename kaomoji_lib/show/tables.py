@@ -185,20 +185,14 @@ def faces(emissions, scheme, caption=""):
 
 @passes_missing
 def clusters(heatmap, means, caption=""):
-    """Faces by the tree cut with the highest silhouette; each cluster with the categories its faces belong to."""
-    rows = []
+    """The clusters of the chosen cut, largest first: name, stability, the categories of its faces, its members."""
+    rows, stability = [], heatmap.clustering.stability[heatmap.chosen]
     for number, part in heatmap.clusters.groupby(heatmap.clusters):
         faces = [face for face in heatmap.order if face in part.index]
         shares = means.primary[faces].value_counts()
-        rows.append((f"{number}", f"{len(faces)}", ", ".join(f"{code} {count}" for code, count in shares.items()), "   ".join(faces)))
+        rows.append((heatmap.names[number], f"{len(faces)}", _words(float(stability[number])), ", ".join(f"{code} {count}" for code, count in shares.items()), "   ".join(faces)))
     rows.sort(key=lambda row: -int(row[1]))
-    return Table(("cluster", "faces", "primary categories", "members"), tuple(rows), ("text", "number", "text", "face"), caption)
-
-
-@passes_missing
-def criterion(heatmap, caption=""):
-    """Silhouette of each number of clusters the tree can be cut into."""
-    return build(heatmap.criterion, caption)
+    return Table(("cluster", "faces", "stability", "primary categories", "members"), tuple(rows), ("text", "number", "number", "text", "face"), caption)
 
 
 @passes_missing

@@ -56,16 +56,16 @@ def skipped(found):
 
 @passes_missing
 def clusters(found, most=7):
-    """The clusters, largest first: how many faces, typed how often, what their anchor words name, and the most typed of them."""
-    primary = found.reading.table.idxmax(axis=1)
+    """The clusters with their leading words, largest first: how many faces, typed how often, what their anchor words name, and the most typed of them."""
+    primary, stability = found.reading.table.idxmax(axis=1), found.clustering.stability[found.chosen]
     rows = []
     for number, part in found.clusters.groupby(found.clusters):
         counts = found.count[part.index].sort_values(ascending=False, kind="stable")
         shares = primary.reindex(part.index).dropna().value_counts()
-        rows.append((f"{number}", len(part), int(counts.sum()), ", ".join(f"{code} {count}" for code, count in shares.head(4).items()),
+        rows.append((f"{number} {found.names[number]}", len(part), int(counts.sum()), f"{stability[number]:.2f}", ", ".join(f"{code} {count}" for code, count in shares.head(4).items()),
                      "   ".join(counts.index[:most])))
-    rows = [(name, f"{faces}", f"{typed:,}", named, shown) for name, faces, typed, named, shown in sorted(rows, key=lambda row: -row[1])]
-    return Table(("cluster", "faces", "typed", "first categories", "most typed"), tuple(rows), ("text", "number", "number", "text", "face"),
+    rows = [(name, f"{faces}", f"{typed:,}", stable, named, shown) for name, faces, typed, stable, named, shown in sorted(rows, key=lambda row: -row[1])]
+    return Table(("cluster", "faces", "typed", "stability", "first categories", "most typed"), tuple(rows), ("text", "number", "number", "number", "text", "face"),
                  f"The {found.chosen} clusters that the criterion chooses")
 
 
