@@ -35,6 +35,7 @@ HTML = ROOT / "_build" / "html"
 HTML_STATE = ROOT / "_build" / "kaomoji.json"
 PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 CODE_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
+EXPLORER, WIDGET = "application/vnd.kaomoji.explorer+json", "application/vnd.jupyter.widget-view+json"
 FORMAT = 1
 COUNTS = "trust.csv"
 
@@ -64,7 +65,7 @@ class Page:
         """Names of the run folders the page reads, as far as its parameters tell."""
         given = self.parameters
         named = [*given.get("models", []), *(given[key] for key in ("model", "reference") if given.get(key))]
-        return named or (["*"] if self.notebook in ("across_models", "evidence") else [])
+        return named or (["*"] if self.notebook in ("across_models", "evidence", "explorer") else [])
 
     @property
     def uses_published(self):
@@ -201,6 +202,7 @@ def normalise(notebook):
     """Take out what differs between two equal runs, and hide the injected parameters."""
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("jupytext", None)
+    notebook.metadata.pop("widgets", None)
     for number, cell in enumerate(notebook.cells):
         tags = set(cell.metadata.get("tags", []))
         if "injected-parameters" in tags:
@@ -208,6 +210,8 @@ def normalise(notebook):
         cell.metadata = {"tags": sorted(tags)} if tags else {}
         cell.id = f"cell-{number:03d}"
         for output in cell.get("outputs", []):
+            if EXPLORER in output.get("data", {}):
+                output.data.pop(WIDGET, None)
             if output.output_type == "error":
                 raise RuntimeError(f"cell {number}: {output.ename}: {output.evalue}")
     return notebook
@@ -305,7 +309,7 @@ def run_pages(only=(), force=False, jobs=2, null=False):
 def html_inputs():
     """Hashes of what the HTML is made of: its frame (a change rebuilds all pages) and its pages."""
     frame = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "requirements.txt", *files("book/_ext", "*.py")]
-    pages = [*BOOK.glob("*.md"), BOOK / "references.bib", *PAGES.glob("*.ipynb"), *files("book/_static", "*")]
+    pages = [*BOOK.glob("*.md"), BOOK / "references.bib", *PAGES.glob("*.ipynb"), *files("book/_static", "*"), *files("kaomoji_lib/show/explorer/web", "*")]
     return {"frame": digest(frame), "pages": digest(path for path in pages if not path.name.startswith("."))}
 
 

@@ -23,7 +23,6 @@ playwright = pytest.importorskip("playwright.sync_api")
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
-FLAGS = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-unsafe-swiftshader", "--no-sandbox"]
 
 spec = importlib.util.spec_from_file_location("kaomoji_build", ROOT / "book" / "build.py")
 build = importlib.util.module_from_spec(spec)
@@ -33,79 +32,6 @@ spec.loader.exec_module(build)
 ENTRIES = [entry for _, pages in build.grid()[1] for entry in pages]
 NOTEBOOKS = [entry.name for entry in ENTRIES if not isinstance(entry, str)]
 PAGES = ["book/index"] + [f"book/{entry}" if isinstance(entry, str) else f"book/runs/{entry.name}" for entry in ENTRIES]
-
-
-def chromium():
-    named = os.environ.get("CHROMIUM")
-    found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    return found or "/usr/bin/chromium"
-
-
-@pytest.fixture(scope="session")
-def book():
-    """The folder of the built book; what is not up to date is built first."""
-    done = subprocess.run([sys.executable, str(ROOT / "book" / "build.py")], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return HTML
-
-
-@pytest.fixture(scope="session")
-def address(book):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(book)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = chromium()
-    if not Path(path).exists():
-        pytest.fail("Chromium is missing; apt-get install chromium, or set CHROMIUM to where it lies")
-    with playwright.sync_playwright() as engine:
-        opened = engine.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-class Watched:
-    """A browser page that writes down everything that goes wrong in it."""
-
-    def __init__(self, browser):
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
-        self.page = self.context.new_page()
-        self.trouble, self.requests = [], []
-        self.page.on("console", lambda message: message.type == "error" and self.trouble.append(message.text))
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.trouble.append(f"failed: {request.url}"))
-        self.page.on("response", lambda answer: answer.status >= 400 and self.trouble.append(f"{answer.status}: {answer.url}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-
-    def open(self, url):
-        self.page.goto(url)
-        return self.page
-
-    def draw_all(self):
-        """Scroll every figure into view and wait until it is drawn. Returns how many there are."""
-        count = self.page.locator(".kao-plot").count()
-        for number in range(count):
-            self.page.locator(".kao-plot").nth(number).scroll_into_view_if_needed()
-            self.page.wait_for_function(
-                "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'", arg=number, timeout=60_000
-            )
-        return count
-
-
-@pytest.fixture
-def watched(browser):
-    tab = Watched(browser)
-    yield tab
-    tab.context.close()
 
 
 def figures_of(name):

@@ -96,3 +96,12 @@ def test_ordinary_names_stay_readable():
 
 def test_escapes_take_values_that_are_no_strings():
     assert [write(3) for write in (escape.html, escape.label, escape.gl_label, escape.terminal)] == ["3"] * 4
+
+
+@pytest.mark.parametrize("face", [*FACES, "</script><script>", "<!--", "\u2028"])
+def test_data_in_a_script_element_stays_data(face):
+    import json
+
+    written = escape.script_data({"face": face})
+    assert json.loads(written) == {"face": face} and not re.search("[<>&\u2028\u2029]", written)
+    assert [tag for tag, _ in _read(escape.element("script", written, type="application/json")).tags] == ["script"]

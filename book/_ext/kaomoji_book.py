@@ -154,6 +154,7 @@ def pages_with_stale_numbers(app, env, added, changed, removed):
 
 
 def setup(app):
+    app.setup_extension("kaomoji_explorer")
     app.add_directive("book-figure", BookFigure)
     app.add_directive("launch", Launch)
     app.add_config_value("kaomoji_launch", {}, "env", dict)

@@ -54,7 +54,7 @@ def pca(X, prompts, scheme, *, components=10, shown=3, seed=0):
     compact = classifier.compact(X)
     U, singular, _ = np.linalg.svd(compact - compact.mean(axis=0), full_matrices=False)
     scores = (U * singular)[:, :components]
-    scores = scores * _signs(scores, coordinates)
+    scores = scores * signs(scores, coordinates)
     spectrum = _shares(compact)
     halves = [_shares(compact[half]) for half in statistics.half_samples(len(X), seed=seed)]
     nulls = _column_null(X, seed)
@@ -83,7 +83,7 @@ def _coordinates(labels, scheme):
     return np.column_stack([table["valence"], table["arousal"], dominance]).astype(float)
 
 
-def _signs(scores, coordinates):
+def signs(scores, coordinates):
     signs = np.ones(scores.shape[1])
     for i in range(scores.shape[1]):
         guide = coordinates[:, i] - coordinates[:, i].mean() if i < coordinates.shape[1] else np.zeros(len(scores))

@@ -13,20 +13,20 @@ TRAILING_ARMS = (
 TABLE = r"[┻┳┬┴┸┯][━─═―—ー ̄￣﹏]*[┻┳┬┴┸┯]"
 THROWN_TABLE = rf"[︵⌒彡ミ～~]*[ \u3000]?{TABLE}(?:[ \u3000]?[︵⌒彡ミ～~]+)?"
 
-_DELETED = re.compile(
-    "[\u200b-\u200d\u2060\ufeff\u0602\ufe00-\ufe0f\u0334-\u0338\u033f]"
-)
-_FOLDS = str.maketrans(
-    "（）［］＞＜；：＿＊｀？！．，／～｜ｃ〜‘’“”◔◑◐◒◓◖◗◉●º˚･•ᴗ◡ᵕ⌣◍。",
-    "()[]><;:_*`?!.,/~|c~''\"\"◕◕◕◕◕◕◕⊙⊙°°・・‿‿‿‿｡｡",
-)
+INNER_HEAD, INNER_TAIL = "っ*つづ", "ςc*"
+DELETED = "".join(map(chr, [*range(0x200B, 0x200E), 0x2060, 0xFEFF, 0x0602, *range(0xFE00, 0xFE10), *range(0x0334, 0x0339), 0x033F]))
+FOLDED = "（）［］＞＜；：＿＊｀？！．，／～｜ｃ〜‘’“”◔◑◐◒◓◖◗◉●º˚･•ᴗ◡ᵕ⌣◍。"
+FOLDS = "()[]><;:_*`?!.,/~|c~''\"\"◕◕◕◕◕◕◕⊙⊙°°・・‿‿‿‿｡｡"
+
+_DELETED = re.compile(f"[{DELETED}]")
+_FOLDS = str.maketrans(FOLDED, FOLDS)
 _CYRILLIC_CAPITAL = re.compile("[\u0400-\u042f]")
 _ARMS_BEFORE = re.compile(rf"^[{re.escape(LEADING_ARMS)}]+(?=\()")
 _ARMS_BEHIND = re.compile(rf"(?<=\))[{re.escape(TRAILING_ARMS)}]+$")
 _TABLE_BEHIND = re.compile(rf"(?<=[){re.escape(TRAILING_ARMS)}]){THROWN_TABLE}$")
 _TABLE_BEFORE = re.compile(rf"^{THROWN_TABLE}[ \u3000]?[ノﾉヽ]?(?=[{re.escape(LEADING_ARMS)}]*\()")
-_INNER_HEAD = re.compile("^[っ*つづ]+")
-_INNER_TAIL = re.compile("[ςc*]+$")
+_INNER_HEAD = re.compile(f"^[{INNER_HEAD}]+")
+_INNER_TAIL = re.compile(f"[{INNER_TAIL}]+$")
 _ESCAPED_PAIR = re.compile(r"^\\[(\[（].*\\[)\]）]")
 _ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^\s¯(]))\\(_)(?=\2)")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -45,6 +45,15 @@ def canonical(raw: str) -> str:
     while (folded := _fold_once(face)) != face:
         face = folded
     return face
+
+
+def tables() -> dict:
+    """The folds as plain data, for a port to another language: the same tables, so that there is one truth."""
+    return {
+        "deleted": DELETED, "folded": FOLDED, "folds": FOLDS, "leading": LEADING_ARMS, "trailing": TRAILING_ARMS,
+        "table": THROWN_TABLE, "head": INNER_HEAD, "tail": INNER_TAIL,
+        "space": "".join(char for char in map(chr, range(0x3001)) if char.isspace()),
+    }
 
 
 def _fold_once(face: str) -> str:

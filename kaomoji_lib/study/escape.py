@@ -1,6 +1,7 @@
 """Writing a string, a face above all, where it must arrive unchanged and harmless."""
 
 import html as _html
+import json
 import re
 import unicodedata
 
@@ -28,6 +29,14 @@ def element(tag: str, *children: str, **attributes: str) -> Markup:
     written = "".join(f' {name.rstrip("_").replace("_", "-")}="{html(value)}"' for name, value in attributes.items() if value is not None)
     content = "".join(child if isinstance(child, Markup) else html(child) for child in children)
     return Markup(f"<{tag}{written}>{content}</{tag}>")
+
+
+def script_data(data) -> Markup:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return Markup(text)
 
 
 def markdown(text: str) -> str:

@@ -1,0 +1,78 @@
+"""Sphinx extension of the book: the explorer as a page that needs no kernel.
+
+Its data reaches the page as ``application/vnd.kaomoji.explorer+json``; script and stylesheet are assembled from the
+package, one truth with the widget, and loaded by pages that hold an explorer only.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from myst_nb.core import render
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from kaomoji_lib.show.explorer import assemble
+from kaomoji_lib.study import escape
+
+MIME = "application/vnd.kaomoji.explorer+json"
+SHOWN = 40
+
+
+def explorer_html(payload):
+    """The explorer's place, its data, and for readers without scripts the faces that are typed most."""
+    element = escape.element
+    faces = (element("li", face) for face in payload["faces"][:SHOWN])
+    return element(
+        "figure",
+        element("div", class_="kao-explorer"),
+        element("script", escape.script_data(payload), type="application/json"),
+        element("noscript", element("p", "The explorer needs JavaScript. The most typed faces:"), element("ul", *faces, class_="kao-face")),
+        **{"class_": "kao-explorer-frame", "aria-label": "Explorer of faces"},
+    )
+
+
+class ExplorerRenderer(render.MimeRenderPlugin):
+    """Turns the explorer's MIME bundle into its element."""
+
+    mime_priority_overrides = [("*", MIME, 1)]
+
+    @staticmethod
+    def handle_mime(renderer, data, inline):
+        if data.mime_type != MIME or inline:
+            return None
+        content = json.loads(data.content) if isinstance(data.content, str) else data.content
+        return [nodes.raw(text=str(explorer_html(content)), format="html", classes=["output", "explorer"])]
+
+
+def add_renderer(app):
+    installed = render.load_mime_renders
+    if getattr(installed, "explorer", False):
+        return
+
+    def load_mime_renders():
+        return [*installed(), ExplorerRenderer]
+
+    load_mime_renders.explorer = True
+    render.load_mime_renders = load_mime_renders
+
+
+def load_where_needed(app, pagename, templatename, context, doctree):
+    if doctree is not None and any("kao-explorer" in node.astext() for node in doctree.findall(nodes.raw)):
+        app.add_css_file("explorer.css")
+        app.add_js_file("explorer.js", loading_method="defer", priority=410)
+
+
+def write_assets(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static"
+    for name, text in (("explorer.js", assemble.script()), ("explorer.css", assemble.style())):
+        (target / name).write_text(text, encoding="utf-8")
+
+
+def setup(app):
+    app.connect("builder-inited", add_renderer)
+    app.connect("html-page-context", load_where_needed)
+    app.connect("build-finished", write_assets)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
