@@ -1,5 +1,6 @@
 """The benchmark at a size that takes minutes, kept with machine, date and versions in ``data/benchmark.json``."""
 
+import dataclasses
 import json
 import platform
 import sys
@@ -27,6 +28,8 @@ SECTIONS = {
     LONG: lambda bench: benchmark.score_times(bench, ("packed", "plain", *peers.PEERS)),
     "sampling": benchmark.sample_times, "scaling": benchmark.scaling, "memory": benchmark.memory,
 }
+# Sections that need less of the large size: how cost grows does not depend on the width.
+SHAPES = {"scaling": dict(hidden=256, layers=4), "scoring, mixture of experts": dict(sampled=8)}
 
 
 def measure(section, size="large", device="cpu", path=RECORD):
@@ -34,7 +37,8 @@ def measure(section, size="large", device="cpu", path=RECORD):
     if device == "cpu":
         torch.set_num_threads(1)
     kind = section.partition(", ")[2]
-    bench = models.make(models.SIZES[size], device, kind if kind in models.ARCHITECTURES else FULL, models.LONG if section == LONG else models.TOKENIZER)
+    shape = dataclasses.replace(models.SIZES[size], **SHAPES.get(section, {}) if size == "large" else {})
+    bench = models.make(shape, device, kind if kind in models.ARCHITECTURES else FULL, models.LONG if section == LONG else models.TOKENIZER)
     table = SECTIONS[section](bench)
     kept = json.loads(Path(path).read_text(encoding="utf-8")) if Path(path).is_file() else {"sections": {}}
     kept["sections"][section] = {"made": made(bench), "rows": json.loads(table.to_json(orient="records", double_precision=9))}
