@@ -1,16 +1,10 @@
 """The built book, opened in a browser that has no network."""
 
 import csv
-import functools
-import http.server
 import importlib.util
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -22,7 +16,6 @@ bs4 = pytest.importorskip("bs4")
 playwright = pytest.importorskip("playwright.sync_api")
 
 ROOT = Path(__file__).resolve().parents[1]
-HTML = ROOT / "_build" / "html"
 
 spec = importlib.util.spec_from_file_location("kaomoji_build", ROOT / "book" / "build.py")
 build = importlib.util.module_from_spec(spec)

@@ -9,7 +9,6 @@ import pytest
 sys.path.append(str(Path(__file__).parent / "trust"))
 
 import pages  # noqa: E402
-from test_book import browser  # noqa: E402, F401
 
 STRINGS = pages.shown([*hostile.HTML, *hostile.PLOTLY, *hostile.MARKDOWN[:30], *hostile.DIRECTIVES[:20], *hostile.CODES[:20], *hostile.faces()[:30]])
 
@@ -19,12 +18,12 @@ def page(tmp_path_factory):
     return pages.make(tmp_path_factory.mktemp("hostile page"), STRINGS)
 
 
-def test_nothing_runs_and_text_stays_text(page, browser):  # noqa: F811
+def test_nothing_runs_and_text_stays_text(page, browser):
     wrong, looked_at = pages.look(page, STRINGS, browser)
     assert wrong == [] and looked_at > 2 * len(STRINGS)
 
 
-def test_the_browser_would_have_noticed(page, browser, tmp_path):  # noqa: F811
+def test_the_browser_would_have_noticed(page, browser, tmp_path):
     text = page.read_text(encoding="utf-8").replace("&lt;script&gt;kaoBroke()&lt;/script&gt;</td>", "<script>kaoBroke()</script></td>", 1)
     spoilt = page.with_name("spoilt.html")
     spoilt.write_text(text.replace("&lt;img src=/stolen.png&gt;</td>", "<img src=/stolen.png></td>", 1), encoding="utf-8")
