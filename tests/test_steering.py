@@ -46,6 +46,28 @@ def test_steered_and_erased_scores_equal_plain_forward_passes(name):
     assert face_log_probs(model, prompts, WORDS)[0] == pytest.approx(still, abs=1e-4)
 
 
+def test_a_way_to_steer_that_loses_the_vector_is_not_taken(monkeypatch):
+    model = engine("organism-granite")
+    prompts, change = encoded(model), Addition(1, np.full((3, size(model)), 2.0))
+    assert engine_steering.proven(model, prompts, WORDS, change) == "packed"
+    monkeypatch.setattr(engine_steering, "reading", lambda change: engine_steering.prefill)
+    with pytest.raises(KaomojiError, match="agrees with plain"):
+        engine_steering.proven(model, prompts, WORDS, change)
+
+
+def test_fewer_rows_are_tried_where_the_memory_does_not_suffice(monkeypatch):
+    model, real = engine("organism-granite"), engine_steering.measure
+    expected = face_log_probs(model, encoded(model), WORDS)[0]
+
+    def crowded(engine, prompts, *rest, **named):
+        if len(prompts) > 1:
+            raise MemoryError
+        return real(engine, prompts, *rest, **named)
+
+    monkeypatch.setattr(engine_steering, "measure", crowded)
+    assert face_log_probs(model, encoded(model), WORDS)[0] == pytest.approx(expected, abs=1e-4)
+
+
 def test_the_choice_itself_is_not_pushed():
     model = engine("organism-granite")
     prompts = encoded(model)
@@ -111,20 +133,19 @@ def test_a_face_that_the_reading_does_not_know_is_refused():
 
 def test_an_organism_is_steered_to_the_category_of_the_direction():
     model, table = engine("organism-qwen"), organisms.planted("organism-qwen")
-    asked = load_prompts().groupby("category").head(4)
+    asked = load_prompts().groupby("category").head(5)
     words, codes = list(table["spelling"].unique()), list(dict.fromkeys(asked["category"]))
     prompts = [model.encode(model.template.render(f"{INSTRUCTION} {text}")) for text in asked["text"]]
     fit, tried = split(asked, 1)
     layer = 2
     states = engine_steering.prompt_states(model, [prompts[row] for row in np.flatnonzero(fit)])[0][:, layer]
     toward = directions(states, asked["category"].to_numpy()[fit], codes)[4] * 2 * np.linalg.norm(states, axis=1).mean()
-    asked_rows = [prompts[row] for row in tried]
+    asked_rows = [prompts[row] for row in tried if asked["category"].iloc[row] != codes[4]][::2]
     kept = np.exp(face_log_probs(model, asked_rows, words)[1])
-    moved = np.exp(face_log_probs(model, asked_rows, words, Addition(layer, np.repeat(toward[None], len(tried), 0).astype(np.float32)))[1])
+    moved = np.exp(face_log_probs(model, asked_rows, words, Addition(layer, np.repeat(toward[None], len(asked_rows), 0).astype(np.float32)))[1])
     scores = pd.DataFrame(table.pivot_table(index="spelling", columns="category", values="probability", fill_value=0.0).loc[words])
     meaning = scores.div(scores.sum(axis=1), axis=0)[codes[4]].to_numpy()
-    others = asked["category"].to_numpy()[tried] != codes[4]
-    gain = (moved @ meaning / moved.sum(axis=1) - kept @ meaning / kept.sum(axis=1))[others]
+    gain = moved @ meaning / moved.sum(axis=1) - kept @ meaning / kept.sum(axis=1)
     assert gain.mean() > 0.1 and (gain > 0).mean() > 0.8
 
 

@@ -103,16 +103,17 @@ def table(run, words, plan=Plan(), device="auto"):  # noqa: B008
 
 def _table(run, words, plan, device):
     from kaomoji_lib.engine.exact import reload
-    from kaomoji_lib.engine.scoring_algorithms import applicable
-    from kaomoji_lib.engine.steering import Map, face_log_probs, prompt_states
+    from kaomoji_lib.engine.steering import Map, face_log_probs, prompt_states, proven
     from kaomoji_lib.engine.steering_arms import split
 
     engine, prompts = reload(run, device), run.prompts()
     encoded = [engine.encode(engine.template.render(f"{run.manifest['instruction']} {text}")) for text in prompts["text"]]
     fit, tried = split(prompts, plan.per_category)
     last = prompt_states(engine, [encoded[row] for row in np.flatnonzero(fit)])[1]
-    labels, algorithm, rng = prompts["category"].to_numpy()[fit], applicable(engine)[0], np.random.default_rng(plan.seed)
+    labels, rng = prompts["category"].to_numpy()[fit], np.random.default_rng(plan.seed)
     asked, frames = [encoded[row] for row in tried], []
+    first = leace(last[:, 1], labels)
+    algorithm = proven(engine, asked, words, Map(1, first.matrix, first.centre))
 
     def note(layer, arm, number, change):
         closed = face_log_probs(engine, asked, words, change, algorithm)[1]

@@ -16,7 +16,8 @@ import torch
 from kaomoji_lib.engine import spellings as spelled
 from kaomoji_lib.engine.forwarding import prefill
 from kaomoji_lib.engine.measuring import measure
-from kaomoji_lib.engine.scoring_algorithms import plain_logits
+from kaomoji_lib.engine.scoring_algorithms import ALGORITHMS, applicable, plain_logits
+from kaomoji_lib.engine.selfcheck import TOLERANCES
 from kaomoji_lib.study.errors import KaomojiError
 
 ROWS_PER_FORWARD = 48
@@ -103,12 +104,38 @@ def face_log_probs(engine, prompts, words, change=None, algorithm="packed"):
     """
     if isinstance(change, Addition) and len(change.vectors) != len(prompts):
         raise KaomojiError(f"{len(change.vectors)} vectors for {len(prompts)} prompts; expected one a prompt; repeat them")
-    plan, parts = spelled.plan(engine, list(words)), []
-    for start in range(0, len(prompts), ROWS_PER_FORWARD):
-        part = slice(start, start + ROWS_PER_FORWARD)
+    plan, parts, start, rows = spelled.plan(engine, list(words)), [], 0, ROWS_PER_FORWARD
+    while start < len(prompts):
+        part = slice(start, start + rows)
         now = Addition(change.layer, change.vectors[part]) if isinstance(change, Addition) else change
-        parts.append(measure(engine, prompts[part], plan, algorithm, read=reading(now)))
+        try:
+            parts.append(measure(engine, prompts[part], plan, algorithm, read=reading(now)))
+            start += rows
+        except (torch.OutOfMemoryError, MemoryError):
+            if rows == 1:
+                raise KaomojiError("out of memory with one prompt at a time; use a smaller --dtype or another --device") from None
+            rows //= 2
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+
+def proven(engine, prompts, words, change):
+    """The fastest algorithm whose scores under ``change`` equal those of plain forward passes on two prompts and two spellings.
+
+    Raises
+    ------
+    KaomojiError
+        If none does: what was steered then would not be what was meant.
+    """
+    some, few = [prompts[0], prompts[-1]], list(dict.fromkeys([words[0], words[-1]]))
+    now = [Addition(change.layer, change.vectors[row][None]) if isinstance(change, Addition) else change for row in (0, -1)]
+    expected = np.array([[plain_log_prob(engine, prompt, word, one) for word in few] for prompt, one in zip(some, now, strict=True)])
+    both = Addition(change.layer, change.vectors[[0, -1]]) if isinstance(change, Addition) else change
+    for name in applicable(engine):
+        if not ALGORITHMS[name].gives_logits:
+            found = face_log_probs(engine, some, few, both, name)[0]
+            if np.abs(found - expected).max() <= TOLERANCES[engine.dtype].log_prob:
+                return name
+    raise KaomojiError(f"model {engine.spec.alias!r}: no way to steer behind a shared cache agrees with plain forward passes; use another --dtype or --device")
 
 
 @torch.inference_mode()

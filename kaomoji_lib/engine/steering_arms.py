@@ -66,15 +66,14 @@ def table(run, words, plan=Plan(), device="auto"):  # noqa: B008
 
 def _table(run, words, plan, device):
     from kaomoji_lib.engine.exact import reload
-    from kaomoji_lib.engine.scoring_algorithms import applicable
-    from kaomoji_lib.engine.steering import Addition, face_log_probs, prompt_states
+    from kaomoji_lib.engine.steering import Addition, face_log_probs, prompt_states, proven
 
     engine, prompts = reload(run, device), run.prompts()
     codes = list(dict.fromkeys(prompts["category"]))
     encoded = [engine.encode(engine.template.render(f"{run.manifest['instruction']} {text}")) for text in prompts["text"]]
     fit, tried = split(prompts, plan.per_category)
     middle, _ = prompt_states(engine, [encoded[row] for row in np.flatnonzero(fit)])
-    labels, algorithm = prompts["category"].to_numpy()[fit], applicable(engine)[0]
+    labels, algorithm = prompts["category"].to_numpy()[fit], None
     main = max(1, round(len(engine.blocks) / 4)) if plan.layer is None else plan.layer
     rng, frames = np.random.default_rng(plan.seed), []
     for layer in range(len(engine.blocks)) if plan.profile is not None else [main]:
@@ -84,7 +83,9 @@ def _table(run, words, plan, device):
         rows = [(row, arm, number, dose) for arm, vectors in sets.items() for dose in doses
                 for row, number in _dealt(prompts["category"].to_numpy(), tried, codes, plan.targets, rng)]
         change = Addition(layer, np.array([sets[arm][number] * length * dose for _, arm, number, dose in rows], dtype=np.float32))
-        closed = face_log_probs(engine, [encoded[row] for row, *_ in rows], words, change, algorithm)[1]
+        asked = [encoded[row] for row, *_ in rows]
+        algorithm = algorithm or proven(engine, asked, words, change)
+        closed = face_log_probs(engine, asked, words, change, algorithm)[1]
         meta = [(prompts["id"].iloc[row], layer, arm, codes[number] if arm == "category" else str(number), dose) for row, arm, number, dose in rows]
         frames.append(_frame(meta, closed, words))
     still = face_log_probs(engine, [encoded[row] for row in tried], words, algorithm=algorithm)[1]
