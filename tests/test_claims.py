@@ -21,6 +21,8 @@ def test_verdicts_follow_interval_and_null():
     assert claims.judge(WEAK, "beyond") == claims.judge(WEAK, "above") == "not found"
     assert claims.judge(Estimate(0.3, -0.1, 0.4, 9, "prompts", 0.0, 0.001), "above") == "not found"
     assert claims.judge(Estimate(0.3, 0.1, 0.4, 9, "prompts"), "above") == "found"
+    assert claims.judge(Estimate(0.003, 0.002, 0.004, 9, "prompts", 0.0, 0.001), "above 0.01") == "not found"
+    assert claims.judge(STRONG, "above 0.01") == claims.judge(STRONG, "above")
     assert claims.judge(STRONG, "shown") is None
     assert claims.judge(STRONG, "above 0.1") == "found" and claims.judge(STRONG, "above 0.25") == "not found"
     with pytest.raises(KaomojiError, match="no null"):
