@@ -96,6 +96,7 @@ def make(place, strings):
         shutil.copyfile(ROOT / name, place / name)
     for name in ("_ext", "_static"):
         shutil.copytree(ROOT / "book" / name, place / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(ROOT / "book" / "runs.yml", place / "book" / "runs.yml")
     (place / "book" / "index.md").write_text("# A book of one page\n", encoding="utf-8")
     (place / "book" / "runs").mkdir()
     (place / "book" / "runs" / "hostile.ipynb").write_text(notebook(strings), encoding="utf-8")
@@ -160,7 +161,7 @@ def _differences(where, expected, seen):
 def book(place):
     from playwright.sync_api import sync_playwright
 
-    spec = importlib.util.spec_from_file_location("test_book_helpers", Path(__file__).resolve().parents[1] / "test_book.py")
+    spec = importlib.util.spec_from_file_location("conftest_helpers", Path(__file__).resolve().parents[1] / "conftest.py")
     helpers = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(helpers)
     strings, count = shown(hostile.strings()), Count("hostile text", "a page in a browser")
