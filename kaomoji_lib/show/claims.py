@@ -16,9 +16,8 @@ def gather(pages=""):
 
 def ours(found):
     """Our claims and the controls among them."""
-    rows = [(_number(item), item.statement, _built(item), item.test, *_cells(item), _link(item)) for item in found if item.whose == "ours"]
-    return tables.Table(("", "claim", "verdict", "test", "what it gave", "null edition", "page"), tuple(rows),
-                        ("number", "text", "text", "text", "text", "number", "text"), "Claims of this study. “As built”: on the built-in models the answer is known")
+    return _table([item for item in found if item.whose == "ours"], ("claim", "verdict"), lambda item: (_built(item),),
+                  "Claims of this study. “As built”: on the built-in models the answer is known")
 
 
 def article(found, judged):
@@ -27,11 +26,17 @@ def article(found, judged):
     ``judged``: list of :class:`kaomoji_lib.analysis.published_claims.Claim`, or Missing.
     """
     verdicts = {} if isinstance(judged, Missing) else {item.number: item.verdict for item in judged}
-    rows = [(_number(item), item.statement, verdicts.get(item.number, "data not at hand"), _verdict(item), item.test, *_cells(item), _link(item))
-            for item in found if item.whose == "article"]
-    return tables.Table(("", "the article's claim", "on its data", "here", "test here", "what it gave", "null edition", "page"), tuple(rows),
-                        ("number", "text", "text", "text", "text", "text", "number", "text"),
-                        "The article's claims. What stands under “here” is about the models of this book, not about the article's")
+    return _table([item for item in found if item.whose == "article"], ("the article's claim", "on its data", "here"),
+                  lambda item: (verdicts.get(item.number, "data not at hand"), _verdict(item)),
+                  "The article's claims. What stands under “here” is about the models of this book, not about the article's")
+
+
+def _table(claims, heads, verdicts, caption):
+    """One row a claim; the null edition has a column once it has been run."""
+    twins = any(item.twin is not None for item in claims)
+    rows = [(_number(item), item.statement, *verdicts(item), item.test, _value(item), *([_twin(item)] if twins else []), _link(item)) for item in claims]
+    heads = ("", *heads, "test", "what it gave", *(["null edition"] if twins else []), "page")
+    return tables.Table(heads, tuple(rows), tuple("number" if head in ("", "null edition") else "text" for head in heads), caption)
 
 
 def tally(found):
@@ -46,12 +51,16 @@ def twins(found):
     """Whether the null edition was run, in words."""
     shown = sum(item.twin is not None for item in found)
     if not shown:
-        return "The null edition was not run; `make null` runs it."
+        return "The null edition was not run for this book; the command make null runs it."
     return f"The null edition stands beside {shown} of them."
 
 
-def _cells(item):
-    return tables.ABSENT if item.value is None else str(item.value), tables.ABSENT if item.twin is None else tables._words(item.twin.value)
+def _value(item):
+    return tables.ABSENT if item.value is None else str(item.value)
+
+
+def _twin(item):
+    return tables.ABSENT if item.twin is None else f"{item.twin.value:z.2f}"
 
 
 def _number(item):

@@ -28,11 +28,11 @@ class Estimate:
         if np.isnan(self.value):
             return f"not defined (n = {self.n} {self.unit})"
         dash = " to " if self.ci_low < 0 else "-"
-        parts = [f"{LEVEL} % CI {self.ci_low:.2f}{dash}{self.ci_high:.2f}"]
-        null = [] if self.null_mean is None else [f"null {self.null_mean:.2f}"]
+        parts = [f"{LEVEL} % CI {self.ci_low:z.2f}{dash}{self.ci_high:z.2f}"]
+        null = [] if self.null_mean is None else [f"null {self.null_mean:z.2f}"]
         null += [] if self.p is None else [format_p(self.p)]
         parts += [", ".join(null)] if null else []
-        return f"{self.value:.2f} ({'; '.join([*parts, f'n = {self.n} {self.unit}'])})"
+        return f"{self.value:z.2f} ({'; '.join([*parts, f'n = {self.n} {self.unit}'])})"
 
     def fields(self, name):
         """The estimate as columns of a table: ``name``, ``ci_low``, ``ci_high``, ``null``, ``p``, ``n``."""
