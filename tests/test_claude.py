@@ -379,10 +379,24 @@ def test_killed_between_creating_a_batch_and_noting_its_id(tmp_path, few, server
     assert found.complete and len(there.stored) == 1 and sum(there.paid.values()) == 6
 
 
+def test_what_a_killed_process_left_half_written_goes_when_the_folder_is_asked_for(tmp_path, few, server):
+    server()
+    left = [tmp_path / "out" / place for place in ("replies/ab/.ab1.json.77.part", "batches/.1.json.77.part", "elicit/.manifest.json.77.part")]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.write_text("half", encoding="utf-8")
+    with service.Service(settings(tmp_path / "out")):
+        assert not any(path.exists() for path in left)
+
+
 def test_two_processes_do_not_share_a_folder(tmp_path, few, server):
     server()
-    with service.Service(settings(tmp_path / "out")), pytest.raises(KaomojiError, match="another process"):
-        elicit.elicit(settings(tmp_path / "out"), few, runs=1)
+    with service.Service(settings(tmp_path / "out")):
+        written = tmp_path / "out" / ".ab1.json.77.part"
+        written.write_text("half", encoding="utf-8")
+        with pytest.raises(KaomojiError, match="another process"):
+            elicit.elicit(settings(tmp_path / "out"), few, runs=1)
+        assert written.exists(), "it belongs to the one who holds the folder"
 
 
 # -- the key ----------------------------------------------------------------------------------------------------

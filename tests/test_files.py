@@ -11,6 +11,7 @@ import pytest
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.engine.scoring_files import score_file
 from kaomoji_lib.store import files
+from kaomoji_lib.store.answers import AnswerFolder
 from kaomoji_lib.store.replies import ReplyStore
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study.errors import KaomojiError
@@ -142,6 +143,99 @@ def test_a_damaged_reply_is_named_and_not_paid_for_again_unasked(tmp_path, conte
     path.write_bytes(content)
     with pytest.raises(KaomojiError, match="ab1.json is damaged.*pay"):
         store.get("ab1")
+
+
+def sealed(path):
+    files.write_sealed(path, {"text": "(◕‿◕) 7 < 8", "usd": 0.25, "about": {"generation": 1}, "dropped": ("top_p",)})
+    return path.read_bytes()
+
+
+def test_no_bit_of_a_sealed_file_turns_over_unseen(tmp_path):
+    content, noticed = sealed(tmp_path / "a.json"), 0
+    whole = files.read_sealed(tmp_path / "a.json", "mend it")
+    assert whole == {"text": "(◕‿◕) 7 < 8", "usd": 0.25, "about": {"generation": 1}, "dropped": ["top_p"]}
+    for place in range(len(content)):
+        (tmp_path / "a.json").write_bytes(content[:place] + bytes([content[place] ^ 0x01]) + content[place + 1:])
+        try:
+            found = files.read_sealed(tmp_path / "a.json", "mend it")
+        except KaomojiError as error:
+            noticed += "a.json is damaged" in str(error) and "mend it" in str(error)
+            continue
+        # The name of the digest is the one thing that the digest does not cover.
+        assert {name: found.get(name) for name in whole} == whole and b"sha256_of_the_rest" not in (tmp_path / "a.json").read_bytes()
+    assert noticed == len(content) - len(files.SEAL)
+
+
+def test_files_from_before_there_were_digests_are_read(tmp_path):
+    files.write_json(tmp_path / "a.json", {"text": "old"})
+    assert files.read_sealed(tmp_path / "a.json", "mend it") == {"text": "old"}
+
+
+@pytest.mark.parametrize(("old", "new"), [(b'"first"', b'"firsu"'), (b"1.0", b"9.0")])
+def test_a_reply_that_was_changed_is_not_believed(tmp_path, old, new):
+    store = ReplyStore(tmp_path)
+    store.put("ab1", {"text": "first", "usd": 1.0})
+    path = tmp_path / "replies" / "ab" / "ab1.json"
+    path.write_bytes(path.read_bytes().replace(old, new))
+    for read in (lambda: store.get("ab1"), store.records, store.spent):
+        with pytest.raises(KaomojiError, match="ab1.json is damaged.*SHA-256 differs.*pay"):
+            read()
+
+
+@pytest.mark.parametrize(("folder", "remedy"), [(RunFolder, "delete .*run and collect again"), (AnswerFolder, "run `kaomoji claude run` again")])
+def test_a_manifest_that_was_changed_is_not_believed(tmp_path, folder, remedy):
+    folder(tmp_path / "run").write_manifest({"schema": 1, "status": "complete", "seed": 3})
+    path = tmp_path / "run" / "manifest.json"
+    assert folder(path.parent).manifest == {"schema": 1, "status": "complete", "seed": 3}
+    path.write_bytes(path.read_bytes().replace(b'"seed": 3', b'"seed": 7'))
+    with pytest.raises(KaomojiError, match=f"manifest.json is damaged.*{remedy}"):
+        folder(path.parent).manifest
+
+
+def test_a_batch_that_was_changed_is_not_believed(tmp_path):
+    store = ReplyStore(tmp_path)
+    path = tmp_path / "batches" / f"{store.write_batch({'stamp': '1', 'asks': {}, 'state': 'submitted'})['stamp']}.json"
+    assert store.batches()[0]["state"] == "submitted"
+    path.write_bytes(path.read_bytes().replace(b"submitted", b"submitte_"))
+    with pytest.raises(KaomojiError, match="1.json is damaged"):
+        store.batches()
+
+
+LEFT = (".manifest.json.77.part", ".states-emit.safetensors.77.part")
+OTHERS = ("notes.part", ".mine.part", "a.77.part")
+
+
+def littered(folder, names=(*LEFT, *OTHERS)):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_text("half", encoding="utf-8")
+    return folder
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_only_temporary_files_are_swept(tmp_path):
+    littered(littered(tmp_path) / "deep")
+    files.sweep(tmp_path, LEFT[0][1:-8])
+    assert names(tmp_path) == {"deep", LEFT[1], *OTHERS}
+    files.sweep(tmp_path)
+    assert names(tmp_path) == {"deep", *OTHERS} and names(tmp_path / "deep") == {*LEFT, *OTHERS}
+    files.sweep(tmp_path, below=True)
+    assert names(tmp_path) == {"deep", *OTHERS} and names(tmp_path / "deep") == set(OTHERS)
+
+
+def test_what_killed_writers_left_goes_when_the_next_one_holds_the_lock(tmp_path, few):
+    run = littered(tmp_path / "run")
+    littered(run / "derived")
+    collect("organism-granite", prompts=few, generations=1, out=run, progress=False)
+    assert names(run) >= set(OTHERS) and not names(run) & set(LEFT)
+    assert names(run / "derived") == {*LEFT, *OTHERS}, "tables that are worked out have locks of their own"
+    (tmp_path / "faces.txt").write_text("(^_^)\n", encoding="utf-8")
+    scores = littered(tmp_path / "scores", (".s.parquet.77.part", ".t.parquet.77.part"))
+    score_file("organism-granite", faces=tmp_path / "faces.txt", prompts=few, out=scores / "s.parquet", progress=False)
+    assert names(scores) == {"s.parquet", ".t.parquet.77.part"}, "another run writes the other file"
 
 
 def test_clocks_that_go_wrong_change_nothing(tmp_path, few):

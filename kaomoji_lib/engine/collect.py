@@ -69,6 +69,7 @@ def collect(
     if run.complete:
         return run
     with _alone(run):
+        run.sweep()
         _fill(run, SamplingJob(spec, asked, sampling, layers, instruction, device, dtype, _begun_with(run), frame), wanted, progress, ray, workers)
     return run
 

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from kaomoji_lib.engine import workers as crews
 from kaomoji_lib.store import registry
-from kaomoji_lib.store.files import digest, read_json, read_parquet, write_json, write_parquet
+from kaomoji_lib.store.files import digest, read_json, read_parquet, sweep, write_json, write_parquet
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
 
@@ -91,6 +91,7 @@ def _score(model, spellings, asked, out, closed, algorithm, device, dtype, instr
         return _finished(out, wanted)
     parts = out.with_name(f".{out.name}.parts")
     with _alone(parts):
+        sweep(out.parent, out.name)
         _begin(parts, wanted, out)
         job = ScoringJob(spec, asked, spellings, closed, algorithm, instruction, device, dtype, revision or _begun_with(parts, spec))
         frame = _fill(parts, job, wanted, progress, ray, workers)

@@ -26,5 +26,10 @@ class AnswerFolder(RunFolder):
         return self.emissions() if name == "emissions" else read_parquet(self._verified(f"{name}.parquet"), self._remedy)
 
     @property
+    def _anew(self):
+        # The manifest, which names the method, may be what is damaged; the folder is named after it too.
+        return f"run `kaomoji claude {self.path.name}` again; stored replies are not paid for twice"
+
+    @property
     def _remedy(self):
-        return f"run `kaomoji claude {self.manifest['method']}` again; stored replies are not paid for twice"
+        return self._anew

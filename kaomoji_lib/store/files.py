@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from kaomoji_lib.study import escape
 from kaomoji_lib.study.errors import KaomojiError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TEMPORARY = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
+SEAL = "sha256_of_the_rest"
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -44,6 +47,18 @@ def atomic(path):
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sweep(folder, name=None, below=False):
+    """Remove what killed writers left of the files in ``folder``: of ``name`` alone, or of all; ``below``: in its folders too.
+
+    Only for who holds the lock of what is written there: the temporary file of a writer that lives would go too.
+    """
+    for path in list(Path(folder).glob("**/.*.part" if below else ".*.part")):
+        of = TEMPORARY.fullmatch(path.name)
+        if of and name in (None, of[1]):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _refusal(path, number, said):
@@ -123,6 +138,24 @@ def read_parquet(path, remedy):
 def write_json(path, value):
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_sealed(path, value):
+    """Write a dict as JSON together with its own digest, at which :func:`read_sealed` looks."""
+    plain = json.loads(json.dumps(value, ensure_ascii=False))
+    write_json(path, {**plain, SEAL: digest(plain)})
+
+
+def read_sealed(path, remedy):
+    """What :func:`write_sealed` wrote (dict, without the digest). Raises as :func:`read_json` does, also where the digest differs.
+
+    Files from before there were digests hold none; they are read as they are.
+    """
+    value = read_json(path, remedy)
+    seal = value.pop(SEAL, None)
+    if seal is not None and seal != digest(value):
+        raise KaomojiError(f"{path} is damaged; expected the content that was written (its SHA-256 differs); {remedy}")
+    return value
 
 
 def sha256(path):

@@ -3,13 +3,15 @@
 ``replies/<2 hex>/<hash>.json``    one reply; ``<hash>.<n>.json`` keeps those that a later reply replaced
 ``losses.jsonl``                   payments without a reply (one JSON line each, no text)
 ``batches/<stamp>.json``           batches under way
+
+Replies and batches carry their own digest, so that a damaged one is noticed.
 """
 
 import json
 import threading
 from pathlib import Path
 
-from kaomoji_lib.store.files import read_json, write_json
+from kaomoji_lib.store.files import read_sealed, write_sealed
 from kaomoji_lib.study.errors import KaomojiError
 
 
@@ -36,7 +38,7 @@ class ReplyStore:
         Raises
         ------
         KaomojiError
-            If the file is there but holds no reply: it was changed by hand, and paid for.
+            If the file is there but holds no reply, or another than was written: it was paid for.
         """
         try:
             return _read(self._file(key))
@@ -51,8 +53,8 @@ class ReplyStore:
                 if not replace:
                     return False
                 number = 1 + sum(1 for _ in path.parent.glob(f"{key}.*.json"))
-                write_json(path.with_name(f"{key}.{number}.json"), _read(path))
-            write_json(path, record)
+                write_sealed(path.with_name(f"{key}.{number}.json"), _read(path))
+            write_sealed(path, record)
             return True
 
     def records(self):
@@ -79,7 +81,7 @@ class ReplyStore:
 
     def write_batch(self, entry):
         """Write a batch entry (dict with a unique ``stamp``) and return it."""
-        write_json(self.path / "batches" / f"{entry['stamp']}.json", entry)
+        write_sealed(self.path / "batches" / f"{entry['stamp']}.json", entry)
         return entry
 
     def batches(self):
@@ -96,7 +98,7 @@ def _object(line):
 
 
 def _read(path):
-    found = read_json(path, "restore it, or delete it to ask (and pay) again")
+    found = read_sealed(path, "restore it, or delete it to ask (and pay) again")
     # Replies name their text, entries of batches their questions; a file with neither would be misread later.
     if "text" not in found and "asks" not in found:
         raise KaomojiError(f"{path} is damaged; expected a stored reply; restore it, or delete it to ask (and pay) again")

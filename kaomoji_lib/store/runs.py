@@ -1,6 +1,6 @@
 """The run folder: what one source answered, the only thing analyses and notebooks read.
 
-``manifest.json``            settings, provenance, state of the run, hashes of its files
+``manifest.json``            settings, provenance, state of the run, hashes of its files and of itself
 ``emissions.parquet``        one row per generation
 ``states-<position>.safetensors``   block outputs at ``emit``, ``first`` and ``face``
 ``likelihoods.parquet``      log P of every typed spelling behind every prompt, where they were scored
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.store.files import atomic, read_json, read_parquet, sha256, write_json, write_parquet
+from kaomoji_lib.store.files import atomic, read_parquet, read_sealed, sha256, sweep, write_parquet, write_sealed
 from kaomoji_lib.study import frames
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import DATA, INSTRUCTION
@@ -61,7 +61,7 @@ class RunFolder:
     def manifest(self):
         path = self.path / "manifest.json"
         try:
-            manifest = read_json(path, f"delete {self.path} and collect again")
+            manifest = read_sealed(path, self._anew)
         except FileNotFoundError:
             raise KaomojiError(f"{self.path} is no run folder (no manifest.json); run `kaomoji collect` first") from None
         if manifest.get("schema") != SCHEMA:
@@ -69,7 +69,7 @@ class RunFolder:
                 f"{path} has schema {manifest.get('schema')!r}; expected {SCHEMA}, which this version reads; collect again into a new folder"
             )
         if not isinstance(manifest.get("status"), str):
-            raise KaomojiError(f"{path} is damaged; expected the status of the run; delete {self.path} and collect again")
+            raise KaomojiError(f"{path} is damaged; expected the status of the run; {self._anew}")
         return manifest
 
     @property
@@ -92,7 +92,7 @@ class RunFolder:
         return settings.get("frame", plain)
 
     def write_manifest(self, manifest):
-        write_json(self.path / "manifest.json", manifest)
+        write_sealed(self.path / "manifest.json", manifest)
         self.__dict__.pop("manifest", None)
 
     def prompts(self):
@@ -141,6 +141,10 @@ class RunFolder:
         if sha256(path) != expected:
             raise KaomojiError(f"{path} is not the file that was written (its SHA-256 differs); {self._remedy}")
         return path
+
+    @property
+    def _anew(self):
+        return f"delete {self.path} and collect again"
 
     @property
     def _remedy(self):
@@ -204,6 +208,12 @@ class RunFolder:
         if tensors is None:
             raise KaomojiError(f"{states} is damaged; expected the states of a finished part; {remedy}")
         return table, tensors
+
+    def sweep(self):
+        """Remove what killed processes left half written; only for who holds the run's lock."""
+        # Tables under derived/ have locks of their own.
+        for folder in (self.path, self.path / "shards"):
+            sweep(folder)
 
     def clear_shards(self):
         for path in sorted((self.path / "shards").glob("*")):

@@ -20,6 +20,7 @@ from kaomoji_lib.engine.claude.standin_faults import BATCH_FAULTS, FAULTS
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.engine.scoring_files import score_file
 from kaomoji_lib.store import files
+from kaomoji_lib.store.answers import AnswerFolder
 from kaomoji_lib.store.replies import ReplyStore
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study.errors import KaomojiError
@@ -110,13 +111,23 @@ def rotting(place):
         introspect.introspect(service.Settings(MODEL, out=str(place / "claude")), FACES)
     reply = next((place / "claude").glob("replies/*/*.json"))
     key = reply.stem
+    ReplyStore(place / "claude").write_batch({"stamp": "1", "id": "b", "state": "submitted", "asks": {key: {"about": {}, "params": None}}})
+    entry = place / "claude" / "batches" / "1.json"
+
+    def written(path, found):
+        """The fields that were written: a digest whose name was damaged guards nothing, and nothing else was damaged then."""
+        return {name: found.get(name) for name in names[path]}
+
+    names = {path: sorted(set(json.loads(path.read_bytes())) - {files.SEAL}) for path in (reply, entry, run.path / "manifest.json")}
     readers = {
-        run.path / "manifest.json": lambda: (RunFolder(run.path).complete, json.dumps(RunFolder(run.path).prompts().to_dict("list"))) and RunFolder(run.path).emissions(),
+        run.path / "manifest.json": lambda: written(run.path / "manifest.json", RunFolder(run.path).manifest),
         run.path / "emissions.parquet": lambda: RunFolder(run.path).emissions(),
         **{run.path / f"states-{position}.safetensors": lambda position=position: RunFolder(run.path).states(position).array for position in ("emit", "first", "face")},
         **{place / "unfinished" / "shards" / f"00000{suffix}": lambda: RunFolder(place / "unfinished")._read_shard(0)[0] for suffix in (".parquet", ".safetensors")},
         place / "scores.parquet": lambda: score_file(**scores),
-        reply: lambda: {name: ReplyStore(place / "claude").get(key)[name] for name in ("text", "stop_reason", "model")},
+        reply: lambda: written(reply, ReplyStore(place / "claude").get(key)),
+        place / "claude" / "introspect" / "manifest.json": lambda: AnswerFolder(place / "claude" / "introspect").table(),
+        entry: lambda: written(entry, ReplyStore(place / "claude").batches()[0]),
     }
     for path, read in readers.items():
         content, whole = path.read_bytes(), read()
@@ -125,7 +136,10 @@ def rotting(place):
             count.tried += 1
             count.rows += 1
             try:
-                count.changed += not _equal(read(), whole)
+                same = _equal(read(), whole)
+                if not same:
+                    print(f"  {path.name}: changed and read")
+                count.changed += not same
             except KaomojiError as error:
                 count.broken += "\n" in str(error) or path.name.split(".")[0] not in str(error)
             except Exception as error:

@@ -106,7 +106,7 @@ def scoring(place, kills):
             whole.update(rows)
         else:
             count.compare(whole, rows)
-        count.broken += (place / f".{out.name}.parts").exists()
+        count.broken += (place / f".{out.name}.parts").exists() + len(list(place.glob(".*.part")))
 
     count.tried = killed([str(word) for word in command], kills, begin, finished, seed=2)
     return count

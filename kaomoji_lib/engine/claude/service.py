@@ -11,6 +11,7 @@ from types import MappingProxyType
 from kaomoji_lib.engine.claude import asking, client
 from kaomoji_lib.engine.claude.batches import POLL_SECONDS, Batches
 from kaomoji_lib.engine.claude.budget import Budget
+from kaomoji_lib.store.files import sweep
 from kaomoji_lib.store.replies import ReplyStore
 from kaomoji_lib.store.runs import default_folder
 from kaomoji_lib.study import escape
@@ -100,6 +101,7 @@ class Service:
         self._lock = _alone(self.settings.folder, SHARED_WAIT if self.settings.source == "stand-in" else 0)
         self._server = None
         try:
+            sweep(self.settings.folder, below=True)
             self.budget = Budget(self.settings.model, self.settings.max_usd, self.store.spent())
             if self.settings.source == "stand-in":
                 from kaomoji_lib.engine.claude.standin import StandIn
