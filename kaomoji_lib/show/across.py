@@ -51,6 +51,11 @@ def titles(sources):
     return [title if plain.count(title) == 1 else f"{title} ({source.run.path.name})" for title, source in zip(plain, sources, strict=True)]
 
 
+def short(title):
+    """A title for narrow places, beside a line that says what the organisms are: ``Gemma`` for ``Gemma-shaped organism``."""
+    return title.replace("-shaped organism", "").replace(" organism", "")
+
+
 def line(sources):
     """The source line of figures that show all sources."""
     controls = sum(source.is_organism for source in sources)

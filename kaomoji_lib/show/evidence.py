@@ -5,7 +5,7 @@ import pandas as pd
 
 from kaomoji_lib.analysis import beyond, circumplex, ladder, layerwise, scale
 from kaomoji_lib.show import evidence_figures, tables
-from kaomoji_lib.show.across import titles
+from kaomoji_lib.show.across import short, titles
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.study import resampling
 from kaomoji_lib.study.errors import KaomojiError
@@ -115,9 +115,9 @@ def licences(found, sources):
     for (left, right), item in found.items():
         first = tables._estimate_cells(item.tests[names[0]])
         at = " and ".join(layers[title][place] if title in layers else "all" for title, place in zip((left, right), item.best, strict=True))
-        rows.append((left, right, *first[:2], *(tables._estimate_cells(item.tests[name])[3] for name in names), at, item.licence))
-    header = ("source", "and", found[next(iter(found))].measure, "95 % interval", *(f"p, {name}" for name in names), "layers", "what may be said")
-    return tables.Table(header, tuple(rows), ("text", "text", *["number"] * (2 + len(names)), "text", "text"),
+        rows.append((short(left), short(right), item.licence, *first[:2], *(tables._estimate_cells(item.tests[name])[3] for name in names), at))
+    header = ("source", "and", "what may be said", found[next(iter(found))].measure, "95 % interval", *(f"p, {name}" for name in names), "layers")
+    return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * (2 + len(names)), "text"),
                         "The most alike layers of every two sources; each null compares that maximum with maxima")
 
 

@@ -137,14 +137,10 @@ def _grid(values, rows, columns, words, title, line):
     own = [(columns.index(name), rows.index(name)) for name in rows if name in columns]
     for x, y in own:
         fig.add_shape(type="rect", x0=x - 0.48, x1=x + 0.48, y0=y - 0.46, y1=y + 0.46, line={"color": theme.SEQUENCE[1], "width": 2})
-    fig.update_xaxes(**theme.axis("whose faces", tickvals=list(range(len(columns))), ticktext=[_short(name) for name in columns], showgrid=False, zeroline=False))
-    fig.update_yaxes(**theme.axis("who reads", tickvals=list(range(len(rows))), ticktext=[_short(name) for name in rows], showgrid=False,
+    fig.update_xaxes(**theme.axis("whose faces", tickvals=list(range(len(columns))), ticktext=[escape.label(across.short(name)) for name in columns], showgrid=False, zeroline=False))
+    fig.update_yaxes(**theme.axis("who reads", tickvals=list(range(len(rows))), ticktext=[escape.label(across.short(name)) for name in rows], showgrid=False,
                                   zeroline=False, autorange="reversed"))
     return fig
-
-
-def _short(name):
-    return escape.label(name.replace("-shaped organism", "").replace(" organism", ""))
 
 
 @passes_missing
