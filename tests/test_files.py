@@ -166,6 +166,28 @@ def test_no_bit_of_a_sealed_file_turns_over_unseen(tmp_path):
     assert noticed == len(content) - len(files.SEAL)
 
 
+def test_a_bit_of_a_table_does_not_turn_over_unseen(tmp_path):
+    whole, path = pd.DataFrame({"face": ["(^_^)", files.PARQUET_SEAL.decode(), None], "n": [1, 2, 3]}), tmp_path / "a.parquet"
+    whole.attrs["revision"] = "x"
+    files.write_parquet(path, whole)
+    content = path.read_bytes()
+    pd.testing.assert_frame_equal(pd.read_parquet(path), whole)
+    assert files.read_parquet(path, "mend it").attrs == {"revision": "x"}
+    for place in range(0, len(content), 5):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x01]) + content[place + 1:])
+        refused_or_equal(lambda: files.read_parquet(path, "mend it"), whole, "a.parquet is damaged.*mend it")
+    at = content.rindex(b'"face"')
+    path.write_bytes(content[:at] + b'"fade"' + content[at + 6:])
+    with pytest.raises(KaomojiError, match="a.parquet is damaged"):
+        files.read_parquet(path, "mend it")
+
+
+def test_tables_from_before_there_were_digests_are_read(tmp_path):
+    whole = pd.DataFrame({"face": ["(^_^)"], "n": [1]})
+    whole.to_parquet(tmp_path / "a.parquet", index=False)
+    pd.testing.assert_frame_equal(files.read_parquet(tmp_path / "a.parquet", "mend it"), whole)
+
+
 def test_files_from_before_there_were_digests_are_read(tmp_path):
     files.write_json(tmp_path / "a.json", {"text": "old"})
     assert files.read_sealed(tmp_path / "a.json", "mend it") == {"text": "old"}

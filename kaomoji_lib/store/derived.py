@@ -5,10 +5,10 @@
 
 import json
 
-import pandas as pd
 from filelock import FileLock
 
-from kaomoji_lib.store.files import atomic, digest
+from kaomoji_lib.store.files import digest, read_parquet, write_parquet
+from kaomoji_lib.study.errors import KaomojiError
 
 
 def derived(run, name, settings, make):
@@ -37,13 +37,12 @@ def derived(run, name, settings, make):
             table = make()
             # What cannot be written as JSON would fail in the writer, after the work is done.
             table.attrs = json.loads(json.dumps(table.attrs, default=str))
-            with atomic(path) as temporary:
-                table.to_parquet(temporary, index=False)
-    return pd.read_parquet(path)
+            write_parquet(path, table)
+    return read_parquet(path, "delete it")
 
 
 def _read(path):
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError):
+        return read_parquet(path, "delete it")
+    except KaomojiError:
         return None

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from kaomoji_lib.study.errors import KaomojiError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TEMPORARY = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
+PARQUET_SEAL = b"kaomoji_lib: SHA-256 of the rest"
 SEAL = "sha256_of_the_rest"
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -119,9 +121,18 @@ def read_json(path, remedy):
 
 
 def write_parquet(path, table):
-    """Write a DataFrame atomically, with checksums that :func:`read_parquet` looks at."""
+    """Write a DataFrame atomically, with its own digest, at which :func:`read_parquet` looks."""
     with atomic(path) as temporary:
         table.to_parquet(temporary, index=False, write_page_checksum=True)
+        content = temporary.read_bytes()
+        # Pages have checksums, the names and types of columns have none. Before the footer, to which no offset points, is room.
+        footer = _footer(content)
+        temporary.write_bytes(content[:footer] + PARQUET_SEAL + hashlib.sha256(content).digest() + content[footer:])
+
+
+def _footer(content):
+    """Where the footer of a Parquet file begins: its length stands before the last four bytes."""
+    return len(content) - 8 - int.from_bytes(content[-8:-4], "little")
 
 
 def read_parquet(path, remedy):
@@ -129,7 +140,12 @@ def read_parquet(path, remedy):
     import pandas as pd
 
     try:
-        return pd.read_parquet(path, page_checksum_verification=True)
+        content = Path(path).read_bytes()
+        footer = _footer(content)
+        sealed, kept = content[:footer - 32], content[footer - 32:footer]
+        if sealed.endswith(PARQUET_SEAL) and hashlib.sha256(sealed.removesuffix(PARQUET_SEAL) + content[footer:]).digest() != kept:
+            raise ValueError
+        return pd.read_parquet(io.BytesIO(content), page_checksum_verification=True)
     # A cut or changed file raises whatever its bytes happen to mean to the reader.
     except Exception as error:
         raise KaomojiError(f"{path} is damaged ({type(error).__name__}); expected a whole Parquet file; {remedy}") from None

@@ -115,7 +115,7 @@ class RunFolder:
         if not self.likelihoods_path.is_file():
             alias = self.manifest.get("model", {}).get("alias", "MODEL")
             raise KaomojiError(f"{self.path} holds no likelihoods; run `kaomoji score {alias} --run {self.path}` first")
-        return pd.read_parquet(self.likelihoods_path)
+        return read_parquet(self.likelihoods_path, f"delete it and run `kaomoji score` with --run {self.path} again")
 
     def states(self, position):
         """The states at ``position`` (one of ``POSITIONS``) as :class:`States`."""
