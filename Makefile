@@ -45,7 +45,7 @@ null: $(READY)  ## the null edition: every page again where there is nothing to 
 	$(PYTHON) book/build.py --jobs $(JOBS) --null
 
 test: $(READY)  ## every test, the built book in a browser included
-	$(PYTHON) -m pytest -q tests
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal tests
 
 bench: $(READY)  ## scoring and sampling against other ways at a larger size, into data/benchmark.json
 	$(PYTHON) -m kaomoji_lib.engine.benchmark_record

@@ -156,7 +156,8 @@ def shared_inputs():
 
 def fingerprint(page, shared):
     """What one page depends on, as a JSON-able dictionary."""
-    manifests = [path for name in page.reads for path in (ROOT / "runs").glob(f"{name}/manifest.json")]
+    # Runs under another instruction are made by the page that compares them, and no other page reads them.
+    manifests = [path for name in page.reads for path in (ROOT / "runs").glob(f"{name}/manifest.json") if "--" not in path.parent.name]
     # The counts of `make trust` are data of their own page alone.
     counts = [path for path in [ROOT / "data" / COUNTS] if page.notebook == "trust" and path.is_file()]
     return {**shared, "template": digest([page.source]), "title": page.title, "counts": digest(counts),

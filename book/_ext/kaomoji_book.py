@@ -126,6 +126,12 @@ def escape_printed_title(app, pagetitle, templatename, context, doctree):
             context[name] = escape(context[name], quote=True)
 
 
+def name_references(app, pagename, templatename, context, doctree):
+    """The bibliography is a list whose children carry a role that lists no longer may have."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def copy_plotly(app, exception):
     """plotly.min.js comes from the installed wheel: never committed, never out of step."""
     if exception or app.builder.format != "html":
@@ -166,6 +172,7 @@ def setup(app):
     app.connect("html-page-context", load_plotly_where_needed)
     app.connect("doctree-resolved", kaomoji_prose.resolve)
     app.connect("html-page-context", escape_printed_title, priority=900)
+    app.connect("html-page-context", name_references)
     app.connect("build-finished", copy_plotly)
     app.connect("env-get-outdated", pages_with_stale_numbers)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
