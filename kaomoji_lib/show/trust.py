@@ -1,5 +1,6 @@
 """The page on trust: what was broken on purpose, and what broke by it."""
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,6 +11,8 @@ from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import DATA, read_table
 
 COLUMNS = ("group", "what", "tried", "rows", "lost", "duplicated", "changed", "broken")
+# Decades of the axis that the number beside the longest bar needs.
+ROOM = 0.5
 HARM = ("lost", "duplicated", "changed", "broken")
 
 
@@ -70,6 +73,6 @@ def drawn(found):
     names = [f"{what} ({group})" for what, group in zip(table["what"], table["group"], strict=True)]
     fig.add_bar(x=table["tried"], y=list(range(len(table))), orientation="h", marker={"color": [theme.SEQUENCE[1] if bad else theme.SEQUENCE[0] for bad in harm]},
                 text=[f"{tried:,}" for tried in table["tried"]], textposition="outside", cliponaxis=False, hovertemplate="%{x:,} tried<extra></extra>")
-    fig.update_xaxes(**theme.axis("tried", type="log"))
+    fig.update_xaxes(**theme.axis("tried", type="log", range=(0, math.log10(max(2, table["tried"].max())) + ROOM)))
     fig.update_yaxes(**theme.axis(showgrid=False, tickvals=list(range(len(table))), ticktext=names))
     return fig
