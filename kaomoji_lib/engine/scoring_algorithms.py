@@ -45,9 +45,9 @@ def _packable(engine):
     )
 
 
-def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=prefill):
+def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=None):
     """Many nodes in one forward pass, each seeing its prompt and its ancestors."""
-    prefix = read(engine, prompts)
+    prefix = (read or prefill)(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     for part in tries.bins(trie, nodes):
         masks = tree_masks.tree_masks(text_config(engine), prefix.mask, part.parent, part.depth, engine.dtype)
@@ -59,9 +59,9 @@ def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=prefill):
         yield part.nodes[part.fresh], states[:, fresh]
 
 
-def levels(engine, prompts, trie, nodes=ROWS_PER_STEP, read=prefill):
+def levels(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
     """One token a step: the cache of each level is dealt out to its children."""
-    prefix = read(engine, prompts)
+    prefix = (read or prefill)(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     count = len(prompts)
     for part in tries.bins(trie, nodes):
@@ -82,9 +82,9 @@ def levels(engine, prompts, trie, nodes=ROWS_PER_STEP, read=prefill):
                 yield part.nodes[rows[fresh]], states.reshape(count, width, -1)[:, kept]
 
 
-def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=prefill):
+def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
     """Whole continuations behind the shared cache, padded on the right."""
-    prefix = read(engine, prompts)
+    prefix = (read or prefill)(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     count = len(prompts)
     stems = sorted(trie.stems(), key=len)
