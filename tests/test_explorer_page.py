@@ -108,6 +108,9 @@ def test_category_and_adjective_are_found(watched, address):
     # The search is over all sources, the list speaks of the chosen one: a face may be sad in another alone.
     labels = [listed.nth(number).get_attribute("aria-label") for number in range(listed.count())]
     assert len(labels) == page.locator(".kx-results button").count() and sum("mostly sad" in label for label in labels) > 0.75 * len(labels)
+    texts = [listed.nth(number).inner_text() for number in range(listed.count())]
+    results = page.locator(".kx-results button").all_inner_texts()
+    assert all(any(face.strip() in text for text in texts) for face in results), "the list holds the faces of the results"
     field.fill("weary")
     words = page.locator(".kx-results .kx-note").inner_text()
     assert "weary" in words or "sad" in words
