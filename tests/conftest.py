@@ -58,7 +58,8 @@ class Watched:
     """A browser page that writes down everything that goes wrong in it."""
 
     def __init__(self, browser):
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900})
+        # Without movement a view is there at once, and a test need not wait for it.
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
         self.page = self.context.new_page()
         self.trouble, self.requests = [], []
         self.page.on("console", lambda message: message.type == "error" and self.trouble.append(message.text))

@@ -49,7 +49,7 @@ def bundle():
 
 @pytest.fixture
 def page(browser):
-    opened = browser.new_page(viewport={"width": 1100, "height": 900})
+    opened = browser.new_page(viewport={"width": 1100, "height": 900}, reduced_motion="reduce")
     opened.trouble = []
     opened.on("pageerror", lambda error: opened.trouble.append(str(error)))
     opened.on("console", lambda message: message.type == "error" and opened.trouble.append(message.text))

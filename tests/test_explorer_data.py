@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from test_analysis import BABBLE, CODES, PROMPTS, SPOKEN, STATES, run_states
 
 from kaomoji_lib.analysis import explorer_data, face_layout, geometry, readings
-from kaomoji_lib.show.explorer.payload import NEIGHBOURS, pack, payload
+from kaomoji_lib.show.explorer.payload import NEIGHBOURS, OWN, UNKNOWN, pack, parted, payload
 from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
 
@@ -141,7 +142,7 @@ def test_payload_is_json_and_says_what_the_bundle_says(bundle, source, words):
     assert data["faces"] == list(bundle.faces) and [item["id"] for item in data["sources"]] == ["spoken", "counts", "words"]
     first = data["sources"][0]
     assert [data["faces"][int(index)] for index in unpacked(first["index"])] == list(source.faces)
-    assert unpacked(first["shares"]).reshape(-1, 9) == pytest.approx(source.reading.table.to_numpy(), abs=1e-6)
+    assert unpacked(first["shares"]).reshape(-1, 9) == pytest.approx(source.reading.table.to_numpy(), abs=1.1e-5)
     layout = source.layouts[explorer_data.ALL_LAYERS]
     assert unpacked(first["layouts"][0]["scores"]).reshape(-1, 3) == pytest.approx(layout.scores, abs=1e-3 * np.abs(layout.scores).max())
     near = unpacked(first["layouts"][0]["near"]).reshape(-1, NEIGHBOURS).astype(int)
@@ -150,8 +151,28 @@ def test_payload_is_json_and_says_what_the_bundle_says(bundle, source, words):
     cut = tree["numbers"].index(tree["chosen"])
     labels = unpacked(tree["labels"]).reshape(len(tree["numbers"]), -1)[cut].astype(int)
     assert list(labels) == list(source.clustering.clusters) and len(tree["names"][cut]) == tree["chosen"] == max(labels)
-    assert data["sources"][2]["words"][0] == [["sly", 0.7], ["weary", 0.3]] and data["sources"][2]["layouts"][0]["spread"] is None
+    assert [[data["vocabulary"][word], share] for word, share in data["sources"][2]["words"][0]] == [["sly", 0.7], ["weary", 0.3]] and data["sources"][2]["layouts"][0]["spread"] is None
     assert data["sources"][0]["examples"][0][0][1] in set(SPOKEN["text"]) and len(data["prompts"][0]) == 3
+
+
+def test_spread_survives_as_roots(source):
+    layout = source.layouts[explorer_data.ALL_LAYERS]
+    flat = np.array(layout.spread)
+    flat[0], flat[1] = np.nan, [4, 0, 0, 0, 0, 0]  # one that cannot be told, one without width
+    packed = payload(explorer_data.bundle([replace(source, layouts={"one": replace(layout, spread=flat)})], SCHEME))["sources"][0]["layouts"][0]["spread"]
+    a, b, c, d, e, f = unpacked(packed).reshape(-1, 6).T
+    found = np.column_stack([a * a, a * b, a * d, b * b + c * c, b * d + c * e, d * d + e * e + f * f])
+    assert found[1:] == pytest.approx(flat[1:], abs=2e-3 * np.nanmax(np.abs(flat)))
+    assert a[0] / packed["scale"] == pytest.approx(UNKNOWN) and np.abs(a[1:] / packed["scale"]).max() < -UNKNOWN
+
+
+def test_what_one_source_needs_stands_apart_and_nothing_is_lost(bundle):
+    data = payload(bundle)
+    common, parts = parted(data)
+    assert list(parts) == [source["id"] for source in data["sources"]]
+    for whole, shared in zip(data["sources"], common["sources"], strict=True):
+        assert {**shared, **parts[whole["id"]]} == whole and not set(OWN) & set(shared)
+    assert {"spellings", "shares", "index"} <= set(common["sources"][0]), "what is searched, and compared, is there from the first"
 
 
 def test_packing_keeps_numbers_within_its_scale():
@@ -161,8 +182,6 @@ def test_packing_keeps_numbers_within_its_scale():
 
 
 def test_places_that_were_computed_elsewhere_come_along(bundle, source):
-    from dataclasses import replace
-
     xy = np.random.default_rng(0).normal(size=(len(source.faces), 2))
     data = payload(explorer_data.bundle([replace(source, flat={"UMAP": xy})], SCHEME))
     flat = data["sources"][0]["flat"][0]

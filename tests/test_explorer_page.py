@@ -10,7 +10,7 @@ from kaomoji_lib.study.statistics import js_similarity
 
 PAGE = "book/runs/explorer.html"
 EXPLORER = "document.querySelector('.kx')"
-READY = ".kx[data-ready]"
+READY = ".kx[data-ready]:not([data-waiting])"
 APP = "document.querySelector('.kao-explorer').explorer"
 
 
@@ -39,7 +39,8 @@ def state_of(page):
 
 
 def ink_of(page, number=0):
-    """A number that changes with every pixel of a map."""
+    """A number that changes with every pixel of a map, once the data of its source is there."""
+    page.wait_for_selector(READY)
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page.evaluate(
         """n => { const maps = document.querySelectorAll('.kx-map')[n].querySelectorAll('canvas'); let sum = 0;
@@ -249,6 +250,7 @@ def test_uncertainty_is_drawn_on_demand(watched, address):
     page.get_by_label("95 % ellipses").check()
     assert ink_of(page) != before and state_of(page)["ellipses"]
     page.locator("select[name=source]").select_option("claude-synthesized")
+    page.wait_for_selector(READY)
     assert page.get_by_label("95 % ellipses").is_disabled(), "a source that was not resampled has none"
 
 

@@ -1,11 +1,14 @@
 """Sphinx extension of the book: the explorer as a page that needs no kernel.
 
-Its data reaches the page as ``application/vnd.kaomoji.explorer+json``; script and stylesheet are assembled from the
-package, one truth with the widget, and loaded by pages that hold an explorer only.
+Its data reaches the page as ``application/vnd.kaomoji.explorer+json``. What all sources share stays in the page; what
+one of them needs lies beside it, as a script that is read when the source is chosen (pages opened from disk may read
+nothing else). Script and stylesheet are assembled from the package, one truth with the widget, and loaded by pages that
+hold an explorer only.
 """
 
 import json
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 from docutils import nodes
@@ -13,10 +16,27 @@ from myst_nb.core import render
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from kaomoji_lib.show.explorer import assemble
+from kaomoji_lib.show.explorer.payload import parted
 from kaomoji_lib.study import escape
 
 MIME = "application/vnd.kaomoji.explorer+json"
 SHOWN = 40
+FOLDER = "_explorer"
+
+
+def place(payload, env):
+    """Write each source's own data beside the page that is being read and return the explorer's HTML."""
+    common, parts = parted(payload)
+    page = f"{env.docname.rpartition('/')[2]}-{env.new_serialno('kao-explorer') + 1}"
+    folder = Path(env.app.outdir) / FOLDER / page
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in common["sources"]:
+        data = escape.script_data(parts[source["id"]])
+        name = f"{escape.filename(source['id'])}.js"
+        # The digest keeps a browser from showing what an earlier edition of the page said.
+        source["part"] = f"{'../' * env.docname.count('/')}{FOLDER}/{page}/{name}?{sha256(data.encode()).hexdigest()[:12]}"
+        (folder / name).write_text(f"kaomojiPart({escape.script_data(source['part'])}, {data});\n", encoding="utf-8")
+    return explorer_html(common)
 
 
 def explorer_html(payload):
@@ -42,7 +62,7 @@ class ExplorerRenderer(render.MimeRenderPlugin):
         if data.mime_type != MIME or inline:
             return None
         content = json.loads(data.content) if isinstance(data.content, str) else data.content
-        return [nodes.raw(text=str(explorer_html(content)), format="html", classes=["output", "explorer"])]
+        return [nodes.raw(text=str(place(content, renderer.renderer.sphinx_env)), format="html", classes=["output", "explorer"])]
 
 
 def add_renderer(app):

@@ -4,18 +4,22 @@ import { makeCanonical } from "./canonical.js";
 import { makeCard } from "./card.js";
 import { makeControls, makeTools, showLegend, showResults } from "./controls.js";
 import { makeCriterion } from "./criterion.js";
-import { clustersAt, decode, gloss, layoutOf, sourceOf, weightWords } from "./data.js";
+import { complete, decode, gloss, layoutOf, sourceOf, weightWords } from "./data.js";
 import { faceWords, fill, make } from "./dom.js";
+import { makeHelp } from "./help.js";
 import { makeList } from "./list.js";
-import { forgetWidths, makeMap } from "./map.js";
+import { makeMap } from "./map.js";
 import { paint } from "./paint.js";
+import { savePicture } from "./picture.js";
 import { makeSearch } from "./search.js";
 import { DEFAULTS, fromHash, makeState, toHash } from "./state.js";
+import { forgetWidths } from "./strokes.js";
 import { makeTree } from "./tree.js";
+import { marksOf, viewOf } from "./view.js";
 
 const RANKED = 300;
 
-export function mount(host, payload, { first = {}, address = false, changed = null } = {}) {
+export function mount(host, payload, { first = {}, address = false, changed = null, part = null } = {}) {
   const bundle = decode(payload);
   const state = makeState({ source: bundle.sources[0].id, ...payload.start, ...first, ...(address ? fromHash(location.hash) : {}) });
   const find = makeSearch(bundle, makeCanonical(payload.canonical));
@@ -26,19 +30,29 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   const legend = make("div", { className: "kx-legend", role: "group", "aria-label": "Legend; choose an entry to see it alone" });
   const results = make("div", { className: "kx-results", hidden: true });
   const controls = makeControls({ bundle, set });
-  const card = makeCard({ bundle, onFace: open, onClose: () => { set({ face: "" }); panels[0].map.root.focus(); }, onSource: (source) => set({ source, compare: "" }) });
+  const loading = new Map();
+  const load = (source) => {
+    if (source.loaded) return Promise.resolve();
+    if (!loading.has(source.id)) loading.set(source.id, part(source.part).then((own) => complete(source, own)));
+    return loading.get(source.id);
+  };
+  const closeCard = () => { set({ face: "" }); if (tree.root.hidden) panels[0].map.root.focus(); else tree.focus(); };
+  const card = makeCard({ bundle, load, onFace: open, onClose: closeCard, onSource: (source) => set({ source, compare: "" }) });
   const rank = make("section", { className: "kx-rank", "aria-label": "All faces of this source" });
   const list = makeList({ bundle, onFace: open, onClear: () => set({ selected: [] }) });
   const criterion = makeCriterion((clusters) => set({ clusters }));
   let drawnIn = "";
   const panels = [0, 1].map(makePanel);
   const tree = makeTree({ onHover: (local, spoken) => hovered(0, local, spoken), onPick: (local) => open(panels[0].source.index[local]), onSelect: (locals) => select(0, locals) });
+  const help = makeHelp();
+  const reset = () => set({ turn: DEFAULTS.turn, zoom: 1, shift: [0, 0] });
   const tools = makeTools({
-    onTool: (tool) => panels.forEach((panel) => panel.map.tool(tool)), onZoom: (factor) => panels[0].map.zoom(factor), onShare: address ? share : null,
-    onReset: () => set({ turn: DEFAULTS.turn, zoom: 1, shift: [0, 0] }) });
+    onTool: (tool) => panels.forEach((panel) => panel.map.tool(tool)), onZoom: (factor) => panels[0].map.zoom(factor), onShare: address ? share : null, onReset: reset, onHelp: help.open,
+    onPicture: () => savePicture(panels.filter((panel) => panel.source).map((panel) => ({ title: panel.source.title, layers: panel.map.layers() })), { ...ink(), font: getComputedStyle(root).fontFamily }),
+    onFull: document.fullscreenEnabled ? () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()) : null });
   const root = make("div", { className: "kx" }, controls.root, results, legend,
-    make("div", { className: "kx-stage" }, make("div", { className: "kx-left" }, make("div", { className: "kx-panels" }, ...panels.map((panel) => panel.root)), tree.root, tools, status),
-      make("div", { className: "kx-side" }, card.root, rank)), criterion.root, list.root);
+    make("div", { className: "kx-stage" }, make("div", { className: "kx-left" }, make("div", { className: "kx-panels" }, ...panels.map((panel) => panel.root)), tree.root, tools.root, status),
+      make("div", { className: "kx-side" }, card.root, rank)), criterion.root, list.root, help.root);
   fill(host, root);
 
   function makePanel(side) {
@@ -47,6 +61,7 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     panel.map = makeMap({
       label: "Map of faces", describe: (local) => `${bundle.faces[panel.source.index[local]]}  ${gloss(bundle, panel.source, local)}`,
       onHover: (local, spoken) => hovered(side, local, spoken), onPick: (local) => open(panel.source.index[local]), onSelect: (locals) => select(side, locals),
+      onWheel: () => { if (!status.textContent) status.textContent = "Click the map first, or hold Ctrl, to zoom with the wheel."; },
       onCamera: (camera, settled) => {
         panels[1 - side].map.look(camera);
         if (settled) set({ turn: camera.turn, zoom: camera.zoom, shift: camera.shift }, "camera");
@@ -85,36 +100,19 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     return Object.fromEntries(["text", "muted", "line", "paper", "low", "high"].map((name) => [name, style.getPropertyValue(`--kx-${name}`).trim()]));
   }
 
-  function viewOf(panel, now, found, colours) {
-    const { source } = panel;
-    const flat = now.view.startsWith("flat:") ? source.flat.find((item) => `flat:${item.name}` === now.view) : null;
-    const layout = layoutOf(source, now.layer);
-    const visible = Uint8Array.from(source.weight, (weight) => (weight >= now.minimum ? 1 : 0));
-    const wanted = found ? new Set(found.faces) : null;
-    const faded = Uint8Array.from(visible, (_, local) => ((wanted && !wanted.has(source.index[local])) || (now.only && colours.keys[local] !== now.only) ? 1 : 0));
-    const order = [...source.weight.keys()].sort((a, b) => faded[a] - faded[b] || source.weight[b] - source.weight[a]);
-    const most = Math.max(1, source.weight[order[0]] || 1);
-    const crowd = visible.reduce((sum, value) => sum + value, 0);
-    const [small, grow] = crowd > 250 ? [13, 10] : panel.map.root.clientWidth < 480 ? [13, 9] : [16, 13];
-    const scores = flat ? flat.scores : layout.scores;
-    return {
-      source, size: source.size, faces: [...source.index].map((face) => bundle.faces[face]), scores, spread: flat ? null : layout.spread, flat: now.view !== "3d",
-      axes: flat ? [] : layout.variance.map((share, axis) => `PC${axis + 1} ${Math.round(100 * share)} %`), visible, faded, order, crowd, ...colours, ellipses: now.ellipses,
-      sizes: Float32Array.from(source.weight, (weight) => small + grow * Math.sqrt(Math.min(1, weight / most))), ...marks(panel, now, layout),
-      clusters: clustersAt(source, now.clusters), describe: (local) => `${bundle.faces[source.index[local]]}  ${gloss(bundle, source, local)}`,
-    };
-  }
-
-  function marks(panel, now, layout) {
-    const { source } = panel;
-    const opened = source.at.get(bundle.byFace.get(now.face)) ?? -1;
-    const near = opened < 0 ? [] : [...layout.near.subarray(opened * layout.neighbours, (opened + 1) * layout.neighbours)].filter((local) => source.weight[local] >= now.minimum).slice(0, 5);
-    return { open: opened, linked: -1, near, marked: now.selected.map((face) => source.at.get(bundle.byFace.get(face))).filter((local) => local !== undefined) };
+  // The sources' own data is read when it is needed; until it is there, what was drawn stays.
+  let there = Promise.resolve();
+  function wait(sources) {
+    root.dataset.waiting = "1";
+    there = Promise.all(sources.map(load)).then(() => { delete root.dataset.waiting; everything(); },
+      () => { delete root.dataset.waiting; status.textContent = `The data of ${sources.map((source) => source.title).join(" and ")} cannot be read here.`; });
   }
 
   function everything(now = state.get()) {
     const source = sourceOf(bundle, now.source);
     const other = now.compare && now.compare !== source.id ? bundle.sources.find((item) => item.id === now.compare) : null;
+    const absent = [source, other].filter((item) => item && !item.loaded);
+    if (absent.length) return wait(absent);
     const colour = ink();
     drawnIn = JSON.stringify(colour);
     const found = find(now.search, source, now.minimum);
@@ -122,19 +120,19 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     controls.show(now, source);
     const isTree = now.view === "tree" && source.tree;
     tree.root.hidden = !isTree;
-    tools.firstChild.hidden = tools.firstChild.nextSibling.hidden = Boolean(isTree);
+    tools.onMap(!isTree);
     root.classList.toggle("kx-two", Boolean(other) && !isTree);
     panels.forEach((panel, side) => {
       panel.root.hidden = isTree || !panel.source;
       if (!panel.source) return;
       const colours = paint(bundle, panel.source, side ? source : other, now.colour, colour.paper, now.clusters);
-      const view = viewOf(panel, now, found, colours);
+      const view = viewOf(bundle, panel.source, now, found, colours, panel.map.root.clientWidth < 480);
       fill(panel.title, panel.source.title, make("span", { className: "kx-note", textContent: `${panel.source.what} · ${view.visible.reduce((sum, value) => sum + value, 0)} of ${panel.source.size} faces` }));
       panel.map.name(`Map of ${view.visible.reduce((sum, value) => sum + value, 0)} faces of ${panel.source.title}. Arrow keys go from face to face, Enter opens a card, Shift with arrows turns the map, plus and minus zoom.`);
       panel.map.ink(colour);
       panel.map.look({ turn: now.turn, zoom: now.zoom, shift: now.shift });
       if (side === 0) {
-        showLegend(legend, colours.legend, now.only, (only) => set({ only }));
+        showLegend(legend, colours.legend, now.only, (only) => set({ only }), (key) => panels.forEach((other) => other.map.preview(now.only ? "" : key)));
         if (isTree) tree.show(view);
         panel.view = view;
       }
@@ -158,7 +156,7 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     if (face === undefined) {
       card.close();
       const shown = view.order.filter((local) => view.visible[local] && !view.faded[local]).slice(0, RANKED);
-      return fill(rank, make("h3", { className: "kx-panel-title", textContent: "Faces, most typed first" }), make("ol", {}, ...shown.map((local) =>
+      return fill(rank, make("h3", { className: "kx-panel-title", textContent: now.search || now.only ? `${shown.length} faces, most typed first` : "Faces, most typed first" }), make("ol", {}, ...shown.map((local) =>
         make("li", {}, make("button", { type: "button", "aria-label": gloss(bundle, source, local), on: { click: () => open(source.index[local]) } },
           make("span", { "aria-hidden": "true", className: "kx-symbol", textContent: view.symbols[local], style: { color: view.colours[local] } }), faceWords(view.faces[local]),
           make("span", { className: "kx-note", textContent: weightWords(source, local).replace("typed ", "") }))))));
@@ -172,13 +170,14 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   // Opening a card or selecting faces leaves the map as it is; everything else draws it anew.
   const LIGHT = new Set(["face", "selected", "turn", "zoom", "shift"]);
   const unlisten = state.listen((now, names, from) => {
-    if ([...names].every((name) => LIGHT.has(name))) {
+    if (root.dataset.waiting) wait([sourceOf(bundle, now.source)]);
+    else if ([...names].every((name) => LIGHT.has(name))) {
       const source = sourceOf(bundle, now.source);
       const other = panels[1].source;
       for (const panel of panels) if (panel.source) {
-        const marked = marks(panel, now, layoutOf(panel.source, now.layer));
+        const marked = marksOf(bundle, panel.source, now);
         panel.map.mark(marked);
-        if (from !== "camera") panel.map.look({ turn: now.turn, zoom: now.zoom, shift: now.shift });
+        if (from !== "camera") panel.map.look({ turn: now.turn, zoom: now.zoom, shift: now.shift }, true);
         if (panel.side === 0) tree.mark(marked);
       }
       if (names.has("selected")) list.show(source, now.layer, now.selected, now.clusters);
@@ -193,13 +192,25 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     if (changed && from !== "model") changed(now, names);
   });
 
+  // Keys that work anywhere in the explorer where nothing is being typed.
+  const views = () => [...controls.root.querySelectorAll("[aria-label=View] button")];
+  const KEYS = { "?": help.open, "/": () => controls.search.focus(), 0: reset, l: () => tools.choose("lasso"), b: () => tools.choose("box"), t: () => tools.choose("turn"),
+                 e: () => controls.root.querySelector("[name=ellipses]").click(), Escape: () => state.get().face && closeCard() };
+  root.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || help.root.open || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    const act = KEYS[event.key] || (/^[1-9]$/.test(event.key) && (() => views()[Number(event.key) - 1]?.click()));
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+
   const reread = () => set({ ...DEFAULTS, source: bundle.sources[0].id, ...payload.start, ...fromHash(location.hash) });
   if (address) window.addEventListener("hashchange", reread);
   const themes = new MutationObserver(() => { if (JSON.stringify(ink()) !== drawnIn) everything(); });
   for (const element of [document.documentElement, document.body]) themes.observe(element, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class"] });
   everything();
   const text = bundle.faces.join("").slice(0, 20000);
-  const ready = document.fonts.load("20px Kaomoji", text).catch(() => {}).then(() => { forgetWidths(); everything(); root.dataset.ready = "1"; });
-  return { set, state, bundle, root, panels, tree, ready, find,
+  const ready = document.fonts.load("20px Kaomoji", text).catch(() => {}).then(() => there).then(() => { forgetWidths(); everything(); root.dataset.ready = "1"; });
+  return { set, state, bundle, root, panels, tree, ready, find, load,
            stop() { unlisten(); themes.disconnect(); window.removeEventListener("hashchange", reread); panels.forEach((panel) => panel.map.stop()); tree.stop(); } };
 }

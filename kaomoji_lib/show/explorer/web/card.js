@@ -1,17 +1,18 @@
 // The card of a face: what it is, how it is typed, what each source makes of it, its neighbours and its words.
 
 import { legible } from "./colour.js";
-import { layoutOf, gloss, primary, row, similarity, weightWords } from "./data.js";
+import { layoutOf, gloss, primary, row, similarity, spellingsOf, weightWords, wordsOf } from "./data.js";
 import { faceWords, fill, make, percent } from "./dom.js";
 
 const NEAREST = 8;
+const typing = (bundle) => bundle.sources.filter((source) => source.spellings).length;
 
-export function makeCard({ bundle, onFace, onClose, onSource }) {
+export function makeCard({ bundle, load, onFace, onClose, onSource }) {
   const root = make("section", { className: "kx-card", "aria-label": "Card of the chosen face", tabIndex: -1 });
 
   function bars(source, local, paper) {
     const shares = row(source, local, bundle.codes.length);
-    const [low, high] = [row(source, local, bundle.codes.length, source.low), row(source, local, bundle.codes.length, source.high)];
+    const [low, high] = [source.low, source.high].map((table) => row(source, local, bundle.codes.length, table || null));
     const list = make("ul", { className: "kx-bars" });
     bundle.categories.forEach((item, place) => {
       const colour = legible(item.colour, paper, 3);
@@ -38,9 +39,17 @@ export function makeCard({ bundle, onFace, onClose, onSource }) {
       const local = source.at.get(face);
       const shares = row(source, local, bundle.codes.length);
       const best = bundle.categories[primary(shares)];
-      const details = make("details", { className: "kx-source", open: source.id === current || source.id === other },
+      const details = make("details", { className: "kx-source", open: source.id === current || source.id === other, on: { toggle: () => showBars() } },
         make("summary", {}, make("span", { className: "kx-source-name", textContent: source.title }), strip(shares, paper),
-          make("span", { className: "kx-note", textContent: `${best.gloss} ${percent(Math.max(...shares))}, ${weightWords(source, local)}` })), bars(source, local, paper));
+          make("span", { className: "kx-note", textContent: `${best.gloss} ${percent(Math.max(...shares))}, ${weightWords(source, local)}` })));
+      // The intervals come with the source's own data, which is read when they are looked at.
+      let shown = null;
+      const showBars = () => {
+        if (!details.open || shown) return;
+        details.firstChild.after(shown = bars(source, local, paper));
+        if (!source.loaded) load(source).then(() => { const later = bars(source, local, paper); shown.replaceWith(later); shown = later; }).catch(() => {});
+      };
+      showBars();
       if (source.id !== current) details.append(make("button", { type: "button", className: "kx-link", textContent: "See it in this source's map", on: { click: () => onSource(source.id) } }));
       return details;
     });
@@ -58,19 +67,19 @@ export function makeCard({ bundle, onFace, onClose, onSource }) {
       const local = source.at.get(face);
       const text = bundle.faces[face];
       const spellings = new Map();
-      for (const item of bundle.sources) for (const [raw, count] of (item.spellings && item.at.has(face) && item.spellings[item.at.get(face)]) || []) spellings.set(raw, (spellings.get(raw) || 0) + count);
+      for (const item of bundle.sources) if (item.at.has(face)) for (const [raw, count] of spellingsOf(bundle, item, item.at.get(face))) spellings.set(raw, (spellings.get(raw) || 0) + count);
       const parts = [make("button", { type: "button", className: "kx-close", "aria-label": "Close the card", textContent: "×", on: { click: onClose } }),
         make("p", { className: "kx-large", style: { color: colour || "inherit" } }, faceWords(text)),
         make("p", { className: "kx-gloss", textContent: local === undefined ? `${source.title} does not know this face.` : `A ${gloss(bundle, source, local)} by ${source.title}.` })];
       if (local !== undefined && source.drawn) parts.push(make("p", { className: "kx-note", textContent: `Drawn by ${source.drawn[local]} ${source.drawn[local] === 1 ? "prompt" : "prompts"}; intervals resample prompts.` }));
-      if (spellings.size) parts.push(section("Typed as", make("ul", { className: "kx-spellings" },
+      if (spellings.size) parts.push(section(typing(bundle) > 1 ? "Typed as, in all sources" : "Typed as", make("ul", { className: "kx-spellings" },
         ...[...spellings].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([raw, count]) => make("li", {}, faceWords(raw), make("span", { className: "kx-note", textContent: ` ${count}` }))))));
       if (local !== undefined) parts.push(section(`Nearest faces, ${layerName}`, near(source, local, layerName, minimum)));
       parts.push(section("Category, by source", ...perSource(face, source.id, other && other.id, paper)));
       if (other && local !== undefined && other.at.has(face)) parts.push(make("p", { className: "kx-note", textContent:
         `Similarity of the two readings: ${similarity(row(source, local, bundle.codes.length), row(other, other.at.get(face), bundle.codes.length)).toFixed(2)} (1 = the same).` }));
       const words = new Map();
-      for (const item of bundle.sources) for (const [word, share] of (item.words && item.at.has(face) && item.words[item.at.get(face)]) || []) words.set(word, Math.max(share, words.get(word) || 0));
+      for (const item of bundle.sources) if (item.at.has(face)) for (const [word, share] of wordsOf(bundle, item, item.at.get(face))) words.set(word, Math.max(share, words.get(word) || 0));
       if (words.size) parts.push(section("Described as", make("p", { className: "kx-words" }, ...[...words].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([word, share]) =>
         make("span", { textContent: word, style: { opacity: String(0.6 + 0.4 * Math.min(1, 3 * share)) }, title: percent(share) })))));
       const examples = local !== undefined && source.examples ? source.examples[local] || [] : [];

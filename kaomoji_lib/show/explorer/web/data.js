@@ -26,20 +26,55 @@ function lazily(packed, names) {
   return found;
 }
 
+const UNKNOWN = -32768; // a spread that cannot be told, as payload.py writes it
+
+// Covariances xx, xy, xz, yy, yz, zz from their triangular roots.
+function covariances(packed) {
+  if (!packed) return null;
+  const roots = new Int16Array(bytesOf(packed.data).buffer);
+  const found = new Float32Array(roots.length);
+  for (let at = 0; at < roots.length; at += 6) {
+    const [a, b, c, d, e, f] = roots.subarray(at, at + 6);
+    found.set([a * a, a * b, a * d, b * b + c * c, b * d + c * e, d * d + e * e + f * f].map((value) => (a === UNKNOWN ? NaN : value * packed.scale ** 2)), at);
+  }
+  return found;
+}
+
+const SHARED = ["index", "weight", "shares"];
+
 export function decode(payload) {
   const byFace = new Map(payload.faces.map((face, index) => [face, index]));
   const bundle = { ...payload, byFace, codes: payload.categories.map((item) => item.code), disagreement: unpack(payload.disagreement) };
   bundle.sources = payload.sources.map((packed) => {
-    const source = lazily(packed, ["index", "weight", "shares", "low", "high", "drawn"]);
+    const source = lazily(packed, SHARED);
     source.size = source.index.length;
     source.at = new Map(Array.from(source.index, (face, local) => [face, local]));
-    source.layouts = packed.layouts.map((layout) => lazily(layout, ["scores", "spread", "near", "cosine"]));
-    source.flat = packed.flat.map((item) => lazily(item, ["scores"]));
-    source.tree = packed.tree && lazily(packed.tree, ["members", "merges", "order", "labels", "matrix"]);
+    source.loaded = false;
+    if (packed.layouts) complete(source, packed);
     return source;
   });
   return bundle;
 }
+
+// Adds what a source alone needs: its places, its tree, its intervals and examples.
+export function complete(source, part) {
+  const own = lazily(part, ["low", "high", "drawn"]);
+  for (const name of ["low", "high", "drawn"]) Object.defineProperty(source, name, { get: () => own[name] });
+  source.examples = part.examples;
+  source.layouts = part.layouts.map((layout) => {
+    const found = lazily(layout, ["scores", "near", "cosine"]);
+    let spread;
+    Object.defineProperty(found, "spread", { get: () => (spread === undefined ? (spread = covariances(layout.spread)) : spread) });
+    return found;
+  });
+  source.flat = part.flat.map((item) => lazily(item, ["scores"]));
+  source.tree = part.tree && lazily(part.tree, ["members", "merges", "order", "labels", "matrix"]);
+  source.loaded = true;
+}
+
+// How a face is typed, and the words it was described with: lists of [text, number].
+export const spellingsOf = (bundle, source, local) => ((source.spellings && source.spellings[local]) || []).map(([raw, count]) => [raw || bundle.faces[source.index[local]], count]);
+export const wordsOf = (bundle, source, local) => ((source.words && source.words[local]) || []).map(([word, share]) => [bundle.vocabulary[word], share]);
 
 export const sourceOf = (bundle, id) => bundle.sources.find((source) => source.id === id) || bundle.sources[0];
 export const layoutOf = (source, name) => source.layouts.find((layout) => layout.name === name) || source.layouts[0];

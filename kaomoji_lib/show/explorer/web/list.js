@@ -24,8 +24,8 @@ export function csv(table) {
   return [columns, ...table.map((item) => columns.map((name) => item[name]))].map((line) => line.map(quote).join(",")).join("\r\n") + "\r\n";
 }
 
-function save(name, type, text) {
-  const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+export function save(name, type, content) {
+  const link = make("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name });
   document.body.append(link);
   link.click();
   link.remove();

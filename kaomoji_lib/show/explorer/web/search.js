@@ -1,6 +1,6 @@
 // Finding faces by how they are typed, by category, or by adjective.
 
-import { primary, row } from "./data.js";
+import { primary, row, spellingsOf, wordsOf } from "./data.js";
 
 const WORD = 0.1; // the share of a face's words from which on one describes it
 
@@ -12,8 +12,8 @@ export function makeSearch(bundle, canonical) {
   const read = once(() => {
     for (const source of bundle.sources)
       for (let local = 0; local < source.size; local++) {
-        for (const [raw] of (source.spellings && source.spellings[local]) || []) add(spelled, source.index[local], raw);
-        for (const [word, share] of (source.words && source.words[local]) || []) if (share >= WORD) add(worded, source.index[local], word);
+        for (const [raw] of spellingsOf(bundle, source, local)) add(spelled, source.index[local], raw);
+        for (const [word, share] of wordsOf(bundle, source, local)) if (share >= WORD) add(worded, source.index[local], word);
       }
   });
 

@@ -1,77 +1,82 @@
-// The tree of faces beside their similarities: rows are faces, branches have the colour of their cluster.
+// The tree of faces beside their similarities: rows are faces, branches have the colour of their cluster. A branch and its
+// block of the heatmap belong together: what is pointed at in one is outlined in the other.
 
 import { clusterColour, legible } from "./colour.js";
 import { make, once } from "./dom.js";
+import { FAMILY, prepare } from "./strokes.js";
 
-const FAMILY = "Kaomoji, 'Noto Sans', sans-serif";
+const [SHOWN, NEAR] = [60, 9]; // rows that stand large; pixels around a branch that count as on it
 
 export function makeTree({ onHover, onPick, onSelect }) {
   const base = make("canvas", { className: "kx-base" });
   const over = make("canvas", { className: "kx-over" });
   const tip = make("div", { className: "kx-tip", hidden: true });
-  const sheet = make("div", { className: "kx-sheet" }, base, over, tip);
-  const root = make("div", { className: "kx-tree", tabIndex: 0, role: "application", "aria-label": "Tree of faces and their similarities. Up and down move, Enter opens a card." }, sheet);
+  const sheet = make("div", { className: "kx-sheet" }, make("div", { className: "kx-window" }, base, over), tip);
+  const scroll = make("div", { className: "kx-tree", tabIndex: 0, role: "application", "aria-label": "Tree of faces and their similarities. Up and down move, Enter opens a card." }, sheet);
+  const key = make("p", { className: "kx-tree-key kx-note" });
+  const root = make("div", {}, scroll, key);
   let view = null;
   let ink = { text: "#222", muted: "#777", line: "#ddd", paper: "#fff", low: "#2166ac", high: "#b2512b" };
   let geometry = null;
-  let hovered = -1;
+  let hovered = { local: -1, across: -1, node: null };
 
   function lay() {
     const { tree } = view.source;
     const n = tree.members.length;
-    const width = root.clientWidth - 14;
-    const row = n <= 60 ? 18 : n <= 130 ? 14 : 9;
+    const width = scroll.clientWidth - 14;
+    const row = n <= SHOWN ? 18 : 15;
     const context = base.getContext("2d");
-    const size = Math.min(15, row * 0.84);
+    const size = row * 0.82;
     context.font = `${size}px ${FAMILY}`;
-    const label = row > 10 ? Math.min(0.34 * width, 12 + Math.max(...[...tree.members].map((local) => context.measureText(view.faces[local]).width))) : 8;
-    const branch = Math.max(70, Math.min(220, 0.24 * width));
-    const cell = (width - branch - label - 8) / n;
+    const label = Math.min(0.36 * width, 12 + Math.max(...[...tree.members].map((local) => context.measureText(view.faces[local]).width)));
+    const branch = Math.max(70, tree.matrix ? Math.min(220, 0.24 * width) : Math.min(560, 0.6 * width));
     const nodes = [];
     const leafRow = new Map([...tree.order].map((leaf, place) => [leaf, place]));
-    for (let leaf = 0; leaf < n; leaf++) nodes.push({ y: (leafRow.get(leaf) + 0.5) * row, h: 0, leaves: [leaf] });
+    for (let leaf = 0; leaf < n; leaf++) nodes.push({ y: (leafRow.get(leaf) + 0.5) * row, h: 0, leaves: [leaf], first: leafRow.get(leaf), last: leafRow.get(leaf) });
     for (let merge = 0; merge < n - 1; merge++) {
       const [a, b, h] = tree.merges.subarray(3 * merge, 3 * merge + 3);
-      nodes.push({ a, b, h, y: (nodes[a].y + nodes[b].y) / 2, leaves: [...nodes[a].leaves, ...nodes[b].leaves] });
+      nodes.push({ a, b, h, y: (nodes[a].y + nodes[b].y) / 2, leaves: [...nodes[a].leaves, ...nodes[b].leaves],
+                   first: Math.min(nodes[a].first, nodes[b].first), last: Math.max(nodes[a].last, nodes[b].last) });
     }
     const top = nodes[nodes.length - 1].h || 1;
-    const x = (h) => 6 + (branch - 12) * (1 - h / top);
-    geometry = { n, width, row, size, label, branch, cell, nodes, x, left: branch + label, height: n * row + 4 };
+    geometry = { n, width, row, size, label, branch, nodes, x: (h) => 6 + (branch - 12) * (1 - h / top), left: branch + label, cell: (width - branch - label - 8) / n, leafRow, height: n * row + 4 };
     sheet.style.height = `${geometry.height}px`;
     const density = Math.min(2, window.devicePixelRatio || 1);
+    geometry = { ...geometry, density, shown: Math.min(geometry.height, scroll.clientHeight - 12) };
     for (const canvas of [base, over]) {
-      [canvas.width, canvas.height] = [Math.round(width * density), Math.round(geometry.height * density)];
-      Object.assign(canvas.style, { width: `${width}px`, height: `${geometry.height}px` });
-      canvas.getContext("2d").setTransform(density, 0, 0, density, 0, 0);
+      [canvas.width, canvas.height] = [Math.round(width * density), Math.round(geometry.shown * density)];
+      Object.assign(canvas.style, { width: `${width}px`, height: `${geometry.shown}px` });
     }
   }
 
+  // A canvas as high as the window on the tree, moved to where the reader has scrolled.
+  function surface(canvas) {
+    const context = prepare(canvas, geometry.density, geometry.width, geometry.shown);
+    context.textAlign = "left";
+    context.translate(0, -scroll.scrollTop);
+    return context;
+  }
+  const rows = () => [Math.floor(scroll.scrollTop / geometry.row), Math.min(geometry.n - 1, Math.ceil((scroll.scrollTop + geometry.shown) / geometry.row))];
+
   function paint() {
-    if (!view || !view.source.tree || root.hidden || !root.clientWidth) return;
-    lay();
+    if (!geometry) return;
     const { tree } = view.source;
-    const { n, row, nodes, x, left, cell, size, branch } = geometry;
-    const context = base.getContext("2d");
-    context.clearRect(0, 0, geometry.width, geometry.height);
+    const { n, row, nodes, left, cell, size, branch, width } = geometry;
+    const context = surface(base);
+    const [top, bottom] = rows();
     context.lineWidth = 1.4;
-    for (const node of nodes.slice(n)) {
-      const cluster = view.clusters[tree.members[node.leaves[0]]];
-      const one = node.leaves.every((leaf) => view.clusters[tree.members[leaf]] === cluster);
-      context.strokeStyle = one ? legible(clusterColour(cluster), ink.paper, 3) : ink.muted;
-      context.beginPath();
-      context.moveTo(x(nodes[node.a].h), nodes[node.a].y);
-      context.lineTo(x(node.h), nodes[node.a].y);
-      context.lineTo(x(node.h), nodes[node.b].y);
-      context.lineTo(x(nodes[node.b].h), nodes[node.b].y);
-      context.stroke();
-    }
-    context.textBaseline = "middle";
-    [...tree.order].forEach((leaf, place) => {
-      const local = tree.members[leaf];
+    for (const node of nodes.slice(n)) if (node.last >= top && node.first <= bottom) elbow(context, node, colourOf(node));
+    for (let place = top; place <= bottom; place++) {
+      const leaf = tree.order[place];
       context.font = `${size}px ${FAMILY}`;
-      context.fillStyle = view.colours[local];
-      if (row > 10) context.fillText(view.faces[local], branch + 4, (place + 0.5) * row);
-      if (!tree.matrix) return;
+      context.fillStyle = view.colours[tree.members[leaf]];
+      context.save();
+      context.beginPath();
+      context.rect(branch, place * row, geometry.label - 2, row);
+      context.clip();
+      context.fillText(view.faces[tree.members[leaf]], branch + 4, (place + 0.5) * row);
+      context.restore();
+      if (!tree.matrix) continue;
       [...tree.order].forEach((other, column) => {
         const value = tree.matrix[leaf * n + other];
         context.globalAlpha = Math.min(1, Math.abs(value));
@@ -79,66 +84,105 @@ export function makeTree({ onHover, onPick, onSelect }) {
         context.fillRect(left + column * cell, place * row + 0.5, Math.max(1, cell - 0.6), row - 1);
       });
       context.globalAlpha = 1;
-    });
-    let before = 0;
-    [...tree.order].forEach((leaf, place) => {
-      const cluster = view.clusters[tree.members[leaf]];
-      if (place && cluster !== before) {
-        context.strokeStyle = ink.text;
-        context.lineWidth = 1;
-        context.globalAlpha = 0.5;
-        context.beginPath();
-        context.moveTo(branch, place * row);
-        context.lineTo(geometry.width, place * row);
-        context.moveTo(left + place * cell, 0);
-        context.lineTo(left + place * cell, n * row);
-        context.stroke();
-        context.globalAlpha = 1;
-      }
-      before = cluster;
-    });
+    }
+    context.strokeStyle = ink.text;
+    context.globalAlpha = 0.5;
+    context.lineWidth = 1;
+    for (let place = 1; place < n; place++) {
+      if (view.clusters[tree.members[tree.order[place]]] === view.clusters[tree.members[tree.order[place - 1]]]) continue;
+      line(context, branch, place * row, width, place * row);
+      if (tree.matrix) line(context, left + place * cell, 0, left + place * cell, n * row);
+    }
     paintOver();
   }
 
+  function elbow(context, node, colour) {
+    const { nodes, x } = geometry;
+    context.strokeStyle = colour;
+    context.beginPath();
+    context.moveTo(x(nodes[node.a].h), nodes[node.a].y);
+    context.lineTo(x(node.h), nodes[node.a].y);
+    context.lineTo(x(node.h), nodes[node.b].y);
+    context.lineTo(x(nodes[node.b].h), nodes[node.b].y);
+    context.stroke();
+  }
+  function colourOf(node) {
+    const { members } = view.source.tree;
+    const cluster = view.clusters[members[node.leaves[0]]];
+    return node.leaves.every((leaf) => view.clusters[members[leaf]] === cluster) ? legible(clusterColour(cluster), ink.paper, 3) : ink.muted;
+  }
+  function line(context, ax, ay, bx, by) {
+    context.beginPath();
+    context.moveTo(ax, ay);
+    context.lineTo(bx, by);
+    context.stroke();
+  }
+
   function paintOver() {
-    const context = over.getContext("2d");
-    context.clearRect(0, 0, geometry.width, geometry.height);
-    const bar = (local, alpha) => {
-      const leaf = view.source.tree.members.indexOf(local);
+    if (!geometry) return;
+    const { tree } = view.source;
+    const { row, cell, left, branch, width, nodes } = geometry;
+    const context = surface(over);
+    const band = (local, alpha, column = false) => {
+      const leaf = tree.members.indexOf(local);
       if (leaf < 0) return;
-      const { y } = geometry.nodes[leaf];
+      const place = geometry.leafRow.get(leaf);
       context.globalAlpha = alpha;
       context.fillStyle = ink.text;
-      context.fillRect(geometry.branch, y - geometry.row / 2, geometry.width - geometry.branch, geometry.row);
+      context.fillRect(branch, place * row, width - branch, row);
+      if (column && tree.matrix) context.fillRect(left + place * cell, 0, cell, geometry.n * row);
     };
-    for (const local of view.marked) bar(local, 0.1);
-    bar(view.open, 0.2);
-    bar(view.linked, 0.16);
-    bar(hovered, 0.16);
+    for (const local of view.marked) band(local, 0.1);
+    band(view.open, 0.2, true);
+    band(view.linked, 0.16);
+    band(hovered.local, 0.16, hovered.across < 0);
+    if (hovered.across >= 0) { context.globalAlpha = 0.16; context.fillRect(left + hovered.across * cell, 0, cell, geometry.n * row); }
+    if (hovered.node) {
+      const { first, last } = hovered.node;
+      context.globalAlpha = 1;
+      context.lineWidth = 2.6;
+      const below = (node) => { if (node.a === undefined) return; elbow(context, node, ink.text); below(nodes[node.a]); below(nodes[node.b]); };
+      below(hovered.node);
+      context.lineWidth = 2;
+      if (tree.matrix) context.strokeRect(left + first * cell, first * row, (last - first + 1) * cell, (last - first + 1) * row);
+      context.globalAlpha = 0.08;
+      context.fillStyle = ink.text;
+      context.fillRect(branch, first * row, width - branch, (last - first + 1) * row);
+    }
     context.globalAlpha = 1;
   }
 
-  const draw = once(paint);
+  const repaint = once(() => view && paint());
+  const draw = once(() => {
+    if (!view || !view.source.tree || root.hidden || !scroll.clientWidth) return;
+    lay();
+    key.textContent = view.source.tree.matrix ? "Colours of the cells: cosine of two faces, " : "Too many faces for a heatmap: the tree alone.";
+    if (view.source.tree.matrix) key.append(make("span", { textContent: "−1 " }), make("span", { className: "kx-gradient", "aria-hidden": "true", style: { background: `linear-gradient(90deg, ${ink.low}, ${ink.paper}, ${ink.high})` } }),
+      make("span", { textContent: " 1. A branch and its block belong together: click to select." }));
+    paint();
+  });
   const place = (event) => { const box = sheet.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
   const rowAt = (y) => view.source.tree.order[Math.max(0, Math.min(geometry.n - 1, Math.floor(y / geometry.row)))];
 
   function nodeAt(x, y) {
-    const inner = geometry.nodes.slice(geometry.n);
-    return inner.filter((node) => Math.abs(x - geometry.x(node.h)) < 9 && y >= Math.min(geometry.nodes[node.a].y, geometry.nodes[node.b].y) - 3
-      && y <= Math.max(geometry.nodes[node.a].y, geometry.nodes[node.b].y) + 3).sort((a, b) => a.leaves.length - b.leaves.length)[0];
+    const { nodes } = geometry;
+    return nodes.slice(geometry.n).filter((node) => Math.abs(x - geometry.x(node.h)) < NEAR && y >= Math.min(nodes[node.a].y, nodes[node.b].y) - 3
+      && y <= Math.max(nodes[node.a].y, nodes[node.b].y) + 3).sort((a, b) => a.leaves.length - b.leaves.length)[0] || null;
   }
 
-  function hover(local, words, at, spoken = false) {
+  function hover(found, words, at, spoken = false) {
     tip.hidden = !words;
     if (words) {
       tip.textContent = words;
       tip.style.left = `${Math.min(at[0] + 14, Math.max(0, geometry.width - 250))}px`;
       tip.style.top = `${at[1] + 16}px`;
     }
-    if (local === hovered) return;
-    hovered = local;
+    const next = { local: -1, across: -1, node: null, ...found };
+    if (next.local === hovered.local && next.across === hovered.across && next.node === hovered.node) return;
+    const told = next.local !== hovered.local;
+    hovered = next;
     paintOver();
-    onHover(local, spoken);
+    if (told) onHover(hovered.local, spoken);
   }
 
   sheet.addEventListener("pointermove", (event) => {
@@ -149,40 +193,43 @@ export function makeTree({ onHover, onPick, onSelect }) {
     const local = tree.members[leaf];
     const node = x < geometry.branch ? nodeAt(x, y) : null;
     sheet.style.cursor = node || x >= geometry.branch ? "pointer" : "default";
-    if (node) return hover(-1, `${node.leaves.length} faces, joined at distance ${node.h.toFixed(2)}: click to select`, [x, y]);
+    if (node) return hover({ node }, `${node.leaves.length} faces, joined at distance ${node.h.toFixed(2)}: click to select`, [x, y]);
     if (x > geometry.left && tree.matrix) {
-      const other = tree.order[Math.max(0, Math.min(geometry.n - 1, Math.floor((x - geometry.left) / geometry.cell)))];
-      return hover(local, `${view.faces[local]}  ${view.faces[tree.members[other]]}  cosine ${tree.matrix[leaf * geometry.n + other].toFixed(2)}`, [x, y]);
+      const across = Math.max(0, Math.min(geometry.n - 1, Math.floor((x - geometry.left) / geometry.cell)));
+      const other = tree.order[across];
+      return hover({ local, across }, `${view.faces[local]}  ${view.faces[tree.members[other]]}  cosine ${tree.matrix[leaf * geometry.n + other].toFixed(2).replace("-", "−")}`, [x, y]);
     }
-    if (x >= geometry.branch) return hover(local, view.describe(local), [x, y]);
-    hover(-1, "", [x, y]);
+    if (x >= geometry.branch) return hover({ local }, view.describe(local), [x, y]);
+    hover({}, "", [x, y]);
   });
-  sheet.addEventListener("pointerleave", () => geometry && hover(-1, "", [0, 0]));
+  sheet.addEventListener("pointerleave", () => geometry && hover({}, "", [0, 0]));
   sheet.addEventListener("click", (event) => {
     const [x, y] = place(event);
     const node = x < geometry.branch ? nodeAt(x, y) : null;
     if (node) onSelect(node.leaves.map((leaf) => view.source.tree.members[leaf]));
     else if (x >= geometry.branch) onPick(view.source.tree.members[rowAt(y)]);
   });
-  root.addEventListener("keydown", (event) => {
+  scroll.addEventListener("scroll", repaint);
+  scroll.addEventListener("keydown", (event) => {
     if (!geometry) return;
     const { tree } = view.source;
-    const now = [...tree.order].indexOf(tree.members.indexOf(hovered >= 0 ? hovered : view.open));
-    if (event.key === "Enter" && hovered >= 0) onPick(hovered);
+    const now = [...tree.order].indexOf(tree.members.indexOf(hovered.local >= 0 ? hovered.local : view.open));
+    if (event.key === "Enter" && hovered.local >= 0) onPick(hovered.local);
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const next = Math.max(0, Math.min(geometry.n - 1, now + (event.key === "ArrowDown" ? 1 : -1)));
-      hover(tree.members[tree.order[next]], "", [0, 0], true);
-      root.scrollTop = Math.max(0, (next + 0.5) * geometry.row - root.clientHeight / 2);
+      hover({ local: tree.members[tree.order[next]] }, "", [0, 0], true);
+      scroll.scrollTop = Math.max(0, (next + 0.5) * geometry.row - scroll.clientHeight / 2);
     } else return;
     event.preventDefault();
   });
 
   const watcher = new ResizeObserver(draw);
-  watcher.observe(root);
+  watcher.observe(scroll);
   return {
     root,
-    show(next) { view = next; hovered = -1; draw(); },
-    mark(patch) { if (view) { Object.assign(view, patch); if (geometry) paintOver(); } },
+    focus: () => scroll.focus(),
+    show(next) { view = next; hovered = { local: -1, across: -1, node: null }; draw(); },
+    mark(patch) { if (view) { Object.assign(view, patch); paintOver(); } },
     ink(next) { ink = next; draw(); },
     nodes: () => geometry && geometry.nodes.slice(geometry.n).map((node) => [geometry.x(node.h), node.y, node.leaves.length]),
     stop() { watcher.disconnect(); },

@@ -1,0 +1,87 @@
+// The reader's hands on a map: pointer, touch, wheel and keys, turned into what they mean.
+
+import { inside } from "./project.js";
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const STILL = 4; // pixels within which a press is a click
+
+export function listen(root, map) {
+  const touches = new Map();
+  let drag = null;
+  let resting = 0;
+  const at = (event) => { const box = root.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+  const pair = () => { const [a, b] = [...touches.values()]; return b ? { span: Math.hypot(a[0] - b[0], a[1] - b[1]), middle: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2] } : null; };
+  const outlineOf = ({ path, shape }) => {
+    if (shape === "lasso") return path;
+    const [[ax, ay], [bx, by]] = [path[0], path[path.length - 1]];
+    return [[ax, ay], [bx, ay], [bx, by], [ax, by]];
+  };
+
+  root.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    root.focus({ preventScroll: true });
+    touches.set(event.pointerId, at(event));
+    root.setPointerCapture(event.pointerId);
+    const shape = map.tool() === "turn" ? (event.shiftKey ? "lasso" : null) : map.tool();
+    drag = { from: at(event), last: at(event), moved: 0, path: shape ? [at(event)] : null, shape, pair: pair(), pan: event.altKey };
+  });
+  root.addEventListener("pointermove", (event) => {
+    const point = at(event);
+    if (!drag) return map.hover(map.hit(...point));
+    touches.set(event.pointerId, point);
+    drag.moved = Math.max(drag.moved, Math.hypot(point[0] - drag.from[0], point[1] - drag.from[1]));
+    const [dx, dy] = [point[0] - drag.last[0], point[1] - drag.last[1]];
+    drag.last = point;
+    if (drag.moved < STILL) return;
+    map.hover(-1);
+    if (drag.path) { drag.path.push(point); return map.outline(outlineOf(drag)); }
+    const hand = { settled: false };
+    if (touches.size > 1) {
+      const [now, before] = [pair(), drag.pair || pair()];
+      map.zoom(now.span / (before.span || now.span), ...now.middle, hand);
+      map.shift(now.middle[0] - before.middle[0], now.middle[1] - before.middle[1], hand);
+      drag.pair = now;
+    } else if (map.flat() || drag.pan) map.shift(dx, dy, hand);
+    else map.turn(dx * 0.008, dy * 0.008, hand);
+  });
+  const release = (event) => {
+    touches.delete(event.pointerId);
+    if (!drag) return;
+    const ended = drag;
+    drag = null;
+    map.outline(null);
+    if (event.type === "pointercancel") return;
+    if (ended.moved < STILL) { const local = map.hit(...ended.from); if (local >= 0) map.onPick(local); }
+    else if (ended.path) { const polygon = outlineOf(ended); map.select((x, y) => inside(x, y, polygon)); }
+    else map.settle();
+  };
+  root.addEventListener("pointerup", release);
+  root.addEventListener("pointercancel", release);
+  root.addEventListener("pointerleave", () => { if (!drag) map.hover(-1); });
+  root.addEventListener("dblclick", (event) => { if (map.hit(...at(event)) < 0) map.zoom(event.shiftKey ? 0.6 : 1.7, ...at(event), { gliding: true }); });
+  root.addEventListener("wheel", (event) => {
+    // A wheel that only passes over the map scrolls the page.
+    if (!event.ctrlKey && !event.metaKey && document.activeElement !== root) return map.onWheel();
+    event.preventDefault();
+    map.hover(-1);
+    map.zoom(Math.exp(-event.deltaY * 0.0015), ...at(event), { settled: false });
+    clearTimeout(resting);
+    resting = setTimeout(map.settle, 200);
+  }, { passive: false });
+
+  root.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = ARROWS[event.key];
+    if (arrow && event.shiftKey) {
+      if (map.flat()) map.shift(-30 * arrow[0], -30 * arrow[1], { gliding: true });
+      else map.turn(0.15 * arrow[0], 0.15 * arrow[1], { gliding: true });
+    } else if (arrow) map.step(arrow);
+    else if (event.key === "Enter" || event.key === " ") { if (map.hovered() >= 0) map.onPick(map.hovered()); }
+    else if (event.key === "+" || event.key === "=") map.zoom(1.25, undefined, undefined, { gliding: true });
+    else if (event.key === "-") map.zoom(0.8, undefined, undefined, { gliding: true });
+    else if (event.key === "Escape" && map.hovered() >= 0) map.hover(-1);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+}

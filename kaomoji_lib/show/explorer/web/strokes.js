@@ -1,0 +1,133 @@
+// What a map draws: axes, faces with a rim of paper, lines to where they belong, ellipses, outlines.
+
+import { ellipse, project } from "./project.js";
+
+export const FAMILY = "Kaomoji, 'Noto Sans', sans-serif";
+const [PLATE, THIN] = [0.78, 0.3]; // how much a face hides of what lies below it; where ellipses do, less
+const widths = new Map();
+export const forgetWidths = () => widths.clear(); // once the font is there, faces have other widths
+
+export function measure(context, face) {
+  if (!widths.has(face)) {
+    context.font = `100px ${FAMILY}`;
+    widths.set(face, context.measureText(face).width / 100);
+  }
+  return widths.get(face);
+}
+
+export function prepare(canvas, density, width, height) {
+  const context = canvas.getContext("2d");
+  context.setTransform(density, 0, 0, density, 0, 0);
+  context.clearRect(0, 0, width, height);
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.lineJoin = "round";
+  context.globalAlpha = 1;
+  context.lineWidth = 1;
+  return context;
+}
+
+export function drawAxes(context, { view, camera, frame, ink, width, height, room }) {
+  context.font = `12px ${FAMILY}`;
+  const reach = view.extent * 1.12;
+  const [ends, starts] = [reach, -reach].map((r) => project([r, 0, 0, 0, r, 0, 0, 0, r], 3, camera, frame, new Float32Array(12)));
+  for (let axis = 0; axis < (view.flat ? 2 : 3); axis++) {
+    const name = view.axes[axis];
+    if (!name) continue;
+    context.strokeStyle = ink.line;
+    context.beginPath();
+    context.moveTo(starts[4 * axis], starts[4 * axis + 1]);
+    context.lineTo(ends[4 * axis], ends[4 * axis + 1]);
+    context.stroke();
+    context.fillStyle = ink.muted;
+    const w = context.measureText(name).width / 2 + 6;
+    const [x, y] = [Math.min(width - w, Math.max(w, ends[4 * axis])), Math.min(height - 10, Math.max(12, ends[4 * axis + 1] - 8))];
+    context.fillText(name, x, y);
+    room.claim(x, y, 2 * w - 8, 14);
+  }
+}
+
+export function drawEllipse(context, { view, camera, frame }, local, x, y, near) {
+  const found = ellipse(view.spread, local, camera, frame, near);
+  if (!found) return;
+  const before = context.globalAlpha;
+  context.beginPath();
+  context.ellipse(x, y, found.long, found.short, found.angle, 0, 2 * Math.PI);
+  context.fillStyle = context.strokeStyle = view.colours[local];
+  context.globalAlpha = 0.06 * before;
+  context.fill();
+  context.globalAlpha = 0.4 * before;
+  context.stroke();
+  context.globalAlpha = before;
+}
+
+// From where a face belongs to where it is written.
+export function drawLeader(context, colour, [x, y], [sx, sy], size, strength) {
+  context.globalAlpha = 0.32 * strength;
+  context.strokeStyle = context.fillStyle = colour;
+  context.beginPath();
+  context.moveTo(x, y);
+  context.lineTo(sx, sy + (sy < y ? 1 : -1) * size * 0.5);
+  context.stroke();
+  context.globalAlpha = 0.8 * strength;
+  context.beginPath();
+  context.arc(x, y, 2, 0, 2 * Math.PI);
+  context.fill();
+}
+
+// A face with its symbol, on paper of its own so that lines and symbols below do not run through it.
+export function drawFace(context, { face, symbol, colour, paper, x, y, size, half, thin }) {
+  const strength = context.globalAlpha;
+  context.globalAlpha = (thin ? THIN : PLATE) * strength;
+  context.fillStyle = paper;
+  context.fillRect(x - half + size * 0.1, y - size * 0.46, 2 * half - size * 0.2, size * 0.92);
+  context.globalAlpha = strength;
+  context.font = `${size.toFixed(1)}px ${FAMILY}`;
+  context.strokeStyle = paper;
+  context.lineWidth = 3.5;
+  context.strokeText(face, x, y);
+  context.fillStyle = colour;
+  context.fillText(face, x, y);
+  context.font = `${(size * 0.42).toFixed(1)}px ${FAMILY}`;
+  context.fillText(symbol, x - half - size * 0.16, y - size * 0.37);
+}
+
+export function encircle(context, ink, [x, y, w, h]) {
+  context.globalAlpha = 0.9;
+  context.strokeStyle = ink.text;
+  context.beginPath();
+  context.roundRect(x - 3, y - 1, w + 6, h + 2, 7);
+  context.stroke();
+}
+
+// A face held up on a plate of its own.
+export function drawLifted(context, { face, colour, paper, x, y, size, width, height, strong }) {
+  const w = measure(context, face) * size;
+  const [cx, cy] = [Math.min(width - w / 2 - 10, Math.max(w / 2 + 10, x)), Math.min(height - size, Math.max(size, y))];
+  context.globalAlpha = 0.96;
+  context.fillStyle = paper;
+  context.strokeStyle = colour;
+  context.lineWidth = strong ? 2 : 1;
+  context.beginPath();
+  context.roundRect(cx - w / 2 - 8, cy - size * 0.78, w + 16, size * 1.56, 8);
+  context.fill();
+  context.stroke();
+  context.globalAlpha = 1;
+  context.fillStyle = colour;
+  context.font = `${size}px ${FAMILY}`;
+  context.fillText(face, cx, cy);
+  context.lineWidth = 1;
+}
+
+export function drawOutline(context, ink, points) {
+  context.globalAlpha = 1;
+  context.strokeStyle = context.fillStyle = ink.text;
+  context.setLineDash([5, 4]);
+  context.beginPath();
+  points.forEach(([x, y], place) => (place ? context.lineTo(x, y) : context.moveTo(x, y)));
+  context.closePath();
+  context.stroke();
+  context.globalAlpha = 0.08;
+  context.fill();
+  context.setLineDash([]);
+}
