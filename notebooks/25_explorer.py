@@ -41,6 +41,9 @@ Explorer(gather.assemble(found))
 # more, and rarer ones are laid into the same space. Where there is no room for a face, a thin line leads from it to its
 # place, or its symbol stands for it: come nearer, and the face appears.
 #
+# **t-SNE** lays the same cosines flat so that near faces stay near (and **UMAP**, with `requirements-umap.txt` installed): good
+# for seeing who belongs together. How far apart its groups lie, and how large they are, says nothing; nor has it axes.
+#
 # The **ellipse** of a face says how far its place would move with other prompts (95 %). In a card, the whiskers say the
 # same of its shares. A face that one prompt drew has no ellipse: its uncertainty cannot be told from it.
 #
@@ -52,7 +55,8 @@ Explorer(gather.assemble(found))
 # index: above 0.75 stable, below 0.6 better not read into). Their names are the categories typed for most.
 #
 # Drag turns the map, Shift and drag draws a lasso. With the keyboard: arrows go from face to face, Enter opens a card,
-# Shift with arrows turns, plus and minus zoom. The address of this page holds what you see: send it to someone.
+# Shift with arrows turns, plus and minus zoom; the question mark shows all keys. The address of this page holds what you
+# see: send it to someone.
 
 # %% [markdown]
 # ## What there is to explore

@@ -37,10 +37,10 @@ def _source(name, faces, layers, scheme, rng):
     weight = pd.Series(np.ceil(3 + 400 / np.arange(1, n + 1)), faces)
     vectors = rng.normal(size=(len(codes), 12))[group] + 0.8 * rng.normal(size=(n, 12))
     few = pd.DataFrame(vectors[:150], faces[:150])
-    tree = clusters.of_vectors(few, resamples=5, seed=0)
+    tree = clusters.of_vectors(few, [rng.permuted(few.to_numpy(), axis=0)], resamples=5, seed=0)
     return explorer_data.FaceSource(
         name, f"Source {name[-1]}", "made up", "states", "times typed", readings.Reading(table, weight), {f"layer {layer}": _layout(vectors, rng) for layer in range(layers)},
-        low=table * 0.8, high=table + 0.2 * (1 - table), prompts=pd.Series(np.full(n, 9), faces), clustering=tree,
+        flat={"t-SNE": vectors[:, :2]}, low=table * 0.8, high=table + 0.2 * (1 - table), prompts=pd.Series(np.full(n, 9), faces), clustering=tree,
         names={number: dict.fromkeys(sorted(set(labels)), "named") for number, labels in tree.cuts.items()},
         spellings={face: ((face, 3), (f"{face} ", 1)) for face in faces},
         examples={face: tuple((f"p{k}", f"Prompt number {k} that says something of some length.", codes[k % 9], f"{face} {'a reply of some words ' * 4}") for k in range(3)) for face in faces})

@@ -11,28 +11,18 @@ from html import escape
 from pathlib import Path
 
 import kaomoji_figures
+import kaomoji_mime
 import kaomoji_prose
 import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
-from myst_nb.core import render
 from sphinx.util.docutils import SphinxDirective
 
 PLOTLY = "application/vnd.plotly.v1+json"
 GLUED = re.compile(r"\{glue:[a-z]*\}`([^`:]+\.ipynb)::")
 
 
-class PlotlyRenderer(render.MimeRenderPlugin):
-    """Turns plotly's MIME bundle into a figure element."""
-
-    mime_priority_overrides = [("*", PLOTLY, 1)]
-
-    @staticmethod
-    def handle_mime(renderer, data, inline):
-        if data.mime_type != PLOTLY or inline:
-            return None
-        content = json.loads(data.content) if isinstance(data.content, str) else data.content
-        return [nodes.raw(text=kaomoji_figures.place(content, renderer.renderer.sphinx_env), format="html", classes=["output", "plotly"])]
+FIGURE = kaomoji_mime.plugin(PLOTLY, "plotly", kaomoji_figures.place)
 
 
 class BookFigure(SphinxDirective):
@@ -74,19 +64,6 @@ class Launch(SphinxDirective):
             if address:
                 line += [nodes.reference(text=words, refuri=address, internal=False), nodes.Text("  ")]
         return [line]
-
-
-def add_renderer(app):
-    """Put the renderer beside the installed ones; its official hook is the entry point of a package."""
-    installed = render.load_mime_renders
-    if getattr(installed, "kaomoji", False):
-        return
-
-    def load_mime_renders():
-        return [*installed(), PlotlyRenderer]
-
-    load_mime_renders.kaomoji = True
-    render.load_mime_renders = load_mime_renders
 
 
 def link_null_twins(app, doctree, docname):
@@ -167,7 +144,7 @@ def setup(app):
     app.add_directive("book-citation", kaomoji_prose.BookCitation)
     app.add_config_value("kaomoji_null_editions", {}, "html")
     app.connect("config-inited", null_editions)
-    app.connect("builder-inited", add_renderer)
+    app.connect("builder-inited", lambda app: kaomoji_mime.install(FIGURE))
     app.connect("doctree-resolved", link_null_twins)
     app.connect("html-page-context", load_plotly_where_needed)
     app.connect("doctree-resolved", kaomoji_prose.resolve)

@@ -6,13 +6,12 @@ nothing else). Script and stylesheet are assembled from the package, one truth w
 hold an explorer only.
 """
 
-import json
 import sys
 from hashlib import sha256
 from pathlib import Path
 
+import kaomoji_mime
 from docutils import nodes
-from myst_nb.core import render
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from kaomoji_lib.show.explorer import assemble
@@ -52,29 +51,7 @@ def explorer_html(payload):
     )
 
 
-class ExplorerRenderer(render.MimeRenderPlugin):
-    """Turns the explorer's MIME bundle into its element."""
-
-    mime_priority_overrides = [("*", MIME, 1)]
-
-    @staticmethod
-    def handle_mime(renderer, data, inline):
-        if data.mime_type != MIME or inline:
-            return None
-        content = json.loads(data.content) if isinstance(data.content, str) else data.content
-        return [nodes.raw(text=str(place(content, renderer.renderer.sphinx_env)), format="html", classes=["output", "explorer"])]
-
-
-def add_renderer(app):
-    installed = render.load_mime_renders
-    if getattr(installed, "explorer", False):
-        return
-
-    def load_mime_renders():
-        return [*installed(), ExplorerRenderer]
-
-    load_mime_renders.explorer = True
-    render.load_mime_renders = load_mime_renders
+EXPLORER = kaomoji_mime.plugin(MIME, "explorer", place)
 
 
 def load_where_needed(app, pagename, templatename, context, doctree):
@@ -92,7 +69,7 @@ def write_assets(app, exception):
 
 
 def setup(app):
-    app.connect("builder-inited", add_renderer)
+    app.connect("builder-inited", lambda app: kaomoji_mime.install(EXPLORER))
     app.connect("html-page-context", load_where_needed)
     app.connect("build-finished", write_assets)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

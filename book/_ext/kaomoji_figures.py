@@ -6,19 +6,11 @@ from pathlib import Path
 
 import kaomoji_figure_data as figure_data
 
-from kaomoji_lib.study.escape import Markup, element
+from kaomoji_lib.study.escape import element, script_data
 
 TOP = 16
 FEW = 40
 FOLDER = "_figures"
-
-
-def as_script(data):
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for char in "<>&\u2028\u2029":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
 
 
 def take_title(layout):
@@ -46,7 +38,7 @@ def html(figure, address="", name=""):
     layout.pop("template", None)
     title, source = take_title(layout)
     height = int(layout.get("height") or 480)
-    body = Markup(as_script({"data": figure.get("data", []), "layout": layout}))
+    body = script_data({"data": figure.get("data", []), "layout": layout})
     caption = [element("span", title, class_="kao-title"), *([element("span", source, class_="kao-source")] if source else [])]
     link = element("a", "Data of this figure (CSV)", href=address, download=name, class_="kao-download") if address else ""
     return element(

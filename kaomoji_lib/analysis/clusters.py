@@ -36,6 +36,22 @@ class Clustering:
         return self.cuts[self.chosen]
 
 
+class Clustered:
+    """What has a ``clustering``, and is asked for its chosen cut."""
+
+    @property
+    def clusters(self):
+        return self.clustering.clusters
+
+    @property
+    def criterion(self):
+        return self.clustering.criterion
+
+    @property
+    def chosen(self):
+        return self.clustering.chosen
+
+
 def tree(distances):
     """Average linkage of a distance matrix, leaves ordered so that neighbours are near (Bar-Joseph 2001)."""
     condensed = squareform(distances, checks=False)

@@ -36,7 +36,7 @@ class FaceMeans:
 
 
 @dataclass(frozen=True)
-class Heatmap:
+class Heatmap(clusters.Clustered):
     """Cosine similarity of face means.
 
     ``matrix``: DataFrame face x face, -1..1. ``order``: faces as average linkage lays them out;
@@ -54,18 +54,6 @@ class Heatmap:
     silhouette: statistics.Estimate
     clustering: clusters.Clustering
     names: dict
-
-    @property
-    def clusters(self):
-        return self.clustering.clusters
-
-    @property
-    def criterion(self):
-        return self.clustering.criterion
-
-    @property
-    def chosen(self):
-        return self.clustering.chosen
 
 
 def face_means(states, emissions, min_emissions=3, min_prompts=2):

@@ -14,7 +14,7 @@ SECOND_WORD = 0.05
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class Vocabulary(clusters.Clustered):
     """Faces in the space of the words they were described with.
 
     ``scores``: (faces, 3) coordinates on the components of the column-centred vectors, faces unweighted.
@@ -32,18 +32,6 @@ class Vocabulary:
     words: pd.Series
     clustering: clusters.Clustering
     names: dict
-
-    @property
-    def criterion(self):
-        return self.clustering.criterion
-
-    @property
-    def clusters(self):
-        return self.clustering.clusters
-
-    @property
-    def chosen(self):
-        return self.clustering.chosen
 
 
 def vocabulary(words, lexicon, codes, *, resamples=500, permutations=100, seed=0):

@@ -1,6 +1,8 @@
 """Everything the explorer can show on this machine: finished runs, Claude's three methods, the published models, and their mean."""
 
-from kaomoji_lib.analysis import explorer_data, synthesis
+from dataclasses import replace
+
+from kaomoji_lib.analysis import explorer_data, neighbour_maps, synthesis
 from kaomoji_lib.show import across, asked, compared, page
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.show.tables import Table
@@ -40,7 +42,12 @@ def sources(models=(), claude="auto", *, model="claude-opus-4-7", judges=("claud
         found.update(_of_claude(claude, model, judges, synthesizer, scheme, seed))
     present = [item for item in found.values() if not isinstance(item, Missing) and not item.control]
     found["Pooled"] = attempt(explorer_data.pooled, present, scheme, seed=seed)
-    return found
+    return {title: item if isinstance(item, Missing) else _with_neighbours(item, seed) for title, item in found.items()}
+
+
+def _with_neighbours(source, seed):
+    """The source with its faces also laid flat by nearness alone, by the first of its layouts."""
+    return replace(source, flat=source.flat | neighbour_maps.lay(next(iter(source.layouts.values())), seed))
 
 
 def left_out(found):
