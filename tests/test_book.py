@@ -289,7 +289,8 @@ def test_without_scripts_figures_tell_their_values(browser, address):
     page.goto(f"{address}/book/runs/organism-gemma.html")
     figures = page.locator("figure.kao-figure")
     for number in range(figures.count()):
-        assert figures.nth(number).locator("noscript p", has_text="The drawing needs JavaScript").is_visible()
+        assert figures.nth(number).locator("noscript svg.kao-still").is_visible() and figures.nth(number).locator("noscript p", has_text="JavaScript").is_visible()
+        assert not figures.nth(number).locator(".kao-plot").is_visible(), "no empty frame above the picture"
         assert figures.nth(number).locator("a.kao-download").is_visible() and figures.nth(number).locator(".kao-title").inner_text()
     assert figures.nth(0).locator("noscript table").is_visible() and page.locator("table.kao-table").first.is_visible()
     context.close()

@@ -305,6 +305,13 @@ def test_without_scripts_the_faces_are_listed(browser, address):
     page = context.new_page()
     page.goto(f"{address}/{PAGE}")
     assert page.locator("noscript li", has_text="(T_T)").first.is_visible()
+    assert not page.locator(".kao-explorer").is_visible()
+    drawn = page.locator("noscript svg.kao-still text:not([opacity])")
+    boxes = [drawn.nth(number).bounding_box() for number in range(drawn.count())]
+    assert len(boxes) > 10 and "(T_T)" in drawn.all_text_contents()
+    overlaps = [(a, b) for place, a in enumerate(boxes) for b in boxes[place + 1:]
+                if min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"]) > 6 and min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"]) > 12]
+    assert overlaps == []
     context.close()
 
 

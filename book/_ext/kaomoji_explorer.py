@@ -10,6 +10,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+import kaomoji_explorer_still
 import kaomoji_mime
 from docutils import nodes
 
@@ -35,18 +36,19 @@ def place(payload, env):
         # The digest keeps a browser from showing what an earlier edition of the page said.
         source["part"] = f"{'../' * env.docname.count('/')}{FOLDER}/{page}/{name}?{sha256(data.encode()).hexdigest()[:12]}"
         (folder / name).write_text(f"kaomojiPart({escape.script_data(source['part'])}, {data});\n", encoding="utf-8")
-    return explorer_html(common)
+    return explorer_html(common, kaomoji_explorer_still.picture(payload))
 
 
-def explorer_html(payload):
-    """The explorer's place, its data, and for readers without scripts the faces that are typed most."""
+def explorer_html(payload, still):
+    """The explorer's place, its data, and for readers without scripts a still map and the faces that are typed most."""
     element = escape.element
     faces = (element("li", face) for face in payload["faces"][:SHOWN])
     return element(
         "figure",
         element("div", class_="kao-explorer"),
         element("script", escape.script_data(payload), type="application/json"),
-        element("noscript", element("p", "The explorer needs JavaScript. The most typed faces:"), element("ul", *faces, class_="kao-face")),
+        element("noscript", element("p", "The explorer needs JavaScript. Without it, its first map:"), still, element("p", "and the most typed faces of all sources:"),
+                element("ul", *faces, class_="kao-face")),
         **{"class_": "kao-explorer-frame", "aria-label": "Explorer of faces"},
     )
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import kaomoji_figure_data as figure_data
+import kaomoji_picture
 
 from kaomoji_lib.study.escape import element, script_data
 
@@ -53,14 +54,17 @@ def html(figure, address="", name=""):
 
 
 def without_script(figure):
-    """What a reader without JavaScript sees: the values where they are few, else where to find them."""
-    table = figure_data.table(figure)
-    if not 0 < len(table.rows) <= FEW:
-        return element("p", f"The drawing needs JavaScript. Its {len(table.rows):,} values are in the CSV file above.")
-    head = element("tr", *(element("th", name, scope="col") for name in table.header))
-    rows = [element("tr", *(element("td", figure_data.words(value)) for value in row)) for row in table.rows]
-    return element("div", element("p", "The drawing needs JavaScript; these are its values."),
-                   element("table", element("thead", head), element("tbody", *rows), class_="kao-table"), class_="kao-scroll")
+    """What a reader without JavaScript sees: the figure as it stands at first, and its values where they are few."""
+    table, still = figure_data.table(figure), kaomoji_picture.picture(figure)
+    few = 0 < len(table.rows) <= FEW
+    where = "these are its values" if few else f"its {len(table.rows):,} values are in the CSV file"
+    words = f"A still picture, since turning and zooming need JavaScript; {where}." if still else f"The drawing needs JavaScript; {where}."
+    parts = [*([still] if still else []), element("p", words)]
+    if few:
+        head = element("tr", *(element("th", name, scope="col") for name in table.header))
+        rows = [element("tr", *(element("td", figure_data.words(value)) for value in row)) for row in table.rows]
+        parts.append(element("div", element("table", element("thead", head), element("tbody", *rows), class_="kao-table"), class_="kao-scroll"))
+    return element("div", *parts)
 
 
 def place(figure, env):
