@@ -6,6 +6,7 @@ PIP_FLAGS ?=
 CHROMIUM ?=
 PORT ?= 8000
 JOBS ?= 2
+TESTS ?= tests
 
 ifeq ($(origin PYTHON), undefined)
 PYTHON := $(VENV)/bin/python
@@ -45,7 +46,7 @@ null: $(READY)  ## the null edition: every page again where there is nothing to 
 	$(PYTHON) book/build.py --jobs $(JOBS) --null
 
 test: $(READY)  ## every test, the built book in a browser included
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal tests
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
 bench: $(READY)  ## scoring and sampling against other ways at a larger size, into data/benchmark.json
 	$(PYTHON) -m kaomoji_lib.engine.benchmark_record
@@ -67,9 +68,9 @@ fresh:  ## make book and make test as a user with nothing but Debian's python3, 
 	.ci/fresh
 
 lock: $(READY)  ## requirements.lock and requirements-licences.csv, from requirements.txt
-	rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet $(PIP_FLAGS) pip-tools
-	build/lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-header --output-file build/lock/found.txt requirements.txt
-	$(PYTHON) .ci/lock.py build/lock/found.txt
+	rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet --upgrade $(PIP_FLAGS) pip uv
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file build/lock/found.txt requirements.txt
+	$(PYTHON) .ci/lock.py build/lock/found.txt build/lock/bin/python
 
 clean:  ## remove what was built (not the environment, not the run folders)
 	rm -rf _build book/runs notebooks/*.ipynb build dist *.egg-info .pytest_cache
