@@ -7,6 +7,7 @@ CHROMIUM ?=
 PORT ?= 8000
 JOBS ?= 2
 TESTS ?= tests
+ONLY ?=
 
 ifeq ($(origin PYTHON), undefined)
 PYTHON := $(VENV)/bin/python
@@ -37,7 +38,7 @@ notebooks: $(READY)  ## the .ipynb twins of the page templates, for papermill an
 	$(PYTHON) book/build.py --notebooks
 
 runs: $(READY)  ## run the pages that are not up to date, without the HTML
-	$(PYTHON) book/build.py --jobs $(JOBS) --pages
+	$(PYTHON) book/build.py --jobs $(JOBS) --pages $(if $(ONLY),--only $(ONLY))
 
 book: $(READY)  ## the study on the built-in models, and the book: _build/html/index.html
 	$(PYTHON) book/build.py --jobs $(JOBS)
