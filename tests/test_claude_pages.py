@@ -70,6 +70,14 @@ def test_gather_reads_the_same_faces_in_every_way(place, few, monkeypatch):
     assert compared.absent(all_of_them).rows and compared.cast(all_of_them).rows
 
 
+def test_too_few_faces_in_common_leave_a_page_that_says_so(few, place):
+    found = asked.elicited("stand-in", "claude-opus-4-7", prompts=few, runs=1)
+    codes = found.scheme.codes
+    other = Reading(pd.DataFrame(1 / len(codes), index=["(never typed)", "(nor this)"], columns=list(codes)), pd.Series(5.0, index=["(never typed)", "(nor this)"]))
+    narrow = compared.Compared(readings.elicited(found.table, codes), {"other": other}, [found], {}, found.scheme)
+    assert "too few faces" in narrow.line and isinstance(attempt(compared.table, narrow), Missing)
+
+
 def test_a_source_that_knows_few_faces_does_not_take_them_from_the_others():
     faces = [f"({number})" for number in range(10)]
     whole = Reading(pd.DataFrame({"A": 0.5, "B": 0.5}, index=faces), pd.Series(5.0, index=faces))

@@ -105,3 +105,10 @@ def test_data_in_a_script_element_stays_data(face):
     written = escape.script_data({"face": face})
     assert json.loads(written) == {"face": face} and not re.search("[<>&\u2028\u2029]", written)
     assert [tag for tag, _ in _read(escape.element("script", written, type="application/json")).tags] == ["script"]
+
+
+def test_a_table_in_a_terminal_commands_nothing():
+    from kaomoji_lib.show.tables import Table
+
+    shown = repr(Table(("face\x1b[2J",), (("(^_^)",), ("\x1b[31m\u202e<b>",)), ("face",)))
+    assert "(^_^)" in shown and "\\x1b[31m\\u202e<b>" in shown and not re.search("[\x1b\u202e]", shown)

@@ -217,3 +217,14 @@ def test_the_cost_of_a_large_model_is_measured_step_by_step():
     assert len(found) == 9 and (found["seconds"] > 0).all() and found["peak_gb"].is_monotonic_increasing
     kept = pd.read_csv(scale.PATH)
     assert list(kept["analysis"]) == list(found["analysis"]) and {"machine", "date"} <= set(kept)
+
+
+def test_a_title_that_counts_takes_any_name_and_nothing_to_count_is_said():
+    from kaomoji_lib.show import evidence, evidence_figures
+    from kaomoji_lib.show.missing import Missing
+    from kaomoji_lib.study.statistics import Estimate
+
+    found = Estimate(0.5, 0.4, 0.6, 9, "prompts", 0.1, 0.01)
+    assert evidence_figures.counted({"a": found}, "{count} of {total} like {name}", "none", "{7*7} {count.x} %s") == "1 of 1 like {7*7} {count.x} %s"
+    absent = Missing("no states")
+    assert evidence._counted({"a": absent}, "{count}", "none", "line") is absent

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -221,6 +222,55 @@ def test_a_batch_that_was_changed_is_not_believed(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"submitted", b"submitte_"))
     with pytest.raises(KaomojiError, match="1.json is damaged"):
         store.batches()
+
+
+def test_no_bit_of_a_note_of_a_loss_turns_over_unseen(tmp_path):
+    store, path = ReplyStore(tmp_path), tmp_path / "losses.jsonl"
+    noted = [{"key": "ab1", "usd": 0.25, "kind": "cut-body"}, {"key": "cd2", "usd": None, "kind": "timeout"}]
+    for one in noted:
+        store.lose(**one)
+    content = path.read_bytes()
+    assert store.losses() == noted and store.spent() == 0.25
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1:])
+        try:
+            found = store.losses()
+        except KaomojiError as error:
+            assert re.search("losses.jsonl, line [12], is damaged.*delete it", str(error))
+            continue
+        assert [{name: one.get(name) for name in noted[0]} for one in found] == noted, "only the name of the digest may change unseen"
+    for end in range(len(content)):
+        path.write_bytes(content[:end])
+        with suppress(KaomojiError):
+            assert store.losses() == noted[:content[:end].count(b"\n")] or content[end:] == b"\n" or content[end:].startswith(b"\n{")
+        store.lose("ef3", 1.0, "timeout")
+        with suppress(KaomojiError):
+            assert store.losses()[-1]["key"] == "ef3", "half a line does not swallow the next"
+    path.write_text('{"key": "old", "usd": 2.0, "kind": "timeout"}\n')
+    assert store.spent() == 2.0
+
+
+def test_damaged_controls_are_named_with_the_remedy(tmp_path):
+    from types import SimpleNamespace
+
+    from kaomoji_lib.store import controls
+
+    facts = {"model": {"revision": "1", "template_sha256": "2"}, "settings": {"prompts": "3"}, "instruction": "4"}
+    run = SimpleNamespace(path=tmp_path, manifest=facts)
+    import torch
+
+    controls.write(run, {"user": torch.ones(2, 1, 3), "inputs": torch.ones(2, 3), "twin-0": torch.zeros(2, 1, 3)}, {"seeds": [0]})
+    assert controls.read(run).user.shape == (2, 1, 3) and len(controls.read(run).twins) == 1
+    content = (tmp_path / "controls.json").read_bytes()
+    for wrong in (b"", content[:-9], b"[]", b"\0" * 40, content.replace(b'"3"', b'"5"')):
+        (tmp_path / "controls.json").write_bytes(wrong)
+        for look in (controls.present, controls.read):
+            with pytest.raises(KaomojiError, match="controls.json is damaged.*delete it.*anew"):
+                look(run)
+    (tmp_path / "controls.json").write_bytes(content)
+    (tmp_path / "controls.safetensors").write_bytes((tmp_path / "controls.safetensors").read_bytes()[:-4])
+    with pytest.raises(KaomojiError, match="controls.safetensors is not the file that was written"):
+        controls.read(run)
 
 
 LEFT = (".manifest.json.77.part", ".states-emit.safetensors.77.part")

@@ -1,6 +1,5 @@
 """A plotly figure as a part of the page: caption, drawing, its data as a file, and what stands there without scripts."""
 
-import json
 import re
 from pathlib import Path
 

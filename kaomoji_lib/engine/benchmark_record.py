@@ -15,11 +15,12 @@ import torch
 from kaomoji_lib.engine import benchmark
 from kaomoji_lib.engine import benchmark_models as models
 from kaomoji_lib.engine import benchmark_peers as peers
-from kaomoji_lib.store.files import write_json
+from kaomoji_lib.store.files import read_json, write_json
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import DATA
 
 RECORD = DATA / "benchmark.json"
+DAMAGED = "delete it and run `make bench`"
 PACKAGES = ("torch", "transformers", "lm_eval", "minicons")
 FULL, LONG = "full attention", "scoring, longer prompts"
 SECTIONS = {
@@ -40,7 +41,7 @@ def measure(section, size="large", device="cpu", path=RECORD):
     shape = dataclasses.replace(models.SIZES[size], **SHAPES.get(section, {}) if size == "large" else {})
     bench = models.make(shape, device, kind if kind in models.ARCHITECTURES else FULL, models.LONG if section == LONG else models.TOKENIZER)
     table = SECTIONS[section](bench)
-    kept = json.loads(Path(path).read_text(encoding="utf-8")) if Path(path).is_file() else {"sections": {}}
+    kept = read_json(path, DAMAGED) if Path(path).is_file() else {"sections": {}}
     kept["sections"][section] = {"made": made(bench), "rows": json.loads(table.to_json(orient="records", double_precision=9))}
     write_json(path, kept)
     return table
@@ -81,7 +82,7 @@ def recorded(section, path=RECORD):
     KaomojiError
         If the section was never measured.
     """
-    kept = json.loads(Path(path).read_text(encoding="utf-8"))["sections"] if Path(path).is_file() else {}
+    kept = read_json(path, DAMAGED)["sections"] if Path(path).is_file() else {}
     if section not in kept:
         raise KaomojiError(f"no measurement of {section!r} is kept; run `make bench`")
     table = pd.DataFrame(kept[section]["rows"])

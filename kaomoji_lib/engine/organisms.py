@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from kaomoji_lib.store.files import atomic, sha256, write_json
+from kaomoji_lib.store.files import atomic, read_json, sha256, write_json
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import DATA, INSTRUCTION, load_prompts, read_table
 
@@ -44,7 +44,7 @@ def card(name):
     path = folder(name) / "organism.json"
     if not path.is_file():
         raise KaomojiError(f"{path} is missing; run `kaomoji organisms train`")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path, "run `kaomoji organisms train`")
 
 
 def planted(name):

@@ -31,8 +31,9 @@ class Compared:
 
     @property
     def line(self):
-        faces = len(readings.shared_faces(self.reference, *self.sources.values()))
-        return f"{self.first.title} ({asked.KINDS[self.first.kind]}) · {faces} faces typed {readings.MIN_WEIGHT} times or more and read by all"
+        faces = attempt(readings.shared_faces, self.reference, *self.sources.values())
+        counted = "too few" if isinstance(faces, Missing) else len(faces)
+        return f"{self.first.title} ({asked.KINDS[self.first.kind]}) · {counted} faces typed {readings.MIN_WEIGHT} times or more and read by all"
 
 
 def gather(source, model, judges, synthesizer, *, local=(), readers=(), runs=8, exchanges="", max_usd=None, seed=0):

@@ -171,16 +171,14 @@ def before(found):
 def ladder_figure(found, line):
     """Increment over the strongest text reader in every source, as a forest."""
     named = increments(found)
-    title = evidence_figures.counted(named, "{count} of {total} emission states know more of the category than the text does", "No emission state knows more of the category than the text does")
-    return evidence_figures.forest(named, title, line, axis="share of prompts gained over the text", percent="signed")
+    return _counted(named, "{count} of {total} emission states know more of the category than the text does", "No emission state knows more of the category than the text does", line, axis="share of prompts gained over the text", percent="signed")
 
 
 def shared_figure(found, line):
     """The within-category test of every source against the first, as a forest."""
     reference = next(iter(found))[0]
     named = {right: item.tests["within category"] for (left, right), item in found.items() if left == reference}
-    title = evidence_figures.counted(named, f"{{count}} of {{total}} share more with {reference} than the categories", f"None of {{total}} shares more with {reference} than the categories")
-    return evidence_figures.forest(named, title, line, axis="CKA at the most alike layers")
+    return _counted(named, "{count} of {total} share more with {name} than the categories", "None of {total} shares more with {name} than the categories", line, reference, axis="CKA at the most alike layers")
 
 
 def beyond_text_figure(found, line):
@@ -189,8 +187,7 @@ def beyond_text_figure(found, line):
         return found
     reference = next(iter(found))[0]
     named = {right: item.tests["given text and category"] for (left, right), item in found.items() if left == reference}
-    title = evidence_figures.counted(named, f"{{count}} of {{total}} share more with {reference} than text and categories say", f"None of {{total}} shares more with {reference} than text and categories say")
-    return evidence_figures.forest(named, title, line, axis="CKA of what text and categories leave")
+    return _counted(named, "{count} of {total} share more with {name} than text and categories say", "None of {total} shares more with {name} than text and categories say", line, reference, axis="CKA of what text and categories leave")
 
 
 def layers_figure(found, sources, line):
@@ -204,8 +201,7 @@ def layers_figure(found, sources, line):
 def order_figure(found, line):
     """The order test of every source, as a forest."""
     named = orders(found)
-    title = evidence_figures.counted(named, "{count} of {total} put the categories in the order of a circle", "None of {total} puts the categories in the order of a circle")
-    return evidence_figures.forest(named, title, line, axis="correspondence index", limits=(-1.05, 1.05))
+    return _counted(named, "{count} of {total} put the categories in the order of a circle", "None of {total} puts the categories in the order of a circle", line, axis="correspondence index", limits=(-1.05, 1.05))
 
 
 def rivals_figure(found, line):
@@ -221,8 +217,13 @@ def rivals_figure(found, line):
 def before_figure(found, line):
     """What the face tells of the state that chose it, beyond the category, as a forest."""
     named = before(found)
-    title = evidence_figures.counted(named, "In {count} of {total}, faces tell messages of one category apart by their state", "In none of {total} do faces tell messages of one category apart by their state")
-    return evidence_figures.forest(named, title, line, axis="share of variance within categories")
+    return _counted(named, "In {count} of {total}, faces tell messages of one category apart by their state", "In none of {total} do faces tell messages of one category apart by their state", line, axis="share of variance within categories")
+
+
+def _counted(named, yes, no, line, name="", **options):
+    if all(isinstance(item, Missing) for item in named.values()):
+        return _none(named)
+    return evidence_figures.forest(named, evidence_figures.counted(named, yes, no, name), line, **options)
 
 
 def _none(found):

@@ -47,13 +47,16 @@ def _held(item):
     return None if item.p is None else item.p <= 0.05
 
 
-def counted(named, yes, no):
-    """A title that counts: how many of the estimates lie beyond their null. ``yes``: with ``{count}`` and ``{total}``; ``no``: if none does."""
+def counted(named, yes, no, name=""):
+    """A title that counts: how many of the estimates lie beyond their null. ``yes``: with ``{count}`` and ``{total}``; ``no``: if none does.
+
+    ``name``: of a model, for ``{name}``; braces in it mean nothing.
+    """
     found = [item for item in named.values() if not isinstance(item, Missing)]
     if not found:
         raise KaomojiError("no estimate to count; expected at least one")
     held = sum(item.p is not None and item.p <= 0.05 for item in found)
-    return yes.format(count=held, total=len(found)) if held else no.format(total=len(found))
+    return (yes if held else no).format(count=held, total=len(found), name=name)
 
 
 def layer_pairs(found, pair, layers, source, null="within category"):
@@ -69,7 +72,7 @@ def layer_pairs(found, pair, layers, source, null="within category"):
     adjusted = item.adjusted[null]
     fig.add_heatmap(
         z=item.values, x=list(range(len(columns))), y=list(range(len(rows))), zmin=0, zmax=1, xgap=2, ygap=2, colorscale=theme.SEQUENTIAL, showscale=False,
-        customdata=np.round(adjusted, 4), hovertemplate=f"%{{y}} and %{{x}}: {item.measure} %{{z:.2f}}<br>p %{{customdata:.3f}} ({null}, all layers counted)<extra></extra>",
+        customdata=np.round(adjusted, 4), hovertemplate=f"%{{y}} and %{{x}}: {escape.label(item.measure)} %{{z:.2f}}<br>p %{{customdata:.3f}} ({escape.label(null)}, all layers counted)<extra></extra>",
     )
     beaten = np.argwhere(adjusted <= 0.05)
     fig.add_scatter(x=beaten[:, 1], y=beaten[:, 0], mode="markers", hoverinfo="skip", marker={"symbol": "circle-open", "size": 26, "color": theme.GREY, "line": {"width": 1.5}})

@@ -63,7 +63,7 @@ def emission(report, scheme, source):
         if outcome in rows and rows[outcome].sum():
             fig.add_bar(y=names, x=rows[outcome] / rows["n"], orientation="h", name=outcome,
                         marker={"color": f"rgba(128,128,128,{strength})"},
-                        customdata=rows[outcome], hovertemplate=f"%{{y}}: %{{customdata}} replies of {outcome}<extra></extra>")
+                        customdata=rows[outcome], hovertemplate=f"%{{y}}: %{{customdata}} replies of {escape.label(outcome)}<extra></extra>")
     fig.update_xaxes(**theme.axis("share of replies", range=[0, 1.04], tickformat=".0%"))
     fig.update_yaxes(**theme.axis(ticklen=0))
     return fig

@@ -154,7 +154,7 @@ def by_depth(found, line):
             x=found.depths, y=[item.value for item in values], mode="lines+markers", name=name, line={"color": colour, "width": 2},
             marker={"size": 10, "symbol": theme.SYMBOLS[place]},
             error_y={"type": "data", "array": up, "arrayminus": down, "thickness": 1.5, "width": 0, "color": colour},
-            customdata=[escape.label(str(item)) for item in values], hovertemplate=f"{name}, depth %{{x}}<br>%{{customdata}}<extra></extra>")
+            customdata=[escape.label(str(item)) for item in values], hovertemplate=f"{escape.label(name)}, depth %{{x}}<br>%{{customdata}}<extra></extra>")
     fig.update_xaxes(**theme.axis("depth: 0 the embedding, 1 the last block", range=[0, 1.05], tickvals=[0, *found.depths]))
     fig.update_yaxes(**theme.axis("held-out R² of the face's probabilities"))
     return fig

@@ -98,7 +98,7 @@ def centroids(alignments, reference, scheme, source):
     if base.shape[1] < 3:
         return Missing(f"the centroids span {base.shape[1]} dimensions; a space needs three")
     fig = _space(f"Category centroids of {len(found) + 1} sources, laid onto {reference}", source, None)
-    places = {reference: base, **{name: item.centroids for name, item in found.items()}}
+    places = {reference: base, **{title: item.centroids for title, item in found.items()}}
     for code in base.index:
         colour, name = scheme.colour(code), theme.name(scheme, code)
         theme.legend_entry(fig, name, colour, "circle", code)
@@ -109,7 +109,7 @@ def centroids(alignments, reference, scheme, source):
                                   line={"color": colour, "width": 2}, opacity=0.6)
             fig.add_scatter3d(
                 **_places(ends[1:]), **_glyphs(theme.SYMBOLS[index % 9], colour, 17 if index else 26), legendgroup=code, showlegend=False,
-                hovertemplate=f"<b>{name}</b><br>{escape.label(title)}<extra></extra>",
+                hovertemplate=f"<b>{theme.name(scheme, code)}</b><br>{escape.label(title)}<extra></extra>",
             )
     for index, title in enumerate(places):
         theme.legend_entry(fig, escape.label(title), theme.GREY, theme.SYMBOLS[index % 9], f"source {index}")

@@ -48,7 +48,8 @@ class Table:
         return "short" if longest <= SHORT else "wide" if longest >= WIDE else None
 
     def __repr__(self):
-        return pd.DataFrame(list(self.rows), columns=list(self.header)).to_string(index=False)
+        rows = [[escape.terminal(text) for text in row] for row in self.rows]
+        return pd.DataFrame(rows, columns=[escape.terminal(name) for name in self.header]).to_string(index=False)
 
 
 def build(frame, caption="", *, faces=(), formats=None):

@@ -78,7 +78,7 @@ def name(scheme, code):
 
 def coloured(text, colour):
     """Tick or label text in a colour; ``text`` is plain and escaped here."""
-    return f'<span style="color:{colour}">{escape.label(text)}</span>'
+    return f'<span style="color:{escape.label(colour)}">{escape.label(text)}</span>'
 
 
 def tagged(scheme, code, text=None):
@@ -86,7 +86,7 @@ def tagged(scheme, code, text=None):
 
     ``text``: plain, escaped here; None for the code itself.
     """
-    return f'{escape.label(code if text is None else text)} <span style="color:{scheme.colour(code)}">{GLYPHS[symbol(scheme, code)]}</span>'
+    return f'{escape.label(code if text is None else text)} <span style="color:{escape.label(scheme.colour(code))}">{GLYPHS[symbol(scheme, code)]}</span>'
 
 
 def whiskers(estimate):

@@ -4,12 +4,11 @@
 ``controls.json``          the run's model, the seeds, the versions, the SHA-256 of the tensors
 """
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
-from kaomoji_lib.store.files import atomic, sha256, write_json
+from kaomoji_lib.store.files import atomic, read_sealed, sha256, write_sealed
 from kaomoji_lib.study.errors import KaomojiError
 
 SCHEMA = 1
@@ -34,12 +33,15 @@ def _key(run):
 
 
 def present(run):
-    """Whether the run folder holds controls of this very run."""
-    path = run.path / "controls.json"
-    if not path.is_file() or not (run.path / "controls.safetensors").is_file():
+    """Whether the run folder holds controls of this very run. Raises KaomojiError where what it says of them is damaged."""
+    if not (run.path / "controls.json").is_file() or not (run.path / "controls.safetensors").is_file():
         return False
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    kept = _facts(run)
     return {name: kept.get(name) for name in _key(run)} == _key(run)
+
+
+def _facts(run):
+    return read_sealed(run.path / "controls.json", "delete it; the page measures the controls anew where the model can be loaded")
 
 
 def write(run, tensors, facts):
@@ -49,7 +51,7 @@ def write(run, tensors, facts):
     path = run.path / "controls.safetensors"
     with atomic(path) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
-    write_json(run.path / "controls.json", {**_key(run), **facts, "sha256": sha256(path)})
+    write_sealed(run.path / "controls.json", {**_key(run), **facts, "sha256": sha256(path)})
 
 
 def read(run):
@@ -65,7 +67,7 @@ def read(run):
     path = run.path / "controls.safetensors"
     if not present(run):
         raise KaomojiError(f"{run.path} holds no controls of this run; expected controls.safetensors; the page measures them where the model can be loaded")
-    if sha256(path) != json.loads((run.path / "controls.json").read_text(encoding="utf-8"))["sha256"]:
+    if sha256(path) != _facts(run).get("sha256"):
         raise KaomojiError(f"{path} is not the file that was written (its SHA-256 differs); delete it")
     # Copies: the loaded tensors are windows into the file, which may be replaced.
     found = {name: tensor.float().clone().numpy() for name, tensor in load_file(path).items()}

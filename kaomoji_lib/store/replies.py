@@ -4,14 +4,13 @@
 ``losses.jsonl``                   payments without a reply (one JSON line each, no text)
 ``batches/<stamp>.json``           batches under way
 
-Replies and batches carry their own digest, so that a damaged one is noticed.
+Replies, batches and the lines of losses carry their own digest, so that a damaged one is noticed.
 """
 
-import json
 import threading
 from pathlib import Path
 
-from kaomoji_lib.store.files import read_sealed, write_sealed
+from kaomoji_lib.store.files import append_sealed, read_sealed, read_sealed_lines, write_sealed
 from kaomoji_lib.study.errors import KaomojiError
 
 
@@ -64,14 +63,11 @@ class ReplyStore:
     def lose(self, key, usd, kind):
         """Note a payment that brought no usable answer (``usd``: its upper bound, or None)."""
         with self._lock:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with open(self.path / "losses.jsonl", "a", encoding="utf-8") as handle:
-                handle.write(json.dumps({"key": key, "usd": usd, "kind": kind}) + "\n")
+            append_sealed(self.path / "losses.jsonl", {"key": key, "usd": usd, "kind": kind})
 
     def losses(self):
-        path = self.path / "losses.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        return [found for line in lines if (found := _object(line))]
+        """Every payment without a reply. Raises KaomojiError where a line is not the one that was written: it counts in the budget."""
+        return read_sealed_lines(self.path / "losses.jsonl", "mend the line if you can (usd is what was paid), or delete it to forget that payment")
 
     def spent(self):
         """US dollars of all replies and losses; those without a price count nothing."""
@@ -87,14 +83,6 @@ class ReplyStore:
     def batches(self):
         """All batch entries, oldest first."""
         return [_read(path) for path in sorted((self.path / "batches").glob("*.json"))]
-
-
-def _object(line):
-    try:
-        value = json.loads(line)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _read(path):

@@ -1,9 +1,9 @@
 """Headline numbers of the pages that were executed, read from the pages themselves."""
 
 import dataclasses
-import json
 from pathlib import Path
 
+from kaomoji_lib.store.files import read_json
 from kaomoji_lib.study.statistics import Estimate
 from kaomoji_lib.study.stimuli import DATA
 
@@ -31,7 +31,7 @@ def read(folder=None):
 
 def _page(path):
     found = {}
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    for cell in read_json(path, "run that page again").get("cells", ()):
         for output in cell.get("outputs", []):
             kept = output.get("data", {}).get(GLUED)
             if kept is not None:

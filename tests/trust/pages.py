@@ -158,16 +158,21 @@ def _differences(where, expected, seen):
     return [(where, one, other) for one, other in zip(expected, seen, strict=True) if one != other]
 
 
+def helpers():
+    """The module of the tests that knows where the browser is."""
+    spec = importlib.util.spec_from_file_location("conftest_helpers", Path(__file__).resolve().parents[1] / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def book(place):
     from playwright.sync_api import sync_playwright
 
-    spec = importlib.util.spec_from_file_location("conftest_helpers", Path(__file__).resolve().parents[1] / "conftest.py")
-    helpers = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(helpers)
     strings, count = shown(hostile.strings()), Count("hostile text", "a page in a browser")
     page = make(place, strings)
     with sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=helpers.chromium(), args=helpers.FLAGS)
+        browser = engine.chromium.launch(executable_path=helpers().chromium(), args=helpers().FLAGS)
         wrong, count.rows = look(page, strings, browser)
         browser.close()
     for where, expected, seen in wrong:

@@ -63,11 +63,11 @@ def overview(found):
     return Table(("source", "what it is", "faces", "places faces by"), rows, ("text", "text", "number", "text"), "What there is to explore")
 
 
-def runs(found):
-    """The run folders among the sources, for the provenance."""
-    ids = [item.id for item in found.values() if not isinstance(item, Missing) and item.kind == "states"]
-    folders = [RunFolder(default_folder(registry.model(name).slug)) for name in ids]
-    return [folder for folder in folders if folder.exists]
+def runs(found, models=()):
+    """The run folders behind the sources that were gathered from ``models``, for the provenance."""
+    shown = {item.id for item in found.values() if not isinstance(item, Missing)}
+    folders = [RunFolder(name) if RunFolder(name).exists else RunFolder(default_folder(registry.model(name).slug)) for name in models or registry.aliases()]
+    return [folder for folder in folders if folder.exists and folder.manifest["model"]["alias"] in shown]
 
 
 def line(found):

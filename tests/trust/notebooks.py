@@ -1,0 +1,232 @@
+"""The page templates of the book, fed with what comes from outside and wants to break out; then a browser looks at what they made."""
+
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import hostile
+import outside
+import pages
+import yaml
+from report import ROOT, Count
+
+from kaomoji_lib.engine.claude.standin import StandIn
+from kaomoji_lib.study import escape
+from kaomoji_lib.study.categories import load_scheme
+
+_spec = importlib.util.spec_from_file_location("kaomoji_book_build", ROOT / "book" / "build.py")
+build = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = build
+_spec.loader.exec_module(build)
+
+# Read nothing from outside: data and counts of the repository alone.
+OWN = {"data_card", "model_cards", "benchmark", "trust"}
+TITLE = "</title><script>kaoBroke()</script> **x** $x$ {{7*7}}"
+# Every kernel begins with it: the registry of the published study is that of its hostile copy.
+STARTUP = """
+import os
+from kaomoji_lib.store import published
+known = published.registry(os.environ["HOSTILE_REGISTRY"])
+published.registry = lambda path=None: known
+"""
+
+
+def plan(place, most=None):
+    """The grid: dict template -> parameters. Makes everything that the pages read. ``most``: about how many strings are used."""
+    texts, nine = outside.strings(most), list(load_scheme().codes)
+    scheme = outside.scheme(place / "scheme.csv")
+    own = outside.asked(place / "own.csv", texts, list(outside.CODES))
+    shared = outside.asked(place / "shared.csv", texts, nine)
+    first, generations = outside.run(place / "own", outside.NAMES[0], outside.TITLES[0], own, texts)
+    sources = [str(outside.run(place / "shared", name, title, shared, texts[start::7], organism)[0].path)
+               for start, (name, title, organism) in enumerate(zip(outside.NAMES, outside.TITLES, ("granite", "gemma", "qwen"), strict=True))]
+    said = outside.prompts(place / "said.csv", texts[:90], nine)
+    asking = {"source": "api", "max_usd": None}
+    return {
+        "stimuli": {"prompts": str(outside.prompts(place / "all.csv", texts, list(outside.CODES))), "categories": str(scheme)},
+        "local_model": {"model": str(place / "own" / "models" / outside.NAMES[0]), "prompts": str(own), "categories": str(scheme), "generations": generations, "out": str(first.path)},
+        "across_models": {"models": sources}, "evidence": {"models": sources[:2]}, "exact_emissions": {"models": sources[:2]}, "readers": {"models": sources},
+        "frames": {"models": [str(place / "shared" / "models" / name) for name in outside.NAMES[:1]], "names": ["symbol"], "generations": 2},
+        "steering": {"model": sources[0], "prompts": 1, "doses": [1.0]},
+        "explorer": {"models": sources, "claude": "published"},
+        "elicit": {**asking, "model": outside.CLAUDE, "prompts": str(said), "runs": 3 * -(-len(texts) // 90)},
+        "introspect": {**asking, "model": outside.CLAUDE, "elicited": outside.CLAUDE},
+        "synthesize": {**asking, "model": outside.CLAUDE, "elicited": outside.CLAUDE, "exchanges": str(outside.exchanges(place / "exchanges.jsonl", texts))},
+        "compare": {**asking, "model": outside.CLAUDE, "judges": [outside.CLAUDE], "synthesizer": outside.CLAUDE, "local": sources[:2], "runs": 6},
+        "published_study": {}, "published_geometry": {}, "published_scorer": {}, "published_claude_uses": {"corpus": str(outside.corpus(place / "corpus", texts))},
+        "claims": {"pages": str(place / "book" / "runs")},
+    }
+
+
+def registry(place, known):
+    """The registry of the hostile copy as the file that kernels read."""
+    raw = yaml.safe_load((ROOT / "data" / "published.yml").read_text(encoding="utf-8"))
+    for name, entry in raw["files"].items():
+        entry.update({key: value for key, value in (("sha256", known.files[name].sha256), ("size", known.files[name].size)) if value is not None})
+    (place / "published.yml").write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
+    return place / "published.yml"
+
+
+@contextlib.contextmanager
+def surroundings(place, texts):
+    """What the kernels inherit: a service that says hostile things, a hostile published study, and folders of their own."""
+    startup = place / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00-published.py").write_text(STARTUP, encoding="utf-8")
+    listed = registry(place, outside.published(place / "published", texts))
+    with StandIn(answers=outside.Answers(texts)) as service, mock.patch.dict(os.environ, {
+            "ANTHROPIC_BASE_URL": service.url, "ANTHROPIC_API_KEY": "none-needed", "IPYTHONDIR": str(place / "ipython"), "HOSTILE_REGISTRY": str(listed),
+            "KAOMOJI_RUNS": str(place / "answers"), "KAOMOJI_PUBLISHED_DIR": str(place / "published"), "KAOMOJI_CACHE_DIR": str(place / "cache")}):
+        yield
+
+
+def execute(place, wanted, told=print):
+    """Run the templates of ``wanted`` (dict template -> parameters) into ``place/book/runs``. Returns how many could not be run."""
+    (place / "book" / "runs").mkdir(parents=True, exist_ok=True)
+    failed = 0
+    with mock.patch.object(build, "PAGES", place / "book" / "runs"), mock.patch.dict(os.environ):
+        build.kernel_environment(1)
+        for name, parameters in wanted.items():
+            try:
+                told(f"  {name}: {build.execute(build.Page(name, name, TITLE, parameters)):.0f} s")
+            except Exception as error:
+                told(f"  {name}: {type(error).__name__}: {escape.terminal(str(error)[-1500:])}")
+                failed += 1
+    return failed
+
+
+def render(place):
+    """The book of the pages that were run. Returns the folder of its HTML."""
+    shutil.copyfile(ROOT / "_config.yml", place / "_config.yml")
+    shutil.copyfile(ROOT / "book" / "runs.yml", place / "book" / "runs.yml")
+    for name in ("_ext", "_static"):
+        shutil.copytree(ROOT / "book" / name, place / "book" / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    (place / "book" / "index.md").write_text("# A book of pages that were not trusted\n", encoding="utf-8")
+    chapters = [{"file": f"book/runs/{path.stem}", "title": f"{path.stem} {TITLE}"} for path in sorted((place / "book" / "runs").glob("[!.]*.ipynb"))]
+    (place / "_toc.yml").write_text(yaml.safe_dump({"format": "jb-book", "root": "book/index", "chapters": chapters}), encoding="utf-8")
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(place), "-q"]
+    done = subprocess.run(command, cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, errors="replace")
+    html = place / "_build" / "html"
+    if not (html / "book" / "runs" / f"{Path(chapters[-1]['file']).name}.html").is_file():
+        raise SystemExit(f"the hostile pages were not built:\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
+    return html
+
+
+# What a page may not hold, whatever was typed; the frame of the theme has handlers of its own.
+HARM = """() => {
+  const found = [], own = new Set(%s);
+  for (const x of document.querySelectorAll('*')) {
+    for (const { name, value } of x.attributes) {
+      if (name.startsWith('on') && !own.has(value)) found.push(`${x.tagName} ${name}=${value}`);
+      if (/^(src|href|action|data|srcset|srcdoc|poster|formaction|background|content|style|xlink:href)$/.test(name) && /kaoBroke|^\\s*(javascript|vbscript):|^\\s*data:text/i.test(value)) found.push(`${x.tagName} ${name}=${value}`);
+      if (/^(src|srcset|data|action|poster|background|style)$/.test(name) && value.includes('/stolen')) found.push(`${x.tagName} ${name}=${value}`);
+      if (name === 'href' && /^(?!.*\\.html|#).*\\/stolen/.test(value)) found.push(`${x.tagName} ${name}=${value}`);
+    }
+    if (/^(IFRAME|OBJECT|EMBED|BASE|MARQUEE|FRAME|PORTAL)$/i.test(x.tagName)) found.push(x.tagName);
+    if (x.tagName === 'META' && x.httpEquiv === 'refresh') found.push('META refresh');
+    if (x.tagName === 'SCRIPT' && x.type !== 'application/json' && x.textContent.includes('kaoBroke')) found.push(`SCRIPT ${x.textContent.slice(0, 80)}`);
+    if (x.tagName === 'STYLE' && x.textContent.includes('/stolen')) found.push('STYLE');
+    if (x.closest('mjx-container, .MathJax') && x.closest('mjx-container, .MathJax') === x) found.push(`${x.tagName}: mathematics`);
+  }
+  return found;
+}"""
+SEEN = """() => ({
+  cells: [...document.querySelectorAll('td.face, td:not([class]), td.short, td.wide, .kx-large')].map(x => x.textContent),
+  texts: (() => { const all = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) { const x = walk.currentNode; if (!x.parentElement.closest('script, style, noscript, pre, code, template')) all.push(x.textContent); } return all; })(),
+})"""
+MARKS = re.compile(r"kaoBroke|/stolen|onerror|javascript:")
+
+
+def look(html, texts, browser, told=print):
+    """Open every page. Returns (what went wrong as (page, where, expected, seen), texts that were read, strings that were met)."""
+    wrong, read, met = [], 0, {}
+    known = {pages.UNSEEN.sub("", text): text for text in sorted([*texts, *outside.NAMES, *outside.TITLES, outside.CLAUDE, TITLE, *outside.CODES], key=len)}
+    marked = sorted((folded for folded in known if MARKS.search(folded)), key=len, reverse=True)
+    frame = _handlers(html / "book" / "index.html", browser)
+    for page in sorted((html / "book" / "runs").glob("*.html")):
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        tab, asked, called = context.new_page(), [], []
+        tab.on("request", lambda request, asked=asked: asked.append(request.url))
+        tab.on("dialog", lambda dialog, called=called: called.append(dialog.message) or dialog.dismiss())
+        tab.expose_function("kaoBroke", lambda *words, called=called: called.append(words or "called"))
+        tab.goto(page.as_uri())
+        for number in range(tab.locator(".kao-plot").count()):
+            tab.locator(".kao-plot").nth(number).scroll_into_view_if_needed()
+            tab.wait_for_function("n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'", arg=number, timeout=120_000)
+        if tab.locator(".kao-explorer").count():
+            wrong += [(page.stem, *one) for one in _explore(tab, known, met.setdefault(page.stem, set()))]
+        for place in range(200, 900, 100):
+            tab.mouse.move(place, place / 1.5)
+        tab.wait_for_timeout(300)
+        seen, harm = tab.evaluate(SEEN), tab.evaluate(HARM % frame)
+        base = html.as_uri()
+        wrong += [(page.stem, "request", "none outside the book", url) for url in asked if not url.startswith((base, "blob:", "data:")) or hostile.ASK in url.removeprefix(base)]
+        wrong += [(page.stem, "call", "none", str(words)) for words in called]
+        wrong += [(page.stem, "element", "none that was typed", one) for one in harm]
+        pieces = [pages.UNSEEN.sub("", text) for text in seen["texts"]]
+        shown = {piece for cell in seen["cells"] for piece in (pages.UNSEEN.sub("", cell), *(pages.UNSEEN.sub("", part.rpartition(" ")[0] if part.rpartition(" ")[2].isdigit() else part) for part in cell.split("   ")))}
+        met.setdefault(page.stem, set()).update(known[piece] for piece in shown & known.keys())
+        for piece in filter(MARKS.search, pieces):
+            read += 1
+            left = piece
+            for whole in marked:
+                left = left.replace(whole, "")
+            if MARKS.search(left) and not any(whole.startswith(tail) for tail in [left[at.start():] for at in MARKS.finditer(left)] for whole in marked):
+                wrong.append((page.stem, "text", "as it was typed", piece))
+        read += len(seen["cells"])
+        context.close()
+        told(f"  {page.stem}: {len(met[page.stem])} of the strings are cells, {len(pieces)} texts")
+    return wrong, read, met
+
+
+def _handlers(page, browser):
+    """The event handlers that the theme itself writes into a page."""
+    tab = browser.new_page()
+    tab.goto(page.as_uri())
+    found = tab.evaluate("() => [...document.querySelectorAll('*')].flatMap(x => [...x.attributes].filter(a => a.name.startsWith('on')).map(a => a.value))")
+    tab.close()
+    return repr(sorted(set(found)))
+
+
+def _explore(tab, known, met):
+    """Every face of the explorer: its card, and the list, as a reader meets them."""
+    tab.wait_for_selector(".kx[data-ready]", timeout=60_000)
+    faces = tab.evaluate("() => document.querySelector('.kao-explorer').explorer.bundle.faces")
+    wrong = []
+    for face in faces:
+        tab.evaluate("face => document.querySelector('.kao-explorer').explorer.state.set({ face })", face)
+        large = tab.locator(".kx-large").first.text_content()
+        if pages.alike(large) != pages.alike(face):
+            wrong.append(("card", face, large))
+        if (folded := pages.UNSEEN.sub("", face)) in known:
+            met.add(known[folded])
+    return wrong
+
+
+def campaign(place, most=None):
+    """Run, render and look. Returns the :class:`report.Count`."""
+    from playwright.sync_api import sync_playwright
+
+    helpers = pages.helpers()
+    texts, count = outside.strings(most), Count("hostile text", "page templates and the explorer, in a browser")
+    with surroundings(place, texts):
+        wanted = plan(place, most)
+        count.broken += execute(place, wanted)
+    html = render(place)
+    with sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=helpers.chromium(), args=helpers.FLAGS)
+        wrong, count.rows, met = look(html, texts, browser)
+        browser.close()
+    for page, where, expected, seen in wrong[:60]:
+        print(f"  {page}, {where}: {escape.terminal(expected[:80])!r} became {escape.terminal(seen[:120])!r}")
+    count.tried = len(texts) * len(wanted)
+    count.changed = sum(where in ("text", "card") for _, where, _, _ in wrong)
+    count.broken += len(wrong) - count.changed
+    return [count], met
