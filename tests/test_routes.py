@@ -15,6 +15,7 @@ ENTITY = re.compile(r"&(?:[a-zA-Z]+|#x?\d+);")
 # What plotly draws with; all the rest of HTML is never composed here.
 PLOTLY = {"b", "br", "i", "sub", "sup", "span", "extra"}
 SAFE_CALLS = {"escape.label", "escape.gl_label", "escape.html", "escape.element", "element", "len", "sum", "theme.name", "theme.colour", "statistics.format_p", "format_p"}
+MAKES_ELEMENTS = {"element", "escape.element", "kaomoji_figures.place"}
 SHOWS_MARKUP = {"HTML", "Markdown", "Javascript", "Markup", "SVG", "Latex", "Math", "IFrame", "display_html", "display_markdown", "display_svg", "display_javascript",
                 "display_latex", "publish_display_data", "mark_safe"}
 MARKUP_METHODS = {"to_html", "to_latex", "to_markdown", "style", "render_template_string", "from_string"}
@@ -118,7 +119,7 @@ class Routes(ast.NodeVisitor):
         """Whether a value was made by ``escape.element``, here or where its name got it."""
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            return called in ("element", "escape.element", "kaomoji_figures.place") or (called == "str" and len(node.args) == 1 and self.is_element(node.args[0])) or called == "explorer_html"
+            return called in MAKES_ELEMENTS or (called == "str" and len(node.args) == 1 and self.is_element(node.args[0])) or self.returns(called, self.is_element)
         return isinstance(node, ast.Name) and bool(values := list(self.values_of(node.id))) and all(map(self.is_element, values))
 
     def is_safe(self, node, seen=()):
@@ -131,13 +132,8 @@ class Routes(ast.NodeVisitor):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             joined = called.endswith(".join") and _text(node.func.value) and len(node.args) == 1
-            made = next((item for item in self.module.body if isinstance(item, ast.FunctionDef) and item.name == called), None)
-            if made is not None and called not in seen:
-                self.scopes.append(made)
-                returned = [item.value for item in ast.walk(made) if isinstance(item, ast.Return)]
-                safe = bool(returned) and all(self.is_safe(item, (*seen, called)) for item in returned)
-                self.scopes.pop()
-                return safe
+            if called not in seen and self.returns(called, lambda item: self.is_safe(item, (*seen, called))):
+                return True
             return called in SAFE_CALLS or (joined and self.is_safe(node.args[0], seen)) or (called == "map" and ast.unparse(node.args[0]) in SAFE_CALLS)
         if isinstance(node, ast.IfExp):
             return self.is_safe(node.body, seen) and self.is_safe(node.orelse, seen)
@@ -161,6 +157,17 @@ class Routes(ast.NodeVisitor):
             values = list(self.values_of(node.id))
             return bool(values) and all(self.is_safe(item, (*seen, node.id)) for item in values)
         return False
+
+    def returns(self, name, test):
+        """Whether everything that a function of this module returns passes ``test``."""
+        found = next((item for item in self.module.body if isinstance(item, ast.FunctionDef) and item.name == name), None)
+        if found is None:
+            return False
+        self.scopes.append(found)
+        values = [item.value for item in ast.walk(found) if isinstance(item, ast.Return)]
+        passed = bool(values) and all(map(test, values))
+        self.scopes.pop()
+        return passed
 
     def values_of(self, name):
         """Everything that a name is given, in the function it stands in or in the module; None for what cannot be told."""
@@ -232,6 +239,7 @@ ROUTES = [
     'display.SVG(face)', 'Javascript(code)', 'Latex(face)', 'Markup(face)', 'markupsafe.Markup(face)', 'jinja2.Environment(autoescape=False)', 'environment.from_string(face)',
     'publish_display_data({"text/plain": face})', 'show({"text/html": face})', '{"text/markdown": face}', 'nodes.raw(text=face, format="html")', 'nodes.raw("", face, format="html")',
     'nodes.raw(text=f"{face}", format="html")', 'new_markdown_cell(face)', 'f"&lt;{face}"', 'words = face\nf"<b>{words}</b>"', 'def f(name):\n    return f"<b>{name}</b>"',
+    'def g(words):\n    return words\ndef f(face):\n    words = escape.label(face)\n    return f"{g(face)}<br>"',
     'def f(rows):\n    for face in rows:\n        yield f"{face}<br>"', 'class A:\n    def _repr_html_(self):\n        return self.text', 'class A:\n    def _repr_markdown_(self):\n        return self.text',
     'class A:\n    def _repr_html_(self):\n        return f"{self.text}"', 'escape.label(face) + "<br>" + raw', 'f"<b>{escape.label(face)}</b>{face}"', 'f"{face!r}<br>"', 'f"{face:>20}<br>"',
 ]
