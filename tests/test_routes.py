@@ -120,6 +120,8 @@ class Routes(ast.NodeVisitor):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             return called in MAKES_ELEMENTS or (called == "str" and len(node.args) == 1 and self.is_element(node.args[0])) or self.returns(called, self.is_element)
+        if isinstance(node, ast.Name) and any(ast.unparse(item) == f"not isinstance({node.id}, escape.Markup)" for item in ast.walk((self.scopes or [self.module])[-1]) if isinstance(item, ast.UnaryOp)):
+            return True
         return isinstance(node, ast.Name) and bool(values := list(self.values_of(node.id))) and all(map(self.is_element, values))
 
     def is_safe(self, node, seen=()):
@@ -245,7 +247,8 @@ ROUTES = [
 ]
 HARMLESS = [
     'f"<b>{escape.label(face)}</b>"', '"<br>".join(map(escape.label, faces))', 'f"{value:.2f}<br>"', '"<br>".join(escape.label(face) for face in faces)', 'element("p", face)', 'nodes.raw(text=element("p", face), format="html")',
-    'class A:\n    def _repr_html_(self):\n        return element("p", self.text)', 'for name in ("a", "b"):\n    f"<b>{name}</b>"', 'def f(face):\n    shown = escape.label(face)\n    return f"{shown}<br>"',
+    'class A:\n    def _repr_html_(self):\n        return element("p", self.text)',
+    'def f(made):\n    if not isinstance(made, escape.Markup):\n        raise TypeError\n    return nodes.raw(text=str(made), format="html")', 'for name in ("a", "b"):\n    f"<b>{name}</b>"', 'def f(face):\n    shown = escape.label(face)\n    return f"{shown}<br>"',
     'raise KaomojiError(f"{path} holds no runs/<name>")', '"<extra></extra>"', 'f"{count} < {limit}"', '"a".replace("<", "&lt;")', 'f"{x}: %{y}"',
 ]
 

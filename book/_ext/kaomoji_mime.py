@@ -5,6 +5,8 @@ import json
 from docutils import nodes
 from myst_nb.core import render
 
+from kaomoji_lib.study import escape
+
 
 def plugin(mime, kind, place):
     """A myst-nb renderer of ``mime`` data; ``place(content, env)`` returns its HTML, ``kind`` is its class on the page."""
@@ -17,7 +19,10 @@ def plugin(mime, kind, place):
             if data.mime_type != mime or inline:
                 return None
             content = json.loads(data.content) if isinstance(data.content, str) else data.content
-            return [nodes.raw(text=str(place(content, renderer.renderer.sphinx_env)), format="html", classes=["output", kind])]
+            made = place(content, renderer.renderer.sphinx_env)
+            if not isinstance(made, escape.Markup):
+                raise TypeError(f"{kind}: expected what escape.element makes, got {type(made).__name__}")
+            return [nodes.raw(text=str(made), format="html", classes=["output", kind])]
 
     return Renderer
 
