@@ -15,7 +15,7 @@ ENTITY = re.compile(r"&(?:[a-zA-Z]+|#x?\d+);")
 # What plotly draws with; all the rest of HTML is never composed here.
 PLOTLY = {"b", "br", "i", "sub", "sup", "span", "extra"}
 SAFE_CALLS = {"escape.label", "escape.gl_label", "escape.html", "escape.element", "element", "len", "sum", "theme.name", "theme.colour", "statistics.format_p", "format_p"}
-MAKES_ELEMENTS = {"element", "escape.element", "kaomoji_figures.place"}
+MAKES_ELEMENTS = {"element", "escape.element", "fragment", "escape.fragment", "kaomoji_figures.place"}
 SHOWS_MARKUP = {"HTML", "Markdown", "Javascript", "Markup", "SVG", "Latex", "Math", "IFrame", "display_html", "display_markdown", "display_svg", "display_javascript",
                 "display_latex", "publish_display_data", "mark_safe"}
 MARKUP_METHODS = {"to_html", "to_latex", "to_markdown", "style", "render_template_string", "from_string"}

@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from kaomoji_lib.study.escape import Markup, element
+from kaomoji_lib.study.escape import element, fragment
 
 WIDTH, HEIGHT, EDGE = 900, 560, 60
 BESIDE = ((0, 0), *((dx * reach, dy * reach) for reach in (22, 40) for dx, dy in ((0, 1), (0, -1), (1.6, 0), (-1.6, 0), (1.4, 0.8), (-1.4, 0.8), (1.4, -0.8), (-1.4, -0.8))))
@@ -38,7 +38,7 @@ def picture(payload):
         drawn.append(element("text", face, x=f"{x:.1f}", y=f"{y:.1f}", font_size=f"{size:.1f}", fill=category["colour"], text_anchor="middle"))
     svg = element("svg", *symbols, *drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", class_="kao-still", role="img", aria_label=f"Map of {len(drawn)} faces of {source['title']}")
     key = (element("span", element("span", item["glyph"], style=f"color:{item['colour']}"), f" {item['gloss']}") for item in payload["categories"])
-    return Markup(element("p", f"{source['title']}, by {layout['name']}: {len(drawn)} of {len(kept)} faces, the most typed; the others are symbols") + svg + element("p", *key, class_="kao-still-key"))
+    return fragment(element("p", f"{source['title']}, by {layout['name']}: {len(drawn)} of {len(kept)} faces, the most typed; the others are symbols"), svg, element("p", *key, class_="kao-still-key"))
 
 
 def _unpacked(packed):

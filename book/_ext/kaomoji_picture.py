@@ -8,7 +8,7 @@ import kaomoji_picture_marks as marks
 from kaomoji_picture_axes import number
 
 from kaomoji_lib.show.theme import GLYPHS
-from kaomoji_lib.study.escape import Markup, element
+from kaomoji_lib.study.escape import element, fragment
 
 WIDTH = 720
 LETTER = 6.4
@@ -40,7 +40,7 @@ def picture(figure):
         parts += drawn
     parts += [part for note in layout.get("annotations") or () for part in _note(note, found)]
     svg = element("svg", *parts, viewBox=f"0 0 {WIDTH} {height:.0f}", class_="kao-still", role="img", aria_label="Still picture of the figure")
-    return Markup(svg + (_key(figure.get("data", []), layout) or ""))
+    return fragment(svg, _key(figure.get("data", []), layout))
 
 
 def flattened(trace):

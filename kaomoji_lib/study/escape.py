@@ -27,8 +27,12 @@ def element(tag: str, *children: str, **attributes: str) -> Markup:
     ``class_`` stands for the attribute ``class``, ``aria_label`` for ``aria-label``; attributes that are None are left out.
     """
     written = "".join(f' {name.rstrip("_").replace("_", "-")}="{html(value)}"' for name, value in attributes.items() if value is not None)
-    content = "".join(child if isinstance(child, Markup) else html(child) for child in children)
-    return Markup(f"<{tag}{written}>{content}</{tag}>")
+    return Markup(f"<{tag}{written}>{fragment(*children)}</{tag}>")
+
+
+def fragment(*children: str) -> Markup:
+    """Elements and text one after the other, the text escaped; None is left out."""
+    return Markup("".join(child if isinstance(child, Markup) else html(child) for child in children if child is not None))
 
 
 def script_data(data) -> Markup:
