@@ -169,6 +169,18 @@ def test_phone_shows_the_map_first_and_the_rest_on_demand(page):
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
 
 
+def test_paper_is_white_whatever_the_screen(page):
+    tab = page()
+    tab.evaluate("document.documentElement.dataset.theme = 'dark'")
+    frames(tab)
+    look = f"[getComputedStyle(document.querySelector('.kx')).color, {APP}.panels[0].view.colours[0]]"
+    dark = tab.evaluate(look)
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    white = tab.evaluate(look)
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert white[0] == "rgb(34, 34, 34)" and dark[0] != white[0] and tab.evaluate(look) == dark
+
+
 def test_faces_travel_for_those_who_do_not_mind_movement(browser, small):
     tab = browser.new_page(viewport={"width": 1280, "height": 1000}, reduced_motion="no-preference")
     tab.goto(small.as_uri())

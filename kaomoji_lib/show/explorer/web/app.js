@@ -208,9 +208,17 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   if (address) window.addEventListener("hashchange", reread);
   const themes = new MutationObserver(() => { if (JSON.stringify(ink()) !== drawnIn) everything(); });
   for (const element of [document.documentElement, document.body]) themes.observe(element, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class"] });
+  // Paper is white: it is drawn for before the printer takes the page, and as it was after that.
+  const print = (printing) => {
+    root.classList.toggle("kx-print", printing);
+    everything();
+    for (const part of [panels[0].map, panels[1].map, tree]) part.drawNow();
+  };
+  const printers = { beforeprint: () => print(true), afterprint: () => print(false) };
+  for (const [name, act] of Object.entries(printers)) window.addEventListener(name, act);
   everything();
   const text = bundle.faces.join("").slice(0, 20000);
   const ready = document.fonts.load("20px Kaomoji", text).catch(() => {}).then(() => there).then(() => { forgetWidths(); everything(); root.dataset.ready = "1"; });
   return { set, state, bundle, root, panels, tree, ready, find, load,
-           stop() { unlisten(); themes.disconnect(); window.removeEventListener("hashchange", reread); panels.forEach((panel) => panel.map.stop()); tree.stop(); } };
+           stop() { unlisten(); themes.disconnect(); for (const [name, act] of Object.entries(printers)) window.removeEventListener(name, act); window.removeEventListener("hashchange", reread); panels.forEach((panel) => panel.map.stop()); tree.stop(); } };
 }

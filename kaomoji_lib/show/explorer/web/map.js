@@ -45,7 +45,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     if (!w || !h || (w === width && h === height && d === density)) return;
     [width, height, density] = [w, h, d];
     for (const canvas of [base, over]) [canvas.width, canvas.height] = [Math.round(w * d), Math.round(h * d)];
-    draw();
+    drawNow(); // a canvas of a new size is empty, and a printer does not wait
   }
 
   // Decides where every face is written, for the view and the camera as they are.
@@ -124,7 +124,8 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
   }
 
   const boxOf = (local) => (boxes.find((box) => box[0] === local) || [0, places[4 * local] - 6, places[4 * local + 1] - 6, 12, 12]).slice(1);
-  const draw = once(() => { if (view && width) { layout(); render(); } });
+  const drawNow = () => { if (view && width) { layout(); render(); } };
+  const draw = once(drawNow);
   const drawOver = once(renderOver);
   const motion = makeMotion((t) => { mixing = t; render(); }, MOVING);
   let glided = null;
@@ -244,6 +245,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     place: (local) => [spots[2 * local], spots[2 * local + 1]],
     shown: () => boxes.map((box) => box[0]),
     layers: () => [base, over],
+    drawNow,
     stop() { watcher.disconnect(); motion.stop(); glide.stop(); },
   };
 }

@@ -153,14 +153,15 @@ export function makeTree({ onHover, onPick, onSelect }) {
   }
 
   const repaint = once(() => view && paint());
-  const draw = once(() => {
+  const drawNow = () => {
     if (!view || !view.source.tree || root.hidden || !scroll.clientWidth) return;
     lay();
     key.textContent = view.source.tree.matrix ? "Colours of the cells: cosine of two faces, " : "Too many faces for a heatmap: the tree alone.";
     if (view.source.tree.matrix) key.append(make("span", { textContent: "−1 " }), make("span", { className: "kx-gradient", "aria-hidden": "true", style: { background: `linear-gradient(90deg, ${ink.low}, ${ink.paper}, ${ink.high})` } }),
       make("span", { textContent: " 1. A branch and its block belong together: click to select." }));
     paint();
-  });
+  };
+  const draw = once(drawNow);
   const place = (event) => { const box = sheet.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
   const rowAt = (y) => view.source.tree.order[Math.max(0, Math.min(geometry.n - 1, Math.floor(y / geometry.row)))];
 
@@ -223,10 +224,10 @@ export function makeTree({ onHover, onPick, onSelect }) {
     event.preventDefault();
   });
 
-  const watcher = new ResizeObserver(draw);
+  const watcher = new ResizeObserver(drawNow);
   watcher.observe(scroll);
   return {
-    root,
+    root, drawNow,
     focus: () => scroll.focus(),
     show(next) { view = next; hovered = { local: -1, across: -1, node: null }; draw(); },
     mark(patch) { if (view) { Object.assign(view, patch); paintOver(); } },
