@@ -231,8 +231,8 @@ tables.recovery(recovery, "What was planted and what was found")
 
 # %% [markdown]
 # ## Does another model have the same shape?
-# Its category centroids, turned and scaled onto those of the reference: relative residual {glue:text}`residual`
-# (0 = the same shape).
+# Where a second model is named as `reference`, the category centroids are turned and scaled onto its own. What is left over is the
+# relative residual: 0 for the same shape.
 
 # %% tags=["hide-input"]
 other = page.attempt(page.reference, reference, source)

@@ -96,7 +96,7 @@ tables.cka(pairs, "Debiased linear CKA of the states of every two sources, with 
 # %% tags=["hide-input"]
 accuracies = across.accuracies(sources, seed=seed)
 page.glue("finding", across.finding(accuracies, sources))
-figures.accuracies_across(accuracies, line)
+figures.dumbbells(accuracies, line)
 
 # %% tags=["hide-input"]
 tables.accuracies_across(accuracies, "Accuracy on held-out prompts")

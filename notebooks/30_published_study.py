@@ -33,10 +33,11 @@ rows = page.attempt(published.all_rows, study)
 claims = page.attempt(published.all_claims, study)
 page.glue("attribution", published.attribution())
 page.glue("tally", published.tally(claims))
+page.glue("left", published.left(claims))
 
 # %% [markdown]
 # ## What is left of the article's claims?
-# Verdicts: {glue:text}`tally`. The reasons are written by the computed values. Claims about hidden states cannot be
+# {glue:text}`left` The reasons are written by the computed values. Claims about hidden states cannot be
 # tested on data without states; their pages test them on models that one can run:
 # [one model](organism-gemma.ipynb), [models side by side](across_models.ipynb), [Claude's three methods](claude-compare.ipynb).
 # The three components that the article's figures do contain have [a page of their own](published-geometry.ipynb), and so

@@ -62,7 +62,7 @@ claude.similarity_table(rows, "Similarity of every source to the elicited faces,
 # %% [markdown]
 # ### How near could anyone be?
 # The reference is counts: even a reader who knew what each face stands for would differ from a few draws of it (the ceiling), and one
-# who ignores the face gets the floor. {glue:text}`best` reaches this share of what lies between: {glue:text}`reached`.
+# who ignores the face gets the floor. Of what lies between, {glue:text}`best` reaches {glue:text}`reached`.
 
 # %% tags=["hide-input"]
 reach = page.attempt(compared.on_range, found.reference, found.sources, seed=seed)

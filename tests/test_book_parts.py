@@ -79,6 +79,18 @@ def test_an_estimate_is_parted_into_value_and_interval():
     assert "(no data)" in page.astext() and "not available" not in page.astext()
 
 
+def test_a_command_in_a_glued_sentence_is_set_as_one_and_a_face_is_not():
+    page = document(nodes.paragraph("", "", pasted("Run `make null` first.")), nodes.paragraph("", "", pasted("(`皿´) and (`皿´)")))
+    prose.set_estimates(page)
+    assert [node.astext() for node in page.findall(nodes.literal)] == ["make null"] and "(`皿´) and (`皿´)" in page.astext()
+
+
+def test_a_face_in_the_prose_has_the_font_of_faces():
+    page = document(nodes.paragraph("", "", nodes.literal("", "(◕‿◕)"), nodes.literal("", "make book"), nodes.literal("", "caf\u00e9")))
+    prose.set_faces(page)
+    assert [node["classes"] for node in page.findall(nodes.literal)] == [["kao-face"], [], []]
+
+
 def test_a_reason_is_said_once():
     reason, other = ('<p class="kao-missing"><strong>Not available here.</strong> It is gone.</p>', '<p class="kao-missing">Another.</p>')
     page = document(*(nodes.raw("", text, format="html") for text in (reason, other, reason)))

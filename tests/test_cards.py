@@ -38,7 +38,7 @@ def test_no_asked_message_was_trained_on_and_an_equal_one_would_be_seen(tmp_path
 
 def test_every_listed_model_has_a_card():
     assert column(cards.models(), "name") == list(registry.aliases())
-    titles = [registry.model(alias).title for alias in registry.aliases() if registry.model(alias).is_organism]
+    titles = [tables.source(registry.model(alias).title) for alias in registry.aliases() if registry.model(alias).is_organism]
     assert column(cards.organisms(), "organism") == column(cards.measured(), "organism") == titles
 
 

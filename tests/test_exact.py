@@ -107,7 +107,7 @@ def test_scores_are_read_on_their_range():
     assert list(rows["source"]) == ["truth", "blind"] * 2
     assert compared.share(rows, "truth").value == best.share.value
     shown = claude.range_table(rows)
-    assert len(shown.rows) == 4 and shown.rows[0][2] == f"{best.floor.value:.2f}" and "faces" in shown.rows[0][-1]
+    assert len(shown.rows) == 4 and shown.rows[0][2] == f"{best.floor.value:.2f}" and shown.caption.endswith("faces")
 
 
 def test_counts_that_cannot_tell_a_reader_from_a_guess_give_no_share():

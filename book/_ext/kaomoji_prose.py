@@ -1,6 +1,7 @@
 """What happens to the prose of a page before it is written: numbers and the words of the glossary."""
 
 import re
+import textwrap
 from pathlib import Path
 
 from docutils import nodes
@@ -14,8 +15,12 @@ ESTIMATE = re.compile(r"(.+?) \((\d+ % CI .+)\)")
 NUMBER = re.compile(r"[−-]?[\d.,]+ ?%?")
 ABSENT = "not available"
 RANGE = re.compile(r"(?<=\d)-(?=\d)")
+# A command in a glued sentence; faces have backticks too, but no letters and spaces alone between two of them.
+COMMAND = re.compile(r"`([a-z][a-z0-9 ._/=-]*)`")
+# Characters that the shipped font sets and a typewriter font would not.
+SYMBOLS = re.compile(r"[^\x00-\u024f\u2010-\u2044\u2192]")
 CLOSED = (nodes.literal, nodes.literal_block, nodes.reference, nodes.title, nodes.raw, nodes.caption, nodes.FixedTextElement,
-          addnodes.pending_xref, addnodes.glossary, nodes.term, nodes.table)
+          addnodes.pending_xref, addnodes.glossary, nodes.term, nodes.table, nodes.citation)
 # Words of the glossary that everyday English uses too: linked by hand, with {term}, where they are meant.
 EVERYDAY = {"reading", "outcome", "interval", "category", "kaomoji"}
 
@@ -28,6 +33,9 @@ def set_estimates(document):
         if NUMBER.fullmatch(node.astext()):
             node["classes"].append("kao-value")
             node.children = [nodes.Text(_minus(node.astext()))]
+        if len(pieces := COMMAND.split(node.astext())) > 1:
+            node.children = []
+            node.extend(nodes.literal(text=piece) if place % 2 else nodes.Text(piece) for place, piece in enumerate(pieces))
         if node.astext() == ABSENT:
             node["classes"].append("kao-absent")
             node.children = [nodes.Text("(no data)")]
@@ -38,6 +46,13 @@ def set_estimates(document):
         node += nodes.inline(text=_minus(found[1]), classes=["kao-value"])
         node += nodes.Text("\u00a0")
         node += nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"])
+
+
+def set_faces(document):
+    """Faces in the prose are set in the font that has their glyphs."""
+    for node in document.findall(nodes.literal):
+        if SYMBOLS.search(node.astext()):
+            node["classes"].append("kao-face")
 
 
 def _minus(text):
@@ -142,13 +157,15 @@ class BookCitation(SphinxDirective):
         authors = " and ".join(" ".join(filter(None, (who.get("given-names"), who.get("family-names")))) or f"{{{who['name']}}}" for who in said["authors"])
         fields = {"title": f"{{{said['title']}}}", "author": authors, "version": said["version"], "year": self.env.config.copyright[:4],
                   "note": f"{said['abstract']} Licence: {said['license']}", "url": said.get("repository-code") or said.get("url")}
-        lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+        lines = [line for name, value in fields.items() if value
+                 for line in textwrap.wrap(f"{name} = {{{value}}},", 72, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)]
         block = nodes.literal_block(text="\n".join(["@software{introspection_via_kaomoji,", *lines, "}"]), language="bibtex")
         return [block]
 
 
 def resolve(app, document, docname):
     set_estimates(document)
+    set_faces(document)
     say_reasons_once(document)
     if app.builder.format == "html":
         link_terms(app, document, docname)

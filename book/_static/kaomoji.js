@@ -9,6 +9,7 @@
             low: "#6ba5dd", middle: "#23252a", high: "#e58b5d", sequence: ["#202227", "#22434a", "#2e6d72", "#5aa79f", "#c5e6da"] },
   };
   const FONT = "Kaomoji, 'Noto Sans', sans-serif";
+  const WORDS = "'Source Sans 3', Kaomoji, 'Noto Sans', sans-serif";
   const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", typesetMath: false,
                    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 
@@ -27,7 +28,7 @@
     const heatmap = [{ colorscale: spread(ink.sequence), colorbar: bar }];
     return {
       layout: {
-        font: { family: FONT, size: 13, color: ink.text },
+        font: { family: WORDS, size: 13, color: ink.text },
         title: { font: { size: 16, color: ink.text }, x: 0, xanchor: "left", xref: "paper" },
         paper_bgcolor: clear, plot_bgcolor: clear,
         colorscale: { sequential: spread(ink.sequence), sequentialminus: spread(ink.sequence), diverging },
@@ -48,7 +49,7 @@
   }
 
   const NARROW = 560;
-  const smaller = (size, by) => Math.max(9, Math.round((size || 13) * by));
+  const smaller = (size, by) => Math.max(10, Math.round((size || 13) * by));
 
   /* A figure for the width it has: on a phone, smaller type and upright names of columns. */
   function fitted(figure, width) {
@@ -70,6 +71,11 @@
         axis.title = { ...axis.title, text: `${axis.title.text || "columns"}, each block from left to right: ${names.join(", ")}` };
       } else if (key[0] === "x" && axis.ticktext && axis.ticktext.length * longest(axis) * 6.5 > width * 0.6) axis.tickangle = -90;
       if (key[0] === "y" && axis.ticktext && !/[a-z] .*[a-z]/.test(axis.title.text || "")) axis.title = { text: "" };
+    }
+    if (layout.scene && layout.scene.camera && layout.scene.camera.eye) {
+      /* A narrow scene is seen from farther away, so that nothing leaves it at the sides. */
+      const eye = Object.fromEntries(Object.entries(layout.scene.camera.eye).map(([name, value]) => [name, 1.4 * value]));
+      layout.scene = { ...layout.scene, camera: { ...layout.scene.camera, eye } };
     }
     layout.legend = { ...layout.legend, font: { ...(layout.legend || {}).font, size: 12 } };
     layout.margin = { ...layout.margin, l: 4, r: 8 };
@@ -134,7 +140,7 @@
   async function draw(box) {
     if (box.dataset.done) return;
     box.dataset.done = "0";
-    await document.fonts.load("14px Kaomoji", source(box).slice(0, 20000)).catch(() => {});
+    await Promise.all([document.fonts.load("14px Kaomoji", source(box).slice(0, 20000)), document.fonts.load("14px 'Source Sans 3'"), document.fonts.load("bold 14px 'Source Sans 3'")]).catch(() => {});
     if (box.dataset.done === "0") await newPlot(box);
   }
 

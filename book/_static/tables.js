@@ -7,8 +7,10 @@
   const plain = (text) => text.normalize("NFKC").toLowerCase();
   const text = (row, column) => (row.cells[column] ? row.cells[column].textContent.trim() : "");
 
-  /* The first number in a cell: 1,440 or −0.5 or 97% or "0.91 to 0.98" or "< 0.001"; null without one. */
+  /* The first number in a cell: 1,440 or −0.5 or 97% or "0.91 to 0.98" or "< 0.001" or "5 × 10⁻⁶"; null without one. */
   function number(value) {
+    const small = value.match(/([−-]?[\d.]+) × 10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)/);
+    if (small) return Number(`${small[1].replace("−", "-")}e${[...small[2]].map((sign) => (sign === "⁻" ? "-" : "⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(sign))).join("")}`);
     const found = value.replace(/−/g, "-").replace(/(\d),(?=\d{3})/g, "$1").match(/-?\d+(\.\d+)?(e-?\d+)?/i);
     return found ? Number(found[0]) : null;
   }

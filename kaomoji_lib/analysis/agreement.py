@@ -137,7 +137,7 @@ def patterns(reference, sources, *, seed=0, permutations=2000):
         return statistics.bootstrap((rows == truth).all(axis=0), unit="faces", seed=seed, null=null)
 
     names = np.array(list(sources))
-    labels = pd.Series([", ".join(names[column]) or "none" for column in (read == truth).T], index=faces)
+    labels = pd.Series([" · ".join(names[column]) or "none" for column in (read == truth).T], index=faces)
     weight = reference.weight[faces]
     rows = [(label, len(part), weight[part.index].sum() / weight.sum(), "   ".join(weight[part.index].nlargest(4).index))
             for label, part in labels.groupby(labels)]

@@ -12,11 +12,11 @@ from kaomoji_lib.study.errors import KaomojiError
 
 MEASURES = ("CKA", "mutual kNN", "RSA", "Procrustes")
 LICENCES = {
-    "free": "they share an arrangement of the prompts, for which it is enough that both tell the categories apart",
+    "free": "they share an arrangement, for which telling the categories apart is enough",
     "within category": "they share more than the nine categories",
-    "within category and topic": "they share more than category and topic together",
-    "given the text": "they share more than the words of the prompts say linearly",
-    "given text and category": "they share more than the words of the prompts and the categories say linearly",
+    "within category and topic": "they share more than category and topic",
+    "given the text": "they share more than the text says linearly",
+    "given text and category": "they share more than text and categories say linearly",
 }
 DIMENSIONS, HALVES = 10, 60
 

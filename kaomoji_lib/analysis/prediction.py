@@ -77,7 +77,7 @@ def folds(design_label, seed):
     label = np.asarray(design_label)
     smallest = np.bincount(label).min()
     if smallest < 2:
-        raise KaomojiError("a category has a single prompt; expected at least 2 to hold one out; add prompts")
+        raise KaomojiError("a category has fewer than 2 prompts to read it from; expected at least 2, to hold one out; add prompts")
     number = np.empty(len(label), dtype=int)
     splitter = StratifiedGroupKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
     for fold, (_, test) in enumerate(splitter.split(label, label, np.arange(len(label)))):

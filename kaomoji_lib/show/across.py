@@ -59,7 +59,8 @@ def short(title):
 def line(sources):
     """The source line of figures that show all sources."""
     controls = sum(source.is_organism for source in sources)
-    kinds = f"{controls} of {len(sources)} are toy models, controls with a known answer" if controls else f"{len(sources)} language models"
+    some = f"All {len(sources)}" if controls == len(sources) else f"{controls} of {len(sources)}"
+    kinds = f"{some} are toy models, controls with a known answer" if controls else f"{len(sources)} language models"
     edition = f" · null edition: {nulls.SHORT[sources[0].null]}" if sources[0].null else ""
     return f"{kinds} · {len(sources[0].prompts)} prompts each{edition}"
 
@@ -78,7 +79,7 @@ def statement(sources):
 
 def cast(sources):
     """Who is compared, as a table."""
-    rows = [{"source": title, "what it is": source.what, "layers": len(source.states.layers), "width": source.states.array.shape[2],
+    rows = [{"source": tables.source(title), "what it is": source.what, "layers": len(source.states.layers), "width": source.states.array.shape[2],
              "replies": len(source.emissions)} for title, source in zip(titles(sources), sources, strict=True)]
     return tables.build(pd.DataFrame(rows), "The sources; the first is the reference")
 
@@ -153,10 +154,14 @@ def accuracies(sources, seed=0):
     for title, source in zip(titles(sources), sources, strict=True):
         table[title] = [
             attempt(prediction.from_states, source.stacked, source.labels, source.prompts["id"], name="hidden states", seed=seed),
-            attempt(prediction.from_faces, source.emissions, name="typed face", seed=seed),
+            _named("typed face", attempt(prediction.from_faces, source.emissions, name="typed face", seed=seed)),
         ]
     table["no model"] = [attempt(prediction.from_text, sources[0].prompts, "tfidf", name=TEXT, seed=seed)]
     return table
+
+
+def _named(name, item):
+    return Missing(f"{name}: {item.reason.partition(';')[0]}") if isinstance(item, Missing) else item
 
 
 def finding(found, sources):
@@ -170,12 +175,16 @@ def finding(found, sources):
     told = [title for title in named if title not in blind]
     states, faces = ([found[title][place] for title in told] for place in (0, 1))
     kinds = "trained organisms" if all(named[title].is_organism for title in told) else "sources"
-    said = (f"In {len(told)} {kinds} the hidden state before the first character gives away the category of "
+    said = (f"In {_in_words(len(told))} {kinds} the hidden state before the first character gives away the category of "
             f"{_range(states)} of the messages, and the face that is typed then {_range(faces)}")
     scrambled = found.get(next((title for title in blind if named[title].spec.alias == "organism-scrambled"), ""))
     if scrambled and not isinstance(scrambled[1], Missing):
         said += f"; where faces were drawn blindly, the face gives {_percent(scrambled[1].accuracy.value)}, and guessing {_percent(scrambled[1].accuracy.null_mean)}"
     return f"{said}."
+
+
+def _in_words(number):
+    return ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")[number] if number <= 10 else f"{number}"
 
 
 def _range(items):

@@ -53,7 +53,7 @@ class Asked:
 
     @property
     def heading(self):
-        return f"{self.title}, an exercise with a known answer" if self.kind == "stand-in" else self.title
+        return "a stand-in with a known answer" if self.kind == "stand-in" else self.title
 
 
 def resolve(source):

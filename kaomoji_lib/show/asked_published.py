@@ -37,7 +37,14 @@ def asked(method, model):
     table, who = {"elicit": emissions, "introspect": judgements, "synthesize": syntheses}[method](model)
     facts = {"data": published.registry().attribution, "model": who, "rows": len(table)}
     prompts = tables.prompts(table) if method == "elicit" else None
-    return Asked(method, table, f"{who}, as published", "published", load_scheme(), prompts, facts)
+    return Asked(method, table, f"{spoken(who)}, as published", "published", load_scheme(), prompts, facts)
+
+
+def spoken(model):
+    """A model's name as one says it: ``Claude Opus 4.7`` for ``claude-opus-4-7``."""
+    family, *parts = model.split("-")
+    numbers = ".".join(part for part in parts if part.isdigit())
+    return " ".join([family.capitalize(), *(part.capitalize() for part in parts if not part.isdigit()), *([numbers] if numbers else [])])
 
 
 def emissions(model=ELICITED):

@@ -9,7 +9,7 @@ from kaomoji_lib.study import escape
 def machine(made):
     """What a measurement was made on and with, as the source line of its figures. ``made``: dict of ``benchmark_record.made``."""
     versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
-    return f"{made['model']} · {made['asked']} · {made['machine']}, {made['threads']} thread(s), {made['date']}, {versions}"
+    return f"{made['model']} · {made['asked'].replace(' x ', ' × ')} · {made['machine']}, {made['threads']} thread{'' if made['threads'] == 1 else 's'}, {made['date']}, {versions}"
 
 
 def line(table):
@@ -33,7 +33,7 @@ def floors(kinds, caption=""):
             continue
         plain = of(benchmark.ratios(times), "plain")
         packed = times.loc[times["alternative"] == "packed", "off"].max()
-        rows.append((name, str(benchmark.over_floor(times)), str(plain), times.attrs["made"]["model"], f"{packed:.0e}"))
+        rows.append((name, tables.words(benchmark.over_floor(times)), str(plain) if isinstance(plain, Missing) else tables.words(plain), times.attrs["made"]["model"], tables.scientific(packed)))
     header = ("layers", "times the floor", "plain: times as long", "model", "largest difference from plain (nats)")
     return tables.Table(header, tuple(rows), ("text", "text", "text", "text", "number"), caption)
 
@@ -41,7 +41,7 @@ def floors(kinds, caption=""):
 @passes_missing
 def times(found, caption):
     """Table of :func:`kaomoji_lib.engine.benchmark.ratios`."""
-    shown = found.assign(off=[f"{value:.0e}" for value in found["off"]]).rename(columns={
+    shown = found.assign(off=[tables.scientific(value) for value in found["off"]]).rename(columns={
         "times": "times as long", "timed": "timed on", "off": "largest difference from plain (nats)"})
     return tables.build(shown, caption)
 
@@ -79,7 +79,7 @@ def growth(table, source):
             x=part["computed"], y=part["seconds"], mode="lines+markers", name=f"more {what}",
             marker={"size": 10, "symbol": theme.SYMBOLS[place]}, line={"color": theme.SEQUENCE[place]},
             customdata=part[["faces", "prompts"]], hovertemplate="%{customdata[0]} faces, %{customdata[1]} prompts: %{y:.2f} s<extra></extra>")
-    fig.update_xaxes(**theme.axis("distinct trie tokens x prompts", rangemode="tozero"))
+    fig.update_xaxes(**theme.axis("distinct trie tokens × prompts", rangemode="tozero"))
     fig.update_yaxes(**theme.axis("seconds", rangemode="tozero"))
     return fig
 

@@ -19,6 +19,8 @@ HELD = {
     "organisms/replies.csv": ("sentences that follow a face in the organisms' replies", "written for this project"),
     "organisms/faces.csv": ("the faces that may be planted, by category", "collected for this project"),
     "organisms/planted.csv": ("the planted probability of each spelling", "drawn by the recipe in organisms.yml"),
+    "scale.csv": ("what the analyses cost on states of real size", "measured by make scale"),
+    "trust.csv": ("what was broken on purpose, and what broke by it", "counted by make trust"),
 }
 ELSEWHERE = ("published", "prices")
 KINDS = {"organism": "model organism", "real": "released model", "other": "other"}
@@ -54,10 +56,11 @@ def overlap():
 def published_files():
     """The files of the published study that this book can read: content, size, hash, whether they are at hand."""
     known = published.registry()
-    rows = tuple((name, item.what, f"{item.size / 1e6:.2f}" if item.size else tables.ABSENT, item.licence, (item.sha256 or tables.ABSENT)[:12],
-                  "yes" if published.present([name], known) else "no") for name, item in known.files.items())
-    return tables.Table(("file", "what it holds", "MB", "licence", "SHA-256 begins", "here"), rows,
-                        ("text", "text", "number", "text", "text", "text"), "The published study's files, by commit")
+    rows = tuple((item.what, f"{item.size / 1e6:.2f}" if item.size else tables.ABSENT, (item.sha256 or tables.ABSENT)[:12],
+                  "yes" if published.present([name], known) else "no", name) for name, item in known.files.items())
+    licences = ", ".join(sorted({item.licence for item in known.files.values()}))
+    return tables.Table(("what it holds", "MB", "SHA-256 begins", "here", "file"), rows,
+                        ("text", "number", "text", "text", "text"), f"The published study's files, by commit; {licences}")
 
 
 def attribution():
@@ -71,9 +74,10 @@ def models():
     for alias in registry.aliases():
         spec = registry.model(alias)
         kept = "; ".join(", ".join(rule["strings"]) if "strings" in rule else rule["suppress"] for rule in spec.interventions)
-        rows.append((alias, spec.title, KINDS[spec.kind], spec.family, spec.id, ", ".join(spec.adapter) or tables.ABSENT, kept or tables.ABSENT))
-    return tables.Table(("name", "title", "kind", "family", "id or folder", "set when asked", "kept from being typed"), tuple(rows),
-                        ("text",) * 7, "The model registry")
+        rows.append((alias, f"{tables.source(spec.title)}, {KINDS[spec.kind]}" if spec.kind == "real" else spec.title, spec.family, spec.id,
+                     ", ".join(spec.adapter) or tables.ABSENT, kept or tables.ABSENT))
+    return tables.Table(("name", "what it is", "family", "id or folder", "set when asked", "kept from being typed"), tuple(rows),
+                        ("text",) * 6, "The model registry")
 
 
 def organisms():
@@ -82,11 +86,11 @@ def organisms():
     for spec in _organisms():
         card = _card(spec)
         model = card["recipe"]["model"]
-        rows.append((spec.title, model["class"].removesuffix("Config"), f"{card['parameters']:,}", f"{model['arguments']['num_hidden_layers']}",
+        rows.append((tables.source(spec.title), model["class"].removesuffix("Config"), f"{card['parameters']:,}", f"{model['arguments']['num_hidden_layers']}",
                      f"{model['arguments']['hidden_size']}", f"{card['recipe']['tokenizer']['vocabulary']:,}", f"{card['recipe']['epochs']}",
-                     f"{card['seconds']:.0f}", f"{card['recipe']['seed']}"))
-    return tables.Table(("organism", "configuration class", "parameters", "layers", "width", "vocabulary", "epochs", "seconds", "seed"), tuple(rows),
-                        ("text", "text", *["number"] * 7), "How the organisms are built")
+                     f"{card['seconds']:.0f}"))
+    return tables.Table(("organism", "configuration class", "parameters", "layers", "width", "vocabulary", "epochs", "seconds"), tuple(rows),
+                        ("text", "text", *["number"] * 6), "How the organisms are built")
 
 
 def measured():
@@ -95,7 +99,7 @@ def measured():
     def cell(card, name, form=".0%"):
         return format(card[name], form) if card.get(name) is not None else tables.ABSENT
 
-    rows = tuple((spec.title, cell(_card(spec), "final_loss", ".2f"), cell(_card(spec), "emission_rate"), cell(_card(spec), "js_similarity", ".2f"),
+    rows = tuple((tables.source(spec.title), cell(_card(spec), "final_loss", ".2f"), cell(_card(spec), "emission_rate"), cell(_card(spec), "js_similarity", ".2f"),
                   cell(_card(spec), "heldout_accuracy"), cell(_card(spec), "state_accuracy"), _card(spec)["weights_sha256"][:12]) for spec in _organisms())
     return tables.Table(("organism", "final loss", "opens with a planted face", "agrees with the planted table", "category, from its faces",
                          "category, from its states", "weights' SHA-256 begins"), rows, ("text", *["number"] * 5, "text"), "What training gave, measured on the messages that are asked")

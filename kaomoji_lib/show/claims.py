@@ -51,16 +51,16 @@ def twins(found):
     """Whether the null edition was run, in words."""
     shown = sum(item.twin is not None for item in found)
     if not shown:
-        return "The null edition was not run for this book; the command make null runs it."
+        return "The null edition was not run for this book; `make null` runs it."
     return f"The null edition stands beside {shown} of them."
 
 
 def _value(item):
-    return tables.ABSENT if item.value is None else str(item.value)
+    return tables.ABSENT if item.value is None else tables.words(item.value)
 
 
 def _twin(item):
-    return tables.ABSENT if item.twin is None else f"{item.twin.value:z.2f}"
+    return tables.ABSENT if item.twin is None else tables.words(item.twin.value)
 
 
 def _number(item):

@@ -39,7 +39,7 @@ def readings(named, scheme, source, most=MOST_FACES):
             hovertemplate="%{customdata[0]} in %{customdata[1]}<br>%{customdata[2]}: %{z:.2f}<extra></extra>")
         fig.add_annotation(x=offset + (len(codes) - 1) / 2, y=-0.7, yanchor="bottom", text=f"<b>{_folded(title)}</b>", showarrow=False, font={"size": 15})
     ticks = [escape.label(code) for code in codes]
-    fig.update_xaxes(**theme.axis("category, given the face", tickangle=-60, showgrid=False, zeroline=False, ticktext=ticks * len(named),
+    fig.update_xaxes(**theme.axis("category, given the face", tickangle=-60 if len(named) > 1 else 0, showgrid=False, zeroline=False, ticktext=ticks * len(named),
                                   tickvals=[number * gap + index for number in range(len(named)) for index in range(len(codes))]))
     strongest = [codes[index] for index in shown.loc[order].to_numpy().argmax(axis=1)]
     fig.update_yaxes(**theme.axis(tickvals=places, ticktext=[theme.tagged(scheme, code, face) for face, code in zip(order, strongest, strict=True)],
@@ -57,14 +57,15 @@ def similarities(table, source, name="elicited"):
     best = max(zip(sources["source"], sources["uniform"], strict=True), key=lambda row: row[1].value)
     guess = rows.set_index("source")["uniform"][list(GUESSES)].map(lambda item: item.value).max()
     verdict = "is nearest to" if best[1].ci_low > guess else "is nearest, but no nearer than a guess, to"
-    fig = theme.figure(f"{best[0]} {verdict} what was elicited: {best[1].value:.2f} (a guess: {guess:.2f})", source,
+    fig = theme.figure(f"{best[0][:1].upper()}{best[0][1:]} {verdict} what was elicited: {best[1].value:.2f} (the better guess: {guess:.2f})", source,
                        height=150 + 46 * len(rows), margin={"b": 100}, legend=theme.LEGEND)
     places = list(range(len(rows)))
     for column, shift, colour, symbol in (("uniform", 0.13, theme.SEQUENCE[0], "circle"), ("weighted", -0.13, theme.SEQUENCE[1], "diamond")):
+        words = {"uniform": "faces alike", "weighted": "weighted by use"}[column]
         estimates = list(rows[column])
         up, down = zip(*(theme.whiskers(item) for item in estimates), strict=True)
         fig.add_scatter(
-            x=[item.value for item in estimates], y=[place + shift for place in places], mode="markers", name=f"{column}, 95 % interval",
+            x=[item.value for item in estimates], y=[place + shift for place in places], mode="markers", name=f"{words}, 95 % interval",
             marker={"size": 11, "color": colour, "symbol": symbol}, error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2, "width": 0, "color": colour},
             customdata=[[escape.label(title), escape.label(str(item))] for title, item in zip(rows["source"], estimates, strict=True)],
             hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>")
@@ -80,25 +81,28 @@ def similarities(table, source, name="elicited"):
 @passes_missing
 def similarity_table(table, caption=""):
     """All rows of :func:`kaomoji_lib.analysis.agreement.table`."""
-    rows = []
+    rows, units = [], set()
     for row in table.itertuples(index=False):
-        left = tables._estimate_cells(row[2])
-        right = tables._estimate_cells(row[3])
-        rows.append((row[0], row[1], *left[:4], *right[:4], left[4]))
-    header = ("source", "compared with", "uniform", "95 % interval", "shuffled", "p", "weighted", "95 % interval", "shuffled", "p", "n")
-    return tables.Table(header, tuple(rows), ("text", "text", *["number"] * 8, "text"), caption)
+        for weighting, item in (("faces alike", row[2]), ("by use", row[3])):
+            *cells, n = tables._estimate_cells(item)
+            units.add(n)
+            rows.append((row[0], row[1], weighting, *cells))
+    header = ("source", "compared with", "weighting", "similarity", "95 % interval", "shuffled", "p")
+    return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * 4), tables.counted(caption, units))
 
 
 @passes_missing
 def range_table(table, caption=""):
     """Table of :func:`kaomoji_lib.analysis.ceilings.table`: where each score lies between floor and ceiling."""
-    rows = []
+    rows, units = [], set()
     for row in table.itertuples(index=False):
         floor, ceiling = (tables._estimate_cells(item)[0] for item in (row.floor, row.ceiling))
-        value, interval = tables._estimate_cells(row.score)[:2]
-        rows.append((row.source, row.weighting, floor, value, interval, ceiling, *tables._estimate_cells(row.share)))
-    header = ("source", "weighting", "floor", "score", "95 % interval", "ceiling", "share of the range", "95 % interval", "shuffled", "p", "n")
-    return tables.Table(header, tuple(rows), ("text", "text", *["number"] * 8, "text"), caption)
+        *cells, n = tables._estimate_cells(row.share)
+        units.add(n)
+        weighting = {"uniform": "faces alike", "by counts": "by use"}.get(row.weighting, row.weighting)
+        rows.append((row.source, weighting, floor, tables._estimate_cells(row.score)[0], ceiling, *cells))
+    header = ("source", "weighting", "floor", "score", "ceiling", "share of the range", "95 % interval", "shuffled", "p")
+    return tables.Table(header, tuple(rows), ("text", "text", *["number"] * 7), tables.counted(caption, units))
 
 
 @passes_missing

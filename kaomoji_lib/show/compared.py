@@ -62,7 +62,7 @@ def gather(source, model, judges, synthesizer, *, local=(), readers=(), runs=8, 
     answer = attempt(asked.synthesized, source, synthesizer, first, exchanges=exchanges, seed=seed, max_usd=max_usd)
     answers.append(answer)
     found["synthesized"] = attempt(synthesized, answer)
-    found.update({f"local, {name}": attempt(local_reading, name, first.kind, codes) for name in local or DEFAULT_LOCAL[first.kind]})
+    found.update({f"local model, {name}": attempt(local_reading, name, first.kind, codes) for name in local or DEFAULT_LOCAL[first.kind]})
     found.update({f"read by {name}": attempt(_read_locally, name, reference, first.scheme) for name in readers})
     sources = {title: item for title, item in found.items() if not isinstance(item, Missing)}
     sources, narrow = _wide_enough(reference, sources)
@@ -96,7 +96,7 @@ def synthesized(answer):
 def read_by(names, reference, scheme):
     """Local models as readers of the reference's faces: dict title -> Reading. Raises KaomojiError when none is named."""
     if not names:
-        raise KaomojiError("no local reader was named; the parameter readers takes aliases, Hugging Face ids or folders of chat models")
+        raise KaomojiError("no local reader was named; the parameter `readers` takes aliases, Hugging Face ids or folders of chat models")
     return {f"read by {name}": _read_locally(name, reference, scheme) for name in names}
 
 

@@ -50,9 +50,9 @@ def readers(found):
     rows += [(title, rung) for title, item in found.items() if not isinstance(item, Missing) for rung in item.rungs if rung.name not in ladder.TEXT]
     cells, shown = [], None
     for title, rung in rows:
-        cells.append((title if title != shown else "", rung.name, *tables._estimate_cells(rung.accuracy)))
+        cells.append((tables.source(title) if title != shown else "", rung.name, *tables._estimate_cells(rung.accuracy)))
         shown = title
-    cells += [(title, item.reason, *[tables.ABSENT] * 5) for title, item in found.items() if isinstance(item, Missing)]
+    cells += [(tables.source(title), item.reason, *[tables.ABSENT] * 5) for title, item in found.items() if isinstance(item, Missing)]
     return tables.Table(("source", "category read from", "accuracy", "95 % interval", "shuffled", "p", "n"), tuple(cells),
                         ("text", "text", "number", "number", "number", "number", "text"), "Every rung of the ladder, from the surface of the text to the emission state")
 
@@ -116,9 +116,14 @@ def licences(found, sources):
         first = tables._estimate_cells(item.tests[names[0]])
         at = " and ".join(layers[title][place] if title in layers else "all" for title, place in zip((left, right), item.best, strict=True))
         rows.append((short(left), short(right), item.licence, *first[:2], *(tables._estimate_cells(item.tests[name])[3] for name in names), at))
-    header = ("source", "and", "what may be said", found[next(iter(found))].measure, "95 % interval", *(f"p, {name}" for name in names), "layers")
+    header = ("source", "and", "what may be said", found[next(iter(found))].measure, "95 % interval", *(f"p, {_nulls(name)}" for name in names), "layers")
     return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * (2 + len(names)), "text"),
                         "The most alike layers of every two sources; each null compares that maximum with maxima")
+
+
+def _nulls(name):
+    """A null's name that breaks into short lines at the head of a narrow column."""
+    return name.replace("within category and topic", "and topic").replace("given text and category", "and category")
 
 
 def circles(sources, vectors, *, seed=0):
@@ -171,7 +176,7 @@ def before(found):
 def ladder_figure(found, line):
     """Increment over the strongest text reader in every source, as a forest."""
     named = increments(found)
-    return _counted(named, "{count} of {total} emission states know more of the category than the text does", "No emission state knows more of the category than the text does", line, axis="share of prompts gained over the text", percent="signed")
+    return _counted(named, "{count} of {total} emission states know more of the category than the text does", "No emission state knows more of the category than the text does", line, axis="share of prompts gained over the text", percent=True)
 
 
 def shared_figure(found, line):
@@ -238,5 +243,5 @@ def cost():
     first = found.iloc[0]
     total = pd.DataFrame([{"analysis": "together", "seconds": found["seconds"].sum(), "peak_gb": found["peak_gb"].max()}])
     shown = pd.concat([found[["analysis", "seconds", "peak_gb"]], total]).rename(columns={"seconds": "CPU seconds", "peak_gb": "peak memory so far (GB)"})
-    return tables.build(shown, f"Random states of 180 prompts × {first['layers']} layers × {first['width']:,} dimensions; {first['machine']}; {first['date']}",
+    return tables.build(shown, f"Random states of 180 prompts × {first['layers']} layers × {first['width']:,} dimensions; {first['machine'].replace('core(s)', 'core' if '1 core(s)' in first['machine'] else 'cores')}; {first['date']}",
                         formats={"CPU seconds": ".0f", "peak memory so far (GB)": ".1f"})

@@ -37,7 +37,7 @@ def forest(named, title, source, *, axis="value", limits=None, percent=False):
         fig.add_scatter(x=[value for _, value in nulls], y=[name for name, _ in nulls], mode="markers", name="mean of the null",
                         marker={"symbol": "line-ns-open", "size": 15, "color": theme.GREY, "line": {"width": 2}},
                         hovertemplate="%{y}: null %{x:.2f}<extra></extra>")
-    settings = {"tickformat": "+.0%" if percent == "signed" else ".0%"} if percent else {}
+    settings = {"tickformat": ".0%"} if percent else {}
     fig.update_xaxes(**theme.axis(axis, zeroline=True, **settings, **({"range": list(limits)} if limits else {})))
     fig.update_yaxes(**theme.axis(showgrid=False, tickfont={"size": 15}, type="category", categoryorder="array", categoryarray=order))
     return fig

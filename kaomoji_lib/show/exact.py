@@ -29,7 +29,7 @@ def mass(found):
     for title, item in found.items():
         if not isinstance(item, Missing):
             listed = 1 - item.other
-            rows.append((title, int((item.table.max() > 1e-4).sum()), listed.mean(), listed.min(), item.other.mean()))
+            rows.append((tables.source(title), int((item.table.max() > 1e-4).sum()), listed.mean(), listed.min(), item.other.mean()))
     return tables.build(pd.DataFrame(rows, columns=["source", "faces above 0.01 %", "mean mass of the faces", "smallest", "other"]),
                         "How much of the opening the listed faces account for; other: everything else", formats=dict.fromkeys(
                             ["mean mass of the faces", "smallest", "other"], ".1%"))

@@ -4,6 +4,7 @@ from kaomoji_lib.analysis.geometry import Alignment, Components
 from kaomoji_lib.analysis.prediction import Prediction
 from kaomoji_lib.show import theme
 from kaomoji_lib.show.clusters import criterion
+from kaomoji_lib.show.finding import dumbbells
 from kaomoji_lib.show.heatmaps import cka, confusion, face_similarity, planted
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.show.spaces import centroids, prompt_space
@@ -12,8 +13,8 @@ from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.statistics import Estimate
 
 __all__ = [
-    "accuracies", "accuracies_across", "centroids", "circumplex", "cka", "confusion", "criterion", "emission", "emission_across",
-    "face_similarity", "layer_curve", "planted", "prompt_space", "residuals", "variance_across",
+    "accuracies", "accuracies_across", "centroids", "circumplex", "cka", "confusion", "criterion", "dumbbells", "emission",
+    "emission_across", "face_similarity", "layer_curve", "planted", "prompt_space", "residuals", "variance_across",
 ]
 
 OTHER_OUTCOMES = {"truncated": 0.75, "emoji": 0.6, "words": 0.45, "refusal": 0.32, "empty": 0.2}
@@ -21,7 +22,7 @@ OTHER_OUTCOMES = {"truncated": 0.75, "emoji": 0.6, "words": 0.45, "refusal": 0.3
 
 def circumplex(scheme, source):
     """The categories on the plane of valence and arousal; high and low dominance stand a little above and below."""
-    fig = theme.figure(f"{len(scheme.codes)} categories on the plane of valence and arousal", source, height=520, showlegend=False)
+    fig = theme.figure(f"{len(scheme.codes)} categories on the plane of valence and arousal", source, height=560, showlegend=False)
     for radius in (0.5, 1.0):
         fig.add_shape(type="circle", x0=-radius, x1=radius, y0=-radius, y1=radius, layer="below",
                       line={"color": theme.FAINT, "width": 1.5})
@@ -30,13 +31,15 @@ def circumplex(scheme, source):
         fig.add_scatter(
             x=[row["valence"]], y=[row["arousal"] + lift.get(row["dominance"], 0)], mode="markers+text",
             marker={"color": row["colour"], "symbol": row["symbol"], "size": 18},
-            text=[f"<b>{escape.label(code)}</b> {escape.label(row['gloss'])}"],
-            textposition="middle left" if row["valence"] > 0 else "middle right" if row["valence"] < 0 else "bottom center",
+            # Two hard spaces keep the words off the symbol, which plotly's text touches.
+            text=[f"\u00a0\u00a0<b>{escape.label(code)}</b> {escape.label(row['gloss'])}\u00a0\u00a0"],
+            # Beside the symbol, and below it where a line at zero would run through the words.
+            textposition=f"{'middle' if row['arousal'] + lift.get(row['dominance'], 0) else 'bottom'} {'left' if row['valence'] > 0 else 'right'}",
             textfont={"size": 16, "family": theme.FONT}, cliponaxis=False,
             customdata=[escape.label(row["description"])], hovertemplate="%{customdata}<extra></extra>",
         )
-    fig.update_xaxes(**theme.axis("valence: unpleasant → pleasant", range=[-1.3, 1.3], tickvals=[-1, 0, 1], ticktext=["−1", "0", "+1"]))
-    fig.update_yaxes(**theme.axis("arousal: calm → aroused", range=[-1.35, 1.4], tickvals=[-1, 0, 1], ticktext=["−1", "0", "+1"]))
+    fig.update_xaxes(**theme.axis("valence: unpleasant → pleasant", range=[-1.3, 1.3], showgrid=False, tickvals=[-1, 0, 1], ticktext=["−1", "0", "+1"]))
+    fig.update_yaxes(**theme.axis("arousal: calm → aroused", range=[-1.35, 1.4], showgrid=False, tickvals=[-1, 0, 1], ticktext=["−1", "0", "+1"]))
     return fig
 
 
@@ -54,8 +57,8 @@ def emission(report, scheme, source):
     up, down = zip(*(theme.whiskers(theme.require(item, Estimate, "figures.emission")) for item in rows["rate"]), strict=True)
     fig.add_bar(
         y=names, x=[item.value for item in rows["rate"]], orientation="h", name="kaomoji", showlegend=False,
-        marker={"color": [scheme.colour(code) for code in rows["category"]]},
-        error_x={"type": "data", "array": up, "arrayminus": down, "color": theme.GREY, "thickness": 1.5, "width": 4},
+        marker={"color": [scheme.colour(code) for code in rows["category"]], "opacity": 0.75},
+        error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2, "width": 5},
         customdata=[[escape.label(str(item)), found] for item, found in zip(rows["rate"], rows["distinct_faces"], strict=True)],
         hovertemplate="%{y}: kaomoji in %{customdata[0]}<br>%{customdata[1]} different faces<extra></extra>",
     )
@@ -65,7 +68,7 @@ def emission(report, scheme, source):
                         marker={"color": f"rgba(128,128,128,{strength})"},
                         customdata=rows[outcome], hovertemplate=f"%{{y}}: %{{customdata}} replies of {escape.label(outcome)}<extra></extra>")
     fig.update_xaxes(**theme.axis("share of replies", range=[0, 1.04], tickformat=".0%"))
-    fig.update_yaxes(**theme.axis(ticklen=0))
+    fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False))
     return fig
 
 
@@ -130,10 +133,12 @@ def accuracies_across(table, source):
             if not isinstance(item, Missing):
                 theme.require(item, Prediction, "figures.accuracies_across")
                 by_reading.setdefault(item.name, []).append((title, item.accuracy))
+    of_title = {title: [reading for reading, rows in by_reading.items() if title in dict(rows)] for title in titles}
+    step = min(0.22, 0.8 / max(map(len, of_title.values())))
     for index, (reading, rows) in enumerate(by_reading.items()):
         names, estimates = zip(*rows, strict=True)
-        shift = min(0.22, 0.8 / len(by_reading)) * ((len(by_reading) - 1) / 2 - index)
-        _dots(fig, [titles.index(name) + shift for name in names], estimates, theme.SEQUENCE[index % 8], reading,
+        shifts = [step * ((len(of_title[name]) - 1) / 2 - of_title[name].index(reading)) for name in names]
+        _dots(fig, [titles.index(name) + shift for name, shift in zip(names, shifts, strict=True)], estimates, theme.SEQUENCE[index % 8], reading,
               symbol=theme.SYMBOLS[index % 9], hover=names)
     fig.update_xaxes(**theme.axis("accuracy on held-out prompts", range=[0, 1.02], tickformat=".0%"))
     _source_axis(fig, titles)
@@ -167,7 +172,7 @@ def emission_across(rates, source):
     names = list(rates)[::-1]
     estimates = [theme.require(rates[name], Estimate, "figures.emission_across") for name in names]
     _dots(fig, [escape.label(name) for name in names], estimates, theme.SEQUENCE[0], "rate")
-    fig.update_xaxes(**theme.axis("share of replies", range=[0, 1.02], tickformat=".0%"))
+    fig.update_xaxes(**theme.axis("share of replies", range=[-0.015, 1.02], tickformat=".0%"))
     fig.update_yaxes(**theme.axis(showgrid=False, tickfont={"size": 15}, type="category"))
     return fig
 

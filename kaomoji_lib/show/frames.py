@@ -52,7 +52,12 @@ def runs(found):
 def instructions(caption=""):
     """The frames in words."""
     frame = load_frames().reset_index()[["frame", "instruction", "purpose"]]
-    return tables.build(frame, caption)
+    return tables.build(frame.assign(frame=frame["frame"].map(spoken)), caption)
+
+
+def spoken(frame):
+    """The name of a frame as a word of the prose."""
+    return frame.replace("_", " ")
 
 
 def rates(found, seed=0):
@@ -69,8 +74,8 @@ def headlines(found):
 def _numbers(found):
     named = {"repeated by the self face (bits)": found.repeated.bits, "repeated, beyond the category (bits)": found.repeated.within}
     for item in found.frames:
-        named[f"self-specific against {item.frame} (bits)"] = item.bits
-        named[f"self-specific against {item.frame}, given the category (bits)"] = item.within
+        named[f"self-specific against {spoken(item.frame)} (bits)"] = item.bits
+        named[f"self-specific against {spoken(item.frame)}, given the category (bits)"] = item.within
     named["self-specific against every frame, given the category (bits)"] = found.beyond_all
     return named
 
@@ -80,9 +85,9 @@ def shared(found):
     rows = {}
     for title, item in found.items():
         rows[title] = item.found if isinstance(item.found, Missing) else {
-            "self": item.found.repeated.bits, **{one.frame: one.shared.bits for one in item.found.frames},
+            "self": item.found.repeated.bits, **{spoken(one.frame): one.shared.bits for one in item.found.frames},
             "self, beyond the category": item.found.repeated.within,
-            **{f"{one.frame}, beyond the category": one.shared.within for one in item.found.frames}}
+            **{f"{spoken(one.frame)}, beyond the category": one.shared.within for one in item.found.frames}}
     return rows
 
 
@@ -105,7 +110,7 @@ def told(found, line):
             customdata=[[escape.label(name), escape.label(str(value))] for name, value in rows],
             hovertemplate=f"{escape.label(title)}, %{{customdata[0]}}<br>%{{customdata[1]}}<extra></extra>")
     fig.update_xaxes(**theme.axis("bits about the self face, beyond chance"))
-    fig.update_yaxes(**theme.axis(showgrid=False, tickvals=list(range(len(rows))), ticktext=[escape.label(name) for name, _ in rows], zeroline=False))
+    fig.update_yaxes(**theme.axis(showgrid=False, tickvals=list(range(len(rows))), ticktext=[escape.label(spoken(name)) for name, _ in rows], zeroline=False))
     return fig
 
 
@@ -136,5 +141,5 @@ def summary(found):
     for title, item in found.items():
         for frame, source in item.runs.items():
             typed = source.emissions["face"]
-            rows.append({"source": title, "frame": frame, "replies": len(typed), "open with a face": typed.notna().mean(), "different faces": typed.nunique()})
+            rows.append({"source": tables.source(title), "frame": spoken(frame), "replies": len(typed), "open with a face": typed.notna().mean(), "different faces": typed.nunique()})
     return tables.build(pd.DataFrame(rows), "What each frame brought", formats={"open with a face": ".1%"})

@@ -38,7 +38,7 @@ def confusion(prediction, scheme, source):
 
 
 def _confusion_title(prediction, shares):
-    name, p = prediction.name, prediction.accuracy.p
+    name, p = prediction.name.replace("typed face", "the typed face"), prediction.accuracy.p
     if p is not None and p > 0.05:
         return f"From {name}: no better than with shuffled categories"
     errors = shares.to_numpy().copy()

@@ -7,7 +7,8 @@ from kaomoji_lib.show import tables, theme
 from kaomoji_lib.show.missing import attempt, passes_missing
 from kaomoji_lib.study import escape
 
-NAMES_APART = 0.08
+# Decades: how far apart names stand above each other, and how far one reaches to the side of its point.
+NAMES_APART, NAME_REACHES = 0.08, 0.2
 
 
 def scores(run, model, wanted, **options):
@@ -28,9 +29,10 @@ def calibration(found, source):
                        source, height=460, showlegend=False)
     floor, top = table["low"].clip(lower=1e-4).min() / 1.3, max(table["high"].max(), table["predicted"].max()) * 1.3
     fig.add_scatter(x=[floor, top], y=[floor, top], mode="lines", line={"color": theme.QUIET, "dash": "dot"}, hoverinfo="skip")
-    named = [escape.label(face) if shown else "" for face, shown in zip(table["face"], _apart(table), strict=True)]
+    named = [f"\u00a0{escape.label(face)}\u00a0" if shown else "" for face, shown in zip(table["face"], _apart(table), strict=True)]
     fig.add_scatter(
-        x=table["predicted"], y=table["share"], mode="markers+text", text=named, textposition="middle right", cliponaxis=False,
+        x=table["predicted"], y=table["share"], mode="markers+text", text=named, cliponaxis=False,
+        textposition=_sides(table),
         textfont={"size": theme.FACE, "family": theme.FONT}, marker={"size": 10, "color": theme.SEQUENCE[0]},
         error_y={"type": "data", "array": table["high"] - table["share"], "arrayminus": table["share"] - table["low"], "thickness": 2, "width": 0,
                  "color": theme.SEQUENCE[0]},
@@ -41,12 +43,31 @@ def calibration(found, source):
     return fig
 
 
+def _sides(table):
+    """Names stand away from the diagonal, and inside the drawing: to the left of what lies above it or far right."""
+    return ["middle left" if left else "middle right" for left in _to_the_left(table)]
+
+
+def _to_the_left(table):
+    return ((table["share"] >= table["predicted"]) | (table["predicted"] > table["predicted"].max() / 1.6)).to_numpy()
+
+
+def _covered(table):
+    """Whether the name of a point would stand on another point or its interval: bool array."""
+    at, height = np.log10(table["predicted"].to_numpy()), np.log10(table["share"].to_numpy())
+    low, high = (np.log10(table[name].clip(lower=1e-6).to_numpy()) for name in ("low", "high"))
+    away = np.where(_to_the_left(table), -1, 1)[:, None] * (at[None] - at[:, None])
+    beside = (away > 0) & (away < NAME_REACHES) & (low[None] < height[:, None] + 0.02) & (high[None] > height[:, None] - 0.02)
+    return beside.any(axis=1)
+
+
 def _apart(table):
-    """Which faces are named: those outside their interval first, then the most typed, none on the height of another: bool array."""
+    """Which faces are named: those outside their interval first, then the most typed where there is room: bool array."""
     height, named = np.log10(table["share"].to_numpy()), []
-    outside = (table["predicted"] < table["low"]) | (table["predicted"] > table["high"])
-    for place in np.argsort(~outside.to_numpy(), kind="stable"):
-        if all(abs(height[place] - height[other]) > NAMES_APART for other in named):
+    outside = ((table["predicted"] < table["low"]) | (table["predicted"] > table["high"])).to_numpy()
+    covered = _covered(table)
+    for place in np.argsort(~outside, kind="stable"):
+        if (outside[place] or not covered[place]) and all(abs(height[place] - height[other]) > NAMES_APART for other in named):
             named.append(place)
     return np.isin(np.arange(len(table)), named)
 
@@ -62,5 +83,5 @@ def rules(found, caption=""):
 def proof(scores):
     """The self-check of a table of scores, in words."""
     made = scores.attrs["scoring"]
-    said = f"at most {made['largest_difference']:.1g} nats apart in {made['cells']} scores ({made['dtype']}, algorithm {made['algorithm']})"
+    said = f"at most {tables.scientific(made['largest_difference'])} nats apart in {made['cells']:,} scores ({made['dtype']}, algorithm {made['algorithm']})"
     return "; ".join([said, *made["warnings"]])

@@ -25,8 +25,10 @@ GROUPS = {
 
 
 def attribution():
-    """Whose data it is and under which licence: a sentence for every page that uses it."""
-    return published.registry().attribution
+    """Whose data it is and under which licence, and how to get it where it is not here: for every page that uses it."""
+    known = published.registry()
+    at_hand = published.present([known.sources["gemma"]["emissions"][0], known.syntheses], known)
+    return known.attribution + ("" if at_hand else " It is not on this machine: this page shows what is asked of it, and `kaomoji published --fetch` brings the answers.")
 
 
 def study(seed=0):
@@ -108,6 +110,13 @@ def claims(found):
     body = tuple((*cells, escape.element("a", title, href=f"{name}.html")) for *cells, title, name in rows)
     header = ("", "the article's claim", "verdict", *why, "tested on")
     return Table(header, body, ("number", *["text"] * (len(header) - 1)), caption)
+
+
+def left(found):
+    """What is left of the article's claims, in a sentence that also stands where the data is not here."""
+    if isinstance(found, Missing):
+        return "Once its data is fetched, with `kaomoji published --fetch`, each of its claims is recomputed and judged."
+    return f"Its claims, recomputed and judged: {tally(found)}."
 
 
 @passes_missing

@@ -92,7 +92,7 @@ def power(named):
         if isinstance(found, readers.Advantage):
             count = "all" if found.exact else "random"
             rows.append({"test": name, "self-advantage": found.value.value, "detectable (80 % power)": found.detectable,
-                         "smallest possible p": f"{found.smallest_p:.1g}", "assignments": count, "models": found.value.n})
+                         "smallest possible p": tables.scientific(found.smallest_p), "assignments": count, "models": found.value.n})
     if not rows:
         return Missing("fewer than three models are both reader and emitter")
     return tables.build(pd.DataFrame(rows), "Power: the smallest self-advantage that would be found, given how these scores scatter",
@@ -102,8 +102,9 @@ def power(named):
 @passes_missing
 def attention(values):
     """How likely each reader answered with a number at all."""
-    frame = pd.DataFrame({"reader": list(values), "probability of a digit": [f"{value:.1e}" if value < 0.01 else f"{value:.2f}" for value in values.values()]})
-    return tables.build(frame, "Whether the question was understood: the probability that the answer begins with a digit")
+    rows = tuple((tables.source(title), tables.scientific(value, 1)) for title, value in values.items())
+    return tables.Table(("reader", "probability of a digit"), rows, ("text", "number"),
+                        "Whether the question was understood: the probability that the answer begins with a digit")
 
 
 @passes_missing

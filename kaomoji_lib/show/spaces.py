@@ -97,7 +97,8 @@ def centroids(alignments, reference, scheme, source):
     base = next(iter(found.values())).reference
     if base.shape[1] < 3:
         return Missing(f"the centroids span {base.shape[1]} dimensions; a space needs three")
-    fig = _space(f"Category centroids of {len(found) + 1} sources, laid onto {reference}", source, None)
+    left = f", relative residual {next(iter(found.values())).residual.value:.2f}" if len(found) == 1 else ""
+    fig = _space(f"Category centroids of {len(found) + 1} sources, laid onto {reference}{left}", source, None)
     places = {reference: base, **{title: item.centroids for title, item in found.items()}}
     for code in base.index:
         colour, name = scheme.colour(code), theme.name(scheme, code)
@@ -155,7 +156,7 @@ def _note(place, face, colour):
 def _switch(notes):
     return {
         "type": "buttons", "direction": "right", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "pad": {"t": 4, "r": 4},
-        "showactive": False, "borderwidth": 0, "font": {"size": 13},
+        "showactive": False, "borderwidth": 1, "font": {"size": 13},
         "buttons": [
             {"label": "faces", "method": "relayout", "args": [{"scene.annotations": notes}]},
             {"label": "points only", "method": "relayout", "args": [{"scene.annotations": []}]},

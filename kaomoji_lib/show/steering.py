@@ -13,7 +13,7 @@ from kaomoji_lib.show import page, tables, theme
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study import escape
-from kaomoji_lib.study.statistics import Estimate, format_p
+from kaomoji_lib.study.statistics import Estimate
 
 SMALLEST_MASS = 0.01
 LEAST_PROBABLE = 0.01
@@ -104,7 +104,7 @@ def dose_response(found, line):
     rows = main(found)
     works = said(rows[-1].selectivity) == FOUND
     fig = theme.figure("The steered category gains with the dose; other directions of the same length hardly move it" if works
-                       else "No direction moves a category by what would matter", line, height=400, margin={"b": 100}, legend=theme.LEGEND)
+                       else "No direction moves a category by as much as would matter", line, height=400, margin={"b": 100}, legend=theme.LEGEND)
     _band(fig, rows)
     for place, (name, attribute) in enumerate((("direction to the category", "target"), ("direction to a wrong category", "wrong"),
                                                ("shuffled direction", "shuffled"), ("isotropic direction", "isotropic"))):
@@ -123,7 +123,7 @@ def by_layer(found, gone, line, dose=1.0):
     _line(fig, [item.layer for item in rows], [item.selectivity for item in rows], f"selectivity of steering, dose {dose:g}", 0)
     _line(fig, [item.layer for item in gone], [item.drop for item in gone], "own category's mass lost to erasure, beyond random", 1)
     fig.update_xaxes(**theme.axis("behind layer (0: the embedding)", dtick=1))
-    fig.update_yaxes(**theme.axis("mass", tickformat=".0%", range=_span([
+    fig.update_yaxes(**theme.axis("mass of the category", tickformat=".0%", range=_span([
         bound for item in (*(one.selectivity for one in rows), *(one.drop for one in gone)) for bound in (item.ci_low, item.ci_high)])))
     return fig
 
@@ -158,27 +158,18 @@ def _line(fig, places, estimates, name, place):
 @passes_missing
 def table(found, caption=""):
     """Every layer and dose, one row each."""
-    rows = [{"layer": item.layer, "dose": item.dose, "category gains": _short(item.target), "selectivity": _short(item.selectivity),
-             "null, p": _null(item.selectivity), "entropy (bits)": _short(item.entropy),
-             "no listed face": _short(item.other)} for item in found]
+    rows = [{"layer": item.layer, "dose": item.dose, "category gains": tables.brief(item.target), "selectivity": tables.brief(item.selectivity),
+             "null, p": tables.null_and_p(item.selectivity), "entropy (bits)": tables.brief(item.entropy),
+             "no listed face": tables.brief(item.other)} for item in found]
     return tables.build(pd.DataFrame(rows), caption, formats={"dose": "g"})
 
 
 @passes_missing
 def erased_table(gone, caption=""):
     """Erasure layer by layer."""
-    rows = [{"layer": item.layer, "before": _short(item.before), "category erased": _short(item.after), "random subspace": _short(item.random),
-             "lost beyond random": _short(item.drop), "null, p": _null(item.drop)} for item in gone]
+    rows = [{"layer": item.layer, "before": tables.brief(item.before), "category erased": tables.brief(item.after), "random subspace": tables.brief(item.random),
+             "lost beyond random": tables.brief(item.drop), "null, p": tables.null_and_p(item.drop)} for item in gone]
     return tables.build(pd.DataFrame(rows), caption)
-
-
-def _null(estimate):
-    return f"{estimate.null_mean:.2f}, {format_p(estimate.p).removeprefix('p ').removeprefix('= ')}".replace("-", "−").replace(" ", "\u00a0")
-
-
-def _short(estimate):
-    """Value and interval; what else belongs to an estimate stands in columns of its own."""
-    return f"{estimate.value:.2f} ({estimate.ci_low:.2f} to {estimate.ci_high:.2f})".replace("-", "−").replace(" ", "\u00a0")
 
 
 @passes_missing

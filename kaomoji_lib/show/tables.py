@@ -1,5 +1,6 @@
 """Tables that reach the page: every cell escaped, every estimate beside its interval, null and p."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,21 @@ from kaomoji_lib.study.statistics import Estimate
 ABSENT = "–"
 SHORT = 24
 WIDE = 160
+# A word longer than this, a hash or a path, may break anywhere, after / and _ first.
+UNBROKEN = 34
 LONG = 24
+# Characters that fit beside each other in the text column; what has more is set smaller and closer.
+ROOM = 97
+GAP = "   "
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
 class Table:
     """Columns and rows of text, ready to show.
 
-    ``header``: column names; ``rows``: tuples of str; ``kinds``: per column ``text``, ``number`` or
-    ``face``; ``caption``: one sentence. All are plain text; HTML is made, and escaped, here alone.
+    ``header``: column names; ``rows``: tuples of str; ``kinds``: per column ``text``, ``number``, ``face`` or ``faces`` (several,
+    ``GAP`` between them, where a line may break); ``caption``: one sentence. All are plain text; HTML is made, and escaped, here alone.
     """
 
     header: tuple
@@ -33,33 +40,53 @@ class Table:
         element = escape.element
         kinds = [self._class(number, kind) for number, kind in enumerate(self.kinds)]
         head = element("thead", element("tr", *(
-            element("th", name, scope="col", class_=kind if kind != "face" else None)
+            element("th", name, scope="col", class_=kind if kind not in ("face", "faces") else None)
             for name, kind in zip(self.header, kinds, strict=True))))
-        body = element("tbody", *(
-            element("tr", *(element("td", text, class_=kind) for text, kind in zip(row, kinds, strict=True))) for row in self.rows))
+        body = element("tbody", *(element("tr", *(_cell(text, kind) for text, kind in zip(row, kinds, strict=True))) for row in self.rows))
         caption = [element("caption", element("span", self.caption))] if self.caption else []
         scroll = "kao-scroll kao-long" if len(self.rows) > LONG else "kao-scroll"
-        return element("div", element("table", *caption, head, body, class_="kao-table"), class_=scroll)
+        table = "kao-table kao-dense" if self._width(kinds) > ROOM else "kao-table"
+        return element("div", element("table", *caption, head, body, class_=table), class_=scroll)
+
+    def _width(self, kinds):
+        """About how many characters stand beside each other in a row, the space between columns among them."""
+        total = 0
+        for number, (name, kind) in enumerate(zip(self.header, kinds, strict=True)):
+            longest = max((len(row[number]) for row in self.rows), default=0)
+            word = max(map(len, name.split() or [""])) + 2
+            total += max(word, min(longest, 40 if kind in (None, "wide", "faces", "breaks") else longest)) + 3
+        return total
 
     def _class(self, number, kind):
         if kind != "text":
             return kind
         longest = max((len(row[number]) for row in self.rows), default=0)
-        return "short" if longest <= SHORT else "wide" if longest >= WIDE else None
+        word = max((len(part) for row in self.rows for part in str(row[number]).split()), default=0)
+        return "short" if longest <= SHORT else "breaks" if word > UNBROKEN else "wide" if longest >= WIDE else None
 
     def __repr__(self):
         rows = [[escape.terminal(text) for text in row] for row in self.rows]
         return pd.DataFrame(rows, columns=[escape.terminal(name) for name in self.header]).to_string(index=False)
 
 
+def _cell(text, kind):
+    if kind == "breaks" and not isinstance(text, escape.Markup):
+        return escape.element("td", *[piece for part in re.split(r"(?<=[/_])", text) for piece in (part, escape.element("wbr"))][:-1], class_=kind)
+    if kind != "faces":
+        return escape.element("td", text, class_=kind)
+    parts = [escape.element("span", part, class_="kao-face") for part in text.split(GAP)]
+    return escape.element("td", *[piece for part in parts for piece in (part, " ")][:-1], class_=kind)
+
+
 def build(frame, caption="", *, faces=(), formats=None):
-    """A :class:`Table` of a DataFrame (its index is left out). ``faces``: columns set in the face font.
+    """A :class:`Table` of a DataFrame (its index is left out). ``faces``: columns set in the face font, one or, with ``GAP``, several a cell.
 
     ``formats``: column -> format specification for numbers, such as ``.1%``.
     """
     formats = formats or {}
-    kinds = tuple("face" if name in faces else "number" if _numeric(frame[name]) else "text" for name in frame.columns)
-    columns = [[_words(value, formats.get(name)) for value in frame[name]] for name in frame.columns]
+    kinds = tuple(("faces" if frame[name].astype(str).str.contains(GAP, regex=False).any() else "face") if name in faces
+                  else "number" if _numeric(frame[name]) else "text" for name in frame.columns)
+    columns = [[words(value, formats.get(name)) for value in frame[name]] for name in frame.columns]
     return Table(tuple(str(name) for name in frame.columns), tuple(zip(*columns, strict=True)), kinds, caption)
 
 
@@ -67,9 +94,10 @@ def _numeric(column):
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _words(value, specification=None):
+def words(value, specification=None):
+    """A value as the text of a cell: an Estimate with its interval, a number with a true minus and none before nought, or a dash."""
     if isinstance(value, Estimate):
-        return str(value)
+        return _kept_together(re.sub(r"(?<![\w.])-(?=\d)", "−", re.sub(r"(?<=\d)-(?=\d)", "–", str(value))))
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ABSENT
     if isinstance(value, float | np.floating):
@@ -83,8 +111,28 @@ def _signed(text):
     return text.lstrip("+-") if text.strip("+-0.") == "" else text.replace("-", "−")
 
 
+def scientific(value, digits=0):
+    """``5 × 10⁻⁶`` for what is small, plain decimals for what is not."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 0.001:
+        return f"{value:.{digits + 3}f}".replace("-", "−")
+    mantissa, exponent = f"{value:.{digits}e}".split("e")
+    return _kept(f"{mantissa} × 10{str(int(exponent)).translate(RAISED)}".replace("-", "−"))
+
+
+def source(title):
+    """The title of a source for a cell: ``Gemma organism`` for ``Gemma-shaped organism``."""
+    return title.replace("-shaped organism", " organism")
+
+
 def _kept(text):
     return text.replace(" ", "\u00a0")
+
+
+def _kept_together(text):
+    """An estimate in words breaks between its parts alone."""
+    return "; ".join(_kept(part) for part in text.split("; "))
 
 
 def _category(scheme, code):
@@ -104,11 +152,24 @@ def _estimate_cells(value):
     if not isinstance(value, Estimate):
         raise KaomojiError(f"tables: got {type(value).__name__}; expected an Estimate; pass the result, not a number taken from it")
     p = ABSENT if value.p is None else statistics.format_p(value.p).removeprefix("p ").removeprefix("= ")
-    return (_words(value.value), _interval(value.ci_low, value.ci_high), _words(value.null_mean), _kept(p), _kept(f"{value.n} {value.unit}"))
+    form = f".{value.digits}f"
+    return (words(value.value, form), _interval(value.ci_low, value.ci_high, form), words(value.null_mean, form), _kept(p), _kept(f"{value.n} {value.unit}"))
 
 
-def _interval(low, high):
-    return ABSENT if np.isnan(low) or np.isnan(high) else _kept(f"{_words(low)} to {_words(high)}")
+def _interval(low, high, form=None):
+    return ABSENT if np.isnan(low) or np.isnan(high) else _kept(f"{words(low, form)} to {words(high, form)}")
+
+
+def brief(value):
+    """Value and interval of an Estimate in one cell; what else belongs to it stands in columns of its own."""
+    number, interval = _estimate_cells(value)[:2]
+    return f"{number} ({interval})"
+
+
+def null_and_p(value):
+    """Null and p of an Estimate in one cell."""
+    _, _, null, p, _ = _estimate_cells(value)
+    return f"{null},\u00a0{p}"
 
 
 @passes_missing
@@ -121,19 +182,19 @@ def components(found, caption=""):
 
 
 def predictions(found, caption=""):
-    """Readings of the category, one row each: accuracy, interval, null, p, macro-F1, majority, prompts. Missing ones say why."""
+    """Readings of the category, one row each: accuracy, interval, null, p, macro-F1, prompts. Missing ones say why."""
     rows = []
     for item in found:
         if isinstance(item, Missing):
-            rows.append((item.reason, *[ABSENT] * 7))
+            rows.append((item.reason, *[ABSENT] * 6))
             continue
         value, interval, null, p, n = _estimate_cells(item.accuracy)
-        rows.append((item.name, value, interval, null, p, _words(item.macro_f1.value), _words(item.majority), n))
+        rows.append((item.name, value, interval, null, p, words(item.macro_f1.value), n))
     present = [item for item in found if not isinstance(item, Missing)]
     if present:
-        rows.append(("always the most frequent", _words(present[0].majority), *[ABSENT] * 5, _kept(f"{present[0].accuracy.n} prompts")))
-    header = ("category read from", "accuracy", "95 % interval", "shuffled", "p", "macro-F1", "majority", "n")
-    return Table(header, tuple(rows), ("text", *["number"] * 6, "text"), caption)
+        rows.append(("always the most frequent", words(present[0].majority), *[ABSENT] * 4, _kept(f"{present[0].accuracy.n} prompts")))
+    header = ("category read from", "accuracy", "95 % interval", "shuffled", "p", "macro-F1", "n")
+    return Table(header, tuple(rows), ("text", *["number"] * 5, "text"), caption)
 
 
 @passes_missing
@@ -154,17 +215,17 @@ def emission(report, scheme, caption=""):
 
 
 @passes_missing
-def typed_faces(emissions, scheme, caption="", most=6):
+def typed_faces(emissions, scheme, caption="", most=5):
     """The most typed faces of every category with their counts, raw spellings folded into their canonical face."""
     rows = []
     for code in scheme.codes:
         found = emissions.loc[emissions["category"] == code, "face"].dropna().value_counts()
         if len(found):
-            rows.append((_category(scheme, code), "   ".join(f"{face} {count}" for face, count in found.head(most).items()),
+            rows.append((_category(scheme, code), GAP.join(f"{face}\u00a0{count}" for face, count in found.head(most).items()),
                          f"{len(found)}"))
     if not rows:
         return Missing("no reply begins with a kaomoji")
-    return Table(("category", "most typed", "different faces"), tuple(rows), ("text", "face", "number"), caption)
+    return Table(("category", "most typed", "different faces"), tuple(rows), ("text", "faces", "number"), caption)
 
 
 @passes_missing
@@ -178,10 +239,10 @@ def faces(emissions, scheme, caption=""):
         shares = part["category"].value_counts(normalize=True)
         code = next(code for code in scheme.codes if shares.get(code, 0) == shares.max())
         others = [raw for raw in part["raw_face"].value_counts().index if raw != face]
-        rows.append((len(part), (face, f"{len(part):,}", _category(scheme, code), f"{shares.max():.0%}", f"{len(shares)}", "   ".join(others) or ABSENT)))
+        rows.append((len(part), (face, f"{len(part):,}", _category(scheme, code), f"{shares.max():.0%}", f"{len(shares)}", GAP.join(others) or ABSENT)))
     rows = [row for _, row in sorted(rows, key=lambda item: (-item[0], item[1][0]))]
     return Table(("face", "typed", "most often for", "share there", "categories", "other spellings"), tuple(rows),
-                 ("face", "number", "text", "number", "number", "face"), caption)
+                 ("face", "number", "text", "number", "number", "faces"), caption)
 
 
 @passes_missing
@@ -191,9 +252,9 @@ def clusters(heatmap, means, caption=""):
     for number, part in heatmap.clusters.groupby(heatmap.clusters):
         faces = [face for face in heatmap.order if face in part.index]
         shares = means.primary[faces].value_counts()
-        rows.append((heatmap.names[number], f"{len(faces)}", _words(float(stability[number])), ", ".join(f"{code} {count}" for code, count in shares.items()), "   ".join(faces)))
+        rows.append((heatmap.names[number], f"{len(faces)}", words(float(stability[number])), ", ".join(f"{code} {count}" for code, count in shares.items()), GAP.join(faces)))
     rows.sort(key=lambda row: -int(row[1]))
-    return Table(("cluster", "faces", "stability", "primary categories", "members"), tuple(rows), ("text", "number", "number", "text", "face"), caption)
+    return Table(("cluster", "faces", "stability", "primary categories", "members"), tuple(rows), ("text", "number", "number", "text", "faces"), caption)
 
 
 @passes_missing
@@ -205,7 +266,7 @@ def recovery(found, caption=""):
         "measured kaomoji → category accuracy": found.measured_accuracy,
     }, caption)
     exact = [("Bayes-optimal accuracy of the planted table", found.bayes_accuracy), ("typed faces that were never planted", found.unplanted)]
-    rows = table.rows + tuple((name, _words(value), *[ABSENT] * 3, "exact") for name, value in exact)
+    rows = table.rows + tuple((name, words(value), *[ABSENT] * 3, "exact") for name, value in exact)
     return Table(table.header, rows, table.kinds, caption)
 
 
@@ -252,7 +313,7 @@ def accuracies_across(found, caption=""):
     rows = []
     for title, items in found.items():
         for index, item in enumerate(items):
-            name = "" if index else title
+            name = "" if index else source(title)
             if isinstance(item, Missing):
                 rows.append((name, item.reason, *[ABSENT] * 5))
             else:
@@ -267,17 +328,23 @@ def by_source(found, caption=""):
     rows = []
     for name in measures:
         part = [(title, named[name]) for title, named in found.items() if not isinstance(named, Missing) and name in named]
-        rows += [(name if index == 0 else "", title, *_estimate_cells(value)) for index, (title, value) in enumerate(part)]
-    rows += [("", title, ABSENT, ABSENT, ABSENT, ABSENT, named.reason) for title, named in found.items() if isinstance(named, Missing)]
+        rows += [(name if index == 0 else "", source(title), *_estimate_cells(value)) for index, (title, value) in enumerate(part)]
+    rows += [(named.reason, source(title), *[ABSENT] * 5) for title, named in found.items() if isinstance(named, Missing)]
     return Table(("measure", "source", "value", "95 % interval", "null", "p", "n"), tuple(rows),
                  ("text", "text", "number", "number", "number", "number", "text"), caption)
 
 
 def cka(pairs, caption=""):
     """Linear CKA of every two sources against the free and the within-category null."""
-    rows = []
+    rows, units = [], set()
     for (left, right), (free, within) in pairs.items():
         value, interval, null, p, n = _estimate_cells(free)
-        rows.append((left, right, value, interval, null, p, *_estimate_cells(within)[2:4], n))
-    header = ("source", "and", "CKA", "95 % interval", "null, all prompts", "p", "null, within categories", "p within", "n")
-    return Table(header, tuple(rows), ("text", "text", *["number"] * 6, "text"), caption)
+        units.add(n)
+        rows.append((source(left), source(right), value, interval, null, p, *_estimate_cells(within)[2:4]))
+    header = ("source", "and", "CKA", "95 % interval", "null, all prompts", "p", "null, within categories", "p within")
+    return Table(header, tuple(rows), ("text", "text", *["number"] * 6), counted(caption, units))
+
+
+def counted(caption, units):
+    """The caption with the numbers of units behind the rows, most often one for all."""
+    return "; ".join([*([caption] if caption else []), " or ".join(sorted(units))])

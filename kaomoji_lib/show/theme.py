@@ -7,7 +7,9 @@ import plotly.graph_objects as go
 from kaomoji_lib.study import escape
 from kaomoji_lib.study.errors import KaomojiError
 
+# Faces are set in the first; words in the face of the text around the figure, which has no glyphs for faces and falls back.
 FONT = "Kaomoji, 'Noto Sans', sans-serif"
+WORDS = "'Source Sans 3', Kaomoji, 'Noto Sans', sans-serif"
 CLEAR = "rgba(0,0,0,0)"
 FAINT = "rgba(128,128,128,0.16)"
 QUIET = "rgba(128,128,128,0.45)"
@@ -20,7 +22,7 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "star", "hexagram"
 GLYPHS = {"circle": "●", "diamond": "◆", "square": "■", "triangle-up": "▲", "x": "✖", "star": "★", "hexagram": "✶",
           "triangle-down": "▼", "cross": "✚"}
 LEGEND = {"orientation": "h", "xref": "container", "yref": "container", "x": 0, "y": 0, "xanchor": "left", "yanchor": "bottom",
-          "itemsizing": "constant", "font": {"size": TEXT}}
+          "itemsizing": "constant", "traceorder": "normal", "font": {"size": TEXT}}
 
 
 def figure(title, source, *, height=460, margin=None, **layout):
@@ -37,11 +39,11 @@ def figure(title, source, *, height=460, margin=None, **layout):
         title={
             "text": "<br>".join(escape.label(line) for line in title_lines),
             "subtitle": {"text": "<br>".join(escape.label(line) for line in source_lines), "font": {"size": 13, "color": GREY}},
-            "font": {"size": TITLE, "family": FONT},
+            "font": {"size": TITLE, "family": WORDS},
             "x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top",
             "pad": {"t": 8 + 25 * (len(title_lines) - 1), "l": 4},
         },
-        font={"family": FONT, "size": TEXT},
+        font={"family": WORDS, "size": TEXT},
         paper_bgcolor=CLEAR, plot_bgcolor=CLEAR,
         height=height + top, margin={"t": top, "l": 12, "r": 12, "b": 44, **(margin or {})},
         hoverlabel={"font": {"family": FONT, "size": 15}, "align": "left"},
@@ -52,10 +54,10 @@ def figure(title, source, *, height=460, margin=None, **layout):
 
 
 def axis(title="", **settings):
-    """An axis with hairlines that show on light and dark ground alike."""
+    """An axis with hairlines that show on light and dark ground alike. One without a line at zero belongs to a matrix and has no line at all."""
     return {
-        "title": {"text": escape.label(title), "standoff": 14}, "gridcolor": FAINT, "zerolinecolor": QUIET,
-        "linecolor": QUIET, "automargin": True, **settings,
+        "title": {"text": escape.label(title), "standoff": 14, "font": {"size": 15}}, "gridcolor": FAINT, "zerolinecolor": QUIET,
+        "linecolor": QUIET, "showline": settings.get("zeroline", True), "automargin": True, **settings,
     }
 
 

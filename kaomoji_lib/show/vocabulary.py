@@ -3,6 +3,7 @@
 import pandas as pd
 
 from kaomoji_lib.analysis import corpus_report
+from kaomoji_lib.show import published
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.show.tables import Table, build
 from kaomoji_lib.study.categories import load_scheme
@@ -14,7 +15,7 @@ gather, space = corpus_report.gather, corpus_report.vocabulary
 def whose(name, found):
     """Whose data the page shows, in a sentence: the attribution of the article's copy, or where else it was read."""
     if name == corpus_report.PUBLISHED:
-        return corpus_report.attribution()
+        return published.attribution()
     return "The corpus could not be read" if isinstance(found, Missing) else f"Read from {found.origin}; its contributors' licence applies."
 
 

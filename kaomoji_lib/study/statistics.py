@@ -24,15 +24,22 @@ class Estimate:
     null_mean: float | None = None
     p: float | None = None
 
+    @property
+    def digits(self):
+        """Decimals that show it: two, and up to four where value and interval are so small that two would say 0.00."""
+        largest = max((abs(item) for item in (self.value, self.ci_low, self.ci_high) if np.isfinite(item)), default=0)
+        return 2 if largest == 0 or largest >= 0.02 else 3 if largest >= 0.002 else 4
+
     def __str__(self):
         if np.isnan(self.value):
             return f"not defined (n = {self.n} {self.unit})"
+        form = f"z.{self.digits}f"
         dash = " to " if self.ci_low < 0 else "-"
-        parts = [f"{LEVEL} % CI {self.ci_low:z.2f}{dash}{self.ci_high:z.2f}"]
-        null = [] if self.null_mean is None else [f"null {self.null_mean:z.2f}"]
+        parts = [f"{LEVEL} % CI {self.ci_low:{form}}{dash}{self.ci_high:{form}}"]
+        null = [] if self.null_mean is None else [f"null {self.null_mean:{form}}"]
         null += [] if self.p is None else [format_p(self.p)]
         parts += [", ".join(null)] if null else []
-        return f"{self.value:z.2f} ({'; '.join([*parts, f'n = {self.n} {self.unit}'])})"
+        return f"{self.value:{form}} ({'; '.join([*parts, f'n = {self.n} {self.unit}'])})"
 
     def fields(self, name):
         """The estimate as columns of a table: ``name``, ``ci_low``, ``ci_high``, ``null``, ``p``, ``n``."""
