@@ -47,12 +47,12 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   const help = makeHelp();
   const reset = () => set({ turn: DEFAULTS.turn, zoom: 1, shift: [0, 0] });
   const tools = makeTools({
-    onTool: (tool) => panels.forEach((panel) => panel.map.tool(tool)), onZoom: (factor) => panels[0].map.zoom(factor), onShare: address ? share : null, onReset: reset, onHelp: help.open,
+    extra: controls.ellipses, onTool: (tool) => panels.forEach((panel) => panel.map.tool(tool)), onZoom: (factor) => panels[0].map.zoom(factor), onShare: address ? share : null, onReset: reset, onHelp: help.open,
     onPicture: () => savePicture(panels.filter((panel) => panel.source).map((panel) => ({ title: panel.source.title, layers: panel.map.layers() })), { ...ink(), font: getComputedStyle(root).fontFamily }),
     onFull: document.fullscreenEnabled ? () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()) : null });
   const root = make("div", { className: "kx" }, controls.root, results, legend,
-    make("div", { className: "kx-stage" }, make("div", { className: "kx-left" }, make("div", { className: "kx-panels" }, ...panels.map((panel) => panel.root)), tree.root, tools.root, status),
-      make("div", { className: "kx-side" }, card.root, rank)), criterion.root, list.root, help.root);
+    make("div", { className: "kx-stage" }, make("div", { className: "kx-left" }, make("div", { className: "kx-panels" }, ...panels.map((panel) => panel.root)), tree.root),
+      make("div", { className: "kx-foot" }, tools.root, status), make("div", { className: "kx-side" }, card.root, rank)), criterion.root, list.root, help.root);
   fill(host, root);
 
   function makePanel(side) {
@@ -195,7 +195,7 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   // Keys that work anywhere in the explorer where nothing is being typed.
   const views = () => [...controls.root.querySelectorAll("[aria-label=View] button")];
   const KEYS = { "?": help.open, "/": () => controls.search.focus(), 0: reset, l: () => tools.choose("lasso"), b: () => tools.choose("box"), t: () => tools.choose("turn"),
-                 e: () => controls.root.querySelector("[name=ellipses]").click(), Escape: () => state.get().face && closeCard() };
+                 e: () => controls.ellipses.firstChild.click(), Escape: () => state.get().face && closeCard() };
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || help.root.open || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
     const act = KEYS[event.key] || (/^[1-9]$/.test(event.key) && (() => views()[Number(event.key) - 1]?.click()));

@@ -72,12 +72,12 @@ export function makeCard({ bundle, load, onFace, onClose, onSource }) {
         make("p", { className: "kx-large", style: { color: colour || "inherit" } }, faceWords(text)),
         make("p", { className: "kx-gloss", textContent: local === undefined ? `${source.title} does not know this face.` : `A ${gloss(bundle, source, local)} by ${source.title}.` })];
       if (local !== undefined && source.drawn) parts.push(make("p", { className: "kx-note", textContent: `Drawn by ${source.drawn[local]} ${source.drawn[local] === 1 ? "prompt" : "prompts"}; intervals resample prompts.` }));
+      if (other && local !== undefined && other.at.has(face)) parts.push(make("p", { className: "kx-note", textContent:
+        `Similarity of the two readings: ${similarity(row(source, local, bundle.codes.length), row(other, other.at.get(face), bundle.codes.length)).toFixed(2)} (1 = the same).` }));
       if (spellings.size) parts.push(section(typing(bundle) > 1 ? "Typed as, in all sources" : "Typed as", make("ul", { className: "kx-spellings" },
         ...[...spellings].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([raw, count]) => make("li", {}, faceWords(raw), make("span", { className: "kx-note", textContent: ` ${count}` }))))));
       if (local !== undefined) parts.push(section(`Nearest faces, ${layerName}`, near(source, local, layerName, minimum)));
       parts.push(section("Category, by source", ...perSource(face, source.id, other && other.id, paper)));
-      if (other && local !== undefined && other.at.has(face)) parts.push(make("p", { className: "kx-note", textContent:
-        `Similarity of the two readings: ${similarity(row(source, local, bundle.codes.length), row(other, other.at.get(face), bundle.codes.length)).toFixed(2)} (1 = the same).` }));
       const words = new Map();
       for (const item of bundle.sources) if (item.at.has(face)) for (const [word, share] of wordsOf(bundle, item, item.at.get(face))) words.set(word, Math.max(share, words.get(word) || 0));
       if (words.size) parts.push(section("Described as", make("p", { className: "kx-words" }, ...[...words].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([word, share]) =>

@@ -24,12 +24,12 @@ export function makeControls({ bundle, set }) {
     more.setAttribute("aria-expanded", String(open));
     more.textContent = open ? "Fewer choices" : "More choices";
   } } });
-  const root = make("div", { className: "kx-controls" }, field("Search faces", search, "kx-search"), field("Source", source), field("Colour", colour),
-    make("div", { className: "kx-field" }, make("span", { textContent: "View", "aria-hidden": "true" }), views), field("Beside it", compare, RARE), field("Layer", layer, RARE),
-    field("Typed at least", minimum, `kx-narrow ${RARE}`), make("label", { className: `kx-check ${RARE}` }, ellipses, make("span", { textContent: "95 % ellipses" })), more);
+  const root = make("div", { className: "kx-controls" }, field("Search faces", search, "kx-search"), field("Source", source, "kx-wide"), field("Colour", colour),
+    make("div", { className: "kx-field" }, make("span", { textContent: "View", "aria-hidden": "true" }), views), field("Beside it", compare, `kx-wide ${RARE}`), field("Layer", layer, RARE),
+    field("Typed at least", minimum, `kx-narrow ${RARE}`), more);
 
   return {
-    root, search,
+    root, search, ellipses: make("label", { className: "kx-check" }, ellipses, make("span", { textContent: "95 % ellipses" })),
     show(state, now) {
       options(source, bundle.sources.map((item) => [item.id, item.title]), now.id);
       options(compare, [["", "nothing"], ...bundle.sources.filter((item) => item.id !== now.id).map((item) => [item.id, item.title])], state.compare);
@@ -49,7 +49,7 @@ export function makeControls({ bundle, set }) {
   };
 }
 
-export function makeTools({ onTool, onZoom, onReset, onShare, onPicture, onFull, onHelp }) {
+export function makeTools({ extra, onTool, onZoom, onReset, onShare, onPicture, onFull, onHelp }) {
   const tools = [["turn", "Turn", "Drag turns or moves the map"], ["lasso", "Lasso", "Drag draws around faces to select them"], ["box", "Box", "Drag selects a rectangle of faces"]];
   const choose = (chosen) => { onTool(chosen); buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(tools[place][0] === chosen))); };
   const buttons = tools.map(([key, words, title]) => make("button", { type: "button", textContent: words, title, "aria-pressed": String(key === "turn"), on: { click: () => choose(key) } }));
@@ -57,10 +57,10 @@ export function makeTools({ onTool, onZoom, onReset, onShare, onPicture, onFull,
   const dragging = make("div", { className: "kx-segments", role: "group", "aria-label": "Dragging" }, ...buttons);
   const zooming = make("div", { className: "kx-segments", role: "group", "aria-label": "Zoom" }, plain("−", "Zoom out", () => onZoom(0.8)), plain("+", "Zoom in", () => onZoom(1.25)), plain("Reset", "Reset the view", onReset));
   const picture = plain("Save picture", "Save the map as a picture", onPicture);
-  const root = make("div", { className: "kx-tools", role: "toolbar", "aria-label": "Map tools" }, dragging, zooming, onShare ? plain("Copy link", "Copy link to this view", onShare) : null, picture,
+  const root = make("div", { className: "kx-tools", role: "toolbar", "aria-label": "Map tools" }, dragging, zooming, extra, onShare ? plain("Copy link", "Copy link to this view", onShare) : null, picture,
     onFull ? plain("Full screen", "Full screen", onFull, "kx-large-only") : null, plain("Keys", "Keys and gestures", onHelp, "kx-large-only"));
   // A tree has nothing to turn, to zoom or to draw around.
-  return { root, choose, onMap(there) { for (const part of [dragging, zooming, picture]) part.hidden = !there; } };
+  return { root, choose, onMap(there) { for (const part of [dragging, zooming, extra, picture]) part.hidden = !there; } };
 }
 
 export function showLegend(root, legend, only, onOnly, onPreview) {
