@@ -148,8 +148,8 @@ def test_lasso_and_download(watched, book):
     assert state_of(page)["selected"] == [] and not page.locator(".kx-list").is_visible() and watched.trouble == []
 
 
-def test_shared_address_opens_the_same_view(watched, base, browser):
-    page = opened(watched, base)
+def test_shared_address_opens_the_same_view(watched, book, browser):
+    page = opened(watched, book.as_uri())
     page.locator("select[name=colour]").select_option("entropy")
     page.locator("select[name=compare]").select_option("organism-qwen")
     page.get_by_label("Typed at least").fill("5")
@@ -294,9 +294,8 @@ def test_minimum_count_hides_rare_faces(typed):
 
 def test_every_face_opens_its_card_as_it_is_written(typed):
     page, faces = typed
-    for face, _ in faces:
-        page.evaluate(f"face => {APP}.set({{face}})", face)
-        assert page.locator(".kx-large").inner_text() == face
+    shown = page.evaluate(f"faces => faces.map(face => {{ {APP}.set({{face}}); return document.querySelector('.kx-large').innerText; }})", [face for face, _ in faces])
+    assert shown == [face for face, _ in faces]
     assert page.locator(".kx :is(img, script, iframe, b, i)").count() == 0
 
 
