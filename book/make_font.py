@@ -40,7 +40,7 @@ NotoSansGujarati NotoSansDevanagari NotoSansBengali NotoSansOriya NotoSansTelugu
 NotoSansMalayalam NotoSansSinhala NotoSansEthiopic NotoSansRunic NotoSansLisu NotoSansHebrew
 NotoSansCherokee NotoSansKhmer NotoSansMyanmar NotoSansTaiTham NotoSansTagalog NotoSansBuginese
 NotoSansOgham NotoSansCoptic NotoSansJavanese NotoSansVai NotoSansMeeteiMayek NotoSansTifinagh NotoSansOlChiki
-NotoSansSyriac NotoSansThaana NotoSansNKo NotoSansMongolian NotoSansBalinese NotoSansSundanese
+NotoSansArmenian NotoSansSyriac NotoSansThaana NotoSansNKo NotoSansMongolian NotoSansBalinese NotoSansSundanese
 """.split()
 
 

@@ -4,7 +4,7 @@ import { make, once } from "./dom.js";
 import { listen } from "./hands.js";
 import { makeMotion } from "./motion.js";
 import { makeRoom, settle } from "./placing.js";
-import { extent, project } from "./project.js";
+import { extent, project, scaleOf } from "./project.js";
 import { drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawOutline, encircle, FAMILY, measure, prepare } from "./strokes.js";
 
 const [MOVING, GLIDING] = [420, 220]; // milliseconds
@@ -50,7 +50,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
 
   // Decides where every face is written, for the view and the camera as they are.
   function layout() {
-    frame = { x: width / 2, y: height / 2, scale: 0.42 * Math.min(width * 0.86, height), extent: view.extent, flat: view.flat };
+    frame = { x: width / 2, y: height / 2, scale: scaleOf(view.reach, width, height, view.flat), extent: view.reach.all, flat: view.flat };
     if (places.length !== 4 * view.size)
       [places, spots, ring] = [new Float32Array(4 * view.size), new Float32Array(2 * view.size), new Uint8Array(view.size)];
     project(view.scores, view.size, camera, frame, places);
@@ -222,7 +222,8 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     show(next) {
       const moved = view && width && (view.scores !== next.scores || view.flat !== next.flat);
       const before = moved ? standing(next) : null;
-      view = { ...next, extent: extent(next.scores, next.visible) };
+      const reach = extent(next.scores, next.visible);
+      view = { ...next, reach, extent: reach.all };
       [hovered, tip.hidden, preview] = [-1, true, ""];
       resize();
       if (!moved) return draw();

@@ -9,12 +9,18 @@ export function basis([yaw, pitch], flat) {
   return [[ca, 0, sa], [sa * sb, cb, -ca * sb], [-sa * cb, sb, ca * cb]];
 }
 
+// How far nearly all faces reach: in space, and along the two axes of a flat map.
 export function extent(scores, visible) {
-  const sizes = [];
-  for (let face = 0; face < visible.length; face++)
-    if (visible[face]) sizes.push(Math.hypot(scores[3 * face], scores[3 * face + 1], scores[3 * face + 2]));
-  sizes.sort((a, b) => a - b);
-  return sizes[Math.floor(0.97 * (sizes.length - 1))] || 1;
+  const faces = [...visible.keys()].filter((face) => visible[face]);
+  const most = (of) => faces.map(of).sort((a, b) => a - b)[Math.floor(0.97 * (faces.length - 1))] || 1;
+  const along = (axis) => (face) => Math.abs(scores[3 * face + axis]);
+  return { all: most((face) => Math.hypot(scores[3 * face], scores[3 * face + 1], scores[3 * face + 2])), x: most(along(0)), y: most(along(1)) };
+}
+
+// Pixels from the middle of a map to the extent of its faces.
+export function scaleOf({ all, x, y }, width, height, flat) {
+  if (!flat) return 0.42 * Math.min(width * 0.86, height);
+  return all * Math.min((0.5 * width - Math.min(64, 0.16 * width)) / x, (0.5 * height - 36) / y);
 }
 
 // Fills out (n x 4) with x, y, depth (-1 far .. 1 near) and magnification.
