@@ -38,8 +38,8 @@ page.glue("title", title)
 # multiplications alone take which nobody can avoid, at the speed of the machine's own matrix product.
 # What is too slow for all faces is timed on the number in the column *timed on* and multiplied.
 #
-# Packed takes {glue:text}`kept_floor` times the floor. lm-evaluation-harness takes {glue:text}`kept_lm_eval` times as long as
-# packed, minicons {glue:text}`kept_minicons` times.
+# Behind prompts of one, two and three of the study's messages, packed takes {glue:text}`kept_floor` times the floor.
+# lm-evaluation-harness takes {glue:text}`kept_lm_eval` times as long as packed, minicons {glue:text}`kept_minicons` times.
 
 # %% tags=["hide-input"]
 kept = page.attempt(record.recorded, "scoring, full attention")
@@ -53,16 +53,11 @@ show.bars(scored, "packed", show.line(kept))
 show.times(scored, "Scoring: times as long as packed, and how far each is from plain forward passes")
 
 # %% [markdown]
-# The two other programs read the prompt anew for every face, so that they fall further behind as prompts grow longer. Behind
-# prompts as long as a harmony template makes them, lm-evaluation-harness takes {glue:text}`long_lm_eval` times as long as packed,
-# minicons {glue:text}`long_minicons` times.
+# The two other programs read the prompt anew for every face, so that they fall further behind as prompts grow longer, and less
+# far where prompts are short. Behind single messages of the study, the chat template of the model's family decides.
 
 # %% tags=["hide-input"]
-long = page.attempt(record.recorded, record.LONG)
-behind = page.attempt(benchmark.ratios, long)
-page.glue("long_lm_eval", show.of(behind, "lm-evaluation-harness"))
-page.glue("long_minicons", show.of(behind, "minicons"))
-show.bars(behind, "packed", show.line(long))
+show.templates(page.attempt(record.recorded, record.TEMPLATES), "The same faces and prompts in each family's template and tokens, by a model of the same shape")
 
 # %% [markdown]
 # ### Is it as close to the floor elsewhere?
@@ -109,15 +104,17 @@ show.memory(wide, "Scoring with one narrow layer under heads of several widths: 
 
 # %% tags=["hide-input"]
 bench = benchmark_models.make(benchmark_models.SIZES[size], device)
-page.glue("machine", show.machine(record.made(bench)))
+here = benchmark.score_times(bench)
+page.glue("machine", show.machine(record.made(bench, here)))
 page.glue("absent", ", ".join(benchmark_peers.missing()) or "nothing")
-show.times(benchmark.ratios(benchmark.score_times(bench)), "Scoring: times as long as packed")
+show.times(benchmark.ratios(here), "Scoring: times as long as packed")
 
 # %% tags=["hide-input"]
 show.sampling(benchmark.ratios(benchmark.sample_times(bench), benchmark.OURS), "Sampling: times as long as a shared prefill")
 
 # %% tags=["hide-input"]
-show.growth(benchmark.scaling(bench), show.machine(record.made(bench)))
+growing = benchmark.scaling(bench)
+show.growth(growing, show.machine(record.made(bench, growing)))
 
 # %% tags=["hide-input"]
 show.memory(benchmark.memory(bench), "Scoring under heads of several widths")

@@ -65,20 +65,34 @@ def score_times(bench, only=None):
     def ours(name, words):
         return lambda: measuring.measure(engine, bench.prompts, words, name)[0]
 
-    runs = {name: (ours(name, plan), plan, len(bench.prompts)) for name in scoring_algorithms.applicable(engine) if name != "plain"}
-    runs["plain"] = ours("plain", few), few, len(bench.prompts)
-    runs |= {name: (prepare(bench, few), few, 1) for name, prepare in peers.available().items()}
+    runs = {name: (ours(name, plan), plan) for name in scoring_algorithms.applicable(engine) if name != "plain"}
+    runs["plain"] = ours("plain", few), few
+    runs |= {name: (prepare(bench, few), few) for name, prepare in peers.available().items()}
     runs = {name: run for name, run in runs.items() if only is None or name in only}
     next(iter(runs.values()))[0]()
     rows = []
     for repeat in range(bench.size.repeats):
-        for name, (run, words, prompts) in runs.items():
+        for name, (run, words) in runs.items():
             taken, found = seconds(engine, run)
             count = len(words.spellings)
-            off = float(np.abs(found[:prompts, :len(few.spellings)] - expected[:prompts]).max())
-            rows.append((name, repeat, taken * len(bench.words) / count * len(bench.prompts) / prompts, count, off))
+            off = float(np.abs(found[:, :len(few.spellings)] - expected).max())
+            rows.append((name, repeat, taken * len(bench.words) / count, count, off))
         rows.append((FLOOR, repeat, models.operations(bench, plan) / multiply_rate(engine), len(bench.words), 0.0))
     return pd.DataFrame(rows, columns=["alternative", "repeat", "seconds", "timed", "off"])
+
+
+def template_times(bench, only=None):
+    """:func:`score_times` behind the same prompts in the chat template of each family, by a model of the same shape.
+
+    Returns
+    -------
+    DataFrame of ``score_times`` with ``template`` (the organism that lends tokenizer and template) and ``prompt_tokens`` (their mean).
+    """
+    parts = []
+    for template in models.TEMPLATES:
+        one = models.make(bench.size, str(bench.engine.device), bench.architecture, template)
+        parts.append(score_times(one, only).assign(template=template, prompt_tokens=np.mean([len(prompt) for prompt in one.prompts])))
+    return pd.concat(parts, ignore_index=True)
 
 
 class _Unending(loading.Engine):

@@ -13,19 +13,25 @@ from kaomoji_lib.store import registry
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
 
 EYES, MOUTHS, SIDES = "^>oT≧◕・•ಠ°¬ಥ-*@", "_‿ω﹏д∀3▽ヮ.", (("(", ")"), ("(｡", "｡)"), ("ヽ(", ")ﾉ"), ("ʕ", "ʔ"), ("(っ", "c)"), ("(╯", ")╯"))
-TOKENIZER, LONG = "organism-granite", "organism-gptoss"
+TOKENIZER = "organism-granite"
+TEMPLATES = ("organism-gemma", "organism-qwen", "organism-ministral", "organism-gptoss", "organism-granite")
 WINDOW = 32
 
 
 @dataclass(frozen=True)
 class Size:
-    """Shape of the model and extent of the measurement. ``sampled``: faces timed for what is too slow for all; ``drawn``: prompts of the sampling."""
+    """Shape of the model and extent of the measurement.
+
+    ``messages``: how many of the study's messages stand in the first prompt, the second and so on, in turn. ``sampled``: faces
+    timed for what is too slow for all; ``drawn``: prompts of the sampling.
+    """
 
     hidden: int = 128
     layers: int = 4
     vocabulary: int = 4_000
     faces: int = 200
     prompts: int = 2
+    messages: tuple = (1,)
     sampled: int = 8
     repeats: int = 3
     drawn: int = 2
@@ -92,8 +98,9 @@ def _types(size, pattern):
 def make(size=SIZES["small"], device="cpu", architecture="full attention", tokenizer=TOKENIZER):
     """A :class:`Bench` with random weights, always the same. ``tokenizer``: the organism that lends it, and its template."""
     base = _organism(tokenizer)
-    texts = load_prompts()["text"].iloc[:size.prompts]
-    prompts = tuple(tuple(base.encode(base.template.render(f"{INSTRUCTION} {text}"))) for text in texts)
+    texts = iter(load_prompts()["text"])
+    asked = [" ".join(itertools.islice(texts, size.messages[place % len(size.messages)])) for place in range(size.prompts)]
+    prompts = tuple(tuple(base.encode(base.template.render(f"{INSTRUCTION} {text}"))) for text in asked)
     return Bench(engine(size, size.vocabulary, device, architecture, tokenizer), faces(size.faces), prompts, size, architecture)
 
 

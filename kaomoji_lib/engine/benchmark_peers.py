@@ -1,5 +1,6 @@
 """Other programs that score continuations, where they are installed: optional, and named on the page when they are not."""
 
+import itertools
 from importlib.util import find_spec
 
 import numpy as np
@@ -10,10 +11,10 @@ def _lm_eval(bench, plan):
 
     engine = bench.engine
     scorer = HFLM(pretrained=engine.model, tokenizer=engine.tokenizer, batch_size=32, device=str(engine.device))
-    prompt = list(bench.prompts[0])
     # Numbered keys: equal ones would be answered from its cache. Token ids: from strings it moves trailing space.
-    requests = [((str(row), spelling), prompt, list(ids)) for row, (spelling, ids) in enumerate(zip(plan.spellings, plan.sequences, strict=True))]
-    return lambda: np.array([[value for value, _ in scorer._loglikelihood_tokens(requests, disable_tqdm=True)]])
+    cells = itertools.product(bench.prompts, zip(plan.spellings, plan.sequences, strict=True))
+    requests = [((str(row), spelling), list(prompt), list(ids)) for row, (prompt, (spelling, ids)) in enumerate(cells)]
+    return lambda: np.reshape([value for value, _ in scorer._loglikelihood_tokens(requests, disable_tqdm=True)], (len(bench.prompts), -1))
 
 
 def _minicons(bench, plan):
@@ -21,9 +22,9 @@ def _minicons(bench, plan):
 
     engine = bench.engine
     peer = scorer.IncrementalLMScorer(engine.model, str(engine.device), tokenizer=engine.tokenizer)
-    prefixes = [engine.tokenizer.decode(bench.prompts[0])] * len(plan.spellings)
+    prefixes = [engine.tokenizer.decode(prompt) for prompt in bench.prompts]
     return lambda: np.array([peer.conditional_score(
-        prefixes, list(plan.spellings), separator="", reduction=lambda one: one.sum(0).item())])
+        [prefix] * len(plan.spellings), list(plan.spellings), separator="", reduction=lambda one: one.sum(0).item()) for prefix in prefixes])
 
 
 PEERS = {"lm-evaluation-harness": ("lm_eval", _lm_eval), "minicons": ("minicons", _minicons)}
@@ -32,7 +33,7 @@ PEERS = {"lm-evaluation-harness": ("lm_eval", _lm_eval), "minicons": ("minicons"
 def available():
     """The peers that are installed: dict name -> function(bench, plan), which gives the function to be timed.
 
-    That one scores the plan's faces behind the first prompt; what a peer does once for a model is not timed.
+    That one scores the plan's faces behind every prompt; what a peer does once for a model is not timed.
     """
     return {name: run for name, (module, run) in PEERS.items() if find_spec(module)}
 

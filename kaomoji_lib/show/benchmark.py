@@ -1,6 +1,6 @@
 """Figures and tables of the benchmark page."""
 
-from kaomoji_lib.engine import benchmark
+from kaomoji_lib.engine import benchmark, benchmark_peers
 from kaomoji_lib.show import tables, theme
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.study import escape
@@ -36,6 +36,17 @@ def floors(kinds, caption=""):
         rows.append((name, tables.words(benchmark.over_floor(times)), str(plain) if isinstance(plain, Missing) else tables.words(plain), times.attrs["made"]["model"], tables.scientific(packed)))
     header = ("layers", "times the floor", "plain: times as long", "model", "largest difference from plain (nats)")
     return tables.Table(header, tuple(rows), ("text", "text", "text", "text", "number"), caption)
+
+
+@passes_missing
+def templates(times, caption):
+    """One row per chat template. ``times``: DataFrame of :func:`kaomoji_lib.engine.benchmark.template_times`."""
+    rows = []
+    for (tokens, name), part in times.groupby(["prompt_tokens", "template"]):
+        found = benchmark.ratios(part).set_index("alternative")["times"]
+        rows.append((f"{tokens:.0f}", name, str(benchmark.over_floor(part)), *(str(found.get(peer, "–")) for peer in benchmark_peers.PEERS)))
+    header = ("prompt tokens", "template of", "times the floor", *(f"{name}: times as long" for name in benchmark_peers.PEERS))
+    return tables.Table(header, tuple(rows), ("number", *["text"] * (len(header) - 1)), caption)
 
 
 @passes_missing
