@@ -4,13 +4,13 @@ import time
 from contextlib import closing
 from dataclasses import asdict
 
-from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from kaomoji_lib.engine import workers as crews
 from kaomoji_lib.engine.sampling_job import SamplingJob, manifest
 from kaomoji_lib.store import registry
 from kaomoji_lib.store.files import digest
+from kaomoji_lib.store.locks import alone
 from kaomoji_lib.store.runs import RunFolder, default_folder
 from kaomoji_lib.study import frames
 from kaomoji_lib.study.errors import KaomojiError
@@ -68,7 +68,7 @@ def collect(
         _refuse_another_run(run, wanted)
     if run.complete:
         return run
-    with _alone(run):
+    with alone(run.path):
         run.sweep()
         _fill(run, SamplingJob(spec, asked, sampling, layers, instruction, device, dtype, _begun_with(run), frame), wanted, progress, ray, workers)
     return run
@@ -108,18 +108,6 @@ def _refuse_another_run(run, wanted):
             f"{SETTINGS_TO_OPTIONS.get(key, key)}: there {kept.get(key)!r}, asked for {wanted[key]!r}" for key in different
         )
         raise KaomojiError(f"{run.path} holds another run ({named}); give another --out, or delete the folder")
-
-
-def _alone(run):
-    try:
-        run.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(run.path / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise KaomojiError(f"another process is writing to {run.path}; wait for it, or give another --out") from None
-    except OSError as error:
-        raise KaomojiError(f"cannot write to {run.path} ({error.strerror}); give another --out") from None
-    return lock
 
 
 def _begun_with(run):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from kaomoji_lib.engine import workers as crews
 from kaomoji_lib.store import registry
 from kaomoji_lib.store.files import digest, read_json, read_parquet, sweep, write_json, write_parquet
+from kaomoji_lib.store.locks import alone
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
 
@@ -90,7 +90,7 @@ def _score(model, spellings, asked, out, closed, algorithm, device, dtype, instr
     if out.exists():
         return _finished(out, wanted)
     parts = out.with_name(f".{out.name}.parts")
-    with _alone(parts):
+    with alone(parts):
         sweep(out.parent, out.name)
         _begin(parts, wanted, out)
         job = ScoringJob(spec, asked, spellings, closed, algorithm, instruction, device, dtype, revision or _begun_with(parts, spec))
@@ -131,18 +131,6 @@ def _refuse_other(where, kept, wanted):
     different = [f"{key}: there {kept.get(key)!r}, asked for {wanted[key]!r}" for key in wanted if kept.get(key) != wanted[key]]
     if different:
         raise KaomojiError(f"{where} holds other scores ({'; '.join(different)}); give another --out, or delete it")
-
-
-def _alone(parts):
-    try:
-        parts.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(parts / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise KaomojiError(f"another process is writing to {parts}; wait for it, or give another --out") from None
-    except OSError as error:
-        raise KaomojiError(f"cannot write beside {parts} ({error.strerror}); give another --out") from None
-    return lock
 
 
 def _begin(parts, wanted, out):

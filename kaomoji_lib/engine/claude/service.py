@@ -12,6 +12,7 @@ from kaomoji_lib.engine.claude import asking, client
 from kaomoji_lib.engine.claude.batches import POLL_SECONDS, Batches
 from kaomoji_lib.engine.claude.budget import Budget
 from kaomoji_lib.store.files import sweep
+from kaomoji_lib.store.locks import alone
 from kaomoji_lib.store.replies import ReplyStore
 from kaomoji_lib.store.runs import default_folder
 from kaomoji_lib.study import escape
@@ -98,7 +99,7 @@ class Service:
 
     def __enter__(self):
         # The pages share the stand-in's folder and are built side by side: they wait for each other.
-        self._lock = _alone(self.settings.folder, SHARED_WAIT if self.settings.source == "stand-in" else 0)
+        self._lock = alone(self.settings.folder, SHARED_WAIT if self.settings.source == "stand-in" else 0)
         self._server = None
         try:
             sweep(self.settings.folder, below=True)
@@ -137,20 +138,6 @@ class Service:
     def stored(self, ask):
         """The stored record of a question, or None."""
         return self.store.get(ask.key(self.session.origin))
-
-
-def _alone(folder, seconds):
-    from filelock import FileLock, Timeout
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=seconds)
-        lock.acquire()
-    except Timeout:
-        raise KaomojiError(f"another process is asking for {folder}; wait for it, or give another --out") from None
-    except OSError as error:
-        raise KaomojiError(f"cannot write to {folder} ({error.strerror}); give another --out") from None
-    return lock
 
 
 def other_model(record, asked):
