@@ -57,7 +57,7 @@ def server(monkeypatch):
 
 
 def settings(out, **changes):
-    return service.Settings(MODEL, out=str(out), **{"retries": 2, "timeout": 0.5, "poll": 0.01, "workers": 2, **changes})
+    return service.Settings(MODEL, out=str(out), **{"retries": 2, "timeout": 30, "poll": 0.01, "workers": 2, **changes})
 
 
 def asked_once(server):
@@ -167,8 +167,8 @@ def test_a_category_that_repeats_itself_is_left_alone(tmp_path, few, server):
 
 @pytest.mark.parametrize("fault", ["429", "529", "500", "reset", "timeout"])
 def test_passing_troubles_are_the_sdks_business(tmp_path, few, server, fault):
-    there = server(faults=[fault], stall=0.7)
-    folder, found = elicit.elicit(settings(tmp_path / "out"), few, runs=1)
+    there = server(faults=[fault], stall=3)
+    folder, found = elicit.elicit(settings(tmp_path / "out", timeout=2 if fault == "timeout" else 30), few, runs=1)
     assert found.complete and len(folder.table()) == 6
     assert sum(there.paid.values()) == 6 and there.requests["/v1/messages"] == 7
 
