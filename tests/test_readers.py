@@ -6,10 +6,7 @@ import pytest
 
 from kaomoji_lib.analysis import readers, state_readers
 from kaomoji_lib.analysis.readings import reading
-from kaomoji_lib.engine import asked
-from kaomoji_lib.engine.claude import local_reader
 from kaomoji_lib.engine.shared_questions import next_probabilities
-from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
 from tests.small_models import engine
 
@@ -105,15 +102,6 @@ def test_states_of_other_prompts_are_refused():
     layers, faces, label = states(0.5, n=3)
     with pytest.raises(KaomojiError, match="same ones"):
         state_readers.compare({**layers, "m0": layers["m0"][:9]}, faces, label)
-
-
-@pytest.mark.parametrize("name", ["qwen", "gptoss"])
-def test_questions_answered_together_equal_questions_answered_one_by_one(name):
-    model, faces, scheme = engine(f"organism-{name}"), ["(^_^)", "(;_;)"], load_scheme()
-    together = asked.judge(model, faces, scheme)
-    apart = local_reader.judge(model, faces[:1], scheme)
-    columns = [*scheme.codes, "attention"]
-    assert together.loc[0, columns].to_numpy(float) == pytest.approx(apart.loc[0, columns].to_numpy(float), rel=1e-3)
 
 
 def test_questions_without_a_common_beginning_are_refused():

@@ -1,32 +1,48 @@
-"""The question of introspection put to the model behind a run, about any faces, kept in the run's folder."""
+"""The question of introspection put to a local model, about any faces: a reader is a reader.
+
+A small model rarely writes valid JSON, so its answer is started for it, ``{"HP-D": 0.``, and read from the probabilities
+of the next token: the expected value over all tokens that are digits. Every category is asked by itself.
+"""
+
+import re
 
 import numpy as np
 import pandas as pd
 
 from kaomoji_lib.engine import exact
-from kaomoji_lib.engine.claude import introspect, local_reader
+from kaomoji_lib.engine.claude import introspect
 from kaomoji_lib.engine.shared_questions import next_probabilities
 from kaomoji_lib.store.derived import derived
 
+_DIGITS = re.compile(r"[0-9]{1,4}")
+
 
 def judgements(run, spellings, scheme, device="auto"):
-    """What the run's model answers about each face, cold: DataFrame[source, face, one column per category, attention].
-
-    The question and the reading of the answer are those of :func:`kaomoji_lib.engine.claude.local_reader.judge`; all questions
-    are answered in one pass, since they differ in their ends alone. ``spellings``: iterable of str.
-    """
+    """What the model behind a run answers about each face, as :func:`judge` reads it; kept in the run's folder."""
     asked = introspect.system_prompt(scheme)
     return derived(run, "judged", {"spellings": list(spellings), "question": asked},
                    lambda: judge(exact.reload(run, device), spellings, scheme))
 
 
 def judge(engine, spellings, scheme):
-    """The same for a loaded engine."""
-    asked, faces = introspect.system_prompt(scheme), introspect.distinct(spellings)
-    rendered = [engine.template.render(f"{asked}\n\n{spelling}") for spelling in faces.values()]
-    values = local_reader.number_tokens(engine)
+    """Likelihoods of a local model for each face, as :func:`.claude.introspect.introspect` brings them from Claude.
+
+    All questions are answered in one pass, since they differ in their ends alone.
+
+    Parameters
+    ----------
+    engine : :class:`kaomoji_lib.engine.loading.Engine`. spellings : iterable of str.
+    scheme : :class:`kaomoji_lib.study.categories.Scheme`.
+
+    Returns
+    -------
+    DataFrame[source, face, one column per category in 0..1, attention]. ``attention``: mean probability
+    that the next token was a digit at all; near 0, the model did not understand the question.
+    """
+    faces = introspect.distinct(spellings)
+    texts = [question(engine, spelling, code, scheme) for spelling in faces.values() for code in scheme.codes]
+    values = number_tokens(engine)
     digits = np.flatnonzero(~np.isnan(values))
-    texts = [f'{text}{{"{code}": 0.' for text in rendered for code in scheme.codes]
     chances = next_probabilities(engine, texts, digits)
     mass = chances.sum(axis=1)
     expected = (chances @ values[digits] / np.maximum(mass, 1e-300)).reshape(len(faces), -1)
@@ -34,3 +50,18 @@ def judge(engine, spellings, scheme):
     table.insert(0, "face", list(faces))
     table.insert(0, "source", engine.spec.alias)
     return table.assign(attention=mass.reshape(len(faces), -1).mean(axis=1))
+
+
+def question(engine, spelling, code, scheme):
+    """The templated question, the answer begun: text that ends where a digit belongs."""
+    return engine.template.render(f"{introspect.system_prompt(scheme)}\n\n{spelling}") + f'{{"{code}": 0.'
+
+
+def number_tokens(engine):
+    """Values in 0..1 of the tokens that are digits only (``7`` is 0.7, ``75`` is 0.75); NaN for all others."""
+    size = engine.model.get_output_embeddings().weight.shape[0]
+    values = np.full(size, np.nan)
+    for token, number in engine.tokenizer.get_vocab().items():
+        if number < size and _DIGITS.fullmatch(token):
+            values[number] = int(token) / 10 ** len(token)
+    return values

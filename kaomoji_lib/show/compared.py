@@ -122,7 +122,7 @@ def _run(name):
 
 
 def _read_locally(name, reference, scheme):
-    from kaomoji_lib.engine.claude.local_reader import judge
+    from kaomoji_lib.engine.asked import judge
     from kaomoji_lib.engine.loading import load
     from kaomoji_lib.store import registry
 
