@@ -29,7 +29,7 @@ SECTIONS = {
     "sampling": benchmark.sample_times, "scaling": benchmark.scaling, "memory": benchmark.memory,
 }
 # Sections that need less of the large size: how cost grows does not depend on the width.
-SHAPES = {"scaling": dict(hidden=256, layers=4), "scoring, mixture of experts": dict(sampled=8), f"scoring, {FULL}": dict(prompts=3, messages=(1, 2, 3))}
+SHAPES = {"scaling": dict(hidden=256, layers=4), "scoring, mixture of experts": dict(sampled=8), f"scoring, {FULL}": dict(prompts=3, messages=(1, 2, 3)), "memory": dict(hidden=64, layers=1)}
 
 
 def measure(section, size="large", device="cpu", path=RECORD):
