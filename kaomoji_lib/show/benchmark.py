@@ -44,7 +44,7 @@ def templates(times, caption):
     rows = []
     for (tokens, name), part in times.groupby(["prompt_tokens", "template"]):
         found = benchmark.ratios(part).set_index("alternative")["times"]
-        rows.append((f"{tokens:.0f}", name, str(benchmark.over_floor(part)), *(str(found.get(peer, "–")) for peer in benchmark_peers.PEERS)))
+        rows.append((f"{tokens:.0f}", name, tables.words(benchmark.over_floor(part)), *(tables.words(found[peer]) if peer in found else "–" for peer in benchmark_peers.PEERS)))
     header = ("prompt tokens", "template of", "times the floor", *(f"{name}: times as long" for name in benchmark_peers.PEERS))
     return tables.Table(header, tuple(rows), ("number", *["text"] * (len(header) - 1)), caption)
 
