@@ -37,6 +37,13 @@ WIDER = """() => { const wide = document.querySelector('article').clientWidth + 
     return [...document.querySelectorAll('.kao-plot, .kao-plot .main-svg, .kao-plot canvas')].filter(part => part.getBoundingClientRect().width > wide).map(part => part.className.baseVal || part.className); }"""
 
 
+# Words of a figure that its box cuts off. 3-D labels follow their points and may leave with them.
+CUT = """() => [...document.querySelectorAll('.kao-plot')].flatMap(box => { const frame = box.getBoundingClientRect();
+    return [...box.querySelectorAll('.main-svg text')].filter(text => !text.closest('.modebar, .hoverlayer, .annotation')).filter(text => { const part = text.getBoundingClientRect();
+        return part.width && text.textContent.trim() && (part.left < frame.left - 2 || part.right > frame.right + 2 || part.top < frame.top - 2 || part.bottom > frame.bottom + 2); })
+        .map(text => text.textContent); })"""
+
+
 def figures_in(name):
     return len(figures_of(name))
 
@@ -58,6 +65,7 @@ def test_page_opens_without_error_or_outside_request(name, watched, address):
         assert all(drawn), f"figure {number}: marks, canvas, height = {drawn}"
     assert watched.page.locator("article h1").count() == 1
     assert watched.page.evaluate(WIDER) == [], "figures wider than the text"
+    assert watched.page.evaluate(CUT) == [], "words that a figure cuts off"
     assert axe.audit(watched.page) == []
     assert [url for url in watched.requests if not url.startswith((address, "data:", "blob:"))] == []
     assert watched.trouble == []

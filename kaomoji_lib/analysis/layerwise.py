@@ -12,11 +12,11 @@ from kaomoji_lib.study.errors import KaomojiError
 
 MEASURES = ("CKA", "mutual kNN", "RSA", "Procrustes")
 LICENCES = {
-    "free": "they share an arrangement, for which telling the categories apart is enough",
-    "within category": "they share more than the nine categories",
-    "within category and topic": "they share more than category and topic",
-    "given the text": "they share more than the text says linearly",
-    "given text and category": "they share more than text and categories say linearly",
+    "free": "an arrangement, which telling the categories apart is enough for",
+    "within category": "more than the nine categories",
+    "within category and topic": "more than category and topic",
+    "given the text": "more than the text says linearly",
+    "given text and category": "more than text and categories say linearly",
 }
 DIMENSIONS, HALVES = 10, 60
 
@@ -38,7 +38,7 @@ class Shared:
 
     @property
     def licence(self):
-        """What the tests allow to say, in words."""
+        """What the tests allow to say that the two share, in words."""
         held = [words for name, words in LICENCES.items() if name in self.tests and self.tests[name].p <= 0.05]
         return held[-1] if held else "nothing: labels at random do as well"
 

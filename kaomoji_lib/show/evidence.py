@@ -116,9 +116,9 @@ def licences(found, sources):
         first = tables._estimate_cells(item.tests[names[0]])
         at = " and ".join(layers[title][place] if title in layers else "all" for title, place in zip((left, right), item.best, strict=True))
         rows.append((short(left), short(right), item.licence, *first[:2], *(tables._estimate_cells(item.tests[name])[3] for name in names), at))
-    header = ("source", "and", "what may be said", found[next(iter(found))].measure, "95 % interval", *(f"p, {_nulls(name)}" for name in names), "layers")
+    header = ("source", "and", "share", found[next(iter(found))].measure, "95 % interval", *(f"p, {_nulls(name)}" for name in names), "layers")
     return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * (2 + len(names)), "text"),
-                        "The most alike layers of every two sources; each null compares that maximum with maxima")
+                        f"What every two sources share by {found[next(iter(found))].measure}, at their most alike layers; each null compares that maximum with maxima")
 
 
 def _nulls(name):

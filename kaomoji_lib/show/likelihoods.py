@@ -7,8 +7,8 @@ from kaomoji_lib.show import tables, theme
 from kaomoji_lib.show.missing import attempt, passes_missing
 from kaomoji_lib.study import escape
 
-# Decades: how far apart names stand above each other, and how far one reaches to the side of its point.
-NAMES_APART, NAME_REACHES = 0.08, 0.2
+# Decades: how far apart names stand above each other, how far one reaches to the side of its point, and half its height.
+NAMES_APART, NAME_REACHES, NAME_HEIGHT = 0.08, 0.2, 0.03
 
 
 def scores(run, model, wanted, **options):
@@ -53,12 +53,10 @@ def _to_the_left(table):
 
 
 def _covered(table):
-    """Whether the name of a point would stand on another point or its interval: bool array."""
+    """Whether the name of a point would stand on another point: bool array."""
     at, height = np.log10(table["predicted"].to_numpy()), np.log10(table["share"].to_numpy())
-    low, high = (np.log10(table[name].clip(lower=1e-6).to_numpy()) for name in ("low", "high"))
     away = np.where(_to_the_left(table), -1, 1)[:, None] * (at[None] - at[:, None])
-    beside = (away > 0) & (away < NAME_REACHES) & (low[None] < height[:, None] + 0.02) & (high[None] > height[:, None] - 0.02)
-    return beside.any(axis=1)
+    return ((away > 0) & (away < NAME_REACHES) & (abs(height[None] - height[:, None]) < NAME_HEIGHT)).any(axis=1)
 
 
 def _apart(table):

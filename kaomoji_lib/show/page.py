@@ -103,7 +103,7 @@ class Source:
         """The source line of every figure."""
         generations = len(self.emissions) / max(len(self.prompts), 1)
         edition = f" · null edition: {nulls.SHORT[self.null]}" if self.null else ""
-        return f"{self.title} ({self.what}) · {len(self.prompts)} prompts × {generations:.0f} replies{edition}"
+        return f"{self.title} ({self.what}) · {len(self.prompts)}\u00a0prompts\u00a0× {generations:.0f}\u00a0replies{edition}"
 
 
 def _spec(model):

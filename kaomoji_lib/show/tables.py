@@ -13,6 +13,7 @@ from kaomoji_lib.study.statistics import Estimate
 
 ABSENT = "–"
 SHORT = 24
+SENTENCE = 80
 WIDE = 160
 # A word longer than this, a hash or a path, may break anywhere, after / and _ first.
 UNBROKEN = 34
@@ -54,7 +55,7 @@ class Table:
         for number, (name, kind) in enumerate(zip(self.header, kinds, strict=True)):
             longest = max((len(row[number]) for row in self.rows), default=0)
             word = max(map(len, name.split() or [""])) + 2
-            total += max(word, min(longest, 40 if kind in (None, "wide", "faces", "breaks") else longest)) + 3
+            total += max(word, min(longest, 40 if kind in (None, "long", "wide", "faces", "breaks") else longest)) + 3
         return total
 
     def _class(self, number, kind):
@@ -62,7 +63,7 @@ class Table:
             return kind
         longest = max((len(row[number]) for row in self.rows), default=0)
         word = max((len(part) for row in self.rows for part in str(row[number]).split()), default=0)
-        return "short" if longest <= SHORT else "breaks" if word > UNBROKEN else "wide" if longest >= WIDE else None
+        return "short" if longest <= SHORT else "breaks" if word > UNBROKEN else "wide" if longest >= WIDE else "long" if longest >= SENTENCE else None
 
     def __repr__(self):
         rows = [[escape.terminal(text) for text in row] for row in self.rows]
