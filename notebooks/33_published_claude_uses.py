@@ -82,8 +82,10 @@ vocabulary.profiles(space)
 # `kaomoji corpus --local ~/.llmoji` reads your own bundle, and nothing leaves your machine. This page runs on any corpus:
 #
 # ```shell
-# papermill notebooks/33_published_claude_uses.ipynb mine.ipynb -p corpus ~/.llmoji
-# papermill notebooks/33_published_claude_uses.ipynb living.ipynb -p corpus a9lim/llmoji
+# papermill notebooks/33_published_claude_uses.ipynb mine.ipynb \
+#   -p corpus ~/.llmoji
+# papermill notebooks/33_published_claude_uses.ipynb living.ipynb \
+#   -p corpus a9lim/llmoji
 # ```
 #
 # ## Where this comes from

@@ -41,10 +41,10 @@ def asked(method, model):
 
 
 def spoken(model):
-    """A model's name as one says it: ``Claude Opus 4.7`` for ``claude-opus-4-7``."""
+    """A model's name as one says it: ``Claude Opus 4.7``, in one piece, for ``claude-opus-4-7``."""
     family, *parts = model.split("-")
     numbers = ".".join(part for part in parts if part.isdigit())
-    return " ".join([family.capitalize(), *(part.capitalize() for part in parts if not part.isdigit()), *([numbers] if numbers else [])])
+    return "\u00a0".join([family.capitalize(), *(part.capitalize() for part in parts if not part.isdigit()), *([numbers] if numbers else [])])
 
 
 def emissions(model=ELICITED):

@@ -1,5 +1,7 @@
 """The published study on the page: its tables beside ours, the claims, and what is missing when the data is."""
 
+import unicodedata
+
 import pandas as pd
 
 from kaomoji_lib.analysis import published as analysis
@@ -149,7 +151,13 @@ def differences(found):
         table.insert(0, "source", [tables.source(name)["title"]] * len(table))
         parts.append(table.assign(of=len(rows)))
     table = pd.concat(parts, ignore_index=True)[["source", "reason", "rows", "of", "stored", "ours"]]
+    table["stored"] = table["stored"].map(_named)
     return build(table, "Replies whose stored face is not the one that is there, with an example each", faces=("stored", "ours"))
+
+
+def _named(face):
+    """A face with emoji by their names: no font that is shipped can set them, and not every machine has one that does."""
+    return "".join(f"[{unicodedata.name(sign, 'unnamed').lower()}]" if ord(sign) > 0xFFFF else sign for sign in face) if isinstance(face, str) else face
 
 
 def luck(found, name):

@@ -5,7 +5,7 @@ import numpy as np
 from kaomoji_lib.analysis import published_geometry, published_readings
 from kaomoji_lib.show import figures, theme
 from kaomoji_lib.show.missing import Missing, attempt, passes_missing
-from kaomoji_lib.show.tables import ABSENT, Table, estimates
+from kaomoji_lib.show.tables import ABSENT, Table, estimates, scientific
 from kaomoji_lib.store import published_tables as tables
 from kaomoji_lib.study import escape
 from kaomoji_lib.study.statistics import Estimate
@@ -141,7 +141,7 @@ def _minus(value):
 
 
 def _small(value):
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}".replace("-", "−")
+    return f"{value:.3f}" if value >= 0.001 else scientific(value)
 
 
 def clouds(study):
@@ -196,7 +196,9 @@ def residuals(laid):
 
 @passes_missing
 def cloud_table(found):
-    """Circumplex reading and clustering of each model's three components."""
+    """Circumplex reading and clustering of each model's three components; what is missing where all of them are."""
+    if all(isinstance(item, Missing) for item in found.values()):
+        return next(iter(found.values()))
     named = {}
     for title, item in found.items():
         if isinstance(item, Missing):

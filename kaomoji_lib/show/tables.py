@@ -149,7 +149,7 @@ def estimates(named, caption=""):
 
 def _estimate_cells(value):
     if isinstance(value, Missing):
-        return ABSENT, ABSENT, ABSENT, ABSENT, value.reason
+        return ABSENT, ABSENT, ABSENT, ABSENT, value.reason.replace("`", "")
     if not isinstance(value, Estimate):
         raise KaomojiError(f"tables: got {type(value).__name__}; expected an Estimate; pass the result, not a number taken from it")
     p = ABSENT if value.p is None else statistics.format_p(value.p).removeprefix("p ").removeprefix("= ")
@@ -253,7 +253,7 @@ def clusters(heatmap, means, caption=""):
     for number, part in heatmap.clusters.groupby(heatmap.clusters):
         faces = [face for face in heatmap.order if face in part.index]
         shares = means.primary[faces].value_counts()
-        rows.append((heatmap.names[number], f"{len(faces)}", words(float(stability[number])), ", ".join(f"{code} {count}" for code, count in shares.items()), GAP.join(faces)))
+        rows.append((heatmap.names[number], f"{len(faces)}", words(float(stability[number])), ", ".join(f"{code}\u00a0{count}" for code, count in shares.items()), GAP.join(faces)))
     rows.sort(key=lambda row: -int(row[1]))
     return Table(("cluster", "faces", "stability", "primary categories", "members"), tuple(rows), ("text", "number", "number", "text", "faces"), caption)
 
@@ -330,7 +330,7 @@ def by_source(found, caption=""):
     for name in measures:
         part = [(title, named[name]) for title, named in found.items() if not isinstance(named, Missing) and name in named]
         rows += [(name if index == 0 else "", source(title), *_estimate_cells(value)) for index, (title, value) in enumerate(part)]
-    rows += [(named.reason, source(title), *[ABSENT] * 5) for title, named in found.items() if isinstance(named, Missing)]
+    rows += [(named.reason.replace("`", ""), source(title), *[ABSENT] * 5) for title, named in found.items() if isinstance(named, Missing)]
     return Table(("measure", "source", "value", "95 % interval", "null", "p", "n"), tuple(rows),
                  ("text", "text", "number", "number", "number", "number", "text"), caption)
 

@@ -5,7 +5,7 @@ import pandas as pd
 from kaomoji_lib.analysis import corpus_report
 from kaomoji_lib.show import published
 from kaomoji_lib.show.missing import Missing, passes_missing
-from kaomoji_lib.show.tables import Table, build
+from kaomoji_lib.show.tables import GAP, Table, build
 from kaomoji_lib.study.categories import load_scheme
 
 SCHEME = load_scheme()
@@ -63,10 +63,10 @@ def clusters(found, most=7):
     for number, part in found.clusters.groupby(found.clusters):
         counts = found.count[part.index].sort_values(ascending=False, kind="stable")
         shares = primary.reindex(part.index).dropna().value_counts()
-        rows.append((f"{number} {found.names[number]}", len(part), int(counts.sum()), f"{stability[number]:.2f}", ", ".join(f"{code} {count}" for code, count in shares.head(4).items()),
-                     "   ".join(counts.index[:most])))
+        rows.append((f"{number} {found.names[number]}", len(part), int(counts.sum()), f"{stability[number]:.2f}", ", ".join(f"{code}\u00a0{count}" for code, count in shares.head(4).items()),
+                     GAP.join(counts.index[:most])))
     rows = [(name, f"{faces}", f"{typed:,}", stable, named, shown) for name, faces, typed, stable, named, shown in sorted(rows, key=lambda row: -row[1])]
-    return Table(("cluster", "faces", "typed", "stability", "first categories", "most typed"), tuple(rows), ("text", "number", "number", "number", "text", "face"),
+    return Table(("cluster", "faces", "typed", "stability", "first categories", "most typed"), tuple(rows), ("text", "number", "number", "number", "text", "faces"),
                  f"The {found.chosen} clusters that the criterion chooses")
 
 
