@@ -93,7 +93,7 @@ def test_dark_page_is_accessible_and_every_figure_fits_a_phone(name, watched, ad
     watched.context.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
     page = watched.open(f"{address}/{name}.html")
     watched.draw_all()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1") and page.evaluate(WIDER) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1") and page.evaluate(WIDER) == [] and page.evaluate(CUT) == []
     assert axe.audit(page) == []
 
 

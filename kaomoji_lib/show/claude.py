@@ -72,7 +72,7 @@ def similarities(table, source, name="elicited"):
     nulls = [(item.null_mean, place + 0.13) for item, place in zip(rows["uniform"], places, strict=True) if item.null_mean is not None]
     fig.add_scatter(x=[value for value, _ in nulls], y=[place for _, place in nulls], mode="markers", name="shuffled faces",
                     marker={"symbol": "line-ns-open", "size": 14, "color": theme.GREY, "line": {"width": 2}}, hovertemplate="null %{x:.2f}<extra></extra>")
-    fig.update_xaxes(**theme.axis("similarity to what was elicited (1 = equal)", range=[0, 1.02]))
+    fig.update_xaxes(**theme.axis("similarity to what was elicited (1\u00a0=\u00a0equal)", range=[0, 1.02]))
     fig.update_yaxes(**theme.axis(showgrid=False, zeroline=False, tickvals=places, ticktext=[escape.label(title) for title in rows["source"]],
                                   range=[-0.6, len(rows) - 0.4], tickfont={"size": 15}))
     return fig

@@ -33,8 +33,8 @@ def circumplex(scheme, source):
             marker={"color": row["colour"], "symbol": row["symbol"], "size": 18},
             # Two hard spaces keep the words off the symbol, which plotly's text touches.
             text=[f"\u00a0\u00a0<b>{escape.label(code)}</b> {escape.label(row['gloss'])}\u00a0\u00a0"],
-            # Beside the symbol, and below it where a line at zero would run through the words.
-            textposition=f"{'middle' if row['arousal'] + lift.get(row['dominance'], 0) else 'bottom'} {'left' if row['valence'] > 0 else 'right'}",
+            # Beside the symbol, and above or below it where the line at zero would run through the words.
+            textposition=f"{'middle' if row['arousal'] + lift.get(row['dominance'], 0) else 'bottom' if row['valence'] else 'top'} {'left' if row['valence'] > 0 else 'right'}",
             textfont={"size": 16, "family": theme.FONT}, cliponaxis=False,
             customdata=[escape.label(row["description"])], hovertemplate="%{customdata}<extra></extra>",
         )
