@@ -55,6 +55,11 @@ def test_data_of_a_source_is_read_when_it_is_looked_at(page):
     assert loaded(tab) == [True, True, True], "intervals come with the data of their source"
 
 
+def test_face_in_an_address_may_be_spelled_otherwise(page):
+    tab = page("face=%EF%BC%88O_O%EF%BC%89")
+    assert state_of(tab)["face"] == "(O_O)" and tab.locator(".kx-large").inner_text() == "(O_O)"
+
+
 def test_source_whose_data_is_missing_is_said_to_be(page, watched, small):
     for path in small.parent.glob("_explorer/*/source-2.js"):
         path.rename(path.with_suffix(".gone"))

@@ -172,6 +172,16 @@ def test_shared_address_opens_the_same_view(watched, book, browser):
     assert watched.trouble == []
 
 
+def test_face_in_a_table_leads_to_its_card(watched, book):
+    page = watched.open(f"{book.as_uri()}/book/runs/organism-qwen.html")
+    link = page.locator("td.face a").first
+    face = link.inner_text()
+    assert link.get_attribute("title") == "Open this face in the explorer"
+    link.click()
+    page.wait_for_selector(READY)
+    assert page.locator(".kx-large").inner_text() == face and watched.trouble == []
+
+
 def test_address_that_makes_no_sense_does_no_harm(watched, address):
     page = opened(watched, address, "s=nobody&colour=none&min=x&turn=a+b&k=99&face=%3Cimg%20src=x%3E&sel=nobody&view=odd")
     assert page.locator(".kx-map:visible").count() == 1 and page.locator(".kx img").count() == 0 and watched.trouble == []

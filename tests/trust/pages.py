@@ -133,7 +133,7 @@ def look(page, strings, browser):
         cells: [...document.querySelectorAll('td.face')].map(x => x.textContent),
         prose: [...document.querySelectorAll('p')].map(x => x.textContent).filter(x => x.startsWith('Start ') && x.endsWith(' end')),
         ticks: [...document.querySelectorAll('.ytick text')].map(x => x.textContent),
-        foreign: [...document.querySelectorAll('td *, th *, caption *, .kao-missing *, .ytick text a, .gtitle a')].filter(x => !x.className.toString().startsWith('kao') && !(x.tagName === 'SPAN' && !x.attributes.length)).map(x => x.outerHTML),
+        foreign: [...document.querySelectorAll('td *, th *, caption *, .kao-missing *, .ytick text a, .gtitle a')].filter(x => !x.className.toString().startsWith('kao') && !(['SPAN', 'WBR'].includes(x.tagName) && !x.attributes.length)).map(x => x.outerHTML),
     })""")
     tab.mouse.move(400, 400)
     tab.wait_for_timeout(500)

@@ -21,8 +21,17 @@ const RANKED = 300;
 
 export function mount(host, payload, { first = {}, address = false, changed = null, part = null } = {}) {
   const bundle = decode(payload);
-  const state = makeState({ source: bundle.sources[0].id, ...payload.start, ...first, ...(address ? fromHash(location.hash) : {}) });
-  const find = makeSearch(bundle, makeCanonical(payload.canonical));
+  const canonical = makeCanonical(payload.canonical);
+  // A face in an address may be spelled in any way, and be known to other sources than the first.
+  const fromAddress = () => {
+    const given = fromHash(location.hash);
+    if (given.face && !bundle.byFace.has(given.face)) given.face = canonical(given.face) ?? "";
+    const index = bundle.byFace.get(given.face);
+    if (index !== undefined && !given.source && !bundle.sources[0].at.has(index)) given.source = bundle.sources.find((source) => source.at.has(index)).id;
+    return given;
+  };
+  const state = makeState({ source: bundle.sources[0].id, ...payload.start, ...first, ...(address ? fromAddress() : {}) });
+  const find = makeSearch(bundle, canonical);
   // A legend entry belongs to its colouring, and a cut to its source.
   const set = (patch, from) => state.set({ ...("colour" in patch || "source" in patch ? { only: "" } : {}), ...("source" in patch ? { clusters: 0 } : {}), ...patch }, from);
   const open = (face) => set({ face: bundle.faces[face] });
@@ -50,7 +59,8 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     extra: controls.ellipses, onTool: (tool) => panels.forEach((panel) => panel.map.tool(tool)), onZoom: (factor) => panels[0].map.zoom(factor), onShare: address ? share : null, onReset: reset, onHelp: help.open,
     onPicture: () => savePicture(panels.filter((panel) => panel.source).map((panel) => ({ title: panel.source.title, layers: panel.map.layers() })), { ...ink(), font: getComputedStyle(root).fontFamily }),
     onFull: document.fullscreenEnabled ? () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()) : null });
-  const root = make("div", { className: "kx" }, controls.root, results, legend,
+  // JupyterLab has keys of its own, which would act on cells while a reader acts on the map.
+  const root = make("div", { className: "kx", data: { lmSuppressShortcuts: "true" } }, controls.root, results, legend,
     make("div", { className: "kx-stage" }, make("div", { className: "kx-left" }, make("div", { className: "kx-panels" }, ...panels.map((panel) => panel.root)), tree.root),
       make("div", { className: "kx-foot" }, tools.root, status), make("div", { className: "kx-side" }, card.root, rank)), criterion.root, list.root, help.root);
   fill(host, root);
@@ -201,10 +211,11 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     const act = KEYS[event.key] || (/^[1-9]$/.test(event.key) && (() => views()[Number(event.key) - 1]?.click()));
     if (!act) return;
     event.preventDefault();
+    event.stopPropagation();
     act();
   });
 
-  const reread = () => set({ ...DEFAULTS, source: bundle.sources[0].id, ...payload.start, ...fromHash(location.hash) });
+  const reread = () => set({ ...DEFAULTS, source: bundle.sources[0].id, ...payload.start, ...fromAddress() });
   if (address) window.addEventListener("hashchange", reread);
   const themes = new MutationObserver(() => { if (JSON.stringify(ink()) !== drawnIn) everything(); });
   for (const element of [document.documentElement, document.body]) themes.observe(element, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "class"] });

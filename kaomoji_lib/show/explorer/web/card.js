@@ -69,7 +69,7 @@ export function makeCard({ bundle, load, onFace, onClose, onSource }) {
       const spellings = new Map();
       for (const item of bundle.sources) if (item.at.has(face)) for (const [raw, count] of spellingsOf(bundle, item, item.at.get(face))) spellings.set(raw, (spellings.get(raw) || 0) + count);
       const parts = [make("button", { type: "button", className: "kx-close", "aria-label": "Close the card", textContent: "×", on: { click: onClose } }),
-        make("p", { className: "kx-large", style: { color: colour || "inherit" } }, faceWords(text)),
+        make("p", { className: "kx-large", role: "img", "aria-label": "The face of this card", style: { color: colour || "inherit" } }, faceWords(text)),
         make("p", { className: "kx-gloss", textContent: local === undefined ? `${source.title} does not know this face.` : `A ${gloss(bundle, source, local)} by ${source.title}.` })];
       if (local !== undefined && source.drawn) parts.push(make("p", { className: "kx-note", textContent: `Drawn by ${source.drawn[local]} ${source.drawn[local] === 1 ? "prompt" : "prompts"}; intervals resample prompts.` }));
       if (other && local !== undefined && other.at.has(face)) parts.push(make("p", { className: "kx-note", textContent:
