@@ -98,14 +98,14 @@ def _with_null_edition(parts, plan, wanted):
     if not plan:
         return parts
     shared, added = None if wanted else shared_inputs(), []
-    for edition, words in plan["editions"].items():
+    for edition, of in plan.items():
         pages = [
-            Page(f"{page.name}--{edition}", page.notebook, f"{page.title}: {words}", {**page.parameters, "null": edition})
-            for _, listed in parts for page in listed if isinstance(page, Page) and page.notebook in plan["notebooks"]
+            Page(f"{page.name}--{edition}", page.notebook, f"{page.title}: {of['title']}", {**page.parameters, "null": edition})
+            for _, listed in parts for page in listed if isinstance(page, Page) and page.notebook in of["notebooks"]
         ]
         pages = [page for page in pages if wanted or is_current(page, shared)]
         if pages:
-            added.append((f"Null edition: {words}", pages))
+            added.append((f"Null edition: {of['title']}", pages))
     last = next((place for place, (_, listed) in enumerate(parts) if any(getattr(page, "notebook", "") == "claims" for page in listed)), len(parts))
     return [*parts[:last], *added, *parts[last:]]
 

@@ -26,7 +26,7 @@ dtype: str = "auto"  # auto, float32, bfloat16, float16
 out: str = ""  # run folder; empty: runs/<model>; what is there is reused
 likelihoods: bool = True  # score the typed faces, too; False: only if the run folder holds their scores
 reference: str = ""  # a second model to lay this one onto; empty: none
-null: str = ""  # within_category, text_only or untrained: the page where there is nothing to find; empty: the page itself
+null: str = ""  # within_category, text_only, untrained or dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.analysis import emission, geometry, prediction, readings
@@ -90,7 +90,7 @@ tables.faces(source.emissions, source.scheme, "Every face, the most typed first"
 # scored.) The fast way of scoring and plain forward passes lay {glue:text}`proof`.
 
 # %% tags=["hide-input"]
-scores = probable.scores(run, model, likelihoods, device=device, dtype=dtype)
+scores = probable.scores(source, model, likelihoods, device=device, dtype=dtype)
 log_probs = page.attempt(scored.by_face, scores)
 calibration = page.attempt(scored.calibration, log_probs, source.emissions, seed=seed)
 page.glue("proof", probable.proof(scores))

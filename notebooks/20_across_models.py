@@ -21,7 +21,7 @@ generations: int = 8  # replies per prompt, for sources that are not collected y
 seed: int = 0  # of everything random: sampling, folds, permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 dtype: str = "auto"  # auto, float32, bfloat16, float16
-null: str = ""  # within_category, text_only or untrained: the page where there is nothing to find; empty: the page itself
+null: str = ""  # within_category, text_only, untrained or dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import across, figures, page, tables

@@ -21,7 +21,7 @@ generations: int = 8  # replies per prompt, for sources that are not collected y
 seed: int = 0  # of everything random: sampling, folds, permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 dtype: str = "auto"  # auto, float32, bfloat16, float16
-null: str = ""  # within_category, text_only or untrained: the page where there is nothing to find; empty: the page itself
+null: str = ""  # within_category, text_only, untrained or dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import across, evidence, figures, page, tables
@@ -112,7 +112,8 @@ evidence.licences(turns, sources)
 # %% [markdown]
 # ### And more than the text?
 # The vectors of the sentence encoder are regressed out of every state, then the categories too. What two models share
-# after that is neither in the words, as far as a linear reader can tell, nor in the category.
+# after that is neither in the words, as far as a linear reader can tell, nor in the category. Where a category's messages are
+# spread widely in every model, that alone would look shared: all categories are brought to one spread first.
 
 # %% tags=["hide-input"]
 beyond_text = page.attempt(evidence.beyond_text, sources, vectors, seed=seed)
@@ -121,6 +122,15 @@ evidence.beyond_text_figure(beyond_text, line)
 
 # %% tags=["hide-input"]
 page.attempt(evidence.licences, beyond_text, sources)
+
+# %% [markdown]
+# The same by RSA, the ranks of the distances between what is left of the states. In words: {glue:text}`partial_said`
+
+# %% tags=["hide-input"]
+partial = page.attempt(evidence.beyond_text, sources, vectors, "RSA", seed=seed, permutations=200)
+page.glue("partial_said", page.attempt(evidence.agree, beyond_text, partial))
+page.glue_family("partial", sources, partial, "given text and category")
+page.attempt(evidence.licences, partial, sources)
 
 # %% [markdown]
 # ## Is it a circle?

@@ -20,6 +20,7 @@ models: list = []  # aliases, Hugging Face ids or run folders; empty: the organi
 generations: int = 8  # replies per prompt, for sources that are not collected yet
 seed: int = 0  # of everything random: folds, permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import across, exact, page, tables
@@ -35,7 +36,7 @@ started = page.start()
 # Listed is every spelling that any source on this page typed, and the organisms' pool of faces.
 
 # %%
-sources = across.gather(models, generations=generations, seed=seed, device=device)
+sources = across.gather(models, null, generations=generations, seed=seed, device=device)
 found = exact.gather(sources, device)
 page.glue("what", across.statement(sources))
 exact.mass(found)
@@ -94,4 +95,4 @@ tables.by_source(exact.range_rows(ranges), "Floor, score, ceiling and share of t
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed}, started)
+page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed, "null": null}, started)

@@ -20,6 +20,7 @@ models: list = []  # aliases, Hugging Face ids or run folders, at least three; e
 generations: int = 8  # replies per prompt, for sources that are not collected yet
 seed: int = 0  # of everything random: folds, resamples, permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import across, page, readers, tables
@@ -37,7 +38,7 @@ started = page.start()
 # likelihood for each category. Its answers are compared with how each emitter used the face.
 
 # %%
-sources = across.gather(models, generations=generations, seed=seed, device=device)
+sources = across.gather(models, null, generations=generations, seed=seed, device=device)
 used = readers.emitters(sources)
 said, digits = readers.by_question(sources, used, device)
 line = across.line(sources)
@@ -98,4 +99,4 @@ tables.estimates(numbers, "What this page claims; n counts the models, intervals
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed}, started)
+page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed, "null": null}, started)

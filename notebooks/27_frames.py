@@ -21,6 +21,7 @@ names: list = []  # frames beside self (data/frames.csv); empty: all
 generations: int = 8  # replies per prompt and frame
 seed: int = 0  # of everything random: sampling, permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import across, frames, page, tables
@@ -33,7 +34,7 @@ started = page.start()
 # not.
 
 # %%
-found = frames.gather(models, names, generations=generations, seed=seed, device=device, progress=False)
+found = frames.gather(models, names, null, generations=generations, seed=seed, device=device, progress=False)
 page.glue("what", across.statement([item.source for item in found.values()]))
 frames.instructions("The frames: the instruction before every prompt")
 
@@ -72,4 +73,4 @@ tables.by_source(frames.headlines(found), "What the self face holds that one oth
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance(frames.runs(found), {"models": models, "frames": names, "generations": generations, "seed": seed}, started)
+page.provenance(frames.runs(found), {"models": models, "frames": names, "generations": generations, "seed": seed, "null": null}, started)

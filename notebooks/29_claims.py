@@ -29,12 +29,13 @@ started = page.start()
 found = claims.gather(pages)
 page.glue("tally", claims.tally(found))
 page.glue("twins", claims.twins(found))
+page.glue("alarms", claims.alarms(pages))
 
 # %% [markdown]
 # ## What we claim
 # The built-in models have a known answer. Some were trained on faces that follow the category, one on faces that do
 # not, one not at all; a claim about the last two is right when nothing is found. Controls that show what they were
-# built to show: {glue:text}`tally`. {glue:text}`twins` There, states are dealt to other messages of their category.
+# built to show: {glue:text}`tally`. {glue:text}`twins` {glue:text}`alarms`
 
 # %% tags=["hide-input"]
 claims.ours(found)

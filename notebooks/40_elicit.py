@@ -23,6 +23,7 @@ runs: int = 8  # generations per prompt at most; a category ends earlier once it
 max_usd: float = 5.0  # with source api: US dollars that the run's folder may cost in all
 batch: bool = False  # with source api: message batches, half the price
 seed: int = 0  # of everything random
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.analysis import emission, prediction, readings
@@ -40,7 +41,8 @@ started = page.start()
 # of fear or loss are sent than are needed.
 
 # %%
-found = page.attempt(asked.elicited, source, model, prompts=prompts, runs=runs, max_usd=max_usd, batch=batch)
+replies = page.attempt(asked.elicited, source, model, prompts=prompts, runs=runs, max_usd=max_usd, batch=batch)
+found, = asked.edition(null, replies)
 claude.saturation(found.table, found.scheme, "Runs and replies of each category, and what the last run still brought")
 
 # %% tags=["remove-cell"]
@@ -94,4 +96,4 @@ asked.report([found])
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-asked.provenance([found], {"source": source, "model": model, "prompts": prompts, "runs": runs, "seed": seed}, started)
+asked.provenance([found], {"source": source, "model": model, "prompts": prompts, "runs": runs, "seed": seed, "null": null}, started)

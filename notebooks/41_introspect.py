@@ -23,6 +23,7 @@ readers: list = []  # local models that get the same question: aliases, Hugging 
 max_usd: float = 5.0  # with source api: US dollars that each folder may cost in all
 batch: bool = False  # with source api: message batches, half the price
 seed: int = 0  # of everything random
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.analysis import readings
@@ -41,6 +42,7 @@ started = page.start()
 # %%
 emitted = page.attempt(asked.elicited, source, elicited, max_usd=max_usd, batch=batch)
 found = page.attempt(asked.introspected, source, model, emitted, max_usd=max_usd, batch=batch)
+emitted, found = asked.edition(null, emitted, found)
 claude.judgements(found.table, found.scheme, "Likelihoods as they were given, independent of each other")
 
 # %% tags=["remove-cell"]
@@ -102,4 +104,4 @@ asked.report([emitted, found])
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-asked.provenance([emitted, found], {"source": source, "model": model, "elicited": elicited, "readers": readers, "seed": seed}, started)
+asked.provenance([emitted, found], {"source": source, "model": model, "elicited": elicited, "readers": readers, "seed": seed, "null": null}, started)

@@ -23,6 +23,7 @@ exchanges: str = ""  # file of exchanges (JSON lines, a journal, or an export's 
 max_usd: float = 2.0  # with source api: US dollars that each folder may cost in all
 batch: bool = False  # with source api: message batches, half the price
 seed: int = 0  # of everything random: samples of exchanges, resampling
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.analysis import synthesis
@@ -41,6 +42,7 @@ started = page.start()
 # %%
 emitted = page.attempt(asked.elicited, source, elicited, max_usd=max_usd, batch=batch)
 found = page.attempt(asked.synthesized, source, model, emitted, exchanges=exchanges, seed=seed, max_usd=max_usd, batch=batch)
+emitted, found = asked.edition(null, emitted, found)
 said = page.attempt(compared.synthesized, found)
 masses = page.attempt(synthesis.word_masses, found.table, asked.lexicon())
 claude.words(said, masses, "Faces with the most exchanges, and the words that were chosen for them most")
@@ -94,4 +96,4 @@ asked.report([emitted, found])
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-asked.provenance([emitted, found], {"source": source, "model": model, "elicited": elicited, "seed": seed}, started)
+asked.provenance([emitted, found], {"source": source, "model": model, "elicited": elicited, "seed": seed, "null": null}, started)

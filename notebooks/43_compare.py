@@ -25,6 +25,7 @@ readers: list = []  # local models that answer the question of introspection
 runs: int = 8  # generations per prompt at most
 max_usd: float = 5.0  # with source api: US dollars that each folder may cost in all
 seed: int = 0  # of everything random: resampling, halves of the faces, permutations
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.analysis import agreement
@@ -39,7 +40,7 @@ started = page.start()
 # ## Who reads the faces?
 
 # %%
-found = page.attempt(compared.gather, source, model, judges, synthesizer, local=local, readers=readers, runs=runs, max_usd=max_usd, seed=seed)
+found = page.attempt(compared.gather, source, model, judges, synthesizer, local=local, readers=readers, runs=runs, max_usd=max_usd, null=null, seed=seed)
 page.glue("title", page.attempt(compared.heading, found))
 page.glue("what", page.attempt(compared.statement, found))
 page.attempt(compared.cast, found)
@@ -134,5 +135,5 @@ page.attempt(compared.absent, found)
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-params = {"source": source, "model": model, "judges": judges, "synthesizer": synthesizer, "local": local, "readers": readers, "seed": seed}
+params = {"source": source, "model": model, "judges": judges, "synthesizer": synthesizer, "local": local, "readers": readers, "seed": seed, "null": null}
 asked.provenance(page.attempt(compared.everything, found), params, started)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from test_resampling import assert_level
 
 from kaomoji_lib.analysis import classifier, geometry, prediction, readings
 from kaomoji_lib.study import categories
@@ -127,14 +128,24 @@ def test_lookup_equals_a_plain_loop():
     label = pd.factorize(table.drop_duplicates("prompt_id")["category"])[0]
     fold = dict(zip(names, prediction.folds(label, 0), strict=True))
     order = list(pd.unique(table["category"]))
-    hits = 0
+    hits, share = 0, 1 / table.groupby("prompt_id")["face"].transform("size")
     for number in set(fold.values()):
         test = table["prompt_id"].map(fold) == number
-        prior = table[~test]["category"].value_counts().reindex(order)
-        seen = pd.crosstab(table[~test]["face"], table[~test]["category"]).reindex(columns=order) + prior / prior.sum() / 2
+        prior = share[~test].groupby(table["category"]).sum().reindex(order)
+        seen = pd.crosstab(table[~test]["face"], table[~test]["category"], share[~test], aggfunc="sum").reindex(columns=order).fillna(0).round(9) + 1e-6 * prior / prior.sum()
         best = seen.idxmax(axis=1)
-        hits += (table[test]["face"].map(best).fillna(prior.idxmax()) == table[test]["category"]).sum()
-    assert found.accuracy.value == pytest.approx(hits / len(table))
+        hits += share[test][table[test]["face"].map(best).fillna(prior.idxmax()) == table[test]["category"]].sum()
+    assert found.accuracy.value == pytest.approx(hits / len(names))
+
+
+def test_categories_that_were_asked_more_often_are_not_read_from_the_face():
+    rng, ps = np.random.default_rng(21), []
+    asked = [(f"{code}{number}", code, replies) for code, replies in (("A", 8), ("B", 2), ("C", 2)) for number in range(8)]
+    for draw in range(200):
+        rows = [(prompt, g, code, f"({rng.integers(4)})") for prompt, code, replies in asked for g in range(replies)]
+        table = pd.DataFrame(rows, columns=["prompt_id", "generation", "category", "face"])
+        ps.append(prediction.from_faces(table, repeats=1, permutations=19, seed=draw).accuracy.p)
+    assert_level(ps)
 
 
 def test_text_control_finds_words_and_only_words():

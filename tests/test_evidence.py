@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import beyond, circumplex, ladder, layerwise, prediction, similarity
+from kaomoji_lib.analysis import beyond, circumplex, given_text, ladder, layerwise, prediction, similarity
 from kaomoji_lib.store.controls import Controls
-from kaomoji_lib.study import categories, resampling
+from kaomoji_lib.study import categories, resampling, statistics
 from kaomoji_lib.study.errors import KaomojiError
 
 DRAWS = 200
@@ -74,28 +74,77 @@ def test_topics_are_a_null_of_their_own():
     assert tests["within category"].p < 0.05 < tests["within category and topic"].p
 
 
-def test_what_only_text_and_category_share_is_not_found_beyond_them():
+@pytest.mark.parametrize("measure", given_text.MEASURES)
+def test_what_only_text_and_category_share_is_not_found_beyond_them(measure):
     rng, category, both, more = np.random.default_rng(4), [], [], []
     for draw in range(DRAWS):
         text, common, own = rng.normal(size=(len(ASKED), 5)), members(rng), rng.normal(size=(len(ASKED), 5))
-        left, right = source(rng, text, common), source(rng, text, common)
-        found = layerwise.beyond_text({"a": left, "b": right}, ASKED, text, permutations=39, seed=draw, halves=2)["a", "b"]
+        # In both sources the messages of one category are spread more widely than those of another: nothing shared by single messages.
+        spread = np.array([0.3, 1.0, 2.0])[LABEL][:, None, None]
+        left, right = (spread * rng.normal(size=(len(ASKED), 2, 8)) + source(rng, text, common) for _ in range(2))
+        found = given_text.beyond_text({"a": left, "b": right}, ASKED, text, measure=measure, permutations=19, seed=draw, halves=2)["a", "b"]
         category.append(found.tests["given the text"].p)
         both.append(found.tests["given text and category"].p)
         if draw < 20:
-            found = layerwise.beyond_text({"a": source(rng, text, common, own), "b": source(rng, text, common, own)}, ASKED, text, permutations=39, halves=2)["a", "b"]
-            more.append(found.tests["given text and category"].p)
+            more.append(given_text.beyond_text({"a": source(rng, text, common, own), "b": source(rng, text, common, own)}, ASKED, text, measure=measure,
+                                               permutations=39, halves=2)["a", "b"].tests["given text and category"].p)
     assert_level(both)
     assert (np.array(category) <= 0.05).mean() > 0.8 and (np.array(more) <= 0.05).mean() > 0.8
 
 
+def test_spread_alone_is_no_likeness_beyond_text_and_category():
+    rng, ps = np.random.default_rng(17), []
+    spread = np.array([0.1, 0.1, 2.0])[LABEL][:, None, None]
+    for draw in range(DRAWS):
+        text = rng.normal(size=(len(ASKED), 5))
+        one, other = (spread * rng.normal(size=(len(ASKED), 1, 4)) for _ in range(2))
+        ps.append(given_text.beyond_text({"a": one, "b": other}, ASKED, text, measure="RSA", permutations=19, seed=draw, halves=2)["a", "b"].tests["given text and category"].p)
+    assert_level(ps)
+
+
 def test_regressing_out_leaves_nothing_of_what_was_known():
     rng = np.random.default_rng(5)
-    text = rng.normal(size=(40, 6))
-    rest = similarity.without(text @ rng.normal(size=(6, 9)) + 3, text)
-    assert rest.shape == (33, 9) and np.abs(rest).max() < 1e-9
-    noise = rng.normal(size=(40, 9))
-    assert np.linalg.norm(similarity.without(noise, text)) < np.linalg.norm(noise - noise.mean(axis=0))
+    text = rng.normal(size=(30, 6))
+    known = text @ rng.normal(size=(6, 9)) + rng.normal(size=(3, 9))[LABEL]
+    assert np.abs(given_text._fitted(known, text, LABEL)[0]).max() < 1e-9
+    rest, basis = given_text._fitted(known + np.array([0.1, 1.0, 5.0])[LABEL][:, None] * rng.normal(size=(30, 9)), text, LABEL)
+    assert np.abs(basis.T @ rest).max() < 1e-9 and basis.shape == (30, 9)
+    spread = np.sqrt(np.bincount(LABEL, np.square(rest).sum(axis=1)))
+    assert spread.max() / spread.min() < 1.2, "all categories are spread alike"
+
+
+@pytest.mark.parametrize("measure", given_text.MEASURES)
+def test_beyond_the_text_is_the_measure_of_residuals(measure):
+    rng = np.random.default_rng(18)
+    text, shared = rng.normal(size=(2, 30, 4))
+    X, Y = text + shared, text + 2 * shared
+    found = given_text.beyond_text({"a": X[:, None], "b": Y[:, None]}, ASKED, text, measure=measure, permutations=9, halves=2)["a", "b"]
+    nuisance = np.column_stack([np.ones(30), text])
+    rest = [part - nuisance @ np.linalg.lstsq(nuisance, part, rcond=None)[0] for part in (X, Y)]
+    assert found.values[0, 0] == pytest.approx(float(similarity.signature(rest[0], measure) @ similarity.signature(rest[1], measure)), abs=1e-3)
+    assert found.tests["given the text"].p == 0.1 and found.tests["given the text"].null_mean < 0.5
+    nothing = given_text.beyond_text({"a": X[:, None], "b": text[:, None]}, ASKED, text, measure=measure, permutations=9, halves=2)["a", "b"]
+    assert abs(nothing.values[0, 0]) < 0.3
+    with pytest.raises(KaomojiError, match="beyond the text"):
+        given_text.beyond_text({"a": X[:, None], "b": Y[:, None]}, ASKED, text, measure="mutual kNN")
+
+
+def test_permuted_residuals_stay_in_the_space_that_is_left():
+    rng = np.random.default_rng(20)
+    text, states = rng.normal(size=(30, 4)), {"a": rng.normal(size=(30, 2, 8)), "b": rng.normal(size=(30, 1, 8))}
+    tool, order = given_text._Residuals(states, text, LABEL, "CKA"), rng.permutation(30)
+    rest, basis = tool.rest["a"][1]
+    again = rest[order] - basis @ (basis.T @ rest[order])
+    assert tool._moved(order)[1] == pytest.approx(again @ again.T / np.square(rest).sum(), abs=1e-5)
+    assert tool._moved(np.arange(30)) == pytest.approx(tool.grams, abs=1e-5)
+
+
+def test_u_centring_of_many_equals_that_of_each_and_ignores_what_is_added_to_rows():
+    grams = np.einsum("lnk,lmk->lnm", *[np.random.default_rng(19).normal(size=(3, 12, 5))] * 2)
+    together = similarity.u_centred(grams)
+    assert together[1] == pytest.approx(similarity.u_centred(grams[1]))
+    shift = np.arange(12.0)
+    assert similarity.u_centred(grams[1] + shift[:, None] + shift[None]) == pytest.approx(together[1], abs=1e-9)
 
 
 @pytest.mark.parametrize("measure", similarity.MEASURES)
@@ -214,7 +263,7 @@ def test_the_cost_of_a_large_model_is_measured_step_by_step():
     from kaomoji_lib.analysis import scale
 
     found = scale.measure(layers=2, width=20, permutations=9)
-    assert len(found) == 9 and (found["seconds"] > 0).all() and found["peak_gb"].is_monotonic_increasing
+    assert len(found) == 10 and (found["seconds"] > 0).all() and found["peak_gb"].is_monotonic_increasing
     kept = pd.read_csv(scale.PATH)
     assert list(kept["analysis"]) == list(found["analysis"]) and {"machine", "date"} <= set(kept)
 

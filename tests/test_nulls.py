@@ -3,8 +3,10 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from kaomoji_lib.analysis import dealing, prediction, readings
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.show import nulls, page
 from kaomoji_lib.store import results
@@ -53,3 +55,32 @@ def test_glued_estimates_are_read_back_from_an_executed_page(tmp_path):
     found = results.read(tmp_path)
     assert set(found) == {"a"} and found["a"]["gain"].p == 0.002 and np.isnan(found["a"]["gain"].ci_high)
     assert results.fields("words") is None and results.read(tmp_path / "absent") == {}
+
+
+def test_where_everything_is_dealt_nothing_tells_of_the_message(run):
+    own, dealt = page.read(run), page.read(run, null="dealt")
+    moved = [next(row for row, state in enumerate(own.states.array) if np.array_equal(state, other)) for other in dealt.states.array]
+    assert sorted(moved) == list(range(180)) and np.mean(own.labels[moved] == own.labels) < 0.25
+    before, after = own.emissions, dealt.emissions
+    keys = ["prompt_id", "generation", "category"]
+    assert after[keys].equals(before[keys]) and sorted(after["text"]) == sorted(before["text"]) and (after["text"] != before["text"]).mean() > 0.8
+    said = dict(zip(before["text"], before["face"], strict=True))
+    assert all(said[text] == face for text, face in zip(after["text"], after["face"], strict=True)), "a reply keeps its face"
+    assert prediction.from_faces(before, permutations=99).accuracy.p < 0.02 < prediction.from_faces(after, permutations=99).accuracy.p
+    assert "by chance" in dealt.statement and "everything dealt" in dealt.line
+
+
+def test_scores_words_and_readings_are_dealt_whole():
+    scores = pd.DataFrame({"prompt_id": np.repeat(list("abcdef"), 2), "spelling": list("xy") * 6, "log_prob": np.arange(12.0)})
+    scores.attrs["scoring"] = {"made": "so"}
+    found = dealing.scores(scores, "n")
+    assert list(found["prompt_id"]) == list(scores["prompt_id"]) and found.attrs == scores.attrs and sorted(found["log_prob"]) == list(range(12))
+    assert (np.diff(found["log_prob"].to_numpy().reshape(6, 2)) == 1).all() and list(found["log_prob"]) != list(scores["log_prob"])
+    given = readings.reading(pd.DataFrame(np.eye(4) + 0.1, list("wxyz"), list("ABCD")))
+    dealt = dealing.reading(given, "n")
+    assert list(dealt.table.index) == list("wxyz") and dealt.weight.equals(given.weight) and not dealt.table.equals(given.table)
+    words = pd.DataFrame({"face": ["w", "x"], "primary": [["sad"], ["sly", "smug"]], "others": [[], ["shy"]]})
+    mixed = dealing.syntheses(words, "n")
+    assert [len(row) for row in mixed["primary"]] == [1, 2] and sorted(sum(mixed["primary"], [])) == ["sad", "sly", "smug"]
+    said = pd.DataFrame({"face": list("vwxyz"), "A": range(5)})
+    assert sorted(dealing.judgements(said, "n")["face"]) == list("vwxyz") and list(dealing.judgements(said, "n")["face"]) != list("vwxyz")

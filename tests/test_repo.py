@@ -146,6 +146,40 @@ def test_every_source_that_the_library_cites_is_in_the_references():
     assert len(cited) > 20 and {name for name in cited if name not in listed} == set()
 
 
+AUTHORS = re.compile(r"([A-Z][a-zA-Z-]+)(?:,\s+[A-Z][a-z]+)*(?:\s+et\s+al\.|\s+&\s+[A-Z][a-zA-Z-]+)?\s+((?:18|19|20)\d\d)\b")
+
+
+def test_every_author_that_a_docstring_names_is_in_the_references():
+    listed = (ROOT / "book" / "references.bib").read_text(encoding="utf-8").replace('{\\"o}', "oe").replace("{", "").replace("}", "")
+    entries = listed.lower().split("\n@")
+    cited = set()
+    for path in MODULES:
+        if path.parent.name not in ("analysis", "study"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
+                cited |= set(AUTHORS.findall(ast.get_docstring(node) or ""))
+    absent = {(author, year) for author, year in cited if not any(author.lower() in entry and year in entry for entry in entries)}
+    assert len(cited) > 30 and absent == set()
+
+
+def test_every_method_that_resamples_or_permutes_cites_its_source():
+    source = re.compile(AUTHORS.pattern + r"|arXiv:\d{4}\.\d{5}|doi:10\.")
+    bare = []
+    for path in MODULES:
+        if path.parent.name != "analysis" and path.stem not in ("statistics", "resampling"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and path.stem != "scale":
+                named = {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+                told = (ast.get_docstring(node) or "") + (ast.get_docstring(tree) or "")
+                if named & {"permutations", "resamples", "halves", "draws", "dealings"} and not source.search(told):
+                    bare.append(f"{path.stem}.{node.name}")
+    assert bare == []
+
+
 def test_package_lists_all_its_folders():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
     folders = {".".join(path.parent.relative_to(ROOT).parts) for path in MODULES}

@@ -125,7 +125,10 @@ class Patterns:
 
 
 def patterns(reference, sources, *, seed=0, permutations=2000):
-    """Agreement patterns of the first categories. Null: the sources' faces shuffled, all in the same way."""
+    """Agreement patterns of the first categories. Null: the sources' faces shuffled, all in the same way.
+
+    Shuffled labels as a null: Fisher 1935.
+    """
     faces = readings.shared_faces(reference, *sources.values())
     truth = reference.table.loc[faces].idxmax(axis=1).to_numpy()
     read = np.array([source.table.loc[faces].idxmax(axis=1).to_numpy() for source in sources.values()])
@@ -165,7 +168,8 @@ def pooling(reference, sources, weighted=False, *, halves=HALVES, permutations=2
     """Choose the best pool of ``sources`` (dict name -> Reading) on random halves of the faces, score it on the rest.
 
     Intervals: the spread over complementary halves is the standard error of the whole (Shao & Wu 1989).
-    Null of ``held_out``: the same procedure with the sources' faces shuffled.
+    Null of all three: the same procedure with the sources' faces shuffled, for a mean of readings is nearer to anything than
+    one reading is, whether they know the face or not.
     """
     _require(sources)
     faces = readings.shared_faces(reference, *sources.values())
@@ -191,16 +195,22 @@ def pooling(reference, sources, weighted=False, *, halves=HALVES, permutations=2
 
     rng = np.random.default_rng(seed)
     held, single, best, scores = run(np.arange(len(faces)))
-    null = [run(rng.permutation(len(faces)))[0].mean() for _ in range(permutations)]
+    chosen, alone_dealt, shuffled = [], [], []
+    for _ in range(permutations):
+        dealt, best_alone, _, its_scores = run(rng.permutation(len(faces)))
+        chosen.append(dealt.mean())
+        alone_dealt.append(best_alone.mean())
+        shuffled.append(_means(its_scores, weights[None])[:, 0])
+    chosen, alone_dealt, shuffled = map(np.array, (chosen, alone_dealt, shuffled))
     gaps = held - single
     whole = _means(scores, weights[None])[:, 0]
     shares = np.bincount(best, minlength=len(names)) / halves
-    rows = [(" + ".join(names[index]), shares[index], statistics.bootstrap(scores[index], weights=weights, unit="faces", seed=seed))
+    rows = [(" + ".join(names[index]), shares[index], statistics.bootstrap(scores[index], weights=weights, unit="faces", seed=seed, null=shuffled[:, index]))
             for index in np.argsort(-whole) if shares[index] > 0 or alone[index]]
     return Pooling(
-        held_out=statistics.estimate(held.mean(), held, len(faces), "faces", null=null, interval="normal", bounds=(0, 1)),
-        single=statistics.estimate(single.mean(), single, len(faces), "faces", interval="normal", bounds=(0, 1)),
-        gain=statistics.estimate(gaps.mean(), gaps, len(faces), "faces", interval="normal"),
+        held_out=statistics.estimate(held.mean(), held, len(faces), "faces", null=chosen, interval="normal", bounds=(0, 1)),
+        single=statistics.estimate(single.mean(), single, len(faces), "faces", null=alone_dealt, interval="normal", bounds=(0, 1)),
+        gain=statistics.estimate(gaps.mean(), gaps, len(faces), "faces", null=chosen - alone_dealt, interval="normal"),
         in_sample=float(whole.max()),
         chosen=pd.DataFrame(rows, columns=["pool", "chosen", "similarity"]),
     )

@@ -6,15 +6,15 @@ from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.statistics import Estimate
 from kaomoji_lib.study.stimuli import DATA, read_table
 
-COLUMNS = ("whose", "number", "page", "key", "rule", "expected", "test", "statement")
+COLUMNS = ("whose", "number", "page", "key", "rule", "expected", "twin", "test", "statement")
 FOUND, NOT_FOUND = "found", "not found"
 ALPHA = 0.05
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim and its test: ``value`` is None where no executed page reports it; ``twin``: the same number of the null edition;
-    ``verdict``: ``found`` or ``not found``, None without a value or a rule; ``expected``: what a control was built to show, or empty.
+    """One claim and its test: ``value`` is None where no executed page reports it; ``twin``: the same number where there is
+    nothing to find, as the page ``twin_page`` reports it, None where that was not executed; ``verdict``: ``found`` or ``not found``, None without a value or a rule; ``expected``: what a control was built to show, or empty.
     """
 
     whose: str
@@ -26,6 +26,8 @@ class Claim:
     twin: Estimate | None
     verdict: str | None
     expected: str
+    twin_page: str = ""
+    rule: str = "shown"
 
     @property
     def as_built(self):
@@ -53,14 +55,24 @@ def judge(value, rule):
     return FOUND if beaten and (rule == "beyond" or value.ci_low > float(least or 0)) else NOT_FOUND
 
 
-def claims(results, edition="within_category", path=None):
+def claims(results, path=None):
     """All :class:`Claim` of the table of claims. ``results``: dict page -> dict key -> Estimate
-    (:func:`kaomoji_lib.store.results.read`); ``edition``: the null edition whose numbers stand beside them.
+    (:func:`kaomoji_lib.store.results.read`). The table names the page that takes away what each claim is about.
     """
     found = []
     for row in read_table(path or DATA / "claims.csv", COLUMNS).itertuples():
         value = results.get(row.page, {}).get(row.key)
-        twin = results.get(f"{row.page}--{edition}", {}).get(row.key)
+        twin = results.get(row.twin, {}).get(row.key)
         verdict = None if value is None else judge(value, row.rule)
-        found.append(Claim(row.whose, int(row.number), row.statement, row.test, row.page, value, twin, verdict, row.expected))
+        found.append(Claim(row.whose, int(row.number), row.statement, row.test, row.page, value, twin, verdict, row.expected, row.twin, row.rule))
     return found
+
+
+def alarms(results, edition):
+    """How many tests the pages of a null edition report, and how many of them have p <= 0.05: (alarms, tests).
+
+    ``results`` as in :func:`claims`. In an edition with nothing to find, about one in twenty may; the tests of one page share its
+    data, so that their number is no binomial one.
+    """
+    ps = [value.p for page, values in results.items() if page.endswith(f"--{edition}") for value in values.values() if value.p is not None]
+    return sum(p <= ALPHA for p in ps), len(ps)

@@ -116,6 +116,7 @@ def of_vectors(vectors, dealt=None, *, permutations=100, resamples=100, seed=0):
 
     ``dealt``: arrays like the table that are dealt already. Stability: faces resampled with replacement,
     under which clusters of two or three faces look stable whatever they are; compare it at the same number only.
+    Silhouettes: Rousseeuw 1987; stability: Hennig 2007, doi:10.1016/j.csda.2006.11.025.
     """
     X, rng = vectors.to_numpy(float), np.random.default_rng(seed)
     dealt = (rng.permuted(X, axis=0) for _ in range(permutations)) if dealt is None else dealt

@@ -109,6 +109,7 @@ def accuracy(exact, prompts, codes, *, permutations=500, seed=0):
 
     The reader knows the exact distributions of the training prompts; each held-out prompt counts with its exact probability
     of typing a face that is read rightly, instead of with eight draws. Folds and null as in :mod:`.prediction`.
+    Dealt labels as a null: Fisher 1935.
     """
     label, table = _labels(exact, prompts, codes), exact.conditional.to_numpy()
     fold = prediction.folds(label, seed)
@@ -127,6 +128,8 @@ def agreement(exact, emissions, *, draws=200, seed=0):
     Mean Jensen-Shannon similarity of a prompt's sampled shares and its exact ones, given that the reply opens with a listed
     face (what is kept from being typed while sampling does not touch scoring). The null draws as many faces from the exact
     distribution; p is small where the samples lie further off than that: sampler and scorer would be of two minds.
+
+    Similarity: Lin 1991, doi:10.1109/18.61115.
 
     Raises
     ------

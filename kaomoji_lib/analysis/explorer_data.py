@@ -90,6 +90,8 @@ def from_emissions(name, title, what, emissions, scheme, *, prompts=None, states
     ``prompts``: DataFrame[id, text] for the examples. ``layers``: which layers stand alone beside all together; None:
     at most six, evenly spaced.
 
+    Intervals: Efron 1979.
+
     Raises
     ------
     KaomojiError
@@ -158,7 +160,10 @@ def disagreement(sources):
 
 
 def intervals(uses, prompt_ids, emissions, table, resamples=400, seed=0):
-    """95 % intervals of each face's shares when prompts are resampled: two DataFrames like ``table``."""
+    """95 % intervals of each face's shares when prompts are resampled: two DataFrames like ``table``.
+
+    Bootstrap: Efron 1979.
+    """
     category = emissions.drop_duplicates("prompt_id").set_index("prompt_id")["category"].reindex(prompt_ids).to_numpy()
     weights = statistics.resampling_counts(uses.shape[1], resamples, seed)
     mass = weights @ uses.T

@@ -32,6 +32,8 @@ class Layout:
 def lay(uses, gram, guide, *, fitted=None, resampled=True, resamples=200, seed=0):
     """The :class:`Layout` of faces whose vectors are means of ``rows``.
 
+    Turned onto each other: Schoenemann 1966, doi:10.1007/BF02289451.
+
     Parameters
     ----------
     uses : (faces, rows), how often each face has each row (a prompt's state, or a vector of its own).

@@ -108,6 +108,7 @@ def cosine(face_means, words=None, *, permutations=500, resamples=100, seed=0):
     """Cosine similarities of face means, their average-linkage order, a test of their blocks, and their clusters.
 
     ``words``: category -> word (dict or Series) that names a cluster; without it the codes do.
+    Silhouettes: Rousseeuw 1987.
     """
     distances = cosine_distances(face_means.means @ face_means.means.T)
     faces = list(face_means.faces)

@@ -46,6 +46,7 @@ def pca(X, prompts, scheme, *, components=10, shown=3, seed=0):
     ``X``: (n, d), rows in the order of ``prompts`` (DataFrame with category). PC1 grows with valence,
     PC2 with arousal, PC3 with dominance (D over S), so that pictures of different models compare.
     The intervals come from half samples of prompts.
+    Components against columns dealt anew: Horn 1965, doi:10.1007/BF02289447.
     """
     if len(X) != len(prompts):
         raise KaomojiError(f"{len(X)} states for {len(prompts)} prompts; expected one row a prompt; average or select rows first")
@@ -148,6 +149,7 @@ def layer_curve(states, labels, *, layers=None, repeats=1, permutations=100, see
     as in :func:`prediction.from_states`), ci_low, ci_high, null, p, n, majority, and silhouette with
     silhouette_low, _high, _null and _p. Nulls are per layer: for the best layer multiply its p by the
     number of layers.
+    Probes by layer: Alain & Bengio 2017, arXiv:1610.01644; silhouettes: Rousseeuw 1987.
     """
     labels = np.asarray(labels)
     codes = pd.factorize(labels)[0]

@@ -30,7 +30,10 @@ class Ladder:
 
 
 def text_rungs(prompts, sentences, *, permutations=200, seed=0):
-    """The readers of the text: list of Prediction. ``sentences``: vectors of the prompts (n, d), or None without an encoder."""
+    """The readers of the text: list of Prediction. ``sentences``: vectors of the prompts (n, d), or None without an encoder.
+
+    Tf-idf: Salton & Buckley 1988; sentence vectors: Reimers & Gurevych 2019, arXiv:1908.10084.
+    """
     settings = {"permutations": permutations, "seed": seed}
     found = [
         prediction.from_text(prompts, "surface", name=SURFACE, **settings),

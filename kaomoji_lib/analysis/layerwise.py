@@ -63,12 +63,16 @@ def shared(sources, prompts, *, measure="CKA", permutations=500, halves=HALVES, 
         for number, name in enumerate(names)
     }
     return {
-        pair: _shared(measure, values, {name: null[pair] for name, null in nulls.items()}, tool.halves(pair, values, halves, seed), len(prompts))
+        pair: calibrated(measure, values, {name: null[pair] for name, null in nulls.items()}, tool.halves(pair, values, halves, seed), len(prompts))
         for pair, values in found.items()
     }
 
 
-def _shared(measure, values, nulls, halves, n):
+def calibrated(measure, values, nulls, halves, n):
+    """A :class:`Shared` from ``values`` (layers, layers), dict null -> (permutations, layers, layers), and replicates of the best value.
+
+    A maximum against maxima: Westfall & Young 1993.
+    """
     best = tuple(int(place) for place in np.unravel_index(values.argmax(), values.shape))
     tests = {
         name: statistics.estimate(values.max(), halves, n, "prompts", null=null.reshape(len(null), -1).max(axis=1),
@@ -84,7 +88,7 @@ class _Matched:
 
     def __init__(self, sources, measure):
         self.measure, self.sources = measure, sources
-        self.signatures = np.hstack([similarity.signatures(_narrow(states), measure) for states in sources.values()])
+        self.signatures = np.hstack([similarity.signatures(narrow(states), measure) for states in sources.values()])
         ends = np.cumsum([states.shape[1] for states in sources.values()])
         self.place = {title: slice(end - states.shape[1], end) for (title, states), end in zip(sources.items(), ends, strict=True)}
 
@@ -103,7 +107,7 @@ class _Matched:
                 for half in statistics.half_samples(len(X), halves, seed)]
 
 
-def _narrow(states):
+def narrow(states):
     """The same inner products of the centred rows in at most n coordinates a layer; a layer without differences is exactly 0."""
     layers = [classifier.compact(states[:, layer]) for layer in range(states.shape[1])]
     width = max(layer.shape[1] for layer in layers)
@@ -184,38 +188,3 @@ def _crossed(A, B):
     m, n, b, k = B.shape
     product = np.matmul(B.reshape(m, n, b * k).transpose(0, 2, 1), A.reshape(n, -1))
     return product.reshape(m, b, k, -1, k).transpose(0, 3, 1, 2, 4)
-
-
-@one_thread
-def beyond_text(sources, prompts, text, *, permutations=500, halves=HALVES, seed=0):
-    """Debiased CKA of every two sources after the text of the prompts is regressed out: dict (title, title) -> :class:`Shared`.
-
-    ``text``: (n, m), vectors of the prompts' text; its first 40 components are removed linearly from all states, and
-    for the null *given text and category* the categories too (:func:`similarity.without`). What is left is
-    permuted freely; a maximum over layers is compared with maxima.
-    """
-    codes = prompts["category"].factorize()[0]
-    member = np.eye(codes.max() + 1)[codes]
-    known = _components_of(text)
-    free = np.zeros(len(prompts), dtype=int)
-    found = {}
-    for number, (name, nuisance) in enumerate((("given the text", known), ("given text and category", np.hstack([known, member])))):
-        rest = {title: similarity.without(_narrow(states), nuisance, nuisance.shape[1]) for title, states in sources.items()}
-        tool = _Matched(rest, "CKA")
-        orders = resampling.orders(free[: len(next(iter(rest.values())))], permutations, [seed, number])
-        null = tool.permuted(orders)
-        for pair, values in tool.observed().items():
-            found.setdefault(pair, {})[name] = _shared("CKA", values, {name: null[pair]}, tool.halves(pair, values, halves, seed), len(prompts))
-    return {pair: _joined(parts) for pair, parts in found.items()}
-
-
-def _components_of(text, components=40):
-    text = classifier.compact(text)
-    U, singular, _ = np.linalg.svd(text, full_matrices=False)
-    return (U * singular)[:, :components]
-
-
-def _joined(parts):
-    first = parts["given the text"]
-    return Shared("CKA", first.values, first.best, {name: item.tests[name] for name, item in parts.items()},
-                  {name: item.adjusted[name] for name, item in parts.items()})

@@ -126,6 +126,8 @@ class Calibration:
 def calibration(log_probs, emissions, least=10, permutations=1000, seed=0):
     """Whether exp(log P) is how often a face is typed. ``log_probs``: of :func:`by_face`; ``emissions``: every reply to its prompts.
 
+    Intervals: Efron 1979.
+
     Raises
     ------
     KaomojiError

@@ -23,7 +23,7 @@ FOLDS = 5
 class Prediction:
     """Cross-validated prediction of the category.
 
-    ``confusion``: counts, true category x predicted category, mean over repeats. ``recall``: Series
+    ``confusion``: prompts, true category x predicted category, mean over repeats (and over the rows of a prompt). ``recall``: Series
     per category. ``majority``: accuracy of always guessing the most frequent category. ``hits``: Series, share of
     right answers for each prompt, by its id, for paired comparisons. Only a prediction from faces has ``bayes_bound`` (in-sample accuracy of the best rule) and
     ``mutual_information`` (bits).
@@ -173,7 +173,7 @@ def _summary(name, design, predicted, null, seed, **extra):
     k, n = len(design.codes), len(design.label)
     tables = np.zeros((n, k, k))
     for guess in predicted:
-        np.add.at(tables, (design.group, design.row_label, guess), 1 / len(predicted))
+        np.add.at(tables, (design.group, design.row_label, guess), 1 / (len(predicted) * np.bincount(design.group)[design.group]))
     confusion = tables.sum(axis=0)
     resampled = (statistics.resampling_counts(n, seed=seed) @ tables.reshape(n, -1)).reshape(-1, k, k)
     null = null if len(null) else None
@@ -204,8 +204,10 @@ def from_faces(emissions, *, name="faces", repeats=5, permutations=200, seed=0):
     """Category from the typed face: the modal category of that face in the training fold.
 
     A face that training has not seen gets the training majority, ties go to the category that is
-    more frequent in training. Rows without a face are left out. ``mutual_information`` has its own
-    null (categories dealt to other prompts) and interval (over prompts).
+    more frequent in training. Rows without a face are left out, and every prompt counts once, however many rows it has: else
+    categories that were asked more often would be guessed rightly without a look at the face, which dealing them to other prompts
+    would not show. ``mutual_information`` has its own null (categories dealt to other prompts) and interval (over prompts).
+    Dealt labels as a null: Fisher 1935; information: Miller 1955.
     """
     typed = emissions[emissions["face"].notna()]
     if typed.empty:
@@ -216,32 +218,34 @@ def from_faces(emissions, *, name="faces", repeats=5, permutations=200, seed=0):
     face, faces = pd.factorize(typed["face"])
     counts = np.zeros((len(design.label), len(faces)))
     np.add.at(counts, (design.group, face), 1)
+    shares = counts / counts.sum(axis=1, keepdims=True)
     guesses, null = [], np.zeros(permutations)
     for repeat in range(repeats):
         fold = folds(design.label, seed + repeat)
-        guess = _lookup(counts, design.label[None], fold, len(design.codes))[0]
+        guess = _lookup(shares, design.label[None], fold, len(design.codes))[0]
         guesses.append(guess[design.group, face])
         if repeat == 0:
             shuffled = _permuted(design.label, fold, permutations, seed)
             for index, label in enumerate(shuffled):
-                answers = _lookup(counts, label[None], fold, len(design.codes))[0]
-                null[index] = (counts * (answers == label[:, None])).sum() / counts.sum()
+                answers = _lookup(shares, label[None], fold, len(design.codes))[0]
+                null[index] = (shares * (answers == label[:, None])).sum() / len(shares)
     member = np.eye(len(design.codes))[design.label]
     return _summary(
         name, design, guesses, null, seed,
-        bayes_bound=float((counts.T @ member).max(axis=1).sum() / counts.sum()),
+        bayes_bound=float((shares.T @ member).max(axis=1).sum() / len(shares)),
         mutual_information=_information(counts, member, permutations, seed),
     )
 
 
-def _lookup(counts, labels, fold, k):
-    """Predicted category of each face wherever a prompt of each fold would type it: ints (m, prompts, faces)."""
-    answers = np.empty((len(labels), *counts.shape), dtype=int)
+def _lookup(shares, labels, fold, k):
+    """Predicted category of each face wherever a prompt of each fold would type it: ints (m, prompts, faces); ``shares``: (prompts, faces)."""
+    answers = np.empty((len(labels), *shares.shape), dtype=int)
     for number in range(fold.max() + 1):
         train = fold != number
-        seen = counts[train].T @ np.eye(k)[labels[:, train]]
+        # Rounded, so that what is equal but for the order of adding is a tie.
+        seen = np.round(shares[train].T @ np.eye(k)[labels[:, train]], 9)
         prior = seen.sum(axis=1, keepdims=True)
-        answers[:, ~train] = (seen + prior / (2 * prior.sum(axis=2, keepdims=True))).argmax(axis=2)[:, None]
+        answers[:, ~train] = (seen + 1e-6 * prior / prior.sum(axis=2, keepdims=True)).argmax(axis=2)[:, None]
     return answers
 
 

@@ -21,7 +21,10 @@ class FaceAccuracy:
 
 
 def accuracy(emissions, *, permutations=200, seed=0):
-    """Both rules on the emissions of one source (columns of ``published_tables.emissions``)."""
+    """Both rules on the emissions of one source (columns of ``published_tables.emissions``).
+
+    Dealt labels as a null: Fisher 1935.
+    """
     old = emissions.assign(face=emissions["published_face"])
     return FaceAccuracy(published_rules.lookup_accuracy(old), prediction.from_faces(emissions, permutations=permutations, seed=seed))
 
@@ -38,7 +41,7 @@ def differences(emissions):
             rows.append((_reason(stored, ours, item.outcome), stored or "–", ours or item.outcome))
     found = pd.DataFrame(rows, columns=["reason", "stored", "ours"])
     if found.empty:
-        return found.assign(rows=[])[["reason", "rows", "stored", "ours"]]
+        return found.assign(rows=pd.Series(dtype=int))[["reason", "rows", "stored", "ours"]]
     counted = found.groupby("reason").agg(rows=("stored", "size"), stored=("stored", _commonest), ours=("ours", _commonest))
     return counted.sort_values("rows", ascending=False, kind="stable").reset_index()
 

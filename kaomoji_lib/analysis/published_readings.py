@@ -78,7 +78,10 @@ def published_similarity(found, a, b=None, faces=None):
 
 
 def our_similarity(found, a, b=None, *, permutations=10_000, seed=0):
-    """The same as Estimates: interval over faces, null with shuffled faces."""
+    """The same as Estimates: interval over faces, null with shuffled faces.
+
+    Similarity: Lin 1991, doi:10.1109/18.61115.
+    """
     left = found.elicited if b is None else agreement.weighted_as(_source(found, a), found.elicited)
     right = _source(found, a if b is None else b)
     return {name: readings.similarity(left, right, name == "weighted", faces=found.faces, permutations=permutations, seed=seed)
@@ -110,7 +113,10 @@ def guess(found, name, weighting, seed=0):
 
 
 def shuffled(found, name, weighting, *, permutations=2000, seed=0):
-    """What a source gets whose faces are shuffled: the mean over shuffles, an Estimate whose interval is their range (95 %)."""
+    """What a source gets whose faces are shuffled: the mean over shuffles, an Estimate whose interval is their range (95 %).
+
+    Similarity: Lin 1991, doi:10.1109/18.61115.
+    """
     faces = found.faces
     weights = found.weight.to_numpy(float) if weighting == "weighted" else np.ones(len(faces))
     left, right = (part.table.loc[faces, found.elicited.table.columns].to_numpy(float) for part in (found.elicited, _source(found, name)))
@@ -133,7 +139,10 @@ def aggregations(new, scores, prompts, seed=0):
 
 
 def held_out_pool(found, weighting, *, halves=200, permutations=100, seed=0):
-    """Pools chosen on one half of the faces and scored on the other: :class:`agreement.Pooling`."""
+    """Pools chosen on one half of the faces and scored on the other: :class:`agreement.Pooling`.
+
+    Halves: Shao & Wu 1989.
+    """
     faces = found.faces
     reference = readings.Reading(found.elicited.table.loc[faces], found.elicited.weight[faces])
     sources = {name: readings.Reading(item.table.loc[faces], item.weight.reindex(faces)) for name, item in found.sources.items()}

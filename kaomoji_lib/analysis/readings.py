@@ -57,6 +57,7 @@ def similarity(a, b, weighted=False, *, faces=None, min_weight=MIN_WEIGHT, permu
     ``a`` is the reference: its weights select the faces (or give ``faces``) and, with ``weighted``,
     weigh them. Interval: bootstrap over faces. Null: the rows of ``b`` are dealt to the faces at
     random, so it keeps what any reader of ``b`` would get without looking at the face.
+    Similarity: Lin 1991, doi:10.1109/18.61115.
     """
     faces = shared_faces(a, b, min_weight=min_weight) if faces is None else faces
     weights = a.weight[faces].to_numpy(float) if weighted else np.ones(len(faces))
@@ -124,6 +125,7 @@ def recovery(emissions, planted, codes, *, permutations=200, simulations=200, se
 
     ``planted``: DataFrame [category, face, probability], probabilities of a category sum to 1. The
     prior of the categories is their share among the typed faces.
+    Similarity: Lin 1991, doi:10.1109/18.61115.
     """
     codes = list(codes)
     typed = emissions[emissions["face"].notna()]

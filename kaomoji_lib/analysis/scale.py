@@ -17,7 +17,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import circumplex, geometry, layerwise, prediction
+from kaomoji_lib.analysis import circumplex, geometry, given_text, layerwise, prediction
 from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.stimuli import DATA, load_prompts
 
@@ -47,7 +47,8 @@ def measure(layers=LAYERS, width=WIDTH, permutations=200):
         "category from each layer": lambda: geometry.layer_curve(one, labels),
         **{f"shared geometry, {measure}, all pairs of layers, three nulls": lambda measure=measure: layerwise.shared(
             pair, prompts, measure=measure, permutations=permutations if measure != "Procrustes" else permutations // 2) for measure in layerwise.MEASURES},
-        "shared geometry beyond text and category": lambda: layerwise.beyond_text(pair, prompts, text, permutations=permutations),
+        **{f"shared geometry beyond text and category, {measure}": lambda measure=measure: given_text.beyond_text(
+            pair, prompts, text, measure=measure, permutations=permutations) for measure in given_text.MEASURES},
         "circle and rivals": lambda: circumplex.circumplex(geometry.stack(one), labels, scheme, text),
     }
     rows = []

@@ -57,6 +57,8 @@ def audit(log_probs, spellings, emissions, *, typed_as="raw_face", permutations=
 
     ``spellings``: the strings that were scored.
 
+    Intervals: Efron 1979.
+
     Raises
     ------
     KaomojiError

@@ -64,13 +64,31 @@ def _entries(matrix, measure):
 
 
 def u_centred(gram):
-    """U-centring (Szekely & Rizzo 2014, doi:10.1214/14-AOS1255): inner products of the result are unbiased HSIC, up to a constant."""
-    n = len(gram)
-    gram = gram - np.diag(np.diag(gram))
-    means = gram.sum(axis=0) / (n - 2)
-    centred = gram - means[:, None] - means[None] + gram.sum() / ((n - 1) * (n - 2))
-    np.fill_diagonal(centred, 0)
-    return centred
+    """U-centring (Szekely & Rizzo 2014, doi:10.1214/14-AOS1255): inner products of the result are unbiased HSIC, up to a constant.
+
+    ``gram``: (..., n, n), symmetric; what is added to whole rows and columns alike drops out.
+    """
+    n = gram.shape[-1]
+    off = ~np.eye(n, dtype=bool)
+    gram = gram * off
+    means = gram.sum(axis=-1) / (n - 2)
+    whole = gram.sum(axis=(-2, -1), keepdims=True) / ((n - 1) * (n - 2))
+    return (gram - means[..., :, None] - means[..., None, :] + whole) * off
+
+
+def signatures_of_grams(grams, measure):
+    """Signatures (``CKA`` or ``RSA``) of Gram matrices (layers, n, n): float32 (entries, layers); equal distances are ranked in their order."""
+    rows, columns, _ = _places(grams.shape[-1], measure)
+    if measure == "CKA":
+        entries = u_centred(grams)[:, rows, columns]
+    else:
+        own = np.diagonal(grams, axis1=1, axis2=2)
+        distances = own[:, rows] + own[:, columns] - 2 * grams[:, rows, columns]
+        entries = np.empty_like(distances)
+        np.put_along_axis(entries, distances.argsort(axis=1), np.arange(len(rows), dtype=distances.dtype)[None] - (len(rows) - 1) / 2, axis=1)
+        entries *= own.any(axis=1, keepdims=True)
+    length = np.linalg.norm(entries, axis=1, keepdims=True)
+    return np.where(length > 0, entries / np.where(length > 0, length, 1), 0).T.astype(np.float32)
 
 
 def _cka(X):
@@ -101,20 +119,3 @@ def _neighbours(X):
 
 
 MEASURES = {"CKA": _cka, "RSA": _rsa, "mutual kNN": _neighbours}
-
-
-def without(X, nuisance, components=40):
-    """What of ``X`` (n, d) the first components of ``nuisance`` (n, m) do not say linearly: (n - k, d), rows exchangeable.
-
-    The residuals are given in n - k orthonormal coordinates of the space that is left, in which errors that
-    were independent stay so and can be permuted; residuals themselves cannot (Huh & Jhun 2001,
-    doi:10.1081/STA-100106060; Winkler et al. 2014, doi:10.1016/j.neuroimage.2014.01.060).
-    """
-    nuisance = np.asarray(nuisance, dtype=np.float64)
-    centred = nuisance - nuisance.mean(axis=0)
-    U, singular, _ = np.linalg.svd(centred, full_matrices=False)
-    U = U[:, : min(components, int((singular > 1e-8 * singular.max(initial=1e-290)).sum()))]
-    known = np.column_stack([np.full(len(U), 1 / np.sqrt(len(U))), U])
-    left = np.linalg.svd(known, full_matrices=True)[0][:, known.shape[1]:]
-    X = np.asarray(X, dtype=np.float64)
-    return np.einsum("nk,n...->k...", left, X, optimize=True)

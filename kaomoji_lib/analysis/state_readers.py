@@ -24,7 +24,8 @@ RESAMPLES = 500
 class StateReaders:
     """R² of every owner's states for every emitter's faces at every depth.
 
-    ``names``; ``depths``; ``values``: (depths, owners, emitters), share of the variance over prompts that is predicted;
+    ``names``; ``depths``; ``values``: (depths, owners, emitters), share of the variance over prompts that is predicted, 0 being
+    what the mean face predicts; ``scores``: dict (depth, owner, emitter) -> Estimate of the same over prompts;
     ``own`` and ``other``: Estimates over prompts per depth, mean of the diagonal and of the rest; ``advantage``: over all
     depths; ``earlier``: over all but the last, whose own state decides the face by the model's construction.
     """
@@ -32,6 +33,7 @@ class StateReaders:
     names: tuple
     depths: tuple
     values: np.ndarray
+    scores: dict
     own: tuple
     other: tuple
     advantage: Advantage
@@ -67,6 +69,8 @@ def compare(states, faces, labels, *, depths=DEPTHS, seed=0):
     counts = statistics.resampling_counts(len(labels), RESAMPLES, seed)
     values = 1 - missed.sum(axis=-1) / base.sum(axis=-1)
     resampled = 1 - np.einsum("rp,doep->rdoe", counts, missed, optimize=True) / (counts @ base.T)[:, None, None]
+    scores = {(depth, owner, emitter): statistics.estimate(values[place, row, column], resampled[:, place, row, column], len(labels), "prompts")
+              for place, depth in enumerate(depths) for row, owner in enumerate(names) for column, emitter in enumerate(names)}
     member = np.eye(len(names), dtype=bool)
     summaries = [
         tuple(statistics.estimate(values[place][chosen].mean(), resampled[:, place][:, chosen].mean(axis=1), len(labels), "prompts")
@@ -74,7 +78,7 @@ def compare(states, faces, labels, *, depths=DEPTHS, seed=0):
         for chosen in (member, ~member)
     ]
     whole = advantage(values, resampled, seed=seed)
-    return StateReaders(names, tuple(depths), values, *summaries, whole, advantage(values[:-1], resampled[:, :-1], seed=seed))
+    return StateReaders(names, tuple(depths), values, scores, *summaries, whole, advantage(values[:-1], resampled[:, :-1], seed=seed))
 
 
 def _losses(X, targets, fold):

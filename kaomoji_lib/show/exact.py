@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import ceilings, exact, prediction, readings
+from kaomoji_lib.analysis import ceilings, dealing, exact, prediction, readings
 from kaomoji_lib.engine import exact as engine
 from kaomoji_lib.show import across, tables, theme
 from kaomoji_lib.show.missing import Missing, attempt
@@ -11,6 +11,7 @@ from kaomoji_lib.study import escape
 from kaomoji_lib.study.statistics import Estimate
 
 FEWEST = 0.05
+MASSES = ("mean mass of the faces", "smallest", "other")
 
 
 def gather(sources, device="auto"):
@@ -20,7 +21,7 @@ def gather(sources, device="auto"):
 
 
 def _one(source, words, device):
-    return exact.distribution(engine.scores(source.run, words, device))
+    return exact.distribution(source.dealt(dealing.scores, engine.scores(source.run, words, device)))
 
 
 def mass(found):
@@ -30,9 +31,8 @@ def mass(found):
         if not isinstance(item, Missing):
             listed = 1 - item.other
             rows.append((tables.source(title), int((item.table.max() > 1e-4).sum()), listed.mean(), listed.min(), item.other.mean()))
-    return tables.build(pd.DataFrame(rows, columns=["source", "faces above 0.01 %", "mean mass of the faces", "smallest", "other"]),
-                        "How much of the opening the listed faces account for; other: everything else", formats=dict.fromkeys(
-                            ["mean mass of the faces", "smallest", "other"], ".1%"))
+    return tables.build(pd.DataFrame(rows, columns=["source", "faces above 0.01 %", *MASSES]),
+                        "How much of the opening the listed faces account for; other: everything else", formats=dict.fromkeys(MASSES, ".1%"), described=MASSES)
 
 
 def headlines(sources, found, seed=0):
@@ -109,14 +109,14 @@ def on_the_range(found, line):
         fig.add_scatter(
             x=[item.value for item in values], y=[escape.label(title) for title in titles], mode="markers", name=_NAMES[name],
             marker={"size": 13, "color": colour, "symbol": symbol, "line": {"width": 2}},
-            error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2, "width": 0, "color": colour} if name == "score" else None,
+            error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2 if name == "score" else 1, "width": 0, "color": colour},
             customdata=[escape.label(str(item)) for item in values], hovertemplate=f"%{{y}}, {name}: %{{customdata}}<extra></extra>")
     fig.update_xaxes(**theme.axis("Jensen-Shannon similarity to the counts"))
     fig.update_yaxes(**theme.axis(showgrid=False, type="category"))
     return fig
 
 
-_NAMES = {"floor": "floor: ignores the face", "ceiling": "ceiling: knows the truth", "score": "score, 95 % interval"}
+_NAMES = {"floor": "floor: ignores the face", "ceiling": "ceiling: knows the truth", "score": "score"}
 
 
 def range_rows(found):

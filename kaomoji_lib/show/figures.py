@@ -1,6 +1,6 @@
 """Two-dimensional figures: what was asked, what was answered, what can be read from it."""
 
-from kaomoji_lib.analysis.geometry import Alignment, Components
+from kaomoji_lib.analysis.geometry import Alignment
 from kaomoji_lib.analysis.prediction import Prediction
 from kaomoji_lib.show import theme
 from kaomoji_lib.show.clusters import criterion
@@ -14,7 +14,7 @@ from kaomoji_lib.study.statistics import Estimate
 
 __all__ = [
     "accuracies", "accuracies_across", "centroids", "circumplex", "cka", "confusion", "criterion", "dumbbells", "emission",
-    "emission_across", "face_similarity", "layer_curve", "planted", "prompt_space", "residuals", "variance_across",
+    "emission_across", "face_similarity", "layer_curve", "planted", "prompt_space", "residuals",
 ]
 
 OTHER_OUTCOMES = {"truncated": 0.75, "emoji": 0.6, "words": 0.45, "refusal": 0.32, "empty": 0.2}
@@ -75,7 +75,8 @@ def emission(report, scheme, source):
 @passes_missing
 def layer_curve(curve, source):
     """Category accuracy and silhouette of each layer alone. ``curve``: :func:`kaomoji_lib.analysis.geometry.layer_curve`."""
-    _require_columns(curve, ("layer", "accuracy", "ci_low", "ci_high", "null", "silhouette"), "figures.layer_curve", "geometry.layer_curve")
+    _require_columns(curve, ("layer", "accuracy", "ci_low", "ci_high", "null", "silhouette", "silhouette_low", "silhouette_high", "silhouette_null"),
+                     "figures.layer_curve", "geometry.layer_curve")
     first, last = curve["accuracy"].iloc[0], curve["accuracy"].iloc[-1]
     fig = theme.figure(f"The category is read at {first:.0%} from the embedding and at {last:.0%} after the last block", source,
                        height=380, margin={"b": 96}, legend=theme.LEGEND)
@@ -89,9 +90,14 @@ def layer_curve(curve, source):
                     hovertemplate="layer %{x}: %{y:.1%} (95 % CI %{customdata[0]:.1%} to %{customdata[1]:.1%}, null %{customdata[2]:.1%})<extra></extra>")
     fig.add_scatter(x=curve["layer"], y=curve["silhouette"], mode="lines+markers", name="silhouette",
                     line={"color": side, "width": 2}, marker={"size": 7, "symbol": "square"},
-                    hovertemplate="layer %{x}: silhouette %{y:.2f}<extra></extra>")
+                    error_y={"type": "data", "array": curve["silhouette_high"] - curve["silhouette"], "arrayminus": curve["silhouette"] - curve["silhouette_low"],
+                             "thickness": 2, "width": 0, "color": side},
+                    customdata=curve[["silhouette_low", "silhouette_high", "silhouette_null"]],
+                    hovertemplate="layer %{x}: silhouette %{y:.2f} (95 % CI %{customdata[0]:.2f} to %{customdata[1]:.2f}, null %{customdata[2]:.2f})<extra></extra>")
     fig.add_scatter(x=curve["layer"], y=curve["null"], mode="lines", name="accuracy with shuffled categories",
                     line={"color": theme.GREY, "width": 2, "dash": "dot"}, hovertemplate="null %{y:.1%}<extra></extra>")
+    fig.add_scatter(x=curve["layer"], y=curve["silhouette_null"], mode="lines", name="silhouette with shuffled categories",
+                    line={"color": theme.GREY, "width": 2, "dash": "dash"}, hovertemplate="null %{y:.2f}<extra></extra>")
     fig.update_xaxes(**theme.axis("layer", type="category", showgrid=False))
     fig.update_yaxes(**theme.axis("", range=[min(-0.05, curve["silhouette"].min() - 0.03), 1.02]))
     return fig
@@ -138,25 +144,11 @@ def accuracies_across(table, source):
     for index, (reading, rows) in enumerate(by_reading.items()):
         names, estimates = zip(*rows, strict=True)
         shifts = [step * ((len(of_title[name]) - 1) / 2 - of_title[name].index(reading)) for name in names]
-        _dots(fig, [titles.index(name) + shift for name, shift in zip(names, shifts, strict=True)], estimates, theme.SEQUENCE[index % 8], reading,
-              symbol=theme.SYMBOLS[index % 9], hover=names)
+        places = [titles.index(name) + shift for name, shift in zip(names, shifts, strict=True)]
+        _dots(fig, places, estimates, theme.SEQUENCE[index % 8], reading, symbol=theme.SYMBOLS[index % 9], hover=names)
+        fig.add_scatter(x=[item.null_mean for item in estimates], y=places, mode="markers", name="shuffled categories", showlegend=index == 0, legendgroup="null",
+                        marker={"symbol": "line-ns-open", "size": 9, "color": theme.GREY, "line": {"width": 2}}, hovertemplate="null %{x:.1%}<extra></extra>")
     fig.update_xaxes(**theme.axis("accuracy on held-out prompts", range=[0, 1.02], tickformat=".0%"))
-    _source_axis(fig, titles)
-    return fig
-
-
-def variance_across(found, source):
-    """Shares of variance of the first components of each source. ``found``: dict title -> Components (or Missing)."""
-    table = {name: theme.require(item, Components, "figures.variance_across") for name, item in found.items() if not isinstance(item, Missing)}
-    if not table:
-        return next(iter(found.values()), Missing("no source has components"))
-    fig = theme.figure("Shares of the variance that the first components hold", source, height=150 + 56 * len(table),
-                       margin={"b": 100}, legend=theme.LEGEND)
-    titles = list(table)[::-1]
-    for index in range(min(len(item.variance) for item in table.values())):
-        _dots(fig, [place + 0.22 * (1 - index) for place in range(len(titles))], [table[name].variance[index] for name in titles],
-              theme.SEQUENCE[index % 8], f"PC{index + 1}", symbol=theme.SYMBOLS[index % 9], hover=titles)
-    fig.update_xaxes(**theme.axis("share of variance, 95 % interval", rangemode="tozero", tickformat=".0%"))
     _source_axis(fig, titles)
     return fig
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kaomoji_lib.analysis import emission, frames
-from kaomoji_lib.show import page, tables, theme
+from kaomoji_lib.show import nulls, page, tables, theme
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study import escape
@@ -25,10 +25,11 @@ class Framed:
         return self.runs[SELF]
 
 
-def gather(models, names=(), seed=0, **settings):
+def gather(models, names=(), null="", seed=0, **settings):
     """Collect what is lacking and measure: dict title -> :class:`Framed`.
 
-    ``models``: aliases, ids or folders. ``names``: frames beside ``self``; empty: all of ``data/frames.csv``. ``settings``: of
+    ``models``: aliases, ids or folders. ``names``: frames beside ``self``; empty: all of ``data/frames.csv``. ``null``: a null
+    edition. ``settings``: of
     :func:`kaomoji_lib.engine.collect.collect`.
     """
     from kaomoji_lib.engine.collect import collect
@@ -38,7 +39,7 @@ def gather(models, names=(), seed=0, **settings):
         raise KaomojiError("no model named; expected at least one; give `models`")
     result = {}
     for model in models:
-        runs = {frame: page.read(collect(model, frame=frame, seed=seed, **settings)) for frame in wanted}
+        runs = {frame: page.read(collect(model, frame=frame, seed=seed, **settings), null=null) for frame in wanted}
         found = attempt(frames.self_specificity, {frame: source.emissions for frame, source in runs.items()}, seed=seed)
         result[runs[SELF].title] = Framed(runs, found)
     return result
@@ -132,7 +133,7 @@ def line(found):
     """The source line of the page's figures."""
     item = next(iter(found.values()))
     names = ", ".join(f"{title} ({one.source.what.partition(':')[0]})" for title, one in found.items())
-    return f"{names} · {len(item.source.prompts)} prompts × {len(item.runs)} frames"
+    return f"{names} · {len(item.source.prompts)} prompts × {len(item.runs)} frames{nulls.edition(item.source.null)}"
 
 
 def summary(found):
@@ -142,4 +143,4 @@ def summary(found):
         for frame, source in item.runs.items():
             typed = source.emissions["face"]
             rows.append({"source": tables.source(title), "frame": spoken(frame), "replies": len(typed), "open with a face": typed.notna().mean(), "different faces": typed.nunique()})
-    return tables.build(pd.DataFrame(rows), "What each frame brought", formats={"open with a face": ".1%"})
+    return tables.build(pd.DataFrame(rows), "What each frame brought", formats={"open with a face": ".1%"}, described=("open with a face",))

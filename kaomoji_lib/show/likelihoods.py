@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kaomoji_lib.analysis import dealing
 from kaomoji_lib.analysis.likelihoods import Calibration
 from kaomoji_lib.show import tables, theme
 from kaomoji_lib.show.missing import attempt, passes_missing
@@ -11,13 +12,13 @@ from kaomoji_lib.study import escape
 NAMES_APART, NAME_REACHES, NAME_HEIGHT = 0.08, 0.2, 0.03
 
 
-def scores(run, model, wanted, **options):
-    """log P of what a run typed, or Missing. ``wanted``: score it where the run folder holds none; ``options``: device, dtype."""
-    if not wanted or run.likelihoods_path.is_file():
-        return attempt(run.likelihoods)
+def scores(source, model, wanted, **options):
+    """log P of what a source typed, or Missing. ``wanted``: score it where the run folder holds none; ``options``: device, dtype."""
     from kaomoji_lib.engine.scoring_files import score_run
 
-    return attempt(score_run, run, model, **options)
+    run = source.run
+    found = attempt(run.likelihoods) if not wanted or run.likelihoods_path.is_file() else attempt(score_run, run, model, **options)
+    return attempt(source.dealt, dealing.scores, found)
 
 
 @passes_missing

@@ -5,16 +5,26 @@ import zlib
 
 import numpy as np
 
+from kaomoji_lib.analysis import dealing
 from kaomoji_lib.store.runs import States
 from kaomoji_lib.study import resampling
 from kaomoji_lib.study.errors import KaomojiError
 
+DEALT = "dealt"
 EDITIONS = {
     "within_category": "the states are dealt to other messages of the same category, in every model anew: what tells single messages apart is gone, the category is kept",
     "text_only": "the states are replaced by the vectors of a sentence encoder that read the messages alone: what a model adds to the text is gone",
     "untrained": "the states are those of the same architecture with random weights: what training put there is gone",
+    DEALT: "states and probabilities are dealt to other messages, faces to other replies, answers to other faces, each in its own way: nothing is left but chance",
 }
-SHORT = {"within_category": "states dealt within categories", "text_only": "text in place of states", "untrained": "random weights in place of the model"}
+SHORT = {
+    "within_category": "states dealt within categories", "text_only": "text in place of states",
+    "untrained": "random weights in place of the model", DEALT: "everything dealt at random",
+}
+LEFT = "What this page still finds, the states had no part in, or not the part that was removed."
+CHANCE = "What this page still finds, it finds by chance, as one test in twenty may; what the words of the messages say by themselves stays."
+RESTRICTIONS = {"within_category": "within category", DEALT: "free"}
+ANSWERS = {"elicit": dealing.emissions, "introspect": dealing.judgements, "synthesize": dealing.syntheses}
 
 
 def require(null):
@@ -23,21 +33,36 @@ def require(null):
         raise KaomojiError(f"unknown null {null!r}; expected one of {', '.join(EDITIONS)}, or nothing")
 
 
+def statement(null):
+    """What the edition takes away, and what follows: sentences that go behind the name of what is shown."""
+    return f"{EDITIONS[null]}. {CHANCE if null == DEALT else LEFT}"
+
+
+def edition(null):
+    """The edition as the end of a figure's source line; nothing where there is none."""
+    return f" · null edition: {SHORT[null]}" if null else ""
+
+
 def states(run, position, null):
     """The run's states at ``position`` as the edition ``null`` has them: :class:`kaomoji_lib.store.runs.States`."""
     if null == "untrained":
         return _twin(run, position)
     found = run.states(position)
-    if null == "within_category":
-        return _dealt(found, run)
+    if null in RESTRICTIONS:
+        return _dealt(found, run, RESTRICTIONS[null])
     if null == "text_only":
         return _text(found, run)
     return found
 
 
-def _dealt(found, run):
+def dealt(how, table, null, name):
+    """``table`` as the edition has it: ``how``, a function of :mod:`kaomoji_lib.analysis.dealing`, cuts its links where all are cut."""
+    return how(table, name) if null == DEALT else table
+
+
+def _dealt(found, run, restriction):
     prompts = run.prompts()
-    order = resampling.orders(resampling.blocks(prompts), 1, zlib.crc32(run.source.encode()))[0]
+    order = resampling.orders(resampling.blocks(prompts, restriction), 1, zlib.crc32(run.source.encode()))[0]
     if "generation" not in found.index.columns:
         return dataclasses.replace(found, array=found.array[order])
     ids = prompts["id"].to_numpy()

@@ -8,7 +8,7 @@ from importlib import metadata
 
 import numpy as np
 
-from kaomoji_lib.analysis import emission, geometry
+from kaomoji_lib.analysis import dealing, emission, geometry
 from kaomoji_lib.show import nulls, tables
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.store import registry, results
@@ -45,7 +45,11 @@ class Source:
 
     @cached_property
     def emissions(self):
-        return self.run.emissions()
+        return self.dealt(dealing.emissions, self.run.emissions())
+
+    def dealt(self, how, table):
+        """``table`` as the null edition has it; ``how``: a function of :mod:`kaomoji_lib.analysis.dealing`."""
+        return nulls.dealt(how, table, self.null, f"{self.run.source} {self.run.frame}")
 
     @cached_property
     def states(self):
@@ -85,7 +89,7 @@ class Source:
     def statement(self):
         """What kind of model the page is about, as its first sentence."""
         if self.null:
-            return f"A null edition of {self.title}: {nulls.EDITIONS[self.null]}. What this page still finds, the states had no part in, or not the part that was removed."
+            return f"A null edition of {self.title}: {nulls.statement(self.null)}"
         if not self.is_organism:
             return f"{self.title} answered {len(self.prompts)} messages; this page reads its faces and its hidden states."
         note = f" {self.spec.note}" if self.spec.note else ""
@@ -102,8 +106,7 @@ class Source:
     def line(self):
         """The source line of every figure."""
         generations = len(self.emissions) / max(len(self.prompts), 1)
-        edition = f" · null edition: {nulls.SHORT[self.null]}" if self.null else ""
-        return f"{self.title} ({self.what}) · {len(self.prompts)}\u00a0prompts\u00a0× {generations:.0f}\u00a0replies{edition}"
+        return f"{self.title} ({self.what}) · {len(self.prompts)}\u00a0prompts\u00a0× {generations:.0f}\u00a0replies{nulls.edition(self.null)}"
 
 
 def _spec(model):

@@ -71,7 +71,7 @@ def article(rows, group):
             body.append((row.what + mark, _printed(row), _value(row.recomputed), *_ours(row.corrected), _value(row.reference)))
     header = (GROUPS[group], "article", "published rule", "our rule", "95 % interval", "n", "reference")
     caption = ". ".join(f"[{number}] {said}" for said, number in notes.items())
-    return Table(header, tuple(body), ("text", "number", "number", "number", "number", "text", "number"), caption)
+    return Table(header, tuple(body), ("text", "number", "number", "number", "number", "text", "number"), caption, ("article", "published rule"))
 
 
 def _printed(row):
@@ -150,7 +150,7 @@ def differences(found):
         table = published_faces.differences(rows)
         table.insert(0, "source", [tables.source(name)["title"]] * len(table))
         parts.append(table.assign(of=len(rows)))
-    table = pd.concat(parts, ignore_index=True)[["source", "reason", "rows", "of", "stored", "ours"]]
+    table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)[["source", "reason", "rows", "of", "stored", "ours"]]
     table["stored"] = table["stored"].map(_named)
     return build(table, "Replies whose stored face is not the one that is there, with an example each", faces=("stored", "ours"))
 

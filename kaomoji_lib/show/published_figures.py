@@ -104,7 +104,7 @@ def audit_table(found):
         interval = f"{item.better.value:.2f} ({item.better.ci_low:.2f} to {item.better.ci_high:.2f})".replace(" ", "\u00a0")
         rows.append((title, _minus(item.own), _minus(item.elsewhere), interval, f"{len(item.pairs):,}", _small(item.ratio), item.verdict))
     header = ("scores of", "own prompt", "other prompts", "pairs won (0.5 = blind)", "replies", "scored / sampled", "verdict")
-    return Table(header, tuple(rows), ("text", *["number"] * 5, "text"), "Median log P of the typed face, and how it compares with the replies")
+    return Table(header, tuple(rows), ("text", *["number"] * 5, "text"), "Median log P of the typed face, and how it compares with the replies", header[1:6])
 
 
 @passes_missing
@@ -113,7 +113,7 @@ def spelling_table(found):
     rows = [(title if index == 0 else "", part.spelling, f"{part.replies:,}", f"{part.sampled:.1%}", _small(part.scored))
             for title, item in found.items() if not isinstance(item, Missing) for index, part in enumerate(item.spelling.itertuples())]
     return Table(("scores of", "face typed", "replies", "share of replies", "mean probability given"), tuple(rows),
-                 ("text", "text", "number", "number", "number"), "Only one spelling of each face was scored")
+                 ("text", "text", "number", "number", "number"), "Only one spelling of each face was scored", ("share of replies", "mean probability given"))
 
 
 @passes_missing
@@ -124,7 +124,7 @@ def worst_table(found, title):
         return item
     rows = tuple((part.face, part[2], f"{part.sampled:.1%}", _small(part.scored)) for part in item.worst.itertuples())
     return Table(("scored as", "typed as", "sampled", "probability given"), rows, ("face", "face", "number", "number"),
-                 f"{title}: typed often, thought impossible")
+                 f"{title}: typed often, thought impossible", ("sampled", "probability given"))
 
 
 @passes_missing
@@ -133,7 +133,7 @@ def fragment_table(found):
     rows = [(title, part.scored, f"{part.probability:.3f}", f"{part.begins:,}", f"{len(item.fragments):,}")
             for title, item in found.items() if not isinstance(item, Missing) for part in item.fragments.head(1).itertuples()]
     return Table(("scores of", "scored", "mean probability", "scored faces that begin with it", "fragments in all"), tuple(rows),
-                 ("text", "face", "number", "number", "number"), "Scored, but no face: what others begin with collects their probability")
+                 ("text", "face", "number", "number", "number"), "Scored, but no face: what others begin with collects their probability", ("mean probability",))
 
 
 def _minus(value):

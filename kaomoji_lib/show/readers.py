@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import agreement, exact, readers, readings, state_readers
+from kaomoji_lib.analysis import agreement, dealing, exact, readers, readings, state_readers
 from kaomoji_lib.engine import asked
 from kaomoji_lib.engine import exact as engine
 from kaomoji_lib.show import across, tables, theme
@@ -30,7 +30,7 @@ def by_likelihood(sources, device="auto"):
 
 
 def _likelihood(source, words, device):
-    found = exact.distribution(engine.scores(source.run, words, device))
+    found = exact.distribution(source.dealt(dealing.scores, engine.scores(source.run, words, device)))
     return found, exact.reading(found, source.prompts, _codes(source))
 
 
@@ -41,10 +41,10 @@ def by_question(sources, used, device="auto"):
     """
     often = [face for item in used.values() for face in item.table.index[item.weight >= readings.MIN_WEIGHT]]
     words = list(dict.fromkeys(often))
-    tables_ = {title: attempt(asked.judgements, source.run, words, source.scheme, device)
-               for title, source in zip(across.titles(sources), sources, strict=True)}
+    named = dict(zip(across.titles(sources), sources, strict=True))
+    tables_ = {title: attempt(asked.judgements, source.run, words, source.scheme, device) for title, source in named.items()}
     kept = {title: table for title, table in tables_.items() if not isinstance(table, Missing)}
-    said = {title: agreement.judged(table, _codes(sources[0])) for title, table in kept.items()}
+    said = {title: agreement.judged(named[title].dealt(dealing.judgements, table), _codes(sources[0])) for title, table in kept.items()}
     return said, {title: float(table["attention"].mean()) for title, table in kept.items()}
 
 
@@ -95,8 +95,9 @@ def power(named):
                          "smallest possible p": tables.scientific(found.smallest_p), "assignments": count, "models": found.value.n})
     if not rows:
         return Missing("fewer than three models are both reader and emitter")
+    sizes = ("self-advantage", "detectable (80 % power)")
     return tables.build(pd.DataFrame(rows), "Power: the smallest self-advantage that would be found, given how these scores scatter",
-                        formats={"self-advantage": ".3f", "detectable (80 % power)": ".3f"})
+                        formats=dict.fromkeys(sizes, ".3f"), described=sizes)
 
 
 @passes_missing
@@ -122,8 +123,8 @@ def state_heatmap(found, depth, line):
     """Owners of states (rows) by emitters (columns) at one depth; the numbers are held-out R²."""
     place = found.depths.index(depth)
     names = list(found.names)
-    words = [[f"states of {escape.label(row)}, faces of {escape.label(column)}<br>R² {found.values[place, i, j]:.2f}"
-              for j, column in enumerate(names)] for i, row in enumerate(names)]
+    words = [[f"states of {escape.label(row)}, faces of {escape.label(column)}<br>R² {escape.label(str(found.scores[depth, row, column]))}"
+              for column in names] for row in names]
     return _grid(found.values[place], names, names, words, f"Whose states predict whose faces, at depth {depth:g}", line)
 
 

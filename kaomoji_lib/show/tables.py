@@ -22,6 +22,10 @@ LONG = 24
 ROOM = 97
 GAP = "   "
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+INTERVAL = "95 % interval"
+# What stands beside a number that is claimed: what chance, or a reader who knows nothing, would give.
+LEVELS = ("null", "shuffled", "p", "reference", "majority")
+MEASURED = re.compile(r"^[^\d]{0,3}\d[\d,]*(\.\d|.?%)")
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,35 @@ class Table:
 
     ``header``: column names; ``rows``: tuples of str; ``kinds``: per column ``text``, ``number``, ``face`` or ``faces`` (several,
     ``GAP`` between them, where a line may break); ``caption``: one sentence. All are plain text; HTML is made, and escaped, here alone.
+    A column of measured numbers has its interval on its right and what chance gives somewhere in the row, unless it is one of
+    ``described``, whose numbers describe what is there and claim nothing.
+
+    Raises
+    ------
+    KaomojiError
+        If a column holds bare measured numbers.
     """
 
     header: tuple
     rows: tuple
     kinds: tuple
     caption: str = ""
+    described: tuple = ()
+
+    def __post_init__(self):
+        beside = [name for name in self.header if _is_level(name)]
+        for place, (name, kind) in enumerate(zip(self.header, self.kinds, strict=True)):
+            if kind != "number" or name in self.described or name == INTERVAL or name in beside:
+                continue
+            bare = next((row[place] for row in self.rows if MEASURED.match(row[place])), None)
+            if bare is not None and not (beside and self.header[place + 1:place + 2] == (INTERVAL,)):
+                raise KaomojiError(f"the column {name!r} holds bare numbers ({bare}); expected its interval and null beside it; show the "
+                                   "Estimates, or name it in `described` if it claims nothing")
+
+    @property
+    def of_estimates(self):
+        """Whether the table shows estimates: such a table has a twin where there is nothing to find."""
+        return INTERVAL in self.header or any(_is_level(name) for name in self.header)
 
     def _repr_html_(self):
         element = escape.element
@@ -46,8 +73,8 @@ class Table:
         body = element("tbody", *(element("tr", *(_cell(text, kind) for text, kind in zip(row, kinds, strict=True))) for row in self.rows))
         caption = [element("caption", element("span", self.caption))] if self.caption else []
         scroll = "kao-scroll kao-long" if len(self.rows) > LONG else "kao-scroll"
-        table = "kao-table kao-dense" if self._width(kinds) > ROOM else "kao-table"
-        return element("div", element("table", *caption, head, body, class_=table), class_=scroll)
+        named = ["kao-table", *["kao-dense"] * (self._width(kinds) > ROOM), *["kao-estimates"] * self.of_estimates]
+        return element("div", element("table", *caption, head, body, class_=" ".join(named)), class_=scroll)
 
     def _width(self, kinds):
         """About how many characters stand beside each other in a row, the space between columns among them."""
@@ -79,16 +106,20 @@ def _cell(text, kind):
     return escape.element("td", *[piece for part in parts for piece in (part, " ")][:-1], class_=kind)
 
 
-def build(frame, caption="", *, faces=(), formats=None):
+def _is_level(name):
+    return name.partition(",")[0].partition(" ")[0] in LEVELS
+
+
+def build(frame, caption="", *, faces=(), formats=None, described=()):
     """A :class:`Table` of a DataFrame (its index is left out). ``faces``: columns set in the face font, one or, with ``GAP``, several a cell.
 
-    ``formats``: column -> format specification for numbers, such as ``.1%``.
+    ``formats``: column -> format specification for numbers, such as ``.1%``; ``described``: as in :class:`Table`.
     """
     formats = formats or {}
     kinds = tuple(("faces" if frame[name].astype(str).str.contains(GAP, regex=False).any() else "face") if name in faces
                   else "number" if _numeric(frame[name]) else "text" for name in frame.columns)
     columns = [[words(value, formats.get(name)) for value in frame[name]] for name in frame.columns]
-    return Table(tuple(str(name) for name in frame.columns), tuple(zip(*columns, strict=True)), kinds, caption)
+    return Table(tuple(str(name) for name in frame.columns), tuple(zip(*columns, strict=True)), kinds, caption, tuple(described))
 
 
 def _numeric(column):
@@ -142,12 +173,13 @@ def _category(scheme, code):
 
 def estimates(named, caption=""):
     """One row per Estimate: measure, value, 95 % interval, null, p, n. ``named``: dict name -> Estimate or Missing."""
-    rows = [(str(name), *_estimate_cells(value)) for name, value in named.items()]
+    rows = [(str(name), *cells(value)) for name, value in named.items()]
     header = ("measure", "value", "95 % interval", "null", "p", "n")
     return Table(header, tuple(rows), ("text", "number", "number", "number", "number", "text"), caption)
 
 
-def _estimate_cells(value):
+def cells(value):
+    """An Estimate (or Missing) as cells: value, interval, null, p, n; nothing else is taken."""
     if isinstance(value, Missing):
         return ABSENT, ABSENT, ABSENT, ABSENT, value.reason.replace("`", "")
     if not isinstance(value, Estimate):
@@ -163,13 +195,13 @@ def _interval(low, high, form=None):
 
 def brief(value):
     """Value and interval of an Estimate in one cell; what else belongs to it stands in columns of its own."""
-    number, interval = _estimate_cells(value)[:2]
+    number, interval = cells(value)[:2]
     return f"{number} ({interval})"
 
 
 def null_and_p(value):
     """Null and p of an Estimate in one cell."""
-    _, _, null, p, _ = _estimate_cells(value)
+    _, _, null, p, _ = cells(value)
     return f"{null},\u00a0{p}"
 
 
@@ -189,7 +221,7 @@ def predictions(found, caption=""):
         if isinstance(item, Missing):
             rows.append((item.reason, *[ABSENT] * 6))
             continue
-        value, interval, null, p, n = _estimate_cells(item.accuracy)
+        value, interval, null, p, n = cells(item.accuracy)
         rows.append((item.name, value, interval, null, p, words(item.macro_f1.value), n))
     present = [item for item in found if not isinstance(item, Missing)]
     if present:
@@ -212,7 +244,7 @@ def emission(report, scheme, caption=""):
         "different faces": report["distinct_faces"],
         **{name: report[name] for name in outcomes},
     })
-    return build(frame, caption)
+    return build(frame, caption, described=("kaomoji",))
 
 
 @passes_missing
@@ -291,7 +323,7 @@ def surface(table, scheme, caption=""):
     means = counted.groupby(table["category"]).mean()
     means = means.loc[[code for code in scheme.codes if code in means.index]]
     means.insert(0, "category", [_category(scheme, code) for code in means.index])
-    return build(means, caption, formats={name: ".1f" for name in counted})
+    return build(means, caption, formats={name: ".1f" for name in counted}, described=tuple(counted))
 
 
 def topics(table, scheme, caption=""):
@@ -306,7 +338,7 @@ def scheme(found, caption=""):
     """The category table in words."""
     frame = found.table.reset_index()[["code", "description", "valence", "arousal", "dominance"]]
     frame["dominance"] = frame["dominance"].map({"D": "high", "S": "low"}).fillna("")
-    return build(frame, caption, formats={"valence": "+.0f", "arousal": "+.0f"})
+    return build(frame, caption, formats={"valence": "+.0f", "arousal": "+.0f"}, described=("valence", "arousal"))
 
 
 def accuracies_across(found, caption=""):
@@ -318,7 +350,7 @@ def accuracies_across(found, caption=""):
             if isinstance(item, Missing):
                 rows.append((name, item.reason, *[ABSENT] * 5))
             else:
-                rows.append((name, item.name, *_estimate_cells(item.accuracy)))
+                rows.append((name, item.name, *cells(item.accuracy)))
     return Table(("source", "category read from", "accuracy", "95 % interval", "shuffled", "p", "n"), tuple(rows),
                  ("text", "text", "number", "number", "number", "number", "text"), caption)
 
@@ -329,7 +361,7 @@ def by_source(found, caption=""):
     rows = []
     for name in measures:
         part = [(title, named[name]) for title, named in found.items() if not isinstance(named, Missing) and name in named]
-        rows += [(name if index == 0 else "", source(title), *_estimate_cells(value)) for index, (title, value) in enumerate(part)]
+        rows += [(name if index == 0 else "", source(title), *cells(value)) for index, (title, value) in enumerate(part)]
     rows += [(named.reason.replace("`", ""), source(title), *[ABSENT] * 5) for title, named in found.items() if isinstance(named, Missing)]
     return Table(("measure", "source", "value", "95 % interval", "null", "p", "n"), tuple(rows),
                  ("text", "text", "number", "number", "number", "number", "text"), caption)
@@ -339,9 +371,9 @@ def cka(pairs, caption=""):
     """Linear CKA of every two sources against the free and the within-category null."""
     rows, units = [], set()
     for (left, right), (free, within) in pairs.items():
-        value, interval, null, p, n = _estimate_cells(free)
+        value, interval, null, p, n = cells(free)
         units.add(n)
-        rows.append((source(left), source(right), value, interval, null, p, *_estimate_cells(within)[2:4]))
+        rows.append((source(left), source(right), value, interval, null, p, *cells(within)[2:4]))
     header = ("source", "and", "CKA", "95 % interval", "null, all prompts", "p", "null, within categories", "p within")
     return Table(header, tuple(rows), ("text", "text", *["number"] * 6), counted(caption, units))
 

@@ -67,7 +67,7 @@ def clusters(found, most=7):
                      GAP.join(counts.index[:most])))
     rows = [(name, f"{faces}", f"{typed:,}", stable, named, shown) for name, faces, typed, stable, named, shown in sorted(rows, key=lambda row: -row[1])]
     return Table(("cluster", "faces", "typed", "stability", "first categories", "most typed"), tuple(rows), ("text", "number", "number", "number", "text", "faces"),
-                 f"The {found.chosen} clusters that the criterion chooses")
+                 f"The {found.chosen} clusters that the criterion chooses", ("stability",))
 
 
 @passes_missing

@@ -95,7 +95,10 @@ def estimate(value, replicates, n, unit, *, null=None, tail="greater", interval=
 
 
 def resampling_counts(n, resamples=RESAMPLES, seed=0):
-    """How often each of ``n`` units occurs in each bootstrap resample: int array (resamples, n)."""
+    """How often each of ``n`` units occurs in each bootstrap resample: int array (resamples, n).
+
+    Bootstrap: Efron 1979.
+    """
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
 
 
@@ -109,7 +112,10 @@ def half_samples(n, resamples=200, seed=0):
 
 
 def bootstrap(values, *, weights=None, unit="prompts", resamples=RESAMPLES, seed=0, null=None, tail="greater"):
-    """The (weighted) mean of ``values``, shape (n,), with its bootstrap interval over the n units."""
+    """The (weighted) mean of ``values``, shape (n,), with its bootstrap interval over the n units.
+
+    Bootstrap: Efron 1979.
+    """
     values = np.asarray(values, dtype=float)
     weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
     if weights.sum() == 0:
