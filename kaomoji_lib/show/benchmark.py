@@ -99,4 +99,4 @@ def growth(table, source):
 def memory(table, caption):
     """Table of seconds and peak memory by vocabulary."""
     shown = table.rename(columns={"gigabytes": "GB beyond model and prompt cache", "naive_gigabytes": "GB of all logits at once"})
-    return tables.build(shown, caption)
+    return tables.build(shown, caption, described=tuple(shown.columns))

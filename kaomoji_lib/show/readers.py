@@ -105,7 +105,7 @@ def attention(values):
     """How likely each reader answered with a number at all."""
     rows = tuple((tables.source(title), tables.scientific(value, 1)) for title, value in values.items())
     return tables.Table(("reader", "probability of a digit"), rows, ("text", "number"),
-                        "Whether the question was understood: the probability that the answer begins with a digit")
+                        "Whether the question was understood: the probability that the answer begins with a digit", ("probability of a digit",))
 
 
 @passes_missing

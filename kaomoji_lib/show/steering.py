@@ -161,7 +161,7 @@ def table(found, caption=""):
     rows = [{"layer": item.layer, "dose": item.dose, "category gains": tables.brief(item.target), "selectivity": tables.brief(item.selectivity),
              "null, p": tables.null_and_p(item.selectivity), "entropy (bits)": tables.brief(item.entropy),
              "no listed face": tables.brief(item.other)} for item in found]
-    return tables.build(pd.DataFrame(rows), caption, formats={"dose": "g"})
+    return tables.build(pd.DataFrame(rows), caption, formats={"dose": "g"}, described=("dose",))
 
 
 @passes_missing

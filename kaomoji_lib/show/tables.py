@@ -227,7 +227,7 @@ def predictions(found, caption=""):
     if present:
         rows.append(("always the most frequent", words(present[0].majority), *[ABSENT] * 4, _kept(f"{present[0].accuracy.n} prompts")))
     header = ("category read from", "accuracy", "95 % interval", "shuffled", "p", "macro-F1", "n")
-    return Table(header, tuple(rows), ("text", *["number"] * 5, "text"), caption)
+    return Table(header, tuple(rows), ("text", *["number"] * 5, "text"), caption, ("macro-F1",))
 
 
 @passes_missing
@@ -275,7 +275,7 @@ def faces(emissions, scheme, caption=""):
         rows.append((len(part), (face, f"{len(part):,}", _category(scheme, code), f"{shares.max():.0%}", f"{len(shares)}", GAP.join(others) or ABSENT)))
     rows = [row for _, row in sorted(rows, key=lambda item: (-item[0], item[1][0]))]
     return Table(("face", "typed", "most often for", "share there", "categories", "other spellings"), tuple(rows),
-                 ("face", "number", "text", "number", "number", "faces"), caption)
+                 ("face", "number", "text", "number", "number", "faces"), caption, ("share there",))
 
 
 @passes_missing
@@ -287,7 +287,7 @@ def clusters(heatmap, means, caption=""):
         shares = means.primary[faces].value_counts()
         rows.append((heatmap.names[number], f"{len(faces)}", words(float(stability[number])), ", ".join(f"{code}\u00a0{count}" for code, count in shares.items()), GAP.join(faces)))
     rows.sort(key=lambda row: -int(row[1]))
-    return Table(("cluster", "faces", "stability", "primary categories", "members"), tuple(rows), ("text", "number", "number", "text", "faces"), caption)
+    return Table(("cluster", "faces", "stability", "primary categories", "members"), tuple(rows), ("text", "number", "number", "text", "faces"), caption, ("stability",))
 
 
 @passes_missing
