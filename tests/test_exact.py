@@ -6,7 +6,7 @@ import pytest
 
 from kaomoji_lib.analysis import ceilings, exact, readings
 from kaomoji_lib.engine import organisms, scoring
-from kaomoji_lib.show import claude, compared
+from kaomoji_lib.show import claude, compared, tables
 from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
@@ -107,7 +107,8 @@ def test_scores_are_read_on_their_range():
     assert list(rows["source"]) == ["truth", "blind"] * 2
     assert compared.share(rows, "truth").value == best.share.value
     shown = claude.range_table(rows)
-    assert len(shown.rows) == 4 and shown.rows[0][2] == f"{best.floor.value:.2f}" and shown.caption.endswith("faces")
+    assert [row[2] for row in shown.rows] == ["floor", "score", "ceiling", "share of the range"] * 4 and shown.caption.endswith("faces")
+    assert shown.rows[0][3] == f"{best.floor.value:.2f}" and all(row[4] != tables.ABSENT for row in shown.rows), "each with its interval"
 
 
 def test_counts_that_cannot_tell_a_reader_from_a_guess_give_no_share():
