@@ -116,7 +116,7 @@ evidence.licences(turns, sources)
 # spread widely in every model, that alone would look shared: all categories are brought to one spread first.
 
 # %% tags=["hide-input"]
-beyond_text = page.attempt(evidence.beyond_text, sources, vectors, seed=seed)
+beyond_text = page.attempt(evidence.beyond_text, sources, vectors, seed=seed, permutations=199)
 page.glue_family("beyond_text", sources, beyond_text, "given text and category")
 evidence.beyond_text_figure(beyond_text, line)
 
@@ -127,7 +127,7 @@ page.attempt(evidence.licences, beyond_text, sources)
 # The same by RSA, the ranks of the distances between what is left of the states. In words: {glue:text}`partial_said`
 
 # %% tags=["hide-input"]
-partial = page.attempt(evidence.beyond_text, sources, vectors, "RSA", seed=seed, permutations=200)
+partial = page.attempt(evidence.beyond_text, sources, vectors, "RSA", seed=seed, permutations=99)
 page.glue("partial_said", page.attempt(evidence.agree, beyond_text, partial))
 page.glue_family("partial", sources, partial, "given text and category")
 page.attempt(evidence.licences, partial, sources)
@@ -178,11 +178,15 @@ tables.by_source(told, "Share of the state's variance that the face explains on 
 # %% [markdown]
 # ## What does it cost?
 # Each layer is multiplied with itself once; after that, nothing depends on how wide the states are. A permutation of
-# shared geometry costs one small matrix product for all pairs of layers together, and grows with the square of the
-# number of messages and of layers.
+# shared geometry gathers each layer's entries, one for every two messages, and multiplies all pairs of layers at once: the cost
+# grows with the square of the messages, and with the layers of all models, at first in proportion, with the square once there are
+# many.
 
 # %% tags=["hide-input"]
 page.attempt(evidence.cost)
+
+# %% tags=["hide-input"]
+page.attempt(evidence.growth)
 
 # %% [markdown]
 # ## Where this comes from

@@ -266,6 +266,16 @@ def test_the_cost_of_a_large_model_is_measured_step_by_step():
     assert len(found) == 10 and (found["seconds"] > 0).all() and found["peak_gb"].is_monotonic_increasing
     kept = pd.read_csv(scale.PATH)
     assert list(kept["analysis"]) == list(found["analysis"]) and {"machine", "date"} <= set(kept)
+    assert kept["seconds"].sum() < 300 and kept["peak_gb"].max() < 8, "what is promised of a model of real size"
+
+
+def test_growth_varies_one_size_at_a_time():
+    from kaomoji_lib.analysis import scale
+    from kaomoji_lib.show import evidence
+
+    found = scale.growth({"messages": (60, 90), "layers of each model": (2,), "models": (2,)}, permutations=2, width=8)
+    assert list(found["size"]) == [60, 90, 2, 2] and (found["seconds"] > 0).all()
+    assert [row[0] for row in evidence.growth().rows] == list(scale.SIZES)
 
 
 def test_a_title_that_counts_takes_any_name_and_nothing_to_count_is_said():

@@ -1,6 +1,6 @@
 """What the analyses cost on a model of real size: random states of 180 prompts, 60 layers and 5,376 dimensions.
 
-    python -m kaomoji_lib.analysis.scale          prints a table and writes data/scale.csv
+    python -m kaomoji_lib.analysis.scale          prints tables and writes data/scale.csv and data/growth.csv
 
 After one product of the states with themselves per layer (n^2 d operations), nothing depends on their width d. Then a probe costs
 permutations x n x components x classes per layer; a shared geometry permutations x n^2 x layers^2, for all layers in one
@@ -22,7 +22,8 @@ from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.stimuli import DATA, load_prompts
 
 LAYERS, WIDTH = 60, 5_376
-PATH = DATA / "scale.csv"
+PATH, GROWTH = DATA / "scale.csv", DATA / "growth.csv"
+SIZES = {"messages": (90, 180, 360), "layers of each model": (12, 24, 48), "models": (2, 4, 8)}
 
 
 def states(seed, layers=LAYERS, width=WIDTH):
@@ -48,7 +49,7 @@ def measure(layers=LAYERS, width=WIDTH, permutations=200):
         **{f"shared geometry, {measure}, all pairs of layers, three nulls": lambda measure=measure: layerwise.shared(
             pair, prompts, measure=measure, permutations=permutations if measure != "Procrustes" else permutations // 2) for measure in layerwise.MEASURES},
         **{f"shared geometry beyond text and category, {measure}": lambda measure=measure: given_text.beyond_text(
-            pair, prompts, text, measure=measure, permutations=permutations) for measure in given_text.MEASURES},
+            pair, prompts, text, measure=measure, permutations=permutations // 2) for measure in given_text.MEASURES},
         "circle and rivals": lambda: circumplex.circumplex(geometry.stack(one), labels, scheme, text),
     }
     rows = []
@@ -59,6 +60,24 @@ def measure(layers=LAYERS, width=WIDTH, permutations=200):
         rows.append((name, time.process_time() - started, peak()))
         print(f"{name}: {rows[-1][1]:.1f} s, {rows[-1][2]:.2f} GB", flush=True)
     return pd.DataFrame(rows, columns=["analysis", "seconds", "peak_gb"])
+
+
+def growth(sizes=None, permutations=40, width=256):
+    """CPU seconds of shared geometry (CKA, three nulls) as one size grows: DataFrame[what, size, seconds].
+
+    One size is varied at a time, the others being 180 messages, 24 layers and 2 models.
+    """
+    rows = []
+    for what, values in (sizes or SIZES).items():
+        for size in values:
+            messages, layers, models = (size if what == name else usual for name, usual in zip(SIZES, (180, 24, 2), strict=True))
+            rng, of = np.random.default_rng(size), load_prompts()
+            prompts = pd.concat([of] * (-(-messages // len(of))), ignore_index=True).iloc[rng.permutation(messages)].reset_index(drop=True)
+            sources = {f"m{number}": rng.normal(size=(messages, layers, width)) for number in range(models)}
+            started = time.process_time()
+            layerwise.shared(sources, prompts, permutations=permutations, halves=4)
+            rows.append((what, size, time.process_time() - started))
+    return pd.DataFrame(rows, columns=["what", "size", "seconds"])
 
 
 def peak():
@@ -72,6 +91,7 @@ def main():
     where = f"{platform.machine()} CPU, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} core(s), Python {platform.python_version()}, numpy {np.__version__}"
     found = found.assign(machine=where, date=datetime.datetime.now(datetime.UTC).date().isoformat(), layers=LAYERS, width=WIDTH)
     found.round({"seconds": 1, "peak_gb": 2}).to_csv(PATH, index=False)
+    growth().assign(machine=where, date=found["date"].iloc[0]).round({"seconds": 2}).to_csv(GROWTH, index=False)
     print(f"together: {found['seconds'].sum():.0f} s, {found['peak_gb'].max():.2f} GB; written to {PATH.name}")
 
 

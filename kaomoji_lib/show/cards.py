@@ -20,6 +20,7 @@ HELD = {
     "organisms/faces.csv": ("the faces that may be planted, by category", "collected for this project"),
     "organisms/planted.csv": ("the planted probability of each spelling", "drawn by the recipe in organisms.yml"),
     "scale.csv": ("what the analyses cost on states of real size", "measured by make scale"),
+    "growth.csv": ("how that cost grows with messages, layers and models", "measured by make scale"),
     "trust.csv": ("what was broken on purpose, and what broke by it", "counted by make trust"),
 }
 ELSEWHERE = ("published", "prices")

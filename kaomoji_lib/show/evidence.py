@@ -258,3 +258,15 @@ def cost():
     shown = pd.concat([found[["analysis", "seconds", "peak_gb"]], total]).rename(columns={"seconds": "CPU seconds", "peak_gb": "peak memory so far (GB)"})
     return tables.build(shown, f"Random states of 180 prompts × {first['layers']} layers × {first['width']:,} dimensions; {first['machine'].replace('core(s)', 'core' if '1 core(s)' in first['machine'] else 'cores')}; {first['date']}",
                         formats={"CPU seconds": ".0f", "peak memory so far (GB)": ".1f"}, described=("CPU seconds", "peak memory so far (GB)"))
+
+
+def growth():
+    """How the cost of shared geometry grew with each size, as kept in data/growth.csv: one row a size, with the power that fits."""
+    if not scale.GROWTH.is_file():
+        raise KaomojiError(f"{scale.GROWTH.name} is missing; expected the costs that `make scale` measures; run it")
+    found, rows = pd.read_csv(scale.GROWTH), []
+    for what, part in found.groupby("what", sort=False):
+        power = np.polyfit(np.log(part["size"]), np.log(part["seconds"]), 1)[0]
+        rows.append({"what grows": what, "sizes": ", ".join(map(str, part["size"])), "CPU seconds": ", ".join(f"{value:.2f}" for value in part["seconds"]), "power": power})
+    return tables.build(pd.DataFrame(rows), f"CPU seconds of shared geometry (CKA, three nulls), one size varied at a time; {found['machine'].iloc[0]}; {found['date'].iloc[0]}",
+                        formats={"power": ".1f"}, described=("power",))
