@@ -98,7 +98,7 @@ def test_intervals_hold_the_planted_share_and_say_more_with_more_prompts(source)
 
 
 def test_disagreement_is_zero_for_the_same_and_high_for_other_uses(source):
-    same = explorer_data.disagreement([source, of("again", SPOKEN)])
+    same = explorer_data.disagreement([source, replace(source, id="again")])
     assert same.max() == pytest.approx(0, abs=1e-6)
     turned = dict(zip(CODES, CODES[1:] + CODES[:1], strict=True))
     other = of("turned", SPOKEN.assign(face=[f"({turned[face[1:-2]]}{face[-2:]}" for face in SPOKEN["face"]]))

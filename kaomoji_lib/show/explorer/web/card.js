@@ -75,7 +75,9 @@ export function makeCard({ bundle, load, onFace, onClose, onSource }) {
       if (other && local !== undefined && other.at.has(face)) parts.push(make("p", { className: "kx-note", textContent:
         `Similarity of the two readings: ${similarity(row(source, local, bundle.codes.length), row(other, other.at.get(face), bundle.codes.length)).toFixed(2)} (1 = the same).` }));
       if (spellings.size) parts.push(section(typing(bundle) > 1 ? "Typed as, in all sources" : "Typed as", make("ul", { className: "kx-spellings" },
-        ...[...spellings].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([raw, count]) => make("li", {}, faceWords(raw), make("span", { className: "kx-note", textContent: ` ${count}` }))))));
+        ...[...spellings].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([raw, count], place) => make("li", {},
+          make("span", { className: "kx-said", textContent: `spelling ${place + 1}: ` }), make("span", { "aria-hidden": "true" }, faceWords(raw)),
+          make("span", { className: "kx-note", textContent: ` ${count}` }), make("span", { className: "kx-said", textContent: count === 1 ? " time" : " times" }))))));
       if (local !== undefined) parts.push(section(`Nearest faces, ${layerName}`, near(source, local, layerName, minimum)));
       parts.push(section("Category, by source", ...perSource(face, source.id, other && other.id, paper)));
       const words = new Map();
