@@ -1,10 +1,12 @@
 # make book PYTHON=...  uses an environment you have; otherwise one is made in .venv from BASE_PYTHON.
+# make book OUT=FOLDER  leaves this checkout as it is and makes everything in a copy there.
 BASE_PYTHON ?= python3
 VENV ?= .venv
 REQUIREMENTS ?= requirements.txt
 PIP_FLAGS ?=
 CHROMIUM ?=
 PORT ?= 8000
+OUT ?=
 JOBS ?= 2
 TESTS ?= tests
 ONLY ?=
@@ -18,6 +20,17 @@ endif
 
 export CHROMIUM
 .DEFAULT_GOAL := help
+
+ifneq ($(OUT),)
+# A checkout that cannot be written, or should not be: everything is made in a copy of it.
+.PHONY: venv notebooks runs book null test
+venv notebooks runs book null test:
+	@mkdir -p "$(OUT)"
+	@tar -cf - --exclude=./.git --exclude=./_build --exclude=./build --exclude=./runs --exclude=./book/runs --exclude='./notebooks/*.ipynb' --exclude=./.venv --exclude=__pycache__ --exclude='*.egg-info' . | tar -C "$(OUT)" -xf -
+	@chmod -R u+w "$(OUT)"
+	@$(MAKE) -C "$(OUT)" $@ OUT=
+else
+
 .PHONY: help venv notebooks runs book null test bench scale lock trust fresh serve lab clean
 
 help:  ## this list
@@ -75,3 +88,5 @@ lock: $(READY)  ## requirements.lock and requirements-licences.csv, from require
 
 clean:  ## remove what was built (not the environment, not the run folders)
 	rm -rf _build book/runs notebooks/*.ipynb build dist *.egg-info .pytest_cache
+
+endif

@@ -43,7 +43,7 @@ trust.drawn(found)
 # %% [markdown]
 # ## Killed
 # Processes were killed {glue:text}`kills` times at random moments and started again with the same command until they ended.
-# Their rows were then compared with those of a process that was left alone. Of the replies that were paid for, those on the
+# Their rows were then compared with those of a process that was left alone; so were those of a Ray cluster that lost its workers. Of the replies that were paid for, those on the
 # disk when a process died must be there afterwards, byte for byte, and must not be paid for again.
 
 # %% tags=["hide-input"]
@@ -52,7 +52,8 @@ trust.counts(found, ["kill -9"], "Rows of killed and resumed work that differ fr
 # %% [markdown]
 # ## Disturbed
 # {glue:text}`faults` faults were injected one at a time: answers cut off, malformed, late or refused; files cut, zeroed or with
-# one bit turned over; a disk that is full or read-only at any write; memory that does not suffice. A fault has to end in one line
+# one bit turned over; a disk that is full or read-only at any write; memory that does not suffice; two writers on one folder; a machine
+# without the GPU or the numbers that were asked for; clocks that go wrong; runs of other versions. A fault has to end in one line
 # that names the thing and the remedy, and the same command has to complete the work. A damaged file is refused, or the damage
 # hit nothing that is read: it is never misread.
 
@@ -62,8 +63,9 @@ trust.counts(found, ["fault"], "Faults, and what they did to the rows")
 # %% [markdown]
 # ## Hostile text
 # Scripts, event handlers, links, directives, terminal codes, direction overrides, reserved file names, lines of a million characters
-# and every face of the data went through every dialect, {glue:text}`texts` times in all. On a built page a browser looked: nothing may
-# run, nothing may be asked for, and every table cell, tick label and paragraph must read as it was typed.
+# and every face of the data went through every dialect, {glue:text}`texts` times in all. Every page template that reads from outside was run
+# on prompts, categories, models, runs, replies, exchanges, corpora and published rows made of them. On the pages that came of it,
+# the explorer among them, a browser looked: nothing may run, nothing may be asked for, and what is seen must read as it was typed.
 
 # %% tags=["hide-input"]
 trust.counts(found, ["hostile text"], "Hostile strings; rows: places on the page that were read back")

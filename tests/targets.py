@@ -18,7 +18,7 @@ from pathlib import Path
 from kaomoji_lib.cli.extract import _line, _reply
 from kaomoji_lib.engine.claude import exchanges, strict
 from kaomoji_lib.store import corpus, published_tables
-from kaomoji_lib.store.files import read_json
+from kaomoji_lib.store.files import read_json, read_sealed_lines
 from kaomoji_lib.study import escape, faces
 from kaomoji_lib.study.canonical import canonical
 from kaomoji_lib.study.errors import KaomojiError
@@ -82,7 +82,8 @@ def escaping(text):
     assert [tag for tag, _ in reader.tags] == ["p"] and reader.text == text and reader.tags[0][1]["title"] == text
     assert not re.search("[<>]", escape.label(text)) and _read(escape.label(text)).text == text
     drawn = escape.gl_label(text)
-    assert not re.search("<[A-Za-z/]", drawn) and drawn.replace("<\u2060", "<") == text.replace("<\u2060", "<")
+    assert not re.search("<[A-Za-z/]", drawn) and drawn.replace("<\u2060", "<").removesuffix("\u2060") == text.replace("<\u2060", "<").removesuffix("\u2060")
+    assert drawn not in ("constructor", "__proto__", "toString", "valueOf", "hasOwnProperty")
     written = escape.markdown(text)
     assert not re.search("[\r\n]", written) and not re.search(r"[!-/:-@\[-`{-~]", re.sub(r"\\[!-/:-@\[-`{-~]", "", written))
     shown = escape.terminal(text)
@@ -169,6 +170,53 @@ def published_file(data, path):
         published_tables.published.locate = real
 
 
+def published_rows(text, folder):
+    """Published rows with any text in every field, through the loaders of replies, judgements and synthesized words."""
+    real, known = published_tables.published.locate, published_tables.published.registry()
+    codes = published_tables.scheme("nine").codes
+    rows = {
+        known.sources["gemma"]["emissions"][0]: {"prompt_id": text, "prompt_text": text, "text": text, "first_word": text, "seed": text},
+        known.judgements["opus"]["file"]: {"face": text, **{f"opus_lik_{code}": 0.5 for code in codes}},
+        known.syntheses: {"kaomoji": text, "descriptions": [{"count": 1, "contributor": text, "bundle": text, "lexicon_version": 2, "source_model": text,
+                                                             "synthesis": {"primary_affect": [text], "stance_modality_function": [text]}}]},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, row in enumerate(rows.values()):
+        (folder / f"{number}.jsonl").write_text(json.dumps(row) + "\n" + json.dumps({**row, "prompt_id": "hp01"}) + "\n", encoding="utf-8")
+    published_tables.published.locate = lambda name, known=None: folder / f"{list(rows).index(name)}.jsonl"
+    try:
+        emissions = published_tables.emissions("gemma")
+        assert set(emissions["prompt_id"]) <= {text, "hp01", escape.storable(text)} and len(published_tables.prompts(emissions)) <= 2
+        assert len(published_tables.judgements("opus")) == len(published_tables.syntheses()) == 2
+    finally:
+        published_tables.published.locate = real
+
+
+def table_file(data, path):
+    """Prompts and categories of any bytes: tables that keep their promises, or a complaint that names the file."""
+    from kaomoji_lib.study import categories, stimuli
+
+    for content in (data, b"id,category,text\n" + data, b"code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,0,0,,#000000,x\n" + data):
+        path.write_bytes(content)
+        for read in (stimuli.load_prompts, categories.load_scheme, stimuli.load_lexicon):
+            try:
+                table = read(path)
+            except KaomojiError as error:
+                assert path.name in str(error)
+                continue
+            if read is stimuli.load_prompts:
+                assert not table["id"].duplicated().any() and (table[["id", "category", "text"]] != "").all(axis=None)
+
+
+def stored_lines(data, path):
+    """Lines of a store of any bytes: dicts, or a complaint that names file and line."""
+    path.write_bytes(data)
+    try:
+        assert all(isinstance(item, dict) for item in read_sealed_lines(path, "mend it"))
+    except KaomojiError as error:
+        assert path.name in str(error) and "mend it" in str(error)
+
+
 def json_file(data, path):
     """A stored JSON object of any bytes: a dict, or a complaint that names it."""
     path.write_bytes(data)
@@ -195,6 +243,30 @@ def _templates():
     return made
 
 
+@functools.cache
+def _words():
+    import small_models
+
+    return small_models.tokenizer()
+
+
+def chat_template(text):
+    """Any text as the chat template itself: an adapter that renders, or one complaint."""
+    from kaomoji_lib.engine.templates import adapt
+
+    # A loop over all numbers ends nowhere, and no reader of a model's files can tell that beforehand.
+    if re.search(r"for|range|\*", text):
+        return
+    words = _words()
+    words.chat_template = "{{ messages[0]['content'] }}" + text
+    try:
+        made = adapt(words, {})
+    except KaomojiError as error:
+        assert "chat template" in str(error)
+        return
+    assert isinstance(made.render("probe"), str) and len(made.hash) == 64
+
+
 def template(text):
     """The message stands in the prompt once, and what follows it does not depend on what it says."""
     for made in _templates():
@@ -218,9 +290,9 @@ def command(text):
 
 
 TEXTS = {"extraction": extraction, "canonical form": canonical_form, "escaping": escaping, "file names": names, "replies (JSON lines)": reply_line,
-         "strict answers": strict_answer, "templates": template, "command line": command}
-PLACED = {"exchange rows": exchange_rows, "corpus bundles": bundle}
-BYTES = {"exchange files": exchange_file, "published files": published_file, "stored JSON": json_file}
+         "strict answers": strict_answer, "templates": template, "chat templates": chat_template, "command line": command}
+PLACED = {"exchange rows": exchange_rows, "corpus bundles": bundle, "published rows": published_rows}
+BYTES = {"exchange files": exchange_file, "published files": published_file, "tables (CSV)": table_file, "stored lines": stored_lines, "stored JSON": json_file}
 
 if str(Path(__file__).parent) not in sys.path:
     sys.path.insert(0, str(Path(__file__).parent))

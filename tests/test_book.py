@@ -48,6 +48,13 @@ def figures_in(name):
     return len(figures_of(name))
 
 
+def test_names_of_what_is_made_are_portable(book):
+    from test_repo import not_portable
+
+    made = [path.relative_to(ROOT) for folder in (ROOT / "_build" / "html", ROOT / "runs", build.PAGES) for path in folder.rglob("*") if path.is_file()]
+    assert len(made) > 200 and not_portable(made) == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_page_opens_without_error_or_outside_request(name, watched, address):
     watched.open(f"{address}/{name}.html")

@@ -68,6 +68,11 @@ def test_gl_label_has_no_tag_and_no_entity_of_its_own(face):
     assert drawn.replace("<\u2060", "<") == face
 
 
+@pytest.mark.parametrize("face", ["constructor", "__proto__", "toString", "__lookupGetter__"])
+def test_gl_label_is_no_name_that_every_object_has(face):
+    assert escape.gl_label(face) == f"{face}\u2060" and escape.gl_label(f"{face}x") == f"{face}x"
+
+
 @pytest.mark.parametrize("face", FACES)
 def test_terminal_leaves_faces_alone(face):
     assert escape.terminal(face) == face
@@ -88,6 +93,13 @@ def test_filename_is_portable_and_one_to_one():
     for name in written.values():
         assert re.fullmatch(r"[A-Za-z0-9=_][A-Za-z0-9._=-]{0,119}", name) and not name.endswith(".")
         assert not re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name)
+
+
+def test_names_of_one_folder_differ_where_case_does_not_count():
+    names = ["Model", "model", "MODEL", "model", "other", *FACES]
+    written = escape.filenames(names)
+    assert list(written) == list(dict.fromkeys(names)) and len({name.lower() for name in written.values()}) == len(written)
+    assert written["Model"] == "Model" and written["other"] == "other" and all(re.fullmatch(r"[\w=.-]{1,120}", name) for name in written.values())
 
 
 def test_ordinary_names_stay_readable():

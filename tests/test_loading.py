@@ -123,6 +123,28 @@ def test_a_model_spread_over_places_answers_alike(tmp_path, family):
     assert torch.allclose(tensors["emit"], other["emit"], atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "auto"])
+def test_numbers_that_the_machine_does_not_compute_in_are_named(tmp_path, monkeypatch, dtype):
+    folder, real = small_models.write(tmp_path, "llama"), torch.softmax
+    (folder / "config.json").write_text(json.dumps({**json.loads((folder / "config.json").read_text()), "dtype": "bfloat16"}))
+
+    def without(values, **named):
+        if values.dtype == torch.bfloat16:
+            raise RuntimeError('"softmax" not implemented for BFloat16\nmore')
+        return real(values, **named)
+
+    monkeypatch.setattr(torch, "softmax", without)
+    monkeypatch.setattr(loading, "_dtype", lambda name, where: "auto" if name == "auto" else torch.bfloat16)
+    with pytest.raises(KaomojiError, match=r"^dtype 'bfloat16' on cpu asked for.*not implemented for BFloat16\).*use --dtype float32"):
+        loading.load(toy_families.registry.model(str(folder)), "cpu", dtype)
+
+
+def test_a_device_that_the_machine_lacks_is_named(tmp_path):
+    lacking = "xpu" if torch.backends.mps.is_available() else "mps"
+    with pytest.raises(KaomojiError, match=rf"^device '{lacking}' asked for.*use --device cpu$"):
+        loading.load(toy_families.registry.model(str(small_models.write(tmp_path, "llama"))), lacking)
+
+
 # -- revisions of models of the hub ---------------------------------------------------------------
 
 STORY = """

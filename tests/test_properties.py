@@ -10,6 +10,8 @@ FEW = settings(max_examples=60, deadline=None, derandomize=True, database=None, 
 GLYPHS = "()（）[]ʕʔ{}^_<>oO;･•ᴗ◡﹏ಠ╥°д;ヽノ\\/¯|*`~- \n\u2060\u200d\ufe0f\u0301\ud800\x00\U0001f600「」【】┻━︵ｃ。"
 TEXT = st.one_of(st.text(st.characters()), st.text(GLYPHS, max_size=60), st.sampled_from(hostile.strings()),
                  st.tuples(st.sampled_from(hostile.strings()), st.sampled_from(hostile.strings())).map("".join))
+# A prompt or a command line of a million characters is nobody's.
+SHORT = ("templates", "chat templates", "command line")
 PIECES = [b"{", b"}", b"[", b"]", b'"', b":", b",", b"\n", b"null", b"1e999", b"NaN", b"\xff", b"\x00", b"\xef\xbb\xbf", b"\\ud800", b'"user"', b'"assistant"',
           b'"chat_messages"', b'"mapping"', b'"current_node"', b'"text"', b'"kaomoji"', b'"sender"', b'"human"', b'"(^_^)"', b'"conversations"', b'"parts"']
 BYTES = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join))
@@ -21,7 +23,7 @@ def test_hostile_text_keeps_every_promise(name):
         targets.TEXTS[name](text)
 
 
-@pytest.mark.parametrize("name", [name for name in targets.TEXTS if name not in ("templates", "command line")])
+@pytest.mark.parametrize("name", [name for name in targets.TEXTS if name not in SHORT])
 def test_very_long_lines_keep_every_promise(name):
     for text in hostile.long(10**5):
         targets.TEXTS[name](text)
@@ -34,7 +36,7 @@ def test_any_text_keeps_every_promise(name):
 
 @pytest.mark.parametrize("name", targets.PLACED)
 def test_any_text_inside_a_file_keeps_every_promise(name, tmp_path):
-    FEW(given(TEXT)(lambda text: targets.PLACED[name](text, tmp_path / "x" if "rows" in name else tmp_path)))()
+    settings(FEW, max_examples=25)(given(TEXT)(lambda text: targets.PLACED[name](text, tmp_path / "x" if name == "exchange rows" else tmp_path)))()
 
 
 @pytest.mark.parametrize("name", targets.BYTES)

@@ -30,9 +30,10 @@ def place(payload, env):
     page = f"{env.docname.rpartition('/')[2]}-{env.new_serialno('kao-explorer') + 1}"
     folder = Path(env.app.outdir) / FOLDER / page
     folder.mkdir(parents=True, exist_ok=True)
+    names = escape.filenames(source["id"] for source in common["sources"])
     for source in common["sources"]:
         data = escape.script_data(parts[source["id"]])
-        name = f"{escape.filename(source['id'])}.js"
+        name = f"{names[source['id']]}.js"
         # The digest keeps a browser from showing what an earlier edition of the page said.
         source["part"] = f"{'../' * env.docname.count('/')}{FOLDER}/{page}/{name}?{sha256(data.encode()).hexdigest()[:12]}"
         (folder / name).write_text(f"kaomojiPart({escape.script_data(source['part'])}, {data});\n", encoding="utf-8")

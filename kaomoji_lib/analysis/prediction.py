@@ -77,7 +77,7 @@ def folds(design_label, seed):
     label = np.asarray(design_label)
     smallest = np.bincount(label).min()
     if smallest < 2:
-        raise KaomojiError("a category has a single prompt; expected at least 2 to hold one out; add prompts")
+        raise KaomojiError("a category has fewer than 2 prompts to read it from; expected at least 2, to hold one out; add prompts")
     number = np.empty(len(label), dtype=int)
     splitter = StratifiedGroupKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
     for fold, (_, test) in enumerate(splitter.split(label, label, np.arange(len(label)))):
@@ -213,8 +213,6 @@ def from_faces(emissions, *, name="faces", repeats=5, permutations=200, seed=0):
     if typed.empty:
         raise KaomojiError("no emission carries a face; expected at least two categories of faces; see the emission report")
     design = _design(typed["category"], typed["prompt_id"])
-    if np.bincount(design.label).min() < 2:
-        raise KaomojiError(f"{name}: a category has a single prompt that drew a face; expected at least 2, to hold one out; collect more generations")
     face, faces = pd.factorize(typed["face"])
     counts = np.zeros((len(design.label), len(faces)))
     np.add.at(counts, (design.group, face), 1)

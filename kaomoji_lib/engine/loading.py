@@ -86,12 +86,16 @@ def load(spec, device="auto", dtype="auto", revision=None):
     transformers_logging.disable_progress_bar()
     where = _device(device)
     number_type = _dtype(dtype, where)
+    _require(torch.float32, where, f"device {device!r}", "--device cpu")
     options = {"trust_remote_code": False, "revision": revision or spec.revision}
     try:
         # A branch may move between one file and the next; a commit does not.
         commit = _commit(spec, options["revision"])
         options["revision"] = commit or options["revision"]
         config = AutoConfig.from_pretrained(spec.location, **options)
+        # A checkpoint may come in numbers that the accelerator does not compute in.
+        wanted = number_type if number_type != "auto" else getattr(config.get_text_config(), "dtype", None) or torch.float32
+        _require(wanted, where, f"dtype {str(wanted).removeprefix('torch.')!r} on {where}", "--dtype float32, or another --device")
         tokenizer = _tokenizer(spec.location, options)
         model = _model(spec.location, config, number_type, device, options)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -136,6 +140,16 @@ def _dtype(name, where):
     if name not in DTYPES:
         raise KaomojiError(f"unknown dtype {name!r}; expected auto, {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def _require(number_type, where, asked, remedy):
+    """Raise KaomojiError unless this machine computes in ``number_type`` on the device."""
+    try:
+        ones = torch.ones(2, 2, dtype=number_type, device=where)
+        torch.softmax(ones @ ones, dim=-1).sum().item()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise KaomojiError(f"{asked} asked for, but this machine does not compute there or in it ({reason}); expected one that does; use {remedy}") from None
 
 
 def _tokenizer(location, options):

@@ -88,6 +88,7 @@ def adapt(tokenizer, adapter):
 
     try:
         bare = template().render("probe")
+        bare.encode()
     except Exception as error:
         raise KaomojiError(
             f"the chat template refuses a single user message ({error}); add an adapter for this model to data/models.yml"

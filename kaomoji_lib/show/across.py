@@ -153,14 +153,14 @@ def accuracies(sources, seed=0):
     for title, source in zip(titles(sources), sources, strict=True):
         table[title] = [
             attempt(prediction.from_states, source.stacked, source.labels, source.prompts["id"], name="hidden states", seed=seed),
-            _briefly(attempt(prediction.from_faces, source.emissions, name="typed face", seed=seed)),
+            _named("typed face", attempt(prediction.from_faces, source.emissions, name="typed face", seed=seed)),
         ]
     table["no model"] = [attempt(prediction.from_text, sources[0].prompts, "tfidf", name=TEXT, seed=seed)]
     return table
 
 
-def _briefly(item):
-    return Missing(item.reason.partition(";")[0]) if isinstance(item, Missing) else item
+def _named(name, item):
+    return Missing(f"{name}: {item.reason.partition(';')[0]}") if isinstance(item, Missing) else item
 
 
 def finding(found, sources):

@@ -43,7 +43,7 @@ def _dots(fig, part, index, name):
         marker={"size": 15, "color": colour, "symbol": theme.SYMBOLS[index]},
         error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2, "width": 0, "color": colour},
         customdata=[[escape.label(title), escape.label(str(item))] for _, title, item in part],
-        hovertemplate=f"%{{customdata[0]}}, {name}<br>%{{customdata[1]}}<extra></extra>")
+        hovertemplate=f"%{{customdata[0]}}, {escape.label(name)}<br>%{{customdata[1]}}<extra></extra>")
 
 
 def _references(fig, table, kept, top):

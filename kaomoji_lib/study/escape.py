@@ -4,11 +4,14 @@ import html as _html
 import json
 import re
 import unicodedata
+from hashlib import sha256
 
 _MARKDOWN_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _TAG_START = re.compile(r"<(?=[A-Za-z/])")
 _UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9._-]")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")
+_OF_EVERY_OBJECT = {"__proto__", "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
+                    "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__"}
 _KEPT_FORMAT = "\u200b\u200c\u200d\u2060"
 
 
@@ -59,9 +62,11 @@ def label(text: str) -> str:
 def gl_label(text: str) -> str:
     """Protect text that plotly draws in WebGL (``scatter3d.text``), where entities stay as typed.
 
-    A word joiner after each ``<`` that could open a tag keeps it from being parsed.
+    A word joiner after each ``<`` that could open a tag keeps it from being parsed. One stands behind what every object of
+    JavaScript has by that name, too: plotly looks its drawn texts up in one, and would find that instead.
     """
-    return _TAG_START.sub("<\u2060", str(text))
+    drawn = _TAG_START.sub("<\u2060", str(text))
+    return f"{drawn}\u2060" if drawn in _OF_EVERY_OBJECT else drawn
 
 
 def terminal(text: str) -> str:
@@ -86,9 +91,19 @@ def filename(text: str) -> str:
         name = f"=={name.replace('.', '=2e=')}"
     if len(name) <= 120:
         return name
-    from hashlib import sha256
-
     return f"{name[:95]}=={sha256(str(text).encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
+
+
+def filenames(texts) -> dict:
+    """text -> :func:`filename` for names that share a folder: different also where upper and lower case are the same."""
+    taken, found = set(), {}
+    for text in dict.fromkeys(texts):
+        name = filename(text)
+        if name.lower() in taken:
+            name = f"{name[:95]}=={sha256(str(text).encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
+        taken.add(name.lower())
+        found[text] = name
+    return found
 
 
 def _visible(char: str) -> str:

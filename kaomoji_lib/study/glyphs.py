@@ -38,8 +38,6 @@ _DECORATION_BEHIND = set("*｡。;:=o<^-~´`'\"〃#?!l|Aν＊；：＝！？ｏ�
 _NESTED = str.maketrans("", "", "()（）")
 _STAND_ALONE = re.compile("(?:(?<=[ \u00a0])|^)[\u0300-\u0333\u0339-\u034e\u0350-\u036f]")
 _VOICE_MARK = re.compile("(?<![\u3040-\u30ff])[\u3099\u309a]")
-# Nobody draws a face with these, and no font can: random weights type them.
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _WORD = re.compile("[A-Za-z]{4}")
 _WESTERN = re.compile(
     r"[>}]?[:;=][’'^o-]?(?:[)(\]\[}{]+|[DPpOo3/\\|*cSs]|D+)|[xX]D+|D[:;=]"
@@ -73,7 +71,7 @@ def is_face_content(content: str) -> bool:
     """
     plain = _plain(content).translate(_NESTED)
     rating = len(plain) > 3 and set(plain) <= _ORNAMENTS
-    if not plain or rating or _CONTROL.search(content) or _WORD.search(plain) or _reads_as_words(plain):
+    if not plain or rating or _WORD.search(plain) or _reads_as_words(plain):
         return False
     formula = any(char.isascii() and char.isalnum() for char in plain)
     return any(
@@ -84,7 +82,7 @@ def is_face_content(content: str) -> bool:
 def is_bare_face(word: str) -> bool:
     """Whether a word without brackets is a face: eyes around a mouth, or an emoticon."""
     plain = _plain(word)
-    if not 2 <= len(plain) <= 32 or _CONTROL.search(word) or _WORD.search(plain) or "�" in plain or set(plain) <= set("*~"):
+    if not 2 <= len(plain) <= 32 or _WORD.search(plain) or "�" in plain or set(plain) <= set("*~"):
         return False
     if _WESTERN.fullmatch(plain) or _EMOTICON.fullmatch(plain):
         return True

@@ -18,19 +18,23 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 import faults  # noqa: E402
 import fuzzing  # noqa: E402
 import kills  # noqa: E402
+import notebooks  # noqa: E402
+import outside  # noqa: E402
 import pages  # noqa: E402
 import report  # noqa: E402
 
-KILLS = {"collecting": 30, "scoring": 30, "asking": 25, "batches": 15, "building": 12}
+KILLS = {"collecting": 30, "scoring": 30, "asking": 25, "batches": 15, "workers": 6, "building": 12}
 CAMPAIGNS = {
     "collecting": lambda place, scale: [kills.collecting(place, scale(KILLS["collecting"]))],
     "scoring": lambda place, scale: [kills.scoring(place, scale(KILLS["scoring"]))],
     "asking": lambda place, scale: [kills.asking(place, scale(KILLS["asking"]))],
     "batches": lambda place, scale: [kills.asking(place, scale(KILLS["batches"]), batch=True)],
+    "workers": lambda place, scale: [kills.workers(place, scale(KILLS["workers"]))],
     "building": lambda place, scale: [kills.building(place, scale(KILLS["building"]))],
     "faults": lambda place, scale: faults.campaign(place),
     "texts": lambda place, scale: pages.texts(),
     "pages": lambda place, scale: [pages.book(place)],
+    "notebooks": lambda place, scale: [notebooks.campaign(place, scale(len(outside.strings())))],
     "fuzzing": lambda place, scale: fuzzing.campaign(place, scale(fuzzing.RUNS)),
 }
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import shutil
@@ -12,13 +13,14 @@ import pandas as pd
 from kills import prompts
 from report import Count
 
-from kaomoji_lib.engine import sampling
+from kaomoji_lib.engine import loading, sampling
 from kaomoji_lib.engine.claude import elicit, introspect, service, synthesize
 from kaomoji_lib.engine.claude import exchanges as rows_of
 from kaomoji_lib.engine.claude.standin import StandIn
 from kaomoji_lib.engine.claude.standin_faults import BATCH_FAULTS, FAULTS
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.engine.scoring_files import score_file
+from kaomoji_lib.store import controls as kept
 from kaomoji_lib.store import files
 from kaomoji_lib.store.answers import AnswerFolder
 from kaomoji_lib.store.replies import ReplyStore
@@ -32,7 +34,7 @@ LOST_ON_THE_WAY = ("cut-body",)
 
 
 def campaign(place):
-    return [serving(place), batching(place), rotting(place), refusing(place), running_out(place)]
+    return [serving(place), batching(place), rotting(place), refusing(place), running_out(place), elsewhere(place)]
 
 
 def _methods(few):
@@ -98,6 +100,8 @@ def _equal(one, other):
 
 def rotting(place):
     """Every file of every store: damaged, it is refused by name, or what is read is what was written."""
+    import torch
+
     count = Count("fault", "damaged and cut files")
     few = prompts(place, 2)
     settings = {"prompts": few, "generations": 1, "progress": False}
@@ -113,6 +117,8 @@ def rotting(place):
     key = reply.stem
     ReplyStore(place / "claude").write_batch({"stamp": "1", "id": "b", "state": "submitted", "asks": {key: {"about": {}, "params": None}}})
     entry = place / "claude" / "batches" / "1.json"
+    ReplyStore(place / "claude").lose("ab1", 0.25, "cut-body")
+    kept.write(run, {"user": torch.ones(2, 1, 3), "inputs": torch.ones(2, 3), "twin-0": torch.zeros(2, 1, 3)}, {"seeds": [0]})
 
     def written(path, found):
         """The fields that were written: a digest whose name was damaged guards nothing, and nothing else was damaged then."""
@@ -125,6 +131,9 @@ def rotting(place):
         **{run.path / f"states-{position}.safetensors": lambda position=position: RunFolder(run.path).states(position).array for position in ("emit", "first", "face")},
         **{place / "unfinished" / "shards" / f"00000{suffix}": lambda: RunFolder(place / "unfinished")._read_shard(0)[0] for suffix in (".parquet", ".safetensors")},
         place / "scores.parquet": lambda: score_file(**scores),
+        run.path / "controls.json": lambda: kept.read(run).user,
+        run.path / "controls.safetensors": lambda: kept.read(run).user,
+        place / "claude" / "losses.jsonl": lambda: [{name: one.get(name) for name in ("key", "usd", "kind")} for one in ReplyStore(place / "claude").losses()],
         reply: lambda: written(reply, ReplyStore(place / "claude").get(key)),
         place / "claude" / "introspect" / "manifest.json": lambda: AnswerFolder(place / "claude" / "introspect").table(),
         entry: lambda: written(entry, ReplyStore(place / "claude").batches()[0]),
@@ -217,4 +226,61 @@ def running_out(place):
                 count.broken += "another process" not in str(error)
     with contextlib.suppress(OSError):
         shutil.rmtree(place / "busy")
+    return count
+
+
+def elsewhere(place):
+    """Machines that lack the device or the numbers asked for, clocks that go wrong, and runs that another version wrote."""
+    import torch
+
+    count = Count("fault", "no GPU, no bfloat16, wrong clocks, other versions")
+    settings = {"prompts": prompts(place, 1), "generations": 1, "progress": False}
+    whole = collect("organism-granite", out=place / "here", **settings)
+    expected = {(row.prompt_id, row.generation): row.text for row in whole.emissions().itertuples()}
+    rows = lambda run: [((row.prompt_id, row.generation), row.text) for row in run.emissions().itertuples()]  # noqa: E731
+    real = torch.softmax
+
+    def without(lacking, values, *arguments, **named):
+        if values.dtype == lacking:
+            raise RuntimeError(f'"softmax_lastdim_kernel_impl" not implemented for {lacking}\nsecond line')
+        return real(values, *arguments, **named)
+
+    gpus = [] if torch.cuda.is_available() else [{"device": name} for name in ("cuda", "cuda:3")]
+    numbers = [{"dtype": name, "device": "cpu"} for name in ("bfloat16", "float16")]
+    for asked in [*gpus, *([] if torch.backends.mps.is_available() else [{"device": "mps"}]), *numbers]:
+        count.tried += 1
+        out = place / "-".join(asked.values()).replace(":", "")
+        lacking = functools.partial(without, loading.DTYPES.get(asked.get("dtype")))
+        with mock.patch.object(torch, "softmax", lacking):
+            try:
+                collect("organism-granite", out=out, **asked, **settings)
+                count.broken += 1
+            except KaomojiError as error:
+                count.broken += "\n" in str(error) or not {"--device", "--dtype"} & set(str(error).split())
+            except Exception as error:
+                print(f"  {asked}: {type(error).__name__}: {error}")
+                count.broken += 1
+            # The remedy that the line names: the same folder, other numbers.
+            count.compare(expected, rows(collect("organism-granite", out=out, **settings)))
+    for moment in (0, 1, 2_000_000_000, 4_000_000_000):
+        for clock in (lambda: 0.0, lambda: 4e9, lambda: -1.0):
+            count.tried += 1
+            for path in whole.path.iterdir():
+                os.utime(path, (moment, moment))
+            with mock.patch("time.time", clock):
+                count.compare(expected, rows(collect("organism-granite", out=whole.path, **settings)))
+    for moment in (0.0, 4e9):
+        count.tried += 1
+        with mock.patch("time.time", lambda moment=moment: moment):
+            count.compare(expected, rows(collect("organism-granite", out=place / f"at {moment:.0f}", **settings)))
+    manifest = whole.manifest
+    for schema in (0, 2, 99, "1", None, [], 1.5, {"schema": 1}):
+        count.tried += 1
+        count.rows += 1
+        whole.write_manifest({**manifest, "schema": schema})
+        try:
+            rows(RunFolder(whole.path))
+            count.changed += 1
+        except KaomojiError as error:
+            count.broken += "which this version reads" not in str(error)
     return count

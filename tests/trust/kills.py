@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from unittest import mock
 
+import numpy as np
 import pandas as pd
 from report import ROOT, Count
 
@@ -87,6 +89,47 @@ def collecting(place, kills):
         count.broken += len(list(out.rglob("*.part")))
 
     count.tried = killed([str(word) for word in command], kills, begin, finished, seed=1)
+    return count
+
+
+def workers(place, kills):
+    """A Ray cluster of two nodes: the worker that hands in a part dies at once, every run another part; the others take over."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    from kaomoji_lib.engine import workers as crews
+    from kaomoji_lib.engine.collect import collect
+
+    count, real = Count("kill -9", "workers of a Ray cluster"), crews.dealt
+    settings = {"prompts": prompts(place, 4), "generations": 2, "progress": False}
+
+    alone = collect("organism-granite", out=place / "alone", **settings)
+    whole = dict(_rows(alone.emissions(), ("prompt_id", "generation")))
+    os.environ |= {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8})
+    cluster.add_node(num_cpus=1, object_store_memory=10**8)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        while count.tried < kills:
+            fatal = count.tried % 3
+
+            def deadly(*arguments, fatal=fatal):
+                for number, found in enumerate(real(*arguments)):
+                    if number == fatal:
+                        os.kill(int(found[1]["worker"].rpartition(":")[2]), signal.SIGKILL)
+                        count.tried += 1
+                    yield found
+
+            out = place / f"dealt-{count.tried}"
+            with mock.patch.object(crews, "dealt", deadly):
+                run = collect("organism-granite", out=out, ray="auto", **settings)
+            count.compare(whole, _rows(run.emissions(), ("prompt_id", "generation")))
+            count.changed += sum(not np.allclose(run.states(position).array, alone.states(position).array, atol=1e-5) for position in ("emit", "first", "face"))
+            count.broken += len(list(out.rglob("*.part")))
+            shutil.rmtree(out)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
     return count
 
 

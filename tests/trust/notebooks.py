@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -124,7 +125,8 @@ HARM = """() => {
   for (const x of document.querySelectorAll('*')) {
     for (const { name, value } of x.attributes) {
       if (name.startsWith('on') && !own.has(value)) found.push(`${x.tagName} ${name}=${value}`);
-      if (/^(src|href|action|data|srcset|srcdoc|poster|formaction|background|content|style|xlink:href)$/.test(name) && /kaoBroke|^\\s*(javascript|vbscript):|^\\s*data:text/i.test(value)) found.push(`${x.tagName} ${name}=${value}`);
+      if (/^(src|href|action|data|formaction|xlink:href)$/.test(name) && /^\\s*(javascript:|vbscript:|data:text)/i.test(value)) found.push(`${x.tagName} ${name}=${value}`);
+      if (name === 'srcdoc') found.push(`${x.tagName} ${name}`);
       if (/^(src|srcset|data|action|poster|background|style)$/.test(name) && value.includes('/stolen')) found.push(`${x.tagName} ${name}=${value}`);
       if (name === 'href' && /^(?!.*\\.html|#).*\\/stolen/.test(value)) found.push(`${x.tagName} ${name}=${value}`);
     }
@@ -136,19 +138,20 @@ HARM = """() => {
   }
   return found;
 }"""
-SEEN = """() => ({
-  cells: [...document.querySelectorAll('td.face, td:not([class]), td.short, td.wide, .kx-large')].map(x => x.textContent),
-  texts: (() => { const all = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walk.nextNode()) { const x = walk.currentNode; if (!x.parentElement.closest('script, style, noscript, pre, code, template')) all.push(x.textContent); } return all; })(),
-})"""
+# What stands in one cell or paragraph is one text, wherever it may break.
+SEEN = """() => { const blocks = new Set(), walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) { const x = walk.currentNode.parentElement;
+    if (walk.currentNode.textContent.trim() && !x.closest('script, style, noscript, pre, code, template')) blocks.add(x.closest('td, th, p, li, h1, h2, h3, dt, dd, caption, figcaption, button, option, text') ?? x); }
+  return { cells: [...document.querySelectorAll('td, .kx-large')].map(x => x.textContent), texts: [...blocks].map(x => x.textContent) }; }"""
 MARKS = re.compile(r"kaoBroke|/stolen|onerror|javascript:")
 
 
 def look(html, texts, browser, told=print):
     """Open every page. Returns (what went wrong as (page, where, expected, seen), texts that were read, strings that were met)."""
     wrong, read, met = [], 0, {}
-    known = {pages.UNSEEN.sub("", text): text for text in sorted([*texts, *outside.NAMES, *outside.TITLES, outside.CLAUDE, TITLE, *outside.CODES], key=len)}
-    marked = sorted((folded for folded in known if MARKS.search(folded)), key=len, reverse=True)
+    known = {pages.UNSEEN.sub("", text): text for text in sorted({*texts, *outside.strings(), *(text[:outside.LONGEST] for text in outside.strings()), *outside.NAMES, *outside.TITLES, outside.CLAUDE, TITLE, *outside.CODES}, key=len)}
+    named = [escape.filename(name) for name in (*outside.NAMES, outside.CLAUDE)]
+    marked = sorted([*(folded for folded in known if MARKS.search(folded)), *named], key=len, reverse=True)
     frame = _handlers(html / "book" / "index.html", browser)
     for page in sorted((html / "book" / "runs").glob("*.html")):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -182,8 +185,45 @@ def look(html, texts, browser, told=print):
                 wrong.append((page.stem, "text", "as it was typed", piece))
         read += len(seen["cells"])
         context.close()
+        asked.clear()
+        plain = browser.new_context(java_script_enabled=False)
+        tab = plain.new_page()
+        tab.on("request", lambda request, asked=asked: asked.append(request.url))
+        tab.goto(page.as_uri())
+        plain.close()
+        wrong += [(page.stem, "request without scripts", "none outside the book", url) for url in asked if not url.startswith((base, "data:")) or hostile.ASK in url.removeprefix(base)]
         told(f"  {page.stem}: {len(met[page.stem])} of the strings are cells, {len(pieces)} texts")
     return wrong, read, met
+
+
+# What plotly would take for a tag, other than those it is drawn with here.
+DRAWN = re.compile(r"</?(?!\u2060|(?:b|br|i|em|sup|sub|span|extra)\b)[A-Za-z]|<(?:b|i|em)>(?=bold|x<)")
+
+
+def figures(place):
+    """Texts of the figures of all executed pages that plotly could take for tags. Returns (what went wrong, texts that were read)."""
+    wrong, read = [], 0
+    for path in sorted((place / "book" / "runs").glob("[!.]*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        drawn = [output["data"][mime] for cell in cells for output in cell.get("outputs", []) for mime in output.get("data", {}) if "plotly" in mime]
+        for text in _texts(drawn):
+            read += 1
+            if DRAWN.search(text):
+                wrong.append((path.stem, "figure", "no tag that was typed", text))
+    return wrong, read
+
+
+def _texts(value, key=""):
+    if isinstance(value, str):
+        # Packed numbers, and the words for readers of the screen, are nothing that plotly parses.
+        if key not in ("bdata", "dtype", "description"):
+            yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _texts(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, key)
 
 
 def _handlers(page, browser):
@@ -212,21 +252,27 @@ def _explore(tab, known, met):
 
 def campaign(place, most=None):
     """Run, render and look. Returns the :class:`report.Count`."""
-    from playwright.sync_api import sync_playwright
-
-    helpers = pages.helpers()
-    texts, count = outside.strings(most), Count("hostile text", "page templates and the explorer, in a browser")
+    texts = outside.strings(most)
     with surroundings(place, texts):
         wanted = plan(place, most)
-        count.broken += execute(place, wanted)
+        failed = execute(place, wanted)
+    return counted(place, texts, len(wanted), failed)
+
+
+def counted(place, texts, ran, failed):
+    """The :class:`report.Count` of pages that were run."""
+    from playwright.sync_api import sync_playwright
+
+    helpers, count = pages.helpers(), Count("hostile text", "every page template and the explorer, in a browser", tried=len(texts) * ran, broken=failed)
     html = render(place)
     with sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=helpers.chromium(), args=helpers.FLAGS)
-        wrong, count.rows, met = look(html, texts, browser)
+        wrong, count.rows, _ = look(html, texts, browser)
         browser.close()
-    for page, where, expected, seen in wrong[:60]:
-        print(f"  {page}, {where}: {escape.terminal(expected[:80])!r} became {escape.terminal(seen[:120])!r}")
-    count.tried = len(texts) * len(wanted)
+    drawn, read = figures(place)
+    count.rows += read
+    for page, where, expected, seen in [*wrong, *drawn][:60]:
+        print(f"  {page}, {where}: {escape.terminal(expected[:80])!r} became {escape.terminal(seen[:160])!r}")
     count.changed = sum(where in ("text", "card") for _, where, _, _ in wrong)
-    count.broken += len(wrong) - count.changed
-    return [count], met
+    count.broken += len(wrong) + len(drawn) - count.changed
+    return count

@@ -24,6 +24,8 @@ TITLES = ("</title><script>kaoBroke()</script> \\(x\\) {7*7} {count.x}", "![x](/
 CODES = ("<b>", "$x$", "%{x}", "\"><i", "`c`", "[a](b)", "{{x}}", "\x1b[31m", "&lt;")
 CLAUDE = "<img/src=x/onerror=kaoBroke()>"
 SPELLINGS = 3
+# Of a face in a corpus.
+LONGEST = 60
 
 
 def strings(most=None):
@@ -133,7 +135,7 @@ def corpus(place, texts):
         bundle = place / "contributors" / name / f"bundle-2026010{number + 1}T000000Z"
         bundle.mkdir(parents=True)
         (bundle / "manifest.json").write_text(json.dumps({"lexicon_version": 2, "llmoji_version": texts[number]}), encoding="utf-8")
-        rows = [{"kaomoji": text[:60], "count": 3 + index % 5, "source_model": texts[index % 7],
+        rows = [{"kaomoji": text[:LONGEST], "count": 3 + index % 5, "source_model": texts[index % 7],
                  "synthesis": {"primary_affect": [words[index % 30], texts[index % 50]], "stance_modality_function": [words[30 + index % 15]]}}
                 for index, text in enumerate(texts[number::2])]
         broken = ["{", json.dumps({"kaomoji": "x" * 99}), json.dumps({"kaomoji": "(^_^)", "synthesis": 3})]

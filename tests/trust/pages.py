@@ -27,7 +27,7 @@ def texts():
     counts = []
     for name, target in targets.TEXTS.items():
         count = Count("hostile text", name)
-        for text in (*hostile.strings(), *(hostile.long() if name not in ("templates", "command line") else ())):
+        for text in (*hostile.strings(), *(hostile.long() if name not in ("templates", "chat templates", "command line") else ())):
             count.tried += 1
             try:
                 target(text)
