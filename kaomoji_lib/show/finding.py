@@ -54,4 +54,4 @@ def _references(fig, table, kept, top):
     for name, value, anchor, height in lines:
         fig.add_shape(type="line", x0=value, x1=value, y0=-0.6, y1=top + height, layer="below", line={"color": theme.GREY, "width": 1.5, "dash": "dot"})
         fig.add_annotation(x=value, y=top + height, text=f"{name}: {value:.0%}", showarrow=False, xanchor=anchor, yanchor="middle",
-                           xshift=6 if anchor == "left" else -6, font={"size": 13, "color": theme.GREY})
+                           xshift=6 if anchor == "left" else -6, font={"size": 13})

@@ -9,7 +9,7 @@ from kaomoji_lib.show.missing import attempt, passes_missing
 from kaomoji_lib.study import escape
 
 # Decades: how far apart names stand above each other, how far one reaches to the side of its point, and half its height.
-NAMES_APART, NAME_REACHES, NAME_HEIGHT = 0.08, 0.2, 0.03
+NAMES_APART, NAME_REACHES, NAME_HEIGHT = 0.08, 0.2, 0.055
 
 
 def scores(source, model, wanted, **options):

@@ -40,7 +40,7 @@ def prompt_space(components, prompts, emissions, scheme, source, *, labels=LABEL
                 hovertemplate=f"<b>%{{customdata[0]}}</b>  %{{customdata[1]}}<br>%{{customdata[2]}}<extra>{name}</extra>",
             )
     chosen = representatives(scores, categories, typed["face"].notna().to_numpy(), min(labels, MOST_LABELS))
-    notes = [_note(scores[row], typed["face"].iloc[row], scheme.colour(categories[row])) for row in chosen]
+    notes = [_note(scores[row], typed["face"].iloc[row]) for row in chosen]
     if notes:
         fig.layout.scene.annotations = notes
         fig.update_layout(updatemenus=[_switch(notes)])
@@ -147,10 +147,11 @@ def _hover(prompt, opening):
     return [escape.label(face), escape.label(counts), escape.label(f"{prompt['id']}: {prompt['text']}")]
 
 
-def _note(place, face, colour):
+def _note(place, face):
+    """A face beside its point, in ink: the point has the colour, and fine strokes need the contrast."""
     x, y, z = (float(value) for value in place)
     return {"x": x, "y": y, "z": z, "text": escape.label(face), "showarrow": False, "yshift": 15,
-            "font": {"size": theme.FACE, "family": theme.FONT, "color": colour}}
+            "font": {"size": theme.FACE, "family": theme.FONT}}
 
 
 def _switch(notes):
