@@ -18,7 +18,7 @@ from pathlib import Path
 from kaomoji_lib.cli.extract import _line, _reply
 from kaomoji_lib.engine.claude import exchanges, strict
 from kaomoji_lib.store import corpus, published_tables
-from kaomoji_lib.store.files import read_json, read_sealed_lines
+from kaomoji_lib.store.files import read_json
 from kaomoji_lib.study import escape, faces
 from kaomoji_lib.study.canonical import canonical
 from kaomoji_lib.study.errors import KaomojiError
@@ -208,15 +208,6 @@ def table_file(data, path):
                 assert not table["id"].duplicated().any() and (table[["id", "category", "text"]] != "").all(axis=None)
 
 
-def stored_lines(data, path):
-    """Lines of a store of any bytes: dicts, or a complaint that names file and line."""
-    path.write_bytes(data)
-    try:
-        assert all(isinstance(item, dict) for item in read_sealed_lines(path, "mend it"))
-    except KaomojiError as error:
-        assert path.name in str(error) and "mend it" in str(error)
-
-
 def json_file(data, path):
     """A stored JSON object of any bytes: a dict, or a complaint that names it."""
     path.write_bytes(data)
@@ -292,7 +283,7 @@ def command(text):
 TEXTS = {"extraction": extraction, "canonical form": canonical_form, "escaping": escaping, "file names": names, "replies (JSON lines)": reply_line,
          "strict answers": strict_answer, "templates": template, "chat templates": chat_template, "command line": command}
 PLACED = {"exchange rows": exchange_rows, "corpus bundles": bundle, "published rows": published_rows}
-BYTES = {"exchange files": exchange_file, "published files": published_file, "tables (CSV)": table_file, "stored lines": stored_lines, "stored JSON": json_file}
+BYTES = {"exchange files": exchange_file, "published files": published_file, "tables (CSV)": table_file, "stored JSON": json_file}
 
 if str(Path(__file__).parent) not in sys.path:
     sys.path.insert(0, str(Path(__file__).parent))

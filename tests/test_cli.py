@@ -176,6 +176,17 @@ def test_collect_prints_what_was_collected(tmp_path, capsys):
     assert json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))["layers"] == ["embed", "4"]
 
 
+def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
+    from kaomoji_lib.engine.collect import collect
+    from kaomoji_lib.show import page
+    from kaomoji_lib.study.errors import KaomojiError
+
+    run = collect("organism-granite", prompts=table(tmp_path, "id,category,text\na,HP-D,x\nb,JOY,y\n"), generations=1, out=tmp_path / "r", progress=False)
+    with pytest.raises(KaomojiError, match=r"^the prompts of .* have categories the scheme does not know: JOY; expected HP-D, .*`categories`$") as found:
+        page.read(run)
+    assert "\n" not in str(found.value)
+
+
 def test_organisms_are_listed(capsys):
     assert cli.main(["organisms", "list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 7

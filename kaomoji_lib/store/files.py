@@ -16,8 +16,6 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TEMPORARY = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
 PARQUET_SEAL = b"kaomoji_lib: SHA-256 of the rest"
 SEAL = "sha256_of_the_rest"
-# The beginning of a line whose writer was killed: its digest, which comes last, is not whole.
-_UNFINISHED = re.compile(rb'\{(?!.*"sha256_of_the_rest": "[0-9a-f]{64}).*[^}]|\{', re.DOTALL)
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -174,60 +172,6 @@ def read_sealed(path, remedy):
     if seal is not None and seal != digest(value):
         raise KaomojiError(f"{path} is damaged; expected the content that was written (its SHA-256 differs); {remedy}")
     return value
-
-
-def append_sealed(path, value):
-    """Add a dict with its own digest as a JSON line, on the disk when this returns. Raises KaomojiError where it cannot be written."""
-    path, plain = Path(path), json.loads(json.dumps(value))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab+") as handle:
-            # What a killed writer left half written stays a line of its own.
-            handle.seek(max(0, handle.seek(0, os.SEEK_END) - 1))
-            cut = handle.read(1) not in (b"", b"\n")
-            handle.write(b"\n" * cut + json.dumps({**plain, SEAL: digest(plain)}).encode() + b"\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-    except OSError as error:
-        raise KaomojiError(_refusal(path, error.errno, error.strerror or str(error))) from None
-
-
-def read_sealed_lines(path, remedy):
-    """The dicts that :func:`append_sealed` wrote; none where there is no file. A line without its end was never written whole: left out.
-
-    Lines from before there were digests hold none; they are read as they are.
-
-    Raises
-    ------
-    KaomojiError
-        If the file cannot be read, or a line is not the one that was written; it names file, line and ``remedy``.
-    """
-    try:
-        lines = Path(path).read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise KaomojiError(f"{path} cannot be read ({error.strerror}); expected JSON lines; {remedy}") from None
-    found = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        value = _unsealed(line)
-        if value is None and _UNFINISHED.fullmatch(line):
-            continue
-        if value is None:
-            raise KaomojiError(f"{path}, line {number}, is damaged; expected the line that was written; {remedy}")
-        found.append(value)
-    return found
-
-
-def _unsealed(line):
-    """The dict of a line without its digest; None where the line is not the one that was written."""
-    try:
-        value = parse_json(line.decode())
-        return value if isinstance(value, dict) and value.pop(SEAL, None) in (None, digest(value)) else None
-    except (ValueError, RecursionError):
-        return None
 
 
 def sha256(path):

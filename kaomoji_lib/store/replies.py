@@ -1,16 +1,17 @@
 """Replies of a paid service, each stored once under the hash of what was asked, so that nothing is paid for twice.
 
 ``replies/<2 hex>/<hash>.json``    one reply; ``<hash>.<n>.json`` keeps those that a later reply replaced
-``losses.jsonl``                   payments without a reply (one JSON line each, no text)
+``losses.json``                    payments without a reply (no text)
 ``batches/<stamp>.json``           batches under way
 
-Replies, batches and the lines of losses carry their own digest, so that a damaged one is noticed.
+Replies, batches and losses carry their own digest, so that a damaged one is noticed.
 """
 
+import json
 import threading
 from pathlib import Path
 
-from kaomoji_lib.store.files import append_sealed, read_sealed, read_sealed_lines, write_sealed
+from kaomoji_lib.store.files import read_sealed, write_sealed
 from kaomoji_lib.study.errors import KaomojiError
 
 
@@ -63,11 +64,23 @@ class ReplyStore:
     def lose(self, key, usd, kind):
         """Note a payment that brought no usable answer (``usd``: its upper bound, or None)."""
         with self._lock:
-            append_sealed(self.path / "losses.jsonl", {"key": key, "usd": usd, "kind": kind})
+            write_sealed(self.path / "losses.json", {"losses": [*self._noted(), {"key": key, "usd": usd, "kind": kind}]})
 
     def losses(self):
-        """Every payment without a reply. Raises KaomojiError where a line is not the one that was written: it counts in the budget."""
-        return read_sealed_lines(self.path / "losses.jsonl", "mend the line if you can (usd is what was paid), or delete it to forget that payment")
+        """Every payment without a reply. Raises KaomojiError where the file is not the one that was written: it counts in the budget."""
+        earlier = self.path / "losses.jsonl"
+        lines = earlier.read_text(encoding="utf-8", errors="replace").splitlines() if earlier.is_file() else []
+        return [*(found for line in lines if (found := _object(line))), *self._noted()]
+
+    def _noted(self):
+        path, remedy = self.path / "losses.json", "restore it, or delete it to forget what was paid for nothing"
+        try:
+            found = read_sealed(path, remedy).get("losses")
+        except FileNotFoundError:
+            return []
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise KaomojiError(f"{path} is damaged; expected a list of losses; {remedy}")
+        return found
 
     def spent(self):
         """US dollars of all replies and losses; those without a price count nothing."""
@@ -83,6 +96,15 @@ class ReplyStore:
     def batches(self):
         """All batch entries, oldest first."""
         return [_read(path) for path in sorted((self.path / "batches").glob("*.json"))]
+
+
+def _object(line):
+    """A line of the notes that were kept before there were digests, or None."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _read(path):

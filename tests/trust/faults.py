@@ -133,7 +133,7 @@ def rotting(place):
         place / "scores.parquet": lambda: score_file(**scores),
         run.path / "controls.json": lambda: kept.read(run).user,
         run.path / "controls.safetensors": lambda: kept.read(run).user,
-        place / "claude" / "losses.jsonl": lambda: [{name: one.get(name) for name in ("key", "usd", "kind")} for one in ReplyStore(place / "claude").losses()],
+        place / "claude" / "losses.json": lambda: [{name: one.get(name) for name in ("key", "usd", "kind")} for one in ReplyStore(place / "claude").losses()],
         reply: lambda: written(reply, ReplyStore(place / "claude").get(key)),
         place / "claude" / "introspect" / "manifest.json": lambda: AnswerFolder(place / "claude" / "introspect").table(),
         entry: lambda: written(entry, ReplyStore(place / "claude").batches()[0]),
