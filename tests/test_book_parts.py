@@ -91,6 +91,12 @@ def test_a_face_in_the_prose_has_the_font_of_faces():
     assert [node["classes"] for node in page.findall(nodes.literal)] == [["kao-face"], [], []]
 
 
+def test_a_number_keeps_its_percent_sign():
+    page = document(nodes.paragraph("", "a 95 % interval", nodes.literal("", "95 %")))
+    prose.keep_percent(page)
+    assert page.astext() == "a 95\u00a0% interval95 %"
+
+
 def test_a_reason_is_said_once():
     reason, other = ('<p class="kao-missing"><strong>Not available here.</strong> It is gone.</p>', '<p class="kao-missing">Another.</p>')
     page = document(*(nodes.raw("", text, format="html") for text in (reason, other, reason)))

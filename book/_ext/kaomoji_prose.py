@@ -48,6 +48,13 @@ def set_estimates(document):
         node += nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"])
 
 
+def keep_percent(document):
+    """A number and its percent sign stay on one line."""
+    for text in list(document.findall(nodes.Text)):
+        if re.search(r"\d %", text.astext()) and not isinstance(text.parent, nodes.literal | nodes.FixedTextElement | nodes.raw):
+            text.parent.replace(text, nodes.Text(re.sub(r"(?<=\d) %", "\u00a0%", text.astext())))
+
+
 def set_faces(document):
     """Faces in the prose are set in the font that has their glyphs."""
     for node in document.findall(nodes.literal):
@@ -166,6 +173,7 @@ class BookCitation(SphinxDirective):
 def resolve(app, document, docname):
     set_estimates(document)
     set_faces(document)
+    keep_percent(document)
     say_reasons_once(document)
     if app.builder.format == "html":
         link_terms(app, document, docname)
