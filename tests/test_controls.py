@@ -5,6 +5,7 @@ import pytest
 from kaomoji_lib.analysis import beyond, circumplex, geometry, ladder, layerwise, prediction, readings
 from kaomoji_lib.engine import controls, organisms, sentences
 from kaomoji_lib.engine.collect import collect
+from kaomoji_lib.show import page
 from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
 
@@ -72,6 +73,9 @@ def test_the_ladder_finds_what_training_planted_and_nothing_in_random_weights(ru
     assert trained.increments[ladder.TWIN].ci_low > 0.5
     assert untrained.increment.value < 0 and untrained.increment.p > 0.5
     assert untrained.increments[ladder.TWIN].ci_low < 0.05
+    # Where a trained organism's states hold what a reader of the message holds and no more, the ladder counts nothing.
+    nothing = ladder.climb(page.read(runs("organism-gemma"), null="text_only").states.array, prompts, vectors, text=text, permutations=5)
+    assert abs(nothing.increment.value) < 0.05 and nothing.increment.p > 0.05 and nothing.increment.ci_low <= 0
 
 
 def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_does_not(runs):

@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from test_resampling import assert_level
 
 from kaomoji_lib.analysis import frames
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.study import frames as study
+from kaomoji_lib.study import resampling
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import INSTRUCTION
 
@@ -44,8 +46,25 @@ def test_what_every_frame_reads_from_the_message_is_not_self_specific():
     found = frames.self_specificity(emissions(0.0, 0.5), permutations=99)
     assert found.repeated.within.p < 0.05 and found.frames[0].shared.within.p < 0.05
     assert abs(found.frames[0].within.value) < 0.1
-    ps = [frames.self_specificity(emissions(0.0, 0.5, 30, seed, ("self", "user")), permutations=29).frames[0].within.p for seed in range(60)]
-    assert np.mean(np.array(ps) <= 0.1) < 0.1 + 2.6 * np.sqrt(0.09 / 60)
+
+
+def drawn(rng, prompts=24, slots=4):
+    """Slots of two self faces and one other, all drawn alike from what every frame reads from the message: ints (prompts, slots) each; and the categories."""
+    category, trait = np.arange(prompts) % 3, rng.integers(2, size=prompts)
+    own = np.where(rng.random((3, prompts, slots)) < 0.5, 6 + trait[:, None], 2 * category[:, None] + rng.integers(2, size=(3, prompts, slots)))
+    return *own, category
+
+
+def test_frames_that_type_alike_and_faces_that_repeat_nothing_keep_the_level(monkeypatch):
+    monkeypatch.setattr(frames, "HALVES", 2)
+    rng, alike, free, nothing = np.random.default_rng(1), [], [], []
+    for seed in range(200):
+        A, B, O, category = drawn(rng)  # noqa: E741
+        alike.append(frames._difference(A, B, O, category, 19, seed).p)
+        free.append(frames._difference(A, B, O, np.zeros_like(category), 19, seed).p)
+        nothing.append(frames._shared(A, B[resampling.orders(category, 1, seed)[0]], category, 19, seed).p)
+    for ps in (alike, free, nothing):
+        assert_level(ps)
 
 
 def test_faces_that_ignore_the_message_repeat_nothing():

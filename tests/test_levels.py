@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import alignment, faces_geometry, geometry, prediction, readings
+from kaomoji_lib.analysis import agreement, alignment, ceilings, faces_geometry, geometry, likelihoods, prediction, readings, synthesis
 from kaomoji_lib.study import categories
+from kaomoji_lib.study.stimuli import load_lexicon
 
 DRAWS = 200
 SCHEME = categories.load_scheme()
@@ -44,7 +45,7 @@ def valence(rng):
 def face_blocks(rng):
     emissions = replies(rng, faces=8)
     states = SimpleNamespace(index=pd.DataFrame({"prompt_id": IDS}), array=rng.normal(size=(len(IDS), 1, 6)).astype(np.float32))
-    return faces_geometry.cosine(faces_geometry.face_means(states, emissions), permutations=19).silhouette.p
+    return faces_geometry.cosine(faces_geometry.face_means(states, emissions), permutations=19, resamples=2).silhouette.p
 
 
 def reading_similarity(rng):
@@ -53,7 +54,56 @@ def reading_similarity(rng):
     return readings.similarity(*tables, permutations=19).p
 
 
-@pytest.mark.parametrize("test", [states_to_category, faces_to_category, centroids, valence, face_blocks, reading_similarity])
+def of_faces(rng, faces=12, spread=1.0):
+    """A reading of counts and one that has nothing to do with it."""
+    names = [f"({face})" for face in range(faces)]
+    counted = readings.reading(pd.DataFrame(rng.multinomial(8, rng.dirichlet(np.full(5, spread), faces)), names, CODES))
+    return counted, readings.Reading(pd.DataFrame(rng.dirichlet(np.ones(5), faces), names, CODES), pd.Series(5.0, names))
+
+
+def pools(rng):
+    counted, first = of_faces(rng)
+    found = agreement.pooling(counted, {"a": first, "b": of_faces(rng)[1]}, halves=8, permutations=19)
+    return found.held_out.p, found.single.p, found.gain.p
+
+
+def shared_first_category(rng):
+    counted, source = of_faces(rng)
+    return agreement.patterns(counted, {"a": source}, permutations=19).all_agree.p
+
+
+def share_of_the_range(rng):
+    counted, source = of_faces(rng, spread=0.3)
+    return ceilings.ranged(counted, source, permutations=19).share.p
+
+
+def difference_of_readers(rng):
+    counted, source = of_faces(rng)
+    return readings.difference(counted, source, of_faces(rng)[1]).p
+
+
+def matched_geometry(rng):
+    free, within = alignment.linear_cka(rng.normal(size=(len(LABELS), 6)), rng.normal(size=(len(LABELS), 6)), LABELS, permutations=19)
+    return free.p, within.p
+
+
+def word_components(rng):
+    words = load_lexicon()["word"].to_numpy()
+    table = pd.DataFrame([(f"({face})", 1, list(rng.choice(words, 2)), list(rng.choice(words, 3)), 2) for face in range(20)],
+                         columns=["face", "count", "primary", "others", "lexicon_version"])
+    return synthesis.word_space(table, load_lexicon(), resamples=2, permutations=19).variance[0].p
+
+
+def own_prompt(rng):
+    scores = pd.DataFrame(rng.normal(size=(len(IDS), 6)), IDS, [f"({face})" for face in range(6)])
+    return likelihoods.own_prompt_advantage(scores, replies(rng)).p
+
+
+TESTS = [states_to_category, faces_to_category, centroids, valence, face_blocks, reading_similarity, pools, shared_first_category, share_of_the_range,
+         difference_of_readers, matched_geometry, word_components, own_prompt]
+
+
+@pytest.mark.parametrize("test", TESTS)
 def test_false_alarms_stay_within_the_level(test):
     rng = np.random.default_rng(20)
     for ps in np.array([test(rng) for _ in range(DRAWS)]).reshape(DRAWS, -1).T:
