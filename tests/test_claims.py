@@ -86,7 +86,7 @@ def test_every_page_that_claims_something_has_a_twin(monkeypatch):
 
 def test_alarms_are_counted_where_everything_is_dealt():
     results = {"a--dealt": {"x": STRONG, "y": WEAK, "z": Estimate(1.0, 0.0, 2.0, 9, "prompts")}, "a": {"x": STRONG}, "b--untrained": {"x": STRONG}}
-    assert claims.alarms(results, "dealt") == (1, 2)
+    assert claims.alarms(results, "dealt") == (1, 2) and claims.alarms(results, "dealt", ("x",)) == (0, 1)
 
 
 def test_the_null_edition_joins_the_grid_when_it_is_asked_for_or_there(monkeypatch):

@@ -68,11 +68,11 @@ def claims(results, path=None):
     return found
 
 
-def alarms(results, edition):
+def alarms(results, edition, apart=()):
     """How many tests the pages of a null edition report, and how many of them have p <= 0.05: (alarms, tests).
 
-    ``results`` as in :func:`claims`. In an edition with nothing to find, about one in twenty may; the tests of one page share its
+    ``results`` as in :func:`claims`; ``apart``: keys of numbers that the edition does not take anything from. In an edition with nothing to find, about one in twenty may; the tests of one page share its
     data, so that their number is no binomial one.
     """
-    ps = [value.p for page, values in results.items() if page.endswith(f"--{edition}") for value in values.values() if value.p is not None]
+    ps = [value.p for page, values in results.items() if page.endswith(f"--{edition}") for key, value in values.items() if value.p is not None and key not in apart]
     return sum(p <= ALPHA for p in ps), len(ps)

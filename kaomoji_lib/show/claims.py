@@ -14,7 +14,7 @@ def gather(pages=""):
 
 def alarms(pages=""):
     """What the tests find where everything is dealt at random, in words."""
-    found, tests = claims.alarms(results.read(pages or None), nulls.DEALT)
+    found, tests = claims.alarms(results.read(pages or None), nulls.DEALT, nulls.UNTOUCHED)
     if not tests:
         return "The edition in which everything is dealt at random was not run for this book."
     return f"Where everything is dealt at random, {found} of the {tests} tests that the pages report have p ≤ {claims.ALPHA:g}; chance gives {claims.ALPHA * tests:.0f}."

@@ -24,6 +24,8 @@ SHORT = {
 LEFT = "What this page still finds, the states had no part in, or not the part that was removed."
 CHANCE = "What this page still finds, it finds by chance, as one test in twenty may; what the words of the messages say by themselves stays."
 RESTRICTIONS = {"within_category": "within category", DEALT: "free"}
+# What dealing to other messages leaves: the text is not dealt, and neither the spread of the states nor how often a face is typed depends on whose they are.
+UNTOUCHED = ("words_accuracy", "pc1", "calibrated")
 ANSWERS = {"elicit": dealing.emissions, "introspect": dealing.judgements, "synthesize": dealing.syntheses}
 
 
