@@ -233,7 +233,7 @@ def elsewhere(place):
     """Machines that lack the device or the numbers asked for, clocks that go wrong, and runs that another version wrote."""
     import torch
 
-    count = Count("fault", "no GPU, no bfloat16, wrong clocks, other versions")
+    count = Count("fault", "no GPU or bf16, clocks, versions")
     settings = {"prompts": prompts(place, 1), "generations": 1, "progress": False}
     whole = collect("organism-granite", out=place / "here", **settings)
     expected = {(row.prompt_id, row.generation): row.text for row in whole.emissions().itertuples()}

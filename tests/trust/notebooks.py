@@ -263,7 +263,7 @@ def counted(place, texts, ran, failed):
     """The :class:`report.Count` of pages that were run."""
     from playwright.sync_api import sync_playwright
 
-    helpers, count = pages.helpers(), Count("hostile text", "every page template and the explorer, in a browser", tried=len(texts) * ran, broken=failed)
+    helpers, count = pages.helpers(), Count("hostile text", "page templates in a browser", tried=len(texts) * ran, broken=failed)
     html = render(place)
     with sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=helpers.chromium(), args=helpers.FLAGS)
