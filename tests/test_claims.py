@@ -110,6 +110,7 @@ def test_headline_figures_link_to_their_null_twins(monkeypatch):
 
     def page(html):
         document = utils.new_document("page")
+        document += nodes.container("", nb_element="cell_markdown", cell_index=6)
         cell = nodes.container("", nb_element="cell_code", cell_index=7)
         cell += nodes.raw("", html, format="html")
         document += cell
@@ -122,10 +123,10 @@ def test_headline_figures_link_to_their_null_twins(monkeypatch):
     def links(name, html):
         document = page(html)
         kaomoji_book.link_null_twins(app, document, name)
-        assert document.children[0]["ids"] == ["cell-7"]
+        assert document.children[1]["ids"] == ["cell-0"]
         return [node["refuri"] for node in document.findall(nodes.reference)]
 
     estimates = tables.estimates({"gain": STRONG})._repr_html_()
-    assert links("a", FIGURE) == links("a", estimates) == ["a--untrained.html#cell-7"] and links("a--untrained", FIGURE) == ["a.html#cell-7"]
+    assert links("a", FIGURE) == links("a", estimates) == ["a--untrained.html#cell-0"] and links("a--untrained", FIGURE) == ["a.html#cell-0"]
     assert links("a", tables.build(pd.DataFrame({"faces": [3]}))._repr_html_()) == [] and links("b", FIGURE) == []
-    assert links("c", FIGURE) == ["b.html#cell-7"] and links("d", FIGURE) == []
+    assert links("c", FIGURE) == ["b.html#cell-0"] and links("d", FIGURE) == []

@@ -81,16 +81,15 @@ def twins(app, docname):
 def link_null_twins(app, doctree, docname):
     """Anchors for the cells of executed pages, and below each figure and each table of estimates links to its twins, where there are any."""
     lead, pages = twins(app, docname)
-    for cell in list(doctree.findall(nodes.container)):
-        if cell.get("nb_element") != "cell_code":
-            continue
-        anchor = f"cell-{cell['cell_index']}"
+    # Counted among the cells that are shown: a page with parameters of its own has one more that is not.
+    for number, cell in enumerate([cell for cell in doctree.findall(nodes.container) if cell.get("nb_element") == "cell_code"]):
+        anchor = f"cell-{number}"
         cell["ids"].append(anchor)
         shown = [node for node in cell.findall(nodes.raw) if any(name in node.astext() for name in HEADLINES)] if pages else []
         for figure in shown[-1:]:
             line = nodes.paragraph("", lead, classes=["kao-twins"])
-            for number, (page, words) in enumerate(pages.items()):
-                line += [nodes.Text(" · ")] if number else []
+            for place, (page, words) in enumerate(pages.items()):
+                line += [nodes.Text(" · ")] if place else []
                 line += nodes.reference("", words, refuri=f"{app.builder.get_relative_uri(docname, page)}#{anchor}", internal=True)
             figure.parent.insert(figure.parent.index(figure) + 1, line)
 
