@@ -1,12 +1,14 @@
 """The cards count the files that are there."""
 
 import pandas as pd
+import pytest
 
 from kaomoji_lib.show import cards, tables
 from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.store import published, registry
 from kaomoji_lib.study import stimuli
 from kaomoji_lib.study.categories import load_scheme
+from kaomoji_lib.study.errors import KaomojiError
 
 
 def column(table, name):
@@ -57,3 +59,18 @@ def test_every_typed_face_has_a_row_with_its_category_and_spellings():
     assert [row[0] for row in found.rows] == ["(T_T)", "(^o^)"]
     assert found.rows[0][1:5] == ("3", "LN\u00a0sad", "67%", "2") and "( T_T )" in found.rows[0][5]
     assert isinstance(tables.faces(replies.assign(face=None), load_scheme()), Missing)
+
+
+@pytest.mark.parametrize("header, cells, refused", [
+    (("what", "value"), ("a", "0.83"), True), (("what", "value"), ("a", "83 %"), True), (("what", "value", "95 % interval"), ("a", "0.83", "0.81 to 0.86"), True),
+    (("what", "value", "null"), ("a", "0.83", "0.11"), True), (("what", "value", "95 % interval", "null"), ("a", "0.83", "0.81 to 0.86", "0.11"), False),
+    (("what", "value"), ("a", "1,440"), False), (("what", "value"), ("a", tables.ABSENT), False),
+])
+def test_a_measured_number_stands_beside_its_interval_and_what_chance_gives(header, cells, refused):
+    kinds = ("text", *["number"] * (len(header) - 1))
+    assert tables.Table(header, (cells,), kinds, described=("value",)).rows == (cells,)
+    if refused:
+        with pytest.raises(KaomojiError, match="bare numbers"):
+            tables.Table(header, (cells,), kinds)
+    else:
+        assert tables.Table(header, (cells,), kinds).rows == (cells,)

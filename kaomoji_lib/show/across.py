@@ -8,6 +8,7 @@ import pandas as pd
 from kaomoji_lib.analysis import emission, geometry, prediction
 from kaomoji_lib.show import nulls, page, tables
 from kaomoji_lib.show.missing import Missing, attempt
+from kaomoji_lib.show.page import require_same_prompts, titles
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study.errors import KaomojiError
 
@@ -37,18 +38,6 @@ def gather(models, null="", **settings):
     for other in found[1:]:
         require_same_prompts(first, other)
     return found
-
-
-def require_same_prompts(first, other):
-    """Raise KaomojiError unless both sources were asked the same prompts in the same order."""
-    if list(first.prompts["text"]) != list(other.prompts["text"]):
-        raise KaomojiError(f"{first.title} and {other.title} were asked different prompts; expected the same; collect both with one table")
-
-
-def titles(sources):
-    """Titles in order; equal ones are told apart by the name of their run folder."""
-    plain = [source.title for source in sources]
-    return [title if plain.count(title) == 1 else f"{title} ({source.run.path.name})" for title, source in zip(plain, sources, strict=True)]
 
 
 def short(title):

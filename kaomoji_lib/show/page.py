@@ -166,11 +166,22 @@ def reference(name, source):
     if not name:
         return Missing("no reference was named; the parameter `reference` takes an alias, an id or a run folder")
     from kaomoji_lib.engine.collect import collect
-    from kaomoji_lib.show.across import require_same_prompts
 
     found = read(RunFolder(name) if RunFolder(name).exists else collect(name))
     require_same_prompts(found, source)
     return found
+
+
+def require_same_prompts(first, other):
+    """Raise KaomojiError unless both sources were asked the same prompts in the same order."""
+    if list(first.prompts["text"]) != list(other.prompts["text"]):
+        raise KaomojiError(f"{first.title} and {other.title} were asked different prompts; expected the same; collect both with one table")
+
+
+def titles(sources):
+    """Titles in order; equal ones are told apart by the name of their run folder."""
+    plain = [source.title for source in sources]
+    return [title if plain.count(title) == 1 else f"{title} ({source.run.path.name})" for title, source in zip(plain, sources, strict=True)]
 
 
 def align(onto, source, seed=0):
@@ -220,8 +231,6 @@ def glue_family(key, sources, found, test):
 
 
 def _aliases(sources):
-    from kaomoji_lib.show.across import titles
-
     return {title: source.spec.alias for title, source in zip(titles(sources), sources, strict=True)}
 
 
