@@ -178,7 +178,7 @@ def test_any_number_of_categories(codes):
 def test_errors_name_the_problem():
     with pytest.raises(KaomojiError, match="more than one category"):
         prediction.from_states(np.ones((4, 3)), list("abab"), [1, 1, 2, 2])
-    with pytest.raises(KaomojiError, match="single prompt"):
+    with pytest.raises(KaomojiError, match="fewer than 2 prompts"):
         prediction.from_states(np.ones((3, 3)), list("aab"), [1, 2, 3])
     with pytest.raises(KaomojiError, match="no emission carries a face"):
         prediction.from_faces(SPOKEN.assign(face=None))

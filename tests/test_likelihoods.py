@@ -9,6 +9,7 @@ from kaomoji_lib.analysis import likelihoods
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.engine.scoring_files import score_run
 from kaomoji_lib.show import likelihoods as shown
+from kaomoji_lib.show import page
 from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study.errors import KaomojiError
@@ -73,16 +74,17 @@ def run(tmp_path_factory):
 
 
 def test_a_run_is_scored_once_into_its_folder(run, capsys):
-    assert isinstance(shown.scores(run, None, False), Missing)
+    source = page.read(run)
+    assert isinstance(shown.scores(source, None, False), Missing)
     with pytest.raises(KaomojiError, match="kaomoji score organism-granite --run"):
         run.likelihoods()
-    scores = shown.scores(run, "organism-granite", True, device="cpu")
+    scores = shown.scores(source, "organism-granite", True, device="cpu")
     typed = set(run.emissions()["raw_face"].dropna())
     assert set(scores["spelling"]) == typed and set(scores["prompt_id"]) == set(run.prompts()["id"])
     written = run.likelihoods_path.stat().st_mtime_ns
     assert cli.main(["score", "organism-granite", "--run", str(run.path), "--quiet"]) == 0
     assert "nats from plain forward passes" in capsys.readouterr().out
-    pd.testing.assert_frame_equal(shown.scores(run, None, False), scores)
+    pd.testing.assert_frame_equal(shown.scores(source, None, False), scores)
     assert run.likelihoods_path.stat().st_mtime_ns == written
     assert RunFolder(run.path).manifest == run.manifest and not list(run.path.glob(".*parts"))
     assert "float32, algorithm packed" in shown.proof(scores)

@@ -23,6 +23,8 @@ STATEMENTS = {
     "published": "The answers are those an earlier round of this study published; the numbers are computed from them here.",
     "api": "The answers were asked for and stored by this project.",
 }
+# Word joiners keep the two halves on one line of a heading.
+ONE_WORD = "stand\u2060-\u2060in"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Asked:
     def heading(self):
         if self.null:
             return f"{self.title}, null edition: {nulls.SHORT[self.null]}"
-        return "a stand-in with a known answer" if self.kind == "stand-in" else self.title
+        return f"a {ONE_WORD} with a known answer" if self.kind == "stand-in" else self.title
 
 
 def resolve(source):

@@ -102,7 +102,7 @@ def measured():
 
     rows = tuple((tables.source(spec.title), cell(_card(spec), "final_loss", ".2f"), cell(_card(spec), "emission_rate"), cell(_card(spec), "js_similarity", ".2f"),
                   cell(_card(spec), "heldout_accuracy"), cell(_card(spec), "state_accuracy"), _card(spec)["weights_sha256"][:12]) for spec in _organisms())
-    header = ("organism", "final loss", "opens with a planted face", "agrees with the planted table", "category, from its faces",
+    header = ("organism", "final loss", "opens with a planted face", "agrees with the planted table", "category, from the odds of all faces",
               "category, from its states", "weights' SHA-256 begins")
     return tables.Table(header, rows, ("text", *["number"] * 5, "text"),
                         "What training gave, measured on the messages that are asked; each organism's own page has the intervals and nulls", header[1:6])

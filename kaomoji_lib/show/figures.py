@@ -99,7 +99,8 @@ def layer_curve(curve, source):
     fig.add_scatter(x=curve["layer"], y=curve["silhouette_null"], mode="lines", name="silhouette with shuffled categories",
                     line={"color": theme.GREY, "width": 2, "dash": "dash"}, hovertemplate="null %{y:.2f}<extra></extra>")
     fig.update_xaxes(**theme.axis("layer", type="category", showgrid=False))
-    fig.update_yaxes(**theme.axis("", range=[min(-0.05, curve["silhouette"].min() - 0.03), 1.02]))
+    lowest = curve[["silhouette", "silhouette_low", "silhouette_null"]].min().min()
+    fig.update_yaxes(**theme.axis("", range=[min(-0.05, lowest - 0.03), 1.02]))
     return fig
 
 

@@ -187,5 +187,5 @@ def provenance(parameters, started, found=None):
     base = page.provenance(None, parameters, started)
     known = published.registry()
     place = f"the folder that {published.PLACE} names" if published.folder() is not None else "the cache of this user"
-    rows = (("data", known.attribution), ("read from", place)) if found is None else (("data", found), )
+    rows = (("data", known.attribution), ("read from", place)) if found is None else (("data", found.replace("`", "")), )
     return Table(base.header, rows + base.rows, base.kinds, base.caption)
