@@ -64,7 +64,8 @@ class Watched:
         self.trouble, self.requests = [], []
         self.page.on("console", lambda message: message.type == "error" and self.trouble.append(message.text))
         self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.trouble.append(f"failed: {request.url}"))
+        # What a page still asks for when one leaves it is given up, not missed.
+        self.page.on("requestfailed", lambda request: request.failure != "net::ERR_ABORTED" and self.trouble.append(f"failed: {request.url}"))
         self.page.on("response", lambda answer: answer.status >= 400 and self.trouble.append(f"{answer.status}: {answer.url}"))
         self.page.on("request", lambda request: self.requests.append(request.url))
 

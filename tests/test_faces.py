@@ -181,3 +181,8 @@ def test_canonical_is_idempotent_and_never_compatibility_normalised():
         assert canonical(once) == once
         assert unicodedata.is_normalized("NFC", once)
     assert canonical("ﾟ") == "ﾟ"
+
+
+@pytest.mark.parametrize("text", ["(=\x16\x18p", "(\x07_\x07)", "�(^_^) hi"])
+def test_control_characters_and_broken_bytes_are_no_arms_of_a_face(text):
+    assert extract(text).outcome != "kaomoji"

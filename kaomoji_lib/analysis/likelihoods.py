@@ -138,7 +138,7 @@ def calibration(log_probs, emissions, least=10, permutations=1000, seed=0):
     counts = asked["face"].value_counts()
     counts = counts[(counts >= least) & counts.index.isin(log_probs.columns)]
     if len(counts) < 2:
-        raise KaomojiError(f"{len(counts)} scored faces were typed {least} times or more; expected at least 2; collect more generations")
+        raise KaomojiError(f"scored faces typed {least} times or more: {len(counts)}; expected at least 2; collect more generations")
     predicted = np.exp(log_probs[counts.index]).mul(weight, axis=0).sum() / weight.sum()
     low, high = zip(*(stats.binomtest(int(count), len(asked)).proportion_ci(method="exact") for count in counts), strict=True)
     table = pd.DataFrame({"face": counts.index, "typed": counts.to_numpy(), "predicted": predicted.to_numpy(),

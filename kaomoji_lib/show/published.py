@@ -105,7 +105,7 @@ def claims(found):
     """The article's claims with their verdicts and reasons; without the data, the claims and where each can be tested."""
     if isinstance(found, Missing):
         rows = [(item.number, item.claim, "not judged here", item.title, item.page) for item in published_claims.entries().itertuples()]
-        caption, why = f"Eleven claims, to be judged once the data is here: {found.reason.replace('`', '')}", ()
+        caption, why = "Eleven claims, to be judged once the data is here", ()
     else:
         rows = [(f"{item.number}", item.claim, item.verdict, item.reason, item.title, item.page) for item in found]
         caption, why = "Eleven claims, and what is left of each", ("why",)
@@ -186,6 +186,6 @@ def provenance(parameters, started, found=None):
     """Where a page of the published study comes from; the attribution is part of it."""
     base = page.provenance(None, parameters, started)
     known = published.registry()
-    place = f"the folder that {published.PLACE} names" if published.folder() is not None else "the cache of this user"
+    place = f"the folder that {published.PLACE} names" if published.folder() is not None else "the cache of this user, where it is once fetched"
     rows = (("data", known.attribution), ("read from", place)) if found is None else (("data", found.replace("`", "")), )
     return Table(base.header, rows + base.rows, base.kinds, base.caption)

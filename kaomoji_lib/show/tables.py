@@ -219,7 +219,7 @@ def predictions(found, caption=""):
     rows = []
     for item in found:
         if isinstance(item, Missing):
-            rows.append((item.reason, *[ABSENT] * 6))
+            rows.append((f"not read: {item.reason.partition(';')[0]}", *[ABSENT] * 6))
             continue
         value, interval, null, p, n = cells(item.accuracy)
         rows.append((item.name, value, interval, null, p, words(item.macro_f1.value), n))

@@ -67,8 +67,10 @@ def is_face_content(content: str) -> bool:
 
     True for content with symbols that prose does not use, and for ordinary
     characters that stand eye-mouth-eye; false for words, numbers, lone hearts and
-    emoji, and nothing at all.
+    emoji, control characters, and nothing at all.
     """
+    if any(map(_is_control, content)):
+        return False
     plain = _plain(content).translate(_NESTED)
     rating = len(plain) > 3 and set(plain) <= _ORNAMENTS
     if not plain or rating or _WORD.search(plain) or _reads_as_words(plain):
@@ -82,11 +84,15 @@ def is_face_content(content: str) -> bool:
 def is_bare_face(word: str) -> bool:
     """Whether a word without brackets is a face: eyes around a mouth, or an emoticon."""
     plain = _plain(word)
-    if not 2 <= len(plain) <= 32 or _WORD.search(plain) or "�" in plain or set(plain) <= set("*~"):
+    if not 2 <= len(plain) <= 32 or _WORD.search(plain) or "�" in plain or any(map(_is_control, word)) or set(plain) <= set("*~"):
         return False
     if _WESTERN.fullmatch(plain) or _EMOTICON.fullmatch(plain):
         return True
     return not _reads_as_words(plain) and _is_eye_mouth_eye(plain, bracketed=False)
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) == "Cc" and not char.isspace()
 
 
 def _plain(text: str) -> str:
