@@ -105,7 +105,7 @@ def claims(found):
     """The article's claims with their verdicts and reasons; without the data, the claims and where each can be tested."""
     if isinstance(found, Missing):
         rows = [(item.number, item.claim, "not judged here", item.title, item.page) for item in published_claims.entries().itertuples()]
-        caption, why = "Eleven claims, to be judged once the data is here", ()
+        caption, why = "Eleven claims, to be judged once the data is here (kaomoji published --fetch)", ()
     else:
         rows = [(f"{item.number}", item.claim, item.verdict, item.reason, item.title, item.page) for item in found]
         caption, why = "Eleven claims, and what is left of each", ("why",)
