@@ -11,6 +11,9 @@ from kaomoji_lib.study import escape
 LABELS = 18
 GLYPH_SIZE = 13
 MOST_LABELS = 50
+EYE, CENTRE = {"x": 0.35, "y": -1.75, "z": 0.75}, {"x": 0, "y": 0, "z": -0.08}
+# How far apart two labels stand as the scene is first seen, in parts of its longest side: enough for a phone.
+ROOM = np.array([0.22, 0.09])
 
 
 @passes_missing
@@ -39,7 +42,8 @@ def prompt_space(components, prompts, emissions, scheme, source, *, labels=LABEL
                 customdata=[_hover(prompts.iloc[row], typed.iloc[row]) for row in rows],
                 hovertemplate=f"<b>%{{customdata[0]}}</b>  %{{customdata[1]}}<br>%{{customdata[2]}}<extra>{name}</extra>",
             )
-    chosen = representatives(scores, categories, typed["face"].notna().to_numpy(), min(labels, MOST_LABELS))
+    candidates = representatives(scores, categories, typed["face"].notna().to_numpy(), 3 * labels)
+    chosen = apart(scores, candidates)[: min(labels, MOST_LABELS)]
     notes = [_note(scores[row], typed["face"].iloc[row]) for row in chosen]
     if notes:
         fig.layout.scene.annotations = notes
@@ -85,6 +89,19 @@ def representatives(scores, categories, usable, count):
     return chosen[:count]
 
 
+def apart(points, rows):
+    """Those of ``rows`` whose labels do not touch as the scene is first seen: each that keeps clear of the ones before it."""
+    eye, centre = (np.array([item[name] for name in "xyz"], dtype=float) for item in (EYE, CENTRE))
+    ahead = (centre - eye) / np.linalg.norm(centre - eye)
+    right = np.cross(ahead, [0, 0, 1]) / np.linalg.norm(np.cross(ahead, [0, 0, 1]))
+    seen = points @ np.stack([right, np.cross(right, ahead)], axis=1) / np.ptp(points, axis=0).max()
+    kept = []
+    for row in rows:
+        if all((np.abs(seen[row] - seen[other]) >= ROOM).any() for other in kept):
+            kept.append(row)
+    return kept
+
+
 def centroids(alignments, reference, scheme, source):
     """Category centroids of several sources, laid onto a reference by Procrustes.
 
@@ -127,7 +144,7 @@ def _space(title, source, components):
     unseen = {"visible": False, "fixedrange": True, "domain": [0, 0.001]}
     fig.update_layout(xaxis=unseen, yaxis=unseen)
     fig.update_layout(scene={**axes, "aspectmode": "data", "bgcolor": theme.CLEAR, "dragmode": "turntable",
-                             "camera": {"eye": {"x": 0.35, "y": -1.75, "z": 0.75}, "center": {"x": 0, "y": 0, "z": -0.08}}})
+                             "camera": {"eye": EYE, "center": CENTRE}})
     return fig
 
 
