@@ -331,6 +331,8 @@ def build_html():
     build = [sys.executable, "-c", command, "build", str(ROOT), "-W", "--keep-going", "-q"]
     if subprocess.run(build, cwd=ROOT).returncode:
         return False
+    # Where no page has changed, Sphinx does not look at them.
+    shutil.copytree(BOOK / "_static", HTML / "_static", dirs_exist_ok=True)
     HTML_STATE.write_text(json.dumps(inputs))
     print(f"  HTML: {time.monotonic() - started:.0f} s", flush=True)
     return True

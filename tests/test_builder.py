@@ -1,6 +1,8 @@
 """The builder: what it fills in, what it takes out, and when it runs a page again."""
 
 import importlib.util
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -149,3 +151,16 @@ def test_pages_of_large_models_appear_with_their_run(build):
     [(_, pages)] = build.grid()[1]
     assert [entry.name for entry in pages] == ["alpha"]
     assert build.write_toc() and not build.write_toc()
+
+
+def test_a_changed_style_reaches_a_book_whose_pages_have_not_changed(build, tmp_path, monkeypatch):
+    html, styles, state = tmp_path / "html", tmp_path / "book" / "_static", tmp_path / "state.json"
+    html.mkdir()
+    styles.mkdir()
+    (styles / "kaomoji.css").write_text("p {}")
+    state.write_text(json.dumps({"frame": "same", "pages": "as they were"}))
+    for name, value in (("HTML", html), ("HTML_STATE", state), ("write_toc", lambda: False), ("html_inputs", lambda: {"frame": "same", "pages": "new"})):
+        monkeypatch.setattr(build, name, value)
+    monkeypatch.setattr(build.subprocess, "run", lambda *words, **named: subprocess.CompletedProcess(words, 0))
+    assert build.build_html()
+    assert (html / "_static" / "kaomoji.css").read_text() == "p {}"
