@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from kaomoji_lib.engine import asked
+from kaomoji_lib.engine.claude import introspect
 from kaomoji_lib.engine.loading import load
 from kaomoji_lib.engine.scoring_algorithms import plain_logits
 from kaomoji_lib.store import registry
@@ -64,7 +65,7 @@ def test_questions_answered_together_equal_plain_passes_over_each(name):
     values = asked.number_tokens(engine)
     digits = ~np.isnan(values)
     for code in (CODES[0], CODES[-1]):
-        ids = engine.encode(asked.question(engine, "ヽ(^_^)ﾉ", code, scheme))
+        ids = engine.encode(*asked.questions(engine, introspect.system_prompt(scheme), "ヽ(^_^)ﾉ", [code]))
         with torch.inference_mode():
             chances = plain_logits(engine, ids, [])[0].double().softmax(-1).numpy()[: len(values)][digits]
         assert table.loc[1, code] == pytest.approx(chances @ values[digits] / chances.sum(), rel=1e-3)

@@ -39,8 +39,8 @@ def judge(engine, spellings, scheme):
     DataFrame[source, face, one column per category in 0..1, attention]. ``attention``: mean probability
     that the next token was a digit at all; near 0, the model did not understand the question.
     """
-    faces = introspect.distinct(spellings)
-    texts = [question(engine, spelling, code, scheme) for spelling in faces.values() for code in scheme.codes]
+    faces, asked = introspect.distinct(spellings), introspect.system_prompt(scheme)
+    texts = [text for spelling in faces.values() for text in questions(engine, asked, spelling, scheme.codes)]
     values = number_tokens(engine)
     digits = np.flatnonzero(~np.isnan(values))
     chances = next_probabilities(engine, texts, digits)
@@ -52,9 +52,10 @@ def judge(engine, spellings, scheme):
     return table.assign(attention=mass.reshape(len(faces), -1).mean(axis=1))
 
 
-def question(engine, spelling, code, scheme):
-    """The templated question, the answer begun: text that ends where a digit belongs."""
-    return engine.template.render(f"{introspect.system_prompt(scheme)}\n\n{spelling}") + f'{{"{code}": 0.'
+def questions(engine, asked, spelling, codes):
+    """The templated question ``asked`` about a spelling, its answer begun for each code: texts that end where a digit belongs."""
+    rendered = engine.template.render(f"{asked}\n\n{spelling}")
+    return [f'{rendered}{{"{code}": 0.' for code in codes]
 
 
 def number_tokens(engine):

@@ -67,7 +67,7 @@ def score_times(bench, only=None):
 
     runs = {name: (ours(name, plan), plan) for name in scoring_algorithms.applicable(engine) if name != "plain"}
     runs["plain"] = ours("plain", few), few
-    runs |= {name: (prepare(bench, few), few) for name, prepare in peers.available().items()}
+    runs |= {name: (prepare(bench, few), few) for name, prepare in peers.available().items() if only is None or name in only}
     runs = {name: run for name, run in runs.items() if only is None or name in only}
     next(iter(runs.values()))[0]()
     rows = []
