@@ -23,15 +23,17 @@
 
 # %% tags=["parameters", "remove-cell"]
 seed: int = 0  # of everything random: folds, permutations, resamples
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import claude, compared, page, published, published_figures
 
 started = page.start()
-study = page.attempt(published.study, seed)
+line = published.line(null)
+study = page.attempt(published.study, seed, null)
 rows = page.attempt(published.all_rows, study)
 claims = page.attempt(published.all_claims, study)
-page.glue("attribution", published.attribution())
+page.glue("attribution", published.attribution(null))
 page.glue("tally", published.tally(claims))
 page.glue("left", published.left(claims))
 
@@ -55,7 +57,7 @@ published.claims(claims)
 # %% tags=["hide-input"]
 page.glue("gemma_nine", published.one(rows, "accuracy.nine.gemma"))
 page.glue("luck", page.attempt(published.luck, study, "qwen"))
-published_figures.accuracies(rows)
+published_figures.accuracies(rows, line)
 
 # %% tags=["hide-input"]
 published.article(rows, "accuracy")
@@ -152,4 +154,4 @@ published.identifiers(rows)
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-published.provenance({"seed": seed}, started)
+published.provenance({"seed": seed, "null": null}, started)

@@ -23,15 +23,17 @@
 
 # %% tags=["parameters", "remove-cell"]
 seed: int = 0  # of permutations and resamples
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import page, published, published_figures
 
 started = page.start()
-study = page.attempt(published.study, seed)
+line = published.line(null)
+study = page.attempt(published.study, seed, null)
 clouds = published_figures.clouds(study)
 laid = published_figures.alignments(clouds, seed=seed)
-page.glue("attribution", published.attribution())
+page.glue("attribution", published.attribution(null))
 
 # %% [markdown]
 # ## Do the categories lie in the same places?
@@ -39,14 +41,14 @@ page.glue("attribution", published.attribution())
 # Colour is the category, symbol the model. Degrees of such a turn mean nothing, since it may mirror.
 
 # %% tags=["hide-input"]
-published_figures.centroids(clouds, laid)
+published_figures.centroids(clouds, laid, line)
 
 # %% [markdown]
 # ## How well do they fit?
 # The null deals the categories to other centroids: only what lies below it is shared.
 
 # %% tags=["hide-input"]
-published_figures.residuals(laid)
+published_figures.residuals(laid, line)
 
 # %% [markdown]
 # :::{caution}
@@ -57,7 +59,7 @@ published_figures.residuals(laid)
 # ## Where does each message lie?
 
 # %% tags=["hide-input"]
-published_figures.aligned_prompts(clouds, laid)
+published_figures.aligned_prompts(clouds, laid, line)
 
 # %% [markdown]
 # ## Is the first component valence, the second arousal?
@@ -71,4 +73,4 @@ published_figures.cloud_table(clouds)
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-published.provenance({"seed": seed}, started)
+published.provenance({"seed": seed, "null": null}, started)

@@ -23,14 +23,16 @@
 # %% tags=["parameters", "remove-cell"]
 seed: int = 0  # of permutations and resamples
 model: str = "Gemma 4 31B"  # whose most misjudged faces are listed
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import page, published, published_figures
 
 started = page.start()
-study = page.attempt(published.study, seed)
+line = published.line(null)
+study = page.attempt(published.study, seed, null)
 audits = published_figures.audits(study)
-page.glue("attribution", published.attribution())
+page.glue("attribution", published.attribution(null))
 
 # %% [markdown]
 # ## Does the score know its prompt?
@@ -38,7 +40,7 @@ page.glue("attribution", published.attribution())
 # other messages. A scorer that knows its prompt lies above the line; one that has lost it lies on it.
 
 # %% tags=["hide-input"]
-published_figures.own_prompt(audits)
+published_figures.own_prompt(audits, line)
 
 # %% tags=["hide-input"]
 published_figures.audit_table(audits)
@@ -52,7 +54,7 @@ published_figures.audit_table(audits)
 # Probabilities can be checked: of the faces that were given one in ten, one in ten should have been typed.
 
 # %% tags=["hide-input"]
-published_figures.calibration(audits)
+published_figures.calibration(audits, line)
 
 # %% [markdown]
 # ## What does one spelling cost?
@@ -81,4 +83,4 @@ published_figures.fragment_table(audits)
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-published.provenance({"seed": seed, "model": model}, started)
+published.provenance({"seed": seed, "model": model, "null": null}, started)

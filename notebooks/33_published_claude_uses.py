@@ -24,14 +24,15 @@
 # %% tags=["parameters", "remove-cell"]
 corpus: str = "published"  # published (the article's copy), a Hugging Face dataset such as a9lim/llmoji, or a folder of bundles
 seed: int = 0  # of resamples and permutations
+null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.show import figures, page, published, published_figures, vocabulary
 
 started = page.start()
-found = page.attempt(vocabulary.gather, corpus)
+found = page.attempt(vocabulary.gather, corpus, null)
 space = page.attempt(vocabulary.space, found, seed=seed)
-page.glue("attribution", vocabulary.whose(corpus, found))
+page.glue("attribution", vocabulary.whose(corpus, found, null))
 page.glue("pc1", page.part(space, "variance", 0))
 page.glue("chosen", space.chosen)
 
@@ -57,7 +58,7 @@ vocabulary.skipped(found)
 # face is how often it was typed, its colour the category that most of its anchor words name; pointing at it shows its words.
 
 # %% tags=["hide-input"]
-line = vocabulary.line(found)
+line = vocabulary.line(found, null)
 published_figures.vocabulary(space, vocabulary.SCHEME, line)
 
 # %% [markdown]
@@ -91,4 +92,4 @@ vocabulary.profiles(space)
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-published.provenance({"corpus": corpus, "seed": seed}, started, vocabulary.whose(corpus, found))
+published.provenance({"corpus": corpus, "seed": seed, "null": null}, started, vocabulary.whose(corpus, found, null))

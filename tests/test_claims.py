@@ -79,9 +79,8 @@ def test_every_page_that_claims_something_has_a_twin(monkeypatch):
     pages = {entry["page"] for entry, _ in listed}
     assert all(entry["twin"] in pages for entry, _ in listed if "twin" in entry)
     bare = {notebook for entry, notebook in listed if notebook not in twinned and "twin" not in entry and entry["page"] not in {item.get("twin") for item, _ in listed}}
-    # Pages without a model, or without a test of one; the published study's rows carry their references.
-    assert bare == {"stimuli", "explorer", "published_study", "published_geometry", "published_scorer", "published_claude_uses", "claims", "benchmark",
-                    "data_card", "model_cards", "trust"}
+    # Pages without a model, or without a test of one.
+    assert bare == {"stimuli", "explorer", "claims", "benchmark", "data_card", "model_cards", "trust"}
 
 
 def test_alarms_are_counted_where_everything_is_dealt():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import agreement, alignment, ceilings, faces_geometry, geometry, likelihoods, prediction, readings, synthesis
+from kaomoji_lib.analysis import agreement, alignment, ceilings, faces_geometry, geometry, likelihoods, prediction, published_geometry, readings, scorer_audit, synthesis
 from kaomoji_lib.study import categories
 from kaomoji_lib.study.stimuli import load_lexicon
 
@@ -99,8 +99,25 @@ def own_prompt(rng):
     return likelihoods.own_prompt_advantage(scores, replies(rng)).p
 
 
+def readings_by_category(rng):
+    names = [f"({face})" for face in range(15)]
+    own = readings.Reading(pd.DataFrame(np.repeat(np.eye(5), 3, axis=0) + 0.1 * rng.dirichlet(np.ones(5), 15), names, CODES), pd.Series(5.0, names))
+    other = readings.reading(pd.DataFrame(rng.dirichlet(np.ones(5), 15), names, CODES))
+    return [item.p for item in agreement.by_category(own, {"a": other}, permutations=19)["similarity"]]
+
+
+def audited_scorer(rng):
+    scores = pd.DataFrame(rng.normal(size=(len(IDS), 6)), IDS, [f"(^{sign}^)" for sign in "_.-ow~"])
+    emissions = replies(rng).assign(face=rng.choice(scores.columns, 3 * len(IDS)))
+    return scorer_audit.audit(scores, scores.columns, emissions, typed_as="face", permutations=19).better.p
+
+
+def published_components(rng):
+    return published_geometry.silhouette(rng.normal(size=(len(LABELS), 3)), LABELS, permutations=19).p
+
+
 TESTS = [states_to_category, faces_to_category, centroids, valence, face_blocks, reading_similarity, pools, shared_first_category, share_of_the_range,
-         difference_of_readers, matched_geometry, word_components, own_prompt]
+         difference_of_readers, matched_geometry, word_components, own_prompt, readings_by_category, audited_scorer, published_components]
 
 
 @pytest.mark.parametrize("test", TESTS)

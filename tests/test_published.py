@@ -196,6 +196,23 @@ def test_without_any_file_one_line_says_how_to_get_them(tmp_path, monkeypatch, c
     assert out == "" and len(err.splitlines()) == 1 and "--fetch" in err
 
 
+def test_where_every_link_is_cut_nothing_of_the_study_is_left(mirror, study):
+    dealt = analysis.Study(mirror, dealt=True)
+    own, moved = study.emissions("gemma"), dealt.emissions("gemma")
+    keys = ["prompt_id", "prompt_text", "generation", "category"]
+    assert moved[keys].equals(own[keys]) and sorted(moved["text"]) == sorted(own["text"]) and (moved["text"] != own["text"]).mean() > 0.5
+    for name in MODELS:
+        assert dealt.accuracy(name, None).corrected.accuracy.value < 0.2
+        assert abs(dealt.audit(name).better.value - 0.5) < 0.1 and dealt.cloud(name).silhouette.value < 0.02
+    rows = {row.id: row for row in analysis.rows(dealt, only="similarity.elicited-introspected")}
+    assert rows["similarity.elicited-introspected.uniform"].corrected.p > 0.02
+    words = dealt.words[dealt.words["lexicon_version"] == 1]
+    assert set(words["primary"].map(tuple)) == {("old",)}, "words of two lists are never mixed"
+    assert "everything dealt" in show.line("dealt") and show.attribution("dealt").startswith("A null edition") and show.study(null="dealt").dealt
+    with pytest.raises(KaomojiError, match="unknown null"):
+        show.study(null="sideways")
+
+
 # --- the seven traps ---------------------------------------------------------------------------------------------------
 
 
@@ -206,7 +223,7 @@ def test_a_scorer_that_lost_its_prompt_is_seen_through(study):
     assert lost.better.p > 0.05 and abs(lost.own - lost.elsewhere) < 0.2
     assert sound.better.ci_low > 0.7 and sound.own - sound.elsewhere > 3 and sound.better.p < 0.06
     assert 0.8 < sound.ratio < 1.2, "the scores are the planted probabilities"
-    figure = published_figures.own_prompt(published_figures.audits(study))
+    figure = published_figures.own_prompt(published_figures.audits(study), show.line())
     assert "Qwen3.6 27B: the scores do not know the prompt" in figure.to_json()
 
 
@@ -334,7 +351,7 @@ def test_tables_of_the_page_have_the_articles_value_beside_ours(rows, study):
     assert first[1] == "0.806" and first[2] == printed_value(rows["accuracy.first.gemma"].recomputed) and "prompts" in first[5]
     assert show.article(found, "accuracy").rows[2][1].startswith("~")
     assert {row[0] for row in show.identifiers(found).rows} == set(rows)
-    assert show.one(found, "accuracy.nine.gemma") == str(rows["accuracy.nine.gemma"].corrected)
+    assert show.one(found, "accuracy.nine.gemma") == rows["accuracy.nine.gemma"].corrected
     with pytest.raises(KaomojiError, match="no row is called"):
         show.one(found, "accuracy")
     assert "between 0." in show.luck(study, "gemma")
@@ -350,7 +367,7 @@ def test_figures_and_tables_of_the_audit(study, rows):
     assert len(published_figures.audit_table(audits).rows) == 5 and len(published_figures.spelling_table(audits).rows) == 10
     assert len(published_figures.fragment_table(audits).rows) == 5
     assert published_figures.worst_table(audits, "Gemma 4 31B").rows[0][0] == SCORED
-    for figure in (published_figures.calibration(audits), published_figures.own_prompt(audits), published_figures.accuracies(list(rows.values()))):
+    for figure in (published_figures.calibration(audits, show.line()), published_figures.own_prompt(audits, show.line()), published_figures.accuracies(list(rows.values()), show.line())):
         assert "CC-BY-SA-4.0" in figure.to_json()
 
 

@@ -8,6 +8,7 @@ import pytest
 from published_mirror import CODES, MODELS, figure
 
 from kaomoji_lib.analysis import published_geometry
+from kaomoji_lib.show import published as show
 from kaomoji_lib.show import published_figures
 from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.store import plotly_figures
@@ -16,11 +17,16 @@ from kaomoji_lib.study.errors import KaomojiError
 
 SCHEME = tables.scheme("nine")
 PLANTED = {name: figure(name).to_html(include_plotlyjs=False) for name in MODELS}
+LINE = show.line()
+
+
+def read(html, name):
+    return published_geometry.from_components(*plotly_figures.components(html, CODES), name, SCHEME)
 
 
 @pytest.fixture(scope="module")
 def clouds():
-    return {name: published_geometry.from_figure(html, name, SCHEME) for name, html in PLANTED.items()}
+    return {name: read(html, name) for name, html in PLANTED.items()}
 
 
 def test_the_figures_have_the_published_shape():
@@ -106,7 +112,7 @@ def test_planted_geometry_is_found(clouds):
 
 
 def test_nothing_is_found_where_nothing_was_planted():
-    empty = {name: published_geometry.from_figure(figure(name, planted=False, rng=np.random.default_rng(seed)).to_html(include_plotlyjs=False), name, SCHEME)
+    empty = {name: read(figure(name, planted=False, rng=np.random.default_rng(seed)).to_html(include_plotlyjs=False), name)
              for seed, name in enumerate(("gemma", "qwen"), start=11)}
     for cloud in empty.values():
         assert cloud.silhouette.p > 0.05 and cloud.valence.p > 0.05 and cloud.arousal.p > 0.05
@@ -118,7 +124,7 @@ def test_a_mirrored_model_fits_and_is_called_mirrored(clouds):
     mirrored = figure("gemma")
     for trace in mirrored.data:
         trace.z = -np.asarray(trace.z)
-    moved = published_geometry.from_figure(mirrored.to_html(include_plotlyjs=False), "mirrored", SCHEME)
+    moved = read(mirrored.to_html(include_plotlyjs=False), "mirrored")
     flipped = moved.scores * [1, 1, -1]
     found = published_geometry.align(clouds["gemma"], published_geometry.Cloud("x", moved.prompts, flipped, moved.shares, moved.silhouette, moved.valence, moved.arousal), CODES)
     assert found.residual.value < 1e-6
@@ -130,11 +136,11 @@ def test_a_mirrored_model_fits_and_is_called_mirrored(clouds):
 
 def test_figures_end_to_end(clouds):
     laid = published_figures.alignments(clouds)
-    drawn = published_figures.aligned_prompts(clouds, laid)
+    drawn = published_figures.aligned_prompts(clouds, laid, LINE)
     shown = [trace for trace in drawn.data if trace.type == "scatter3d"]
     assert sum(len(trace.x) for trace in shown) == 4 * 180 + 178
     assert "CC-BY-SA-4.0" in drawn.to_json()
-    assert len(published_figures.centroids(clouds, laid).data) > 9 and published_figures.residuals(laid).data
+    assert len(published_figures.centroids(clouds, laid, LINE).data) > 9 and published_figures.residuals(laid, LINE).data
     table = published_figures.cloud_table(clouds)
     assert len(table.rows) == 15 and "valence" in repr(table)
 
@@ -143,7 +149,7 @@ def test_one_missing_model_does_not_take_the_others_along(clouds):
     held = {**clouds, "qwen": Missing("no figure")}
     laid = published_figures.alignments(held)
     assert isinstance(laid["qwen"], Missing) and len(laid) == 4
-    assert sum(len(trace.x) for trace in published_figures.aligned_prompts(held, laid).data if trace.type == "scatter3d") == 3 * 180 + 178
+    assert sum(len(trace.x) for trace in published_figures.aligned_prompts(held, laid, LINE).data if trace.type == "scatter3d") == 3 * 180 + 178
     nobody = {name: Missing("no figure") for name in clouds}
-    for result in (published_figures.aligned_prompts(nobody, nobody), published_figures.centroids(nobody, nobody), published_figures.residuals(nobody)):
+    for result in (published_figures.aligned_prompts(nobody, nobody, LINE), published_figures.centroids(nobody, nobody, LINE), published_figures.residuals(nobody, LINE)):
         assert isinstance(result, Missing)

@@ -10,7 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-KEYS = ("source", "prompt_id", "generation", "category", "seed", "bundle", "row_id")
+from kaomoji_lib.store import published_tables
+
+KEYS = ("source", "prompt_id", "prompt_text", "generation", "category", "seed", "bundle", "row_id")
 
 
 def order(n, name):
@@ -48,7 +50,14 @@ def judgements(table, name):
 
 
 def syntheses(table, name):
-    """Every word, dealt to another description; how many words each has stays: DataFrame[primary, others, ...]."""
+    """Every word, dealt to another description of the same lexicon; how many words each has stays: DataFrame[primary, others, ...]."""
+    if "lexicon_version" not in table:
+        return _described(table, name)
+    parts = [_described(part, f"{name} {version}") for version, part in table.groupby("lexicon_version", sort=False)]
+    return pd.concat(parts).loc[table.index] if parts else table
+
+
+def _described(table, name):
     return table.assign(**{column: _words(table[column], f"{column} {name}") for column in ("primary", "others")})
 
 
@@ -56,3 +65,23 @@ def _words(lists, name):
     every = [word for words in lists for word in words]
     mixed = iter([every[place] for place in order(len(every), name)])
     return [[next(mixed) for _ in words] for words in lists]
+
+
+class Published(published_tables.Files):
+    """The published round with every link cut."""
+
+    def emissions(self, name, cells=None):
+        return emissions(super().emissions(name, cells), name)
+
+    def likelihoods(self, name):
+        return scores(super().likelihoods(name), name)
+
+    def judgements(self, name):
+        return judgements(super().judgements(name), name)
+
+    def syntheses(self):
+        return syntheses(super().syntheses(), "published")
+
+    def components(self, name):
+        table, shares = super().components(name)
+        return table.assign(category=table["category"].to_numpy()[order(len(table), f"components {name}")]), shares

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from kaomoji_lib.analysis import published_faces, published_geometry, published_readings, scorer_audit, synthesis, word_clusters
+from kaomoji_lib.analysis import dealing, published_faces, published_geometry, published_readings, scorer_audit, synthesis, word_clusters
 from kaomoji_lib.store import corpus
 from kaomoji_lib.store import published_tables as tables
 from kaomoji_lib.study.errors import KaomojiError
@@ -54,27 +54,30 @@ def _number(value):
 
 
 class Study:
-    """The published data with what several rows share, each read once. ``known``: another registry than the project's."""
+    """The published data with what several rows share, each read once.
 
-    def __init__(self, known=None, seed=0):
-        self.known, self.seed = known, seed
+    ``known``: another registry than the project's; ``dealt``: whether every link is cut (:class:`dealing.Published`).
+    """
+
+    def __init__(self, known=None, seed=0, dealt=False):
+        self.data, self.seed, self.dealt = (dealing.Published if dealt else tables.Files)(known), seed, dealt
         self.accuracy, self.audit, self.pool, self.cloud = map(cache, (self._accuracy, self._audit, self._pool, self._cloud))
         self.emissions, self.log_probs = map(cache, (self._emissions, self._log_probs))
 
     @cached_property
     def published(self):
         """The readings by the published rules: :class:`published_readings.Readings`."""
-        return published_readings.as_published(self.known, self.log_probs)
+        return published_readings.as_published(self.data, self.log_probs)
 
     @cached_property
     def corrected(self):
         """The readings by ours."""
-        return published_readings.corrected(self.known, self.log_probs)
+        return published_readings.corrected(self.data, self.log_probs)
 
     @cached_property
     def words(self):
         """Synthesized rows as uploaded, repetitions included."""
-        return tables.syntheses(self.known)
+        return self.data.syntheses()
 
     @cached_property
     def vocabulary(self):
@@ -90,10 +93,10 @@ class Study:
         return word_clusters.vocabulary(own, load_lexicon(), tables.scheme("nine").codes, seed=self.seed)
 
     def _emissions(self, name, cells=None):
-        return tables.emissions(name, cells, self.known)
+        return self.data.emissions(name, cells)
 
     def _log_probs(self, name):
-        return published_readings.log_probs(name, self.known)
+        return published_readings.log_probs(name, self.data)
 
     def _accuracy(self, name, cells):
         return published_faces.accuracy(self.emissions(name, cells), seed=self.seed)
@@ -106,7 +109,7 @@ class Study:
         return published_readings.held_out_pool(self.corrected, weighting, seed=self.seed)
 
     def _cloud(self, name):
-        return published_geometry.cloud(name, self.known, seed=self.seed)
+        return published_geometry.cloud(name, self.data, seed=self.seed)
 
 
 def _faces(study, entry):

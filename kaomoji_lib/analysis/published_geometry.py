@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib.analysis import geometry
-from kaomoji_lib.store import plotly_figures, published, published_tables
+from kaomoji_lib.store import plotly_figures, published_tables
 from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
 
@@ -35,41 +35,38 @@ class Cloud:
         return self.prompts["category"].to_numpy()
 
 
-def cloud(name, known=None, *, seed=0):
-    """The :class:`Cloud` of a published model, from its interactive figure.
+def cloud(name, data=None, *, seed=0):
+    """The :class:`Cloud` of a published model, from its interactive figure. ``data``: as of :class:`published_tables.Files`.
 
     Raises
     ------
     KaomojiError
         If the figure is not to be had or cannot be read.
     """
-    entry = published_tables.source(name, known)
-    if "figure" not in entry:
-        raise KaomojiError(f"{entry['title']} has no published figure of its states; expected one of {', '.join(MODELS)}; name one")
-    try:
-        path = published.locate(entry["figure"], known)
-    except KaomojiError as error:
-        why = str(error).partition("; expected")[0]
-        raise KaomojiError(f"the article's interactive figures cannot be had; expected them ({why}); run `kaomoji published --fetch`") from None
-    html = path.read_text(encoding="utf-8", errors="replace")
-    return from_figure(html, entry["title"], published_tables.scheme(entry["scheme"]), seed=seed)
+    data = data or published_tables.Files()
+    entry = published_tables.source(name, data.known)
+    return from_components(*data.components(name), entry["title"], published_tables.scheme(entry["scheme"]), seed=seed)
 
 
-def from_figure(html, title, scheme, *, seed=0):
-    """The :class:`Cloud` in a figure whose traces are named by the categories of ``scheme``."""
-    table = plotly_figures.one_per_prompt(plotly_figures.points(html, scheme.codes))
+def from_components(table, shares, title, scheme, *, seed=0):
+    """The :class:`Cloud` of component scores: DataFrame[category, x, y, z], a row a prompt; categories of ``scheme``."""
     order = pd.Categorical(table["category"], scheme.codes)
     table = table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
     number = table.groupby("category").cumcount() + 1
     prompts = pd.DataFrame({"id": [f"{code}:{index}" for code, index in zip(table["category"], number, strict=True)],
                             "category": table["category"], "topic": "", "text": ""})
     found = geometry.pca(table[list(plotly_figures.COORDINATES)].to_numpy(), prompts, scheme, seed=seed)
-    distances = statistics.pairwise_distances(found.scores)
-    codes = pd.factorize(prompts["category"])[0]
-    rng = np.random.default_rng(seed)
-    null = [statistics.silhouettes(distances, rng.permutation(codes)).mean() for _ in range(500)]
-    silhouette = statistics.bootstrap(statistics.silhouettes(distances, codes), seed=seed, null=null)
-    return Cloud(title, prompts, found.scores[:, :3], plotly_figures.shares(html), silhouette, found.valence, found.arousal)
+    return Cloud(title, prompts, found.scores[:, :3], shares, silhouette(found.scores, prompts["category"], seed=seed), found.valence, found.arousal)
+
+
+def silhouette(scores, labels, *, permutations=500, seed=0):
+    """How well the categories ``labels`` (n,) stand apart among ``scores`` (n, d): an Estimate over prompts, null: dealt labels.
+
+    Silhouette: Rousseeuw 1987.
+    """
+    distances, codes, rng = statistics.pairwise_distances(scores), pd.factorize(np.asarray(labels))[0], np.random.default_rng(seed)
+    null = [statistics.silhouettes(distances, rng.permutation(codes)).mean() for _ in range(permutations)]
+    return statistics.bootstrap(statistics.silhouettes(distances, codes), seed=seed, null=null)
 
 
 def align(reference, moved, codes, *, seed=0):

@@ -33,39 +33,39 @@ class Readings:
         return int(self.weight.sum())
 
 
-def as_published(known=None, scores=None):
+def as_published(data, scores=None):
     """Both Claude arms pooled, faces as stored, likelihoods as mean log P, the older lexicon's bundle left out.
 
-    ``scores``: how to get the log P of a local model by name, where it is read already.
+    ``data``: as of :class:`published_tables.Files`; ``scores``: how to get the log P of a local model by name, where it is read already.
     """
-    arms = pd.concat([tables.emissions(name, known=known) for name in ("claude", "claude-preamble")])
-    return _gather(tables.as_published(arms), "mean log", tables.syntheses(known), known, scores)
+    arms = pd.concat([data.emissions(name) for name in ("claude", "claude-preamble")])
+    return _gather(tables.as_published(arms), "mean log", data.syntheses(), data, scores)
 
 
-def corrected(known=None, scores=None):
+def corrected(data, scores=None):
     """Faces extracted anew, the direct arm alone, mean probability, each upload once."""
-    return _gather(tables.emissions("claude", known=known), "mean probability", corpus.uploads_once(tables.syntheses(known)), known, scores)
+    return _gather(data.emissions("claude"), "mean probability", corpus.uploads_once(data.syntheses()), data, scores)
 
 
-def _gather(emissions, rule, words, known, scores):
+def _gather(emissions, rule, words, data, scores):
     codes = tables.scheme("nine").codes
     elicited = readings.elicited(emissions, codes)
     own = {
-        "opus": agreement.judged(tables.judgements("opus", known), codes),
-        "haiku": agreement.judged(tables.judgements("haiku", known), codes),
+        "opus": agreement.judged(data.judgements("opus"), codes),
+        "haiku": agreement.judged(data.judgements("haiku"), codes),
         "synthesized": synthesis.synthesized(words, load_lexicon(), codes),
     }
     faces = readings.shared_faces(elicited, *own.values())
-    prompts = tables.prompts(tables.emissions("gemma", known=known))
-    local = {name: likelihoods.by_category(scores(name) if scores else log_probs(name, known), prompts, codes, rule) for name in LOCAL}
+    prompts = tables.prompts(data.emissions("gemma"))
+    local = {name: likelihoods.by_category(scores(name) if scores else log_probs(name, data), prompts, codes, rule) for name in LOCAL}
     for item in local.values():
         faces = faces[faces.isin(item.table.index)]
     return Readings(elicited, {**own, **local}, faces)
 
 
-def log_probs(name, known=None):
+def log_probs(name, data):
     """log P(face | prompt) of a published local model: DataFrame prompt x face, natural logarithms."""
-    return likelihoods.by_face(tables.likelihoods(name, known), likelihoods.ALONE)
+    return likelihoods.by_face(data.likelihoods(name), likelihoods.ALONE)
 
 
 def published_similarity(found, a, b=None, faces=None):

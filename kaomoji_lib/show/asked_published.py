@@ -72,4 +72,4 @@ def syntheses(model=SYNTHESIZER):
 def likelihood_reading(name, codes):
     """The reading of a published local model's log P by the published rule: mean log P, softmax."""
     prompts = tables.prompts(tables.emissions(name))
-    return likelihoods.by_category(published_readings.log_probs(name), prompts, codes, "mean log")
+    return likelihoods.by_category(published_readings.log_probs(name, tables.Files()), prompts, codes, "mean log")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from kaomoji_lib.analysis import published as analysis
 from kaomoji_lib.analysis import ceilings, published_claims, published_faces, published_readings, published_rules
-from kaomoji_lib.show import page
+from kaomoji_lib.show import nulls, page
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.show.tables import ABSENT, Table, build, by_source
 from kaomoji_lib.store import published
@@ -26,25 +26,32 @@ GROUPS = {
 }
 
 
-def attribution():
-    """Whose data it is and under which licence, and how to get it where it is not here: for every page that uses it."""
+def attribution(null=""):
+    """Whose data it is and under which licence, how to get it where it is not here, and what an edition ``null`` takes away: for every page that uses it."""
     known = published.registry()
     at_hand = published.present([known.sources["gemma"]["emissions"][0], known.syntheses], known)
-    return known.attribution + ("" if at_hand else " It is not on this machine: this page shows what is asked of it, and `kaomoji published --fetch` brings the answers.")
+    edition = f"A null edition: {nulls.statement(null)} " if null else ""
+    return edition + known.attribution + ("" if at_hand else " It is not on this machine: this page shows what is asked of it, and `kaomoji published --fetch` brings the answers.")
 
 
-def study(seed=0):
-    """The :class:`analysis.Study`, once the data is known to be here.
+def study(seed=0, null=""):
+    """The :class:`analysis.Study`, once the data is known to be here, or its null edition.
 
     Raises
     ------
     KaomojiError
         If it is neither in the named folder, nor in the cache, nor to be downloaded.
     """
+    nulls.require(null)
     known = published.registry()
     for name in [known.sources["gemma"]["emissions"][0], known.syntheses]:
         published.locate(name)
-    return analysis.Study(seed=seed)
+    return analysis.Study(seed=seed, dealt=null == nulls.DEALT)
+
+
+def line(null=""):
+    """The source line of the figures."""
+    return f"published data by {published.registry().author}, {published.registry().licence}{nulls.edition(null)}"
 
 
 def all_rows(found):
@@ -131,12 +138,12 @@ def tally(found):
 
 @passes_missing
 def one(rows, name, digits=3):
-    """One row as words for the prose: ours with its interval, or the published rule's value, or that there is none."""
+    """One row for the prose: our Estimate, else as words our number, the published rule's, or that there is none."""
     row = next((item for item in rows if item.id == name), None)
     if row is None:
         raise KaomojiError(f"no row is called {name!r}; expected one of data/published_article.csv; correct the name")
     if isinstance(row.corrected, Estimate):
-        return str(row.corrected)
+        return row.corrected
     value = row.corrected if row.corrected is not None else row.recomputed
     return "not available" if value is None else str(value) if isinstance(value, int) else f"{value:.{digits}f}"
 

@@ -10,7 +10,6 @@ from kaomoji_lib.store import published_tables as tables
 from kaomoji_lib.study import escape
 from kaomoji_lib.study.statistics import Estimate
 
-LINE = "published data by a9lim, CC-BY-SA-4.0"
 # Without "x", which WebGL draws as a character that many fonts lack.
 SYMBOLS_3D = ("circle", "diamond", "square", "cross", "circle-open", "diamond-open", "square-open")
 CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}
@@ -18,7 +17,7 @@ SMALLEST, LARGEST = 13, 30
 
 
 @passes_missing
-def accuracies(rows):
+def accuracies(rows, line):
     """Nine-class accuracy of the face in each source, beside the article's rule."""
     found = [row for row in rows if row.id.startswith("accuracy.nine") and isinstance(row.corrected, Estimate)]
     if not found:
@@ -26,7 +25,7 @@ def accuracies(rows):
     found = found[::-1]
     names = [escape.label(row.id.rpartition(".")[2]) for row in found]
     best = max(found, key=lambda row: row.corrected.value)
-    fig = theme.figure(f"From one face: {best.id.rpartition('.')[2]} gives the category best, {best.corrected.value:.0%}", LINE,
+    fig = theme.figure(f"From one face: {best.id.rpartition('.')[2]} gives the category best, {best.corrected.value:.0%}", line,
                        height=150 + 46 * len(found), margin={"b": 100}, legend=theme.LEGEND)
     up, down = zip(*(theme.whiskers(row.corrected) for row in found), strict=True)
     fig.add_scatter(x=[row.corrected.value for row in found], y=names, mode="markers", name="our rule, 95 % interval",
@@ -49,14 +48,14 @@ def audits(study):
 
 
 @passes_missing
-def own_prompt(found):
+def own_prompt(found, line):
     """log P of each typed face after its own prompt against the same face after the others, one panel of points per model."""
     held = {title: item for title, item in found.items() if not isinstance(item, Missing)}
     if not held:
         return next(iter(found.values()))
     lost = [title for title, item in held.items() if item.verdict == "has lost its prompt"]
     name = f"{', '.join(lost)}: the scores do not know the prompt" if lost else "Every scorer knows its prompt"
-    fig = theme.figure(name, f"{LINE} · replies typed in the scored spelling; on the line, the prompt makes no difference", height=460,
+    fig = theme.figure(name, f"{line} · replies typed in the scored spelling; on the line, the prompt makes no difference", height=460,
                        margin={"b": 110}, legend=theme.LEGEND)
     lowest = min(float(item.pairs[["own", "elsewhere"]].to_numpy().min()) for item in held.values())
     fig.add_scatter(x=[lowest, 0], y=[lowest, 0], mode="lines", line={"color": theme.GREY, "dash": "dot"}, hoverinfo="skip", showlegend=False)
@@ -72,13 +71,13 @@ def own_prompt(found):
 
 
 @passes_missing
-def calibration(found):
+def calibration(found, line):
     """Sampled frequency of a face by its log P: on the line, what was scored is what was sampled."""
     held = {title: item for title, item in found.items() if not isinstance(item, Missing)}
     if not held:
         return next(iter(found.values()))
     best = min(held, key=lambda title: abs(np.log(max(held[title].ratio, 1e-12))))
-    fig = theme.figure(f"What was scored against what was sampled: {best} comes nearest", f"{LINE} · cells of prompt and face, by bins of log P",
+    fig = theme.figure(f"What was scored against what was sampled: {best} comes nearest", f"{line} · cells of prompt and face, by bins of log P",
                        height=420, margin={"b": 110}, legend=theme.LEGEND)
     fig.add_scatter(x=[-9, 0], y=[np.exp(-9), 1], mode="lines", name="agreement", line={"color": theme.GREY, "dash": "dot"}, hoverinfo="skip")
     for index, (title, item) in enumerate(held.items()):
@@ -160,14 +159,14 @@ def alignments(found, seed=0):
 
 
 @passes_missing
-def aligned_prompts(found, laid):
+def aligned_prompts(found, laid, line):
     """All prompts of all models in the space of the first: colour is the category, symbol the model."""
     first = next(iter(found))
     places = {first: found[first], **{title: item for title, item in laid.items() if not isinstance(item, Missing)}}
     if isinstance(found[first], Missing):
         return found[first]
     scheme = tables.scheme("nine")
-    fig = theme.figure(f"{len(places)} models, their prompts laid onto those of {first}", LINE, height=700, margin={"l": 0, "r": 0, "b": 120}, legend=theme.LEGEND)
+    fig = theme.figure(f"{len(places)} models, their prompts laid onto those of {first}", line, height=700, margin={"l": 0, "r": 0, "b": 120}, legend=theme.LEGEND)
     for code in scheme.codes:
         theme.legend_entry(fig, theme.name(scheme, code), scheme.colour(code), "circle", code)
         for index, (title, item) in enumerate(places.items()):
@@ -183,15 +182,15 @@ def aligned_prompts(found, laid):
 
 
 @passes_missing
-def centroids(found, laid):
+def centroids(found, laid, line):
     """The centroids of all models, laid onto the first."""
-    return figures.centroids(laid, next(iter(found)), tables.scheme("nine"), LINE)
+    return figures.centroids(laid, next(iter(found)), tables.scheme("nine"), line)
 
 
 @passes_missing
-def residuals(laid):
+def residuals(laid, line):
     """What is left over after the turn, against shuffled categories."""
-    return figures.residuals(laid, LINE)
+    return figures.residuals(laid, line)
 
 
 @passes_missing

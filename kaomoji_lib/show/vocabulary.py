@@ -1,30 +1,39 @@
 """The vocabulary of a corpus on the page: its bundles, its clusters, the words of its faces."""
 
+from dataclasses import replace
+
 import pandas as pd
 
-from kaomoji_lib.analysis import corpus_report
-from kaomoji_lib.show import published
+from kaomoji_lib.analysis import corpus_report, dealing
+from kaomoji_lib.show import nulls, published
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.show.tables import GAP, Table, build
 from kaomoji_lib.study.categories import load_scheme
 
 SCHEME = load_scheme()
-gather, space = corpus_report.gather, corpus_report.vocabulary
+space = corpus_report.vocabulary
 
 
-def whose(name, found):
+def gather(name, null=""):
+    """The corpus of that name, or its null edition: :func:`corpus_report.gather`."""
+    nulls.require(null)
+    found = corpus_report.gather(name)
+    return replace(found, rows=nulls.dealt(dealing.syntheses, found.rows, null, name))
+
+
+def whose(name, found, null=""):
     """Whose data the page shows, in a sentence: the attribution of the article's copy, or where else it was read."""
     if name == corpus_report.PUBLISHED:
-        return published.attribution()
+        return published.attribution(null)
     return "The corpus could not be read" if isinstance(found, Missing) else f"Read from {found.origin}; its contributors' licence applies."
 
 
 @passes_missing
-def line(found):
+def line(found, null=""):
     """The source line of the figures."""
     kept = int(found.bundles["kept"].sum())
     licence = ", CC-BY-SA-4.0" if "article" in found.origin else ""
-    return f"{found.origin}{licence} · {len(found.rows):,} descriptions from {kept} {'upload' if kept == 1 else 'uploads'}"
+    return f"{found.origin}{licence} · {len(found.rows):,} descriptions from {kept} {'upload' if kept == 1 else 'uploads'}{nulls.edition(null)}"
 
 
 @passes_missing

@@ -109,6 +109,11 @@ def shares(html):
     return tuple(_share(scene.get(f"{axis}axis") or {}) for axis in COORDINATES)
 
 
+def components(html, codes):
+    """The points of a figure, one a prompt, and the shares of variance of its axes: (DataFrame[category, x, y, z], tuple)."""
+    return one_per_prompt(points(html, codes)), shares(html)
+
+
 def _share(axis):
     title = axis.get("title") or ""
     text = title.get("text", "") if isinstance(title, dict) else title

@@ -1,8 +1,10 @@
 """The published study's files as the common tables: emissions, likelihoods, judgements, synthesized words."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 
-from kaomoji_lib.store import published
+from kaomoji_lib.store import plotly_figures, published
 from kaomoji_lib.store.files import parse_json
 from kaomoji_lib.store.runs import EMISSION_COLUMNS
 from kaomoji_lib.study.canonical import canonical
@@ -15,6 +17,28 @@ CUT = 16
 # The published folds did not know this wide arm: `＼(^o^)／` stayed apart from `(^o^)`, and was dropped later because it
 # does not start with "(". Without it the published numbers cannot be had to the last digit.
 UNKNOWN_ARM = "＼"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The tables of one published round by name, read when asked for. ``known``: another registry than the project's."""
+
+    known: published.Registry | None = None
+
+    def emissions(self, name, cells=None):
+        return emissions(name, cells, self.known)
+
+    def likelihoods(self, name):
+        return likelihoods(name, self.known)
+
+    def judgements(self, name):
+        return judgements(name, self.known)
+
+    def syntheses(self):
+        return syntheses(self.known)
+
+    def components(self, name):
+        return components(name, self.known)
 
 
 def scheme(name):
@@ -145,6 +169,27 @@ def syntheses(known=None):
                 "primary": list(said.get("primary_affect", [])), "others": list(said.get("stance_modality_function", [])),
             })
     return pd.DataFrame(rows)
+
+
+def components(name, known=None):
+    """Three component scores of every prompt of a published model, decoded from its interactive figure.
+
+    Returns (DataFrame[category, x, y, z], shares of variance that the figure's axes tell, None where they do not).
+
+    Raises
+    ------
+    KaomojiError
+        If the figure is not to be had or cannot be read.
+    """
+    entry = source(name, known)
+    if "figure" not in entry:
+        raise KaomojiError(f"{entry['title']} has no published figure of its states; expected a local model; name another")
+    try:
+        path = published.locate(entry["figure"], known)
+    except KaomojiError as error:
+        why = str(error).partition("; expected")[0]
+        raise KaomojiError(f"the article's interactive figures cannot be had; expected them ({why}); run `kaomoji published --fetch`") from None
+    return plotly_figures.components(path.read_text(encoding="utf-8", errors="replace"), scheme(entry["scheme"]).codes)
 
 
 def _json_lines(name, required, known):
