@@ -44,7 +44,7 @@ Explorer(gather.assemble(found))
 # **t-SNE** lays the same cosines flat so that near faces stay near (and **UMAP**, with `requirements-umap.txt` installed): good
 # for seeing who belongs together. How far apart its groups lie, and how large they are, says nothing; nor has it axes.
 #
-# The **ellipse** of a face says how far its place would move with other prompts (95 %). In a card, the whiskers say the
+# The **ellipse** of a face says how far its place would move with other prompts (95%). In a card, the whiskers say the
 # same of its shares. A face that one prompt drew has no ellipse: its uncertainty cannot be told from it.
 #
 # **Disagreement** is one minus the mean similarity (Jensen-Shannon) of what the sources read in a face. With a second

@@ -26,6 +26,8 @@ ENTRIES = [entry for _, pages in build.grid()[1] for entry in pages]
 NOTEBOOKS = [entry.name for entry in ENTRIES if not isinstance(entry, str)]
 PAGES = ["book/index"] + [f"book/{entry}" if isinstance(entry, str) else f"book/runs/{entry.name}" for entry in ENTRIES]
 
+MEASURED = re.compile(r"(?<![\w.-])[−-]?\d*\.\d\d(?!\w)|\d%")
+
 
 def figures_of(name):
     notebook = json.loads((build.PAGES / f"{name}.ipynb").read_text(encoding="utf-8"))
@@ -230,7 +232,7 @@ def test_table_numbers_sort_as_numbers_and_faces_are_found_in_any_width(watched,
 def test_figure_data_can_be_downloaded(watched, address):
     page = watched.open(f"{address}/book/runs/organism-gemma.html")
     watched.draw_all()
-    figure = page.locator("figure.kao-figure", has_text="Three components")
+    figure = page.locator("figure.kao-figure", has_text="The first component")
     with page.expect_download() as waiting:
         figure.get_by_role("link", name="Data of this figure").click()
     assert re.fullmatch(r"organism-gemma-\d+\.csv", waiting.value.suggested_filename)
@@ -366,6 +368,13 @@ def test_every_figure_says_what_it_is_made_from(name, book):
     assert all(line.strip() for line in lines)
     if name.startswith("claude-"):
         assert lines and all("stand-in" in line or "as published" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_number_in_a_title_has_its_interval_and_null_below(name, book):
+    for title in (figure["layout"]["title"] for figure in figures_of(name)):
+        if MEASURED.search(title["text"]):
+            assert re.match(r"95%.CI .+ · null", title["subtitle"]["text"]), title["text"]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

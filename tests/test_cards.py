@@ -62,8 +62,8 @@ def test_every_typed_face_has_a_row_with_its_category_and_spellings():
 
 
 @pytest.mark.parametrize("header, cells, refused", [
-    (("what", "value"), ("a", "0.83"), True), (("what", "value"), ("a", "83 %"), True), (("what", "value", "95 % interval"), ("a", "0.83", "0.81 to 0.86"), True),
-    (("what", "value", "null"), ("a", "0.83", "0.11"), True), (("what", "value", "95 % interval", "null"), ("a", "0.83", "0.81 to 0.86", "0.11"), False),
+    (("what", "value"), ("a", "0.83"), True), (("what", "value"), ("a", "83%"), True), (("what", "value", "95% interval"), ("a", "0.83", "0.81 to 0.86"), True),
+    (("what", "value", "null"), ("a", "0.83", "0.11"), True), (("what", "value", "95% interval", "null"), ("a", "0.83", "0.81 to 0.86", "0.11"), False),
     (("what", "value"), ("a", "1,440"), False), (("what", "value"), ("a", tables.ABSENT), False),
 ])
 def test_a_measured_number_stands_beside_its_interval_and_what_chance_gives(header, cells, refused):

@@ -125,9 +125,9 @@ def test_map_of_neighbourhoods_has_neither_layers_nor_ellipses(page):
     tab = page("view=flat:t-SNE&ci=1&layer=layer+1")
     assert tab.get_by_role("button", name="t-SNE").get_attribute("aria-pressed") == "true" and tab.locator(".kx-map:visible").count() == 1
     assert tab.locator("select[name=layer]").is_disabled() and tab.locator("select[name=layer]").input_value() == "layer 0", "it was laid by the first"
-    assert tab.get_by_label("95 % ellipses").is_disabled()
+    assert tab.get_by_label("95% ellipses").is_disabled()
     tab.get_by_role("button", name="2-D").click()
-    assert tab.locator("select[name=layer]").input_value() == "layer 1" and tab.get_by_label("95 % ellipses").is_enabled()
+    assert tab.locator("select[name=layer]").input_value() == "layer 1" and tab.get_by_label("95% ellipses").is_enabled()
 
 
 def test_picture_of_the_map_is_saved(page):

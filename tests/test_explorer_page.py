@@ -257,11 +257,11 @@ def test_similarity_of_two_sources_is_that_of_the_library(watched, address):
 def test_uncertainty_is_drawn_on_demand(watched, address):
     page = opened(watched, address, "view=2d")
     before = ink_of(page)
-    page.get_by_label("95 % ellipses").check()
+    page.get_by_label("95% ellipses").check()
     assert ink_of(page) != before and state_of(page)["ellipses"]
     page.locator("select[name=source]").select_option("claude-synthesized")
     page.wait_for_selector(READY)
-    assert page.get_by_label("95 % ellipses").is_disabled(), "a source that was not resampled has none"
+    assert page.get_by_label("95% ellipses").is_disabled(), "a source that was not resampled has none"
 
 
 def test_tree_selects_a_branch_and_cuts_anew(watched, address):

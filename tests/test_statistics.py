@@ -7,10 +7,10 @@ from kaomoji_lib.study.errors import KaomojiError
 
 def test_estimate_reads_as_a_sentence():
     value = statistics.Estimate(0.81, 0.77, 0.85, 180, "prompts", 0.11, 0.0005)
-    assert str(value) == "0.81 (95 % CI 0.77-0.85; null 0.11, p < 0.001; n = 180 prompts)"
-    assert str(statistics.Estimate(0.1, -0.1, 0.3, 9, "faces")) == "0.10 (95 % CI -0.10 to 0.30; n = 9 faces)"
-    assert str(statistics.Estimate(0.0004, 0.0001, 0.0009, 9, "faces", 0.0)) == "0.0004 (95 % CI 0.0001-0.0009; null 0.0000; n = 9 faces)"
-    assert str(statistics.Estimate(0.0, 0.0, 0.0, 9, "faces")).startswith("0.00 (95 % CI 0.00-0.00")
+    assert str(value) == "0.81 (95% CI 0.77-0.85; null 0.11, p < 0.001; n = 180 prompts)"
+    assert str(statistics.Estimate(0.1, -0.1, 0.3, 9, "faces")) == "0.10 (95% CI -0.10 to 0.30; n = 9 faces)"
+    assert str(statistics.Estimate(0.0004, 0.0001, 0.0009, 9, "faces", 0.0)) == "0.0004 (95% CI 0.0001-0.0009; null 0.0000; n = 9 faces)"
+    assert str(statistics.Estimate(0.0, 0.0, 0.0, 9, "faces")).startswith("0.00 (95% CI 0.00-0.00")
 
 
 def test_bootstrap_interval_covers_the_mean_at_its_level():

@@ -9,7 +9,7 @@ from kaomoji_lib.study.statistics import Estimate
 def test_numbers_have_a_true_minus_and_nothing_before_nought():
     assert tables.words(-0.5) == "−0.50" and tables.words(-0.001) == "0.00" and tables.words(float("nan")) == "–"
     said = tables.words(Estimate(-0.5, -0.7, 0.1, 9, "faces", -0.0, 0.2)).replace("\u00a0", " ")
-    assert said == "−0.50 (95 % CI −0.70 to 0.10; null 0.00, p = 0.20; n = 9 faces)"
+    assert said == "−0.50 (95% CI −0.70 to 0.10; null 0.00, p = 0.20; n = 9 faces)"
     assert "0.71–0.92" in tables.words(Estimate(0.8, 0.71, 0.92, 9, "faces"))
 
 

@@ -11,7 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 from kaomoji_lib.study.escape import element
 
 GLOSSARY = "book/glossary"
-ESTIMATE = re.compile(r"(.+?) \((\d+ % CI .+)\)")
+ESTIMATE = re.compile(r"(.+?) \((\d+% CI .+)\)")
 NUMBER = re.compile(r"[−-]?[\d.,]+ ?%?")
 ABSENT = "not available"
 RANGE = re.compile(r"(?<=\d)-(?=\d)")
@@ -46,13 +46,6 @@ def set_estimates(document):
         node += nodes.inline(text=_minus(found[1]), classes=["kao-value"])
         node += nodes.Text("\u00a0")
         node += nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"])
-
-
-def keep_percent(document):
-    """A number and its percent sign stay on one line."""
-    for text in list(document.findall(nodes.Text)):
-        if re.search(r"\d %", text.astext()) and not isinstance(text.parent, nodes.literal | nodes.FixedTextElement | nodes.raw):
-            text.parent.replace(text, nodes.Text(re.sub(r"(?<=\d) %", "\u00a0%", text.astext())))
 
 
 def set_faces(document):
@@ -173,7 +166,6 @@ class BookCitation(SphinxDirective):
 def resolve(app, document, docname):
     set_estimates(document)
     set_faces(document)
-    keep_percent(document)
     say_reasons_once(document)
     if app.builder.format == "html":
         link_terms(app, document, docname)

@@ -157,7 +157,7 @@ def names(labels, masses, words, second=SECOND):
     """What to call each cluster: dict cluster -> str such as ``sad`` or ``fearful, frustrated``.
 
     ``labels``: Series face -> cluster. ``masses``: DataFrame face x column, how much each face counts toward a column.
-    ``words``: dict column -> word. The leading column names a cluster when it has 60 % of its mass; otherwise the second is added,
+    ``words``: dict column -> word. The leading column names a cluster when it has 60% of its mass; otherwise the second is added,
     when it has a share of ``second``. Clusters of one name are told apart by the face that is typed most.
     """
     masses = masses.reindex(labels.index).fillna(0.0)

@@ -24,7 +24,7 @@ class FaceSource:
 
     ``kind``: ``states`` (places by mean hidden state), ``counts`` (by the categories typed for), ``reading`` (by the
     categories read into it) or ``words``. ``reading``: shares and weights; ``low`` / ``high``: DataFrames like its
-    table, 95 % intervals over prompts, None where nothing was resampled. ``prompts``: Series, prompts that drew a face.
+    table, 95% intervals over prompts, None where nothing was resampled. ``prompts``: Series, prompts that drew a face.
     ``layouts``: dict name -> Layout, faces in the order of the reading; ``flat``: dict name -> (faces, 2), places that were
     computed elsewhere, such as UMAP. ``clustering`` (None below five faces) and ``names``: dict number -> dict
     cluster -> name. ``spellings``: dict face -> tuple of (raw, count). ``examples``: dict face -> tuple of (prompt id, prompt,
@@ -160,7 +160,7 @@ def disagreement(sources):
 
 
 def intervals(uses, prompt_ids, emissions, table, resamples=400, seed=0):
-    """95 % intervals of each face's shares when prompts are resampled: two DataFrames like ``table``.
+    """95% intervals of each face's shares when prompts are resampled: two DataFrames like ``table``.
 
     Bootstrap: Efron 1979.
     """

@@ -112,7 +112,7 @@ class Calibration:
     """Scores beside samples, face by face.
 
     ``table``: DataFrame[face, typed, predicted, share, low, high], the faces typed ``least`` times or more, the most typed first:
-    the mean of P(face | prompt), the share of replies that began with it and the exact 95 % binomial interval of that
+    the mean of P(face | prompt), the share of replies that began with it and the exact 95% binomial interval of that
     share (Clopper & Pearson 1934). ``inside``: share of these faces whose prediction lies in the interval, with the null of
     predictions dealt to other faces. ``replies``: how many there were.
     """

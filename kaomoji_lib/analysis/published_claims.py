@@ -151,10 +151,10 @@ def _introspection(study):
     even = first.ci_low <= 0 <= first.ci_high
     verdict = SURVIVES if best == "opus" and poor and sunny else IN_PART if (best == "opus" or even or poor) else FAILS
     return verdict, (
-        f"Opus reaches {likeness['opus']:.2f}, the likelihoods of gemma, averaged as probabilities, {likeness['gemma']:.2f} (difference {_signed(first.value)}, 95 % CI "
+        f"Opus reaches {likeness['opus']:.2f}, the likelihoods of gemma, averaged as probabilities, {likeness['gemma']:.2f} (difference {_signed(first.value)}, 95% CI "
         f"{_signed(first.ci_low)} to {_signed(first.ci_high)}): {'no clear winner' if even else 'a clear difference'}. Haiku's introspection reaches {likeness['haiku']:.2f}. "
         f"Synthesis gets {likeness['synthesized']:.2f}, {'no better than' if poor else 'better than'} the {guess.value:.2f} of a guess that looks at no face. It puts "
-        f"{_signed(shift.value)} more on pleasant categories than elicitation does (95 % CI {_signed(shift.ci_low)} to {_signed(shift.ci_high)}), "
+        f"{_signed(shift.value)} more on pleasant categories than elicitation does (95% CI {_signed(shift.ci_low)} to {_signed(shift.ci_high)}), "
         f"{'as was presumed' if sunny else 'so that the presumed reason is not seen'}.")
 
 
@@ -173,10 +173,10 @@ def _pooling(study):
     gains = {name: readings.difference(found.elicited, both, found.sources[name], faces=faces) for name in ("gemma", "opus")}
     beaten = [name for name, item in gains.items() if item.ci_low > 0]
     verdict = SURVIVES if len(beaten) == 2 and pool.gain.ci_low > 0 else IN_PART if beaten or pool.gain.value > 0 else FAILS
-    words = "; ".join(f"over {name} {_signed(item.value)} (95 % CI {_signed(item.ci_low)} to {_signed(item.ci_high)})" for name, item in gains.items())
+    words = "; ".join(f"over {name} {_signed(item.value)} (95% CI {_signed(item.ci_low)} to {_signed(item.ci_high)})" for name, item in gains.items())
     return verdict, (
         f"On one face set the pool gains {words}. Chosen on half of the faces and scored on the other half, the best pool gets {pool.held_out.value:.2f}, "
-        f"{_signed(pool.gain.value)} against the best single source (95 % CI {_signed(pool.gain.ci_low)} to {_signed(pool.gain.ci_high)}).")
+        f"{_signed(pool.gain.value)} against the best single source (95% CI {_signed(pool.gain.ci_low)} to {_signed(pool.gain.ci_high)}).")
 
 
 def _clusters(study):

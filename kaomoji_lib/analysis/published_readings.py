@@ -113,7 +113,7 @@ def guess(found, name, weighting, seed=0):
 
 
 def shuffled(found, name, weighting, *, permutations=2000, seed=0):
-    """What a source gets whose faces are shuffled: the mean over shuffles, an Estimate whose interval is their range (95 %).
+    """What a source gets whose faces are shuffled: the mean over shuffles, an Estimate whose interval is their range (95%).
 
     Similarity: Lin 1991, doi:10.1109/18.61115.
     """

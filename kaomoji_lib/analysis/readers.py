@@ -28,7 +28,7 @@ class Advantage:
 
     ``value``: Estimate of the mean double-centred diagonal, with its permutation p; ``place``: which matrix it comes from;
     ``by_place``: an Estimate for each of them, p by itself; ``detectable``: the smallest advantage that this many models
-    would show at p <= 0.05 in 80 % of cases, given how these scores scatter (inf where none would); ``smallest_p``: the smallest p
+    would show at p <= 0.05 in 80% of cases, given how these scores scatter (inf where none would); ``smallest_p``: the smallest p
     that this many models can give; ``exact``: whether every assignment was counted.
     """
 

@@ -105,7 +105,7 @@ class Recovery:
     """How well the measured reading recovers a planted one.
 
     ``similarity`` (faces) with a face-shuffled null; ``expected``: what sampling alone allows (mean
-    and 95 % range of the same similarity when faces are redrawn from the planted table);
+    and 95% range of the same similarity when faces are redrawn from the planted table);
     ``bayes_accuracy``: the best accuracy that any reader of the face can reach;
     ``measured_accuracy``: the cross-validated lookup; ``unplanted``: share of typed faces that the
     table does not know; ``planted`` and ``measured``: the two readings.

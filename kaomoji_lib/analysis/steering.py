@@ -22,7 +22,7 @@ class Effect:
     ``isotropic``: what the category gained under directions of the same length that mean nothing; ``entropy``: change of the
     entropy over faces, bits; ``other``: change of the probability that the reply opens with no listed face. Estimates over
     prompts; the null of ``target`` and ``selectivity`` gives the directions other categories' names, in every way at once.
-    Missing arms are None. ``envelope``: where the gains of 95 % of all (direction without meaning, category) pairs lie, over
+    Missing arms are None. ``envelope``: where the gains of 95% of all (direction without meaning, category) pairs lie, over
     the prompts of other categories; nan where there are none.
     """
 
@@ -170,7 +170,7 @@ def _effect(moved, layer, dose, rows, permutations, seed):
 
 
 def _envelope(moved, arms):
-    """The middle 95 % of what single directions without meaning do to single categories."""
+    """The middle 95% of what single directions without meaning do to single categories."""
     means = []
     for rows in arms:
         for _, part in moved.meta.loc[rows].groupby("direction"):

@@ -18,7 +18,7 @@ EXAMPLES = """examples:
   kaomoji published --only similarity             the rows whose id begins so
   kaomoji published --json > published.json       the same for programs
 
-each row of --json: id, article, recomputed (published rule), corrected (our rule) with low, high (95 %) and n, and
+each row of --json: id, article, recomputed (published rule), corrected (our rule) with low, high (95%) and n, and
 reference: what a reader gets who knows nothing. null: there is no such number.
 """
 COLUMNS = ("article", "recomputed", "corrected", "low", "high", "n", "reference")

@@ -167,7 +167,7 @@ def finding(found, sources):
             f"{_range(states)} of the messages, and the face that is typed then {_range(faces)}")
     scrambled = found.get(next((title for title in blind if named[title].spec.alias == "organism-scrambled"), ""))
     if scrambled and not isinstance(scrambled[1], Missing):
-        said += f"; where faces were drawn blindly, the face gives {_percent(scrambled[1].accuracy.value)}, and guessing {_percent(scrambled[1].accuracy.null_mean)}"
+        said += f"; where faces were drawn blindly, the face gives {scrambled[1].accuracy.value:.0%}, and guessing {scrambled[1].accuracy.null_mean:.0%}"
     return f"{said}."
 
 
@@ -180,11 +180,7 @@ def _range(items):
     if not values:
         return "an unknown share"
     low, high = min(values), max(values)
-    return _percent(low) if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%}".removesuffix("%") + f"–{_percent(high)}"
-
-
-def _percent(value):
-    return f"{value:.0%}".replace("%", "\u00a0%")
+    return f"{low:.0%}" if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%}".removesuffix("%") + f"–{high:.0%}"
 
 
 def shared(pairs, level=0.05):

@@ -57,7 +57,7 @@ def similarities(table, source, name="elicited"):
     best = max(zip(sources["source"], sources["uniform"], strict=True), key=lambda row: row[1].value)
     guess = rows.set_index("source")["uniform"][list(GUESSES)].map(lambda item: item.value).max()
     verdict = "is nearest to" if best[1].ci_low > guess else "is nearest, but no nearer than a guess, to"
-    fig = theme.figure(f"{best[0][:1].upper()}{best[0][1:]} {verdict} what was elicited: {best[1].value:.2f} (the better guess: {guess:.2f})", source,
+    fig = theme.figure(f"{best[0][:1].upper()}{best[0][1:]} {verdict} what was elicited: {best[1].value:.2f} (the better guess: {guess:.2f})", source, estimate=best[1],
                        height=150 + 46 * len(rows), margin={"b": 100}, legend=theme.LEGEND)
     places = list(range(len(rows)))
     for column, shift, colour, symbol in (("uniform", 0.13, theme.SEQUENCE[0], "circle"), ("weighted", -0.13, theme.SEQUENCE[1], "diamond")):
@@ -65,7 +65,7 @@ def similarities(table, source, name="elicited"):
         estimates = list(rows[column])
         up, down = zip(*(theme.whiskers(item) for item in estimates), strict=True)
         fig.add_scatter(
-            x=[item.value for item in estimates], y=[place + shift for place in places], mode="markers", name=f"{words}, 95 % interval",
+            x=[item.value for item in estimates], y=[place + shift for place in places], mode="markers", name=f"{words}, 95% interval",
             marker={"size": 11, "color": colour, "symbol": symbol}, error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2, "width": 0, "color": colour},
             customdata=[[escape.label(title), escape.label(str(item))] for title, item in zip(rows["source"], estimates, strict=True)],
             hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>")
@@ -87,7 +87,7 @@ def similarity_table(table, caption=""):
             *cells, n = tables.cells(item)
             units.add(n)
             rows.append((row[0], row[1], weighting, *cells))
-    header = ("source", "compared with", "weighting", "similarity", "95 % interval", "shuffled", "p")
+    header = ("source", "compared with", "weighting", "similarity", "95% interval", "shuffled", "p")
     return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * 4), tables.counted(caption, units))
 
 
@@ -132,7 +132,7 @@ def by_category(table, scheme, source):
 def category_table(table, caption=""):
     """Similarity within each category, one row per category and source."""
     rows = [(row.category, row.source, *tables.cells(row.similarity)) for row in table.itertuples(index=False)]
-    return tables.Table(("category", "source", "similarity", "95 % interval", "shuffled", "p", "n"), tuple(rows),
+    return tables.Table(("category", "source", "similarity", "95% interval", "shuffled", "p", "n"), tuple(rows),
                         ("text", "text", *["number"] * 4, "text"), caption)
 
 
@@ -179,9 +179,8 @@ def word_space(space, reading, scheme, source):
     """Faces on the first two components of their words, in the colour of their category."""
     theme.require(space, WordSpace, "claude.word_space")
     primary = reading.table.idxmax(axis=1).reindex(space.vectors.index)
-    shares = [item.value for item in space.variance]
     words = {name: space.loadings[name] for name in ("PC1", "PC2")}
-    fig = theme.figure(f"Two components hold {shares[0]:.0%} and {shares[1]:.0%} of the words' variance", source, height=520,
+    fig = theme.figure(f"The first component holds {space.variance[0].value:.0%} of the words' variance", source, estimate=space.variance[0], height=520,
                        margin={"b": 110}, legend=theme.LEGEND)
     for code in [*scheme.codes, None]:
         own = (primary == code).to_numpy() if code else primary.isna().to_numpy()

@@ -17,10 +17,10 @@ def criterion(found, source):
     """
     table = found.criterion
     best = table.set_index("clusters")["silhouette"][found.chosen]
-    fig = theme.figure(f"{found.chosen} clusters stand farthest above chance: {best.value:.2f} against {best.null_mean:.2f}", source, height=360,
+    fig = theme.figure(f"{found.chosen} clusters stand farthest above chance (silhouette {best.value:.2f})", source, estimate=best, height=360,
                        margin={"b": 100}, legend=theme.LEGEND)
     up, down = zip(*(theme.whiskers(item) for item in table["silhouette"]), strict=True)
-    fig.add_scatter(x=table["clusters"], y=[item.value for item in table["silhouette"]], mode="lines+markers", name="silhouette, 95 % interval",
+    fig.add_scatter(x=table["clusters"], y=[item.value for item in table["silhouette"]], mode="lines+markers", name="silhouette, 95% interval",
                     line={"color": theme.SEQUENCE[0], "width": 3}, error_y={"type": "data", "array": up, "arrayminus": down, "thickness": 1.5, "width": 3},
                     customdata=[escape.label(str(item)) for item in table["silhouette"]], hovertemplate="%{x} clusters: %{customdata}<extra></extra>")
     fig.add_scatter(x=table["clusters"], y=[item.null_mean for item in table["silhouette"]], mode="lines", name="the same by chance",

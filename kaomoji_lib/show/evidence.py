@@ -53,7 +53,7 @@ def readers(found):
         cells.append((tables.source(title) if title != shown else "", rung.name, *tables.cells(rung.accuracy)))
         shown = title
     cells += [(tables.source(title), item.reason, *[tables.ABSENT] * 5) for title, item in found.items() if isinstance(item, Missing)]
-    return tables.Table(("source", "category read from", "accuracy", "95 % interval", "shuffled", "p", "n"), tuple(cells),
+    return tables.Table(("source", "category read from", "accuracy", "95% interval", "shuffled", "p", "n"), tuple(cells),
                         ("text", "text", "number", "number", "number", "number", "text"), "Every rung of the ladder, from the surface of the text to the emission state")
 
 
@@ -129,7 +129,7 @@ def licences(found, sources):
         first = tables.cells(item.tests[names[0]])
         at = " and ".join(layers[title][place] if title in layers else "all" for title, place in zip((left, right), item.best, strict=True))
         rows.append((short(left), short(right), item.licence, *first[:2], *(tables.cells(item.tests[name])[3] for name in names), at))
-    header = ("source", "and", "share", found[next(iter(found))].measure, "95 % interval", *(f"p, {_nulls(name)}" for name in names), "layers")
+    header = ("source", "and", "share", found[next(iter(found))].measure, "95% interval", *(f"p, {_nulls(name)}" for name in names), "layers")
     return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * (2 + len(names)), "text"),
                         f"What every two sources share by {found[next(iter(found))].measure}, at their most alike layers; each null compares that maximum with maxima")
 

@@ -11,7 +11,7 @@ from kaomoji_lib.study.statistics import Estimate
 
 
 def forest(named, title, source, *, axis="value", limits=None, percent=False):
-    """Dots with 95 % intervals; a grey stroke where the null lies; hollow where the null does as well (p > 0.05).
+    """Dots with 95% intervals; a grey stroke where the null lies; hollow where the null does as well (p > 0.05).
 
     ``named``: dict name -> Estimate or Missing; ``title``: what the reader should see, plain text; ``axis``: what is measured.
     """
@@ -68,7 +68,7 @@ def layer_pairs(found, pair, layers, source, null="within category"):
     rows, columns = layers
     left, right = pair
     best = f"layer {rows[item.best[0]]} of {left} and layer {columns[item.best[1]]} of {right}"
-    fig = theme.figure(f"Most alike: {best} ({item.measure} {item.values.max():.2f})", source, height=120 + 42 * len(rows), showlegend=False)
+    fig = theme.figure(f"Most alike: {best} ({item.measure} {item.tests[null].value:.2f})", source, estimate=item.tests[null], height=120 + 42 * len(rows), showlegend=False)
     adjusted = item.adjusted[null]
     fig.add_heatmap(
         z=item.values, x=list(range(len(columns))), y=list(range(len(rows))), zmin=0, zmax=1, xgap=2, ygap=2, colorscale=theme.SEQUENTIAL, showscale=False,

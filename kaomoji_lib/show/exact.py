@@ -31,7 +31,7 @@ def mass(found):
         if not isinstance(item, Missing):
             listed = 1 - item.other
             rows.append((tables.source(title), int((item.table.max() > 1e-4).sum()), listed.mean(), listed.min(), item.other.mean()))
-    return tables.build(pd.DataFrame(rows, columns=["source", "faces above 0.01 %", *MASSES]),
+    return tables.build(pd.DataFrame(rows, columns=["source", "faces above 0.01%", *MASSES]),
                         "How much of the opening the listed faces account for; other: everything else", formats=dict.fromkeys(MASSES, ".1%"), described=MASSES)
 
 

@@ -47,8 +47,7 @@ def circumplex(scheme, source):
 def emission(report, scheme, source):
     """How replies began, per category. ``report``: :func:`kaomoji_lib.analysis.emission.report`."""
     _require_columns(report, ("category", "n", "rate", "kaomoji"), "figures.emission", "emission.report")
-    share = report["kaomoji"].sum() / report["n"].sum()
-    fig = theme.figure(f"{share:.0%} of the replies begin with a kaomoji", source, height=150 + 40 * len(report),
+    fig = theme.figure(_most_and_least(report), source, height=150 + 40 * len(report),
                        barmode="stack", bargap=0.38, margin={"b": 96},
                        legend={**theme.LEGEND, "traceorder": "normal"})
     ranked = report.set_index("category", drop=False)
@@ -72,28 +71,34 @@ def emission(report, scheme, source):
     return fig
 
 
+def _most_and_least(report):
+    rates = report.set_index("category")["kaomoji"] / report.set_index("category")["n"]
+    if rates.min() == rates.max():
+        return "Replies of all categories begin with a kaomoji equally often"
+    return f"Replies begin with a kaomoji most often in {rates.idxmax()}, least often in {rates.idxmin()}"
+
+
 @passes_missing
 def layer_curve(curve, source):
     """Category accuracy and silhouette of each layer alone. ``curve``: :func:`kaomoji_lib.analysis.geometry.layer_curve`."""
-    _require_columns(curve, ("layer", "accuracy", "ci_low", "ci_high", "null", "silhouette", "silhouette_low", "silhouette_high", "silhouette_null"),
+    _require_columns(curve, ("layer", "accuracy", "ci_low", "ci_high", "null", "p", "n", "silhouette", "silhouette_low", "silhouette_high", "silhouette_null"),
                      "figures.layer_curve", "geometry.layer_curve")
-    first, last = curve["accuracy"].iloc[0], curve["accuracy"].iloc[-1]
-    fig = theme.figure(f"The category is read at {first:.0%} from the embedding and at {last:.0%} after the last block", source,
-                       height=380, margin={"b": 96}, legend=theme.LEGEND)
+    last = Estimate(*curve[["accuracy", "ci_low", "ci_high", "n"]].iloc[-1], "prompts", *curve[["null", "p"]].iloc[-1])
+    fig = theme.figure(f"From the last layer, the category is read at {last.value:.0%}", source, estimate=last, height=380, margin={"b": 96}, legend=theme.LEGEND)
     main, side = theme.SEQUENCE[:2]
     fig.add_scatter(x=curve["layer"], y=curve["ci_high"], mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=False)
     fig.add_scatter(x=curve["layer"], y=curve["ci_low"], mode="lines", line={"width": 0}, fill="tonexty",
                     fillcolor="rgba(47,138,143,0.2)", hoverinfo="skip", showlegend=False)
-    fig.add_scatter(x=curve["layer"], y=curve["accuracy"], mode="lines+markers", name="accuracy, 95 % interval",
+    fig.add_scatter(x=curve["layer"], y=curve["accuracy"], mode="lines+markers", name="accuracy, 95% interval",
                     line={"color": main, "width": 3}, marker={"size": 8},
                     customdata=curve[["ci_low", "ci_high", "null"]],
-                    hovertemplate="layer %{x}: %{y:.1%} (95 % CI %{customdata[0]:.1%} to %{customdata[1]:.1%}, null %{customdata[2]:.1%})<extra></extra>")
+                    hovertemplate="layer %{x}: %{y:.1%} (95% CI %{customdata[0]:.1%} to %{customdata[1]:.1%}, null %{customdata[2]:.1%})<extra></extra>")
     fig.add_scatter(x=curve["layer"], y=curve["silhouette"], mode="lines+markers", name="silhouette",
                     line={"color": side, "width": 2}, marker={"size": 7, "symbol": "square"},
                     error_y={"type": "data", "array": curve["silhouette_high"] - curve["silhouette"], "arrayminus": curve["silhouette"] - curve["silhouette_low"],
                              "thickness": 2, "width": 0, "color": side},
                     customdata=curve[["silhouette_low", "silhouette_high", "silhouette_null"]],
-                    hovertemplate="layer %{x}: silhouette %{y:.2f} (95 % CI %{customdata[0]:.2f} to %{customdata[1]:.2f}, null %{customdata[2]:.2f})<extra></extra>")
+                    hovertemplate="layer %{x}: silhouette %{y:.2f} (95% CI %{customdata[0]:.2f} to %{customdata[1]:.2f}, null %{customdata[2]:.2f})<extra></extra>")
     fig.add_scatter(x=curve["layer"], y=curve["null"], mode="lines", name="accuracy with shuffled categories",
                     line={"color": theme.GREY, "width": 2, "dash": "dot"}, hovertemplate="null %{y:.1%}<extra></extra>")
     fig.add_scatter(x=curve["layer"], y=curve["silhouette_null"], mode="lines", name="silhouette with shuffled categories",
@@ -112,11 +117,11 @@ def accuracies(predictions, source):
     for item in found:
         theme.require(item, Prediction, "figures.accuracies")
     best = found[0]
-    fig = theme.figure(f"Held-out prompts put into the right category from {best.name}: {best.accuracy.value:.0%}", source,
+    fig = theme.figure(f"Held-out prompts put into the right category from {best.name}: {best.accuracy.value:.0%}", source, estimate=best.accuracy,
                        height=140 + 46 * len(found), margin={"b": 100}, legend=theme.LEGEND)
     rows = found[::-1]
     names = [escape.label(item.name) for item in rows]
-    _dots(fig, names, [item.accuracy for item in rows], theme.SEQUENCE[0], "accuracy, 95 % interval")
+    _dots(fig, names, [item.accuracy for item in rows], theme.SEQUENCE[0], "accuracy, 95% interval")
     nulls = [item.accuracy.null_mean for item in rows]
     fig.add_scatter(x=nulls, y=names, mode="markers", name="shuffled categories",
                     marker={"symbol": "line-ns-open", "size": 15, "color": theme.GREY, "line": {"width": 2}},
@@ -180,7 +185,7 @@ def residuals(alignments, source):
                        margin={"b": 100}, legend=theme.LEGEND)
     names = list(found)[::-1]
     labels = [escape.label(name) for name in names]
-    _dots(fig, labels, [found[name].residual for name in names], theme.SEQUENCE[0], "residual, 95 % interval", percent=False)
+    _dots(fig, labels, [found[name].residual for name in names], theme.SEQUENCE[0], "residual, 95% interval", percent=False)
     fig.add_scatter(x=[found[name].residual.null_mean for name in names], y=labels, mode="markers", name="shuffled categories",
                     marker={"symbol": "line-ns-open", "size": 15, "color": theme.GREY, "line": {"width": 2}},
                     hovertemplate="%{y}: null %{x:.2f}<extra></extra>")

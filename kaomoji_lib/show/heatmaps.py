@@ -46,7 +46,7 @@ def _confusion_title(prediction, shares):
     if errors.max() < 0.005:
         return f"From {name}: no category is taken for another"
     row, column = np.unravel_index(errors.argmax(), errors.shape)
-    return f"From {name}: {shares.index[row]} is taken for {shares.columns[column]} most often, {errors[row, column]:.0%} of the time"
+    return f"From {name}: {shares.index[row]} is taken for {shares.columns[column]} most often"
 
 
 @passes_missing
@@ -61,7 +61,7 @@ def face_similarity(heatmap, means, scheme, source):
     title = "Faces of the same category share their state" if blocks else "Faces of the same category do not share their state"
     shown = f"{len(order)} of {len(heatmap.order)} faces; " if len(order) < len(heatmap.order) else ""
     fig = theme.figure(f"{title} (silhouette {heatmap.silhouette.value:.2f})", f"{source} · {shown}cosine of mean states, centred over faces",
-                       height=150 + 24 * len(order), margin={"b": 104}, legend={**theme.LEGEND, "itemclick": False, "itemdoubleclick": False})
+                       estimate=heatmap.silhouette, height=150 + 24 * len(order), margin={"b": 104}, legend={**theme.LEGEND, "itemclick": False, "itemdoubleclick": False})
     places = list(range(len(order)))
     hover = [_face_words(face, means) for face in order]
     fig.add_heatmap(
@@ -101,8 +101,8 @@ def planted(recovery, scheme, source):
     codes = [code for code in scheme.codes if code in recovery.planted.table.columns]
     order = _reading_order(recovery.planted.table.loc[faces, codes])
     strongest, value = recovery.planted.table[codes].idxmax(axis=1), recovery.similarity
-    fig = theme.figure(f"Measured and planted readings of a face agree to {value.value:.2f} (1 = equal, shuffled faces {value.null_mean:.2f})",
-                       source, height=190 + 24 * len(order), showlegend=False, margin={"b": 90})
+    fig = theme.figure(f"Measured and planted readings of a face agree to {value.value:.2f} (1 = equal)",
+                       source, estimate=value, height=190 + 24 * len(order), showlegend=False, margin={"b": 90})
     places, gap = list(range(len(order))), len(codes) + 1
     for offset, label, table in ((0, "planted", recovery.planted.table), (gap, "measured", recovery.measured.table)):
         fig.add_heatmap(

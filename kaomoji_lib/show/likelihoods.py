@@ -27,7 +27,7 @@ def calibration(found, source):
     theme.require(found, Calibration, "likelihoods.calibration")
     table = found.table
     fig = theme.figure(f"For {found.inside.value:.0%} of the frequent faces, the probability lies in the interval of how often they were typed",
-                       source, height=460, showlegend=False)
+                       source, estimate=found.inside, height=460, showlegend=False)
     floor, top = table["low"].clip(lower=1e-4).min() / 1.3, max(table["high"].max(), table["predicted"].max()) * 1.3
     fig.add_scatter(x=[floor, top], y=[floor, top], mode="lines", line={"color": theme.QUIET, "dash": "dot"}, hoverinfo="skip")
     named = [f"\u00a0{escape.label(face)}\u00a0" if shown else "" for face, shown in zip(table["face"], _apart(table), strict=True)]
@@ -40,7 +40,7 @@ def calibration(found, source):
         customdata=[[escape.label(row.face), row.typed] for row in table.itertuples()],
         hovertemplate="%{customdata[0]}<br>typed %{customdata[1]} times: %{y:.2%}<br>predicted %{x:.2%}<extra></extra>")
     fig.update_xaxes(**theme.axis("mean of P(face | prompt)", type="log", tickformat=".1%", dtick="D2"))
-    fig.update_yaxes(**theme.axis("share of replies, 95 % interval", type="log", tickformat=".1%", dtick="D2"))
+    fig.update_yaxes(**theme.axis("share of replies, 95% interval", type="log", tickformat=".1%", dtick="D2"))
     return fig
 
 

@@ -76,7 +76,7 @@ def article(rows, group):
             said = row.missing or row.note
             mark = f"\u00a0[{notes.setdefault(said, len(notes) + 1)}]" if said else ""
             body.append((row.what + mark, _printed(row), _value(row.recomputed), *_ours(row.corrected), _value(row.reference)))
-    header = (GROUPS[group], "article", "published rule", "our rule", "95 % interval", "n", "reference")
+    header = (GROUPS[group], "article", "published rule", "our rule", "95% interval", "n", "reference")
     caption = ". ".join(f"[{number}] {said}" for said, number in notes.items())
     return Table(header, tuple(body), ("text", "number", "number", "number", "number", "text", "number"), caption, ("article", "published rule"))
 

@@ -25,10 +25,10 @@ def accuracies(rows, line):
     found = found[::-1]
     names = [escape.label(row.id.rpartition(".")[2]) for row in found]
     best = max(found, key=lambda row: row.corrected.value)
-    fig = theme.figure(f"From one face: {best.id.rpartition('.')[2]} gives the category best, {best.corrected.value:.0%}", line,
+    fig = theme.figure(f"From one face: {best.id.rpartition('.')[2]} gives the category best, {best.corrected.value:.0%}", line, estimate=best.corrected,
                        height=150 + 46 * len(found), margin={"b": 100}, legend=theme.LEGEND)
     up, down = zip(*(theme.whiskers(row.corrected) for row in found), strict=True)
-    fig.add_scatter(x=[row.corrected.value for row in found], y=names, mode="markers", name="our rule, 95 % interval",
+    fig.add_scatter(x=[row.corrected.value for row in found], y=names, mode="markers", name="our rule, 95% interval",
                     marker={"size": 12, "color": theme.SEQUENCE[0]}, error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2, "width": 0},
                     customdata=[escape.label(str(row.corrected)) for row in found], hovertemplate="%{y}<br>%{customdata}<extra></extra>")
     fig.add_scatter(x=[row.recomputed for row in found], y=names, mode="markers", name="published rule",

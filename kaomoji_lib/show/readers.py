@@ -91,11 +91,11 @@ def power(named):
         found = getattr(item, "advantage", item) if isinstance(item, readers.Matrix) else item
         if isinstance(found, readers.Advantage):
             count = "all" if found.exact else "random"
-            rows.append({"test": name, "self-advantage": found.value.value, "detectable (80 % power)": found.detectable,
+            rows.append({"test": name, "self-advantage": found.value.value, "detectable (80% power)": found.detectable,
                          "smallest possible p": tables.scientific(found.smallest_p), "assignments": count, "models": found.value.n})
     if not rows:
         return Missing("fewer than three models are both reader and emitter")
-    sizes = ("self-advantage", "detectable (80 % power)")
+    sizes = ("self-advantage", "detectable (80% power)")
     return tables.build(pd.DataFrame(rows), "Power: the smallest self-advantage that would be found, given how these scores scatter",
                         formats=dict.fromkeys(sizes, ".3f"), described=sizes)
 

@@ -29,8 +29,7 @@ def prompt_space(components, prompts, emissions, scheme, source, *, labels=LABEL
     if scores.shape[1] < 3:
         return Missing(f"the states span {scores.shape[1]} dimensions; a space needs three")
     typed = openings(emissions).reindex(prompts["id"])
-    held = sum(item.value for item in components.variance[:3])
-    fig = _space(f"Three components hold {held:.0%} of the variance between prompts", source, components)
+    fig = _space(f"The first component holds {components.variance[0].value:.0%} of the variance between prompts", source, components.variance[0], components)
     categories = prompts["category"].to_numpy()
     for code in scheme.codes:
         rows = np.flatnonzero(categories == code)
@@ -114,8 +113,9 @@ def centroids(alignments, reference, scheme, source):
     base = next(iter(found.values())).reference
     if base.shape[1] < 3:
         return Missing(f"the centroids span {base.shape[1]} dimensions; a space needs three")
-    left = f", relative residual {next(iter(found.values())).residual.value:.2f}" if len(found) == 1 else ""
-    fig = _space(f"Category centroids of {len(found) + 1} sources, laid onto {reference}{left}", source, None)
+    alone = next(iter(found.values())).residual if len(found) == 1 else None
+    left = f", relative residual {alone.value:.2f}" if alone else ""
+    fig = _space(f"Category centroids of {len(found) + 1} sources, laid onto {reference}{left}", source, alone)
     places = {reference: base, **{title: item.centroids for title, item in found.items()}}
     for code in base.index:
         colour, name = scheme.colour(code), theme.name(scheme, code)
@@ -134,9 +134,9 @@ def centroids(alignments, reference, scheme, source):
     return fig
 
 
-def _space(title, source, components):
+def _space(title, source, estimate, components=None):
     shares = [f" ({item.value:.0%})" for item in components.variance[:3]] if components else ["", "", ""]
-    fig = theme.figure(title, source, height=700, margin={"l": 0, "r": 0, "b": 110}, legend=theme.LEGEND)
+    fig = theme.figure(title, source, estimate=estimate, height=700, margin={"l": 0, "r": 0, "b": 110}, legend=theme.LEGEND)
     axes = {
         f"{name}axis": {"title": {"text": f"PC{index + 1}{shares[index]}"}, "showticklabels": False, "showbackground": False, "showspikes": False}
         for index, name in enumerate("xyz")

@@ -22,7 +22,7 @@ LONG = 24
 ROOM = 97
 GAP = "   "
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-INTERVAL = "95 % interval"
+INTERVAL = "95% interval"
 # What stands beside a number that is claimed: what chance, or a reader who knows nothing, would give.
 LEVELS = ("null", "shuffled", "p", "reference", "majority")
 MEASURED = re.compile(r"^[^\d]{0,3}\d[\d,]*(\.\d|.?%)")
@@ -172,9 +172,9 @@ def _category(scheme, code):
 
 
 def estimates(named, caption=""):
-    """One row per Estimate: measure, value, 95 % interval, null, p, n. ``named``: dict name -> Estimate or Missing."""
+    """One row per Estimate: measure, value, 95% interval, null, p, n. ``named``: dict name -> Estimate or Missing."""
     rows = [(str(name), *cells(value)) for name, value in named.items()]
-    header = ("measure", "value", "95 % interval", "null", "p", "n")
+    header = ("measure", "value", "95% interval", "null", "p", "n")
     return Table(header, tuple(rows), ("text", "number", "number", "number", "number", "text"), caption)
 
 
@@ -226,7 +226,7 @@ def predictions(found, caption=""):
     present = [item for item in found if not isinstance(item, Missing)]
     if present:
         rows.append(("always the most frequent", words(present[0].majority), *[ABSENT] * 4, _kept(f"{present[0].accuracy.n} prompts")))
-    header = ("category read from", "accuracy", "95 % interval", "shuffled", "p", "macro-F1", "n")
+    header = ("category read from", "accuracy", "95% interval", "shuffled", "p", "macro-F1", "n")
     return Table(header, tuple(rows), ("text", *["number"] * 5, "text"), caption, ("macro-F1",))
 
 
@@ -240,7 +240,7 @@ def emission(report, scheme, caption=""):
         "category": [_category(scheme, code) for code in report["category"]],
         "replies": report["n"],
         "kaomoji": [f"{item.value:.0%}" for item in report["rate"]],
-        "95 % interval": [_kept(f"{item.ci_low:.0%} to {item.ci_high:.0%}") for item in report["rate"]],
+        "95% interval": [_kept(f"{item.ci_low:.0%} to {item.ci_high:.0%}") for item in report["rate"]],
         "different faces": report["distinct_faces"],
         **{name: report[name] for name in outcomes},
     })
@@ -351,7 +351,7 @@ def accuracies_across(found, caption=""):
                 rows.append((name, item.reason, *[ABSENT] * 5))
             else:
                 rows.append((name, item.name, *cells(item.accuracy)))
-    return Table(("source", "category read from", "accuracy", "95 % interval", "shuffled", "p", "n"), tuple(rows),
+    return Table(("source", "category read from", "accuracy", "95% interval", "shuffled", "p", "n"), tuple(rows),
                  ("text", "text", "number", "number", "number", "number", "text"), caption)
 
 
@@ -363,7 +363,7 @@ def by_source(found, caption=""):
         part = [(title, named[name]) for title, named in found.items() if not isinstance(named, Missing) and name in named]
         rows += [(name if index == 0 else "", source(title), *cells(value)) for index, (title, value) in enumerate(part)]
     rows += [(named.reason.replace("`", ""), source(title), *[ABSENT] * 5) for title, named in found.items() if isinstance(named, Missing)]
-    return Table(("measure", "source", "value", "95 % interval", "null", "p", "n"), tuple(rows),
+    return Table(("measure", "source", "value", "95% interval", "null", "p", "n"), tuple(rows),
                  ("text", "text", "number", "number", "number", "number", "text"), caption)
 
 
@@ -374,7 +374,7 @@ def cka(pairs, caption=""):
         value, interval, null, p, n = cells(free)
         units.add(n)
         rows.append((source(left), source(right), value, interval, null, p, *cells(within)[2:4]))
-    header = ("source", "and", "CKA", "95 % interval", "null, all prompts", "p", "null, within categories", "p within")
+    header = ("source", "and", "CKA", "95% interval", "null, all prompts", "p", "null, within categories", "p within")
     return Table(header, tuple(rows), ("text", "text", *["number"] * 6), counted(caption, units))
 
 

@@ -4,7 +4,7 @@ import textwrap
 
 import plotly.graph_objects as go
 
-from kaomoji_lib.study import escape
+from kaomoji_lib.study import escape, statistics
 from kaomoji_lib.study.errors import KaomojiError
 
 # Faces are set in the first; words in the face of the text around the figure, which has no glyphs for faces and falls back.
@@ -25,13 +25,15 @@ LEGEND = {"orientation": "h", "xref": "container", "yref": "container", "x": 0, 
           "itemsizing": "constant", "traceorder": "normal", "font": {"size": TEXT}}
 
 
-def figure(title, source, *, height=460, margin=None, **layout):
+def figure(title, source, *, estimate=None, height=460, margin=None, **layout):
     """An empty figure with its title (what the reader should see) and its source line (what it is made from).
 
-    ``title``, ``source``: plain text, escaped here. No template: the page supplies light and dark.
+    ``title``, ``source``: plain text, escaped here. ``estimate``: the Estimate behind a number in the title, whose interval
+    and null stand below it. No template: the page supplies light and dark.
     """
     title_lines = textwrap.wrap(title, 68, break_on_hyphens=False)
-    source_lines = textwrap.wrap(source, 96, break_on_hyphens=False)
+    believed = [] if estimate is None else [_believed(estimate, ".0%" if "%" in title else f".{estimate.digits}f")]
+    source_lines = [line for part in (*believed, source) for line in textwrap.wrap(part, 96, break_on_hyphens=False)]
     top = 30 + 25 * len(title_lines) + 18 * len(source_lines)
     drawing = go.Figure()
     drawing.layout.template = None
@@ -47,10 +49,19 @@ def figure(title, source, *, height=460, margin=None, **layout):
         paper_bgcolor=CLEAR, plot_bgcolor=CLEAR,
         height=height + top, margin={"t": top, "l": 12, "r": 12, "b": 44, **(margin or {})},
         hoverlabel={"font": {"family": FONT, "size": 15}, "align": "left"},
-        meta={"description": f"{title}. {source}"},
+        meta={"description": ". ".join([title, *believed, source])},
     )
     drawing.update_layout(**layout)
     return drawing
+
+
+def _believed(estimate, form):
+    """What is needed to believe the number in a title: interval, null and p, and of what it is."""
+    require(estimate, statistics.Estimate, "theme.figure")
+    low, high = (f"{value:{form}}".replace("-", "\u2212") for value in (estimate.ci_low, estimate.ci_high))
+    null = [] if estimate.null_mean is None else [f"null {estimate.null_mean:{form}}".replace("-", "\u2212")]
+    chance = [", ".join([*null, *([] if estimate.p is None else [statistics.format_p(estimate.p)])])]
+    return " · ".join([f"{statistics.LEVEL}% CI {low} to {high}", *filter(None, chance), f"{estimate.n:,} {estimate.unit}"]).replace(" ", "\u00a0").replace("\u00a0·\u00a0", " · ")
 
 
 def axis(title="", **settings):

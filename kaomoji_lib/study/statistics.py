@@ -12,7 +12,7 @@ RESAMPLES = 2000
 class Estimate:
     """A number with what is needed to believe it.
 
-    ``ci_low`` and ``ci_high`` bound its 95 % interval, ``n`` counts the ``unit`` that was resampled,
+    ``ci_low`` and ``ci_high`` bound its 95% interval, ``n`` counts the ``unit`` that was resampled,
     ``null_mean`` and ``p`` come from a permutation null and are None where there is none.
     """
 
@@ -35,7 +35,7 @@ class Estimate:
             return f"not defined (n = {self.n} {self.unit})"
         form = f"z.{self.digits}f"
         dash = " to " if self.ci_low < 0 else "-"
-        parts = [f"{LEVEL} % CI {self.ci_low:{form}}{dash}{self.ci_high:{form}}"]
+        parts = [f"{LEVEL}% CI {self.ci_low:{form}}{dash}{self.ci_high:{form}}"]
         null = [] if self.null_mean is None else [f"null {self.null_mean:{form}}"]
         null += [] if self.p is None else [format_p(self.p)]
         parts += [", ".join(null)] if null else []

@@ -16,7 +16,7 @@ export function makeCard({ bundle, load, onFace, onClose, onSource }) {
     const list = make("ul", { className: "kx-bars" });
     bundle.categories.forEach((item, place) => {
       const colour = legible(item.colour, paper, 3);
-      const interval = low && Number.isFinite(low[place]) ? `, 95 % interval ${percent(low[place])} to ${percent(high[place])}` : "";
+      const interval = low && Number.isFinite(low[place]) ? `, 95% interval ${percent(low[place])} to ${percent(high[place])}` : "";
       list.append(make("li", { "aria-label": `${item.gloss} ${percent(shares[place])}${interval}`, title: `${item.code} ${item.description}: ${percent(shares[place])}${interval}` },
         make("span", { className: "kx-bar-name", "aria-hidden": "true" }, make("span", { textContent: item.glyph, style: { color: legible(item.colour, paper) } }), ` ${item.gloss}`),
         make("span", { className: "kx-track", "aria-hidden": "true" },

@@ -29,7 +29,7 @@ export function makeControls({ bundle, set }) {
     field("Typed at least", minimum, `kx-narrow ${RARE}`), more);
 
   return {
-    root, search, ellipses: make("label", { className: "kx-check" }, ellipses, make("span", { textContent: "95 % ellipses" })),
+    root, search, ellipses: make("label", { className: "kx-check" }, ellipses, make("span", { textContent: "95% ellipses" })),
     show(state, now) {
       options(source, bundle.sources.map((item) => [item.id, item.title]), now.id);
       options(compare, [["", "nothing"], ...bundle.sources.filter((item) => item.id !== now.id).map((item) => [item.id, item.title])], state.compare);

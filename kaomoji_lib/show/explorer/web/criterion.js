@@ -25,7 +25,7 @@ export function makeCriterion(onChoose) {
       const line = (column, style) => shape("polyline", { points: criterion.filter((item) => item[column] !== null).map((item) => `${x(item[0])},${y(item[column])}`).join(" "), class: style });
       const said = criterion.find((item) => item[0] === now) || criterion[0];
       const words = `${now} clusters${now === chosen ? ", the number farthest above chance" : ""}: silhouette ${number2(said[1])} `
-        + `(95 % interval ${number2(said[2])} to ${number2(said[3])}, by chance ${number2(said[4])}), stability ${number2(said[6])}.`;
+        + `(95% interval ${number2(said[2])} to ${number2(said[3])}, by chance ${number2(said[4])}), stability ${number2(said[6])}.`;
       const drawing = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words },
         ...[0, 0.5, 1].map((value) => shape("text", { x: left - 6, y: y(value) + 4, class: "kx-tick", "text-anchor": "end" }, String(value))),
         ...[0, 0.5, 1].map((value) => shape("line", { x1: left, x2: width - 8, y1: y(value), y2: y(value), class: "kx-rule" })),

@@ -20,7 +20,7 @@ export function fill(element, ...children) {
 }
 
 export const faceWords = (text) => make("span", { className: "kx-face", lang: "", textContent: text });
-export const percent = (share) => `${Math.round(100 * share)} %`;
+export const percent = (share) => `${Math.round(100 * share)}%`;
 
 export function once(work) {
   let waiting = 0;

@@ -1,7 +1,7 @@
 // From places in component space to pixels, for faces and for their ellipses.
 
 const REACH = 0.2; // how strongly near faces grow
-export const LEVEL = Math.sqrt(5.991); // 95 % of a normal cloud in two dimensions
+export const LEVEL = Math.sqrt(5.991); // 95% of a normal cloud in two dimensions
 
 export function basis([yaw, pitch], flat) {
   if (flat) return [[1, 0, 0], [0, 1, 0], [0, 0, 0]];
@@ -39,7 +39,7 @@ export function project(scores, size, camera, frame, out) {
   return out;
 }
 
-// The 95 % ellipse of one face on the screen: half axes in pixels and the angle of the first, or null.
+// The 95% ellipse of one face on the screen: half axes in pixels and the angle of the first, or null.
 export function ellipse(spread, face, camera, frame, near) {
   if (!spread || Number.isNaN(spread[6 * face])) return null;
   const [xx, xy, xz, yy, yz, zz] = spread.subarray(6 * face, 6 * face + 6);

@@ -17,7 +17,7 @@ export function viewOf(bundle, source, now, found, colours, narrow) {
   return {
     source, size: source.size, faces: [...source.index].map((face) => bundle.faces[face]), visible, faded, order, crowd, ...colours, ellipses: now.ellipses,
     scores: flat ? flat.scores : layout.scores, spread: flat ? null : layout.spread, flat: now.view !== "3d",
-    axes: flat ? [] : layout.variance.map((share, axis) => `PC${axis + 1} ${Math.round(100 * share)} %`),
+    axes: flat ? [] : layout.variance.map((share, axis) => `PC${axis + 1} ${Math.round(100 * share)}%`),
     sizes: Float32Array.from(source.weight, (weight) => small + grow * Math.sqrt(Math.min(1, weight / most))), ...marksOf(bundle, source, now),
     clusters: clustersAt(source, now.clusters), describe: (local) => `${bundle.faces[source.index[local]]}  ${gloss(bundle, source, local)}`,
   };
