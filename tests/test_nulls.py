@@ -70,6 +70,14 @@ def test_where_everything_is_dealt_nothing_tells_of_the_message(run):
     assert "by chance" in dealt.statement and "everything dealt" in dealt.line
 
 
+def test_the_state_where_the_message_ends_is_dealt_as_the_emission_state_is(run):
+    own = page.read(run).controls(device="cpu")
+    moved = [next(row for row, state in enumerate(page.read(run).states.array) if np.array_equal(state, other)) for other in page.read(run, null="dealt").states.array]
+    dealt = page.read(run, null="dealt").controls()
+    assert np.array_equal(dealt.user, own.user[moved]) and np.array_equal(dealt.inputs, own.inputs)
+    assert page.read(run, null="text_only").controls().user.shape == (180, 1, 384) and page.read(run, null="untrained").controls().user is None
+
+
 def test_scores_words_and_readings_are_dealt_whole():
     scores = pd.DataFrame({"prompt_id": np.repeat(list("abcdef"), 2), "spelling": list("xy") * 6, "log_prob": np.arange(12.0)})
     scores.attrs["scoring"] = {"made": "so"}

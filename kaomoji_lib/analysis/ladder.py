@@ -54,8 +54,9 @@ def climb(states, prompts, sentences, controls=None, *, text=None, permutations=
     """
     settings = {"permutations": permutations, "seed": seed}
     rungs = list(text or text_rungs(prompts, sentences, **settings))
-    named = {} if controls is None else {
-        INPUTS: controls.inputs, TWIN: tuple(stack(part) for part in controls.twins), USER: stack(controls.user)}
+    named = {} if controls is None else {INPUTS: controls.inputs, TWIN: tuple(stack(part) for part in controls.twins)}
+    if controls is not None and controls.user is not None:
+        named[USER] = stack(controls.user)
     for name, X in {**named, EMIT: stack(states)}.items():
         rungs.append(prediction.from_states(X, prompts["category"], prompts["id"], name=name, **settings))
     top = rungs[-1]

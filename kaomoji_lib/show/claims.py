@@ -4,7 +4,7 @@ from kaomoji_lib.analysis import claims
 from kaomoji_lib.show import nulls, tables
 from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.store import results
-from kaomoji_lib.study import escape
+from kaomoji_lib.study import escape, statistics
 
 
 def gather(pages=""):
@@ -69,7 +69,8 @@ def _value(item):
 def _twin(item):
     if item.twin is None:
         return tables.ABSENT
-    return escape.element("a", tables.words(item.twin), href=f"{escape.filename(item.twin_page)}.html")
+    p = [] if item.twin.p is None else [statistics.format_p(item.twin.p).replace(" ", "\u00a0")]
+    return escape.element("a", ", ".join([tables.cells(item.twin)[0], *p]), href=f"{escape.filename(item.twin_page)}.html")
 
 
 def _number(item):

@@ -24,12 +24,10 @@ def sentences(sources):
 
 def ladders(sources, vectors, *, seed=0, permutations=40, **loading):
     """The ladder of every source: dict title -> Ladder or Missing. ``loading``: device and dtype, where controls must be measured."""
-    from kaomoji_lib.engine.controls import controls
-
     text = ladder.text_rungs(sources[0].prompts, vectors, permutations=permutations, seed=seed)
     found = {}
     for title, source in zip(titles(sources), sources, strict=True):
-        measured = attempt(controls, source.run, **loading)
+        measured = attempt(source.controls, **loading)
         found[title] = attempt(ladder.climb, source.states.array, source.prompts, vectors, None if isinstance(measured, Missing) else measured,
                                text=text, permutations=permutations, seed=seed)
     return found

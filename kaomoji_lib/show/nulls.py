@@ -57,14 +57,35 @@ def states(run, position, null):
     return found
 
 
+def controls(run, null, **loading):
+    """The run's :class:`kaomoji_lib.store.controls.Controls`; its states where the message ends as the edition has them, None where it has none."""
+    from kaomoji_lib.engine import controls as engine
+
+    found = engine.controls(run, **loading)
+    if null in RESTRICTIONS:
+        return dataclasses.replace(found, user=found.user[_order(run, RESTRICTIONS[null])])
+    if null == "text_only":
+        return dataclasses.replace(found, user=_sentences(run)[:, None])
+    return dataclasses.replace(found, user=None) if null == "untrained" else found
+
+
 def dealt(how, table, null, name):
     """``table`` as the edition has it: ``how``, a function of :mod:`kaomoji_lib.analysis.dealing`, cuts its links where all are cut."""
     return how(table, name) if null == DEALT else table
 
 
+def _order(run, restriction):
+    return resampling.orders(resampling.blocks(run.prompts(), restriction), 1, zlib.crc32(run.source.encode()))[0]
+
+
+def _sentences(run):
+    from kaomoji_lib.engine.sentences import encode
+
+    return np.asarray(encode(list(run.prompts()["text"])), dtype=np.float32)
+
+
 def _dealt(found, run, restriction):
-    prompts = run.prompts()
-    order = resampling.orders(resampling.blocks(prompts, restriction), 1, zlib.crc32(run.source.encode()))[0]
+    prompts, order = run.prompts(), _order(run, restriction)
     if "generation" not in found.index.columns:
         return dataclasses.replace(found, array=found.array[order])
     ids = prompts["id"].to_numpy()
@@ -73,18 +94,13 @@ def _dealt(found, run, restriction):
 
 
 def _text(found, run):
-    from kaomoji_lib.engine.sentences import encode
-
     prompts = run.prompts()
-    vectors = encode(list(prompts["text"]))
     rows = prompts["id"].reset_index(drop=True).reset_index().set_index("id")["index"].loc[found.index["prompt_id"]].to_numpy()
-    return States(found.index, vectors[rows][:, None].astype(np.float32), ("text",))
+    return States(found.index, _sentences(run)[rows][:, None], ("text",))
 
 
 def _twin(run, position):
-    from kaomoji_lib.engine.controls import controls
-
     if position != "emit":
         raise KaomojiError("the twin with random weights has read the messages and typed nothing; expected the emission position")
     found = run.states("emit")
-    return States(found.index, controls(run).twins[0], found.layers)
+    return States(found.index, controls(run, "untrained").twins[0], found.layers)

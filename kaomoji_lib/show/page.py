@@ -59,6 +59,10 @@ class Source:
         """The states at ``position``, as the null edition has them where one is asked for."""
         return nulls.states(self.run, position, self.null)
 
+    def controls(self, **loading):
+        """The rungs below the emission state, as the null edition has them. ``loading``: device and dtype, where they must be measured."""
+        return nulls.controls(self.run, self.null, **loading)
+
     @cached_property
     def stacked(self):
         """All layers of the emission state, each scaled to unit mean norm: (prompts, layers * hidden)."""
