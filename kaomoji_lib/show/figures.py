@@ -17,7 +17,8 @@ __all__ = [
     "emission_across", "face_similarity", "layer_curve", "planted", "prompt_space", "residuals",
 ]
 
-OTHER_OUTCOMES = {"truncated": 0.75, "emoji": 0.6, "words": 0.45, "refusal": 0.32, "empty": 0.2}
+# Strength of the grey and pattern of what is no kaomoji.
+OTHER_OUTCOMES = {"truncated": (0.75, "x"), "emoji": (0.6, "/"), "words": (0.45, ""), "refusal": (0.45, "\\"), "empty": (0.3, ".")}
 
 
 def circumplex(scheme, source):
@@ -39,7 +40,7 @@ def circumplex(scheme, source):
             customdata=[escape.label(row["description"])], hovertemplate="%{customdata}<extra></extra>",
         )
     fig.update_xaxes(**theme.axis("valence: unpleasant → pleasant", range=[-1.3, 1.3], showgrid=False, tickvals=[-1, 0, 1], ticktext=["−1", "0", "+1"]))
-    fig.update_yaxes(**theme.axis("arousal: calm → aroused", range=[-1.35, 1.4], showgrid=False, tickvals=[-1, 0, 1], ticktext=["−1", "0", "+1"]))
+    fig.update_yaxes(**theme.axis("arousal: calm → aroused", range=[-1.35, 1.4], scaleanchor="x", constrain="domain", showgrid=False, tickvals=[-1, 0, 1], ticktext=["−1", "0", "+1"]))
     return fig
 
 
@@ -61,10 +62,10 @@ def emission(report, scheme, source):
         customdata=[[escape.label(str(item)), found] for item, found in zip(rows["rate"], rows["distinct_faces"], strict=True)],
         hovertemplate="%{y}: kaomoji in %{customdata[0]}<br>%{customdata[1]} different faces<extra></extra>",
     )
-    for outcome, strength in OTHER_OUTCOMES.items():
+    for outcome, (strength, pattern) in OTHER_OUTCOMES.items():
         if outcome in rows and rows[outcome].sum():
             fig.add_bar(y=names, x=rows[outcome] / rows["n"], orientation="h", name=outcome,
-                        marker={"color": f"rgba(128,128,128,{strength})"},
+                        marker={"color": f"rgba(128,128,128,{strength})", "pattern": {"shape": pattern, "fillmode": "overlay", "fgcolor": theme.GREY, "size": 6}},
                         customdata=rows[outcome], hovertemplate=f"%{{y}}: %{{customdata}} replies of {escape.label(outcome)}<extra></extra>")
     fig.update_xaxes(**theme.axis("share of replies", range=[0, 1.04], tickformat=".0%"))
     fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False))

@@ -139,7 +139,7 @@ def _band(fig, rows):
     places = [0, *(item.dose for item in rows)]
     for bound, fill in ((1, None), (0, "tonexty")):
         fig.add_scatter(x=places, y=[0, *(item.envelope[bound] for item in rows)], mode="lines", line={"width": 0}, hoverinfo="skip",
-                        fill=fill, fillcolor=theme.FAINT, showlegend=fill is not None,
+                        fill=fill, fillcolor=theme.SHADE, showlegend=fill is not None,
                         name="95% of the directions without meaning, category by category")
 
 

@@ -13,6 +13,8 @@ from kaomoji_lib.study.statistics import Estimate
 
 ABSENT = "–"
 SHORT = 24
+SHORT_WORD = 12
+MANY_FACES = 12
 SENTENCE = 80
 WIDE = 160
 # A word longer than this, a hash or a path, may break anywhere, after / and _ first.
@@ -68,7 +70,7 @@ class Table:
         element = escape.element
         kinds = [self._class(number, kind) for number, kind in enumerate(self.kinds)]
         head = element("thead", element("tr", *(
-            element("th", name, scope="col", class_=kind if kind not in ("face", "faces") else None)
+            element("th", name, scope="col", class_=" ".join(filter(None, [kind if kind not in ("face", "faces") else None, _whole(name)])) or None)
             for name, kind in zip(self.header, kinds, strict=True))))
         body = element("tbody", *(element("tr", *(_cell(text, kind) for text, kind in zip(row, kinds, strict=True))) for row in self.rows))
         caption = [element("caption", element("span", self.caption))] if self.caption else []
@@ -97,13 +99,18 @@ class Table:
         return pd.DataFrame(rows, columns=[escape.terminal(name) for name in self.header]).to_string(index=False)
 
 
+def _whole(name):
+    """A short word that a hyphen must not break, such as a code of a category."""
+    return "whole" if " " not in name and len(name) <= SHORT_WORD else None
+
+
 def _cell(text, kind):
     if kind == "breaks" and not isinstance(text, escape.Markup):
         return escape.element("td", *[piece for part in re.split(r"(?<=[/_])", text) for piece in (part, escape.element("wbr"))][:-1], class_=kind)
     if kind != "faces":
         return escape.element("td", text, class_=kind)
     parts = [escape.element("span", part, class_="kao-face") for part in text.split(GAP)]
-    return escape.element("td", *[piece for part in parts for piece in (part, " ")][:-1], class_=kind)
+    return escape.element("td", *[piece for part in parts for piece in (part, " ")][:-1], class_="faces many" if len(parts) > MANY_FACES else kind)
 
 
 def _is_level(name):

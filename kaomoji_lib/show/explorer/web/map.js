@@ -5,7 +5,7 @@ import { listen } from "./hands.js";
 import { makeMotion } from "./motion.js";
 import { makeRoom, settle } from "./placing.js";
 import { extent, project, scaleOf } from "./project.js";
-import { drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawOutline, encircle, FAMILY, measure, prepare } from "./strokes.js";
+import { axesOf, drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawOutline, encircle, FAMILY, measure, nameAxes, prepare } from "./strokes.js";
 
 const [MOVING, GLIDING] = [420, 220]; // milliseconds
 const clampZoom = (value) => Math.max(0.4, Math.min(12, value));
@@ -56,7 +56,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     project(view.scores, view.size, camera, frame, places);
     const room = makeRoom(width, height);
     const context = prepare(base, density, width, height);
-    drawAxes(context, { view, camera, frame, ink, width, height, room });
+    for (const axis of axesOf(context, { view, camera, frame, width, height })) room.claim(axis.x, axis.y, axis.width, 14);
     boxes = [];
     const symbols = [];
     for (const local of view.order) {
@@ -79,7 +79,8 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
   function render() {
     if (!view || !width) return;
     const context = prepare(base, density, width, height);
-    drawAxes(context, { view, camera, frame, ink, width, height, room: makeRoom(0, 0) });
+    const axes = axesOf(context, { view, camera, frame, width, height });
+    drawAxes(context, ink, axes);
     const written = boxes.slice(0, named);
     if (view.ellipses) for (const [local] of boxes) if (!view.faded[local]) { context.globalAlpha = strength(local); drawEllipse(context, { view, camera, frame }, local, ...placeOf(local), places[4 * local + 3]); }
     context.font = `${view.crowd > 250 ? 9 : 11}px ${FAMILY}`;
@@ -94,7 +95,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
       context.globalAlpha = (frame.flat ? 1 : 0.78 + 0.22 * Math.min(1, (places[4 * local + 2] + 1) / 1.6)) * strength(local);
       drawFace(context, { face: view.faces[local], symbol: view.symbols[local], colour: view.colours[local], paper: ink.paper, x, y, size: sizeOf(local), half: w / 2 - 2, thin: view.ellipses });
     }
-    context.globalAlpha = 1;
+    nameAxes(context, ink, axes);
     renderOver();
   }
 

@@ -27,23 +27,37 @@ export function prepare(canvas, density, width, height) {
   return context;
 }
 
-export function drawAxes(context, { view, camera, frame, ink, width, height, room }) {
+// Where the axes run and where their names stand: {name, from, to, x, y, width}.
+export function axesOf(context, { view, camera, frame, width, height }) {
   context.font = `12px ${FAMILY}`;
   const reach = view.extent * 1.12;
   const [ends, starts] = [reach, -reach].map((r) => project([r, 0, 0, 0, r, 0, 0, 0, r], 3, camera, frame, new Float32Array(12)));
-  for (let axis = 0; axis < (view.flat ? 2 : 3); axis++) {
-    const name = view.axes[axis];
-    if (!name) continue;
-    context.strokeStyle = ink.line;
-    context.beginPath();
-    context.moveTo(starts[4 * axis], starts[4 * axis + 1]);
-    context.lineTo(ends[4 * axis], ends[4 * axis + 1]);
-    context.stroke();
-    context.fillStyle = ink.muted;
+  return view.axes.slice(0, view.flat ? 2 : 3).map((name, axis) => {
+    const [from, to] = [starts, ends].map((ends) => [ends[4 * axis], ends[4 * axis + 1]]);
     const w = context.measureText(name).width / 2 + 6;
-    const [x, y] = [Math.min(width - w, Math.max(w, ends[4 * axis])), Math.min(height - 10, Math.max(12, ends[4 * axis + 1] - 8))];
+    return { name, from, to, x: Math.min(width - w, Math.max(w, to[0])), y: Math.min(height - 10, Math.max(12, to[1] - 8)), width: 2 * w - 8 };
+  }).filter(({ name }) => name);
+}
+
+export function drawAxes(context, ink, axes) {
+  context.strokeStyle = ink.line;
+  for (const { from, to } of axes) {
+    context.beginPath();
+    context.moveTo(...from);
+    context.lineTo(...to);
+    context.stroke();
+  }
+}
+
+// After the faces, on paper of their own: a point that lies behind a name does not run through it.
+export function nameAxes(context, ink, axes) {
+  context.globalAlpha = 1;
+  context.font = `12px ${FAMILY}`;
+  for (const { name, x, y, width } of axes) {
+    context.fillStyle = ink.paper;
+    context.fillRect(x - width / 2, y - 8, width, 16);
+    context.fillStyle = ink.muted;
     context.fillText(name, x, y);
-    room.claim(x, y, 2 * w - 8, 14);
   }
 }
 
