@@ -70,9 +70,9 @@ def test_labels_say_their_category_without_colour():
 
 def test_a_number_in_a_title_brings_its_interval_and_null():
     found = Estimate(-0.5, -0.7, 0.1, 1440, "prompts", 0.02, 0.0004)
-    lines = lambda title, estimate=found: theme.figure(title, "made here", estimate=estimate).layout.title.subtitle.text.replace("\u00a0", " ").split("<br>")  # noqa: E731
-    assert lines("silhouette -0.50") == ["95% CI −0.70 to 0.10 · null 0.02, p &lt; 0.001 · 1,440 prompts", "made here"]
-    assert lines("read at 50%", Estimate(0.5, 0.4, 0.6, 9, "faces")) == ["95% CI 40% to 60% · 9 faces", "made here"]
+    below = lambda title, estimate=found: theme.figure(title, "made here", estimate=estimate).layout.title.subtitle.text.replace("\u00a0", " ")  # noqa: E731
+    assert below("silhouette -0.50") == "95% CI −0.70 to 0.10 · null 0.02, p &lt; 0.001 · 1,440 prompts · made here"
+    assert below("read at 50%", Estimate(0.5, 0.4, 0.6, 9, "faces")) == "95% CI 40% to 60% · 9 faces · made here"
     assert "null 0.02" in theme.figure("x", "y", estimate=found).layout.meta["description"].replace("\u00a0", " ")
     with pytest.raises(KaomojiError, match="expected Estimate"):
         theme.figure("read at 50%", "made here", estimate=0.5)

@@ -1,4 +1,4 @@
-/* Options and package names in commands: a narrow page breaks lines beside them, not at their hyphens. */
+/* Options in commands and codes in captions: a narrow page breaks lines beside them, not at their hyphens. */
 (() => {
   "use strict";
 
@@ -18,7 +18,7 @@
   }
 
   function start() {
-    for (const block of document.querySelectorAll("div.highlight pre, .bd-article code")) {
+    for (const block of document.querySelectorAll("div.highlight pre, .bd-article code, .kao-title, .kao-source")) {
       const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
       const found = [];
       while (walker.nextNode()) found.push(walker.currentNode);

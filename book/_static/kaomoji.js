@@ -56,6 +56,9 @@
     const layout = { autosize: true, ...figure.layout, width: undefined };
     const data = figure.data;
     if (width >= NARROW) return { data, layout };
+    /* A drawing with one scale for both axes is as high as it is wide. */
+    const square = Object.keys(layout).some((key) => /^[xy]axis\d*$/.test(key) && layout[key].scaleanchor);
+    if (square) layout.height = width + ((layout.margin || {}).t || 0) + ((layout.margin || {}).b || 0);
     const words = (axis) => (axis && axis.ticktext ? Math.max(0, ...axis.ticktext.map((text) => text.replace(/<[^>]*>/g, "").length)) : 0);
     const longest = (axis) => Math.max(0, ...axis.ticktext.flatMap((text) => text.split("<br>")).map((text) => text.replace(/<[^>]*>/g, "").length));
     for (const key of Object.keys(layout)) {
@@ -131,6 +134,7 @@
     box.dataset.drawnIn = mode();
     box.dataset.width = box.clientWidth < NARROW ? "narrow" : "wide";
     const { data, layout } = fitted(JSON.parse(source(box)), box.clientWidth);
+    if (layout.height) box.style.minHeight = `${layout.height}px`;
     return Plotly.newPlot(box, data, { ...layout, template: template(box.dataset.drawnIn) }, CONFIG)
       .then(() => breakTitles(box))
       .then(() => makeRoom(box))

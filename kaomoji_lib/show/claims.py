@@ -40,8 +40,8 @@ def article(found, judged):
 def _table(claims, heads, verdicts, caption):
     """One row a claim; its twin has a column once one has been executed."""
     twins = any(item.twin is not None for item in claims)
-    rows = [(_number(item), item.statement, *verdicts(item), item.test, _value(item), *([_twin(item)] if twins else []), _link(item)) for item in claims]
-    heads = ("", *heads, "test", "what it gave", *(["its null twin"] if twins else []), "page")
+    rows = [(_number(item), item.statement, *verdicts(item), _link(item), _value(item), *([_twin(item)] if twins else [])) for item in claims]
+    heads = ("", *heads, "test", "what it gave", *(["null twin"] if twins else []))
     return tables.Table(heads, tuple(rows), tuple("number" if head == "" else "text" for head in heads), caption)
 
 
@@ -86,4 +86,5 @@ def _built(item):
 
 
 def _link(item):
-    return tables.ABSENT if item.value is None else escape.element("a", item.page, href=f"{escape.filename(item.page)}.html")
+    """What was tested; it leads to the page that shows it, where that was executed."""
+    return item.test if item.value is None else escape.element("a", item.test, href=f"{escape.filename(item.page)}.html")

@@ -84,7 +84,7 @@ def layer_curve(curve, source):
     """Category accuracy and silhouette of each layer alone. ``curve``: :func:`kaomoji_lib.analysis.geometry.layer_curve`."""
     _require_columns(curve, ("layer", "accuracy", "ci_low", "ci_high", "null", "p", "n", "silhouette", "silhouette_low", "silhouette_high", "silhouette_null"),
                      "figures.layer_curve", "geometry.layer_curve")
-    last = Estimate(*curve[["accuracy", "ci_low", "ci_high", "n"]].iloc[-1], "prompts", *curve[["null", "p"]].iloc[-1])
+    last = Estimate(*curve[["accuracy", "ci_low", "ci_high"]].iloc[-1], int(curve["n"].iloc[-1]), "prompts", *curve[["null", "p"]].iloc[-1])
     fig = theme.figure(f"From the last layer, the category is read at {last.value:.0%}", source, estimate=last, height=380, margin={"b": 96}, legend=theme.LEGEND)
     main, side = theme.SEQUENCE[:2]
     fig.add_scatter(x=curve["layer"], y=curve["ci_high"], mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=False)

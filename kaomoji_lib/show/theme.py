@@ -34,7 +34,7 @@ def figure(title, source, *, estimate=None, height=460, margin=None, **layout):
     """
     title_lines = textwrap.wrap(title, 68, break_on_hyphens=False)
     believed = [] if estimate is None else [_believed(estimate, ".0%" if "%" in title else f".{estimate.digits}f")]
-    source_lines = [line for part in (*believed, source) for line in textwrap.wrap(part, 96, break_on_hyphens=False)]
+    source_lines = textwrap.wrap(" · ".join([*believed, source]), 96, break_on_hyphens=False)
     top = 30 + 25 * len(title_lines) + 18 * len(source_lines)
     drawing = go.Figure()
     drawing.layout.template = None
