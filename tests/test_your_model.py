@@ -65,6 +65,25 @@ def test_states_are_analysed_all_the_same(page):
     assert any(trace["type"] == "scatter3d" for figure in figures for trace in figure["data"])
 
 
+def test_a_model_of_a_folder_is_found_again(tmp_path):
+    from kaomoji_lib.engine import controls, reloading
+    from kaomoji_lib.engine.collect import collect
+    from kaomoji_lib.study.errors import KaomojiError
+
+    small_models.write(tmp_path / "my model", "llama", None)
+    load_prompts().groupby("category").head(1).to_csv(tmp_path / "prompts.csv", index=False)
+    run = collect(str(tmp_path / "my model"), prompts=tmp_path / "prompts.csv", generations=1, out=tmp_path / "run", progress=False)
+    assert str(tmp_path) not in json.dumps(run.manifest), "its place is no part of the manifest"
+    assert reloading.reload(run, "cpu").revision == run.manifest["model"]["revision"]
+    assert len(controls.controls(run, device="cpu").twins) == 3
+    (tmp_path / "my model").rename(tmp_path / "elsewhere")
+    with pytest.raises(KaomojiError, match="put the folder back where it lay"):
+        reloading.reload(run, "cpu")
+    small_models.write(tmp_path / "my model", "llama", None, seed=5)
+    with pytest.raises(KaomojiError, match="has changed since"):
+        reloading.reload(run, "cpu")
+
+
 def test_categories_of_ones_own(tmp_path):
     from kaomoji_lib.engine.collect import collect
     from kaomoji_lib.show import page as pages

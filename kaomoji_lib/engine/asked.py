@@ -9,7 +9,6 @@ import re
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.engine import exact
 from kaomoji_lib.engine.claude import introspect
 from kaomoji_lib.engine.shared_questions import next_probabilities
 from kaomoji_lib.store.derived import derived
@@ -19,9 +18,11 @@ _DIGITS = re.compile(r"[0-9]{1,4}")
 
 def judgements(run, spellings, scheme, device="auto"):
     """What the model behind a run answers about each face, as :func:`judge` reads it; kept in the run's folder."""
+    from kaomoji_lib.engine.reloading import reload
+
     asked = introspect.system_prompt(scheme)
     return derived(run, "judged", {"spellings": list(spellings), "question": asked},
-                   lambda: judge(exact.reload(run, device), spellings, scheme))
+                   lambda: judge(reload(run, device), spellings, scheme))
 
 
 def judge(engine, spellings, scheme):

@@ -6,7 +6,6 @@ import gc
 import time
 
 from kaomoji_lib.store import controls as kept
-from kaomoji_lib.store import registry
 
 TWIN_SEEDS = (0, 1, 2)
 BATCH = 16
@@ -30,10 +29,9 @@ def controls(run, device="auto", dtype="auto", twins=TWIN_SEEDS):
 
 
 def _measure(run, device, dtype, twins):
-    from kaomoji_lib.engine import loading
+    from kaomoji_lib.engine.reloading import reload
 
-    started, name = time.time(), run.manifest["model"]["alias"]
-    engine = loading.load(registry.model(name), device, dtype)
+    started, engine = time.time(), reload(run, device, None if dtype == "auto" else dtype)
     instruction, texts = run.manifest["instruction"], list(run.prompts()["text"])
     rendered = [engine.template.render(f"{instruction} {text}") for text in texts]
     spans = [user_span(engine, whole, text) for whole, text in zip(rendered, texts, strict=True)]

@@ -2,45 +2,10 @@
 
 import pandas as pd
 
-from kaomoji_lib.store import registry
 from kaomoji_lib.store.derived import derived
 from kaomoji_lib.study.errors import KaomojiError
 
 PROMPTS_PER_FORWARD = 16
-
-
-def reload(run, device="auto"):
-    """The engine that a run was collected with.
-
-    Raises
-    ------
-    KaomojiError
-        If the run comes from no model that can be loaded, or the model has changed since.
-    """
-    from kaomoji_lib.engine import loading
-
-    manifest = run.manifest
-    if "template_sha256" not in manifest.get("model", {}):
-        raise KaomojiError(f"{run.path} was not collected from a local model; expected one, since its probabilities are needed")
-    engine = loading.load(_spec(manifest), device, manifest["settings"]["dtype"], _revision(manifest))
-    if engine.revision != manifest["model"]["revision"] or engine.template.hash != manifest["model"]["template_sha256"]:
-        raise KaomojiError(f"the model of {run.path} has changed since it was collected; collect again into a new folder")
-    return engine
-
-
-def _spec(manifest):
-    model = manifest["model"]
-    for name in (model["alias"], model["id"]):
-        try:
-            return registry.model(name)
-        except KaomojiError:
-            continue
-    raise KaomojiError(f"the model {model['alias']!r} of this run is neither listed nor on the hub; expected one that can be loaded again")
-
-
-def _revision(manifest):
-    local = manifest["model"]["kind"] == "organism" or manifest["model"]["revision"] == "unknown"
-    return None if local else manifest["model"]["revision"]
 
 
 def spellings(runs):
@@ -64,6 +29,7 @@ def spellings(runs):
 def scores(run, words, device="auto"):
     """log P of every spelling (list of str) behind every prompt of a run: the table of :func:`.scoring.score`, kept in its folder."""
     from kaomoji_lib.engine import scoring
+    from kaomoji_lib.engine.reloading import reload
 
     def make():
         return scoring.score(reload(run, device), words, pd.DataFrame(run.prompts()), instruction=run.manifest["instruction"],

@@ -60,18 +60,20 @@ def score_run(run, model=None, *, closed=True, algorithm="auto", device="auto", 
     KaomojiError
         Also if the run typed no face, or ``model`` is another than the run's.
     """
+    from kaomoji_lib.engine import reloading
+
     manifest = run.manifest
     typed = run.emissions()["raw_face"].dropna()
     if typed.empty:
         raise KaomojiError("no reply begins with a kaomoji, so that there is none to score")
     if run.likelihoods_path.is_file() and set(run.likelihoods()["spelling"]) >= set(typed):
         return run.likelihoods()
-    spec = registry.model(model or manifest["model"]["alias"])
+    spec = registry.model(model) if model else reloading.spec(run)
     if _identity(spec) != manifest["settings"]["model"]:
         raise KaomojiError(f"{run.path} was collected with {manifest['settings']['model']}, not with {_identity(spec)}; name that model")
-    revision = manifest["model"]["revision"] if manifest["model"].get("from_hub") else None
-    return _score(model or spec.alias, list(typed.value_counts().index), run.prompts(), run.likelihoods_path, closed, algorithm, device, dtype,
-                  manifest["instruction"], progress, ray, workers, revision)
+    name = spec.location if spec.kind == "other" else spec.alias
+    return _score(name, list(typed.value_counts().index), run.prompts(), run.likelihoods_path, closed, algorithm, device, dtype,
+                  manifest["instruction"], progress, ray, workers, reloading.revision(run))
 
 
 def _identity(spec):

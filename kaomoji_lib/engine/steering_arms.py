@@ -65,7 +65,7 @@ def table(run, words, plan=Plan(), device="auto"):  # noqa: B008
 
 
 def _table(run, words, plan, device):
-    from kaomoji_lib.engine.exact import reload
+    from kaomoji_lib.engine.reloading import reload
     from kaomoji_lib.engine.steering import Addition, face_log_probs, prompt_states, proven
 
     engine, prompts = reload(run, device), run.prompts()

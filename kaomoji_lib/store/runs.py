@@ -4,6 +4,7 @@
 ``emissions.parquet``        one row per generation
 ``states-<position>.safetensors``   block outputs at ``emit``, ``first`` and ``face``
 ``likelihoods.parquet``      log P of every typed spelling behind every prompt, where they were scored
+``model-folder.txt``         where the model lay, if it came from a folder of this machine; leave it out of what you pass on
 ``shards/``                  finished parts of an unfinished run; merged and removed at its end
 """
 
@@ -22,6 +23,7 @@ from kaomoji_lib.study.stimuli import DATA, INSTRUCTION
 
 SCHEMA = 1
 POSITIONS = ("emit", "first", "face")
+MODEL_FOLDER = "model-folder.txt"
 EMISSION_COLUMNS = ("source", "prompt_id", "generation", "category", "text", "raw_face", "face", "outcome", "seed")
 
 
@@ -90,6 +92,18 @@ class RunFolder:
         settings = self.manifest["settings"]
         plain = frames.SELF if settings.get("instruction") in (None, INSTRUCTION) else frames.OWN_WORDS
         return settings.get("frame", plain)
+
+    @property
+    def model_names(self):
+        """What the model of the run can be found by: the folder that it lay in, where it is known, its alias and its id."""
+        path, model = self.path / MODEL_FOLDER, self.manifest["model"]
+        kept = [path.read_text(encoding="utf-8", errors="replace").strip()] if path.is_file() else []
+        return list(dict.fromkeys([*kept, model["alias"], model["id"]]))
+
+    def keep_model_folder(self, folder):
+        """Remember where the model lies, apart from the manifest: the place is this machine's, not the run's."""
+        with atomic(self.path / MODEL_FOLDER) as temporary:
+            temporary.write_text(f"{folder}\n", encoding="utf-8")
 
     def write_manifest(self, manifest):
         write_sealed(self.path / "manifest.json", manifest)
