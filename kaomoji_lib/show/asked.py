@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from kaomoji_lib.engine.claude.service import Settings
-from kaomoji_lib.show import nulls, page, tables
+from kaomoji_lib.show import asked_published, nulls, page, tables
 from kaomoji_lib.show.missing import Missing
 from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
@@ -67,8 +67,6 @@ def resolve(source):
         raise KaomojiError(f"unknown source {source!r}; expected one of {', '.join(SOURCES)}")
     if source != "auto":
         return source
-    from kaomoji_lib.show import asked_published
-
     return "published" if asked_published.available() else "stand-in"
 
 
@@ -136,9 +134,8 @@ def _without_paths(outcome, folder):
 
 
 def _published(method, model):
-    from kaomoji_lib.show import asked_published
-
-    return asked_published.asked(method, model)
+    table, title, prompts, facts = asked_published.answers(method, model)
+    return Asked(method, table, title, "published", load_scheme(), prompts, facts)
 
 
 def lexicon():

@@ -6,7 +6,6 @@ import pandas as pd
 from kaomoji_lib.analysis import likelihoods, published_readings
 from kaomoji_lib.store import corpus, published
 from kaomoji_lib.store import published_tables as tables
-from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
 
 ARMS = ("claude", "claude-preamble")
@@ -22,22 +21,20 @@ def available():
     return published.present([*names, *(judge["file"] for judge in known.judgements.values()), known.syntheses])
 
 
-def asked(method, model):
-    """One method of the published round as :class:`kaomoji_lib.show.asked.Asked`.
+def answers(method, model):
+    """One method of the published round: (its table, whose it is in words, the prompts or None, facts for the provenance table).
 
     Raises
     ------
     KaomojiError
         If the data is not here, or the model was not part of the round.
     """
-    from kaomoji_lib.show.asked import Asked
-
     if not available():
         raise KaomojiError("the published data is not on this machine; expected its files; run `kaomoji published --fetch`, or use source stand-in")
     table, who = {"elicit": emissions, "introspect": judgements, "synthesize": syntheses}[method](model)
     facts = {"data": published.registry().attribution, "model": who, "rows": len(table)}
     prompts = tables.prompts(table) if method == "elicit" else None
-    return Asked(method, table, f"{spoken(who)}, as published", "published", load_scheme(), prompts, facts)
+    return table, f"{spoken(who)}, as published", prompts, facts
 
 
 def spoken(model):

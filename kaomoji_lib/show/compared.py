@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kaomoji_lib.analysis import agreement, ceilings, dealing, likelihoods, readings, synthesis
-from kaomoji_lib.show import asked, nulls
+from kaomoji_lib.show import asked, asked_published, nulls
 from kaomoji_lib.show.missing import Missing, attempt
 from kaomoji_lib.show.tables import Table
 from kaomoji_lib.store.runs import RunFolder
@@ -105,8 +105,6 @@ def read_by(names, reference, scheme):
 def local_reading(name, kind, codes):
     """The reading of a local model: of its log P where it has one, otherwise of the faces that it typed itself."""
     if kind == "published":
-        from kaomoji_lib.show import asked_published
-
         return asked_published.likelihood_reading(name, codes)
     run = _run(name)
     scored = attempt(run.likelihoods)
