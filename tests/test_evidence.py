@@ -108,7 +108,7 @@ def test_regressing_out_leaves_nothing_of_what_was_known():
     known = text @ rng.normal(size=(6, 9)) + rng.normal(size=(3, 9))[LABEL]
     assert np.abs(given_text._fitted(known, text, LABEL)[0]).max() < 1e-9
     rest, basis = given_text._fitted(known + np.array([0.1, 1.0, 5.0])[LABEL][:, None] * rng.normal(size=(30, 9)), text, LABEL)
-    assert np.abs(basis.T @ rest).max() < 1e-9 and basis.shape == (30, 9)
+    assert np.abs(basis.T @ (rest / given_text._evened(basis)[:, None])).max() < 1e-9 and basis.shape == (30, 9)
     spread = np.sqrt(np.bincount(LABEL, np.square(rest).sum(axis=1)))
     assert spread.max() / spread.min() < 1.2, "all categories are spread alike"
 
@@ -120,7 +120,12 @@ def test_beyond_the_text_is_the_measure_of_residuals(measure):
     X, Y = text + shared, text + 2 * shared
     found = given_text.beyond_text({"a": X[:, None], "b": Y[:, None]}, ASKED, text, measure=measure, permutations=9, halves=2)["a", "b"]
     nuisance = np.column_stack([np.ones(30), text])
-    rest = [part - nuisance @ np.linalg.lstsq(nuisance, part, rcond=None)[0] for part in (X, Y)]
+    left = 1 - np.diag(nuisance @ np.linalg.pinv(nuisance))
+
+    def evened(part):
+        return (part - nuisance @ np.linalg.lstsq(nuisance, part, rcond=None)[0]) / np.sqrt(left)[:, None]
+
+    rest = [evened(evened(part)) for part in (X, Y)]
     assert found.values[0, 0] == pytest.approx(float(similarity.signature(rest[0], measure) @ similarity.signature(rest[1], measure)), abs=1e-3)
     assert found.tests["given the text"].p == 0.1 and found.tests["given the text"].null_mean < 0.5
     nothing = given_text.beyond_text({"a": X[:, None], "b": text[:, None]}, ASKED, text, measure=measure, permutations=9, halves=2)["a", "b"]
@@ -135,8 +140,19 @@ def test_permuted_residuals_stay_in_the_space_that_is_left():
     tool, order = given_text._Residuals(states, text, LABEL, "CKA"), rng.permutation(30)
     rest, basis = tool.rest["a"][1]
     again = rest[order] - basis @ (basis.T @ rest[order])
-    assert tool._moved(order)[1] == pytest.approx(again @ again.T / np.square(rest).sum(), abs=1e-5)
-    assert tool._moved(np.arange(30)) == pytest.approx(tool.grams, abs=1e-5)
+    assert np.abs(basis.T @ again).max() < 1e-9
+    even = again * given_text._evened(basis)[:, None]
+    assert tool._moved(order)[1] == pytest.approx(even @ even.T / np.square(rest).sum(), abs=1e-5)
+    assert tool.signatures == pytest.approx(similarity.signatures_of_grams(tool._moved(np.arange(30)), "CKA"), abs=1e-6), "what is observed is one of the permutations"
+
+
+def test_residuals_are_of_one_length_however_much_the_text_tells():
+    rng = np.random.default_rng(23)
+    text = rng.normal(size=(40, 3))
+    text[:8] *= 12
+    lengths = np.array([np.square(given_text._fitted(rng.normal(size=(40, 30)), text, None)[0]).sum(axis=1) for _ in range(50)]).mean(axis=0)
+    assert lengths.max() / lengths.min() < 1.25
+    assert given_text._evened(np.eye(4)[:, :1]).tolist() == [0, 1, 1, 1], "nothing is left of a message that is known altogether"
 
 
 def test_u_centring_of_many_equals_that_of_each_and_ignores_what_is_added_to_rows():

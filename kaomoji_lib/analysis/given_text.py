@@ -60,7 +60,8 @@ class _Residuals:
     """What is known leaves of the states. It is permuted, and what is known regressed out of it anew, so that it stays in the space that it
     leaves (Freedman & Lane 1983, doi:10.2307/1391660, within blocks: Winkler et al. 2014, doi:10.1016/j.neuroimage.2014.01.060). Where the
     categories are known, all messages of one are weighted by how widely they are spread (weighted least squares, Aitken 1936): else
-    wide categories leak into the residuals of narrow ones, in all sources alike, and seem shared.
+    wide categories leak into the residuals of narrow ones, in all sources alike, and seem shared. And a message that the text tells much of
+    leaves little, in all sources alike too: residuals are set to one length (MacKinnon & White 1985, doi:10.1016/0304-4076(85)90158-7).
     """
 
     def __init__(self, sources, known, codes, measure):
@@ -69,8 +70,10 @@ class _Residuals:
         every = [item for layers in self.rest.values() for item in layers]
         width = max(basis.shape[1] for _, basis in every)
         self.bases = np.stack([np.pad(basis, ((0, 0), (0, width - basis.shape[1]))) for _, basis in every]).astype(np.float32)
+        self.scales = np.stack([_evened(basis) for _, basis in every]).astype(np.float32)[:, :, None]
         self.grams = np.stack([rest @ rest.T / max(np.square(rest).sum(), 1e-300) for rest, _ in every]).astype(np.float32)
-        self.signatures = similarity.signatures_of_grams(self.grams, measure)
+        # What is observed goes the way of what is permuted: it is the permutation that leaves all in place.
+        self.signatures = similarity.signatures_of_grams(self._moved(np.arange(self.grams.shape[-1])), measure)
 
     def observed(self):
         return _pairs(self.sources, self.signatures.T @ self.signatures)
@@ -84,7 +87,7 @@ class _Residuals:
         grams = self.grams[:, order[:, None], order]
         along = self.bases.transpose(0, 2, 1) @ grams
         taken = self.bases @ (along - (along @ self.bases) @ self.bases.transpose(0, 2, 1) / 2)
-        return grams - taken - taken.transpose(0, 2, 1)
+        return (grams - taken - taken.transpose(0, 2, 1)) * self.scales * self.scales.transpose(0, 2, 1)
 
     def halves(self, pair, values, halves, seed):
         X, Y = (self.rest[title][layer][0] for title, layer in zip(pair, np.unravel_index(values.argmax(), values.shape), strict=True))
@@ -98,12 +101,18 @@ def _fitted(X, known, codes):
     spread = np.ones((len(X), 1))
     for _ in range(1 if codes is None else SWEEPS):
         basis = _orthonormal(nuisance / spread)
-        rest = X / spread - basis @ (basis.T @ (X / spread))
+        rest = (X / spread - basis @ (basis.T @ (X / spread))) * _evened(basis)[:, None]
         if codes is None or not rest.any():
             break
         square = np.bincount(codes, np.square(rest).sum(axis=1)) / np.bincount(codes)
         spread = spread * np.sqrt(np.maximum(square / square.max(), 1e-12))[codes][:, None]
     return rest, basis
+
+
+def _evened(basis):
+    """What makes residuals as long as if nothing had been taken out: (n,), 1 / sqrt(1 - leverage); 0 for a message that is known altogether."""
+    left = 1 - np.square(basis).sum(axis=1)
+    return np.where(left > 1e-6, 1 / np.sqrt(np.maximum(left, 1e-6)), 0.0)
 
 
 def _orthonormal(columns):
