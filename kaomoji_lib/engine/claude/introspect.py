@@ -1,10 +1,13 @@
 """Introspect: show a model one face and ask how likely it would type it in each category of feeling."""
 
+from functools import partial
+
 import pandas as pd
 
+from kaomoji_lib.engine.claude import answered
 from kaomoji_lib.engine.claude.asks import Ask, json_format, system_block
-from kaomoji_lib.engine.claude.service import Service, manifest, other_model, outcome
-from kaomoji_lib.engine.claude.strict import NotAnswered, likelihood, read_object
+from kaomoji_lib.engine.claude.service import Service, manifest, outcome
+from kaomoji_lib.engine.claude.strict import likelihood, read_object
 from kaomoji_lib.store.answers import AnswerFolder
 from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
@@ -89,28 +92,13 @@ def introspect(settings, faces, categories=None, temperature=0.0, told=None, opt
     """
     scheme = load_scheme(categories)
     asks = all_asks(settings.model, faces, categories, temperature)
-
-    def problem(record, ask):
-        if said := other_model(record, ask.params["model"]):
-            return said
-        if record["stop_reason"] == "refusal":
-            return ""
-        try:
-            read(record, scheme.codes)
-        except NotAnswered as error:
-            return str(error)
-        return ""
-
+    answer = partial(read, codes=scheme.codes)
+    problem = answered.complaint(answer)
     with Service(settings, told) as service:
         report = service.ask(asks, problem)
         found = outcome(service, "introspect", asks, problem, report, options)
-        rows = []
-        for ask in asks:
-            record = service.stored(ask)
-            if record is not None and record["stop_reason"] != "refusal" and not problem(record, ask):
-                rows.append({"source": settings.label, **ask.about, **read(record, scheme.codes)})
         folder = AnswerFolder(found.folder)
-        folder.write(pd.DataFrame(rows, columns=["source", "face", *scheme.codes]),
+        folder.write(pd.DataFrame(answered.rows(service, asks, problem, answer), columns=["source", "face", *scheme.codes]),
                      manifest(service, "introspect", asks, found, settings={"temperature": temperature, "system": system_prompt(scheme)},
                               codes=list(scheme.codes)))
     return folder, found

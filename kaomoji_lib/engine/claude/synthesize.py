@@ -1,11 +1,14 @@
 """Synthesize: let a model describe, in words of a fixed lexicon, what a masked face did in real exchanges."""
 
+from functools import partial
+
 import pandas as pd
 
+from kaomoji_lib.engine.claude import answered
 from kaomoji_lib.engine.claude import exchanges as rows_of
 from kaomoji_lib.engine.claude.asks import Ask, json_format, system_block
-from kaomoji_lib.engine.claude.service import Service, manifest, other_model, outcome
-from kaomoji_lib.engine.claude.strict import NotAnswered, read_object, words
+from kaomoji_lib.engine.claude.service import Service, manifest, outcome
+from kaomoji_lib.engine.claude.strict import read_object, words
 from kaomoji_lib.store.answers import AnswerFolder
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import load_lexicon
@@ -88,28 +91,14 @@ def synthesize(settings, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.
     """
     anchors, others, version = vocabulary()
     asks = all_asks(settings.model, exchanges, seed, most, temperature)
-
-    def problem(record, ask):
-        if said := other_model(record, ask.params["model"]):
-            return said
-        if record["stop_reason"] == "refusal":
-            return ""
-        try:
-            read(record, anchors, others)
-        except NotAnswered as error:
-            return str(error)
-        return ""
-
+    answer = partial(read, anchors=anchors, others=others)
+    problem = answered.complaint(answer)
     with Service(settings, told) as service:
         report = service.ask(asks, problem)
         found = outcome(service, "synthesize", asks, problem, report, options)
-        table = []
-        for ask in asks:
-            record = service.stored(ask)
-            if record is not None and record["stop_reason"] != "refusal" and not problem(record, ask):
-                table.append({"source": settings.label, **ask.about, **read(record, anchors, others), "lexicon_version": version})
+        table = pd.DataFrame(answered.rows(service, asks, problem, answer), columns=list(COLUMNS)).assign(lexicon_version=version)
         folder = AnswerFolder(found.folder)
-        folder.write(pd.DataFrame(table, columns=list(COLUMNS)),
+        folder.write(table,
                      manifest(service, "synthesize", asks, found, settings={"seed": seed, "samples": most, "temperature": temperature},
                               exchanges=len(exchanges), lexicon_version=version))
     return folder, found
