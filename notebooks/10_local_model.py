@@ -60,12 +60,13 @@ page.glue("interventions", page.interventions(source, seed=seed))
 # {glue:text}`asking` {glue:text}`interventions`
 #
 # ## How does it begin its replies?
-# Asked for a kaomoji, a model may still begin with words or an emoji. Everything below that speaks of faces rests
-# on the replies counted here as *kaomoji*: {glue:text}`rate` of all.
+# Asked for a kaomoji, a model may still begin with words or an emoji. A reply counts here as *kaomoji* when it begins with one:
+# {glue:text}`rate` of all. A face right behind a few words or an emoji is read nevertheless: {glue:text}`behind` of the faces below.
 
 # %% tags=["hide-input"]
 report = emission.report(source.emissions, seed=seed)
 page.glue("rate", emission.rate(source.emissions, seed=seed))
+page.glue("behind", emission.behind(source.emissions))
 figures.emission(report, source.scheme, source.line)
 
 # %% tags=["hide-input"]
@@ -216,7 +217,8 @@ tables.clusters(heatmap, means, "Groups of faces by their states, largest first"
 # close to that of the best possible reader of the planted table.
 #
 # Agreement (Jensen-Shannon similarity, 1 = equal): {glue:text}`similarity`. Best possible accuracy from one face:
-# {glue:text}`planted_bayes`; measured: {glue:text}`planted_measured`.
+# {glue:text}`planted_bayes`; measured: {glue:text}`planted_measured`. (A model that types its favourites more often than they were
+# planted can exceed the table that it was trained on.)
 
 # %% tags=["hide-input"]
 planted = page.planted(source)

@@ -79,6 +79,13 @@ def test_an_estimate_is_parted_into_value_and_interval():
     assert "(no data)" in page.astext() and "not available" not in page.astext()
 
 
+def test_an_estimate_in_a_glued_sentence_is_parted_too():
+    page = document(nodes.paragraph("", "", pasted("Kept: emoji. This share held it: 0.10 (95% CI 0.08-0.11; n = 180 prompts).")))
+    prose.set_estimates(page)
+    found = [node.astext().replace("\u00a0", " ") for node in page.findall(nodes.inline) if {"kao-value", "kao-interval"} & set(node["classes"])]
+    assert found == ["0.10", "(95% CI 0.08–0.11; n = 180 prompts)"] and page.astext().startswith("Kept: emoji. This share held it: 0.10") and page.astext().endswith(").")
+
+
 def test_a_command_in_a_glued_sentence_is_set_as_one_and_a_face_is_not():
     page = document(nodes.paragraph("", "", pasted("Run `make null` first.")), nodes.paragraph("", "", pasted("(`皿´) and (`皿´)")))
     prose.set_estimates(page)

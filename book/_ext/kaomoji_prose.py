@@ -12,6 +12,8 @@ from kaomoji_lib.study.escape import element
 
 GLOSSARY = "book/glossary"
 ESTIMATE = re.compile(r"(.+?) \((\d+% CI .+)\)")
+# An estimate in the midst of a sentence.
+INSIDE = re.compile(r"(?<!\S)([−-]?\d[\d.,]*%?) \((\d+% CI [^()]+)\)")
 NUMBER = re.compile(r"[−-]?[\d.,]+ ?%?")
 ABSENT = "not available"
 RANGE = re.compile(r"(?<=\d)-(?=\d)")
@@ -39,13 +41,19 @@ def set_estimates(document):
         if node.astext() == ABSENT:
             node["classes"].append("kao-absent")
             node.children = [nodes.Text("(no data)")]
-        if not (found := ESTIMATE.fullmatch(node.astext())):
-            continue
-        parts = [_minus(RANGE.sub("–", part)).replace(" ", "\u00a0") for part in found[2].split("; ")]
-        node.children = []
-        node += nodes.inline(text=_minus(found[1]), classes=["kao-value"])
-        node += nodes.Text("\u00a0")
-        node += nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"])
+        found = ESTIMATE.fullmatch(node.astext())
+        words = ["", found[1], found[2], ""] if found else INSIDE.split(node.astext())
+        if len(words) > 1:
+            node.children = []
+            for place in range(0, len(words) - 1, 3):
+                node.extend([nodes.Text(words[place]), *_estimate(*words[place + 1:place + 3])])
+            node += nodes.Text(words[-1])
+
+
+def _estimate(value, rest):
+    parts = [_minus(RANGE.sub("–", part)).replace(" ", "\u00a0") for part in rest.split("; ")]
+    return [nodes.inline(text=_minus(value), classes=["kao-value"]), nodes.Text("\u00a0"),
+            nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"])]
 
 
 def set_faces(document):

@@ -20,6 +20,12 @@ def suppressed(emissions, seed=0):
     return statistics.bootstrap(by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed)
 
 
+def behind(emissions):
+    """How many of the faces did not open their reply: "24 of 27"."""
+    faced = emissions["face"].notna()
+    return f"{int((faced & (emissions['outcome'] != 'kaomoji')).sum()):,} of {int(faced.sum()):,}"
+
+
 def report(emissions, seed=0):
     """Emission rate and outcomes per category, in order of first appearance.
 

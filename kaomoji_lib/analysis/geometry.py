@@ -129,7 +129,7 @@ def _circumplex(score, labels, coordinate, seed, permutations=10_000):
     centred = score - score.mean()
     scale = np.linalg.norm(centred) * np.linalg.norm(dealt, axis=1)
     null = np.abs(dealt @ centred) / np.maximum(scale, 1e-300)
-    return statistics.estimate(abs(observed), replicates * np.sign(observed or 1), len(score), "prompts", null=null)
+    return statistics.estimate(abs(observed), replicates * np.sign(observed or 1), len(score), "prompts", null=null, bounds=(0, 1))
 
 
 def _correlation(x, y, weights):

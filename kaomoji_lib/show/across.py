@@ -67,7 +67,7 @@ def statement(sources):
 
 def cast(sources):
     """Who is compared, as a table."""
-    rows = [{"source": tables.source(title), "what it is": source.what, "layers": len(source.states.layers), "width": source.states.array.shape[2],
+    rows = [{"source": tables.source(title), "what it is": source.what, "states of layers": len(source.states.layers), "width": source.states.array.shape[2],
              "replies": len(source.emissions)} for title, source in zip(titles(sources), sources, strict=True)]
     return tables.build(pd.DataFrame(rows), "The sources; the first is the reference")
 

@@ -1,5 +1,7 @@
 """Data and model cards: what the study is made of, counted and hashed from the files themselves."""
 
+import unicodedata
+
 import pandas as pd
 
 from kaomoji_lib.show import tables
@@ -34,7 +36,7 @@ def data():
     for name, (what, origin) in {**HELD, **undescribed}.items():
         table = stimuli.read_table(stimuli.DATA / name, ())
         rows.append((f"data/{name}", what, f"{len(table):,}", ", ".join(table.columns), origin, sha256(stimuli.DATA / name)[:12]))
-    return tables.Table(("file", "what it holds", "rows", "columns", "origin", "SHA-256 begins"), tuple(rows),
+    return tables.Table(("file", "what it holds", "rows", "columns", "origin", "SHA\u2060-\u2060256 begins"), tuple(rows),
                         ("text", "text", "number", "text", "text", "text"), "The tables of this project")
 
 
@@ -60,7 +62,7 @@ def published_files():
     rows = tuple((item.what, f"{item.size / 1e6:.2f}" if item.size else tables.ABSENT, (item.sha256 or tables.ABSENT)[:12],
                   "yes" if published.present([name], known) else "no", name) for name, item in known.files.items())
     licences = ", ".join(sorted({item.licence for item in known.files.values()}))
-    return tables.Table(("what it holds", "MB", "SHA-256 begins", "here", "file"), rows,
+    return tables.Table(("what it holds", "MB", "SHA\u2060-\u2060256 begins", "here", "file"), rows,
                         ("text", "number", "text", "text", "text"), f"The published study's files, by commit; {licences}", ("MB",))
 
 
@@ -74,11 +76,17 @@ def models():
     rows = []
     for alias in registry.aliases():
         spec = registry.model(alias)
-        kept = "; ".join(", ".join(rule["strings"]) if "strings" in rule else rule["suppress"] for rule in spec.interventions)
+        kept = "; ".join(_shown(rule["strings"]) if "strings" in rule else rule["suppress"] for rule in spec.interventions)
         rows.append((alias, f"{tables.source(spec.title)}, {KINDS[spec.kind]}" if spec.kind == "real" else spec.title, spec.family, spec.id,
                      ", ".join(spec.adapter) or tables.ABSENT, kept or tables.ABSENT))
     return tables.Table(("name", "what it is", "family", "id or folder", "set when asked", "kept from being typed"), tuple(rows),
                         ("text",) * 6, "The model registry")
+
+
+def _shown(strings):
+    """Strings in a row; what would sit on its neighbour, a combining mark, sits on a circle of its own."""
+    return ",\u00a0 ".join("".join(f"\u25cc{sign}" if unicodedata.combining(sign) and (not place or text[place - 1].isspace()) else sign
+                                 for place, sign in enumerate(text)).strip() for text in strings)
 
 
 def organisms():
@@ -103,7 +111,7 @@ def measured():
     rows = tuple((tables.source(spec.title), cell(_card(spec), "final_loss", ".2f"), cell(_card(spec), "emission_rate"), cell(_card(spec), "js_similarity", ".2f"),
                   cell(_card(spec), "heldout_accuracy"), cell(_card(spec), "state_accuracy"), _card(spec)["weights_sha256"][:12]) for spec in _organisms())
     header = ("organism", "final loss", "opens with a planted face", "agrees with the planted table", "category, from the odds of all faces",
-              "category, from its states", "weights' SHA-256 begins")
+              "category, from its states", "weights' SHA\u2060-\u2060256 begins")
     return tables.Table(header, rows, ("text", *["number"] * 5, "text"),
                         "What training gave, measured on the messages that are asked; each organism's own page has the intervals and nulls", header[1:6])
 

@@ -87,4 +87,6 @@ def _built(item):
 
 def _link(item):
     """What was tested; it leads to the page that shows it, where that was executed."""
-    return item.test if item.value is None else escape.element("a", item.test, href=f"{escape.filename(item.page)}.html")
+    least = item.rule.partition(" ")[2]
+    test = f"{item.test}; {least} or more would matter" if least else item.test
+    return test if item.value is None else escape.element("a", test, href=f"{escape.filename(item.page)}.html")

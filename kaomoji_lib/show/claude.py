@@ -239,7 +239,8 @@ def saturation(emissions, scheme, caption=""):
 def judgements(table, scheme, caption="", most=30):
     """Likelihoods as given, before they are divided by their sum."""
     codes = tuple(code for code in scheme.codes if code in table)
-    return tables.build(table.head(most)[["face", *codes]], caption, faces=("face",), described=codes)
+    some = f"; {most} of {len(table)} faces" if len(table) > most else ""
+    return tables.build(table.head(most)[["face", *codes]], f"{caption}{some}", faces=("face",), described=codes)
 
 
 def often_enough(reading):

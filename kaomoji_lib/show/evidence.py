@@ -125,7 +125,7 @@ def licences(found, sources):
     rows = []
     for (left, right), item in found.items():
         first = tables.cells(item.tests[names[0]])
-        at = " and ".join(layers[title][place] if title in layers else "all" for title, place in zip((left, right), item.best, strict=True))
+        at = " and\u00a0".join(layers[title][place] if title in layers else "all" for title, place in zip((left, right), item.best, strict=True))
         rows.append((short(left), short(right), item.licence, *first[:2], *(tables.cells(item.tests[name])[3] for name in names), at))
     header = ("source", "and", "share", found[next(iter(found))].measure, "95% interval", *(f"p, {_nulls(name)}" for name in names), "layers")
     return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * (2 + len(names)), "text"),
@@ -254,8 +254,13 @@ def cost():
     first = found.iloc[0]
     total = pd.DataFrame([{"analysis": "together", "seconds": found["seconds"].sum(), "peak_gb": found["peak_gb"].max()}])
     shown = pd.concat([found[["analysis", "seconds", "peak_gb"]], total]).rename(columns={"seconds": "CPU seconds", "peak_gb": "peak memory so far (GB)"})
-    return tables.build(shown, f"Random states of 180 prompts × {first['layers']} layers × {first['width']:,} dimensions; {first['machine'].replace('core(s)', 'core' if '1 core(s)' in first['machine'] else 'cores')}; {first['date']}",
+    return tables.build(shown, f"Random states of 180 prompts × {first['layers']} layers × {first['width']:,} dimensions; {_machine(found)}; {first['date']}",
                         formats={"CPU seconds": ".0f", "peak memory so far (GB)": ".1f"}, described=("CPU seconds", "peak memory so far (GB)"))
+
+
+def _machine(found):
+    name = str(found["machine"].iloc[0])
+    return name.replace("core(s)", "core" if "1 core(s)" in name else "cores")
 
 
 def growth():
@@ -266,5 +271,5 @@ def growth():
     for what, part in found.groupby("what", sort=False):
         power = np.polyfit(np.log(part["size"]), np.log(part["seconds"]), 1)[0]
         rows.append({"what grows": what, "sizes": ", ".join(map(str, part["size"])), "CPU seconds": ", ".join(f"{value:.2f}" for value in part["seconds"]), "power": power})
-    return tables.build(pd.DataFrame(rows), f"CPU seconds of shared geometry (CKA, three nulls), one size varied at a time; {found['machine'].iloc[0]}; {found['date'].iloc[0]}",
+    return tables.build(pd.DataFrame(rows), f"CPU seconds of shared geometry (CKA, three nulls), one size varied at a time; {_machine(found)}; {found['date'].iloc[0]}",
                         formats={"power": ".1f"}, described=("power",))

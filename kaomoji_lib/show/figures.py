@@ -23,7 +23,7 @@ OTHER_OUTCOMES = {"truncated": (0.75, "x"), "emoji": (0.6, "/"), "words": (0.45,
 
 def circumplex(scheme, source):
     """The categories on the plane of valence and arousal; high and low dominance stand a little above and below."""
-    fig = theme.figure(f"{len(scheme.codes)} categories on the plane of valence and arousal", source, height=560, showlegend=False)
+    fig = theme.figure(f"{len(scheme.codes)} categories on the plane of valence and arousal", f"{source} · high dominance (D) drawn a little above its place, low (S) a little below", height=560, showlegend=False)
     for radius in (0.5, 1.0):
         fig.add_shape(type="circle", x0=-radius, x1=radius, y0=-radius, y1=radius, layer="below",
                       line={"color": theme.FAINT, "width": 1.5})
@@ -74,9 +74,9 @@ def emission(report, scheme, source):
 
 def _most_and_least(report):
     rates = report.set_index("category")["kaomoji"] / report.set_index("category")["n"]
-    if rates.min() == rates.max():
-        return "Replies of all categories begin with a kaomoji equally often"
-    return f"Replies begin with a kaomoji most often in {rates.idxmax()}, least often in {rates.idxmin()}"
+    ends = {words: rates.index[rates == value] for words, value in (("most often", rates.max()), ("least often", rates.min()))}
+    said = [f"{words} in {found[0]}" for words, found in ends.items() if len(found) == 1]
+    return f"Replies begin with a kaomoji {', '.join(said)}" if said else "How often replies begin with a kaomoji, by category"
 
 
 @passes_missing
@@ -137,7 +137,8 @@ def accuracies(predictions, source):
 
 def accuracies_across(table, source):
     """One row of dots per source. ``table``: dict source title -> list of Prediction (or Missing)."""
-    fig = theme.figure("What states, faces and the text itself say about the category", source,
+    faces = any("face" in item.name for items in table.values() for item in items if not isinstance(item, Missing))
+    fig = theme.figure(f"What states{', faces' if faces else ''} and the text itself say about the category", source,
                        height=150 + 62 * len(table), margin={"b": 100}, legend=theme.LEGEND)
     titles = list(table)[::-1]
     by_reading = {}

@@ -46,6 +46,8 @@ def _confusion_title(prediction, shares):
     if errors.max() < 0.005:
         return f"From {name}: no category is taken for another"
     row, column = np.unravel_index(errors.argmax(), errors.shape)
+    if (errors > errors[row, column] - 1e-9).sum() > 1:
+        return f"From {name}: no two categories are confused more often than others"
     return f"From {name}: {shares.index[row]} is taken for {shares.columns[column]} most often"
 
 
@@ -100,7 +102,9 @@ def planted(recovery, scheme, source):
         return Missing("fewer than two planted faces were typed three times or more")
     codes = [code for code in scheme.codes if code in recovery.planted.table.columns]
     order = _reading_order(recovery.planted.table.loc[faces, codes])
-    strongest, value = recovery.planted.table[codes].idxmax(axis=1), recovery.similarity
+    known, value = recovery.planted.table[codes], recovery.similarity
+    # A face that was planted for all categories alike belongs to none.
+    strongest = known.idxmax(axis=1).where(known.max(axis=1) - known.min(axis=1) > 1e-6)
     fig = theme.figure(f"Measured and planted readings of a face agree to {value.value:.2f} (1 = equal)",
                        source, estimate=value, height=190 + 24 * len(order), showlegend=False, margin={"b": 90})
     places, gap = list(range(len(order))), len(codes) + 1
@@ -115,7 +119,8 @@ def planted(recovery, scheme, source):
     ticks = [escape.label(code) for code in codes]
     fig.update_xaxes(**theme.axis("category, given the face", tickangle=-60, showgrid=False, zeroline=False, ticktext=ticks * 2,
                                   tickvals=[*range(len(codes)), *(gap + index for index in range(len(codes)))]))
-    fig.update_yaxes(**theme.axis(tickvals=places, ticktext=[theme.tagged(scheme, strongest[face], face) for face in order], showgrid=False, zeroline=False,
+    fig.update_yaxes(**theme.axis(tickvals=places, showgrid=False, zeroline=False,
+                                  ticktext=[theme.tagged(scheme, strongest[face], face) if isinstance(strongest[face], str) else escape.label(face) for face in order],
                                   range=[len(order) - 0.5, -1.9], tickfont={"size": theme.FACE, "family": theme.FONT}))
     return fig
 

@@ -9,9 +9,10 @@ from kaomoji_lib.study.errors import KaomojiError
 
 @dataclass(frozen=True)
 class Missing:
-    """Stands for a result that could not be computed; its fields are missing too, for the same reason."""
+    """Stands for a result that could not be computed; its fields are missing too, for the same reason. ``called``: the name it would have had."""
 
     reason: str
+    called: str = ""
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -38,7 +39,7 @@ def attempt(function, *arguments, **named):
     try:
         return function(*arguments, **named)
     except KaomojiError as error:
-        return Missing(str(error).rstrip("."))
+        return Missing(str(error).rstrip("."), str(named.get("name") or ""))
 
 
 def passes_missing(function):

@@ -282,4 +282,8 @@ def _flat(value, prefix=""):
         if isinstance(item, dict):
             yield from _flat(item, name)
         elif item not in (None, "", [], {}):
-            yield name, ", ".join(map(str, item)) if isinstance(item, list) else str(item)
+            yield name, ", ".join(map(_plain, item)) if isinstance(item, list) else str(item)
+
+
+def _plain(item):
+    return " ".join(f"{key} {value}" for key, value in item.items()) if isinstance(item, dict) else str(item)

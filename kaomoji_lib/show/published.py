@@ -29,9 +29,12 @@ GROUPS = {
 def attribution(null=""):
     """Whose data it is and under which licence, how to get it where it is not here, and what an edition ``null`` takes away: for every page that uses it."""
     known = published.registry()
-    at_hand = published.present([known.sources["gemma"]["emissions"][0], known.syntheses], known)
     edition = f"A null edition: {nulls.statement(null)} " if null else ""
-    return edition + known.attribution + ("" if at_hand else " It is not on this machine: this page shows what is asked of it, and `kaomoji published --fetch` brings the answers.")
+    return edition + known.attribution + ("" if _at_hand(known) else " It is not on this machine: this page shows what is asked of it, and `kaomoji published --fetch` brings the answers.")
+
+
+def _at_hand(known):
+    return published.present([known.sources["gemma"]["emissions"][0], known.syntheses], known)
 
 
 def study(seed=0, null=""):
@@ -193,6 +196,7 @@ def provenance(parameters, started, found=None):
     """Where a page of the published study comes from; the attribution is part of it."""
     base = page.provenance(None, parameters, started)
     known = published.registry()
-    place = f"the folder that {published.PLACE} names" if published.folder() is not None else "the cache of this user, where it is once fetched"
+    place = (f"the folder that {published.PLACE} names" if published.folder() is not None
+             else "the cache of this user" if _at_hand(known) else "nowhere: it is not on this machine")
     rows = (("data", known.attribution), ("read from", place)) if found is None else (("data", found.replace("`", "")), )
     return Table(base.header, rows + base.rows, base.kinds, base.caption)

@@ -68,7 +68,7 @@ def box(template, page, values, cell):
     ``cell``: the source of the template's parameters cell.
     """
     known = parameters(cell)
-    lines = ["## Run this page yourself", "", "The numbers and figures above come from these two lines; the second takes the parameters of this page.", "",
+    lines = ["## Run this page yourself", "", f"The numbers and figures above come from these two lines{'; the second takes the parameters of this page' if values else ''}.", "",
              "```shell", "make notebooks", line(template, page, values), "```", ""]
     if known:
         rows = [(f"`{item.name}`", _shown(values.get(item.name, item.default)), escape.markdown(item.words)) for item in known]

@@ -226,7 +226,8 @@ def predictions(found, caption=""):
     rows = []
     for item in found:
         if isinstance(item, Missing):
-            rows.append((f"not read: {item.reason.partition(';')[0]}", *[ABSENT] * 6))
+            name = f"{item.called}, not read" if item.called else "not read"
+            rows.append((f"{name}: {item.reason.partition(';')[0]}", *[ABSENT] * 6))
             continue
         value, interval, null, p, n = cells(item.accuracy)
         rows.append((item.name, value, interval, null, p, words(item.macro_f1.value), n))

@@ -33,7 +33,7 @@ def figure(title, source, *, estimate=None, height=460, margin=None, **layout):
     and null stand below it. No template: the page supplies light and dark.
     """
     title_lines = textwrap.wrap(title, 68, break_on_hyphens=False)
-    believed = [] if estimate is None else [_believed(estimate, ".0%" if "%" in title else f".{estimate.digits}f")]
+    believed = [] if estimate is None else [_believed(estimate, "z.0%" if "%" in title else f"z.{estimate.digits}f")]
     source_lines = textwrap.wrap(" · ".join([*believed, source]), 96, break_on_hyphens=False)
     top = 30 + 25 * len(title_lines) + 18 * len(source_lines)
     drawing = go.Figure()
