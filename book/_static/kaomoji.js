@@ -77,7 +77,7 @@
     }
     if (layout.scene && layout.scene.camera && layout.scene.camera.eye) {
       /* A narrow scene is seen from farther away, so that nothing leaves it at the sides. */
-      const eye = Object.fromEntries(Object.entries(layout.scene.camera.eye).map(([name, value]) => [name, 1.75 * value]));
+      const eye = Object.fromEntries(Object.entries(layout.scene.camera.eye).map(([name, value]) => [name, 1.95 * value]));
       layout.scene = { ...layout.scene, camera: { ...layout.scene.camera, eye } };
     }
     layout.legend = { ...layout.legend, font: { ...(layout.legend || {}).font, size: 12 } };
