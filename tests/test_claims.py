@@ -50,7 +50,7 @@ def test_a_control_that_shows_what_it_should_not_is_called_out(tmp_path):
     assert [item.as_built for item in found] == [True, False] and found[0].twin is WEAK and found[1].twin is None
     assert shown.tally(found) == "1 of 2" and "1 of them" in shown.twins(found) and "there, 0 would" in shown.twins(found)
     html = shown.ours(found)._repr_html_()
-    assert "NOT as built" in html and 'href="p.html"' in html and 'href="p--dealt.html"' in html and "<b>two" not in html
+    assert "NOT as it was built" in html and 'href="p.html"' in html and 'href="p--dealt.html"' in html and "<b>two" not in html
     assert 'href="q.html"' not in html
     assert "data not at hand" in shown.article([claims.Claim("article", 1, "s", "t", "p", STRONG, None, "found", "")], Missing("no data"))._repr_html_()
 

@@ -82,7 +82,7 @@ def _verdict(item):
 
 
 def _built(item):
-    return _verdict(item) + {True: ", as built", False: ", NOT as built", None: ""}[item.as_built]
+    return _verdict(item) + {True: ", as it was built", False: ", NOT as it was built", None: ""}[item.as_built]
 
 
 def _link(item):

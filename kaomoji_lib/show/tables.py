@@ -27,6 +27,7 @@ RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 INTERVAL = "95% interval"
 # What stands beside a number that is claimed: what chance, or a reader who knows nothing, would give.
 LEVELS = ("null", "shuffled", "p", "reference", "majority")
+TAG = re.compile(r"<[^>]*>")
 MEASURED = re.compile(r"^[^\d]{0,3}\d[\d,]*(\.\d|.?%)")
 
 
@@ -82,7 +83,7 @@ class Table:
         """About how many characters stand beside each other in a row, the space between columns among them."""
         total = 0
         for number, (name, kind) in enumerate(zip(self.header, kinds, strict=True)):
-            longest = max((len(row[number]) for row in self.rows), default=0)
+            longest = max((len(_shown(row[number])) for row in self.rows), default=0)
             word = max(map(len, name.split() or [""])) + 2
             total += max(word, min(longest, 40 if kind in (None, "long", "wide", "faces", "breaks") else longest)) + 3
         return total
@@ -90,13 +91,19 @@ class Table:
     def _class(self, number, kind):
         if kind != "text":
             return kind
-        longest = max((len(row[number]) for row in self.rows), default=0)
-        word = max((len(part) for row in self.rows for part in str(row[number]).split()), default=0)
+        shown = [_shown(row[number]) for row in self.rows]
+        longest = max(map(len, shown), default=0)
+        word = max((len(part) for text in shown for part in text.split()), default=0)
         return "short" if longest <= SHORT else "breaks" if word > UNBROKEN else "wide" if longest >= WIDE else "long" if longest >= SENTENCE else None
 
     def __repr__(self):
         rows = [[escape.terminal(text) for text in row] for row in self.rows]
         return pd.DataFrame(rows, columns=[escape.terminal(name) for name in self.header]).to_string(index=False)
+
+
+def _shown(text):
+    """What a reader sees of a cell."""
+    return TAG.sub("", text) if isinstance(text, escape.Markup) else str(text)
 
 
 def _whole(name):
