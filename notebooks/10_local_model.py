@@ -116,8 +116,8 @@ probable.rules(rules, "Jensen-Shannon similarity to what was typed (1 = equal); 
 # toward aroused), so pictures of different models can be compared.
 #
 # The first component holds {glue:text}`pc1` of the variance. Its correlation with valence is {glue:text}`valence`;
-# that of the second with arousal is {glue:text}`arousal`. The null deals the coordinates to other categories: only
-# below it does a name such as *valence axis* mean more than that categories cluster.
+# that of the second with arousal is {glue:text}`arousal`. The null deals the coordinates to other categories:
+# unless the correlation beats it, *valence axis* means no more than that categories cluster.
 
 # %% tags=["hide-input"]
 components = page.attempt(geometry.pca, source.stacked, source.prompts, source.scheme, seed=seed)

@@ -78,8 +78,8 @@ tables.by_source(across.residuals(alignments), "Relative Procrustes residual; 0 
 # ## Is more shared than the category?
 # Centroids hide everything inside a category. CKA compares the arrangement of all prompts. Of its two nulls, the
 # first shuffles all prompts, the second only prompts of the same category: a source that beats the second
-# shares with the other how it arranges messages *within* a category. The last row is the text itself, no model at all.
-# Of the models, {glue:text}`shared`.
+# shares with the other how it arranges messages *within* a category. One source is the text itself, no
+# model at all. Of the models, {glue:text}`shared`.
 
 # %% tags=["hide-input"]
 pairs = across.cka(sources, seed=seed)

@@ -45,7 +45,7 @@ published_figures.centroids(clouds, laid, line)
 
 # %% [markdown]
 # ## How well do they fit?
-# The null deals the categories to other centroids: only what lies below it is shared.
+# The null deals the categories to other centroids: only a residual below it says that something is shared.
 
 # %% tags=["hide-input"]
 published_figures.residuals(laid, line)
@@ -63,8 +63,8 @@ published_figures.aligned_prompts(clouds, laid, line)
 
 # %% [markdown]
 # ## Is the first component valence, the second arousal?
-# A correlation with the coordinates of the nine categories, against coordinates that were dealt to other categories. Below that,
-# *valence axis* means no more than that categories cluster.
+# A correlation with the coordinates of the nine categories, against coordinates that were dealt to other categories. A correlation
+# that does not beat them means no more than that categories cluster, whatever the axis is called.
 
 # %% tags=["hide-input"]
 published_figures.cloud_table(clouds)
