@@ -70,7 +70,7 @@ page.glue("behind", emission.behind(source.emissions))
 figures.emission(report, source.scheme, source.line)
 
 # %% tags=["hide-input"]
-tables.emission(report, source.scheme, "Replies per category, and how those without a kaomoji began")
+tables.emission(report, source.scheme, "Replies per category, and how those without a kaomoji began; intervals over prompts, exact ones where all replies are alike")
 
 # %% [markdown]
 # ## Which faces?
@@ -201,7 +201,8 @@ figures.face_similarity(heatmap, means, source.scheme, source.line)
 # ### How many groups are there?
 # The tree is cut where the silhouette stands farthest above what the same procedure finds in faces dealt to other
 # replies: into {glue:text}`chosen` groups. Their stability says how well resampled prompts find a group again (mean Jaccard
-# index; above 0.75 stable, below 0.6 better not read into). A group is called after the categories its faces were typed for.
+# index; above 0.75 stable, below 0.6 better not read into). A group is called after the categories
+# with the largest mean share over its faces.
 
 # %% tags=["hide-input"]
 page.glue("chosen", heatmap.chosen)

@@ -121,7 +121,7 @@ page.glue_family("beyond_text", sources, beyond_text, "given text and category")
 evidence.beyond_text_figure(beyond_text, line)
 
 # %% tags=["hide-input"]
-page.attempt(evidence.licences, beyond_text, sources)
+page.attempt(evidence.licences, beyond_text, sources, "given text and category")
 
 # %% [markdown]
 # The same by RSA, the ranks of the distances between what is left of the states. In words: {glue:text}`partial_said`
@@ -130,7 +130,7 @@ page.attempt(evidence.licences, beyond_text, sources)
 partial = page.attempt(evidence.beyond_text, sources, vectors, "RSA", seed=seed, permutations=99)
 page.glue("partial_said", page.attempt(evidence.agree, beyond_text, partial))
 page.glue_family("partial", sources, partial, "given text and category")
-page.attempt(evidence.licences, partial, sources)
+page.attempt(evidence.licences, partial, sources, "given text and category")
 
 # %% [markdown]
 # ## Is it a circle?

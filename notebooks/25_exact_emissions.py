@@ -51,8 +51,8 @@ exact.sampled_against_exact(sources, found, line)
 
 # %% [markdown]
 # The first row of the table below tests it: the null draws as many faces as were sampled from the exact distribution, and a
-# small p says that the samples lie further off than such draws. A list of faces that misses nearly everything the model opens
-# with (the table above: *other*) fails it rightly.
+# small p says that the samples lie further off than such draws. A source of which the list misses nearly everything
+# that it opens with (the table above: *other*) is left out here: it cannot be tested.
 #
 # ## What do eight samples cost?
 # The accuracy of a reader that knows one face, and the information of the face about the category, from exact probabilities and

@@ -104,7 +104,7 @@ def from_emissions(name, title, what, emissions, scheme, *, prompts=None, states
     drawn = pd.Series((uses > 0).sum(axis=1), index=list(means.faces))
     firm = (means.counts >= FIRM_COUNT) & (drawn >= FIRM_PROMPTS)
     if firm.sum() < face_layout.AXES:
-        raise KaomojiError(f"{title}: {firm.sum()} faces are typed {FIRM_COUNT} times for {FIRM_PROMPTS} prompts; expected at least {face_layout.AXES}; collect more")
+        raise KaomojiError(f"{title}: {firm.sum()} faces are typed {FIRM_COUNT} times or more for {FIRM_PROMPTS} prompts or more; expected at least {face_layout.AXES}, to lay out the others; collect more")
     reading = readings.elicited(typed, scheme.codes)
     table = reading.table.loc[list(means.faces)]
     low, high = intervals(uses, found.index["prompt_id"], emissions, table, resamples, seed)

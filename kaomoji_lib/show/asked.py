@@ -119,7 +119,7 @@ def _answered(folder, outcome, kind, prompts=None):
     said = folder.manifest
     # The service behind ANTHROPIC_BASE_URL may be a stand-in too; its replies say so.
     kind = "stand-in" if said["model"]["kind"] == "stand-in" else kind
-    facts = {"run": f"{folder.path.parent.name}/{folder.path.name}", "model": said["model"]["id"], "answered by": ", ".join(said["answered_by"]),
+    facts = {"run": f"{folder.path.parent.name}/{folder.path.name}", "model": said["model"]["id"], "model named in the replies": ", ".join(said["answered_by"]),
              "service": said["origin"], "parameters left out": ", ".join(said["dropped_parameters"]), "status": said["status"],
              "refused": said["refused"], "missing": said["missing"], "unusable": said["unusable"], "US dollars of the folder":
              "none, nothing was paid" if kind == "stand-in" else f"{said['usd_of_folder']:.4f}", "written": said["written"],

@@ -113,7 +113,7 @@ def measured():
     header = ("organism", "final loss", "opens with a planted face", "agrees with the planted table", "category, from the odds of all faces",
               "category, from its states", "weights' SHA\u2060-\u2060256 begins")
     return tables.Table(header, rows, ("text", *["number"] * 5, "text"),
-                        "What training gave, measured on the messages that are asked; each organism's own page has the intervals and nulls", header[1:6])
+                        "What training gave: exact probabilities over faces, message by message. Each organism's own page measures what it typed instead, with intervals and nulls", header[1:6])
 
 
 def _organisms():

@@ -216,7 +216,7 @@ def words(reading_of_words, masses, caption="", most=25):
     for face in order:
         top = masses.loc[face].nlargest(6)
         rows.append((face, f"{reading_of_words.weight[face]:.0f}", reading_of_words.table.loc[face].idxmax(), ", ".join(top[top > 0].index)))
-    return tables.Table(("face", "exchanges", "category", "words"), tuple(rows), ("face", "number", "text", "text"), caption)
+    return tables.Table(("face", "exchanges in all", "category", "words"), tuple(rows), ("face", "number", "text", "text"), caption)
 
 
 @passes_missing

@@ -18,7 +18,8 @@ def criterion(found, source):
     table = found.criterion
     best = table.set_index("clusters")["silhouette"][found.chosen]
     above = best.p is None or best.p <= 0.05
-    fig = theme.figure(f"{found.chosen} clusters stand {'' if above else 'no more than a little, but '}farthest above chance (silhouette {best.value:.2f})", source, estimate=best, height=360,
+    title = f"{found.chosen} clusters stand farthest above chance" if above else f"No number of clusters stands above chance; {found.chosen} come closest"
+    fig = theme.figure(f"{title} (silhouette {best.value:.2f})", source, estimate=best, height=360,
                        margin={"b": 100}, legend=theme.LEGEND)
     up, down = zip(*(theme.whiskers(item) for item in table["silhouette"]), strict=True)
     fig.add_scatter(x=table["clusters"], y=[item.value for item in table["silhouette"]], mode="lines+markers", name="silhouette, 95% interval",

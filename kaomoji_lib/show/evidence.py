@@ -118,18 +118,22 @@ def two_nulls(found):
     return {pair: (item.tests["free"], item.tests["within category"]) for pair, item in found.items()}
 
 
-def licences(found, sources):
-    """Every pair with its likeness, the p of each null side by side, the layers, and what may be said, as one table."""
+def licences(found, sources, test=None):
+    """Every pair with its likeness, the p of each null side by side, the layers, and what may be said, as one table.
+
+    ``test``: the one whose likeness is shown, where each test has its own; default: the first.
+    """
     names = list(next(iter(found.values())).tests)
-    layers = dict(zip(titles(sources), (source.states.layers for source in sources), strict=True))
+    layers = dict(zip(titles(sources), (["0" if name == "embed" else name for name in source.states.layers] for source in sources), strict=True))
     rows = []
     for (left, right), item in found.items():
-        first = tables.cells(item.tests[names[0]])
+        first = tables.cells(item.tests[test or names[0]])
         at = " and\u00a0".join(layers[title][place] if title in layers else "all" for title, place in zip((left, right), item.best, strict=True))
         rows.append((short(left), short(right), item.licence, *first[:2], *(tables.cells(item.tests[name])[3] for name in names), at))
-    header = ("source", "and", "share", found[next(iter(found))].measure, "95% interval", *(f"p, {_nulls(name)}" for name in names), "layers")
+    measure = found[next(iter(found))].measure
+    header = ("source", "and", "share", measure, "95% interval", *(f"p, {_nulls(name)}" for name in names), "layers")
     return tables.Table(header, tuple(rows), ("text", "text", "text", *["number"] * (2 + len(names)), "text"),
-                        f"What every two sources share by {found[next(iter(found))].measure}, at their most alike layers; each null compares that maximum with maxima")
+                        f"What every two sources share by {measure}{f', {test}' if test else ''}, at their most alike layers (0: the embedding); each null compares that maximum with maxima")
 
 
 def _nulls(name):

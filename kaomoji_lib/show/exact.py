@@ -97,7 +97,7 @@ def on_the_range(found, line):
     kept = {title: theme.require(item, ceilings.Range, "exact.on_the_range") for title, item in found.items() if not isinstance(item, Missing)}
     if not kept:
         return next(iter(found.values()), Missing("no source to judge"))
-    fig = theme.figure("Scores lie between ignoring the face and knowing the truth", line, height=150 + 52 * len(kept), margin={"b": 100},
+    fig = theme.figure("Where scores lie between ignoring the face and knowing the truth", line, height=150 + 52 * len(kept), margin={"b": 100},
                        legend=theme.LEGEND)
     titles = list(kept)[::-1]
     for title in titles:

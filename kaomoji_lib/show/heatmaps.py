@@ -12,6 +12,7 @@ from kaomoji_lib.study import escape
 from kaomoji_lib.study.statistics import Estimate
 
 MOST_FACES = 60
+LEAD = 1.5  # times an even share
 
 
 @passes_missing
@@ -103,8 +104,8 @@ def planted(recovery, scheme, source):
     codes = [code for code in scheme.codes if code in recovery.planted.table.columns]
     order = _reading_order(recovery.planted.table.loc[faces, codes])
     known, value = recovery.planted.table[codes], recovery.similarity
-    # A face that was planted for all categories alike belongs to none.
-    strongest = known.idxmax(axis=1).where(known.max(axis=1) - known.min(axis=1) > 1e-6)
+    # A face that was planted for all categories about alike belongs to none.
+    strongest = known.idxmax(axis=1).where(known.max(axis=1) > LEAD / len(codes))
     fig = theme.figure(f"Measured and planted readings of a face agree to {value.value:.2f} (1 = equal)",
                        source, estimate=value, height=190 + 24 * len(order), showlegend=False, margin={"b": 90})
     places, gap = list(range(len(order))), len(codes) + 1

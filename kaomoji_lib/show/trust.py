@@ -73,6 +73,6 @@ def drawn(found):
     names = [f"{what} ({group})" for what, group in zip(table["what"], table["group"], strict=True)]
     fig.add_bar(x=table["tried"], y=list(range(len(table))), orientation="h", marker={"color": [theme.SEQUENCE[1] if bad else theme.SEQUENCE[0] for bad in harm]},
                 text=[f"{tried:,}" for tried in table["tried"]], textposition="auto", insidetextanchor="end", textangle=0, cliponaxis=False, hovertemplate="%{x:,} tried<extra></extra>")
-    fig.update_xaxes(**theme.axis("tried", type="log", range=(0, math.log10(max(2, table["tried"].max())) + ROOM)))
+    fig.update_xaxes(**theme.axis("tried (logarithmic)", type="log", range=(0, math.log10(max(2, table["tried"].max())) + ROOM)))
     fig.update_yaxes(**theme.axis(showgrid=False, zeroline=False, tickvals=list(range(len(table))), ticktext=names))
     return fig

@@ -52,7 +52,7 @@ def _with_neighbours(source, seed):
 
 def left_out(found):
     """The sources that could not be shown, with their reasons."""
-    rows = tuple((title, item.reason) for title, item in found.items() if isinstance(item, Missing)) or (("none", "every source is here"),)
+    rows = tuple((title, item.reason.removeprefix(f"{title}: ")) for title, item in found.items() if isinstance(item, Missing)) or (("none", "every source is here"),)
     return Table(("source", "why it is left out"), rows, ("text", "text"))
 
 
