@@ -89,7 +89,8 @@ def matched_geometry(rng):
 
 def word_components(rng):
     words = load_lexicon()["word"].to_numpy()
-    table = pd.DataFrame([(f"({face})", 1, list(rng.choice(words, 2)), list(rng.choice(words, 3)), 2) for face in range(20)],
+    # Some faces are described once, others often: what differs in number alone is no structure.
+    table = pd.DataFrame([(f"({face})", 1, list(rng.choice(words, 2)), list(rng.choice(words, 3)), 2) for face in range(14) for _ in range(rng.integers(1, 6))],
                          columns=["face", "count", "primary", "others", "lexicon_version"])
     return synthesis.word_space(table, load_lexicon(), resamples=2, permutations=19).variance[0].p
 
@@ -125,3 +126,14 @@ def test_false_alarms_stay_within_the_level(test):
     rng = np.random.default_rng(20)
     for ps in np.array([test(rng) for _ in range(DRAWS)]).reshape(DRAWS, -1).T:
         assert_level(ps)
+
+
+def test_words_dealt_anew_keep_their_numbers():
+    lexicon = load_lexicon()
+    words = list(lexicon["word"][:6])
+    table = pd.DataFrame([("(a)", 2, words[:2], ["no word of the list"], 2), ("(b)", 1, words[2:3], words[3:5], 2), ("(b)", 1, words[:1], words[5:6], 2)],
+                         columns=["face", "count", "primary", "others", "lexicon_version"])
+    own = synthesis.word_vectors(table, lexicon)
+    for dealt in synthesis.dealt_vectors(table, lexicon, own.index, 20):
+        assert dealt.shape == own.shape and dealt.sum(axis=1) == pytest.approx(1) and set(np.flatnonzero(dealt.any(axis=0))) <= set(range(6))
+        assert 1 <= (dealt[0] > 0).sum() <= 3, "two words that count, and one of no list or of it"

@@ -18,7 +18,7 @@ class WordSpace:
 
     ``vectors``: DataFrame face x word, rows sum to 1. ``scores``: (faces, 2) coordinates on the first two
     components of the column-centred vectors. ``variance``: their shares of variance (Estimates; null:
-    each word dealt to the faces anew). ``loadings``: DataFrame word x component, largest first.
+    :func:`dealt_vectors`). ``loadings``: DataFrame word x component, largest first.
     """
 
     vectors: pd.DataFrame
@@ -64,14 +64,44 @@ def synthesized(table, lexicon, codes):
     return readings.reading(by_code, one_version(table, lexicon).groupby("face")["count"].sum().astype(float))
 
 
+def word_vectors(table, lexicon):
+    """Word masses of the faces that have any, each row divided by its sum: DataFrame face x word."""
+    masses = word_masses(table, lexicon)
+    masses = masses[masses.sum(axis=1) > 0]
+    return masses.div(masses.sum(axis=1), axis=0)
+
+
+def dealt_vectors(table, lexicon, faces, permutations, seed=0):
+    """The vectors of ``faces`` after every word was dealt to another description: arrays (faces, words), one a permutation.
+
+    Every description keeps its number of words, so that a face of few words stays as uneven as it is. Random permutations: Fisher 1935.
+    """
+    table, width, rng = one_version(table, lexicon), len(lexicon), np.random.default_rng(seed)
+    place = {word: index for index, word in enumerate(lexicon["word"])}
+    row_of = {face: index for index, face in enumerate(faces)}
+    worth = np.append(np.where(lexicon["category"] != "", ANCHOR, OTHER), 0.0)
+    rows, counts = [], []
+    words = {"primary": [], "others": []}
+    for column, said in words.items():
+        sizes = table[column].map(len)
+        said.extend(place.get(word, width) for listed in table[column] for word in listed)
+        # Faces without a word of the lexicon are no rows of the vectors: theirs go to one below.
+        rows.append(np.repeat([row_of.get(face, len(faces)) for face in table["face"]], sizes))
+        counts.append(np.repeat(table["count"].to_numpy(float), sizes))
+    rows, counts = np.concatenate(rows), np.concatenate(counts)
+    for _ in range(permutations):
+        codes = np.concatenate([rng.permutation(said) for said in words.values()]).astype(int)
+        masses = np.bincount(rows * (width + 1) + codes, counts * worth[codes], (len(faces) + 1) * (width + 1))
+        masses = masses.reshape(len(faces) + 1, width + 1)[:-1, :-1]
+        yield masses / np.maximum(masses.sum(axis=1, keepdims=True), 1e-300)
+
+
 def word_space(table, lexicon, *, resamples=500, permutations=200, seed=0):
     """Principal components of the faces' word vectors, faces unweighted, as :class:`WordSpace`.
 
-    Components against columns dealt anew: Horn 1965, doi:10.1007/BF02289447.
+    Components against data dealt anew: Horn 1965, doi:10.1007/BF02289447.
     """
-    masses = word_masses(table, lexicon)
-    masses = masses[masses.sum(axis=1) > 0]
-    vectors = masses.div(masses.sum(axis=1), axis=0)
+    vectors = word_vectors(table, lexicon)
     X = vectors.to_numpy()
     if len(X) < 3:
         raise KaomojiError(f"only {len(X)} faces have words; expected at least 3 for components; synthesize more")
@@ -79,7 +109,7 @@ def word_space(table, lexicon, *, resamples=500, permutations=200, seed=0):
     U, S, V = np.linalg.svd(centred, full_matrices=False)
     rng = np.random.default_rng(seed)
     replicates = np.array([_shares(X[rng.integers(len(X), size=len(X))]) for _ in range(resamples)])
-    null = np.array([_shares(rng.permuted(X, axis=0)) for _ in range(permutations)])
+    null = np.array([_shares(part) for part in dealt_vectors(table, lexicon, vectors.index, permutations, seed)])
     shares = _shares(X)
     variance = tuple(
         statistics.estimate(shares[index], replicates[:, index], len(X), "faces", null=null[:, index], interval="normal", bounds=(0, 1))

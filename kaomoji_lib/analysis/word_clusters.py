@@ -40,24 +40,22 @@ def vocabulary(words, lexicon, codes, *, resamples=500, permutations=100, seed=0
     ``words``: DataFrame[face, count, primary, others, lexicon_version]; rows of another lexicon version are left out.
     Clusters: average linkage of cosine distances, cut into 2 to 15.
 
-    Components against columns dealt anew: Horn 1965, doi:10.1007/BF02289447; silhouettes: Rousseeuw 1987.
+    Components against data dealt anew: Horn 1965, doi:10.1007/BF02289447; silhouettes: Rousseeuw 1987.
 
     Raises
     ------
     KaomojiError
         If no row is of the lexicon's version, or fewer than five faces have words.
     """
-    masses = synthesis.word_masses(words, lexicon)
-    masses = masses[masses.sum(axis=1) > 0]
-    if len(masses) < 5:
-        raise KaomojiError(f"only {len(masses)} faces have words; expected at least 5 to look for clusters; synthesize more")
-    vectors = masses.div(masses.sum(axis=1), axis=0)
+    vectors = synthesis.word_vectors(words, lexicon)
+    if len(vectors) < 5:
+        raise KaomojiError(f"only {len(vectors)} faces have words; expected at least 5 to look for clusters; synthesize more")
     X = vectors.to_numpy()
     rng = np.random.default_rng(seed)
     U, singular, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
     draws = np.array([_shares(X[rng.integers(len(X), size=len(X))]) for _ in range(resamples)])
+    nulls = np.array([_shares(part) for part in synthesis.dealt_vectors(words, lexicon, vectors.index, permutations, seed)])
     dealt = [rng.permuted(X, axis=0) for _ in range(permutations)]
-    nulls = np.array([_shares(part) for part in dealt])
     variance = tuple(
         statistics.estimate(share, draws[:, index], len(X), "faces", null=nulls[:, index], interval="normal", bounds=(0, 1))
         for index, share in enumerate(_shares(X)))
