@@ -48,43 +48,43 @@ $(VENV)/.installed: $(REQUIREMENTS) pyproject.toml
 	@touch $@
 
 notebooks: $(READY)  ## the .ipynb twins of the page templates, for papermill and JupyterLab
-	$(PYTHON) book/build.py --notebooks
+	"$(PYTHON)" book/build.py --notebooks
 
 runs: $(READY)  ## run the pages that are not up to date, without the HTML
-	$(PYTHON) book/build.py --jobs $(JOBS) --pages $(if $(ONLY),--only $(ONLY))
+	"$(PYTHON)" book/build.py --jobs $(JOBS) --pages $(if $(ONLY),--only $(ONLY))
 
 book: $(READY)  ## the study on the built-in models, and the book: _build/html/index.html
-	$(PYTHON) book/build.py --jobs $(JOBS)
+	"$(PYTHON)" book/build.py --jobs $(JOBS)
 
 null: $(READY)  ## the null edition: every page again where there is nothing to find, linked from each figure
-	$(PYTHON) book/build.py --jobs $(JOBS) --null
+	"$(PYTHON)" book/build.py --jobs $(JOBS) --null
 
 test: $(READY)  ## every test, the built book in a browser included
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
+	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
 bench: $(READY)  ## scoring and sampling against other ways at a larger size, into data/benchmark.json
-	$(PYTHON) -m kaomoji_lib.engine.benchmark_record
+	"$(PYTHON)" -m kaomoji_lib.engine.benchmark_record
 
 serve: book  ## the book on http://localhost:8000; a saved change rebuilds and reloads it
-	$(PYTHON) book/serve.py --port $(PORT)
+	"$(PYTHON)" book/serve.py --port $(PORT)
 
 lab: $(READY)  ## JupyterLab; the templates in notebooks/ open as notebooks
-	$(PYTHON) -m pip install --quiet $(PIP_FLAGS) -r requirements-lab.txt
-	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter PYTHONPATH=$(CURDIR) $(PYTHON) -m jupyter lab --notebook-dir=.
+	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) -r requirements-lab.txt
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" PYTHONPATH="$(CURDIR)" "$(PYTHON)" -m jupyter lab --notebook-dir=.
 
 scale: $(READY)  ## what the analyses cost on states of 60 layers and 5,376 dimensions: data/scale.csv
-	$(PYTHON) -m kaomoji_lib.analysis.scale
+	"$(PYTHON)" -m kaomoji_lib.analysis.scale
 
 trust: $(READY)  ## kill, injure and feed it on purpose; the counts go to data/trust.csv and onto a page
-	$(PYTHON) tests/trust
+	"$(PYTHON)" tests/trust
 
 fresh:  ## make book and make test as a user with nothing but Debian's python3, make, git and a browser
 	.ci/fresh
 
 lock: $(READY)  ## requirements.lock and requirements-licences.csv, from requirements.txt
-	rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet --upgrade $(PIP_FLAGS) pip uv
+	rm -rf build/lock && "$(PYTHON)" -m venv build/lock && build/lock/bin/python -m pip install --quiet --upgrade $(PIP_FLAGS) pip uv
 	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file build/lock/found.txt requirements.txt
-	$(PYTHON) .ci/lock.py build/lock/found.txt build/lock/bin/python
+	"$(PYTHON)" .ci/lock.py build/lock/found.txt build/lock/bin/python
 
 clean:  ## remove what was built (not the environment, not the run folders)
 	rm -rf _build book/runs notebooks/*.ipynb build dist *.egg-info .pytest_cache

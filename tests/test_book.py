@@ -374,7 +374,7 @@ def test_every_figure_says_what_it_is_made_from(name, book):
 def test_a_number_in_a_title_has_its_interval_and_null_below(name, book):
     for title in (figure["layout"]["title"] for figure in figures_of(name)):
         if MEASURED.search(title["text"]):
-            assert re.match(r"95%.CI .+ · null", title["subtitle"]["text"]), title["text"]
+            assert re.match(r"95%.CI.+ · null", title["subtitle"]["text"]), title["text"]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
