@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import agreement, alignment, ceilings, faces_geometry, geometry, likelihoods, prediction, published_geometry, readings, scorer_audit, synthesis
+from kaomoji_lib.analysis import agreement, alignment, ceilings, faces_geometry, geometry, likelihoods, prediction, readings, scorer_audit, synthesis
 from kaomoji_lib.study import categories
 from kaomoji_lib.study.stimuli import load_lexicon
 
@@ -114,7 +114,7 @@ def audited_scorer(rng):
 
 
 def published_components(rng):
-    return published_geometry.silhouette(rng.normal(size=(len(LABELS), 3)), LABELS, permutations=19).p
+    return geometry.silhouette(rng.normal(size=(len(LABELS), 3)), LABELS, permutations=19).p
 
 
 TESTS = [states_to_category, faces_to_category, centroids, valence, face_blocks, reading_similarity, pools, shared_first_category, share_of_the_range,

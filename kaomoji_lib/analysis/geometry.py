@@ -142,6 +142,17 @@ def _correlation(x, y, weights):
 
 
 @one_thread
+def silhouette(X, labels, *, permutations=100, seed=0, rng=None):
+    """How well the categories ``labels`` (n,) stand apart among the rows of ``X`` (n, d): Estimate over prompts.
+
+    Null: the labels dealt to other prompts (Fisher 1935), by ``rng`` where several analyses draw from one. Silhouette: Rousseeuw 1987.
+    """
+    distances, codes, rng = statistics.pairwise_distances(X), pd.factorize(np.asarray(labels))[0], rng or np.random.default_rng(seed)
+    null = [statistics.silhouettes(distances, rng.permutation(codes)).mean() for _ in range(permutations)]
+    return statistics.bootstrap(statistics.silhouettes(distances, codes), seed=seed, null=null)
+
+
+@one_thread
 def layer_curve(states, labels, *, layers=None, repeats=1, permutations=100, seed=0):
     """Category accuracy and silhouette of each layer alone.
 
@@ -152,7 +163,6 @@ def layer_curve(states, labels, *, layers=None, repeats=1, permutations=100, see
     Probes by layer: Alain & Bengio 2017, arXiv:1610.01644; silhouettes: Rousseeuw 1987.
     """
     labels = np.asarray(labels)
-    codes = pd.factorize(labels)[0]
     names = range(states.shape[1]) if layers is None else layers
     rng = np.random.default_rng(seed)
     rows = []
@@ -161,10 +171,7 @@ def layer_curve(states, labels, *, layers=None, repeats=1, permutations=100, see
         found = prediction.from_states(
             X, labels, np.arange(len(X)), name=str(layer), repeats=repeats, permutations=permutations, seed=seed
         )
-        distances = statistics.pairwise_distances(classifier.compact(X))
-        null = [statistics.silhouettes(distances, rng.permutation(codes)).mean() for _ in range(permutations)]
-        values = statistics.silhouettes(distances, codes)
-        width = statistics.bootstrap(values, seed=seed, null=null)
+        width = silhouette(classifier.compact(X), labels, permutations=permutations, seed=seed, rng=rng)
         rows.append({
             "layer": str(layer), **found.accuracy.fields("accuracy"), "majority": found.majority,
             "silhouette": width.value, "silhouette_low": width.ci_low, "silhouette_high": width.ci_high,

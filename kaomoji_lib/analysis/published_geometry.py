@@ -56,17 +56,7 @@ def from_components(table, shares, title, scheme, *, seed=0):
     prompts = pd.DataFrame({"id": [f"{code}:{index}" for code, index in zip(table["category"], number, strict=True)],
                             "category": table["category"], "topic": "", "text": ""})
     found = geometry.pca(table[list(plotly_figures.COORDINATES)].to_numpy(), prompts, scheme, seed=seed)
-    return Cloud(title, prompts, found.scores[:, :3], shares, silhouette(found.scores, prompts["category"], seed=seed), found.valence, found.arousal)
-
-
-def silhouette(scores, labels, *, permutations=500, seed=0):
-    """How well the categories ``labels`` (n,) stand apart among ``scores`` (n, d): an Estimate over prompts, null: dealt labels.
-
-    Silhouette: Rousseeuw 1987.
-    """
-    distances, codes, rng = statistics.pairwise_distances(scores), pd.factorize(np.asarray(labels))[0], np.random.default_rng(seed)
-    null = [statistics.silhouettes(distances, rng.permutation(codes)).mean() for _ in range(permutations)]
-    return statistics.bootstrap(statistics.silhouettes(distances, codes), seed=seed, null=null)
+    return Cloud(title, prompts, found.scores[:, :3], shares, geometry.silhouette(found.scores, prompts["category"], permutations=500, seed=seed), found.valence, found.arousal)
 
 
 def align(reference, moved, codes, *, seed=0):

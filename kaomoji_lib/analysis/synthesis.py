@@ -10,6 +10,7 @@ from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
 
 ANCHOR, OTHER = 1.0, 0.5
+LISTS = ("primary", "others")
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,28 @@ def word_masses(table, lexicon):
     table = one_version(table, lexicon)
     if table.empty:
         raise KaomojiError("no synthesis of this lexicon version; expected at least one; synthesize again, or use its own lexicon")
-    names = list(lexicon["word"])
-    place = {word: index for index, word in enumerate(names)}
-    worth = np.where(lexicon["category"] != "", ANCHOR, OTHER)
     faces = list(dict.fromkeys(table["face"]))
+    rows, counts, said = _said(table, lexicon, faces)
+    masses = _masses(rows, counts, np.concatenate(said), lexicon, len(faces))
+    return pd.DataFrame(masses, index=pd.Index(faces, name="face"), columns=list(lexicon["word"]))
+
+
+def _said(table, lexicon, faces):
+    """Every word that was said: row of its face (one more for faces not asked for), count of its description, and by list its place in the lexicon."""
+    place = {word: index for index, word in enumerate(lexicon["word"])}
     row_of = {face: index for index, face in enumerate(faces)}
-    masses = np.zeros((len(faces), len(names)))
-    for face, count, primary, others in zip(table["face"], table["count"], table["primary"], table["others"], strict=True):
-        for word in [*primary, *others]:
-            if word in place:
-                masses[row_of[face], place[word]] += count * worth[place[word]]
-    return pd.DataFrame(masses, index=pd.Index(faces, name="face"), columns=names)
+    described = np.array([row_of.get(face, len(faces)) for face in table["face"]], dtype=int)
+    sizes = [table[column].map(len).to_numpy(int) for column in LISTS]
+    rows, counts = (np.concatenate([np.repeat(values, size) for size in sizes]) for values in (described, table["count"].to_numpy(float)))
+    said = [np.array([place.get(word, len(lexicon)) for words in table[column] for word in words], dtype=int) for column in LISTS]
+    return rows, counts, said
+
+
+def _masses(rows, counts, codes, lexicon, faces):
+    """Weighted counts (faces, words); words of no lexicon and faces beyond the last are left out."""
+    worth = np.append(np.where(lexicon["category"] != "", ANCHOR, OTHER), 0.0)
+    width = len(lexicon) + 1
+    return np.bincount(rows * width + codes, counts * worth[codes], (faces + 1) * width).reshape(faces + 1, width)[:-1, :-1]
 
 
 def synthesized(table, lexicon, codes):
@@ -76,23 +88,10 @@ def dealt_vectors(table, lexicon, faces, permutations, seed=0):
 
     Every description keeps its number of words, so that a face of few words stays as uneven as it is. Random permutations: Fisher 1935.
     """
-    table, width, rng = one_version(table, lexicon), len(lexicon), np.random.default_rng(seed)
-    place = {word: index for index, word in enumerate(lexicon["word"])}
-    row_of = {face: index for index, face in enumerate(faces)}
-    worth = np.append(np.where(lexicon["category"] != "", ANCHOR, OTHER), 0.0)
-    rows, counts = [], []
-    words = {"primary": [], "others": []}
-    for column, said in words.items():
-        sizes = table[column].map(len)
-        said.extend(place.get(word, width) for listed in table[column] for word in listed)
-        # Faces without a word of the lexicon are no rows of the vectors: theirs go to one below.
-        rows.append(np.repeat([row_of.get(face, len(faces)) for face in table["face"]], sizes))
-        counts.append(np.repeat(table["count"].to_numpy(float), sizes))
-    rows, counts = np.concatenate(rows), np.concatenate(counts)
+    rng = np.random.default_rng(seed)
+    rows, counts, said = _said(one_version(table, lexicon), lexicon, faces)
     for _ in range(permutations):
-        codes = np.concatenate([rng.permutation(said) for said in words.values()]).astype(int)
-        masses = np.bincount(rows * (width + 1) + codes, counts * worth[codes], (len(faces) + 1) * (width + 1))
-        masses = masses.reshape(len(faces) + 1, width + 1)[:-1, :-1]
+        masses = _masses(rows, counts, np.concatenate([rng.permutation(codes) for codes in said]), lexicon, len(faces))
         yield masses / np.maximum(masses.sum(axis=1, keepdims=True), 1e-300)
 
 

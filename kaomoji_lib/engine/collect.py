@@ -54,7 +54,6 @@ def collect(
         If the folder holds another run (the differences are named), another process is writing to it, or the
         model, device or dtype is not to be had.
     """
-    from kaomoji_lib.engine.loading import local_revision
     from kaomoji_lib.engine.sampling import Sampling
 
     spec = registry.model(model)
@@ -71,7 +70,7 @@ def collect(
         return run
     with alone(run.path):
         run.sweep()
-        if spec.kind == "other" and local_revision(spec) is not None:
+        if spec.kind == "other" and spec.is_folder:
             run.keep_model_folder(spec.location)
         _fill(run, SamplingJob(spec, asked, sampling, layers, instruction, device, dtype, _begun_with(run), frame), wanted, progress, ray, workers)
     return run

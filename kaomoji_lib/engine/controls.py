@@ -31,7 +31,7 @@ def controls(run, device="auto", dtype="auto", twins=TWIN_SEEDS):
 def _measure(run, device, dtype, twins):
     from kaomoji_lib.engine.reloading import reload
 
-    started, engine = time.time(), reload(run, device, None if dtype == "auto" else dtype)
+    started, engine = time.time(), reload(run, device, dtype)
     instruction, texts = run.manifest["instruction"], list(run.prompts()["text"])
     rendered = [engine.template.render(f"{instruction} {text}") for text in texts]
     spans = [user_span(engine, whole, text) for whole, text in zip(rendered, texts, strict=True)]

@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from transformers import (
@@ -113,12 +112,12 @@ def load(spec, device="auto", dtype="auto", revision=None):
 
 def local_revision(spec):
     """What stands for a revision in a local folder: a digest of its files. None for a model of the hub."""
-    return folder_digest(spec.location) if Path(spec.location).is_dir() else None
+    return folder_digest(spec.location) if spec.is_folder else None
 
 
 def _commit(spec, revision):
     """The commit that a branch or tag of a model of the hub stands for now; None for a local folder."""
-    where = None if Path(spec.location).is_dir() else cached_file(spec.location, "config.json", revision=revision)
+    where = None if spec.is_folder else cached_file(spec.location, "config.json", revision=revision)
     return extract_commit_hash(where, None)
 
 

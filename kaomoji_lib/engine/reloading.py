@@ -5,8 +5,8 @@ from kaomoji_lib.store import registry
 from kaomoji_lib.study.errors import KaomojiError
 
 
-def reload(run, device="auto", dtype=None):
-    """The engine that a run was collected with. ``dtype``: another than the run's.
+def reload(run, device="auto", dtype="auto"):
+    """The engine that a run was collected with. ``dtype``: ``auto`` for the run's, or another.
 
     Raises
     ------
@@ -16,7 +16,7 @@ def reload(run, device="auto", dtype=None):
     model = run.manifest["model"]
     if "template_sha256" not in model:
         raise KaomojiError(f"{run.path} was not collected from a local model; expected one, since it has to be asked again")
-    engine = loading.load(spec(run), device, dtype or run.manifest["settings"]["dtype"], revision(run))
+    engine = loading.load(spec(run), device, run.manifest["settings"]["dtype"] if dtype == "auto" else dtype, revision(run))
     if engine.revision != model["revision"] or engine.template.hash != model["template_sha256"]:
         raise KaomojiError(f"the model of {run.path} has changed since it was collected; collect again into a new folder")
     return engine

@@ -62,7 +62,8 @@ def _believed(estimate, form):
     low, high = (f"{value:{form}}".replace("-", "\u2212") for value in (estimate.ci_low, estimate.ci_high))
     null = [] if estimate.null_mean is None else [f"null {estimate.null_mean:{form}}".replace("-", "\u2212")]
     chance = [", ".join([*null, *([] if estimate.p is None else [statistics.format_p(estimate.p)])])]
-    return " · ".join([f"{statistics.LEVEL}% CI {low} to {high}", *filter(None, chance), f"{estimate.n:,} {estimate.unit}"]).replace(" ", "\u00a0").replace("\u00a0·\u00a0", " · ")
+    parts = [f"{statistics.LEVEL}% CI {low} to {high}", *filter(None, chance), f"{estimate.n:,} {estimate.unit}"]
+    return " · ".join(part.replace(" ", "\u00a0") for part in parts)
 
 
 def axis(title="", **settings):

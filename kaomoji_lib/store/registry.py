@@ -38,6 +38,11 @@ class ModelSpec:
         return str(DATA / self.id) if self.is_organism else self.id
 
     @property
+    def is_folder(self):
+        """Whether it lies on this machine, not on the hub."""
+        return Path(self.location).is_dir()
+
+    @property
     def slug(self):
         """The alias as a file name that every operating system accepts."""
         from kaomoji_lib.study import escape
