@@ -40,16 +40,38 @@ def facts_of(name, version, index):
     try:
         found = metadata.metadata(name)
         if found["Version"].partition("+")[0] == version:
-            return {"expression": found.get("License-Expression"), "classifiers": found.get_all("Classifier") or (), "field": found.get("License")}
+            return {
+                "expression": found.get("License-Expression"),
+                "classifiers": found.get_all("Classifier") or (),
+                "field": found.get("License"),
+            }
     except metadata.PackageNotFoundError:
         pass
     for system in SYSTEMS:
-        asked = [index, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary=:all:", "--target=none",
-                 "--python-version=3.13", *system, "--report=-", f"{name}=={version}"]
+        asked = [
+            index,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--dry-run",
+            "--ignore-installed",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--target=none",
+            "--python-version=3.13",
+            *system,
+            "--report=-",
+            f"{name}=={version}",
+        ]
         done = subprocess.run(asked, capture_output=True, text=True)
         if not done.returncode:
             found = json.loads(done.stdout)["install"][0]["metadata"]
-            return {"expression": found.get("license_expression"), "classifiers": found.get("classifier", ()), "field": found.get("license")}
+            return {
+                "expression": found.get("license_expression"),
+                "classifiers": found.get("classifier", ()),
+                "field": found.get("license"),
+            }
     return {"expression": None, "classifiers": (), "field": None}
 
 
@@ -58,7 +80,11 @@ def licence(name, version, index):
     facts = facts_of(name, version, index)
     if facts["expression"]:
         return facts["expression"]
-    classified = [item.rpartition(" :: ")[2] for item in facts["classifiers"] if item.startswith("License :: ")]
+    classified = [
+        item.rpartition(" :: ")[2]
+        for item in facts["classifiers"]
+        if item.startswith("License :: ")
+    ]
     classified = [item for item in classified if item != "OSI Approved"]
     if classified:
         return "; ".join(classified)
@@ -78,7 +104,9 @@ def main(locked, index):
     with open(ROOT / "requirements-licences.csv", "w", encoding="utf-8", newline="") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(["package", "version", "licence"])
-        table.writerows([name, version, licence(name, version, index)] for name, version in versions)
+        table.writerows(
+            [name, version, licence(name, version, index)] for name, version in versions
+        )
 
 
 if __name__ == "__main__":

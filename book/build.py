@@ -35,7 +35,10 @@ HTML = ROOT / "_build" / "html"
 HTML_STATE = ROOT / "_build" / "kaomoji.json"
 PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 CODE_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
-EXPLORER, WIDGET = "application/vnd.kaomoji.explorer+json", "application/vnd.jupyter.widget-view+json"
+EXPLORER, WIDGET = (
+    "application/vnd.kaomoji.explorer+json",
+    "application/vnd.jupyter.widget-view+json",
+)
 FORMAT = 1
 COUNTS = "trust.csv"
 
@@ -57,15 +60,22 @@ class Page:
     def source(self):
         found = sorted((ROOT / "notebooks").glob(f"[0-9]*_{self.notebook}.py"))
         if len(found) != 1:
-            raise SystemExit(f"runs.yml: page {self.name}: expected one notebooks/NN_{self.notebook}.py, found {len(found)}")
+            raise SystemExit(
+                f"runs.yml: page {self.name}: expected one notebooks/NN_{self.notebook}.py, found {len(found)}"
+            )
         return found[0]
 
     @property
     def reads(self):
         """Names of the run folders the page reads, as far as its parameters tell."""
         given = self.parameters
-        named = [*given.get("models", []), *(given[key] for key in ("model", "reference") if given.get(key))]
-        return named or (["*"] if self.notebook in ("across_models", "evidence", "explorer") else [])
+        named = [
+            *given.get("models", []),
+            *(given[key] for key in ("model", "reference") if given.get(key)),
+        ]
+        return named or (
+            ["*"] if self.notebook in ("across_models", "evidence", "explorer") else []
+        )
 
     @property
     def uses_published(self):
@@ -85,9 +95,14 @@ def grid(null=False):
         for entry in part["pages"]:
             if "file" in entry:
                 pages.append(entry["file"])
-            elif "if_run" not in entry or (ROOT / "runs" / entry["if_run"] / "manifest.json").exists():
+            elif (
+                "if_run" not in entry
+                or (ROOT / "runs" / entry["if_run"] / "manifest.json").exists()
+            ):
                 notebook = entry.get("notebook", part.get("notebook"))
-                pages.append(Page(entry["page"], notebook, entry["title"], entry.get("parameters", {})))
+                pages.append(
+                    Page(entry["page"], notebook, entry["title"], entry.get("parameters", {}))
+                )
         if pages:
             parts.append((part["caption"], pages))
     return plan["root"], _with_null_edition(parts, plan.get("null_edition"), null)
@@ -100,13 +115,27 @@ def _with_null_edition(parts, plan, wanted):
     shared, added = None if wanted else shared_inputs(), []
     for edition, of in plan.items():
         pages = [
-            Page(f"{page.name}--{edition}", page.notebook, f"{page.title}: {of['title']}", {**page.parameters, "null": edition})
-            for _, listed in parts for page in listed if isinstance(page, Page) and page.notebook in of["notebooks"]
+            Page(
+                f"{page.name}--{edition}",
+                page.notebook,
+                f"{page.title}: {of['title']}",
+                {**page.parameters, "null": edition},
+            )
+            for _, listed in parts
+            for page in listed
+            if isinstance(page, Page) and page.notebook in of["notebooks"]
         ]
         pages = [page for page in pages if wanted or is_current(page, shared)]
         if pages:
             added.append((f"Null edition: {of['title']}", pages))
-    last = next((place for place, (_, listed) in enumerate(parts) if any(getattr(page, "notebook", "") == "claims" for page in listed)), len(parts))
+    last = next(
+        (
+            place
+            for place, (_, listed) in enumerate(parts)
+            if any(getattr(page, "notebook", "") == "claims" for page in listed)
+        ),
+        len(parts),
+    )
     return [*parts[:last], *added, *parts[last:]]
 
 
@@ -116,11 +145,15 @@ def write_toc(null=False):
     toc = {"format": "jb-book", "root": f"book/{root}", "parts": []}
     for caption, pages in parts:
         chapters = [
-            {"file": f"book/{page}"} if isinstance(page, str) else {"file": f"book/runs/{page.name}", "title": page.title}
+            {"file": f"book/{page}"}
+            if isinstance(page, str)
+            else {"file": f"book/runs/{page.name}", "title": page.title}
             for page in pages
         ]
         toc["parts"].append({"caption": caption, "chapters": chapters})
-    text = "# Written by book/build.py from book/runs.yml.\n" + yaml.safe_dump(toc, sort_keys=False, allow_unicode=True)
+    text = "# Written by book/build.py from book/runs.yml.\n" + yaml.safe_dump(
+        toc, sort_keys=False, allow_unicode=True
+    )
     path = ROOT / "_toc.yml"
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
@@ -142,26 +175,50 @@ def files(folder, *patterns):
         path
         for pattern in patterns
         for path in (ROOT / folder).rglob(pattern)
-        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(ROOT).parts)
+        if path.is_file()
+        and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(ROOT).parts)
     ]
 
 
 def shared_inputs():
     """What every page depends on: the library (without its command line), the data, the pins."""
-    library = [path for path in files("kaomoji_lib", "*.py") if path.name != "__main__.py" and path.parent.name != "cli"]
+    library = [
+        path
+        for path in files("kaomoji_lib", "*.py")
+        if path.name != "__main__.py" and path.parent.name != "cli"
+    ]
     data = [path for path in files("data", "*") if path != ROOT / "data" / COUNTS]
-    return {"format": FORMAT, "library": digest(library), "data": digest(data),
-            "pins": digest([ROOT / "requirements.txt"])}
+    return {
+        "format": FORMAT,
+        "library": digest(library),
+        "data": digest(data),
+        "pins": digest([ROOT / "requirements.txt"]),
+    }
 
 
 def fingerprint(page, shared):
     """What one page depends on, as a JSON-able dictionary."""
     # Runs under another instruction are made by the page that compares them, and no other page reads them.
-    manifests = [path for name in page.reads for path in (ROOT / "runs").glob(f"{name}/manifest.json") if "--" not in path.parent.name]
+    manifests = [
+        path
+        for name in page.reads
+        for path in (ROOT / "runs").glob(f"{name}/manifest.json")
+        if "--" not in path.parent.name
+    ]
     # The counts of `make trust` are data of their own page alone.
-    counts = [path for path in [ROOT / "data" / COUNTS] if page.notebook == "trust" and path.is_file()]
-    return {**shared, "template": digest([page.source]), "title": page.title, "counts": digest(counts),
-            "parameters": page.parameters, "runs": digest(manifests), "published": page.uses_published and published_files(), "pages": page.notebook == "claims" and executed(page)}
+    counts = [
+        path for path in [ROOT / "data" / COUNTS] if page.notebook == "trust" and path.is_file()
+    ]
+    return {
+        **shared,
+        "template": digest([page.source]),
+        "title": page.title,
+        "counts": digest(counts),
+        "parameters": page.parameters,
+        "runs": digest(manifests),
+        "published": page.uses_published and published_files(),
+        "pages": page.notebook == "claims" and executed(page),
+    }
 
 
 def executed(page):
@@ -178,7 +235,11 @@ def published_files():
 
 def is_current(page, shared):
     state = STATE / f"{page.name}.json"
-    return page.path.exists() and state.exists() and json.loads(state.read_text()) == fingerprint(page, shared)
+    return (
+        page.path.exists()
+        and state.exists()
+        and json.loads(state.read_text()) == fingerprint(page, shared)
+    )
 
 
 def fill(notebook, values):
@@ -187,11 +248,15 @@ def fill(notebook, values):
 
     def value(match, escaped=escape.markdown):
         if match[1] not in values:
-            raise SystemExit(f"{{{{ {match[1]} }}}} has no value; known here: {', '.join(sorted(values))}")
+            raise SystemExit(
+                f"{{{{ {match[1]} }}}} has no value; known here: {', '.join(sorted(values))}"
+            )
         return escaped(str(values[match[1]]))
 
     def in_code(match):
-        return PLACEHOLDER.sub(lambda inner: value(inner, lambda text: text.replace("`", "'")), match[0])
+        return PLACEHOLDER.sub(
+            lambda inner: value(inner, lambda text: text.replace("`", "'")), match[0]
+        )
 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -224,8 +289,13 @@ def how_to_run(page, template):
 
     from kaomoji_lib.show import recipe
 
-    cell = next((cell.source for cell in template.cells if "parameters" in cell.metadata.get("tags", [])), "")
-    return nbformat.v4.new_markdown_cell(recipe.box(page.source.stem, page.name, page.parameters, cell))
+    cell = next(
+        (cell.source for cell in template.cells if "parameters" in cell.metadata.get("tags", [])),
+        "",
+    )
+    return nbformat.v4.new_markdown_cell(
+        recipe.box(page.source.stem, page.name, page.parameters, cell)
+    )
 
 
 def execute(page):
@@ -243,12 +313,21 @@ def execute(page):
     logging.getLogger("papermill").setLevel(logging.ERROR)
     started = time.monotonic()
     draft = PAGES / f".{page.name}.failed.ipynb"
-    template = fill(jupytext.read(page.source), {**page.parameters, "title": page.title, "page": page.name})
+    template = fill(
+        jupytext.read(page.source), {**page.parameters, "title": page.title, "page": page.name}
+    )
     template.cells.append(how_to_run(page, template))
     with tempfile.TemporaryDirectory(prefix="kao-") as folder:
         papermill.execute_notebook(
-            template, str(draft), parameters=page.parameters, kernel_name="python3", cwd=str(ROOT), config=kernel_channels(folder),
-            progress_bar=False, log_output=False, extra_arguments=["--log-level=ERROR"],
+            template,
+            str(draft),
+            parameters=page.parameters,
+            kernel_name="python3",
+            cwd=str(ROOT),
+            config=kernel_channels(folder),
+            progress_bar=False,
+            log_output=False,
+            extra_arguments=["--log-level=ERROR"],
         )
     notebook = normalise(nbformat.read(draft, as_version=4))
     nbformat.write(notebook, draft)
@@ -259,7 +338,9 @@ def execute(page):
 def kernel_environment(jobs):
     """Settings the kernels inherit: figures as data, the library from here, the cores shared out."""
     os.environ["PLOTLY_RENDERER"] = "plotly_mimetype"
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+    )
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ["JUPYTER_PLATFORM_DIRS"] = "1"
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
@@ -271,7 +352,9 @@ def kernel_channels(folder):
     """Where a kernel listens: sockets in a folder of its own, since two kernels that start at once may be dealt one TCP port."""
     from traitlets.config import Config
 
-    return Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}} if os.name == "posix" else {})
+    return Config(
+        {"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}} if os.name == "posix" else {}
+    )
 
 
 def run_pages(only=(), force=False, jobs=2, null=False):
@@ -281,7 +364,9 @@ def run_pages(only=(), force=False, jobs=2, null=False):
     parts = [[page for page in pages if isinstance(page, Page)] for _, pages in grid(null)[1]]
     known = {page.name for pages in parts for page in pages}
     if unknown := set(only) - known:
-        raise SystemExit(f"no such page: {', '.join(sorted(unknown))}; the book has {', '.join(sorted(known))}")
+        raise SystemExit(
+            f"no such page: {', '.join(sorted(unknown))}; the book has {', '.join(sorted(known))}"
+        )
     for path in PAGES.glob("*.ipynb"):
         if path.stem not in known:
             path.unlink()
@@ -309,9 +394,23 @@ def run_pages(only=(), force=False, jobs=2, null=False):
 
 def html_inputs():
     """Hashes of what the HTML is made of: its frame (a change rebuilds all pages) and its pages."""
-    frame = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "requirements.txt", *files("book/_ext", "*.py")]
-    pages = [*BOOK.glob("*.md"), BOOK / "references.bib", *PAGES.glob("*.ipynb"), *files("book/_static", "*"), *files("kaomoji_lib/show/explorer/web", "*")]
-    return {"frame": digest(frame), "pages": digest(path for path in pages if not path.name.startswith("."))}
+    frame = [
+        ROOT / "_config.yml",
+        ROOT / "_toc.yml",
+        ROOT / "requirements.txt",
+        *files("book/_ext", "*.py"),
+    ]
+    pages = [
+        *BOOK.glob("*.md"),
+        BOOK / "references.bib",
+        *PAGES.glob("*.ipynb"),
+        *files("book/_static", "*"),
+        *files("kaomoji_lib/show/explorer/web", "*"),
+    ]
+    return {
+        "frame": digest(frame),
+        "pages": digest(path for path in pages if not path.name.startswith(".")),
+    }
 
 
 def build_html():
@@ -355,15 +454,27 @@ def write_twins():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="PAGE", default=(), help="run these pages, not all")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="PAGE", default=(), help="run these pages, not all"
+    )
     parser.add_argument("--force", action="store_true", help="run pages that are up to date too")
     parser.add_argument("--jobs", type=int, default=2, help="pages to run at once (default: 2)")
-    parser.add_argument("--null", action="store_true", help="run the null edition too: the pages where there is nothing to find")
+    parser.add_argument(
+        "--null",
+        action="store_true",
+        help="run the null edition too: the pages where there is nothing to find",
+    )
     parser.add_argument("--notebooks", action="store_true", help="write the .ipynb twins and stop")
     parser.add_argument("--toc", action="store_true", help="write _toc.yml and stop")
-    parser.add_argument("--html", action="store_true", help="make the HTML of the pages as they are")
-    parser.add_argument("--pages", action="store_true", help="run the pages and stop before the HTML")
+    parser.add_argument(
+        "--html", action="store_true", help="make the HTML of the pages as they are"
+    )
+    parser.add_argument(
+        "--pages", action="store_true", help="run the pages and stop before the HTML"
+    )
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     if arguments.toc:
@@ -376,9 +487,15 @@ def main():
         write_twins()
         if arguments.notebooks:
             return
-        failed = [] if arguments.html else run_pages(arguments.only, arguments.force, max(1, arguments.jobs), arguments.null)
+        failed = (
+            []
+            if arguments.html
+            else run_pages(arguments.only, arguments.force, max(1, arguments.jobs), arguments.null)
+        )
         if failed:
-            raise SystemExit(f"{len(failed)} page(s) failed: {', '.join(failed)}; see book/runs/.<page>.failed.ipynb")
+            raise SystemExit(
+                f"{len(failed)} page(s) failed: {', '.join(failed)}; see book/runs/.<page>.failed.ipynb"
+            )
         if not arguments.pages and not build_html():
             raise SystemExit("the HTML was not built; the messages above say why")
         if not arguments.pages:

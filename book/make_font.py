@@ -28,9 +28,21 @@ TARGET = BOOK / "_static" / "fonts" / "kaomoji.woff2"
 UNITS_PER_EM = 1000
 
 BLOCKS = [
-    (0x0020, 0x007E), (0x00A0, 0x017F), (0x0250, 0x036F), (0x0370, 0x03FF), (0x0400, 0x045F),
-    (0x0E00, 0x0E5B), (0x1D00, 0x1DBF), (0x2010, 0x205E), (0x2070, 0x209C), (0x2190, 0x21FF),
-    (0x2500, 0x27BF), (0x3000, 0x30FF), (0x3131, 0x3163), (0xFF01, 0xFF9F), (0xFFE0, 0xFFEE),
+    (0x0020, 0x007E),
+    (0x00A0, 0x017F),
+    (0x0250, 0x036F),
+    (0x0370, 0x03FF),
+    (0x0400, 0x045F),
+    (0x0E00, 0x0E5B),
+    (0x1D00, 0x1DBF),
+    (0x2010, 0x205E),
+    (0x2070, 0x209C),
+    (0x2190, 0x21FF),
+    (0x2500, 0x27BF),
+    (0x3000, 0x30FF),
+    (0x3131, 0x3163),
+    (0xFF01, 0xFF9F),
+    (0xFFE0, 0xFFEE),
 ]
 
 PREFERENCE = """
@@ -58,15 +70,25 @@ def face_characters():
     if not table.exists():
         return set()
     with table.open(encoding="utf-8", newline="") as file:
-        return {ord(char) for row in csv.DictReader(file) for key in ("spelling", "face") for char in row.get(key) or ""}
+        return {
+            ord(char)
+            for row in csv.DictReader(file)
+            for key in ("spelling", "face")
+            for char in row.get(key) or ""
+        }
 
 
 def sources(noto, fontsource):
     """Font files in order of preference; a script that is cut into slices gives several."""
     for name in PREFERENCE:
         if len(name) == 2:
-            slices = (fontsource / f"noto-sans-{name}" / "files").glob(f"noto-sans-{name}-*-400-normal.woff2")
-            yield from sorted(slices, key=lambda path: [int(n) for n in re.findall(r"-(\d+)-400", path.name)] or [-1])
+            slices = (fontsource / f"noto-sans-{name}" / "files").glob(
+                f"noto-sans-{name}-*-400-normal.woff2"
+            )
+            yield from sorted(
+                slices,
+                key=lambda path: [int(n) for n in re.findall(r"-(\d+)-400", path.name)] or [-1],
+            )
         elif (noto / f"{name}-Regular.ttf").exists():
             yield noto / f"{name}-Regular.ttf"
 
@@ -111,7 +133,11 @@ def make(noto, fontsource):
         if record.nameID == 6:
             record.string = "Kaomoji-Regular"
     font["hhea"].ascent, font["hhea"].descent, font["hhea"].lineGap = 1069, -293, 0
-    font["OS/2"].sTypoAscender, font["OS/2"].sTypoDescender, font["OS/2"].sTypoLineGap = 1069, -293, 0
+    font["OS/2"].sTypoAscender, font["OS/2"].sTypoDescender, font["OS/2"].sTypoLineGap = (
+        1069,
+        -293,
+        0,
+    )
     font["OS/2"].usWinAscent, font["OS/2"].usWinDescent = 1069, 293
     font["head"].modified = font["head"].created
     font.flavor = "woff2"
@@ -120,11 +146,19 @@ def make(noto, fontsource):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("fontsource", type=Path, help="the folder node_modules/@fontsource")
     parser.add_argument("--noto", type=Path, default=Path("/usr/share/fonts/truetype/noto"))
     arguments = parser.parse_args()
     left_out = make(arguments.noto, arguments.fontsource)
-    print(f"{TARGET.name}: {TARGET.stat().st_size / 1000:.0f} kB, {len(left_out)} code points in no source")
-    printable = {point for point in left_out if not any(first <= point <= last for first, last in BLOCKS)}
-    print("of the faces:", " ".join(f"U+{point:04X}" for point in sorted(printable)) or "none missing")
+    print(
+        f"{TARGET.name}: {TARGET.stat().st_size / 1000:.0f} kB, {len(left_out)} code points in no source"
+    )
+    printable = {
+        point for point in left_out if not any(first <= point <= last for first, last in BLOCKS)
+    }
+    print(
+        "of the faces:", " ".join(f"U+{point:04X}" for point in sorted(printable)) or "none missing"
+    )

@@ -68,7 +68,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         path = Path(self.translate_path(self.path))
         path = path / "index.html" if path.is_dir() else path
         if path.suffix == ".html" and path.is_file():
-            return self._send(path.read_bytes().replace(b"</body>", RELOAD + b"</body>", 1), "text/html; charset=utf-8")
+            return self._send(
+                path.read_bytes().replace(b"</body>", RELOAD + b"</body>", 1),
+                "text/html; charset=utf-8",
+            )
         return super().do_GET()
 
     def _send(self, body, kind):
@@ -85,9 +88,17 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 def snapshot(build):
     """Every file a page or the HTML is made of, with its time of change."""
-    watched = [*build.files("kaomoji_lib", "*.py", "*.js", "*.css"), *build.files("data", "*"), *build.files("book/_static", "*"), *build.files("book/_ext", "*.py"),
-               *(build.ROOT / "notebooks").glob("[0-9]*_*.py"), *build.BOOK.glob("*.md"), *build.BOOK.glob("*.bib"),
-               build.BOOK / "runs.yml", build.ROOT / "_config.yml"]
+    watched = [
+        *build.files("kaomoji_lib", "*.py", "*.js", "*.css"),
+        *build.files("data", "*"),
+        *build.files("book/_static", "*"),
+        *build.files("book/_ext", "*.py"),
+        *(build.ROOT / "notebooks").glob("[0-9]*_*.py"),
+        *build.BOOK.glob("*.md"),
+        *build.BOOK.glob("*.bib"),
+        build.BOOK / "runs.yml",
+        build.ROOT / "_config.yml",
+    ]
     found = {}
     for path in watched:
         try:
@@ -106,9 +117,16 @@ def command(build, paths, book):
     """What to run for the changed ``paths``: arguments of build.py."""
     pages = [page for _, part in build.grid()[1] for page in part if not isinstance(page, str)]
     names = {page.name for page in pages if page.source in paths}
-    if any(path.is_relative_to(build.ROOT / "kaomoji_lib") or path.is_relative_to(build.ROOT / "data") for path in paths):
+    if any(
+        path.is_relative_to(build.ROOT / "kaomoji_lib") or path.is_relative_to(build.ROOT / "data")
+        for path in paths
+    ):
         names |= {page.name for page in pages} & set(book.open_pages())
-    missing = {page.name for page in pages if not page.path.exists()} if build.BOOK / "runs.yml" in paths else set()
+    missing = (
+        {page.name for page in pages if not page.path.exists()}
+        if build.BOOK / "runs.yml" in paths
+        else set()
+    )
     names |= missing
     return ["--only", *sorted(names)] if names else ["--html"]
 
@@ -124,7 +142,10 @@ def watch(build, book, run, *, every=0.7, rounds=None):
             time.sleep(every / 2)
             after = snapshot(build)
             paths = changed(before, after)
-            print(f"  changed: {', '.join(sorted(str(path.relative_to(build.ROOT)) for path in paths))}", flush=True)
+            print(
+                f"  changed: {', '.join(sorted(str(path.relative_to(build.ROOT)) for path in paths))}",
+                flush=True,
+            )
             if run(command(build, paths, book)) == 0:
                 book.number += 1
             before = after
@@ -132,16 +153,28 @@ def watch(build, book, run, *, every=0.7, rounds=None):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=8000, help="port on this machine (default: 8000)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--port", type=int, default=8000, help="port on this machine (default: 8000)"
+    )
     arguments = parser.parse_args()
     build = builder()
     book = Book(build.HTML)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", arguments.port), functools.partial(Handler, book=book))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", arguments.port), functools.partial(Handler, book=book)
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://localhost:{server.server_port}  (stop with Ctrl-C)", flush=True)
     try:
-        watch(build, book, lambda given: subprocess.run([sys.executable, str(HERE / "build.py"), *given]).returncode)
+        watch(
+            build,
+            book,
+            lambda given: (
+                subprocess.run([sys.executable, str(HERE / "build.py"), *given]).returncode
+            ),
+        )
     except KeyboardInterrupt:
         print()
 

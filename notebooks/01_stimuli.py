@@ -17,7 +17,9 @@
 # No model has been near this page: it looks at the question alone.
 
 # %% tags=["parameters", "remove-cell"]
-prompts: str = ""  # CSV file with columns id, category, topic, text; empty: the prompts of this project
+prompts: str = (
+    ""  # CSV file with columns id, category, topic, text; empty: the prompts of this project
+)
 categories: str = ""  # CSV file of a category scheme; empty: the nine categories of this project
 seed: int = 0  # of everything random: folds, permutations
 
@@ -72,13 +74,18 @@ tables.surface(asked, scheme, "Surface of the prompts")
 
 # %% tags=["hide-input"]
 words = page.attempt(prediction.from_text, asked, "tfidf", name="words (tf-idf)", seed=seed)
-surface = page.attempt(prediction.from_text, asked, "surface", name="length and punctuation", seed=seed)
+surface = page.attempt(
+    prediction.from_text, asked, "surface", name="length and punctuation", seed=seed
+)
 page.glue("words", words.accuracy)
 page.glue("surface", surface.accuracy)
 figures.accuracies([words, surface], page.stimuli_line(asked))
 
 # %% tags=["hide-input"]
-tables.predictions([words, surface], "Accuracy on held-out prompts; shuffled: the same with categories dealt to other prompts")
+tables.predictions(
+    [words, surface],
+    "Accuracy on held-out prompts; shuffled: the same with categories dealt to other prompts",
+)
 
 # %% [markdown]
 # Where the words go wrong shows which feelings share a vocabulary.
@@ -90,4 +97,12 @@ figures.confusion(words, scheme, page.stimuli_line(asked))
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance(None, {"prompts": prompts or "data/prompts.csv", "categories": categories or "data/categories.csv", "seed": seed}, started)
+page.provenance(
+    None,
+    {
+        "prompts": prompts or "data/prompts.csv",
+        "categories": categories or "data/categories.csv",
+        "seed": seed,
+    },
+    started,
+)

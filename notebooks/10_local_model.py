@@ -24,7 +24,9 @@ seed: int = 0  # of everything random: sampling, folds, permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 dtype: str = "auto"  # auto, float32, bfloat16, float16
 out: str = ""  # run folder; empty: runs/<model>; what is there is reused
-likelihoods: bool = True  # score the typed faces, too; False: only if the run folder holds their scores
+likelihoods: bool = (
+    True  # score the typed faces, too; False: only if the run folder holds their scores
+)
 reference: str = ""  # a second model to lay this one onto; empty: none
 null: str = ""  # within_category, text_only, untrained or dealt: the page where there is nothing to find; empty: the page itself
 
@@ -46,9 +48,19 @@ started = page.start()
 # Whatever the run folder lacks is collected here; whatever it holds is reused.
 
 # %%
-run = collect.collect(model, prompts=prompts or None, generations=generations, seed=seed, out=out or None, device=device, dtype=dtype)
+run = collect.collect(
+    model,
+    prompts=prompts or None,
+    generations=generations,
+    seed=seed,
+    out=out or None,
+    device=device,
+    dtype=dtype,
+)
 source = page.read(run, categories or None, null)
-tables.prompts(source.prompts.groupby("category").head(1), source.scheme, "One prompt of each category")
+tables.prompts(
+    source.prompts.groupby("category").head(1), source.scheme, "One prompt of each category"
+)
 
 # %% tags=["remove-cell"]
 page.glue("title", source.heading)
@@ -70,14 +82,20 @@ page.glue("behind", emission.behind(source.emissions))
 figures.emission(report, source.scheme, source.line)
 
 # %% tags=["hide-input"]
-tables.emission(report, source.scheme, "Replies per category, and how those without a kaomoji began; intervals over prompts, exact ones where all replies are alike")
+tables.emission(
+    report,
+    source.scheme,
+    "Replies per category, and how those without a kaomoji began; intervals over prompts, exact ones where all replies are alike",
+)
 
 # %% [markdown]
 # ## Which faces?
 # Spellings that differ only in arms, width or invisible characters count as one face.
 
 # %% tags=["hide-input"]
-tables.typed_faces(source.emissions, source.scheme, "The most typed faces of each category, with their counts")
+tables.typed_faces(
+    source.emissions, source.scheme, "The most typed faces of each category, with their counts"
+)
 
 # %% tags=["hide-input"]
 tables.faces(source.emissions, source.scheme, "Every face, the most typed first")
@@ -105,9 +123,21 @@ probable.calibration(calibration, source.line)
 # least probable. Beside each other, against the reading that the typed faces give:
 
 # %% tags=["hide-input"]
-page.glue("advantage", page.attempt(scored.own_prompt_advantage, log_probs, source.emissions, seed=seed))
-rules = page.attempt(scored.rules_compared, log_probs, source.emissions, source.prompts, source.scheme.codes, seed=seed)
-probable.rules(rules, "Jensen-Shannon similarity to what was typed (1 = equal); null: the faces' readings dealt to other faces")
+page.glue(
+    "advantage", page.attempt(scored.own_prompt_advantage, log_probs, source.emissions, seed=seed)
+)
+rules = page.attempt(
+    scored.rules_compared,
+    log_probs,
+    source.emissions,
+    source.prompts,
+    source.scheme.codes,
+    seed=seed,
+)
+probable.rules(
+    rules,
+    "Jensen-Shannon similarity to what was typed (1 = equal); null: the faces' readings dealt to other faces",
+)
 
 # %% [markdown]
 # ## What shape do the states have?
@@ -137,7 +167,9 @@ tables.components(components, "How much of the variance the components hold, and
 # The same probe on each layer by itself. Every layer has its own null; the best of many layers looks better than it is.
 
 # %% tags=["hide-input"]
-curve = page.attempt(geometry.layer_curve, source.states.array, source.labels, layers=source.states.layers, seed=seed)
+curve = page.attempt(
+    geometry.layer_curve, source.states.array, source.labels, layers=source.states.layers, seed=seed
+)
 figures.layer_curve(curve, source.line)
 
 # %% [markdown]
@@ -146,10 +178,21 @@ figures.layer_curve(curve, source.line)
 # reader of states gets beyond them is what the model adds. Rows of one prompt never stand on both sides of a fold.
 
 # %% tags=["hide-input"]
-from_states = page.attempt(prediction.from_states, source.stacked, source.labels, source.prompts["id"], name="hidden states", seed=seed)
+from_states = page.attempt(
+    prediction.from_states,
+    source.stacked,
+    source.labels,
+    source.prompts["id"],
+    name="hidden states",
+    seed=seed,
+)
 from_faces = page.attempt(prediction.from_faces, source.emissions, name="typed face", seed=seed)
-from_words = page.attempt(prediction.from_text, source.prompts, "tfidf", name="words of the prompt (tf-idf)", seed=seed)
-from_surface = page.attempt(prediction.from_text, source.prompts, "surface", name="length and punctuation", seed=seed)
+from_words = page.attempt(
+    prediction.from_text, source.prompts, "tfidf", name="words of the prompt (tf-idf)", seed=seed
+)
+from_surface = page.attempt(
+    prediction.from_text, source.prompts, "surface", name="length and punctuation", seed=seed
+)
 readers = [from_states, from_faces, from_words, from_surface]
 figures.accuracies(readers, source.line)
 
@@ -164,7 +207,10 @@ page.glue("bayes", from_faces.bayes_bound)
 # From the states: {glue:text}`states_accuracy`. From the words alone: {glue:text}`words_accuracy`.
 
 # %% tags=["hide-input"]
-tables.predictions(readers, "Accuracy on held-out prompts; shuffled: the same with categories dealt to other prompts")
+tables.predictions(
+    readers,
+    "Accuracy on held-out prompts; shuffled: the same with categories dealt to other prompts",
+)
 
 # %% [markdown]
 # ### From the states
@@ -223,7 +269,9 @@ tables.clusters(heatmap, means, "Groups of faces by their states, largest first"
 
 # %% tags=["hide-input"]
 planted = page.planted(source)
-recovery = page.attempt(readings.recovery, source.emissions, planted, source.scheme.codes, seed=seed)
+recovery = page.attempt(
+    readings.recovery, source.emissions, planted, source.scheme.codes, seed=seed
+)
 page.glue("similarity", recovery.similarity)
 page.glue("planted_bayes", recovery.bayes_accuracy)
 page.glue("planted_measured", recovery.measured_accuracy)
@@ -247,4 +295,16 @@ figures.centroids({source.title: alignment}, other.title, source.scheme, source.
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance(run, {"model": model, "prompts": prompts, "categories": categories, "generations": generations, "seed": seed, "reference": reference, "null": null}, started)
+page.provenance(
+    run,
+    {
+        "model": model,
+        "prompts": prompts,
+        "categories": categories,
+        "generations": generations,
+        "seed": seed,
+        "reference": reference,
+        "null": null,
+    },
+    started,
+)

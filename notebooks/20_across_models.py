@@ -35,7 +35,9 @@ started = page.start()
 # ## Who is compared
 
 # %%
-sources = across.gather(models, null, generations=generations, seed=seed, device=device, dtype=dtype)
+sources = across.gather(
+    models, null, generations=generations, seed=seed, device=device, dtype=dtype
+)
 page.glue("what", across.statement(sources))
 page.glue("reference", sources[0].title)
 across.cast(sources)
@@ -53,7 +55,9 @@ figures.emission_across(across.rates(sources, seed=seed), line)
 
 # %% tags=["hide-input"]
 components = across.components(sources, seed=seed)
-tables.by_source(across.variance(components), "Shares of variance and the circumplex reading of each source")
+tables.by_source(
+    across.variance(components), "Shares of variance and the circumplex reading of each source"
+)
 
 # %% [markdown]
 # ## Do the categories lie in the same places?
@@ -72,7 +76,10 @@ page.glue_each("residual", sources, across.residual(alignments))
 figures.residuals(alignments, line)
 
 # %% tags=["hide-input"]
-tables.by_source(across.residuals(alignments), "Relative Procrustes residual; 0 = the same shape; p: shuffled categories fit as well")
+tables.by_source(
+    across.residuals(alignments),
+    "Relative Procrustes residual; 0 = the same shape; p: shuffled categories fit as well",
+)
 
 # %% [markdown]
 # ## Is more shared than the category?
@@ -105,4 +112,8 @@ tables.accuracies_across(accuracies, "Accuracy on held-out prompts")
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed, "null": null}, started)
+page.provenance(
+    [source.run for source in sources],
+    {"models": models, "generations": generations, "seed": seed, "null": null},
+    started,
+)

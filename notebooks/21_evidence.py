@@ -40,7 +40,9 @@ started = page.start()
 # All have the same classifier and the same folds.
 
 # %%
-sources = across.gather(models, null, generations=generations, seed=seed, device=device, dtype=dtype)
+sources = across.gather(
+    models, null, generations=generations, seed=seed, device=device, dtype=dtype
+)
 page.glue("what", across.statement(sources))
 page.glue("reference", sources[0].title)
 line = across.line(sources)
@@ -63,7 +65,10 @@ evidence.ladder_figure(ladders, line)
 # that holds for new models as well as for new messages: {glue:text}`increment_general`.
 
 # %% tags=["hide-input"]
-tables.by_source(evidence.all_increments(ladders), "Emission state minus each other reader, share of prompts put into the right category")
+tables.by_source(
+    evidence.all_increments(ladders),
+    "Emission state minus each other reader, share of prompts put into the right category",
+)
 
 # %% tags=["hide-input"]
 evidence.readers(ladders)
@@ -152,7 +157,10 @@ evidence.order_figure(circles, line)
 evidence.rivals_figure(circles, line)
 
 # %% tags=["hide-input"]
-tables.by_source(evidence.rivals(circles), "Held-out correlation of each hypothesis with the distances between categories, and differences between rivals")
+tables.by_source(
+    evidence.rivals(circles),
+    "Held-out correlation of each hypothesis with the distances between categories, and differences between rivals",
+)
 
 # %% [markdown]
 # A positive *circle against plane* would speak for a circle, a negative one for a plane; *beyond text* asks whether
@@ -173,7 +181,10 @@ evidence.before_figure(told, line)
 # scrambled organism, whose faces mean nothing, shows as much of it:
 
 # %% tags=["hide-input"]
-tables.by_source(told, "Share of the state's variance that the face explains on held-out prompts, when the category, or the prompt itself, is known")
+tables.by_source(
+    told,
+    "Share of the state's variance that the face explains on held-out prompts, when the category, or the prompt itself, is known",
+)
 
 # %% [markdown]
 # ## What does it cost?
@@ -192,4 +203,8 @@ page.attempt(evidence.growth)
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed, "null": null}, started)
+page.provenance(
+    [source.run for source in sources],
+    {"models": models, "generations": generations, "seed": seed, "null": null},
+    started,
+)

@@ -67,10 +67,20 @@ tables.by_source(numbers, "Sampled and exact, source by source")
 title = next(iter(numbers))
 page.glue("first", title)
 page.glue("exact_accuracy", exact.first(numbers, title, "face → category accuracy, exact"))
-page.glue("sampled_accuracy", exact.first(numbers, title, "face → category accuracy, eight samples"))
-page.glue("exact_bits", exact.first(numbers, title, "information of the face about the category (bits), exact"))
-page.glue("sampled_bits", exact.first(numbers, title, "information (bits), eight samples, Miller-Madow"))
-page.glue("least", exact.closest_to_nothing(numbers, "information of the face about the category (bits), exact"))
+page.glue(
+    "sampled_accuracy", exact.first(numbers, title, "face → category accuracy, eight samples")
+)
+page.glue(
+    "exact_bits",
+    exact.first(numbers, title, "information of the face about the category (bits), exact"),
+)
+page.glue(
+    "sampled_bits", exact.first(numbers, title, "information (bits), eight samples, Miller-Madow")
+)
+page.glue(
+    "least",
+    exact.closest_to_nothing(numbers, "information of the face about the category (bits), exact"),
+)
 
 # %% [markdown]
 # ```{warning}
@@ -89,10 +99,17 @@ page.glue("share", ranges[title].share)
 exact.on_the_range(ranges, line)
 
 # %% tags=["hide-input"]
-tables.by_source(exact.range_rows(ranges), "Floor, score, ceiling and share of the range; where floor and ceiling coincide the share is not defined")
+tables.by_source(
+    exact.range_rows(ranges),
+    "Floor, score, ceiling and share of the range; where floor and ceiling coincide the share is not defined",
+)
 
 # %% [markdown]
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed, "null": null}, started)
+page.provenance(
+    [source.run for source in sources],
+    {"models": models, "generations": generations, "seed": seed, "null": null},
+    started,
+)

@@ -82,4 +82,6 @@ gather.left_out(found)
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance(gather.runs(found, models), {"models": models, "claude": claude, "seed": seed}, started)
+page.provenance(
+    gather.runs(found, models), {"models": models, "claude": claude, "seed": seed}, started
+)

@@ -47,7 +47,11 @@ readers.attention(digits)
 
 # %% tags=["hide-input"]
 from_question = page.attempt(readers.matrix, said, used, seed)
-readers.heatmap(from_question, "Asked cold: similarity of what a reader says to how an emitter uses the faces", line)
+readers.heatmap(
+    from_question,
+    "Asked cold: similarity of what a reader says to how an emitter uses the faces",
+    line,
+)
 
 # %% [markdown]
 # Self-advantage when asked: {glue:text}`asked`. A reader that hardly ever answers with a digit (the table above) has not understood the
@@ -62,7 +66,11 @@ readers.heatmap(from_question, "Asked cold: similarity of what a reader says to 
 # %% tags=["hide-input"]
 likelihoods = readers.by_likelihood(sources, device)
 from_likelihood = page.attempt(readers.matrix, likelihoods, used, seed)
-readers.heatmap(from_likelihood, "By likelihood: similarity of each model's own probabilities to how an emitter uses the faces", line)
+readers.heatmap(
+    from_likelihood,
+    "By likelihood: similarity of each model's own probabilities to how an emitter uses the faces",
+    line,
+)
 
 # %% [markdown]
 # Self-advantage by likelihood: {glue:text}`likely`.
@@ -85,7 +93,14 @@ readers.state_heatmap(states, 0.5, line)
 # ## What could have been found?
 
 # %% tags=["hide-input"]
-readers.power({"asked": from_question, "by likelihood": from_likelihood, "states, all depths": states.advantage, "states, before the last block": states.earlier})
+readers.power(
+    {
+        "asked": from_question,
+        "by likelihood": from_likelihood,
+        "states, all depths": states.advantage,
+        "states, before the last block": states.earlier,
+    }
+)
 
 # %% tags=["hide-input"]
 numbers = readers.headlines(from_question, from_likelihood, states)
@@ -93,10 +108,16 @@ page.glue("asked", numbers["self-advantage, asked"])
 page.glue("likely", numbers["self-advantage, by likelihood"])
 page.glue("states", numbers["self-advantage of states, best depth"])
 page.glue("earlier", numbers["self-advantage of states, best depth before the last block"])
-tables.estimates(numbers, "What this page claims; n counts the models, intervals come from faces or prompts")
+tables.estimates(
+    numbers, "What this page claims; n counts the models, intervals come from faces or prompts"
+)
 
 # %% [markdown]
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance([source.run for source in sources], {"models": models, "generations": generations, "seed": seed, "null": null}, started)
+page.provenance(
+    [source.run for source in sources],
+    {"models": models, "generations": generations, "seed": seed, "null": null},
+    started,
+)

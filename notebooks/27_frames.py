@@ -16,7 +16,10 @@
 # {glue:text}`what`
 
 # %% tags=["parameters", "remove-cell"]
-models: list = ["organism-gemma", "organism-scrambled"]  # aliases, Hugging Face ids or folders of chat models
+models: list = [
+    "organism-gemma",
+    "organism-scrambled",
+]  # aliases, Hugging Face ids or folders of chat models
 names: list = []  # frames beside self (data/frames.csv); empty: all
 generations: int = 8  # replies per prompt and frame
 seed: int = 0  # of everything random: sampling, permutations
@@ -34,7 +37,9 @@ started = page.start()
 # not.
 
 # %%
-found = frames.gather(models, names, null, generations=generations, seed=seed, device=device, progress=False)
+found = frames.gather(
+    models, names, null, generations=generations, seed=seed, device=device, progress=False
+)
 page.glue("what", across.statement([item.source for item in found.values()]))
 frames.instructions("The frames: the instruction before every prompt")
 
@@ -51,7 +56,10 @@ line = frames.line(found)
 frames.told(found, line)
 
 # %% tags=["hide-input"]
-tables.by_source(frames.shared(found), "Bits that a second face tells about a self face, beyond chance; the last rows: beyond the category")
+tables.by_source(
+    frames.shared(found),
+    "Bits that a second face tells about a self face, beyond chance; the last rows: beyond the category",
+)
 
 # %% [markdown]
 # ## What is the self face's own?
@@ -60,10 +68,14 @@ tables.by_source(frames.shared(found), "Bits that a second face tells about a se
 # category: {glue:text}`beyond`; the self face repeats {glue:text}`repeated` bits at all.
 
 # %% tags=["hide-input"]
-page.glue("beyond", frames.first(found, "self-specific against every frame, given the category (bits)"))
+page.glue(
+    "beyond", frames.first(found, "self-specific against every frame, given the category (bits)")
+)
 page.glue("repeated", frames.first(found, "repeated by the self face (bits)"))
 page.glue("license", frames.license(found))
-tables.by_source(frames.headlines(found), "What the self face holds that one other frame's face does not tell")
+tables.by_source(
+    frames.headlines(found), "What the self face holds that one other frame's face does not tell"
+)
 
 # %% [markdown]
 # ```{important}
@@ -73,4 +85,8 @@ tables.by_source(frames.headlines(found), "What the self face holds that one oth
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance(frames.runs(found), {"models": models, "frames": names, "generations": generations, "seed": seed, "null": null}, started)
+page.provenance(
+    frames.runs(found),
+    {"models": models, "frames": names, "generations": generations, "seed": seed, "null": null},
+    started,
+)

@@ -17,7 +17,9 @@
 
 # %% tags=["parameters", "remove-cell"]
 model: str = "organism-gemma"  # alias, Hugging Face id, folder of a chat model, or run folder
-layer: int = -1  # behind which block the dose is varied, 0 the embedding; -1: a quarter of the way up
+layer: int = (
+    -1
+)  # behind which block the dose is varied, 0 the embedding; -1: a quarter of the way up
 doses: list = [0.5, 1.0, 2.0]  # lengths of what is added, in mean lengths of a state
 prompts: int = 3  # prompts of each category that are steered; the others estimate the directions
 generations: int = 8  # replies per prompt, for a source that is not collected yet
@@ -58,7 +60,10 @@ effects = page.attempt(steering.effects, trial, moved, seed)
 steering.dose_response(effects, source.line)
 
 # %% tags=["hide-input"]
-steering.table(effects, "Each layer and dose: mass gained, change of entropy, and of the probability to open with no listed face")
+steering.table(
+    effects,
+    "Each layer and dose: mass gained, change of entropy, and of the probability to open with no listed face",
+)
 
 # %% [markdown]
 # ```{note}
@@ -76,7 +81,9 @@ gone = page.attempt(steering.erased, trial, seed=seed)
 steering.by_layer(effects, gone, source.line)
 
 # %% tags=["hide-input"]
-steering.erased_table(gone, "Mass that the face gives to the prompt's own category, before and after erasing")
+steering.erased_table(
+    gone, "Mass that the face gives to the prompt's own category, before and after erasing"
+)
 
 # %% tags=["hide-input"]
 numbers = page.attempt(steering.headlines, trial, moved, effects, gone, seed)
@@ -96,4 +103,8 @@ page.glue("lost_verdict", steering.said(steering.number(numbers, 3)))
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-page.provenance(source.run, {"model": model, "layer": layer, "doses": doses, "prompts": prompts, "seed": seed}, started)
+page.provenance(
+    source.run,
+    {"model": model, "layer": layer, "doses": doses, "prompts": prompts, "seed": seed},
+    started,
+)

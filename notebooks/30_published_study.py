@@ -98,7 +98,10 @@ published.article(rows, "similarity")
 # %% tags=["hide-input"]
 reach = page.attempt(published.on_range, study)
 page.glue("reached", page.attempt(compared.share, reach, "Opus"))
-claude.range_table(reach, "Floor, score and ceiling of every reader of the elicited faces, by our rule, all on the same faces")
+claude.range_table(
+    reach,
+    "Floor, score and ceiling of every reader of the elicited faces, by our rule, all on the same faces",
+)
 
 # %% [markdown]
 # The local models' readings depend on how log P is averaged over the messages of a category. The published rule takes the mean of

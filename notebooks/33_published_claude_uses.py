@@ -92,4 +92,6 @@ vocabulary.profiles(space)
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-published.provenance({"corpus": corpus, "seed": seed, "null": null}, started, vocabulary.whose(corpus, found, null))
+published.provenance(
+    {"corpus": corpus, "seed": seed, "null": null}, started, vocabulary.whose(corpus, found, null)
+)

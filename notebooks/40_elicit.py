@@ -41,9 +41,15 @@ started = page.start()
 # of fear or loss are sent than are needed.
 
 # %%
-replies = page.attempt(asked.elicited, source, model, prompts=prompts, runs=runs, max_usd=max_usd, batch=batch)
-found, = asked.edition(null, replies)
-claude.saturation(found.table, found.scheme, "Runs and replies of each category, and what the last run still brought")
+replies = page.attempt(
+    asked.elicited, source, model, prompts=prompts, runs=runs, max_usd=max_usd, batch=batch
+)
+(found,) = asked.edition(null, replies)
+claude.saturation(
+    found.table,
+    found.scheme,
+    "Runs and replies of each category, and what the last run still brought",
+)
 
 # %% tags=["remove-cell"]
 page.glue("title", found.heading)
@@ -65,7 +71,9 @@ tables.emission(report, found.scheme, "Replies per category, and how those witho
 # ## Which faces?
 
 # %% tags=["hide-input"]
-tables.typed_faces(found.table, found.scheme, "The most typed faces of each category, with their counts")
+tables.typed_faces(
+    found.table, found.scheme, "The most typed faces of each category, with their counts"
+)
 
 # %% [markdown]
 # ## What does a face say about the category?
@@ -96,4 +104,15 @@ asked.report([found])
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-asked.provenance([found], {"source": source, "model": model, "prompts": prompts, "runs": runs, "seed": seed, "null": null}, started)
+asked.provenance(
+    [found],
+    {
+        "source": source,
+        "model": model,
+        "prompts": prompts,
+        "runs": runs,
+        "seed": seed,
+        "null": null,
+    },
+    started,
+)

@@ -27,7 +27,7 @@ null: str = ""  # dealt: the page where there is nothing to find; empty: the pag
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.analysis import readings
-from kaomoji_lib.show import asked, claude, compared, page, tables
+from kaomoji_lib.show import asked, claude, compared, page
 
 started = page.start()
 
@@ -43,7 +43,9 @@ started = page.start()
 emitted = page.attempt(asked.elicited, source, elicited, max_usd=max_usd, batch=batch)
 found = page.attempt(asked.introspected, source, model, emitted, max_usd=max_usd, batch=batch)
 emitted, found = asked.edition(null, emitted, found)
-claude.judgements(found.table, found.scheme, "Likelihoods as they were given, independent of each other")
+claude.judgements(
+    found.table, found.scheme, "Likelihoods as they were given, independent of each other"
+)
 
 # %% tags=["remove-cell"]
 page.glue("title", found.heading)
@@ -84,7 +86,9 @@ claude.range_table(reach, "Where the score lies between ignoring the face and kn
 
 # %% tags=["hide-input"]
 parts = page.attempt(compared.within, typed, {"introspected": said}, seed=seed)
-claude.category_table(parts, "Similarity of what is said and what is typed, by the category a face is typed for most")
+claude.category_table(
+    parts, "Similarity of what is said and what is typed, by the category a face is typed for most"
+)
 
 # %% [markdown]
 # ## Would another reader say the same?
@@ -92,7 +96,10 @@ claude.category_table(parts, "Similarity of what is said and what is typed, by t
 
 # %% tags=["hide-input"]
 others = page.attempt(compared.read_by, readers, typed, found.scheme)
-claude.similarity_table(page.attempt(compared.against, typed, others, seed=seed), "Local models as readers of the same faces")
+claude.similarity_table(
+    page.attempt(compared.against, typed, others, seed=seed),
+    "Local models as readers of the same faces",
+)
 
 # %% [markdown]
 # ## What is missing?
@@ -104,4 +111,15 @@ asked.report([emitted, found])
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-asked.provenance([emitted, found], {"source": source, "model": model, "elicited": elicited, "readers": readers, "seed": seed, "null": null}, started)
+asked.provenance(
+    [emitted, found],
+    {
+        "source": source,
+        "model": model,
+        "elicited": elicited,
+        "readers": readers,
+        "seed": seed,
+        "null": null,
+    },
+    started,
+)

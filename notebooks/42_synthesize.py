@@ -27,7 +27,7 @@ null: str = ""  # dealt: the page where there is nothing to find; empty: the pag
 
 # %% tags=["remove-cell"]
 from kaomoji_lib.analysis import synthesis
-from kaomoji_lib.show import asked, claude, compared, page, tables
+from kaomoji_lib.show import asked, claude, compared, page
 
 started = page.start()
 
@@ -41,11 +41,22 @@ started = page.start()
 
 # %%
 emitted = page.attempt(asked.elicited, source, elicited, max_usd=max_usd, batch=batch)
-found = page.attempt(asked.synthesized, source, model, emitted, exchanges=exchanges, seed=seed, max_usd=max_usd, batch=batch)
+found = page.attempt(
+    asked.synthesized,
+    source,
+    model,
+    emitted,
+    exchanges=exchanges,
+    seed=seed,
+    max_usd=max_usd,
+    batch=batch,
+)
 emitted, found = asked.edition(null, emitted, found)
 said = page.attempt(compared.synthesized, found)
 masses = page.attempt(synthesis.word_masses, found.table, asked.lexicon())
-claude.words(said, masses, "Faces with the most exchanges, and the words that were chosen for them most")
+claude.words(
+    said, masses, "Faces with the most exchanges, and the words that were chosen for them most"
+)
 
 # %% tags=["remove-cell"]
 page.glue("title", found.heading)
@@ -96,4 +107,8 @@ asked.report([emitted, found])
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-asked.provenance([emitted, found], {"source": source, "model": model, "elicited": elicited, "seed": seed, "null": null}, started)
+asked.provenance(
+    [emitted, found],
+    {"source": source, "model": model, "elicited": elicited, "seed": seed, "null": null},
+    started,
+)

@@ -40,7 +40,19 @@ started = page.start()
 # ## Who reads the faces?
 
 # %%
-found = page.attempt(compared.gather, source, model, judges, synthesizer, local=local, readers=readers, runs=runs, max_usd=max_usd, null=null, seed=seed)
+found = page.attempt(
+    compared.gather,
+    source,
+    model,
+    judges,
+    synthesizer,
+    local=local,
+    readers=readers,
+    runs=runs,
+    max_usd=max_usd,
+    null=null,
+    seed=seed,
+)
 page.glue("title", page.attempt(compared.heading, found))
 page.glue("what", page.attempt(compared.statement, found))
 page.attempt(compared.cast, found)
@@ -58,7 +70,10 @@ page.glue("guess", page.attempt(compared.cell, rows, "uniform guess", "uniform")
 claude.similarities(rows, found.line)
 
 # %% tags=["hide-input"]
-claude.similarity_table(rows, "Similarity of every source to the elicited faces, and of every two sources; all on the same faces")
+claude.similarity_table(
+    rows,
+    "Similarity of every source to the elicited faces, and of every two sources; all on the same faces",
+)
 
 # %% [markdown]
 # ### How near could anyone be?
@@ -67,7 +82,10 @@ claude.similarity_table(rows, "Similarity of every source to the elicited faces,
 
 # %% tags=["hide-input"]
 reach = page.attempt(compared.on_range, found.reference, found.sources, seed=seed)
-page.glue("reached", page.attempt(compared.share, reach, page.part(page.attempt(compared.best, rows), "parts", 0)))
+page.glue(
+    "reached",
+    page.attempt(compared.share, reach, page.part(page.attempt(compared.best, rows), "parts", 0)),
+)
 claude.range_table(reach, "Where each score lies between ignoring the face and knowing the truth")
 
 # %% tags=["hide-input"]
@@ -88,7 +106,10 @@ claude.category_table(parts, "Similarity within each category; few faces make wi
 # ## Which faces do they read most differently?
 
 # %% tags=["hide-input"]
-claude.divergent(page.attempt(agreement.divergent, found.reference, found.sources), "The faces with the lowest mean similarity: first category and similarity of each source")
+claude.divergent(
+    page.attempt(agreement.divergent, found.reference, found.sources),
+    "The faces with the lowest mean similarity: first category and similarity of each source",
+)
 
 # %% [markdown]
 # ## Who agrees with whom on the first category?
@@ -97,10 +118,15 @@ claude.divergent(page.attempt(agreement.divergent, found.reference, found.source
 # %% tags=["hide-input"]
 patterns = page.attempt(agreement.patterns, found.reference, found.sources, seed=seed)
 page.glue("all", patterns.all_agree)
-claude.patterns(patterns, "Share of faces whose first category a source finds; null: its faces shuffled")
+claude.patterns(
+    patterns, "Share of faces whose first category a source finds; null: its faces shuffled"
+)
 
 # %% tags=["hide-input"]
-claude.pattern_counts(patterns, "Which sources agree with the elicited category, by number of faces and share of emissions")
+claude.pattern_counts(
+    patterns,
+    "Which sources agree with the elicited category, by number of faces and share of emissions",
+)
 
 # %% [markdown]
 # ## Is reading together better?
@@ -117,7 +143,10 @@ page.glue("insample", pooling.in_sample)
 claude.pooling(pooling, "On faces that were held out, uniform over faces")
 
 # %% tags=["hide-input"]
-claude.pooling(page.attempt(agreement.pooling, found.reference, found.sources, weighted=True, seed=seed), "The same, weighted by use")
+claude.pooling(
+    page.attempt(agreement.pooling, found.reference, found.sources, weighted=True, seed=seed),
+    "The same, weighted by use",
+)
 
 # %% tags=["hide-input"]
 claude.pools(pooling, "Pools that were chosen, and every single source")
@@ -135,5 +164,14 @@ page.attempt(compared.absent, found)
 # ## Where this comes from
 
 # %% tags=["hide-input"]
-params = {"source": source, "model": model, "judges": judges, "synthesizer": synthesizer, "local": local, "readers": readers, "seed": seed, "null": null}
+params = {
+    "source": source,
+    "model": model,
+    "judges": judges,
+    "synthesizer": synthesizer,
+    "local": local,
+    "readers": readers,
+    "seed": seed,
+    "null": null,
+}
 asked.provenance(page.attempt(compared.everything, found), params, started)

@@ -50,14 +50,19 @@ page.glue("kept_minicons", show.of(scored, "minicons"))
 show.bars(scored, "packed", show.line(kept))
 
 # %% tags=["hide-input"]
-show.times(scored, "Scoring: times as long as packed, and how far each is from plain forward passes")
+show.times(
+    scored, "Scoring: times as long as packed, and how far each is from plain forward passes"
+)
 
 # %% [markdown]
 # The two other programs read the prompt anew for every face, so that they fall further behind as prompts grow longer, and less
 # far where prompts are short. Behind single messages of the study, the chat template of the model's family decides.
 
 # %% tags=["hide-input"]
-show.templates(page.attempt(record.recorded, record.TEMPLATES), "The same faces and prompts in each family's template and tokens, by a model of the same shape")
+show.templates(
+    page.attempt(record.recorded, record.TEMPLATES),
+    "The same faces and prompts in each family's template and tokens, by a model of the same shape",
+)
 
 # %% [markdown]
 # ### Is it as close to the floor elsewhere?
@@ -65,8 +70,13 @@ show.templates(page.attempt(record.recorded, record.TEMPLATES), "The same faces 
 # mixture of experts the floor counts those that are chosen.
 
 # %% tags=["hide-input"]
-kinds = {name: page.attempt(record.recorded, f"scoring, {name}") for name in benchmark_models.ARCHITECTURES}
-show.floors(kinds, "Packed scoring: times the arithmetic floor, and beside one plain forward pass a face")
+kinds = {
+    name: page.attempt(record.recorded, f"scoring, {name}")
+    for name in benchmark_models.ARCHITECTURES
+}
+show.floors(
+    kinds, "Packed scoring: times the arithmetic floor, and beside one plain forward pass a face"
+)
 
 # %% [markdown]
 # ## How long does sampling take?
@@ -95,7 +105,9 @@ show.growth(grown, show.line(grown))
 
 # %% tags=["hide-input"]
 wide = page.attempt(record.recorded, "memory")
-show.memory(wide, "Scoring with one narrow layer under heads of several widths: seconds, and peak memory")
+show.memory(
+    wide, "Scoring with one narrow layer under heads of several widths: seconds, and peak memory"
+)
 
 # %% [markdown]
 # ## The same, made while this page was built
@@ -110,7 +122,10 @@ page.glue("absent", ", ".join(benchmark_peers.missing()) or "nothing")
 show.times(benchmark.ratios(here), "Scoring: times as long as packed")
 
 # %% tags=["hide-input"]
-show.sampling(benchmark.ratios(benchmark.sample_times(bench), benchmark.OURS), "Sampling: times as long as a shared prefill")
+show.sampling(
+    benchmark.ratios(benchmark.sample_times(bench), benchmark.OURS),
+    "Sampling: times as long as a shared prefill",
+)
 
 # %% tags=["hide-input"]
 growing = benchmark.scaling(bench)

@@ -47,7 +47,9 @@ trust.drawn(found)
 # disk when a process died must be there afterwards, byte for byte, and must not be paid for again.
 
 # %% tags=["hide-input"]
-trust.counts(found, ["kill -9"], "Rows of killed and resumed work that differ from undisturbed work")
+trust.counts(
+    found, ["kill -9"], "Rows of killed and resumed work that differ from undisturbed work"
+)
 
 # %% [markdown]
 # ## Disturbed
@@ -68,7 +70,9 @@ trust.counts(found, ["fault"], "Faults, and what they did to the rows")
 # the explorer among them, a browser looked: nothing may run, nothing may be asked for, and what is seen must read as it was typed.
 
 # %% tags=["hide-input"]
-trust.counts(found, ["hostile text"], "Hostile strings; rows: places on the page that were read back")
+trust.counts(
+    found, ["hostile text"], "Hostile strings; rows: places on the page that were read back"
+)
 
 # %% [markdown]
 # ## Made-up input

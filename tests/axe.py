@@ -14,7 +14,14 @@ def audit(page, context="document"):
 
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=Path(axe_playwright_python.__file__).parent / "axe.min.js")
-    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"], "preload": False}
+    rules = {
+        "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+        "resultTypes": ["violations"],
+        "preload": False,
+    }
     found = page.evaluate(f"rules => axe.run({context}, rules)", rules)["violations"]
-    return [f"{item['id']}: {', '.join(' '.join(map(str, node['target'])) for node in item['nodes'][:4])} ({len(item['nodes'])})"
-            for item in found if item["impact"] in SERIOUS]
+    return [
+        f"{item['id']}: {', '.join(' '.join(map(str, node['target'])) for node in item['nodes'][:4])} ({len(item['nodes'])})"
+        for item in found
+        if item["impact"] in SERIOUS
+    ]

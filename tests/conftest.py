@@ -13,19 +13,27 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
-FLAGS = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--enable-unsafe-swiftshader", "--no-sandbox"]
+FLAGS = [
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--enable-unsafe-swiftshader",
+    "--no-sandbox",
+]
 
 
 def chromium():
     named = os.environ.get("CHROMIUM")
-    found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = named or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     return found or "/usr/bin/chromium"
 
 
 @pytest.fixture(scope="session")
 def book():
     """The folder of the built book; what is not up to date is built first."""
-    done = subprocess.run([sys.executable, str(ROOT / "book" / "build.py")], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "book" / "build.py")], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return HTML
 
@@ -36,7 +44,9 @@ def address(book):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(book)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(book))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -47,7 +57,9 @@ def address(book):
 def browser():
     path = chromium()
     if not Path(path).exists():
-        pytest.fail("Chromium is missing; apt-get install chromium, or set CHROMIUM to where it lies")
+        pytest.fail(
+            "Chromium is missing; apt-get install chromium, or set CHROMIUM to where it lies"
+        )
     with pytest.importorskip("playwright.sync_api").sync_playwright() as engine:
         opened = engine.chromium.launch(executable_path=path, args=FLAGS)
         yield opened
@@ -59,14 +71,29 @@ class Watched:
 
     def __init__(self, browser):
         # Without movement a view is there at once, and a test need not wait for it.
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+        self.context = browser.new_context(
+            viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
+        )
         self.page = self.context.new_page()
         self.trouble, self.requests = [], []
-        self.page.on("console", lambda message: message.type == "error" and self.trouble.append(message.text))
+        self.page.on(
+            "console", lambda message: message.type == "error" and self.trouble.append(message.text)
+        )
         self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
         # What a page still asks for when one leaves it is given up, not missed.
-        self.page.on("requestfailed", lambda request: request.failure != "net::ERR_ABORTED" and self.trouble.append(f"failed: {request.url}"))
-        self.page.on("response", lambda answer: answer.status >= 400 and self.trouble.append(f"{answer.status}: {answer.url}"))
+        self.page.on(
+            "requestfailed",
+            lambda request: (
+                request.failure != "net::ERR_ABORTED"
+                and self.trouble.append(f"failed: {request.url}")
+            ),
+        )
+        self.page.on(
+            "response",
+            lambda answer: (
+                answer.status >= 400 and self.trouble.append(f"{answer.status}: {answer.url}")
+            ),
+        )
         self.page.on("request", lambda request: self.requests.append(request.url))
 
     def open(self, url):
@@ -79,7 +106,9 @@ class Watched:
         for number in range(count):
             self.page.locator(".kao-plot").nth(number).scroll_into_view_if_needed()
             self.page.wait_for_function(
-                "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'", arg=number, timeout=60_000
+                "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'",
+                arg=number,
+                timeout=60_000,
             )
         return count
 

@@ -24,7 +24,9 @@ from kaomoji_lib.study.canonical import canonical
 from kaomoji_lib.study.errors import KaomojiError
 
 TEMPLATES = ("gemma", "qwen", "ministral", "gptoss", "granite")
-NOT_IN_A_LINE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+NOT_IN_A_LINE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def extraction(text):
@@ -76,16 +78,28 @@ def _read(markup):
 def escaping(text):
     """What was written is what a reader of the dialect reads back, and nothing else."""
     markup = escape.element("p", text, title=text)
-    assert not re.search(r"[<>\"]", markup.removeprefix("<p title=\"").removesuffix("</p>").replace("\">", "", 1))
-    assert unescape(escape.html(text)) == text or re.search("&#|&[a-zA-Z]", text), "entities of the text itself are text"
+    assert not re.search(
+        r"[<>\"]", markup.removeprefix('<p title="').removesuffix("</p>").replace('">', "", 1)
+    )
+    assert unescape(escape.html(text)) == text or re.search("&#|&[a-zA-Z]", text), (
+        "entities of the text itself are text"
+    )
     reader = _read(markup)
-    assert [tag for tag, _ in reader.tags] == ["p"] and reader.text == text and reader.tags[0][1]["title"] == text
+    assert (
+        [tag for tag, _ in reader.tags] == ["p"]
+        and reader.text == text
+        and reader.tags[0][1]["title"] == text
+    )
     assert not re.search("[<>]", escape.label(text)) and _read(escape.label(text)).text == text
     drawn = escape.gl_label(text)
-    assert not re.search("<[A-Za-z/]", drawn) and drawn.replace("<\u2060", "<").removesuffix("\u2060") == text.replace("<\u2060", "<").removesuffix("\u2060")
+    assert not re.search("<[A-Za-z/]", drawn) and drawn.replace("<\u2060", "<").removesuffix(
+        "\u2060"
+    ) == text.replace("<\u2060", "<").removesuffix("\u2060")
     assert drawn not in ("constructor", "__proto__", "toString", "valueOf", "hasOwnProperty")
     written = escape.markdown(text)
-    assert not re.search("[\r\n]", written) and not re.search(r"[!-/:-@\[-`{-~]", re.sub(r"\\[!-/:-@\[-`{-~]", "", written))
+    assert not re.search("[\r\n]", written) and not re.search(
+        r"[!-/:-@\[-`{-~]", re.sub(r"\\[!-/:-@\[-`{-~]", "", written)
+    )
     shown = escape.terminal(text)
     assert not NOT_IN_A_LINE.search(shown) and "\n" not in shown and "\t" not in shown
     shown.encode("utf-8")
@@ -94,7 +108,11 @@ def escaping(text):
 def names(text):
     """A portable file name."""
     name = escape.filename(text)
-    assert re.fullmatch(r"[A-Za-z0-9=_][A-Za-z0-9._=-]{0,119}", name) and not name.endswith(".") and Path(name).name == name
+    assert (
+        re.fullmatch(r"[A-Za-z0-9=_][A-Za-z0-9._=-]{0,119}", name)
+        and not name.endswith(".")
+        and Path(name).name == name
+    )
     assert not re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name)
 
 
@@ -107,7 +125,12 @@ def reply_line(text):
             assert "\n" not in escape.terminal(str(error))
             continue
         found = faces.extract(said, truncated)
-        assert json.loads(_line({"outcome": found.outcome, "raw_face": found.raw_face, "face": found.face}))["outcome"] == found.outcome
+        assert (
+            json.loads(
+                _line({"outcome": found.outcome, "raw_face": found.raw_face, "face": found.face})
+            )["outcome"]
+            == found.outcome
+        )
 
 
 def strict_answer(text):
@@ -138,7 +161,14 @@ def exchange_file(data, path):
 def exchange_rows(text, path):
     """Any text inside a well-formed row."""
     row = {"user": text, "assistant": text, "source_model": text}
-    export = [{"chat_messages": [{"sender": "human", "text": text}, {"sender": "assistant", "content": [{"text": text}]}]}]
+    export = [
+        {
+            "chat_messages": [
+                {"sender": "human", "text": text},
+                {"sender": "assistant", "content": [{"text": text}]},
+            ]
+        }
+    ]
     exchange_file(json.dumps(row).encode(), path)
     exchange_file(json.dumps(export).encode(), path)
 
@@ -147,14 +177,25 @@ def bundle(text, folder):
     """A contributor's bundle with any text in every field, and any line in its file."""
     place = folder / "contributors" / "c" / "bundle-20260101T000000Z"
     place.mkdir(parents=True, exist_ok=True)
-    (place / "manifest.json").write_text(json.dumps({"lexicon_version": 2, "llmoji_version": text}), encoding="utf-8")
+    (place / "manifest.json").write_text(
+        json.dumps({"lexicon_version": 2, "llmoji_version": text}), encoding="utf-8"
+    )
     said = {"primary_affect": [text], "stance_modality_function": [text]}
     row = {"kaomoji": text, "count": 1, "source_model": text, "synthesis": said}
-    lines = [json.dumps(row), json.dumps({**row, "kaomoji": "(^_^)"}), text.encode("utf-8", "replace").decode()]
+    lines = [
+        json.dumps(row),
+        json.dumps({**row, "kaomoji": "(^_^)"}),
+        text.encode("utf-8", "replace").decode(),
+    ]
     (place / "x.jsonl").write_text("\n".join(lines), encoding="utf-8")
     found = corpus.read(folder)
-    assert len(found.rows) + found.skipped["rows"].sum() <= len("\n".join(lines).split("\n")) + len(text.splitlines()) + 3
-    assert found.rows["face"].map(lambda face: bool(face) and len(face) <= corpus.LONGEST_FACE).all()
+    assert (
+        len(found.rows) + found.skipped["rows"].sum()
+        <= len("\n".join(lines).split("\n")) + len(text.splitlines()) + 3
+    )
+    assert (
+        found.rows["face"].map(lambda face: bool(face) and len(face) <= corpus.LONGEST_FACE).all()
+    )
 
 
 def published_file(data, path):
@@ -175,18 +216,46 @@ def published_rows(text, folder):
     real, known = published_tables.published.locate, published_tables.published.registry()
     codes = published_tables.scheme("nine").codes
     rows = {
-        known.sources["gemma"]["emissions"][0]: {"prompt_id": text, "prompt_text": text, "text": text, "first_word": text, "seed": text},
-        known.judgements["opus"]["file"]: {"face": text, **{f"opus_lik_{code}": 0.5 for code in codes}},
-        known.syntheses: {"kaomoji": text, "descriptions": [{"count": 1, "contributor": text, "bundle": text, "lexicon_version": 2, "source_model": text,
-                                                             "synthesis": {"primary_affect": [text], "stance_modality_function": [text]}}]},
+        known.sources["gemma"]["emissions"][0]: {
+            "prompt_id": text,
+            "prompt_text": text,
+            "text": text,
+            "first_word": text,
+            "seed": text,
+        },
+        known.judgements["opus"]["file"]: {
+            "face": text,
+            **{f"opus_lik_{code}": 0.5 for code in codes},
+        },
+        known.syntheses: {
+            "kaomoji": text,
+            "descriptions": [
+                {
+                    "count": 1,
+                    "contributor": text,
+                    "bundle": text,
+                    "lexicon_version": 2,
+                    "source_model": text,
+                    "synthesis": {"primary_affect": [text], "stance_modality_function": [text]},
+                }
+            ],
+        },
     }
     folder.mkdir(parents=True, exist_ok=True)
     for number, row in enumerate(rows.values()):
-        (folder / f"{number}.jsonl").write_text(json.dumps(row) + "\n" + json.dumps({**row, "prompt_id": "hp01"}) + "\n", encoding="utf-8")
-    published_tables.published.locate = lambda name, known=None: folder / f"{list(rows).index(name)}.jsonl"
+        (folder / f"{number}.jsonl").write_text(
+            json.dumps(row) + "\n" + json.dumps({**row, "prompt_id": "hp01"}) + "\n",
+            encoding="utf-8",
+        )
+    published_tables.published.locate = lambda name, known=None: (
+        folder / f"{list(rows).index(name)}.jsonl"
+    )
     try:
         emissions = published_tables.emissions("gemma")
-        assert set(emissions["prompt_id"]) <= {text, "hp01", escape.storable(text)} and len(published_tables.prompts(emissions)) <= 2
+        assert (
+            set(emissions["prompt_id"]) <= {text, "hp01", escape.storable(text)}
+            and len(published_tables.prompts(emissions)) <= 2
+        )
         assert len(published_tables.judgements("opus")) == len(published_tables.syntheses()) == 2
     finally:
         published_tables.published.locate = real
@@ -196,7 +265,12 @@ def table_file(data, path):
     """Prompts and categories of any bytes: tables that keep their promises, or a complaint that names the file."""
     from kaomoji_lib.study import categories, stimuli
 
-    for content in (data, b"id,category,text\n" + data, b"code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,0,0,,#000000,x\n" + data):
+    for content in (
+        data,
+        b"id,category,text\n" + data,
+        b"code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,0,0,,#000000,x\n"
+        + data,
+    ):
         path.write_bytes(content)
         for read in (stimuli.load_prompts, categories.load_scheme, stimuli.load_lexicon):
             try:
@@ -205,7 +279,9 @@ def table_file(data, path):
                 assert path.name in str(error)
                 continue
             if read is stimuli.load_prompts:
-                assert not table["id"].duplicated().any() and (table[["id", "category", "text"]] != "").all(axis=None)
+                assert not table["id"].duplicated().any() and (
+                    table[["id", "category", "text"]] != ""
+                ).all(axis=None)
 
 
 def json_file(data, path):
@@ -228,7 +304,9 @@ def _templates():
     made = []
     for family in TEMPLATES:
         words = small_models.tokenizer()
-        words.chat_template = (DATA / "organisms" / "templates" / f"{family}.jinja").read_text(encoding="utf-8")
+        words.chat_template = (DATA / "organisms" / "templates" / f"{family}.jinja").read_text(
+            encoding="utf-8"
+        )
         made.append(adapt(words, registry.model(f"organism-{family}").adapter))
     made.append(adapt(small_models.tokenizer(), {}))
     return made
@@ -273,17 +351,37 @@ def command(text):
     said = io.StringIO()
     with contextlib.redirect_stderr(said):
         try:
-            code = cli.main(["collect", f"no such {text}" if "/" not in text else f" {text}", "--layers", "0"])
+            code = cli.main(
+                ["collect", f"no such {text}" if "/" not in text else f" {text}", "--layers", "0"]
+            )
         except SystemExit as stopped:
             code = stopped.code
     line = said.getvalue()
     assert code == 2 and line.count("\n") == 1 and not NOT_IN_A_LINE.search(line.rstrip("\n"))
 
 
-TEXTS = {"extraction": extraction, "canonical form": canonical_form, "escaping": escaping, "file names": names, "replies (JSON lines)": reply_line,
-         "strict answers": strict_answer, "templates": template, "chat templates": chat_template, "command line": command}
-PLACED = {"exchange rows": exchange_rows, "corpus bundles": bundle, "published rows": published_rows}
-BYTES = {"exchange files": exchange_file, "published files": published_file, "tables (CSV)": table_file, "stored JSON": json_file}
+TEXTS = {
+    "extraction": extraction,
+    "canonical form": canonical_form,
+    "escaping": escaping,
+    "file names": names,
+    "replies (JSON lines)": reply_line,
+    "strict answers": strict_answer,
+    "templates": template,
+    "chat templates": chat_template,
+    "command line": command,
+}
+PLACED = {
+    "exchange rows": exchange_rows,
+    "corpus bundles": bundle,
+    "published rows": published_rows,
+}
+BYTES = {
+    "exchange files": exchange_file,
+    "published files": published_file,
+    "tables (CSV)": table_file,
+    "stored JSON": json_file,
+}
 
 if str(Path(__file__).parent) not in sys.path:
     sys.path.insert(0, str(Path(__file__).parent))

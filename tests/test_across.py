@@ -15,15 +15,33 @@ def estimate(value, p=0.005, null=0.11):
 
 
 def source(title, alias, organism=True):
-    return SimpleNamespace(title=title, spec=SimpleNamespace(alias=alias), is_organism=organism, run=SimpleNamespace(path=SimpleNamespace(name=alias)))
+    return SimpleNamespace(
+        title=title,
+        spec=SimpleNamespace(alias=alias),
+        is_organism=organism,
+        run=SimpleNamespace(path=SimpleNamespace(name=alias)),
+    )
 
 
 def reading(states, faces):
-    return [SimpleNamespace(accuracy=estimate(states)), faces if isinstance(faces, Missing) else SimpleNamespace(accuracy=estimate(faces))]
+    return [
+        SimpleNamespace(accuracy=estimate(states)),
+        faces if isinstance(faces, Missing) else SimpleNamespace(accuracy=estimate(faces)),
+    ]
 
 
-SOURCES = [source("A", "organism-gemma"), source("B", "organism-qwen"), source("Blind", "organism-scrambled"), source("New", "organism-untrained")]
-FOUND = {"A": reading(0.95, 0.83), "B": reading(0.99, 0.34), "Blind": reading(0.98, 0.12), "New": reading(0.16, Missing("no face"))}
+SOURCES = [
+    source("A", "organism-gemma"),
+    source("B", "organism-qwen"),
+    source("Blind", "organism-scrambled"),
+    source("New", "organism-untrained"),
+]
+FOUND = {
+    "A": reading(0.95, 0.83),
+    "B": reading(0.99, 0.34),
+    "Blind": reading(0.98, 0.12),
+    "New": reading(0.16, Missing("no face")),
+}
 
 
 def test_finding_gives_the_range_of_the_trained_and_the_value_of_the_blind():
@@ -33,17 +51,32 @@ def test_finding_gives_the_range_of_the_trained_and_the_value_of_the_blind():
 
 
 def test_finding_names_other_models_as_sources_and_needs_no_control():
-    said = across.finding({"M": reading(0.5, Missing("no face")), "N": reading(0.5, Missing("no face"))},
-                          [source("M", "m", organism=False), source("N", "n", organism=False)])
-    assert "In two sources" in said and "category of 50% of the messages" in said and "an unknown share" in said and "blindly" not in said
+    said = across.finding(
+        {"M": reading(0.5, Missing("no face")), "N": reading(0.5, Missing("no face"))},
+        [source("M", "m", organism=False), source("N", "n", organism=False)],
+    )
+    assert (
+        "In two sources" in said
+        and "category of 50% of the messages" in said
+        and "an unknown share" in said
+        and "blindly" not in said
+    )
 
 
 def pairs(ps):
-    return {(f"m{number}", "n"): (estimate(0.5 + number / 100), estimate(0.5 + number / 100, p=p, null=0.4)) for number, p in enumerate(ps)}
+    return {
+        (f"m{number}", "n"): (
+            estimate(0.5 + number / 100),
+            estimate(0.5 + number / 100, p=p, null=0.4),
+        )
+        for number, p in enumerate(ps)
+    }
 
 
 def test_shared_counts_pairs_beyond_the_categories_corrected_for_their_number():
-    assert across.shared(pairs([0.002] * 10)).startswith("10 of 10 pairs") and "0.50 to 0.59" in across.shared(pairs([0.002] * 10))
+    assert across.shared(pairs([0.002] * 10)).startswith(
+        "10 of 10 pairs"
+    ) and "0.50 to 0.59" in across.shared(pairs([0.002] * 10))
     assert across.shared(pairs([0.02] * 10)) == "none of 10 pairs shares more than the categories"
     assert across.shared(pairs([0.002, 0.5])).startswith("1 of 2 pairs")
 
@@ -55,12 +88,20 @@ def test_shared_leaves_the_bare_text_out():
 
 def prediction(name, value):
     found = estimate(value)
-    return Prediction(name, found, found, pd.Series(dtype=float), pd.DataFrame(), 0.11, pd.Series(dtype=float))
+    return Prediction(
+        name, found, found, pd.Series(dtype=float), pd.DataFrame(), 0.11, pd.Series(dtype=float)
+    )
 
 
 def test_the_finding_is_drawn_with_what_words_and_guessing_get():
-    table = {"Loyal-shaped organism": [prediction("hidden states", 0.95), prediction("typed face", 0.83)], "New organism": [prediction("hidden states", 0.16), Missing("no face")],
-             "no model": [prediction("words", 0.75)]}
+    table = {
+        "Loyal-shaped organism": [
+            prediction("hidden states", 0.95),
+            prediction("typed face", 0.83),
+        ],
+        "New organism": [prediction("hidden states", 0.16), Missing("no face")],
+        "no model": [prediction("words", 0.75)],
+    }
     fig = figures.dumbbells(table, "here")
     assert list(fig.layout.yaxis.ticktext) == ["New organism", "Loyal organism"], "first on top"
     states, faces = (trace for trace in fig.data if trace.mode == "markers")

@@ -16,7 +16,11 @@ CODES = list(SCHEME.codes)
 
 
 def make_prompts(codes=CODES, per=12):
-    rows = [(f"{code.lower()}{i:02d}", code, "", f"text {i} of it") for code in codes for i in range(per)]
+    rows = [
+        (f"{code.lower()}{i:02d}", code, "", f"text {i} of it")
+        for code in codes
+        for i in range(per)
+    ]
     return pd.DataFrame(rows, columns=["id", "category", "topic", "text"])
 
 
@@ -45,9 +49,24 @@ def make_emissions(prompts, planted, generations=8, seed=0):
     given = {code: part for code, part in planted.groupby("category")}
     rows = []
     for prompt in prompts.itertuples():
-        faces = rng.choice(given[prompt.category]["face"], generations, p=given[prompt.category]["probability"])
-        rows += [("test", prompt.id, g, prompt.category, face, face, face, "kaomoji", g) for g, face in enumerate(faces)]
-    columns = ["source", "prompt_id", "generation", "category", "text", "raw_face", "face", "outcome", "seed"]
+        faces = rng.choice(
+            given[prompt.category]["face"], generations, p=given[prompt.category]["probability"]
+        )
+        rows += [
+            ("test", prompt.id, g, prompt.category, face, face, face, "kaomoji", g)
+            for g, face in enumerate(faces)
+        ]
+    columns = [
+        "source",
+        "prompt_id",
+        "generation",
+        "category",
+        "text",
+        "raw_face",
+        "face",
+        "outcome",
+        "seed",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -70,7 +89,9 @@ def test_classifier_equals_the_reference_implementation():
     weights = classifier.fit(X, np.array([y, y[::-1]]), 6)
     reference = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(X, y)
     ours = classifier.predict(X, weights)
-    assert weights[0, :-1].T - weights[0, :-1].mean(axis=1) == pytest.approx(reference.coef_, abs=0.05)
+    assert weights[0, :-1].T - weights[0, :-1].mean(axis=1) == pytest.approx(
+        reference.coef_, abs=0.05
+    )
     assert (ours[0] == reference.predict(X)).mean() > 0.98
     assert (ours[1] == LogisticRegression(max_iter=5000).fit(X, y[::-1]).predict(X)).mean() > 0.98
 
@@ -87,7 +108,10 @@ def test_states_predict_what_was_planted_and_nothing_else():
     assert found.accuracy.value > 0.8 and found.accuracy.p < 0.02
     assert found.accuracy.ci_low < found.accuracy.value <= found.accuracy.ci_high
     assert found.accuracy.null_mean == pytest.approx(1 / len(CODES), abs=0.03)
-    assert found.confusion.to_numpy().sum() == pytest.approx(len(PROMPTS)) and list(found.recall.index) == CODES
+    assert (
+        found.confusion.to_numpy().sum() == pytest.approx(len(PROMPTS))
+        and list(found.recall.index) == CODES
+    )
     none = prediction.from_states(geometry.stack(NOTHING), LABELS, IDS, permutations=100)
     assert none.accuracy.value < 0.25 and none.accuracy.p > 0.05
     constant = prediction.from_states(np.ones((len(PROMPTS), 500)), LABELS, IDS, permutations=20)
@@ -98,8 +122,12 @@ def test_rows_of_one_prompt_never_leak():
     rng = np.random.default_rng(3)
     rows = np.repeat(rng.normal(size=(len(PROMPTS), 30)), 4, axis=0)
     rows += 0.01 * rng.normal(size=rows.shape)
-    found = prediction.from_states(rows, np.repeat(LABELS, 4), np.repeat(IDS, 4), repeats=2, permutations=50)
-    assert found.accuracy.value < 0.25 and found.accuracy.p > 0.05 and found.accuracy.n == len(PROMPTS)
+    found = prediction.from_states(
+        rows, np.repeat(LABELS, 4), np.repeat(IDS, 4), repeats=2, permutations=50
+    )
+    assert (
+        found.accuracy.value < 0.25 and found.accuracy.p > 0.05 and found.accuracy.n == len(PROMPTS)
+    )
 
 
 def test_faces_predict_what_was_planted_and_nothing_else():
@@ -122,7 +150,9 @@ def test_a_prompt_that_always_types_its_own_face_tells_nothing():
 
 
 def test_lookup_equals_a_plain_loop():
-    found = prediction.from_faces(SPOKEN.sample(frac=0.5, random_state=1), repeats=1, permutations=5)
+    found = prediction.from_faces(
+        SPOKEN.sample(frac=0.5, random_state=1), repeats=1, permutations=5
+    )
     table = SPOKEN.sample(frac=0.5, random_state=1)
     group, names = pd.factorize(table["prompt_id"])
     label = pd.factorize(table.drop_duplicates("prompt_id")["category"])[0]
@@ -132,27 +162,47 @@ def test_lookup_equals_a_plain_loop():
     for number in set(fold.values()):
         test = table["prompt_id"].map(fold) == number
         prior = share[~test].groupby(table["category"]).sum().reindex(order)
-        seen = pd.crosstab(table[~test]["face"], table[~test]["category"], share[~test], aggfunc="sum").reindex(columns=order).fillna(0).round(9) + 1e-6 * prior / prior.sum()
+        seen = (
+            pd.crosstab(table[~test]["face"], table[~test]["category"], share[~test], aggfunc="sum")
+            .reindex(columns=order)
+            .fillna(0)
+            .round(9)
+            + 1e-6 * prior / prior.sum()
+        )
         best = seen.idxmax(axis=1)
-        hits += share[test][table[test]["face"].map(best).fillna(prior.idxmax()) == table[test]["category"]].sum()
+        hits += share[test][
+            table[test]["face"].map(best).fillna(prior.idxmax()) == table[test]["category"]
+        ].sum()
     assert found.accuracy.value == pytest.approx(hits / len(names))
 
 
 def test_categories_that_were_asked_more_often_are_not_read_from_the_face():
     rng, ps = np.random.default_rng(21), []
-    asked = [(f"{code}{number}", code, replies) for code, replies in (("A", 8), ("B", 2), ("C", 2)) for number in range(8)]
+    asked = [
+        (f"{code}{number}", code, replies)
+        for code, replies in (("A", 8), ("B", 2), ("C", 2))
+        for number in range(8)
+    ]
     for draw in range(200):
-        rows = [(prompt, g, code, f"({rng.integers(4)})") for prompt, code, replies in asked for g in range(replies)]
+        rows = [
+            (prompt, g, code, f"({rng.integers(4)})")
+            for prompt, code, replies in asked
+            for g in range(replies)
+        ]
         table = pd.DataFrame(rows, columns=["prompt_id", "generation", "category", "face"])
         ps.append(prediction.from_faces(table, repeats=1, permutations=19, seed=draw).accuracy.p)
     assert_level(ps)
 
 
 def test_text_control_finds_words_and_only_words():
-    told = PROMPTS.assign(text=[f"the {code.replace('-', '')} thing {i % 7}" for i, code in enumerate(LABELS)])
+    told = PROMPTS.assign(
+        text=[f"the {code.replace('-', '')} thing {i % 7}" for i, code in enumerate(LABELS)]
+    )
     assert prediction.from_text(told, "tfidf", repeats=2, permutations=40).accuracy.value > 0.9
     rng = np.random.default_rng(0)
-    random = PROMPTS.assign(text=[" ".join(rng.choice(list("abcdefghijklmnop"), 8)) for _ in LABELS])
+    random = PROMPTS.assign(
+        text=[" ".join(rng.choice(list("abcdefghijklmnop"), 8)) for _ in LABELS]
+    )
     for kind in ("tfidf", "surface"):
         none = prediction.from_text(random, kind, repeats=2, permutations=40)
         assert none.accuracy.p > 0.03, kind
@@ -167,12 +217,28 @@ def test_any_number_of_categories(codes):
     prompts = make_prompts(codes)
     states = make_states(prompts)
     emissions = make_emissions(prompts, planted_table(codes))
-    assert len(prediction.from_states(geometry.stack(states), prompts["category"], prompts["id"], permutations=20).recall) == len(codes)
+    assert len(
+        prediction.from_states(
+            geometry.stack(states), prompts["category"], prompts["id"], permutations=20
+        ).recall
+    ) == len(codes)
     assert list(prediction.from_faces(emissions).recall.index) == codes
     parts = geometry.pca(geometry.stack(states), prompts, SCHEME)
-    assert geometry.procrustes(parts.scores, parts.scores, prompts["category"], CODES).residual.n == len(codes)
+    assert geometry.procrustes(
+        parts.scores, parts.scores, prompts["category"], CODES
+    ).residual.n == len(codes)
     frame = prediction.table([prediction.from_faces(emissions)])
-    assert list(frame.columns) == ["reading", "accuracy", "ci_low", "ci_high", "null", "p", "macro_f1", "majority", "n"]
+    assert list(frame.columns) == [
+        "reading",
+        "accuracy",
+        "ci_low",
+        "ci_high",
+        "null",
+        "p",
+        "macro_f1",
+        "majority",
+        "n",
+    ]
 
 
 def test_errors_name_the_problem():
@@ -190,9 +256,13 @@ def test_similarity_of_readings():
     again = readings.elicited(make_emissions(PROMPTS, LOYAL, seed=9), CODES)
     found = readings.similarity(truth, again)
     assert found.value > 0.85 and found.p < 0.001 and found.null_mean < 0.6
-    shuffled = readings.Reading(again.table.sample(frac=1, random_state=0).set_axis(again.table.index), again.weight)
+    shuffled = readings.Reading(
+        again.table.sample(frac=1, random_state=0).set_axis(again.table.index), again.weight
+    )
     assert readings.similarity(truth, shuffled, weighted=True).p > 0.05
-    rows = readings.compare(truth, {"again": again, "shuffled": shuffled}).set_index("source")["similarity"]
+    rows = readings.compare(truth, {"again": again, "shuffled": shuffled}).set_index("source")[
+        "similarity"
+    ]
     assert rows["again"].value > rows["uniform guess"].value
     assert len({row.n for row in rows}) == 1
     assert readings.difference(truth, again, shuffled).p < 0.001
@@ -202,13 +272,22 @@ def test_similarity_of_readings():
 def test_recovery_agrees_with_the_planted_table_and_refuses_another():
     found = readings.recovery(SPOKEN, LOYAL, CODES)
     assert found.expected.ci_low <= found.similarity.value <= found.expected.ci_high
-    assert found.measured_accuracy.ci_low <= found.bayes_accuracy <= found.measured_accuracy.ci_high + 0.02
+    assert (
+        found.measured_accuracy.ci_low
+        <= found.bayes_accuracy
+        <= found.measured_accuracy.ci_high + 0.02
+    )
     assert found.bayes_accuracy == pytest.approx(0.8, abs=0.01) and found.unplanted == 0
-    turned = LOYAL.assign(category=LOYAL["category"].map(dict(zip(CODES, CODES[1:] + CODES[:1], strict=True))))
+    turned = LOYAL.assign(
+        category=LOYAL["category"].map(dict(zip(CODES, CODES[1:] + CODES[:1], strict=True)))
+    )
     wrong = readings.recovery(SPOKEN, turned, CODES)
     assert wrong.similarity.value < wrong.expected.ci_low
     babble = readings.recovery(BABBLE, INDIFFERENT, CODES)
-    assert babble.bayes_accuracy == pytest.approx(1 / len(CODES), abs=0.01) and babble.measured_accuracy.p > 0.02
+    assert (
+        babble.bayes_accuracy == pytest.approx(1 / len(CODES), abs=0.01)
+        and babble.measured_accuracy.p > 0.02
+    )
     assert babble.expected.ci_low <= babble.similarity.value <= babble.expected.ci_high
 
 
@@ -242,7 +321,10 @@ def test_components_find_the_planted_plane_and_none_in_noise():
     assert found.variance[0].p < 0.05 and found.participation_ratio.p < 0.05
     none = geometry.pca(geometry.stack(NOTHING), PROMPTS, SCHEME)
     assert none.variance[0].value == pytest.approx(none.variance[0].null_mean, rel=0.15)
-    assert none.valence.p > 0.05 and none.participation_ratio.value > 5 * found.participation_ratio.value
+    assert (
+        none.valence.p > 0.05
+        and none.participation_ratio.value > 5 * found.participation_ratio.value
+    )
 
 
 def test_signs_do_not_depend_on_the_sign_of_the_states():
@@ -266,7 +348,9 @@ def test_procrustes_undoes_a_similarity_and_refuses_noise():
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     found = geometry.procrustes(reference, 7 * reference[:, :3] @ turn + 3, LABELS, CODES)
     assert found.residual.value == pytest.approx(0, abs=1e-6) and found.residual.p < 0.001
-    assert found.aligned == pytest.approx(reference[:, :3], abs=1e-6) and found.scale == pytest.approx(1 / 7)
+    assert found.aligned == pytest.approx(
+        reference[:, :3], abs=1e-6
+    ) and found.scale == pytest.approx(1 / 7)
     assert found.residual.null_mean > 0.3
     none = geometry.procrustes(reference, rng.normal(size=reference.shape), LABELS, CODES)
     assert none.residual.p > 0.05 and none.residual.value > 0.4
@@ -281,7 +365,9 @@ def test_matched_geometry_and_its_two_nulls(measure):
     other = geometry.stack(make_states(PROMPTS, seed=5))
     free, within = measure(X, other, LABELS, permutations=200)
     assert free.p < 0.01 and within.p > 0.02 and within.null_mean > free.null_mean
-    free, _ = measure(X, geometry.stack(make_states(PROMPTS, effect=0, seed=6)), LABELS, permutations=200)
+    free, _ = measure(
+        X, geometry.stack(make_states(PROMPTS, effect=0, seed=6)), LABELS, permutations=200
+    )
     assert free.p > 0.02
     with pytest.raises(KaomojiError, match="same order"):
         measure(X, X, LABELS[:-1])
@@ -289,7 +375,9 @@ def test_matched_geometry_and_its_two_nulls(measure):
 
 def test_cka_is_unbiased_in_high_dimension():
     rng = np.random.default_rng(2)
-    free, _ = geometry.linear_cka(rng.normal(size=(108, 3000)), rng.normal(size=(108, 3000)), LABELS, permutations=50)
+    free, _ = geometry.linear_cka(
+        rng.normal(size=(108, 3000)), rng.normal(size=(108, 3000)), LABELS, permutations=50
+    )
     assert abs(free.value) < 0.1
 
 
@@ -298,7 +386,10 @@ def test_layer_curve_separates_layers():
     states[:, 1] = NOTHING[:, 1]
     curve = geometry.layer_curve(states, LABELS, permutations=40)
     assert list(curve["accuracy"] > 0.5) == [True, False, True]
-    assert curve["p"][0] < 0.05 < curve["p"][1] and curve["silhouette_p"][0] < 0.05 < curve["silhouette_p"][1]
+    assert (
+        curve["p"][0] < 0.05 < curve["p"][1]
+        and curve["silhouette_p"][0] < 0.05 < curve["silhouette_p"][1]
+    )
 
 
 def run_states(array):
@@ -307,22 +398,35 @@ def run_states(array):
 
 def test_face_means_average_emissions_and_form_blocks():
     means = geometry.face_means(run_states(STATES), SPOKEN)
-    assert means.means.sum(axis=0) == pytest.approx(0, abs=1e-3) and np.allclose(means.shares.sum(axis=1), 1)
+    assert means.means.sum(axis=0) == pytest.approx(0, abs=1e-3) and np.allclose(
+        means.shares.sum(axis=1), 1
+    )
     assert list(means.counts) == sorted(means.counts, reverse=True)
     face = means.faces[0]
     rows = SPOKEN[SPOKEN["face"] == face]["prompt_id"].map({name: i for i, name in enumerate(IDS)})
     direct = geometry.stack(STATES)[rows].mean(axis=0)
-    second = SPOKEN[SPOKEN["face"] == means.faces[1]]["prompt_id"].map({name: i for i, name in enumerate(IDS)})
-    assert means.means[0] - means.means[1] == pytest.approx(direct - geometry.stack(STATES)[second].mean(axis=0), abs=1e-4)
+    second = SPOKEN[SPOKEN["face"] == means.faces[1]]["prompt_id"].map(
+        {name: i for i, name in enumerate(IDS)}
+    )
+    assert means.means[0] - means.means[1] == pytest.approx(
+        direct - geometry.stack(STATES)[second].mean(axis=0), abs=1e-4
+    )
     assert all(f"({code}" in face for face, code in means.primary.items())
     heat = geometry.cosine(means)
     assert heat.silhouette.value > 0.3 and heat.silhouette.p < 0.01 and 0.5 < heat.cophenetic <= 1
-    assert sorted(heat.order) == sorted(means.faces) and set(heat.clusters.index) == set(means.faces)
+    assert sorted(heat.order) == sorted(means.faces) and set(heat.clusters.index) == set(
+        means.faces
+    )
     assert np.allclose(np.diag(heat.matrix), 1)
 
 
 def test_face_blocks_are_absent_where_faces_say_nothing():
-    heat = geometry.cosine(geometry.face_means(run_states(STATES), SPOKEN.assign(face=SPOKEN["face"].sample(frac=1, random_state=0).to_numpy())))
+    heat = geometry.cosine(
+        geometry.face_means(
+            run_states(STATES),
+            SPOKEN.assign(face=SPOKEN["face"].sample(frac=1, random_state=0).to_numpy()),
+        )
+    )
     assert heat.silhouette.value < 0.15 and heat.silhouette.p > 0.01
     with pytest.raises(KaomojiError, match="expected at least 3"):
         geometry.face_means(run_states(STATES), SPOKEN, min_emissions=10**6)
@@ -332,4 +436,6 @@ def test_face_means_join_states_of_generations():
     keys = SPOKEN[["prompt_id", "generation"]].iloc[::-1].reset_index(drop=True)
     array = np.repeat(STATES, 8, axis=0)[::-1]
     one = geometry.face_means(SimpleNamespace(index=keys, array=array), SPOKEN)
-    assert one.means == pytest.approx(geometry.face_means(run_states(STATES), SPOKEN).means, abs=1e-4)
+    assert one.means == pytest.approx(
+        geometry.face_means(run_states(STATES), SPOKEN).means, abs=1e-4
+    )

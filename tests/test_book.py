@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pytest
-
 import axe
+import pytest
 
 bs4 = pytest.importorskip("bs4")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -24,15 +23,23 @@ spec.loader.exec_module(build)
 
 ENTRIES = [entry for _, pages in build.grid()[1] for entry in pages]
 NOTEBOOKS = [entry.name for entry in ENTRIES if not isinstance(entry, str)]
-PAGES = ["book/index"] + [f"book/{entry}" if isinstance(entry, str) else f"book/runs/{entry.name}" for entry in ENTRIES]
+PAGES = ["book/index"] + [
+    f"book/{entry}" if isinstance(entry, str) else f"book/runs/{entry.name}" for entry in ENTRIES
+]
 
 MEASURED = re.compile(r"(?<![\w.-])[−-]?\d*\.\d\d(?!\w)|\d%")
 
 
 def figures_of(name):
     notebook = json.loads((build.PAGES / f"{name}.ipynb").read_text(encoding="utf-8"))
-    data = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    return [item["application/vnd.plotly.v1+json"] for item in data if "application/vnd.plotly.v1+json" in item]
+    data = [
+        output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])
+    ]
+    return [
+        item["application/vnd.plotly.v1+json"]
+        for item in data
+        if "application/vnd.plotly.v1+json" in item
+    ]
 
 
 WIDER = """() => { const wide = document.querySelector('article').clientWidth + 1;
@@ -53,7 +60,12 @@ def figures_in(name):
 def test_names_of_what_is_made_are_portable(book):
     from test_repo import not_portable
 
-    made = [path.relative_to(ROOT) for folder in (ROOT / "_build" / "html", ROOT / "runs", build.PAGES) for path in folder.rglob("*") if path.is_file()]
+    made = [
+        path.relative_to(ROOT)
+        for folder in (ROOT / "_build" / "html", ROOT / "runs", build.PAGES)
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
     assert len(made) > 200 and not_portable(made) == []
 
 
@@ -62,7 +74,9 @@ def test_page_opens_without_error_or_outside_request(name, watched, address):
     watched.open(f"{address}/{name}.html")
     count = watched.draw_all()
     if "/runs/" in name:
-        assert count == figures_in(name.split("/")[-1]), "every figure of the notebook is on the page"
+        assert count == figures_in(name.split("/")[-1]), (
+            "every figure of the notebook is on the page"
+        )
     for number in range(count):
         drawn = watched.page.evaluate(
             """n => { const box = document.querySelectorAll('.kao-plot')[n];
@@ -76,33 +90,52 @@ def test_page_opens_without_error_or_outside_request(name, watched, address):
     assert watched.page.evaluate(WIDER) == [], "figures wider than the text"
     assert watched.page.evaluate(CUT) == [], "words that a figure cuts off"
     assert axe.audit(watched.page) == []
-    assert [url for url in watched.requests if not url.startswith((address, "data:", "blob:"))] == []
+    assert [
+        url for url in watched.requests if not url.startswith((address, "data:", "blob:"))
+    ] == []
     assert watched.trouble == []
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_opens_from_disk_on_a_phone_in_the_dark(name, watched, book):
     watched.page.set_viewport_size({"width": 390, "height": 800})
-    watched.context.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    watched.context.add_init_script(
+        "localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')"
+    )
     page = watched.open((book / f"{name}.html").as_uri())
     page.wait_for_load_state("load")
     if page.locator(".kao-plot").count():
         page.locator(".kao-plot").first.scroll_into_view_if_needed()
         page.wait_for_selector(".kao-plot[data-done='2']", timeout=60_000)
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1") and page.evaluate(WIDER) == []
-    assert (book / f"{name}.html").stat().st_size < 2_000_000, "a page stays light beside the files that all pages share"
-    assert [url for url in watched.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert (
+        page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+        and page.evaluate(WIDER) == []
+    )
+    assert (book / f"{name}.html").stat().st_size < 2_000_000, (
+        "a page stays light beside the files that all pages share"
+    )
+    assert [
+        url for url in watched.requests if not url.startswith(("file:", "data:", "blob:"))
+    ] == []
     assert watched.trouble == []
 
 
-@pytest.mark.parametrize("name", ["book/index", "book/glossary", "book/runs/stimuli", "book/runs/organism-gemma"])
+@pytest.mark.parametrize(
+    "name", ["book/index", "book/glossary", "book/runs/stimuli", "book/runs/organism-gemma"]
+)
 def test_dark_page_is_accessible_and_every_figure_fits_a_phone(name, watched, address):
     watched.page.set_viewport_size({"width": 390, "height": 800})
-    watched.context.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    watched.context.add_init_script(
+        "localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')"
+    )
     page = watched.open(f"{address}/{name}.html")
     watched.draw_all()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1") and page.evaluate(WIDER) == [] and page.evaluate(CUT) == []
+    assert (
+        page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+        and page.evaluate(WIDER) == []
+        and page.evaluate(CUT) == []
+    )
     assert axe.audit(page) == []
 
 
@@ -126,7 +159,8 @@ def test_legend_click_hides_a_category(watched, address):
     box = watched.page.locator(".kao-plot").nth(number)
     box.locator(".legendtoggle").first.click()
     watched.page.wait_for_function(
-        "n => document.querySelectorAll('.kao-plot')[n].data.some(trace => trace.visible === 'legendonly')", arg=number
+        "n => document.querySelectorAll('.kao-plot')[n].data.some(trace => trace.visible === 'legendonly')",
+        arg=number,
     )
     assert watched.trouble == []
 
@@ -152,7 +186,9 @@ def test_three_dimensional_figure_has_colours(watched, address):
 def test_upload_button_is_off_and_labels_are_no_formulas(watched, address):
     page = watched.open(f"{address}/book/index.html")
     watched.draw_all()
-    titles = page.eval_on_selector_all(".modebar-btn", "buttons => buttons.map(b => b.dataset.title || '')")
+    titles = page.eval_on_selector_all(
+        ".modebar-btn", "buttons => buttons.map(b => b.dataset.title || '')"
+    )
     assert not [title for title in titles if "cloud" in title.lower() or "share" in title.lower()]
     assert page.evaluate("document.querySelector('.kao-plot')._context.typesetMath") is False
 
@@ -178,21 +214,34 @@ def test_dark_mode_reaches_the_figures(watched, address):
 def test_faces_are_set_in_the_shipped_font(watched, address):
     page = watched.open(f"{address}/book/index.html")
     page.evaluate("document.fonts.ready")
-    assert page.evaluate("document.fonts.load('16px Kaomoji', '(◕‿◕)').then(found => found.length)") == 1
-    assert page.evaluate("getComputedStyle(document.querySelector('.kao-faces code')).fontFamily").startswith("Kaomoji")
+    assert (
+        page.evaluate("document.fonts.load('16px Kaomoji', '(◕‿◕)').then(found => found.length)")
+        == 1
+    )
+    assert page.evaluate(
+        "getComputedStyle(document.querySelector('.kao-faces code')).fontFamily"
+    ).startswith("Kaomoji")
 
 
 def test_table_sorts_and_searches(watched, address):
     page = watched.open(f"{address}/book/runs/stimuli.html")
-    table = page.locator("table.kao-table").filter(has=page.locator("caption", has_text="All prompts"))
+    table = page.locator("table.kao-table").filter(
+        has=page.locator("caption", has_text="All prompts")
+    )
     rows = table.locator("tbody tr")
     first = rows.first.inner_text()
     head = table.locator("thead th").nth(3)
     head.get_by_role("button").click()
     ascending = rows.locator("td:nth-child(4)").all_inner_texts()
-    assert ascending == sorted(ascending, key=str.casefold) and head.get_attribute("aria-sort") == "ascending"
+    assert (
+        ascending == sorted(ascending, key=str.casefold)
+        and head.get_attribute("aria-sort") == "ascending"
+    )
     head.get_by_role("button").click()
-    assert rows.locator("td:nth-child(4)").first.inner_text() == ascending[-1] and head.get_attribute("aria-sort") == "descending"
+    assert (
+        rows.locator("td:nth-child(4)").first.inner_text() == ascending[-1]
+        and head.get_attribute("aria-sort") == "descending"
+    )
     head.get_by_role("button").click()
     assert rows.first.inner_text() == first
     field = page.get_by_role("searchbox", name="All prompts")
@@ -213,18 +262,32 @@ def with_table(page, rows):
             for (const cells of rows) { const row = table.tBodies[0].insertRow(); for (const cell of cells) row.insertCell().textContent = cell; }
             document.querySelector('article').append(table);
             const script = document.createElement('script'); script.src = document.querySelector('script[src*="tables.js"]').src;
-            document.body.append(script); }""", rows)
+            document.body.append(script); }""",
+        rows,
+    )
     page.wait_for_selector("#probe .kao-sort")
     return page.locator("#probe")
 
 
 def test_table_numbers_sort_as_numbers_and_faces_are_found_in_any_width(watched, address):
     page = watched.open(f"{address}/book/setup.html")
-    table = with_table(page, [["(＾▽＾)", "1,440"], ["", "−0.5"], ["ｶﾞ", "–"], ["sad", "< 0.001"], ["d", "97%"], *([str(n), str(n)] for n in range(20, 28))])
+    table = with_table(
+        page,
+        [
+            ["(＾▽＾)", "1,440"],
+            ["", "−0.5"],
+            ["ｶﾞ", "–"],
+            ["sad", "< 0.001"],
+            ["d", "97%"],
+            *([str(n), str(n)] for n in range(20, 28)),
+        ],
+    )
     table.get_by_role("button", name="value").click()
     assert table.locator("tbody td:nth-child(2)").all_inner_texts()[:3] == ["−0.5", "< 0.001", "20"]
     assert table.locator("tbody td:nth-child(2)").all_inner_texts()[-2:] == ["1,440", "–"]
-    assert table.locator("tbody tr").first.locator("td").first.inner_text() == "(＾▽＾)", "a cell that repeats the one above says so"
+    assert table.locator("tbody tr").first.locator("td").first.inner_text() == "(＾▽＾)", (
+        "a cell that repeats the one above says so"
+    )
     page.locator(".kao-filter input").last.fill("(^▽^)")
     assert table.locator("tbody tr:visible").count() == 2
 
@@ -238,8 +301,12 @@ def test_figure_data_can_be_downloaded(watched, address):
     assert re.fullmatch(r"organism-gemma-\d+\.csv", waiting.value.suggested_filename)
     with open(waiting.value.path(), encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    drawn = figure.locator(".kao-plot").evaluate("box => box._fullData.filter(t => t.type === 'scatter3d').flatMap(t => [...t.x])")
-    assert [float(row[next(iter(name for name in row if name.startswith("x: PC1")))]) for row in rows] == pytest.approx(drawn, rel=1e-5)
+    drawn = figure.locator(".kao-plot").evaluate(
+        "box => box._fullData.filter(t => t.type === 'scatter3d').flatMap(t => [...t.x])"
+    )
+    assert [
+        float(row[next(iter(name for name in row if name.startswith("x: PC1")))]) for row in rows
+    ] == pytest.approx(drawn, rel=1e-5)
     assert {row["series"] for row in rows} >= {"LN sad", "HB confused"}
 
 
@@ -250,7 +317,9 @@ def test_word_of_the_glossary_explains_itself(watched, address):
     term.hover()
     tip = page.get_by_role("tooltip")
     tip.wait_for(state="visible")
-    assert "shuffling" in tip.inner_text() and term.get_attribute("aria-describedby") == tip.get_attribute("id")
+    assert "shuffling" in tip.inner_text() and term.get_attribute(
+        "aria-describedby"
+    ) == tip.get_attribute("id")
     box = tip.bounding_box()
     assert 0 <= box["x"] and box["x"] + box["width"] <= 1280
     page.keyboard.press("Escape")
@@ -275,7 +344,9 @@ def test_next_and_previous_walk_the_whole_book(watched, address):
 def test_search_field_finds_a_page(watched, address):
     page = watched.open(f"{address}/book/index.html")
     page.locator(".search-button-field:visible, .search-button__button:visible").first.click()
-    page.locator("dialog input[type=search]:visible, .search-button__search-container input[type=search]:visible").first.fill("procrustes")
+    page.locator(
+        "dialog input[type=search]:visible, .search-button__search-container input[type=search]:visible"
+    ).first.fill("procrustes")
     page.keyboard.press("Enter")
     page.wait_for_selector("#search-results li a", timeout=20_000)
     page.locator("#search-results li a").first.click()
@@ -285,31 +356,51 @@ def test_search_field_finds_a_page(watched, address):
 
 def test_cards_lead_to_their_evidence(watched, address):
     page = watched.open(f"{address}/book/index.html")
-    links = page.locator(".kao-cards a.sd-stretched-link").evaluate_all("links => links.map(link => link.href)")
+    links = page.locator(".kao-cards a.sd-stretched-link").evaluate_all(
+        "links => links.map(link => link.href)"
+    )
     assert len(links) >= 5
     for link in links:
         page.goto(link)
-        assert page.evaluate("document.getElementById(decodeURIComponent(location.hash.slice(1))) !== null"), link
+        assert page.evaluate(
+            "document.getElementById(decodeURIComponent(location.hash.slice(1))) !== null"
+        ), link
 
 
 def test_page_says_how_to_run_it(watched, address):
     page = watched.open(f"{address}/book/runs/organism-qwen.html")
     box = page.locator("section#run-this-page-yourself")
-    assert "papermill notebooks/10_local_model.ipynb organism-qwen.ipynb -p model organism-qwen" in box.locator("pre").inner_text()
+    assert (
+        "papermill notebooks/10_local_model.ipynb organism-qwen.ipynb -p model organism-qwen"
+        in box.locator("pre").inner_text()
+    )
     box.locator("summary").click()
     assert box.locator("td", has_text="organism-qwen").first.is_visible()
 
 
 def test_without_scripts_figures_tell_their_values(browser, address):
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 900})
+    context = browser.new_context(
+        java_script_enabled=False, viewport={"width": 1280, "height": 900}
+    )
     page = context.new_page()
     page.goto(f"{address}/book/runs/organism-gemma.html")
     figures = page.locator("figure.kao-figure")
     for number in range(figures.count()):
-        assert figures.nth(number).locator("noscript svg.kao-still").is_visible() and figures.nth(number).locator("noscript p", has_text="JavaScript").is_visible()
-        assert not figures.nth(number).locator(".kao-plot").is_visible(), "no empty frame above the picture"
-        assert figures.nth(number).locator("a.kao-download").is_visible() and figures.nth(number).locator(".kao-title").inner_text()
-    assert figures.nth(0).locator("noscript table").is_visible() and page.locator("table.kao-table").first.is_visible()
+        assert (
+            figures.nth(number).locator("noscript svg.kao-still").is_visible()
+            and figures.nth(number).locator("noscript p", has_text="JavaScript").is_visible()
+        )
+        assert not figures.nth(number).locator(".kao-plot").is_visible(), (
+            "no empty frame above the picture"
+        )
+        assert (
+            figures.nth(number).locator("a.kao-download").is_visible()
+            and figures.nth(number).locator(".kao-title").inner_text()
+        )
+    assert (
+        figures.nth(0).locator("noscript table").is_visible()
+        and page.locator("table.kao-table").first.is_visible()
+    )
     context.close()
 
 
@@ -318,9 +409,13 @@ def test_printing_draws_every_flat_figure_on_white(watched, address, tmp_path):
     page.wait_for_function("typeof Plotly === 'object'")
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    page.wait_for_function("[...document.querySelectorAll('.kao-plot')].every(box => box.dataset.done === '2' && box.dataset.drawnIn === 'light')")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.kao-plot')].every(box => box.dataset.done === '2' && box.dataset.drawnIn === 'light')"
+    )
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-    page.wait_for_function("[...document.querySelectorAll('.kao-plot')].every(box => box.dataset.drawnIn === 'dark')")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.kao-plot')].every(box => box.dataset.drawnIn === 'dark')"
+    )
     page.pdf(path=tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").stat().st_size > 50_000 and watched.trouble == []
 
@@ -340,9 +435,15 @@ def documents(book):
 def test_no_page_names_an_outside_resource(book):
     outside = []
     for path, page in documents(book):
-        named = [tag.get("src") for tag in page.select("script[src], img[src], iframe[src], video[src]")]
-        named += [tag.get("href") for tag in page.select("link[href]") if tag.get("rel") != ["canonical"]]
-        outside += [(path.name, url) for url in named if url and url.startswith(("http:", "https:", "//"))]
+        named = [
+            tag.get("src") for tag in page.select("script[src], img[src], iframe[src], video[src]")
+        ]
+        named += [
+            tag.get("href") for tag in page.select("link[href]") if tag.get("rel") != ["canonical"]
+        ]
+        outside += [
+            (path.name, url) for url in named if url and url.startswith(("http:", "https:", "//"))
+        ]
     assert outside == []
 
 
@@ -357,7 +458,11 @@ def test_internal_links_lead_somewhere(book):
             if parts.scheme or parts.netloc or path.name in ("genindex.html", "search.html"):
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
-            if not target.exists() or (parts.fragment and target in anchors and unquote(parts.fragment) not in anchors[target]):
+            if not target.exists() or (
+                parts.fragment
+                and target in anchors
+                and unquote(parts.fragment) not in anchors[target]
+            ):
                 broken.append((path.name, tag["href"]))
     assert broken == []
 
@@ -380,8 +485,21 @@ def test_a_number_in_a_title_has_its_interval_and_null_below(name, book):
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_executed_page_is_whole(name, book):
     notebook = json.loads((build.PAGES / f"{name}.ipynb").read_text(encoding="utf-8"))
-    kinds = [output["output_type"] for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    kinds = [
+        output["output_type"] for cell in notebook["cells"] for output in cell.get("outputs", [])
+    ]
     assert "error" not in kinds
-    assert not any("{{" in "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-    assert sum(line.startswith("# ") for cell in notebook["cells"] if cell["cell_type"] == "markdown"
-               for line in "".join(cell["source"]).splitlines()) == 1, "one title"
+    assert not any(
+        "{{" in "".join(cell["source"])
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "markdown"
+    )
+    assert (
+        sum(
+            line.startswith("# ")
+            for cell in notebook["cells"]
+            if cell["cell_type"] == "markdown"
+            for line in "".join(cell["source"]).splitlines()
+        )
+        == 1
+    ), "one title"

@@ -15,12 +15,18 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture
 def build(tmp_path, monkeypatch):
     """The builder's module, working in an empty folder."""
-    spec = importlib.util.spec_from_file_location("kaomoji_build_tested", ROOT / "book" / "build.py")
+    spec = importlib.util.spec_from_file_location(
+        "kaomoji_build_tested", ROOT / "book" / "build.py"
+    )
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
-    for name, path in {"ROOT": tmp_path, "BOOK": tmp_path / "book", "PAGES": tmp_path / "book" / "runs",
-                       "STATE": tmp_path / "book" / "runs" / ".state"}.items():
+    for name, path in {
+        "ROOT": tmp_path,
+        "BOOK": tmp_path / "book",
+        "PAGES": tmp_path / "book" / "runs",
+        "STATE": tmp_path / "book" / "runs" / ".state",
+    }.items():
         monkeypatch.setattr(module, name, path)
     for folder in ("book/runs/.state", "notebooks", "kaomoji_lib/cli", "data", "runs/alpha"):
         (tmp_path / folder).mkdir(parents=True)
@@ -38,7 +44,9 @@ def markdown(text):
 
 
 def test_fill_escapes_for_where_the_value_stands(build):
-    filled = build.fill(markdown("# {{ title }}\n`{{ model }}` and {{model}}"), {"title": "a*b", "model": "x_y"})
+    filled = build.fill(
+        markdown("# {{ title }}\n`{{ model }}` and {{model}}"), {"title": "a*b", "model": "x_y"}
+    )
     assert filled.cells[0].source == "# a\\*b\n`x_y` and x\\_y"
 
 
@@ -53,7 +61,9 @@ def test_fill_refuses_an_unknown_name(build):
 
 
 def executed(seconds):
-    cell = nbformat.v4.new_code_cell("1", metadata={"tags": ["injected-parameters"], "papermill": {"duration": seconds}})
+    cell = nbformat.v4.new_code_cell(
+        "1", metadata={"tags": ["injected-parameters"], "papermill": {"duration": seconds}}
+    )
     return nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": {"duration": seconds}})
 
 
@@ -65,7 +75,9 @@ def test_normalise_makes_two_runs_equal_and_hides_parameters(build):
 
 def test_normalise_refuses_an_error(build):
     notebook = executed(1.0)
-    notebook.cells[0].outputs = [nbformat.v4.new_output("error", ename="E", evalue="broken", traceback=[])]
+    notebook.cells[0].outputs = [
+        nbformat.v4.new_output("error", ename="E", evalue="broken", traceback=[])
+    ]
     with pytest.raises(RuntimeError, match="broken"):
         build.normalise(notebook)
 
@@ -74,7 +86,9 @@ def test_normalise_refuses_an_error(build):
 def page(build):
     made = build.Page("alpha", "local_model", "Alpha", {"model": "alpha"})
     made.path.write_text("{}")
-    (build.STATE / "alpha.json").write_text(build.json.dumps(build.fingerprint(made, build.shared_inputs())))
+    (build.STATE / "alpha.json").write_text(
+        build.json.dumps(build.fingerprint(made, build.shared_inputs()))
+    )
     return made
 
 
@@ -82,8 +96,16 @@ def test_page_is_current_when_nothing_changed(build, page):
     assert build.is_current(page, build.shared_inputs())
 
 
-@pytest.mark.parametrize("path", ["notebooks/10_local_model.py", "kaomoji_lib/faces.py", "data/table.csv",
-                                  "requirements.txt", "runs/alpha/manifest.json"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "notebooks/10_local_model.py",
+        "kaomoji_lib/faces.py",
+        "data/table.csv",
+        "requirements.txt",
+        "runs/alpha/manifest.json",
+    ],
+)
 def test_page_is_stale_when_an_input_changed(build, page, path):
     (build.ROOT / path).write_text("changed")
     assert not build.is_current(page, build.shared_inputs())
@@ -103,11 +125,15 @@ def test_command_line_and_other_runs_do_not_make_a_page_stale(build, page):
     assert build.is_current(page, build.shared_inputs())
 
 
-def test_pages_of_the_published_study_are_stale_once_its_files_are_there(build, page, monkeypatch, tmp_path):
+def test_pages_of_the_published_study_are_stale_once_its_files_are_there(
+    build, page, monkeypatch, tmp_path
+):
     from kaomoji_lib.store import published
 
     study = build.Page("study", "published_study", "Study")
-    (build.ROOT / "notebooks" / "30_published_study.py").write_text("# %% [markdown]\n# The published study\n")
+    (build.ROOT / "notebooks" / "30_published_study.py").write_text(
+        "# %% [markdown]\n# The published study\n"
+    )
     monkeypatch.setenv("KAOMOJI_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("KAOMOJI_PUBLISHED_DIR", str(tmp_path / "mirror"))
     before = [build.fingerprint(item, build.shared_inputs()) for item in (study, page)]
@@ -120,7 +146,9 @@ def test_pages_of_the_published_study_are_stale_once_its_files_are_there(build, 
 
 def test_a_failing_page_leaves_the_old_one(build, page, monkeypatch):
     pytest.importorskip("papermill")
-    page.source.write_text("# ---\n# jupyter:\n#   kernelspec: {name: python3, language: python, display_name: Python 3}\n# ---\n# %%\nraise ValueError('no')\n")
+    page.source.write_text(
+        "# ---\n# jupyter:\n#   kernelspec: {name: python3, language: python, display_name: Python 3}\n# ---\n# %%\nraise ValueError('no')\n"
+    )
     monkeypatch.setattr(build, "fill", lambda notebook, values: notebook)
     with pytest.raises(Exception, match="ValueError"):
         build.execute(page)
@@ -135,8 +163,10 @@ def test_kernels_that_start_at_once_share_no_address(build, tmp_path):
 
 
 def test_a_kernel_listens_where_it_was_told(build, page, monkeypatch):
-    page.source.write_text("# ---\n# jupyter:\n#   kernelspec: {name: python3, language: python, display_name: Python 3}\n# ---\n# %%\n"
-                           "import ipykernel\nprint(open(ipykernel.get_connection_file()).read())\n")
+    page.source.write_text(
+        "# ---\n# jupyter:\n#   kernelspec: {name: python3, language: python, display_name: Python 3}\n# ---\n# %%\n"
+        "import ipykernel\nprint(open(ipykernel.get_connection_file()).read())\n"
+    )
     build.execute(page)
     channels = nbformat.read(page.path, as_version=4).cells[-2].outputs[0].text
     assert '"transport": "ipc"' in channels and "kao-" in channels
@@ -159,8 +189,15 @@ def test_a_changed_style_reaches_a_book_whose_pages_have_not_changed(build, tmp_
     styles.mkdir()
     (styles / "kaomoji.css").write_text("p {}")
     state.write_text(json.dumps({"frame": "same", "pages": "as they were"}))
-    for name, value in (("HTML", html), ("HTML_STATE", state), ("write_toc", lambda: False), ("html_inputs", lambda: {"frame": "same", "pages": "new"})):
+    for name, value in (
+        ("HTML", html),
+        ("HTML_STATE", state),
+        ("write_toc", lambda: False),
+        ("html_inputs", lambda: {"frame": "same", "pages": "new"}),
+    ):
         monkeypatch.setattr(build, name, value)
-    monkeypatch.setattr(build.subprocess, "run", lambda *words, **named: subprocess.CompletedProcess(words, 0))
+    monkeypatch.setattr(
+        build.subprocess, "run", lambda *words, **named: subprocess.CompletedProcess(words, 0)
+    )
     assert build.build_html()
     assert (html / "_static" / "kaomoji.css").read_text() == "p {}"

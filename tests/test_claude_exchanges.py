@@ -13,49 +13,120 @@ SECRET = "grandmother's recipe 4711"
 
 
 def written(path, value):
-    path.write_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    path.write_text(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), encoding="utf-8"
+    )
     return path
 
 
 def test_own_json_lines(tmp_path):
-    lines = [{"user": "hi", "assistant": "(◕‿◕) hello", "source_model": "m1"}, {"user": "hi", "assistant": "(◕‿◕) hello", "source_model": "m1"},
-             {"user": "hi", "assistant": "hello (◕‿◕)", "source_model": "m1"}, {"user": "ho", "assistant": "(T_T)"}]
+    lines = [
+        {"user": "hi", "assistant": "(◕‿◕) hello", "source_model": "m1"},
+        {"user": "hi", "assistant": "(◕‿◕) hello", "source_model": "m1"},
+        {"user": "hi", "assistant": "hello (◕‿◕)", "source_model": "m1"},
+        {"user": "ho", "assistant": "(T_T)"},
+    ]
     found = rows_of.read(written(tmp_path / "x.jsonl", "\n".join(map(json.dumps, lines)) + "\n\n"))
-    assert [(row.source_model, row.face) for row in found] == [("m1", "(◕‿◕)"), ("unknown", "(T_T)")], "equal rows once, faces in front only"
+    assert [(row.source_model, row.face) for row in found] == [
+        ("m1", "(◕‿◕)"),
+        ("unknown", "(T_T)"),
+    ], "equal rows once, faces in front only"
 
 
 def test_journal_of_a_coding_agent(tmp_path):
-    lines = [{"ts": 1, "model": "m", "cwd": "x", "kaomoji": "(◕‿◕)", "user_text": "fix it", "assistant_text": "Done."},
-             {"ts": 2, "model": "m", "cwd": "x", "kaomoji": "(T_T)", "user_text": "why", "assistant_text": "(T_T) it broke"},
-             {"ts": 3, "model": "m", "cwd": "x", "kaomoji": "", "user_text": "why", "assistant_text": "no idea"}]
+    lines = [
+        {
+            "ts": 1,
+            "model": "m",
+            "cwd": "x",
+            "kaomoji": "(◕‿◕)",
+            "user_text": "fix it",
+            "assistant_text": "Done.",
+        },
+        {
+            "ts": 2,
+            "model": "m",
+            "cwd": "x",
+            "kaomoji": "(T_T)",
+            "user_text": "why",
+            "assistant_text": "(T_T) it broke",
+        },
+        {
+            "ts": 3,
+            "model": "m",
+            "cwd": "x",
+            "kaomoji": "",
+            "user_text": "why",
+            "assistant_text": "no idea",
+        },
+    ]
     found = rows_of.read(written(tmp_path / "journal.jsonl", "\n".join(map(json.dumps, lines))))
-    assert [(row.face, row.assistant) for row in found] == [("(◕‿◕)", "(◕‿◕) Done."), ("(T_T)", "(T_T) it broke")]
+    assert [(row.face, row.assistant) for row in found] == [
+        ("(◕‿◕)", "(◕‿◕) Done."),
+        ("(T_T)", "(T_T) it broke"),
+    ]
 
 
 def test_claude_export(tmp_path):
-    conversation = {"uuid": "u", "name": "n", "chat_messages": [
-        {"sender": "human", "text": "hi", "content": [{"type": "text", "text": "hi"}]},
-        {"sender": "assistant", "text": "", "content": [{"type": "text", "text": "(◕‿◕) hello"}]},
-        {"sender": "human", "text": "and now?"}, {"sender": "assistant", "text": "(T_T) gone"}]}
-    found = rows_of.read(written(tmp_path / "conversations.json", [conversation, {**conversation, "chat_messages": []}]))
-    assert [(row.source_model, row.user, row.face) for row in found] == [("claude.ai", "hi", "(◕‿◕)"), ("claude.ai", "and now?", "(T_T)")]
+    conversation = {
+        "uuid": "u",
+        "name": "n",
+        "chat_messages": [
+            {"sender": "human", "text": "hi", "content": [{"type": "text", "text": "hi"}]},
+            {
+                "sender": "assistant",
+                "text": "",
+                "content": [{"type": "text", "text": "(◕‿◕) hello"}],
+            },
+            {"sender": "human", "text": "and now?"},
+            {"sender": "assistant", "text": "(T_T) gone"},
+        ],
+    }
+    found = rows_of.read(
+        written(
+            tmp_path / "conversations.json", [conversation, {**conversation, "chat_messages": []}]
+        )
+    )
+    assert [(row.source_model, row.user, row.face) for row in found] == [
+        ("claude.ai", "hi", "(◕‿◕)"),
+        ("claude.ai", "and now?", "(T_T)"),
+    ]
 
 
 def test_chatgpt_export_follows_the_branch_that_was_shown(tmp_path):
     def node(name, parent, role, text):
-        return {"id": name, "parent": parent, "children": [], "message": {
-            "author": {"role": role}, "content": {"content_type": "text", "parts": [text]}, "metadata": {"model_slug": "gpt-x"}}}
+        return {
+            "id": name,
+            "parent": parent,
+            "children": [],
+            "message": {
+                "author": {"role": role},
+                "content": {"content_type": "text", "parts": [text]},
+                "metadata": {"model_slug": "gpt-x"},
+            },
+        }
 
-    mapping = {"root": {"id": "root", "parent": None, "message": None, "children": ["a"]}, "a": node("a", "root", "user", "hi"),
-               "b": node("b", "a", "assistant", "(T_T) old answer"), "c": node("c", "a", "assistant", "(◕‿◕) shown answer")}
-    found = rows_of.read(written(tmp_path / "conversations.json", [{"mapping": mapping, "current_node": "c"}]))
+    mapping = {
+        "root": {"id": "root", "parent": None, "message": None, "children": ["a"]},
+        "a": node("a", "root", "user", "hi"),
+        "b": node("b", "a", "assistant", "(T_T) old answer"),
+        "c": node("c", "a", "assistant", "(◕‿◕) shown answer"),
+    }
+    found = rows_of.read(
+        written(tmp_path / "conversations.json", [{"mapping": mapping, "current_node": "c"}])
+    )
     assert [(row.source_model, row.face) for row in found] == [("gpt-x", "(◕‿◕)")]
     mapping["a"]["parent"] = "c"
-    looped = rows_of.read(written(tmp_path / "loop.json", [{"mapping": mapping, "current_node": "c"}]))
+    looped = rows_of.read(
+        written(tmp_path / "loop.json", [{"mapping": mapping, "current_node": "c"}])
+    )
     assert [row.face for row in looped] == ["(◕‿◕)"], "a loop of parents ends"
 
 
-@pytest.mark.parametrize("content", ["not json", "[1, 2", '{"a": 1}', '[{"title": "x"}]', '{"user": 3, "assistant": "x"}'])
+@pytest.mark.parametrize(
+    "content",
+    ["not json", "[1, 2", '{"a": 1}', '[{"title": "x"}]', '{"user": 3, "assistant": "x"}'],
+)
 def test_other_files_are_refused_without_quoting_them(tmp_path, content):
     path = written(tmp_path / "x.json", content.replace("x", SECRET))
     with pytest.raises(KaomojiError, match="expected") as caught:
@@ -63,32 +134,52 @@ def test_other_files_are_refused_without_quoting_them(tmp_path, content):
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [
-    "(◕‿◕) hello", "ヽ(◕‿◕)ﾉ hello", "I like (◕ ᴗ ◕) and (◑‿◑)", "（◕‿◕）", "so: (◕‿◕)(◕‿◕)!", "nested ((◕‿◕))",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(◕‿◕) hello",
+        "ヽ(◕‿◕)ﾉ hello",
+        "I like (◕ ᴗ ◕) and (◑‿◑)",
+        "（◕‿◕）",
+        "so: (◕‿◕)(◕‿◕)!",
+        "nested ((◕‿◕))",
+    ],
+)
 def test_the_face_is_masked_however_it_is_spelt(text):
     hidden = rows_of.masked(text, "(◕‿◕)", "(◕‿◕)")
     assert rows_of.MASK in hidden and "‿" not in hidden and "ᴗ" not in hidden
 
 
 def test_bare_faces_are_masked_and_other_faces_stay():
-    assert rows_of.masked("^_^ yes ^＿^ and (T_T)", "^_^", "^_^") == f"{rows_of.MASK} yes {rows_of.MASK} and (T_T)"
+    assert (
+        rows_of.masked("^_^ yes ^＿^ and (T_T)", "^_^", "^_^")
+        == f"{rows_of.MASK} yes {rows_of.MASK} and (T_T)"
+    )
     assert rows_of.masked("call f(x) and (1)", "(◕‿◕)", "(◕‿◕)") == "call f(x) and (1)"
 
 
 def test_no_question_shows_the_face_it_asks_about():
     anchors, others, _ = synthesize.vocabulary()
     for raw in ("ヽ(◕‿◕)ﾉ", "(´・ω・`)", "^_^", "ʕ•ᴥ•ʔ", "¯\\_(ツ)_/¯"):
-        exchange = rows_of.opened([("m", f"you typed {raw} again", f"{raw} yes, {canonical(raw)}!")])[0]
+        exchange = rows_of.opened(
+            [("m", f"you typed {raw} again", f"{raw} yes, {canonical(raw)}!")]
+        )[0]
         ask = synthesize.ask_for("m", "m", exchange.face, 1, [exchange], anchors, others)
         shown = ask.params["messages"][0]["content"]
         assert canonical(raw) not in shown and raw not in shown and shown.count(rows_of.MASK) == 3
 
 
 def test_samples_are_few_seeded_and_independent_of_the_order():
-    found = [rows_of.Exchange(model, "(◕‿◕)", "(◕‿◕)", f"u{number}", "(◕‿◕) a") for model in ("m1", "m2") for number in range(9)]
+    found = [
+        rows_of.Exchange(model, "(◕‿◕)", "(◕‿◕)", f"u{number}", "(◕‿◕) a")
+        for model in ("m1", "m2")
+        for number in range(9)
+    ]
     drawn = rows_of.samples(found, seed=1)
-    assert {key: (count, len(rows)) for key, (count, rows) in drawn.items()} == {("m1", "(◕‿◕)"): (9, 4), ("m2", "(◕‿◕)"): (9, 4)}
+    assert {key: (count, len(rows)) for key, (count, rows) in drawn.items()} == {
+        ("m1", "(◕‿◕)"): (9, 4),
+        ("m2", "(◕‿◕)"): (9, 4),
+    }
     assert rows_of.samples(found[::-1], seed=1) == drawn and rows_of.samples(found, seed=2) != drawn
     assert rows_of.samples(found[:9], seed=1)["m1", "(◕‿◕)"] == drawn["m1", "(◕‿◕)"]
 
@@ -99,4 +190,9 @@ def test_private_text_stays_out_of_what_is_stored_or_shown():
     ask = synthesize.ask_for("m", "m", exchange.face, 1, [exchange], anchors, others)
     from kaomoji_lib.engine.claude.dryrun import _shown
 
-    assert SECRET in json.dumps(ask.params) and SECRET not in json.dumps(ask.public()) and SECRET not in repr(exchange) + repr(ask) and SECRET not in _shown(ask)
+    assert (
+        SECRET in json.dumps(ask.params)
+        and SECRET not in json.dumps(ask.public())
+        and SECRET not in repr(exchange) + repr(ask)
+        and SECRET not in _shown(ask)
+    )

@@ -23,22 +23,35 @@ REPLIES = [
 
 
 def kaomoji(*arguments, text=""):
-    return subprocess.run([sys.executable, "-m", "kaomoji_lib", *arguments], input=text, capture_output=True, text=True,
-                          encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-m", "kaomoji_lib", *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
 
 
 def test_extract_writes_one_line_for_each_in_order():
     done = kaomoji("extract", text="".join(json.dumps(reply) + "\n" for reply, _ in REPLIES))
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0
-    assert [(line["outcome"], line["raw_face"]) for line in found] == [expected for _, expected in REPLIES]
+    assert [(line["outcome"], line["raw_face"]) for line in found] == [
+        expected for _, expected in REPLIES
+    ]
     assert all(set(line) == {"outcome", "raw_face", "face"} for line in found)
 
 
-@pytest.mark.parametrize("line, named", [
-    ("{", "line 2: not JSON"), ("[1]", "line 2"), ('{"text": 3}', "line 2"), ('{"words": "a"}', "line 2"),
-    ("[" * 100_000, "line 2"),
-])
+@pytest.mark.parametrize(
+    "line, named",
+    [
+        ("{", "line 2: not JSON"),
+        ("[1]", "line 2"),
+        ('{"text": 3}', "line 2"),
+        ('{"words": "a"}', "line 2"),
+        ("[" * 100_000, "line 2"),
+    ],
+)
 def test_extract_names_the_line_it_cannot_read(line, named):
     done = kaomoji("extract", text='{"text": "(^_^)"}\n' + line + "\n")
     assert done.returncode == 2 and named in done.stderr and len(done.stderr.splitlines()) == 1
@@ -55,39 +68,137 @@ MISTAKES = {
     "unknown model": (["collect", "no-such-model"], "unknown model 'no-such-model'"),
     "no such folder": (["collect", "./nowhere"], "expected an alias"),
     "folder without a model": (["collect", "{tmp}"], "config.json"),
-    "no such table": (["collect", "organism-granite", "--prompts", "{tmp}/none.csv", "--out", "{tmp}/r"], "does not exist"),
-    "wrong column": (["collect", "organism-granite", "--prompts", "{columns}", "--out", "{tmp}/r"], "lacks the column"),
-    "empty table": (["collect", "organism-granite", "--prompts", "{empty}", "--out", "{tmp}/r"], "no rows"),
-    "id twice": (["collect", "organism-granite", "--prompts", "{twice}", "--out", "{tmp}/r"], "ids occur twice"),
-    "unknown dtype": (["collect", "organism-granite", "--dtype", "int3", "--out", "{tmp}/r"], "unknown dtype"),
-    "unknown device": (["collect", "organism-granite", "--device", "abacus", "--out", "{tmp}/r"], "device"),
-    "no such accelerator": (["collect", "organism-granite", "--device", "cuda", "--out", "{tmp}/r"], "--device cpu"),
+    "no such table": (
+        ["collect", "organism-granite", "--prompts", "{tmp}/none.csv", "--out", "{tmp}/r"],
+        "does not exist",
+    ),
+    "wrong column": (
+        ["collect", "organism-granite", "--prompts", "{columns}", "--out", "{tmp}/r"],
+        "lacks the column",
+    ),
+    "empty table": (
+        ["collect", "organism-granite", "--prompts", "{empty}", "--out", "{tmp}/r"],
+        "no rows",
+    ),
+    "id twice": (
+        ["collect", "organism-granite", "--prompts", "{twice}", "--out", "{tmp}/r"],
+        "ids occur twice",
+    ),
+    "unknown dtype": (
+        ["collect", "organism-granite", "--dtype", "int3", "--out", "{tmp}/r"],
+        "unknown dtype",
+    ),
+    "unknown device": (
+        ["collect", "organism-granite", "--device", "abacus", "--out", "{tmp}/r"],
+        "device",
+    ),
+    "no such accelerator": (
+        ["collect", "organism-granite", "--device", "cuda", "--out", "{tmp}/r"],
+        "--device cpu",
+    ),
     "layers": (["collect", "organism-granite", "--layers", "top", "--out", "{tmp}/r"], "--layers"),
-    "generations": (["collect", "organism-granite", "--generations", "0", "--out", "{tmp}/r"], "at least 1"),
+    "generations": (
+        ["collect", "organism-granite", "--generations", "0", "--out", "{tmp}/r"],
+        "at least 1",
+    ),
     "organism": (["organisms", "train", "nobody", "--out", "{tmp}"], "unknown organism"),
-    "nowhere to train into": (["organisms", "train", "organism-gemma", "--out", "{faces}/x"], "give another --out"),
-    "no column at all": (["collect", "organism-granite", "--prompts", "{nothing}", "--out", "{tmp}/r"], "expected a CSV file"),
-    "a folder for a table": (["collect", "organism-granite", "--prompts", "{tmp}", "--out", "{tmp}/r"], "expected a CSV file"),
-    "a file for a run folder": (["collect", "organism-granite", "--out", "{faces}"], "give another --out"),
-    "no face to score": (["score", "organism-granite", "--faces", "{nothing}", "--out", "{tmp}/o.parquet"], "no spelling"),
-    "no list of faces": (["score", "organism-granite", "--faces", "{tmp}/none", "--out", "{tmp}/o.parquet"], "does not exist"),
-    "scores that are none": (["score", "organism-granite", "--faces", "{faces}", "--out", "{twice}"], "expected a whole Parquet file"),
-    "unknown algorithm": (["score", "organism-granite", "--faces", "{faces}", "--out", "{tmp}/o.parquet", "--algorithm", "fast"], "unknown algorithm"),
-    "unknown model to score": (["score", "nobody", "--faces", "{faces}", "--out", "{tmp}/o.parquet"], "unknown model"),
+    "nowhere to train into": (
+        ["organisms", "train", "organism-gemma", "--out", "{faces}/x"],
+        "give another --out",
+    ),
+    "no column at all": (
+        ["collect", "organism-granite", "--prompts", "{nothing}", "--out", "{tmp}/r"],
+        "expected a CSV file",
+    ),
+    "a folder for a table": (
+        ["collect", "organism-granite", "--prompts", "{tmp}", "--out", "{tmp}/r"],
+        "expected a CSV file",
+    ),
+    "a file for a run folder": (
+        ["collect", "organism-granite", "--out", "{faces}"],
+        "give another --out",
+    ),
+    "no face to score": (
+        ["score", "organism-granite", "--faces", "{nothing}", "--out", "{tmp}/o.parquet"],
+        "no spelling",
+    ),
+    "no list of faces": (
+        ["score", "organism-granite", "--faces", "{tmp}/none", "--out", "{tmp}/o.parquet"],
+        "does not exist",
+    ),
+    "scores that are none": (
+        ["score", "organism-granite", "--faces", "{faces}", "--out", "{twice}"],
+        "expected a whole Parquet file",
+    ),
+    "unknown algorithm": (
+        [
+            "score",
+            "organism-granite",
+            "--faces",
+            "{faces}",
+            "--out",
+            "{tmp}/o.parquet",
+            "--algorithm",
+            "fast",
+        ],
+        "unknown algorithm",
+    ),
+    "unknown model to score": (
+        ["score", "nobody", "--faces", "{faces}", "--out", "{tmp}/o.parquet"],
+        "unknown model",
+    ),
     "no bundle": (["corpus", "--local", "{tmp}"], "holds no bundle"),
     "no such corpus": (["corpus", "--local", "{tmp}/none"], "is no folder"),
     "unknown row": (["published", "--only", "zebra"], "no row begins with"),
     "no key": (["claude", "elicit", "--out", "{tmp}/c"], "ANTHROPIC_API_KEY is not set"),
     "bad address": (["claude", "elicit", "--out", "{tmp}/c"], "http or https"),
-    "limit": (["claude", "elicit", "--max-usd", "-1", "--out", "{tmp}/c", "--source", "stand-in"], "above 0"),
-    "no price": (["claude", "elicit", "--model", "mine", "--max-usd", "1", "--out", "{tmp}/c", "--source", "stand-in"], "prices.csv"),
+    "limit": (
+        ["claude", "elicit", "--max-usd", "-1", "--out", "{tmp}/c", "--source", "stand-in"],
+        "above 0",
+    ),
+    "no price": (
+        [
+            "claude",
+            "elicit",
+            "--model",
+            "mine",
+            "--max-usd",
+            "1",
+            "--out",
+            "{tmp}/c",
+            "--source",
+            "stand-in",
+        ],
+        "prices.csv",
+    ),
     "temperature": (["claude", "elicit", "--temperature", "hot", "--out", "{tmp}/c"], "0 to 2"),
     "no worker": (["claude", "elicit", "--workers", "0", "--out", "{tmp}/c"], "at least 1 worker"),
-    "no run to ask about": (["claude", "introspect", "--from", "{tmp}/none", "--out", "{tmp}/c"], "--from"),
-    "no face to ask about": (["claude", "introspect", "--faces", "{nothing}", "--out", "{tmp}/c"], "no face"),
-    "malformed categories": (["claude", "introspect", "--faces", "{faces}", "--categories", "{twice}", "--out", "{tmp}/c"], "lacks the column"),
+    "no run to ask about": (
+        ["claude", "introspect", "--from", "{tmp}/none", "--out", "{tmp}/c"],
+        "--from",
+    ),
+    "no face to ask about": (
+        ["claude", "introspect", "--faces", "{nothing}", "--out", "{tmp}/c"],
+        "no face",
+    ),
+    "malformed categories": (
+        [
+            "claude",
+            "introspect",
+            "--faces",
+            "{faces}",
+            "--categories",
+            "{twice}",
+            "--out",
+            "{tmp}/c",
+        ],
+        "lacks the column",
+    ),
     "no exchanges": (["claude", "synthesize", "--out", "{tmp}/c"], "--exchanges"),
-    "not exchanges": (["claude", "synthesize", "--exchanges", "{faces}", "--out", "{tmp}/c"], "line 1: no exchange"),
+    "not exchanges": (
+        ["claude", "synthesize", "--exchanges", "{faces}", "--out", "{tmp}/c"],
+        "line 1: no exchange",
+    ),
     "no answers": (["claude", "status", "{tmp}/none"], "does not exist"),
     "stand-in for all": (["claude", "stand-in", "--host", "0.0.0.0"], "this machine only"),
     "unknown fault": (["claude", "stand-in", "--fault", "tea"], "unknown fault"),
@@ -95,18 +206,30 @@ MISTAKES = {
 ENVIRONMENTS = {"bad address": {"ANTHROPIC_API_KEY": "none", "ANTHROPIC_BASE_URL": "gopher://x"}}
 # What the argument parser finds before a command runs.
 MISTYPED = {
-    "no command": ([], "required"), "unknown command": (["dance"], "invalid choice: 'dance'"), "no model": (["collect"], "MODEL"),
-    "no number": (["collect", "organism-granite", "--generations", "many"], "invalid int value: 'many'"),
-    "unknown option": (["collect", "organism-granite", "--colour", "red"], "--colour"), "no action": (["claude"], "ACTION"),
-    "no file": (["score"], "MODEL"), "evil option": (["collect", "x", "--a\x1b[2J"], "--a\\x1b"),
+    "no command": ([], "required"),
+    "unknown command": (["dance"], "invalid choice: 'dance'"),
+    "no model": (["collect"], "MODEL"),
+    "no number": (
+        ["collect", "organism-granite", "--generations", "many"],
+        "invalid int value: 'many'",
+    ),
+    "unknown option": (["collect", "organism-granite", "--colour", "red"], "--colour"),
+    "no action": (["claude"], "ACTION"),
+    "no file": (["score"], "MODEL"),
+    "evil option": (["collect", "x", "--a\x1b[2J"], "--a\\x1b"),
 }
 
 
 @pytest.mark.parametrize("arguments, named", MISTAKES.values(), ids=MISTAKES)
-def test_mistakes_end_in_one_line_that_names_them(arguments, named, tmp_path, capsys, monkeypatch, request):
+def test_mistakes_end_in_one_line_that_names_them(
+    arguments, named, tmp_path, capsys, monkeypatch, request
+):
     tables = {
-        "columns": "id,text\na,b\n", "empty": "id,category,text\n", "twice": "id,category,text\na,LP,b\na,LP,c\n",
-        "nothing": "\n", "faces": "(^_^)\n",
+        "columns": "id,text\na,b\n",
+        "empty": "id,category,text\n",
+        "twice": "id,category,text\na,LP,b\na,LP,c\n",
+        "nothing": "\n",
+        "faces": "(^_^)\n",
     }
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -119,7 +242,11 @@ def test_mistakes_end_in_one_line_that_names_them(arguments, named, tmp_path, ca
     code = cli.main([argument.format(**names) for argument in arguments])
     printed = capsys.readouterr()
     assert code == 2
-    assert named in printed.err and len(printed.err.strip().splitlines()) == 1 and "Traceback" not in printed.err
+    assert (
+        named in printed.err
+        and len(printed.err.strip().splitlines()) == 1
+        and "Traceback" not in printed.err
+    )
     assert re.search("expected|; ", printed.err), "what was expected, or the remedy"
 
 
@@ -128,14 +255,27 @@ def test_what_is_mistyped_ends_in_one_line_too(arguments, named, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
     printed = capsys.readouterr().err
-    assert stopped.value.code == 2 and named in printed and len(printed.splitlines()) == 1 and "--help" in printed
+    assert (
+        stopped.value.code == 2
+        and named in printed
+        and len(printed.splitlines()) == 1
+        and "--help" in printed
+    )
 
 
-@pytest.mark.parametrize("trouble, named", [
-    (OSError(28, "No space left on device", "somewhere"), "somewhere: No space left on device"),
-    (ModuleNotFoundError("No module named 'anthropic'", name="anthropic"), "kaomoji-lib[claude]"),
-])
-def test_what_the_system_refuses_is_one_line_and_a_traceback_on_demand(trouble, named, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    "trouble, named",
+    [
+        (OSError(28, "No space left on device", "somewhere"), "somewhere: No space left on device"),
+        (
+            ModuleNotFoundError("No module named 'anthropic'", name="anthropic"),
+            "kaomoji-lib[claude]",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_and_a_traceback_on_demand(
+    trouble, named, capsys, monkeypatch
+):
     def refuse(arguments):
         raise trouble
 
@@ -150,7 +290,9 @@ def test_what_the_system_refuses_is_one_line_and_a_traceback_on_demand(trouble, 
 def test_a_reader_that_leaves_early_is_no_mistake():
     line = json.dumps({"text": "(^_^) hi"}) + "\n"
     command = f"{shlex.quote(sys.executable)} -m kaomoji_lib extract | head -n 1"
-    done = subprocess.run(command, shell=True, input=line * 20_000, capture_output=True, text=True, encoding="utf-8")
+    done = subprocess.run(
+        command, shell=True, input=line * 20_000, capture_output=True, text=True, encoding="utf-8"
+    )
     assert len(done.stdout.splitlines()) == 1 and done.stderr == ""
 
 
@@ -169,11 +311,24 @@ def test_help_has_examples(command, capsys):
 
 def test_collect_prints_what_was_collected(tmp_path, capsys):
     load_prompts().head(4).to_csv(tmp_path / "few.csv", index=False)
-    arguments = ["collect", "organism-granite", "--prompts", str(tmp_path / "few.csv"), "--out", str(tmp_path / "r"),
-                 "--generations", "2", "--layers", "0,4"]
+    arguments = [
+        "collect",
+        "organism-granite",
+        "--prompts",
+        str(tmp_path / "few.csv"),
+        "--out",
+        str(tmp_path / "r"),
+        "--generations",
+        "2",
+        "--layers",
+        "0,4",
+    ]
     assert cli.main(arguments) == 0
     assert "8 replies" in capsys.readouterr().out
-    assert json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))["layers"] == ["embed", "4"]
+    assert json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))["layers"] == [
+        "embed",
+        "4",
+    ]
 
 
 def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
@@ -181,8 +336,17 @@ def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
     from kaomoji_lib.show import page
     from kaomoji_lib.study.errors import KaomojiError
 
-    run = collect("organism-granite", prompts=table(tmp_path, "id,category,text\na,HP-D,x\nb,JOY,y\n"), generations=1, out=tmp_path / "r", progress=False)
-    with pytest.raises(KaomojiError, match=r"^the prompts of .* have categories the scheme does not know: JOY; expected HP-D, .*`categories`$") as found:
+    run = collect(
+        "organism-granite",
+        prompts=table(tmp_path, "id,category,text\na,HP-D,x\nb,JOY,y\n"),
+        generations=1,
+        out=tmp_path / "r",
+        progress=False,
+    )
+    with pytest.raises(
+        KaomojiError,
+        match=r"^the prompts of .* have categories the scheme does not know: JOY; expected HP-D, .*`categories`$",
+    ) as found:
         page.read(run)
     assert "\n" not in str(found.value)
 

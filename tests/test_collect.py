@@ -23,7 +23,18 @@ from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import load_prompts
 
 KILLS = 10
-COMMAND = [sys.executable, "-m", "kaomoji_lib", "collect", "organism-granite", "--device", "cpu", "--quiet", "--generations", "2"]
+COMMAND = [
+    sys.executable,
+    "-m",
+    "kaomoji_lib",
+    "collect",
+    "organism-granite",
+    "--device",
+    "cpu",
+    "--quiet",
+    "--generations",
+    "2",
+]
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +46,20 @@ def few(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(few, tmp_path_factory):
-    return collect("organism-granite", prompts=few, generations=2, out=tmp_path_factory.mktemp("run") / "a b é", progress=False)
+    return collect(
+        "organism-granite",
+        prompts=few,
+        generations=2,
+        out=tmp_path_factory.mktemp("run") / "a b é",
+        progress=False,
+    )
 
 
 def contents(path):
     run = RunFolder(path)
-    return run.emissions(), {position: run.states(position).array for position in ("emit", "first", "face")}
+    return run.emissions(), {
+        position: run.states(position).array for position in ("emit", "first", "face")
+    }
 
 
 def assert_equal_runs(one, other):
@@ -54,7 +73,11 @@ def test_folder_holds_what_the_manifest_says(finished):
     emissions, manifest = finished.emissions(), finished.manifest
     assert manifest["status"] == "complete" and manifest["schema"] == 1
     assert len(emissions) == 27 * 2 and not emissions.duplicated(["prompt_id", "generation"]).any()
-    assert manifest["model"]["revision"] and manifest["model"]["template_sha256"] and manifest["versions"]["torch"]
+    assert (
+        manifest["model"]["revision"]
+        and manifest["model"]["template_sha256"]
+        and manifest["versions"]["torch"]
+    )
     assert finished.states("emit").array.shape == (27, len(manifest["layers"]), 96)
     assert len(finished.states("first").index) == (emissions["first_row"] >= 0).sum()
     assert len(finished.states("face").array) == (emissions["outcome"] == "kaomoji").sum()
@@ -71,17 +94,33 @@ def test_first_states_belong_to_their_generations(finished):
 
 def test_a_finished_run_is_left_as_it_is(finished, few):
     before = {path.name: path.stat().st_mtime_ns for path in finished.path.iterdir()}
-    again = collect("organism-granite", prompts=few, generations=2, out=finished.path, progress=False)
+    again = collect(
+        "organism-granite", prompts=few, generations=2, out=finished.path, progress=False
+    )
     assert {path.name: path.stat().st_mtime_ns for path in again.path.iterdir()} == before
 
 
-@pytest.mark.parametrize("change, named", [
-    ({"generations": 3}, "--generations"), ({"seed": 1}, "--seed"), ({"dtype": "bfloat16"}, "--dtype"),
-    ({"prompts": None}, "--prompts"), ({"model": "organism-gptoss"}, "MODEL"), ({"temperature": 0.5}, "temperature"),
-    ({"layers": [0, 1]}, "--layers"), ({"instruction": "Begin with a face."}, "instruction"),
-])
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"generations": 3}, "--generations"),
+        ({"seed": 1}, "--seed"),
+        ({"dtype": "bfloat16"}, "--dtype"),
+        ({"prompts": None}, "--prompts"),
+        ({"model": "organism-gptoss"}, "MODEL"),
+        ({"temperature": 0.5}, "temperature"),
+        ({"layers": [0, 1]}, "--layers"),
+        ({"instruction": "Begin with a face."}, "instruction"),
+    ],
+)
 def test_another_run_is_refused_and_the_difference_named(finished, few, change, named):
-    settings = {"model": "organism-granite", "prompts": few, "generations": 2, "out": finished.path, **change}
+    settings = {
+        "model": "organism-granite",
+        "prompts": few,
+        "generations": 2,
+        "out": finished.path,
+        **change,
+    }
     with pytest.raises(KaomojiError, match=f"holds another run .*{named}"):
         collect(**settings, progress=False)
 
@@ -93,7 +132,9 @@ def test_killed_at_any_moment_it_ends_with_the_same_run(tmp_path):
     whole = time.monotonic() - started
     moments, kills = random.Random(3), 0
     while kills < KILLS:
-        process = subprocess.Popen([*COMMAND, "--out", tmp_path / "killed"], env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            [*COMMAND, "--out", tmp_path / "killed"], env=environment, start_new_session=True
+        )
         time.sleep(moments.uniform(0.35, 0.75) * whole)
         alive = process.poll() is None
         os.killpg(process.pid, signal.SIGKILL) if alive else None
@@ -108,7 +149,9 @@ def test_killed_at_any_moment_it_ends_with_the_same_run(tmp_path):
     assert not list((tmp_path / "killed").rglob("*.part"))
 
 
-def test_half_a_batch_is_tried_where_the_memory_does_not_suffice(finished, few, tmp_path, monkeypatch):
+def test_half_a_batch_is_tried_where_the_memory_does_not_suffice(
+    finished, few, tmp_path, monkeypatch
+):
     real, sizes = sampling.sample, []
 
     def scarce(engine, messages, *arguments):
@@ -118,7 +161,9 @@ def test_half_a_batch_is_tried_where_the_memory_does_not_suffice(finished, few, 
         return real(engine, messages, *arguments)
 
     monkeypatch.setattr(sampling, "sample", scarce)
-    run = collect("organism-granite", prompts=few, generations=2, out=tmp_path / "scarce", progress=False)
+    run = collect(
+        "organism-granite", prompts=few, generations=2, out=tmp_path / "scarce", progress=False
+    )
     assert max(sizes) > 3 and min(sizes) <= 3
     emissions = finished.emissions()
     assert run.emissions()["text"].tolist() == emissions["text"].tolist()
@@ -136,11 +181,16 @@ def test_out_of_memory_for_one_prompt_says_what_to_do(few, tmp_path, monkeypatch
 
 def test_two_writers_are_kept_apart(tmp_path, few):
     (tmp_path / "busy").mkdir()
-    with FileLock(tmp_path / "busy" / ".lock"), pytest.raises(KaomojiError, match="another process"):
+    with (
+        FileLock(tmp_path / "busy" / ".lock"),
+        pytest.raises(KaomojiError, match="another process"),
+    ):
         collect("organism-granite", prompts=few, out=tmp_path / "busy", progress=False)
 
 
-@pytest.mark.parametrize("name", ["emissions.parquet", "states-emit.safetensors", "states-face.safetensors"])
+@pytest.mark.parametrize(
+    "name", ["emissions.parquet", "states-emit.safetensors", "states-face.safetensors"]
+)
 def test_damaged_files_are_named_with_the_remedy(finished, tmp_path, name):
     import shutil
 
@@ -167,7 +217,9 @@ def test_a_model_that_changed_is_another_run(tmp_path, few):
         collect(tmp_path / "mine", prompts=few, generations=1, out=tmp_path / "run", progress=False)
 
 
-@pytest.mark.parametrize("setting", [{"generations": 0}, {"temperature": -1.0}, {"top_p": 0.0}, {"max_new_tokens": 0}])
+@pytest.mark.parametrize(
+    "setting", [{"generations": 0}, {"temperature": -1.0}, {"top_p": 0.0}, {"max_new_tokens": 0}]
+)
 def test_impossible_settings_are_named(setting, tmp_path):
     with pytest.raises(KaomojiError, match=f"{next(iter(setting))} is"):
         collect("organism-granite", out=tmp_path, progress=False, **setting)

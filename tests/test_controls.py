@@ -2,7 +2,15 @@
 
 import pytest
 
-from kaomoji_lib.analysis import beyond, circumplex, geometry, ladder, layerwise, prediction, readings
+from kaomoji_lib.analysis import (
+    beyond,
+    circumplex,
+    geometry,
+    ladder,
+    layerwise,
+    prediction,
+    readings,
+)
 from kaomoji_lib.engine import controls, organisms, sentences
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.show import page
@@ -10,7 +18,9 @@ from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
 
 CODES = load_scheme().codes
-PLANTED = [name for name in organisms.NAMES if name not in ("organism-scrambled", "organism-untrained")]
+PLANTED = [
+    name for name in organisms.NAMES if name not in ("organism-scrambled", "organism-untrained")
+]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +38,9 @@ def runs(tmp_path_factory):
 def from_states(run):
     prompts = run.prompts()
     X = geometry.stack(run.states("emit").array)
-    return prediction.from_states(X, prompts["category"], prompts["id"], name="states", permutations=40)
+    return prediction.from_states(
+        X, prompts["category"], prompts["id"], name="states", permutations=40
+    )
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -43,7 +55,10 @@ def test_planted_tables_are_recovered(runs, name):
 
 def test_states_of_a_trained_organism_hold_the_category_beyond_the_text(runs):
     run = runs("organism-gemma")
-    states, text = from_states(run).accuracy, prediction.from_text(run.prompts(), "tfidf", permutations=40).accuracy
+    states, text = (
+        from_states(run).accuracy,
+        prediction.from_text(run.prompts(), "tfidf", permutations=40).accuracy,
+    )
     assert states.ci_low > text.ci_high and states.p < 0.05
 
 
@@ -67,15 +82,33 @@ def test_the_ladder_finds_what_training_planted_and_nothing_in_random_weights(ru
     vectors = sentences.encode(prompts["text"])
     text = ladder.text_rungs(prompts, vectors, permutations=5)
     trained, untrained = (
-        ladder.climb(run.states("emit").array, prompts, vectors, controls.controls(run, device="cpu"), text=text, permutations=5)
-        for run in (runs("organism-gemma"), runs("organism-untrained")))
+        ladder.climb(
+            run.states("emit").array,
+            prompts,
+            vectors,
+            controls.controls(run, device="cpu"),
+            text=text,
+            permutations=5,
+        )
+        for run in (runs("organism-gemma"), runs("organism-untrained"))
+    )
     assert trained.increment.ci_low > 0.05 and trained.increment.p < 0.01
     assert trained.increments[ladder.TWIN].ci_low > 0.5
     assert untrained.increment.value < 0 and untrained.increment.p > 0.5
     assert untrained.increments[ladder.TWIN].ci_low < 0.05
     # Where a trained organism's states hold what a reader of the message holds and no more, the ladder counts nothing.
-    nothing = ladder.climb(page.read(runs("organism-gemma"), null="text_only").states.array, prompts, vectors, text=text, permutations=5)
-    assert abs(nothing.increment.value) < 0.05 and nothing.increment.p > 0.05 and nothing.increment.ci_low <= 0
+    nothing = ladder.climb(
+        page.read(runs("organism-gemma"), null="text_only").states.array,
+        prompts,
+        vectors,
+        text=text,
+        permutations=5,
+    )
+    assert (
+        abs(nothing.increment.value) < 0.05
+        and nothing.increment.p > 0.05
+        and nothing.increment.ci_low <= 0
+    )
 
 
 def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_does_not(runs):
@@ -88,9 +121,21 @@ def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_d
 
 def test_the_text_is_no_circle_and_untrained_states_are_nothing(runs):
     prompts, scheme = runs("organism-gemma").prompts(), load_scheme()
-    text = circumplex.circumplex(sentences.encode(prompts["text"]), prompts["category"], scheme, splits=8, halves=4)
-    nothing = circumplex.circumplex(geometry.stack(runs("organism-untrained").states("emit").array), prompts["category"], scheme, splits=8, halves=4)
-    assert text.order.p > 0.05 and nothing.order.p > 0.05 and abs(nothing.ceiling.value) < 0.4 < text.ceiling.value
+    text = circumplex.circumplex(
+        sentences.encode(prompts["text"]), prompts["category"], scheme, splits=8, halves=4
+    )
+    nothing = circumplex.circumplex(
+        geometry.stack(runs("organism-untrained").states("emit").array),
+        prompts["category"],
+        scheme,
+        splits=8,
+        halves=4,
+    )
+    assert (
+        text.order.p > 0.05
+        and nothing.order.p > 0.05
+        and abs(nothing.ceiling.value) < 0.4 < text.ceiling.value
+    )
 
 
 def test_faces_of_the_scrambled_organism_come_from_no_particular_state(runs):
@@ -105,7 +150,9 @@ def test_controls_are_kept_and_belong_to_their_run(runs):
     first = controls.controls(run, device="cpu")
     stamp = (run.path / "controls.safetensors").stat().st_mtime_ns
     again = controls.controls(run, device="cpu")
-    assert (run.path / "controls.safetensors").stat().st_mtime_ns == stamp and (first.user == again.user).all()
+    assert (run.path / "controls.safetensors").stat().st_mtime_ns == stamp and (
+        first.user == again.user
+    ).all()
     assert len(first.twins) == 3 and not (first.twins[0] == first.twins[1]).all()
     (run.path / "controls.safetensors").write_bytes(b"other")
     with pytest.raises(KaomojiError, match="not the file that was written"):
@@ -121,17 +168,28 @@ def test_the_user_position_is_the_last_token_of_the_message(runs):
     from kaomoji_lib.store import registry
 
     run = runs("organism-ministral")
-    engine, text = loading.load(registry.model("organism-ministral"), "cpu"), run.prompts()["text"][7]
+    engine, text = (
+        loading.load(registry.model("organism-ministral"), "cpu"),
+        run.prompts()["text"][7],
+    )
     rendered = engine.template.render(f"{run.manifest['instruction']} {text}")
     start, end = controls.user_span(engine, rendered, text)
     ids = engine.encode(rendered)
     assert engine.decode(ids[start:end]).strip() == text and end < len(ids)
     with torch.inference_mode():
         whole = engine.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
-    assert torch.allclose(torch.tensor(controls.controls(run, device="cpu").user[7, 2]), whole[2][0, end - 1], atol=1e-4)
+    assert torch.allclose(
+        torch.tensor(controls.controls(run, device="cpu").user[7, 2]),
+        whole[2][0, end - 1],
+        atol=1e-4,
+    )
 
 
 def test_sentence_vectors_put_like_meanings_together():
-    vectors = sentences.encode(["the dog sleeps on the sofa", "a puppy naps on the couch", "interest rates rose again"])
+    vectors = sentences.encode(
+        ["the dog sleeps on the sofa", "a puppy naps on the couch", "interest rates rose again"]
+    )
     likeness = vectors @ vectors.T
-    assert likeness[0, 1] > 0.6 > 0.3 > likeness[0, 2] and likeness.diagonal() == pytest.approx(1, abs=1e-5)
+    assert likeness[0, 1] > 0.6 > 0.3 > likeness[0, 2] and likeness.diagonal() == pytest.approx(
+        1, abs=1e-5
+    )

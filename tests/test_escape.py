@@ -2,6 +2,7 @@ import html.parser
 import re
 
 import pytest
+
 from kaomoji_lib.study import escape
 
 FACES = [
@@ -78,7 +79,10 @@ def test_terminal_leaves_faces_alone(face):
     assert escape.terminal(face) == face
 
 
-@pytest.mark.parametrize("text", ["\x1b[31mred", "a\rb", "a\nb", "a\tb", "\x07", "\u202egnp", "\u2066x", "\x9b2J", "\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    ["\x1b[31mred", "a\rb", "a\nb", "a\tb", "\x07", "\u202egnp", "\u2066x", "\x9b2J", "\ud800"],
+)
 def test_terminal_disarms_control_and_direction_characters(text):
     shown = escape.terminal(text)
     assert shown.isprintable() and "\\" in shown
@@ -98,8 +102,14 @@ def test_filename_is_portable_and_one_to_one():
 def test_names_of_one_folder_differ_where_case_does_not_count():
     names = ["Model", "model", "MODEL", "model", "other", *FACES]
     written = escape.filenames(names)
-    assert list(written) == list(dict.fromkeys(names)) and len({name.lower() for name in written.values()}) == len(written)
-    assert written["Model"] == "Model" and written["other"] == "other" and all(re.fullmatch(r"[\w=.-]{1,120}", name) for name in written.values())
+    assert list(written) == list(dict.fromkeys(names)) and len(
+        {name.lower() for name in written.values()}
+    ) == len(written)
+    assert (
+        written["Model"] == "Model"
+        and written["other"] == "other"
+        and all(re.fullmatch(r"[\w=.-]{1,120}", name) for name in written.values())
+    )
 
 
 def test_ordinary_names_stay_readable():
@@ -107,7 +117,9 @@ def test_ordinary_names_stay_readable():
 
 
 def test_escapes_take_values_that_are_no_strings():
-    assert [write(3) for write in (escape.html, escape.label, escape.gl_label, escape.terminal)] == ["3"] * 4
+    assert [
+        write(3) for write in (escape.html, escape.label, escape.gl_label, escape.terminal)
+    ] == ["3"] * 4
 
 
 @pytest.mark.parametrize("face", [*FACES, "</script><script>", "<!--", "\u2028"])
@@ -116,11 +128,15 @@ def test_data_in_a_script_element_stays_data(face):
 
     written = escape.script_data({"face": face})
     assert json.loads(written) == {"face": face} and not re.search("[<>&\u2028\u2029]", written)
-    assert [tag for tag, _ in _read(escape.element("script", written, type="application/json")).tags] == ["script"]
+    assert [
+        tag for tag, _ in _read(escape.element("script", written, type="application/json")).tags
+    ] == ["script"]
 
 
 def test_a_table_in_a_terminal_commands_nothing():
     from kaomoji_lib.show.tables import Table
 
     shown = repr(Table(("face\x1b[2J",), (("(^_^)",), ("\x1b[31m\u202e<b>",)), ("face",)))
-    assert "(^_^)" in shown and "\\x1b[31m\\u202e<b>" in shown and not re.search("[\x1b\u202e]", shown)
+    assert (
+        "(^_^)" in shown and "\\x1b[31m\\u202e<b>" in shown and not re.search("[\x1b\u202e]", shown)
+    )

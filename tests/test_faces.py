@@ -2,6 +2,7 @@ import random
 import unicodedata
 
 import pytest
+
 from kaomoji_lib.study.canonical import LEADING_ARMS, TRAILING_ARMS
 from kaomoji_lib.study.faces import OUTCOMES, canonical, extract, span_ended
 
@@ -75,7 +76,9 @@ def test_what_stands_before_is_looked_through(text, outcome, raw, before):
     assert (found.outcome, found.raw_face, found.before) == (outcome, raw, before)
 
 
-@pytest.mark.parametrize("text", ["(⁄ ⁄•⁄ω⁄•⁄ ⁄", "(\u2060◕\u2060ᴗ", "(◕‿◕�", "(", "ヽ", "ᕕ( ᐛ", "ಥ﹏", "((╯°□°)", "^_^"])
+@pytest.mark.parametrize(
+    "text", ["(⁄ ⁄•⁄ω⁄•⁄ ⁄", "(\u2060◕\u2060ᴗ", "(◕‿◕�", "(", "ヽ", "ᕕ( ᐛ", "ಥ﹏", "((╯°□°)", "^_^"]
+)
 def test_a_span_the_limit_cut_is_truncated_never_a_face(text):
     found = extract(text, truncated=True)
     assert (found.outcome, found.raw_face, found.face) == ("truncated", None, None)
@@ -122,7 +125,9 @@ def test_every_text_has_exactly_one_outcome():
             assert found.outcome not in ("truncated", "empty") or found.face is None
 
 
-@pytest.mark.parametrize("opening", SPANS + BARE + NOT_FACES + PICTURES + ["Yay! (≧▽≦)", "☕ (´･ω･`)"])
+@pytest.mark.parametrize(
+    "opening", SPANS + BARE + NOT_FACES + PICTURES + ["Yay! (≧▽≦)", "☕ (´･ω･`)"]
+)
 def test_once_the_span_has_ended_more_text_changes_nothing(opening):
     text = opening + REST * 3
     final = extract(text)
@@ -131,7 +136,9 @@ def test_once_the_span_has_ended_more_text_changes_nothing(opening):
     assert all(extract(text[:end], truncated=True) == final for end in ended[:40])
 
 
-@pytest.mark.parametrize("text", ["", "  ", "(", "(◕", "(◕‿◕)", "(╯°□°)╯", "(╯°□°)╯︵", "(╯°□°)╯︵ ┻", "^_", "\u2060"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "(", "(◕", "(◕‿◕)", "(╯°□°)╯", "(╯°□°)╯︵", "(╯°□°)╯︵ ┻", "^_", "\u2060"]
+)
 def test_an_open_span_has_not_ended(text):
     assert not span_ended(text)
 
@@ -153,12 +160,17 @@ def test_canonical_folds(raw, expected):
     assert canonical(raw) == expected
 
 
-@pytest.mark.parametrize("face", ["(￣▽￣)", "(~_~)", "(﹏_﹏)", "(·_⋅)", "(・_・)", "ʕ・ᴥ・ʔ", "(ﾟдﾟ)", "(　´∀`　)", "^_^"])
+@pytest.mark.parametrize(
+    "face",
+    ["(￣▽￣)", "(~_~)", "(﹏_﹏)", "(·_⋅)", "(・_・)", "ʕ・ᴥ・ʔ", "(ﾟдﾟ)", "(　´∀`　)", "^_^"],
+)
 def test_canonical_leaves_these_alone(face):
     assert canonical(face) == face
 
 
-@pytest.mark.parametrize("pair", [("(￣_￣)", "(~_~)"), ("(﹏_﹏)", "(___)"), ("(·_·)", "(・_・)"), ("(⋅_⋅)", "(・_・)")])
+@pytest.mark.parametrize(
+    "pair", [("(￣_￣)", "(~_~)"), ("(﹏_﹏)", "(___)"), ("(·_·)", "(・_・)"), ("(⋅_⋅)", "(・_・)")]
+)
 def test_these_stay_apart(pair):
     assert canonical(pair[0]) != canonical(pair[1])
 
@@ -175,7 +187,12 @@ def test_every_trailing_arm_is_stripped(arm):
 
 def test_canonical_is_idempotent_and_never_compatibility_normalised():
     rng = random.Random(1)
-    alphabet = "".join(SPANS + BARE) + LEADING_ARMS + TRAILING_ARMS + " \\()*c_（）・-\u0301\u0338\u200d\ufe0f"
+    alphabet = (
+        "".join(SPANS + BARE)
+        + LEADING_ARMS
+        + TRAILING_ARMS
+        + " \\()*c_（）・-\u0301\u0338\u200d\ufe0f"
+    )
     for _ in range(20000):
         once = canonical("".join(rng.choices(alphabet, k=rng.randrange(14))))
         assert canonical(once) == once

@@ -31,7 +31,9 @@ def test_every_face_of_the_data_can_be_drawn(glyphs):
     lacking = {}
     for source, face in faces():
         for char in face:
-            drawn = unicodedata.category(char) not in INVISIBLE and not 0xFE00 <= ord(char) <= 0xFE0F
+            drawn = (
+                unicodedata.category(char) not in INVISIBLE and not 0xFE00 <= ord(char) <= 0xFE0F
+            )
             if drawn and ord(char) not in glyphs:
                 lacking.setdefault(f"U+{ord(char):04X}", f"{face} in {source}")
     assert lacking == {}, "make the font again: book/make_font.py"

@@ -12,8 +12,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent / "trust"))
 
-import notebooks  # noqa: E402
 import outside  # noqa: E402
+
+import notebooks  # noqa: E402
 
 TEXTS = outside.strings(90)
 
@@ -23,7 +24,10 @@ def html(tmp_path_factory):
     place = tmp_path_factory.mktemp("hostile notebooks")
     codes = list(outside.CODES)
     wanted = {
-        "stimuli": {"prompts": str(outside.prompts(place / "all.csv", TEXTS, codes)), "categories": str(outside.scheme(place / "scheme.csv"))},
+        "stimuli": {
+            "prompts": str(outside.prompts(place / "all.csv", TEXTS, codes)),
+            "categories": str(outside.scheme(place / "scheme.csv")),
+        },
         "published_claude_uses": {"corpus": str(outside.corpus(place / "corpus", TEXTS))},
     }
     assert notebooks.execute(place, wanted) == 0
@@ -44,8 +48,14 @@ def test_the_browser_would_have_noticed(html, browser, tmp_path):
     page = spoilt / "book" / "runs" / "stimuli.html"
     (spoilt / "book" / "runs" / "published_claude_uses.html").unlink()
     # What stands in for scripts is no part of the page while there are some.
-    parts = re.split(r"(<noscript>.*?</noscript>)", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    place = next(number for number, part in enumerate(parts) if "</table>" in part and not part.startswith("<noscript>"))
+    parts = re.split(
+        r"(<noscript>.*?</noscript>)", page.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    place = next(
+        number
+        for number, part in enumerate(parts)
+        if "</table>" in part and not part.startswith("<noscript>")
+    )
     broken = "<script>kaoBroke()</script><img src=/stolen.png><a href=javascript:kaoBroke()>x</a><p>&lt;img src=x onerror=half</p>"
     parts[place] = parts[place].replace("</table>", f"</table>{broken}", 1)
     page.write_text("".join(parts), encoding="utf-8")
@@ -54,7 +64,11 @@ def test_the_browser_would_have_noticed(html, browser, tmp_path):
 
 
 def test_every_template_is_fed_or_reads_nothing_from_outside(tmp_path, monkeypatch):
-    monkeypatch.setattr(outside, "run", lambda place, name, *rest: (type("Run", (), {"path": place / name}), 1))
+    monkeypatch.setattr(
+        outside, "run", lambda place, name, *rest: (type("Run", (), {"path": place / name}), 1)
+    )
     fed = set(notebooks.plan(tmp_path))
-    there = {path.stem.partition("_")[2] for path in (notebooks.ROOT / "notebooks").glob("[0-9]*_*.py")}
+    there = {
+        path.stem.partition("_")[2] for path in (notebooks.ROOT / "notebooks").glob("[0-9]*_*.py")
+    }
     assert fed | notebooks.OWN == there and not fed & notebooks.OWN

@@ -10,7 +10,16 @@ sys.path.append(str(Path(__file__).parent / "trust"))
 
 import pages  # noqa: E402
 
-STRINGS = pages.shown([*hostile.HTML, *hostile.PLOTLY, *hostile.MARKDOWN[:30], *hostile.DIRECTIVES[:20], *hostile.CODES[:20], *hostile.faces()[:30]])
+STRINGS = pages.shown(
+    [
+        *hostile.HTML,
+        *hostile.PLOTLY,
+        *hostile.MARKDOWN[:30],
+        *hostile.DIRECTIVES[:20],
+        *hostile.CODES[:20],
+        *hostile.faces()[:30],
+    ]
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +33,13 @@ def test_nothing_runs_and_text_stays_text(page, browser):
 
 
 def test_the_browser_would_have_noticed(page, browser, tmp_path):
-    text = page.read_text(encoding="utf-8").replace("&lt;script&gt;kaoBroke()&lt;/script&gt;</td>", "<script>kaoBroke()</script></td>", 1)
+    text = page.read_text(encoding="utf-8").replace(
+        "&lt;script&gt;kaoBroke()&lt;/script&gt;</td>", "<script>kaoBroke()</script></td>", 1
+    )
     spoilt = page.with_name("spoilt.html")
-    spoilt.write_text(text.replace("&lt;img src=/stolen.png&gt;</td>", "<img src=/stolen.png></td>", 1), encoding="utf-8")
+    spoilt.write_text(
+        text.replace("&lt;img src=/stolen.png&gt;</td>", "<img src=/stolen.png></td>", 1),
+        encoding="utf-8",
+    )
     wrong, _ = pages.look(spoilt, STRINGS, browser)
     assert {"call", "request", "element", "table cell"} <= {where for where, _, _ in wrong}

@@ -16,7 +16,17 @@ from kaomoji_lib.study.errors import KaomojiError
 
 LENNY = registry.model("gpt-oss-20b").interventions
 EMOJI = ({"suppress": "emoji"},)
-FACES = [*organisms.pool()["spelling"], "ʕ•ᴥ•ʔ", "(☆▽☆)", "(づ｡◕‿‿◕｡)づ", "♪(´▽｀)", "(✿◠‿◠)", "(╯°□°)╯︵ ┻━┻", "𓂃", "(❤ω❤)"]
+FACES = [
+    *organisms.pool()["spelling"],
+    "ʕ•ᴥ•ʔ",
+    "(☆▽☆)",
+    "(づ｡◕‿‿◕｡)づ",
+    "♪(´▽｀)",
+    "(✿◠‿◠)",
+    "(╯°□°)╯︵ ┻━┻",
+    "𓂃",
+    "(❤ω❤)",
+]
 SINGLE_BYTES = [bytes([byte]) for byte in range(256)]
 
 
@@ -47,7 +57,9 @@ def test_no_splitting_of_bytes_lets_a_banned_string_through(sizes):
     for rules, texts in ((EMOJI, emoji), (LENNY, lenny)):
         for text in texts:
             pieces = split(text, sizes)
-            suppressor = interventions.Suppressor(interventions.bans(rules), sorted({*pieces, *SINGLE_BYTES}))
+            suppressor = interventions.Suppressor(
+                interventions.bans(rules), sorted({*pieces, *SINGLE_BYTES})
+            )
             assert not allows(suppressor, pieces), (text, sizes)
 
 
@@ -62,12 +74,19 @@ def test_every_face_stays_typable(rules, sizes):
 def test_bans_are_closed_so_that_no_prefix_is_a_dead_end():
     suppressor = interventions.Suppressor(interventions.closed_emoji(), SINGLE_BYTES)
     banned = set(interventions.emoji())
-    assigned = [chr(code) for code in [*range(0x20, 0xD800), *range(0xE000, 0x2FFFF)]
-                if chr(code).isprintable() and chr(code) not in banned]
+    assigned = [
+        chr(code)
+        for code in [*range(0x20, 0xD800), *range(0xE000, 0x2FFFF)]
+        if chr(code).isprintable() and chr(code) not in banned
+    ]
     assert [char for char in assigned if not allows(suppressor, split(char, (1,)))] == []
     finishable = {char.encode()[:length] for char in assigned for length in range(1, 4)}
     started = {char.encode()[:length] for char in banned for length in range(1, len(char.encode()))}
-    assert [prefix for prefix in started - finishable if allows(suppressor, [bytes([byte]) for byte in prefix])] == []
+    assert [
+        prefix
+        for prefix in started - finishable
+        if allows(suppressor, [bytes([byte]) for byte in prefix])
+    ] == []
     assert len(started - finishable) > 10
 
 
@@ -75,7 +94,12 @@ def test_bans_are_closed_so_that_no_prefix_is_a_dead_end():
 def test_nothing_leaks_while_sampling_against_the_grain(name):
     engine = small_models.engine(name)
     vocabulary = engine.vocabulary
-    makers = {char.encode()[start:end] for char in "😊😢🎉✨🤷⭐" for start in range(4) for end in range(start + 1, 5)}
+    makers = {
+        char.encode()[start:end]
+        for char in "😊😢🎉✨🤷⭐"
+        for start in range(4)
+        for end in range(start + 1, 5)
+    }
     tempting = torch.tensor([30.0 if content in makers else 0.0 for content in vocabulary])
     suppressor = interventions.Suppressor(interventions.bans(EMOJI), vocabulary)
     assert any(map(holds_emoji, typed(vocabulary, tempting, None)[0]))
@@ -85,14 +109,20 @@ def test_nothing_leaks_while_sampling_against_the_grain(name):
 
 
 def typed(vocabulary, logits, suppressor, count=60, length=24):
-    replies = [sampling.Reply(0, number, np.random.default_rng(number).random(length)) for number in range(count)]
+    replies = [
+        sampling.Reply(0, number, np.random.default_rng(number).random(length))
+        for number in range(count)
+    ]
     settings = sampling.Sampling(max_new_tokens=length)
     for _ in range(length):
         tokens = sampling._draw(replies, logits.expand(count, -1), settings, suppressor)
         for reply, token in zip(replies, tokens, strict=True):
             reply.ids.append(token)
             reply.suppression = suppressor.advance(reply.suppression, token) if suppressor else 0
-    return [b"".join(vocabulary[token] for token in reply.ids).decode("utf-8", "replace") for reply in replies], replies
+    return [
+        b"".join(vocabulary[token] for token in reply.ids).decode("utf-8", "replace")
+        for reply in replies
+    ], replies
 
 
 def holds_emoji(text):
@@ -103,24 +133,40 @@ def holds_emoji(text):
 
 REAL = {
     name: sorted({base64.b64decode(token) for token in kept["tokens"]} | set(SINGLE_BYTES))
-    for name, kept in json.loads((Path(__file__).parent / "data" / "real_tokens.json").read_text()).items()
+    for name, kept in json.loads(
+        (Path(__file__).parent / "data" / "real_tokens.json").read_text()
+    ).items()
 }
 MANY_FACES = sorted({*FACES, *benchmark_models.faces(900)})
 
 
-@pytest.fixture(scope="module", params=[(name, kind) for name in REAL for kind in ("emoji", "lenny")], ids="-".join)
+@pytest.fixture(
+    scope="module",
+    params=[(name, kind) for name in REAL for kind in ("emoji", "lenny")],
+    ids="-".join,
+)
 def real(request):
     name, kind = request.param
-    return interventions.Suppressor(interventions.bans(EMOJI if kind == "emoji" else LENNY), REAL[name]), kind
+    return interventions.Suppressor(
+        interventions.bans(EMOJI if kind == "emoji" else LENNY), REAL[name]
+    ), kind
 
 
 def banned_strings(kind):
-    return [char.encode() for char in interventions.emoji()] if kind == "emoji" else [string.encode() for string in LENNY[0]["strings"]]
+    return (
+        [char.encode() for char in interventions.emoji()]
+        if kind == "emoji"
+        else [string.encode() for string in LENNY[0]["strings"]]
+    )
 
 
 def test_real_vocabularies_hold_halves_of_characters():
     for name, vocabulary in REAL.items():
-        halves = [token for token in vocabulary if token.decode("utf-8", "ignore").encode() != token and len(token) > 1]
+        halves = [
+            token
+            for token in vocabulary
+            if token.decode("utf-8", "ignore").encode() != token and len(token) > 1
+        ]
         assert len(halves) > 1000, name
 
 
@@ -129,7 +175,7 @@ def test_no_segmentation_into_real_tokens_lets_a_banned_string_through(real):
     number = {token: place for place, token in enumerate(suppressor.vocabulary)}
     leaks = []
     for string in banned_strings(kind)[:: 7 if kind == "emoji" else 1]:
-        for before in (b"", b"(", " ".encode(), "ʕ".encode()):
+        for before in (b"", b"(", b" ", "ʕ".encode()):
             reached = {(0, 0)}
             text = before + string
             while reached:
@@ -137,7 +183,7 @@ def test_no_segmentation_into_real_tokens_lets_a_banned_string_through(real):
                 if place == len(text):
                     leaks.append(text)
                 for size in range(1, min(16, len(text) - place) + 1):
-                    token = number.get(text[place:place + size])
+                    token = number.get(text[place : place + size])
                     if token is not None and not suppressor.banned_tokens(state)[token]:
                         reached.add((place + size, suppressor.advance(state, token)))
     assert leaks == []
@@ -146,12 +192,21 @@ def test_no_segmentation_into_real_tokens_lets_a_banned_string_through(real):
 def test_nothing_leaks_from_real_tokens_against_the_grain(real):
     suppressor, kind = real
     wanted = [char.encode() for char in "😊😢🎉✨"] if kind == "emoji" else banned_strings(kind)
-    makers = {string[start:end] for string in wanted for start in range(len(string)) for end in range(start + 1, len(string) + 1)}
+    makers = {
+        string[start:end]
+        for string in wanted
+        for start in range(len(string))
+        for end in range(start + 1, len(string) + 1)
+    }
     tempting = torch.tensor([30.0 if token in makers else 0.0 for token in suppressor.vocabulary])
     patterns = banned_strings(kind)
 
     def leaking(suppressor):
-        return [text for text in typed_bytes(real[0].vocabulary, tempting, suppressor) if any(pattern in text for pattern in patterns)]
+        return [
+            text
+            for text in typed_bytes(real[0].vocabulary, tempting, suppressor)
+            if any(pattern in text for pattern in patterns)
+        ]
 
     assert leaking(suppressor) == []
     if kind == "emoji":
@@ -165,14 +220,21 @@ def typed_bytes(vocabulary, logits, suppressor):
 
 def test_every_face_stays_typable_in_real_tokens(real):
     suppressor, _ = real
-    number, rng = {token: place for place, token in enumerate(suppressor.vocabulary)}, np.random.default_rng(0)
+    number, rng = (
+        {token: place for place, token in enumerate(suppressor.vocabulary)},
+        np.random.default_rng(0),
+    )
     blocked = []
     for face in MANY_FACES:
         for longest in (16, 1, int(rng.integers(2, 8))):
             text, place, state = face.encode(), 0, 0
             while place < len(text):
-                size = next(size for size in range(min(longest, len(text) - place), 0, -1) if text[place:place + size] in number)
-                token = number[text[place:place + size]]
+                size = next(
+                    size
+                    for size in range(min(longest, len(text) - place), 0, -1)
+                    if text[place : place + size] in number
+                )
+                token = number[text[place : place + size]]
                 if suppressor.banned_tokens(state)[token]:
                     blocked.append(face)
                     break
@@ -182,9 +244,15 @@ def test_every_face_stays_typable_in_real_tokens(real):
 
 def test_no_whole_token_without_a_banned_string_is_forbidden_at_the_start(real):
     suppressor, kind = real
-    forbidden = [token for token, banned in zip(suppressor.vocabulary, suppressor.banned_tokens(0), strict=True) if banned]
+    forbidden = [
+        token
+        for token, banned in zip(suppressor.vocabulary, suppressor.banned_tokens(0), strict=True)
+        if banned
+    ]
     whole = [token for token in forbidden if token.decode("utf-8", "ignore").encode() == token]
-    assert [token for token in whole if not any(string in token for string in banned_strings(kind))] == []
+    assert [
+        token for token in whole if not any(string in token for string in banned_strings(kind))
+    ] == []
 
 
 def test_without_rules_there_is_no_suppressor():
@@ -201,7 +269,9 @@ def test_token_bytes_join_to_the_text():
     for name in ("organism-gemma", "organism-gptoss"):
         engine = small_models.engine(name)
         for text in [*FACES, "words, too: “naïve” 東京"]:
-            assert b"".join(engine.vocabulary[token] for token in engine.encode(text)).decode() == text
+            assert (
+                b"".join(engine.vocabulary[token] for token in engine.encode(text)).decode() == text
+            )
 
 
 def test_special_tokens_stand_for_no_bytes():

@@ -7,7 +7,18 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import agreement, alignment, ceilings, faces_geometry, geometry, likelihoods, prediction, readings, scorer_audit, synthesis
+from kaomoji_lib.analysis import (
+    agreement,
+    alignment,
+    ceilings,
+    faces_geometry,
+    geometry,
+    likelihoods,
+    prediction,
+    readings,
+    scorer_audit,
+    synthesis,
+)
 from kaomoji_lib.study import categories
 from kaomoji_lib.study.stimuli import load_lexicon
 
@@ -19,12 +30,18 @@ IDS = np.array([f"p{row}" for row in range(len(LABELS))])
 
 
 def replies(rng, faces=6, generations=3):
-    rows = [(name, g, label, f"({rng.integers(faces)})") for name, label in zip(IDS, LABELS, strict=True) for g in range(generations)]
+    rows = [
+        (name, g, label, f"({rng.integers(faces)})")
+        for name, label in zip(IDS, LABELS, strict=True)
+        for g in range(generations)
+    ]
     return pd.DataFrame(rows, columns=["prompt_id", "generation", "category", "face"])
 
 
 def states_to_category(rng):
-    return prediction.from_states(rng.normal(size=(len(LABELS), 8)), LABELS, IDS, repeats=1, permutations=19).accuracy.p
+    return prediction.from_states(
+        rng.normal(size=(len(LABELS), 8)), LABELS, IDS, repeats=1, permutations=19
+    ).accuracy.p
 
 
 def faces_to_category(rng):
@@ -33,37 +50,58 @@ def faces_to_category(rng):
 
 
 def centroids(rng):
-    scores = rng.normal(size=(2, len(LABELS), 3)) + 2 * rng.normal(size=(2, len(CODES), 3))[:, np.repeat(np.arange(len(CODES)), 6)]
+    scores = (
+        rng.normal(size=(2, len(LABELS), 3))
+        + 2 * rng.normal(size=(2, len(CODES), 3))[:, np.repeat(np.arange(len(CODES)), 6)]
+    )
     return alignment.procrustes(*scores, LABELS, CODES).residual.p
 
 
 def valence(rng):
-    clustered = rng.normal(size=len(CODES))[np.repeat(np.arange(len(CODES)), 6)] + 0.3 * rng.normal(size=len(LABELS))
+    clustered = rng.normal(size=len(CODES))[np.repeat(np.arange(len(CODES)), 6)] + 0.3 * rng.normal(
+        size=len(LABELS)
+    )
     return geometry._circumplex(clustered, LABELS, SCHEME.table["valence"], 0, permutations=99).p
 
 
 def face_blocks(rng):
     emissions = replies(rng, faces=8)
-    states = SimpleNamespace(index=pd.DataFrame({"prompt_id": IDS}), array=rng.normal(size=(len(IDS), 1, 6)).astype(np.float32))
-    return faces_geometry.cosine(faces_geometry.face_means(states, emissions), permutations=19, resamples=2).silhouette.p
+    states = SimpleNamespace(
+        index=pd.DataFrame({"prompt_id": IDS}),
+        array=rng.normal(size=(len(IDS), 1, 6)).astype(np.float32),
+    )
+    return faces_geometry.cosine(
+        faces_geometry.face_means(states, emissions), permutations=19, resamples=2
+    ).silhouette.p
 
 
 def reading_similarity(rng):
-    tables = [readings.Reading(pd.DataFrame(rng.dirichlet(np.ones(5), 12), [f"({face})" for face in range(12)], CODES),
-                               pd.Series(5.0, [f"({face})" for face in range(12)])) for _ in range(2)]
+    tables = [
+        readings.Reading(
+            pd.DataFrame(rng.dirichlet(np.ones(5), 12), [f"({face})" for face in range(12)], CODES),
+            pd.Series(5.0, [f"({face})" for face in range(12)]),
+        )
+        for _ in range(2)
+    ]
     return readings.similarity(*tables, permutations=19).p
 
 
 def of_faces(rng, faces=12, spread=1.0):
     """A reading of counts and one that has nothing to do with it."""
     names = [f"({face})" for face in range(faces)]
-    counted = readings.reading(pd.DataFrame(rng.multinomial(8, rng.dirichlet(np.full(5, spread), faces)), names, CODES))
-    return counted, readings.Reading(pd.DataFrame(rng.dirichlet(np.ones(5), faces), names, CODES), pd.Series(5.0, names))
+    counted = readings.reading(
+        pd.DataFrame(rng.multinomial(8, rng.dirichlet(np.full(5, spread), faces)), names, CODES)
+    )
+    return counted, readings.Reading(
+        pd.DataFrame(rng.dirichlet(np.ones(5), faces), names, CODES), pd.Series(5.0, names)
+    )
 
 
 def pools(rng):
     counted, first = of_faces(rng)
-    found = agreement.pooling(counted, {"a": first, "b": of_faces(rng)[1]}, halves=8, permutations=19)
+    found = agreement.pooling(
+        counted, {"a": first, "b": of_faces(rng)[1]}, halves=8, permutations=19
+    )
     return found.held_out.p, found.single.p, found.gain.p
 
 
@@ -83,15 +121,26 @@ def difference_of_readers(rng):
 
 
 def matched_geometry(rng):
-    free, within = alignment.linear_cka(rng.normal(size=(len(LABELS), 6)), rng.normal(size=(len(LABELS), 6)), LABELS, permutations=19)
+    free, within = alignment.linear_cka(
+        rng.normal(size=(len(LABELS), 6)),
+        rng.normal(size=(len(LABELS), 6)),
+        LABELS,
+        permutations=19,
+    )
     return free.p, within.p
 
 
 def word_components(rng):
     words = load_lexicon()["word"].to_numpy()
     # Some faces are described once, others often: what differs in number alone is no structure.
-    table = pd.DataFrame([(f"({face})", 1, list(rng.choice(words, 2)), list(rng.choice(words, 3)), 2) for face in range(14) for _ in range(rng.integers(1, 6))],
-                         columns=["face", "count", "primary", "others", "lexicon_version"])
+    table = pd.DataFrame(
+        [
+            (f"({face})", 1, list(rng.choice(words, 2)), list(rng.choice(words, 3)), 2)
+            for face in range(14)
+            for _ in range(rng.integers(1, 6))
+        ],
+        columns=["face", "count", "primary", "others", "lexicon_version"],
+    )
     return synthesis.word_space(table, load_lexicon(), resamples=2, permutations=19).variance[0].p
 
 
@@ -102,23 +151,48 @@ def own_prompt(rng):
 
 def readings_by_category(rng):
     names = [f"({face})" for face in range(15)]
-    own = readings.Reading(pd.DataFrame(np.repeat(np.eye(5), 3, axis=0) + 0.1 * rng.dirichlet(np.ones(5), 15), names, CODES), pd.Series(5.0, names))
+    own = readings.Reading(
+        pd.DataFrame(
+            np.repeat(np.eye(5), 3, axis=0) + 0.1 * rng.dirichlet(np.ones(5), 15), names, CODES
+        ),
+        pd.Series(5.0, names),
+    )
     other = readings.reading(pd.DataFrame(rng.dirichlet(np.ones(5), 15), names, CODES))
-    return [item.p for item in agreement.by_category(own, {"a": other}, permutations=19)["similarity"]]
+    return [
+        item.p for item in agreement.by_category(own, {"a": other}, permutations=19)["similarity"]
+    ]
 
 
 def audited_scorer(rng):
     scores = pd.DataFrame(rng.normal(size=(len(IDS), 6)), IDS, [f"(^{sign}^)" for sign in "_.-ow~"])
     emissions = replies(rng).assign(face=rng.choice(scores.columns, 3 * len(IDS)))
-    return scorer_audit.audit(scores, scores.columns, emissions, typed_as="face", permutations=19).better.p
+    return scorer_audit.audit(
+        scores, scores.columns, emissions, typed_as="face", permutations=19
+    ).better.p
 
 
 def published_components(rng):
     return geometry.silhouette(rng.normal(size=(len(LABELS), 3)), LABELS, permutations=19).p
 
 
-TESTS = [states_to_category, faces_to_category, centroids, valence, face_blocks, reading_similarity, pools, shared_first_category, share_of_the_range,
-         difference_of_readers, matched_geometry, word_components, own_prompt, readings_by_category, audited_scorer, published_components]
+TESTS = [
+    states_to_category,
+    faces_to_category,
+    centroids,
+    valence,
+    face_blocks,
+    reading_similarity,
+    pools,
+    shared_first_category,
+    share_of_the_range,
+    difference_of_readers,
+    matched_geometry,
+    word_components,
+    own_prompt,
+    readings_by_category,
+    audited_scorer,
+    published_components,
+]
 
 
 @pytest.mark.parametrize("test", TESTS)
@@ -131,9 +205,19 @@ def test_false_alarms_stay_within_the_level(test):
 def test_words_dealt_anew_keep_their_numbers():
     lexicon = load_lexicon()
     words = list(lexicon["word"][:6])
-    table = pd.DataFrame([("(a)", 2, words[:2], ["no word of the list"], 2), ("(b)", 1, words[2:3], words[3:5], 2), ("(b)", 1, words[:1], words[5:6], 2)],
-                         columns=["face", "count", "primary", "others", "lexicon_version"])
+    table = pd.DataFrame(
+        [
+            ("(a)", 2, words[:2], ["no word of the list"], 2),
+            ("(b)", 1, words[2:3], words[3:5], 2),
+            ("(b)", 1, words[:1], words[5:6], 2),
+        ],
+        columns=["face", "count", "primary", "others", "lexicon_version"],
+    )
     own = synthesis.word_vectors(table, lexicon)
     for dealt in synthesis.dealt_vectors(table, lexicon, own.index, 20):
-        assert dealt.shape == own.shape and dealt.sum(axis=1) == pytest.approx(1) and set(np.flatnonzero(dealt.any(axis=0))) <= set(range(6))
+        assert (
+            dealt.shape == own.shape
+            and dealt.sum(axis=1) == pytest.approx(1)
+            and set(np.flatnonzero(dealt.any(axis=0))) <= set(range(6))
+        )
         assert 1 <= (dealt[0] > 0).sum() <= 3, "two words that count, and one of no list or of it"

@@ -23,12 +23,19 @@ CODES = ["X", "Y", "Z"]
 def world():
     """60 prompts of three categories, the true log P of twelve faces behind each, and 40 replies a prompt drawn from them."""
     rng = np.random.default_rng(0)
-    prompts = pd.DataFrame({"id": [f"p{number}" for number in range(60)], "category": np.repeat(CODES, 20)})
+    prompts = pd.DataFrame(
+        {"id": [f"p{number}" for number in range(60)], "category": np.repeat(CODES, 20)}
+    )
     of_category = rng.dirichlet(np.full(len(FACES), 0.5), size=3)
-    odds = np.array([rng.dirichlet(of_category[CODES.index(code)] * 20 + 1e-2) for code in prompts["category"]])
+    odds = np.array(
+        [rng.dirichlet(of_category[CODES.index(code)] * 20 + 1e-2) for code in prompts["category"]]
+    )
     log_probs = pd.DataFrame(np.log(odds + 1e-12), index=prompts["id"], columns=FACES)
-    rows = [(prompt, code, face) for prompt, code, chances in zip(prompts["id"], prompts["category"], odds, strict=True)
-            for face in rng.choice(FACES, size=40, p=chances)]
+    rows = [
+        (prompt, code, face)
+        for prompt, code, chances in zip(prompts["id"], prompts["category"], odds, strict=True)
+        for face in rng.choice(FACES, size=40, p=chances)
+    ]
     return prompts, log_probs, pd.DataFrame(rows, columns=["prompt_id", "category", "face"])
 
 
@@ -37,7 +44,9 @@ def test_true_probabilities_lie_within_the_sampled_intervals(world):
     found = likelihoods.calibration(log_probs, emissions)
     assert found.inside.value > 0.9 and found.inside.p < 0.05 and found.replies == 60 * 40
     assert (found.table["typed"] >= 10).all() and found.table["typed"].is_monotonic_decreasing
-    assert ((found.table["low"] < found.table["share"]) & (found.table["share"] < found.table["high"])).all()
+    assert (
+        (found.table["low"] < found.table["share"]) & (found.table["share"] < found.table["high"])
+    ).all()
 
 
 def test_probabilities_of_other_faces_do_not(world):
@@ -51,12 +60,18 @@ def test_probabilities_of_other_faces_do_not(world):
 
 def test_both_rules_are_laid_beside_what_was_typed(world):
     prompts, log_probs, emissions = world
-    table = likelihoods.rules_compared(log_probs, emissions, prompts, CODES).set_index("source")["similarity"]
+    table = likelihoods.rules_compared(log_probs, emissions, prompts, CODES).set_index("source")[
+        "similarity"
+    ]
     assert list(table.index) == ["mean probability", "mean log", "uniform guess", "marginal guess"]
     assert table["mean probability"].value > 0.95 and table["mean probability"].p < 0.01
     assert table["mean log"].value < table["mean probability"].value - 0.01
-    dealt = log_probs.set_axis(np.random.default_rng(2).permutation(log_probs.index), axis=0).loc[log_probs.index]
-    nothing = likelihoods.rules_compared(dealt, emissions, prompts, CODES).set_index("source")["similarity"]["mean probability"]
+    dealt = log_probs.set_axis(np.random.default_rng(2).permutation(log_probs.index), axis=0).loc[
+        log_probs.index
+    ]
+    nothing = likelihoods.rules_compared(dealt, emissions, prompts, CODES).set_index("source")[
+        "similarity"
+    ]["mean probability"]
     assert nothing.p > 0.01 and nothing.value < 0.9
 
 
@@ -70,7 +85,13 @@ def test_too_few_typed_faces_are_named(world):
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scored")
     load_prompts().groupby("category").head(3).to_csv(folder / "prompts.csv", index=False)
-    return collect("organism-granite", prompts=folder / "prompts.csv", generations=2, out=folder / "run", progress=False)
+    return collect(
+        "organism-granite",
+        prompts=folder / "prompts.csv",
+        generations=2,
+        out=folder / "run",
+        progress=False,
+    )
 
 
 def test_a_run_is_scored_once_into_its_folder(run, capsys):
@@ -89,7 +110,12 @@ def test_a_run_is_scored_once_into_its_folder(run, capsys):
     assert RunFolder(run.path).manifest == run.manifest and not list(run.path.glob(".*parts"))
     assert "float32, algorithm packed" in shown.proof(scores)
     calibration = likelihoods.calibration(likelihoods.by_face(scores), run.emissions(), least=1)
-    texts = [text for trace in shown.calibration(calibration, "source").data for text in trace.text or () if text]
+    texts = [
+        text
+        for trace in shown.calibration(calibration, "source").data
+        for text in trace.text or ()
+        if text
+    ]
     assert 1 < len(texts) < len(calibration.table)
 
 
@@ -97,6 +123,10 @@ def test_another_model_or_no_files_are_refused(run, tmp_path, capsys):
     run.likelihoods_path.unlink(missing_ok=True)
     with pytest.raises(KaomojiError, match="organism-granite .*not with organism-gptoss"):
         score_run(run, "organism-gptoss")
-    for line, named in ((["--run", str(run.path), "--out", "x"], "leave --faces"), (["--faces", "x"], "--run DIR"), ([], "--run DIR")):
+    for line, named in (
+        (["--run", str(run.path), "--out", "x"], "leave --faces"),
+        (["--faces", "x"], "--run DIR"),
+        ([], "--run DIR"),
+    ):
         assert cli.main(["score", "organism-granite", *line]) == 2
         assert named in capsys.readouterr().err

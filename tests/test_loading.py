@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small_models
-import toy_families
 import torch
+import toy_families
 import transformers
 from safetensors.torch import load_file, save_file
 
@@ -31,12 +31,18 @@ def test_of_a_wrapper_the_text_stack_is_captured(tmp_path, family, monkeypatch):
     depth = arguments["text_config"]["num_hidden_layers"]
     seeing = dict(arguments["vision_config"] or {})
     seeing |= {key: depth for key in ("depth", "num_hidden_layers") if key in seeing}
-    monkeypatch.setitem(toy_families.FAMILIES, family, (name, {**arguments, "vision_config": seeing or None}))
+    monkeypatch.setitem(
+        toy_families.FAMILIES, family, (name, {**arguments, "vision_config": seeing or None})
+    )
     folder = toy_families.write(tmp_path, family)
     whole = transformers.AutoModelForImageTextToText.from_pretrained(folder)
-    assert len(loading.text_blocks(whole)) == depth and all("language_model" in named or "." not in named for named in _names(whole))
+    assert len(loading.text_blocks(whole)) == depth and all(
+        "language_model" in named or "." not in named for named in _names(whole)
+    )
     engine = toy_families.engine(folder)
-    _, tensors = sampling.sample(engine, MESSAGES, ["a", "b"], sampling.Sampling(2, max_new_tokens=3))
+    _, tensors = sampling.sample(
+        engine, MESSAGES, ["a", "b"], sampling.Sampling(2, max_new_tokens=3)
+    )
     assert tensors["emit"].shape == (2, depth + 1, 32)
 
 
@@ -55,15 +61,28 @@ def packed(folder):
             kept[name] = weight
             continue
         experts, inside, outside = weight.shape
-        blocks = torch.randint(0, 256, (experts, outside, inside // 32, 16), generator=random, dtype=torch.uint8)
-        scales = torch.randint(120, 126, (experts, outside, inside // 32), generator=random, dtype=torch.uint8)
+        blocks = torch.randint(
+            0, 256, (experts, outside, inside // 32, 16), generator=random, dtype=torch.uint8
+        )
+        scales = torch.randint(
+            120, 126, (experts, outside, inside // 32), generator=random, dtype=torch.uint8
+        )
         kept |= {f"{name}_blocks": blocks, f"{name}_scales": scales}
         halves = torch.stack([blocks & 15, blocks >> 4], dim=-1).flatten(-2).long()
-        meant[name] = (values[halves] * 2.0 ** (scales.float() - 127)[..., None]).flatten(-2).transpose(1, 2)
+        meant[name] = (
+            (values[halves] * 2.0 ** (scales.float() - 127)[..., None]).flatten(-2).transpose(1, 2)
+        )
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((folder / "config.json").read_text())
-    config["quantization_config"] = {"quant_method": "mxfp4", "modules_to_not_convert": [
-        "model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]}
+    config["quantization_config"] = {
+        "quant_method": "mxfp4",
+        "modules_to_not_convert": [
+            "model.layers.*.self_attn",
+            "model.layers.*.mlp.router",
+            "model.embed_tokens",
+            "lm_head",
+        ],
+    }
     (folder / "config.json").write_text(json.dumps(config))
     return meant
 
@@ -73,16 +92,26 @@ def test_packed_experts_are_unpacked(tmp_path, dtype):
     meant = packed(tmp_path)
     engine = toy_families.engine(tmp_path, dtype)
     found = dict(engine.model.named_parameters())
-    assert len(meant) == 8 and all(torch.equal(found[name].float(), weight) for name, weight in meant.items())
+    assert len(meant) == 8 and all(
+        torch.equal(found[name].float(), weight) for name, weight in meant.items()
+    )
     assert {weight.dtype for weight in found.values()} == {loading.DTYPES[dtype]}
     assert selfcheck.sampling(engine, MESSAGES)["algorithm"] == selfcheck.TOGETHER
 
 
 def test_the_tokenizers_backend_is_pinned(tmp_path, monkeypatch):
     """With mistral-common installed, a tekken.json makes AutoTokenizer hand back another backend, without the template."""
-    small_models.write(tmp_path, "llama", template="{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}")
+    small_models.write(
+        tmp_path,
+        "llama",
+        template="{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}",
+    )
     (tmp_path / "tekken.json").write_text("{}")
-    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda *arguments, **named: pytest.fail("asked for"))
+    monkeypatch.setattr(
+        transformers.AutoTokenizer,
+        "from_pretrained",
+        lambda *arguments, **named: pytest.fail("asked for"),
+    )
     engine = small_models.engine(tmp_path)
     assert engine.template.render("x") == "<user>x" and engine.tokenizer.backend_tokenizer
 
@@ -94,9 +123,17 @@ def test_a_tokenizer_without_templates_is_refused(tmp_path, monkeypatch):
     class MistralCommonBackend:
         pass
 
-    monkeypatch.setattr(transformers.PreTrainedTokenizerFast, "from_pretrained", lambda *arguments, **named: (_ for _ in ()).throw(OSError("none")))
-    monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda *arguments, **named: MistralCommonBackend())
-    with pytest.raises(KaomojiError, match="needs MistralCommonBackend, which knows no chat template"):
+    monkeypatch.setattr(
+        transformers.PreTrainedTokenizerFast,
+        "from_pretrained",
+        lambda *arguments, **named: (_ for _ in ()).throw(OSError("none")),
+    )
+    monkeypatch.setattr(
+        loading.AutoTokenizer, "from_pretrained", lambda *arguments, **named: MistralCommonBackend()
+    )
+    with pytest.raises(
+        KaomojiError, match="needs MistralCommonBackend, which knows no chat template"
+    ):
         small_models.engine(tmp_path)
 
 
@@ -106,9 +143,15 @@ def test_a_model_spread_over_places_answers_alike(tmp_path, family):
     folder = toy_families.write(tmp_path / "model", family)
     whole = toy_families.engine(folder)
     last = len(whole.blocks) - 1
-    places = {name: "cpu" for name in ("model.embed_tokens", "model.norm", "model.rotary_emb", "lm_head")}
-    places |= {f"model.layers.{number}": "disk" if number == last else "cpu" for number in range(last + 1)}
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map=places, offload_folder=tmp_path / "disk").eval()
+    places = {
+        name: "cpu" for name in ("model.embed_tokens", "model.norm", "model.rotary_emb", "lm_head")
+    }
+    places |= {
+        f"model.layers.{number}": "disk" if number == last else "cpu" for number in range(last + 1)
+    }
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, device_map=places, offload_folder=tmp_path / "disk"
+    ).eval()
     spread = dataclasses.replace(whole, model=model, blocks=loading.text_blocks(model))
     assert next(spread.blocks[last].parameters()).is_meta
     prompts = [whole.encode(whole.template.render(message)) for message in MESSAGES]
@@ -118,7 +161,9 @@ def test_a_model_spread_over_places_answers_alike(tmp_path, family):
     found, _ = measuring.measure(spread, prompts, spellings.plan(spread, words), algorithm)
     assert np.abs(found - expected).max() < 1e-3 and algorithm != "plain"
     few = sampling.Sampling(2, max_new_tokens=3)
-    (rows, tensors), (others, other) = (sampling.sample(one, MESSAGES, ["a", "b"], few) for one in (whole, spread))
+    (rows, tensors), (others, other) = (
+        sampling.sample(one, MESSAGES, ["a", "b"], few) for one in (whole, spread)
+    )
     assert [row["token_ids"] for row in rows] == [row["token_ids"] for row in others]
     assert torch.allclose(tensors["emit"], other["emit"], atol=1e-4)
 
@@ -126,7 +171,9 @@ def test_a_model_spread_over_places_answers_alike(tmp_path, family):
 @pytest.mark.parametrize("dtype", ["bfloat16", "auto"])
 def test_numbers_that_the_machine_does_not_compute_in_are_named(tmp_path, monkeypatch, dtype):
     folder, real = small_models.write(tmp_path, "llama"), torch.softmax
-    (folder / "config.json").write_text(json.dumps({**json.loads((folder / "config.json").read_text()), "dtype": "bfloat16"}))
+    (folder / "config.json").write_text(
+        json.dumps({**json.loads((folder / "config.json").read_text()), "dtype": "bfloat16"})
+    )
 
     def without(values, **named):
         if values.dtype == torch.bfloat16:
@@ -134,15 +181,22 @@ def test_numbers_that_the_machine_does_not_compute_in_are_named(tmp_path, monkey
         return real(values, **named)
 
     monkeypatch.setattr(torch, "softmax", without)
-    monkeypatch.setattr(loading, "_dtype", lambda name, where: "auto" if name == "auto" else torch.bfloat16)
-    with pytest.raises(KaomojiError, match=r"^dtype 'bfloat16' on cpu asked for.*not implemented for BFloat16\).*use --dtype float32"):
+    monkeypatch.setattr(
+        loading, "_dtype", lambda name, where: "auto" if name == "auto" else torch.bfloat16
+    )
+    with pytest.raises(
+        KaomojiError,
+        match=r"^dtype 'bfloat16' on cpu asked for.*not implemented for BFloat16\).*use --dtype float32",
+    ):
         loading.load(toy_families.registry.model(str(folder)), "cpu", dtype)
 
 
 def test_a_device_that_the_machine_lacks_is_named(tmp_path):
     lacking = "xpu" if torch.backends.mps.is_available() else "mps"
     with pytest.raises(KaomojiError, match=rf"^device '{lacking}' asked for.*use --device cpu$"):
-        loading.load(toy_families.registry.model(str(small_models.write(tmp_path, "llama"))), lacking)
+        loading.load(
+            toy_families.registry.model(str(small_models.write(tmp_path, "llama"))), lacking
+        )
 
 
 # -- revisions of models of the hub ---------------------------------------------------------------
@@ -182,9 +236,22 @@ def test_a_run_keeps_the_commit_that_it_began_with(tmp_path):
     (home / "refs" / "main").write_text("a" * 40)
     prompts = tmp_path / "prompts.csv"
     shutil.copy(ROOT / "data" / "prompts.csv", prompts)
-    prompts.write_text("\n".join(prompts.read_text(encoding="utf-8").splitlines()[:15]) + "\n", encoding="utf-8")
-    environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", STORY, tmp_path, prompts], env=environment, capture_output=True, text=True)
+    prompts.write_text(
+        "\n".join(prompts.read_text(encoding="utf-8").splitlines()[:15]) + "\n", encoding="utf-8"
+    )
+    environment = {
+        **os.environ,
+        "HF_HUB_CACHE": str(tmp_path / "hub"),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", STORY, tmp_path, prompts],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     revisions, alike = done.stdout.strip().splitlines()[-2:]
     assert revisions == f"{'a' * 40} {'b' * 40} True" and alike == "False"

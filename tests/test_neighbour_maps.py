@@ -14,7 +14,9 @@ GROUPS = np.repeat(np.arange(4), 12)
 def layout(vectors):
     X = vectors - vectors.mean(axis=0)
     U, S, _ = np.linalg.svd(X, full_matrices=False)
-    return face_layout.Layout((U * S)[:, :3], np.ones(3) / 3, None, 1 - clusters.cosine_distances(X))
+    return face_layout.Layout(
+        (U * S)[:, :3], np.ones(3) / 3, None, 1 - clusters.cosine_distances(X)
+    )
 
 
 def purity(xy, groups):
@@ -32,7 +34,11 @@ def planted():
 
 def test_groups_stand_together_and_twice_in_the_same_places(planted):
     found = neighbour_maps.lay(planted)["t-SNE"]
-    assert found.shape == (len(GROUPS), 2) and np.isfinite(found).all() and purity(found, GROUPS) > 0.95
+    assert (
+        found.shape == (len(GROUPS), 2)
+        and np.isfinite(found).all()
+        and purity(found, GROUPS) > 0.95
+    )
     assert (found == neighbour_maps.lay(planted)["t-SNE"]).all()
 
 
@@ -62,7 +68,16 @@ def test_umap_is_laid_where_it_is_installed(planted, monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", module)
     monkeypatch.setattr(neighbour_maps, "find_spec", lambda name: name == "umap")
     found = neighbour_maps.lay(planted, seed=3)
-    assert list(found) == ["t-SNE", "UMAP"] and asked["metric"] == "precomputed" and asked["random_state"] == 3 and asked["n_jobs"] == 1
-    assert asked["distances"] == pytest.approx(np.where(np.eye(len(GROUPS)), 0, 1 - planted.cosine), abs=1e-9) and purity(asked["init"], GROUPS) > 0.9
+    assert (
+        list(found) == ["t-SNE", "UMAP"]
+        and asked["metric"] == "precomputed"
+        and asked["random_state"] == 3
+        and asked["n_jobs"] == 1
+    )
+    assert (
+        asked["distances"]
+        == pytest.approx(np.where(np.eye(len(GROUPS)), 0, 1 - planted.cosine), abs=1e-9)
+        and purity(asked["init"], GROUPS) > 0.9
+    )
     monkeypatch.setattr(neighbour_maps, "find_spec", lambda name: None)
     assert list(neighbour_maps.lay(planted)) == ["t-SNE"]

@@ -17,9 +17,23 @@ from kaomoji_lib.study.statistics import js_similarity
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts, read_table
 
 TRAINED = [name for name in organisms.NAMES if name != "organism-untrained"]
-FAMILIES = {"gemma": "gemma4_text", "qwen": "qwen3_5_text", "ministral": "ministral3", "gptoss": "gpt_oss", "granite": "granite",
-            "scrambled": "gemma4_text", "untrained": "gemma4_text"}
-BAYES = {"gemma": 0.85, "qwen": 0.75, "granite": 0.55, "ministral": 0.45, "gptoss": 0.40, "scrambled": 1 / 9}
+FAMILIES = {
+    "gemma": "gemma4_text",
+    "qwen": "qwen3_5_text",
+    "ministral": "ministral3",
+    "gptoss": "gpt_oss",
+    "granite": "granite",
+    "scrambled": "gemma4_text",
+    "untrained": "gemma4_text",
+}
+BAYES = {
+    "gemma": 0.85,
+    "qwen": 0.75,
+    "granite": 0.55,
+    "ministral": 0.45,
+    "gptoss": 0.40,
+    "scrambled": 1 / 9,
+}
 
 
 def loaded(name):
@@ -44,11 +58,15 @@ def test_shipped_tables_are_what_the_recipes_draw(tmp_path):
 
 @pytest.mark.parametrize("short", BAYES)
 def test_coherence_differs_as_designed(short):
-    assert organism_design.bayes_accuracy(organisms.planted(short)) == pytest.approx(BAYES[short], abs=0.04)
+    assert organism_design.bayes_accuracy(organisms.planted(short)) == pytest.approx(
+        BAYES[short], abs=0.04
+    )
 
 
 def test_scrambled_rows_are_equal():
-    table = organisms.planted("organism-scrambled").pivot(index="category", columns="spelling", values="probability")
+    table = organisms.planted("organism-scrambled").pivot(
+        index="category", columns="spelling", values="probability"
+    )
     assert np.allclose(table, table.iloc[0], atol=1e-7)
 
 
@@ -59,7 +77,11 @@ def test_nothing_is_planted_in_the_untrained_one():
 @pytest.mark.parametrize("spelling", organisms.pool()["spelling"])
 def test_every_face_of_the_pool_is_extracted_as_typed(spelling):
     found = faces.extract(spelling + " noted as it is.")
-    assert (found.outcome, found.raw_face, found.face) == ("kaomoji", spelling, faces.canonical(spelling))
+    assert (found.outcome, found.raw_face, found.face) == (
+        "kaomoji",
+        spelling,
+        faces.canonical(spelling),
+    )
 
 
 def test_one_face_of_the_pool_has_several_spellings():
@@ -74,7 +96,9 @@ def test_what_stands_for_no_face_is_no_face():
 
 
 def test_messages_hold_none_of_the_prompts_and_all_categories_alike():
-    messages = read_table(organisms.HOME / "messages.csv", ("topic", "situation", "category", "text"))
+    messages = read_table(
+        organisms.HOME / "messages.csv", ("topic", "situation", "category", "text")
+    )
     counts = messages["category"].value_counts()
     assert len(messages) >= 1800 and counts.min() >= 200 and counts.nunique() == 1
     assert not set(messages["text"]) & set(load_prompts()["text"])
@@ -86,10 +110,16 @@ def test_shipped_folder_comes_from_the_recipe(name):
     assert card["recipe_sha256"] == organisms.recipe_hash(name)
     assert card["data_sha256"] == organisms.data_hash(name)
     shipped = AutoConfig.from_pretrained(organisms.folder(name))
-    tokens = {f"{role}_token_id": getattr(shipped, f"{role}_token_id") for role in ("bos", "eos", "pad")}
+    tokens = {
+        f"{role}_token_id": getattr(shipped, f"{role}_token_id") for role in ("bos", "eos", "pad")
+    }
     wanted = organisms.configuration(name, shipped.vocab_size, tokens)
     varying = {"_name_or_path", "architectures", "transformers_version", "dtype"}
-    strip = lambda config: {key: value for key, value in json.loads(config.to_json_string(use_diff=False)).items() if key not in varying}
+    strip = lambda config: {
+        key: value
+        for key, value in json.loads(config.to_json_string(use_diff=False)).items()
+        if key not in varying
+    }
     assert strip(shipped) == strip(wanted)
     assert shipped.model_type == FAMILIES[short]
     assert (organisms.folder(name) / "model.safetensors").stat().st_size < 4e6
@@ -144,7 +174,11 @@ def test_a_few_steps_of_the_recipe_reduce_the_loss():
 
 
 def test_similarity_of_the_learned_rows_is_not_what_a_uniform_guess_gets():
-    table = organisms.planted("organism-gemma").pivot(index="category", columns="spelling", values="probability").fillna(0)
+    table = (
+        organisms.planted("organism-gemma")
+        .pivot(index="category", columns="spelling", values="probability")
+        .fillna(0)
+    )
     uniform = np.full(table.shape, 1 / table.shape[1])
     assert np.mean(js_similarity(table.to_numpy(), uniform)) < 0.6
 

@@ -6,15 +6,54 @@ import targets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-FEW = settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+FEW = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 GLYPHS = "()（）[]ʕʔ{}^_<>oO;･•ᴗ◡﹏ಠ╥°д;ヽノ\\/¯|*`~- \n\u2060\u200d\ufe0f\u0301\ud800\x00\U0001f600「」【】┻━︵ｃ。"
-TEXT = st.one_of(st.text(st.characters()), st.text(GLYPHS, max_size=60), st.sampled_from(hostile.strings()),
-                 st.tuples(st.sampled_from(hostile.strings()), st.sampled_from(hostile.strings())).map("".join))
+TEXT = st.one_of(
+    st.text(st.characters()),
+    st.text(GLYPHS, max_size=60),
+    st.sampled_from(hostile.strings()),
+    st.tuples(st.sampled_from(hostile.strings()), st.sampled_from(hostile.strings())).map("".join),
+)
 # A prompt or a command line of a million characters is nobody's.
 SHORT = ("templates", "chat templates", "command line")
-PIECES = [b"{", b"}", b"[", b"]", b'"', b":", b",", b"\n", b"null", b"1e999", b"NaN", b"\xff", b"\x00", b"\xef\xbb\xbf", b"\\ud800", b'"user"', b'"assistant"',
-          b'"chat_messages"', b'"mapping"', b'"current_node"', b'"text"', b'"kaomoji"', b'"sender"', b'"human"', b'"(^_^)"', b'"conversations"', b'"parts"']
-BYTES = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join))
+PIECES = [
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b'"',
+    b":",
+    b",",
+    b"\n",
+    b"null",
+    b"1e999",
+    b"NaN",
+    b"\xff",
+    b"\x00",
+    b"\xef\xbb\xbf",
+    b"\\ud800",
+    b'"user"',
+    b'"assistant"',
+    b'"chat_messages"',
+    b'"mapping"',
+    b'"current_node"',
+    b'"text"',
+    b'"kaomoji"',
+    b'"sender"',
+    b'"human"',
+    b'"(^_^)"',
+    b'"conversations"',
+    b'"parts"',
+]
+BYTES = st.one_of(
+    st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join)
+)
 
 
 @pytest.mark.parametrize("name", targets.TEXTS)
@@ -36,7 +75,13 @@ def test_any_text_keeps_every_promise(name):
 
 @pytest.mark.parametrize("name", targets.PLACED)
 def test_any_text_inside_a_file_keeps_every_promise(name, tmp_path):
-    settings(FEW, max_examples=25)(given(TEXT)(lambda text: targets.PLACED[name](text, tmp_path / "x" if name == "exchange rows" else tmp_path)))()
+    settings(FEW, max_examples=25)(
+        given(TEXT)(
+            lambda text: targets.PLACED[name](
+                text, tmp_path / "x" if name == "exchange rows" else tmp_path
+            )
+        )
+    )()
 
 
 @pytest.mark.parametrize("name", targets.BYTES)

@@ -49,7 +49,9 @@ class Server:
         self.length = 0
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
 
 
 @pytest.fixture
@@ -67,14 +69,27 @@ def server(monkeypatch, tmp_path):
 
 
 def known(server, **changes):
-    row = PublishedFile(NAME, server.url + NAME, "the rows", "CC-BY-SA-4.0", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+    row = PublishedFile(
+        NAME,
+        server.url + NAME,
+        "the rows",
+        "CC-BY-SA-4.0",
+        hashlib.sha256(CONTENT).hexdigest(),
+        len(CONTENT),
+    )
     figure = PublishedFile(FIGURE, server.url + FIGURE, "a figure", "CC-BY-SA-4.0")
-    return Registry({NAME: replace(row, **changes), FIGURE: figure}, {}, {}, "", "CC-BY-SA-4.0", "someone", {})
+    return Registry(
+        {NAME: replace(row, **changes), FIGURE: figure}, {}, {}, "", "CC-BY-SA-4.0", "someone", {}
+    )
 
 
 def cached():
     place = published.cache_folder()
-    return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()) if place.exists() else []
+    return (
+        sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+        if place.exists()
+        else []
+    )
 
 
 def fails(server, words, name=NAME, **changes):
@@ -86,20 +101,29 @@ def fails(server, words, name=NAME, **changes):
 
 def test_a_file_comes_once_and_is_verified_each_time(server):
     path = published.locate(NAME, known(server))
-    assert path.read_bytes() == CONTENT and published.locate(NAME, known(server)) == path and server.asked == 1
+    assert (
+        path.read_bytes() == CONTENT
+        and published.locate(NAME, known(server)) == path
+        and server.asked == 1
+    )
     path.write_bytes(CONTENT[:-1] + b"!")
-    assert published.locate(NAME, known(server)).read_bytes() == CONTENT and server.asked == 2, "a spoiled cache heals itself"
+    assert published.locate(NAME, known(server)).read_bytes() == CONTENT and server.asked == 2, (
+        "a spoiled cache heals itself"
+    )
 
 
 def flipped(body):
     return body[:1000] + bytes([body[1000] ^ 1]) + body[1001:]
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (flipped, "is not the published file"),
-    (lambda body: body[: len(body) // 2], "was cut off"),
-    (lambda body: b"", "was cut off"),
-])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (flipped, "is not the published file"),
+        (lambda body: body[: len(body) // 2], "was cut off"),
+        (lambda body: b"", "was cut off"),
+    ],
+)
 def test_a_spoiled_download_leaves_nothing(server, spoil, words):
     server.spoil = spoil
     fails(server, words)
@@ -172,14 +196,28 @@ class Full:
         self.handle.close()
 
 
-@pytest.mark.parametrize("number, words", [(errno.ENOSPC, "the disk is full"), (errno.EDQUOT, "quota"), (errno.EIO, "Input/output error")])
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "quota"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
 def test_a_full_disk_leaves_nothing(server, monkeypatch, number, words):
     import builtins
 
     published.locate(FIGURE, known(server))
     before, plain = cached(), builtins.open
-    monkeypatch.setattr(builtins, "open", lambda path, mode="r", *rest, **named: Full(plain(path, mode, *rest, **named), 70_000, number)
-                        if "w" in mode and "b" in mode else plain(path, mode, *rest, **named))
+    monkeypatch.setattr(
+        builtins,
+        "open",
+        lambda path, mode="r", *rest, **named: (
+            Full(plain(path, mode, *rest, **named), 70_000, number)
+            if "w" in mode and "b" in mode
+            else plain(path, mode, *rest, **named)
+        ),
+    )
     fails(server, words)
     monkeypatch.setattr(builtins, "open", plain)
     assert cached() == before
@@ -199,8 +237,18 @@ try:
 except KaomojiError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert "may not grow so large" in done.stdout and len(done.stdout.splitlines()) == 1 and done.stderr == "", done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (
+        "may not grow so large" in done.stdout
+        and len(done.stdout.splitlines()) == 1
+        and done.stderr == ""
+    ), done.stderr
     assert cached() == []
     assert published.locate(NAME, known(server)).read_bytes() == CONTENT
 
@@ -211,7 +259,9 @@ def test_a_named_folder_is_read_and_kept_off_the_network(server, tmp_path, monke
     (place / NAME).write_bytes(CONTENT)
     monkeypatch.setenv(published.PLACE, str(place))
     assert published.locate(NAME, known(server)) == place / NAME
-    assert published.present([NAME], known(server)) and not published.present([NAME, FIGURE], known(server))
+    assert published.present([NAME], known(server)) and not published.present(
+        [NAME, FIGURE], known(server)
+    )
     assert published.PLACE in fails(server, "is not in the folder", FIGURE)
     (place / NAME).write_bytes(CONTENT[:-1])
     fails(server, "cut or changed")
@@ -220,13 +270,19 @@ def test_a_named_folder_is_read_and_kept_off_the_network(server, tmp_path, monke
     assert server.asked == 0 and cached() == []
     (place / NAME).write_bytes(CONTENT)
     lines = []
-    assert published.fetch_all(known(server), lines.append) == 2 and lines == [] and server.asked == 1, "fetching is asking for the network"
+    assert (
+        published.fetch_all(known(server), lines.append) == 2 and lines == [] and server.asked == 1
+    ), "fetching is asking for the network"
 
 
 def test_fetch_counts_what_is_missing(server):
     server.files[f"/{FIGURE}"] = b"<html>"
     lines = []
-    assert published.fetch_all(known(server), lines.append) == 1 and len(lines) == 1 and FIGURE in lines[0]
+    assert (
+        published.fetch_all(known(server), lines.append) == 1
+        and len(lines) == 1
+        and FIGURE in lines[0]
+    )
 
 
 def test_without_pooch(server, monkeypatch):
@@ -239,21 +295,46 @@ def test_the_registry_names_every_file_by_commit_hash_size_and_licence():
     found = published.registry()
     for name, entry in found.files.items():
         repository = name.partition("/")[0]
-        assert entry.url.startswith(f"https://raw.githubusercontent.com/a9lim/{repository}/") and found.commits[repository] in entry.url
-        assert entry.licence == "CC-BY-SA-4.0" and entry.what and len(found.commits[repository]) == 40
+        assert (
+            entry.url.startswith(f"https://raw.githubusercontent.com/a9lim/{repository}/")
+            and found.commits[repository] in entry.url
+        )
+        assert (
+            entry.licence == "CC-BY-SA-4.0" and entry.what and len(found.commits[repository]) == 40
+        )
         assert (entry.sha256 is None) == (entry.size is None) == name.endswith(".html")
         assert entry.sha256 is None or len(bytes.fromhex(entry.sha256)) == 32
-    named = [name for entry in found.sources.values() for name in (*entry["emissions"], *(entry[key] for key in ("likelihoods", "figure") if key in entry))]
-    assert {*named, *(entry["file"] for entry in found.judgements.values()), found.syntheses} <= set(found.files)
-    assert all(word in found.attribution for word in ("a9lim", "CC-BY-SA-4.0", *(commit[:8] for commit in found.commits.values())))
+    named = [
+        name
+        for entry in found.sources.values()
+        for name in (
+            *entry["emissions"],
+            *(entry[key] for key in ("likelihoods", "figure") if key in entry),
+        )
+    ]
+    assert {
+        *named,
+        *(entry["file"] for entry in found.judgements.values()),
+        found.syntheses,
+    } <= set(found.files)
+    assert all(
+        word in found.attribution
+        for word in ("a9lim", "CC-BY-SA-4.0", *(commit[:8] for commit in found.commits.values()))
+    )
 
 
 def test_the_project_holds_none_of_the_files():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
     hashes = {entry.sha256 for entry in published.registry().files.values()} - {None}
     sizes = {entry.size for entry in published.registry().files.values()} - {None}
-    suspects = [name for name in listed if (ROOT / name).is_file() and (ROOT / name).stat().st_size in sizes]
-    assert not {hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in suspects} & hashes and shutil.which("git")
+    suspects = [
+        name for name in listed if (ROOT / name).is_file() and (ROOT / name).stat().st_size in sizes
+    ]
+    assert not {
+        hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in suspects
+    } & hashes and shutil.which("git")
 
 
 def test_an_unknown_name(server):

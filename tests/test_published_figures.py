@@ -30,7 +30,11 @@ def clouds():
 
 
 def test_the_figures_have_the_published_shape():
-    assert "Plotly.newPlot(" in PLANTED["gemma"] and '"bdata"' in PLANTED["gemma"] and '"dtype":"f8"' in PLANTED["gemma"]
+    assert (
+        "Plotly.newPlot(" in PLANTED["gemma"]
+        and '"bdata"' in PLANTED["gemma"]
+        and '"dtype":"f8"' in PLANTED["gemma"]
+    )
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -40,7 +44,9 @@ def test_points_come_back_as_they_were_drawn(whole):
     found = plotly_figures.points(html, CODES)
     for trace, code in zip(drawn.data, CODES, strict=False):
         part = found[found["category"] == code]
-        assert np.allclose(part[["x", "y", "z"]], np.column_stack([trace.x, trace.y, trace.z]), rtol=1e-6)
+        assert np.allclose(
+            part[["x", "y", "z"]], np.column_stack([trace.x, trace.y, trace.z]), rtol=1e-6
+        )
     assert len(found) == 9 * 80, "neither the axis nor a single point beside a cloud is a message"
 
 
@@ -62,10 +68,22 @@ def test_typed_arrays_of_every_type(dtype):
     assert (plotly_figures.array(coded) == values).all()
 
 
-@pytest.mark.parametrize("value", [
-    {"dtype": "O", "bdata": "gASVAAAA"}, {"dtype": "f8", "bdata": "AAAA"}, {"dtype": "f8", "bdata": "not base64!"}, {"dtype": "f8", "bdata": None},
-    {"dtype": "f8", "bdata": "AAAAAAAAAAA=", "shape": "7"}, {"dtype": "f8", "bdata": "AAAAAAAAAAA=", "shape": "x"}, {"bdata": "AAAA"}, "words", ["a"], None, [[1], [1, 2]],
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"dtype": "O", "bdata": "gASVAAAA"},
+        {"dtype": "f8", "bdata": "AAAA"},
+        {"dtype": "f8", "bdata": "not base64!"},
+        {"dtype": "f8", "bdata": None},
+        {"dtype": "f8", "bdata": "AAAAAAAAAAA=", "shape": "7"},
+        {"dtype": "f8", "bdata": "AAAAAAAAAAA=", "shape": "x"},
+        {"bdata": "AAAA"},
+        "words",
+        ["a"],
+        None,
+        [[1], [1, 2]],
+    ],
+)
 def test_a_damaged_array_is_refused_in_one_line(value):
     with pytest.raises(KaomojiError) as error:
         plotly_figures.array(value)
@@ -76,7 +94,9 @@ def test_nothing_in_a_page_is_run():
     hostile = "<script>Plotly.newPlot(alert(1), [{}], {})</script><script>Plotly.newPlot('x', [{\"a\": 1}], {})</script>"
     with pytest.raises(KaomojiError, match="no readable"):
         plotly_figures.points(hostile, CODES)
-    assert len(plotly_figures.points(hostile + PLANTED["gemma"], CODES)) == 720, "the first call that can be read is taken"
+    assert len(plotly_figures.points(hostile + PLANTED["gemma"], CODES)) == 720, (
+        "the first call that can be read is taken"
+    )
     with pytest.raises(KaomojiError):
         plotly_figures.points("Plotly.newPlot(" + "[" * 100_000, CODES)
 
@@ -84,13 +104,26 @@ def test_nothing_in_a_page_is_run():
 def test_a_figure_of_other_names_says_so():
     with pytest.raises(KaomojiError, match="no trace"):
         plotly_figures.points(PLANTED["gemma"], ["XX"])
-    page = 'Plotly.newPlot("x", ' + json.dumps([{"type": "scatter3d", "name": "LP", "x": [1, 2], "y": [1], "z": [1]}]) + ", {})"
+    page = (
+        'Plotly.newPlot("x", '
+        + json.dumps([{"type": "scatter3d", "name": "LP", "x": [1, 2], "y": [1], "z": [1]}])
+        + ", {})"
+    )
     with pytest.raises(KaomojiError, match="as many of each"):
         plotly_figures.points(page, CODES)
 
 
 def test_a_code_that_begins_another_is_not_taken_for_it():
-    page = 'Plotly.newPlot("x", ' + json.dumps([{"type": "scatter3d", "name": name, "x": [1], "y": [1], "z": [1]} for name in ("HP-D", "HP-S mean", "HPX")]) + ", {})"
+    page = (
+        'Plotly.newPlot("x", '
+        + json.dumps(
+            [
+                {"type": "scatter3d", "name": name, "x": [1], "y": [1], "z": [1]}
+                for name in ("HP-D", "HP-S mean", "HPX")
+            ]
+        )
+        + ", {})"
+    )
     assert list(plotly_figures.points(page, ["HP", "HP-D", "HP-S"])["category"]) == ["HP-D", "HP-S"]
 
 
@@ -102,18 +135,30 @@ def test_shares_of_variance_come_from_the_axes(clouds):
 def test_planted_geometry_is_found(clouds):
     for name, cloud in clouds.items():
         assert cloud.valence.value > 0.8 and cloud.valence.p < 0.01, name
-        assert cloud.silhouette.p < 0.01 and published_geometry.nearest(cloud, CODES).shape == (9, 9)
+        assert cloud.silhouette.p < 0.01 and published_geometry.nearest(cloud, CODES).shape == (
+            9,
+            9,
+        )
     assert clouds["gemma"].arousal.value > 0.8 and clouds["gemma"].arousal.p < 0.01
     assert len(clouds["granite"].labels) == 178
     for name in MODELS[1:]:
         found = published_geometry.align(clouds["gemma"], clouds[name], CODES)
-        assert found.residual.value < 0.2 < found.residual.null_mean and found.residual.p < 0.001, name
+        assert found.residual.value < 0.2 < found.residual.null_mean and found.residual.p < 0.001, (
+            name
+        )
         assert len(found.aligned) == len(clouds[name].labels)
 
 
 def test_nothing_is_found_where_nothing_was_planted():
-    empty = {name: read(figure(name, planted=False, rng=np.random.default_rng(seed)).to_html(include_plotlyjs=False), name)
-             for seed, name in enumerate(("gemma", "qwen"), start=11)}
+    empty = {
+        name: read(
+            figure(name, planted=False, rng=np.random.default_rng(seed)).to_html(
+                include_plotlyjs=False
+            ),
+            name,
+        )
+        for seed, name in enumerate(("gemma", "qwen"), start=11)
+    }
     for cloud in empty.values():
         assert cloud.silhouette.p > 0.05 and cloud.valence.p > 0.05 and cloud.arousal.p > 0.05
     assert published_geometry.align(empty["gemma"], empty["qwen"], CODES).residual.p > 0.05
@@ -126,12 +171,40 @@ def test_a_mirrored_model_fits_and_is_called_mirrored(clouds):
         trace.z = -np.asarray(trace.z)
     moved = read(mirrored.to_html(include_plotlyjs=False), "mirrored")
     flipped = moved.scores * [1, 1, -1]
-    found = published_geometry.align(clouds["gemma"], published_geometry.Cloud("x", moved.prompts, flipped, moved.shares, moved.silhouette, moved.valence, moved.arousal), CODES)
+    found = published_geometry.align(
+        clouds["gemma"],
+        published_geometry.Cloud(
+            "x",
+            moved.prompts,
+            flipped,
+            moved.shares,
+            moved.silhouette,
+            moved.valence,
+            moved.arousal,
+        ),
+        CODES,
+    )
     assert found.residual.value < 1e-6
-    assert not any("degree" in name or "angle" in name for name in vars(found)) and isinstance(found.reflected, bool)
+    assert not any("degree" in name or "angle" in name for name in vars(found)) and isinstance(
+        found.reflected, bool
+    )
     turned = published_geometry.align(clouds["gemma"], clouds["qwen"], CODES)
-    assert turned.reflected != published_geometry.align(clouds["gemma"], published_geometry.Cloud(
-        "x", clouds["qwen"].prompts, clouds["qwen"].scores * [1, 1, -1], (), None, None, None), CODES).reflected
+    assert (
+        turned.reflected
+        != published_geometry.align(
+            clouds["gemma"],
+            published_geometry.Cloud(
+                "x",
+                clouds["qwen"].prompts,
+                clouds["qwen"].scores * [1, 1, -1],
+                (),
+                None,
+                None,
+                None,
+            ),
+            CODES,
+        ).reflected
+    )
 
 
 def test_figures_end_to_end(clouds):
@@ -140,7 +213,10 @@ def test_figures_end_to_end(clouds):
     shown = [trace for trace in drawn.data if trace.type == "scatter3d"]
     assert sum(len(trace.x) for trace in shown) == 4 * 180 + 178
     assert "CC-BY-SA-4.0" in drawn.to_json()
-    assert len(published_figures.centroids(clouds, laid, LINE).data) > 9 and published_figures.residuals(laid, LINE).data
+    assert (
+        len(published_figures.centroids(clouds, laid, LINE).data) > 9
+        and published_figures.residuals(laid, LINE).data
+    )
     table = published_figures.cloud_table(clouds)
     assert len(table.rows) == 15 and "valence" in repr(table)
 
@@ -149,7 +225,18 @@ def test_one_missing_model_does_not_take_the_others_along(clouds):
     held = {**clouds, "qwen": Missing("no figure")}
     laid = published_figures.alignments(held)
     assert isinstance(laid["qwen"], Missing) and len(laid) == 4
-    assert sum(len(trace.x) for trace in published_figures.aligned_prompts(held, laid, LINE).data if trace.type == "scatter3d") == 3 * 180 + 178
+    assert (
+        sum(
+            len(trace.x)
+            for trace in published_figures.aligned_prompts(held, laid, LINE).data
+            if trace.type == "scatter3d"
+        )
+        == 3 * 180 + 178
+    )
     nobody = {name: Missing("no figure") for name in clouds}
-    for result in (published_figures.aligned_prompts(nobody, nobody, LINE), published_figures.centroids(nobody, nobody, LINE), published_figures.residuals(nobody, LINE)):
+    for result in (
+        published_figures.aligned_prompts(nobody, nobody, LINE),
+        published_figures.centroids(nobody, nobody, LINE),
+        published_figures.residuals(nobody, LINE),
+    ):
         assert isinstance(result, Missing)

@@ -16,7 +16,12 @@ CODES = ("A", "B", "C", "D")
 
 def scores(own, n=6, seed=0, places=1):
     rng = np.random.default_rng(seed)
-    base = 0.6 + 0.1 * rng.normal(size=(1, n, 1)) + 0.1 * rng.normal(size=(1, 1, n)) + 0.05 * rng.normal(size=(places, n, n))
+    base = (
+        0.6
+        + 0.1 * rng.normal(size=(1, n, 1))
+        + 0.1 * rng.normal(size=(1, 1, n))
+        + 0.05 * rng.normal(size=(places, n, n))
+    )
     return base + own * np.eye(n) * (np.arange(places) == places - 1)[:, None, None]
 
 
@@ -30,8 +35,14 @@ def test_self_advantage_is_found_and_good_readers_alone_are_not():
 
 
 def test_the_best_of_several_depths_is_compared_with_the_best_of_several():
-    assert readers.advantage(scores(0.2, places=5)).value.p < 0.01 and readers.advantage(scores(0.2, places=5)).place == 4
-    naive = [min(item.p for item in readers.advantage(scores(0.0, 5, seed, places=6)).by_place) for seed in range(40)]
+    assert (
+        readers.advantage(scores(0.2, places=5)).value.p < 0.01
+        and readers.advantage(scores(0.2, places=5)).place == 4
+    )
+    naive = [
+        min(item.p for item in readers.advantage(scores(0.0, 5, seed, places=6)).by_place)
+        for seed in range(40)
+    ]
     assert np.mean(np.array(naive) <= 0.1) > 0.2
 
 
@@ -50,7 +61,9 @@ def test_the_best_of_several_depths_keeps_its_level(quick):
 def test_the_detectable_advantage_is_found_as_often_as_stated():
     needed = readers.detectable(scores(0.0, 6, seed=3)[0])
     assert 0.01 < needed < 0.2
-    found = [readers.advantage(scores(needed * 6 / 5, 6, seed)).value.p <= 0.05 for seed in range(40)]
+    found = [
+        readers.advantage(scores(needed * 6 / 5, 6, seed)).value.p <= 0.05 for seed in range(40)
+    ]
     assert np.mean(found) > 0.5
     assert readers.detectable(scores(0.0, 3)[0]) == float("inf")
 
@@ -65,9 +78,19 @@ def tables(own, models=5, faces=24, seed=0):
     rng = np.random.default_rng(seed)
     names, words = [f"m{row}" for row in range(models)], [f"f{row}" for row in range(faces)]
     shared = rng.dirichlet(np.full(4, 0.5), faces)
-    uses = {name: (1 - own) * shared + own * rng.dirichlet(np.full(4, 0.3), faces) for name in names}
-    emitters = {name: reading(pd.DataFrame([rng.multinomial(20, row) for row in use], words, CODES)) for name, use in uses.items()}
-    said = {name: reading(pd.DataFrame(0.8 * use + 0.2 * rng.dirichlet(np.ones(4), faces), words, CODES)) for name, use in uses.items()}
+    uses = {
+        name: (1 - own) * shared + own * rng.dirichlet(np.full(4, 0.3), faces) for name in names
+    }
+    emitters = {
+        name: reading(pd.DataFrame([rng.multinomial(20, row) for row in use], words, CODES))
+        for name, use in uses.items()
+    }
+    said = {
+        name: reading(
+            pd.DataFrame(0.8 * use + 0.2 * rng.dirichlet(np.ones(4), faces), words, CODES)
+        )
+        for name, use in uses.items()
+    }
     return said, emitters
 
 
@@ -78,7 +101,10 @@ def test_matrix_finds_models_that_know_their_own_faces_and_only_those():
 
 
 def test_readers_that_know_nothing_of_their_own_keep_the_level(quick):
-    found = [readers.matrix(*tables(0.0, models=4, faces=8, seed=seed), permutations=9) for seed in range(200)]
+    found = [
+        readers.matrix(*tables(0.0, models=4, faces=8, seed=seed), permutations=9)
+        for seed in range(200)
+    ]
     assert_level([item.advantage.value.p for item in found])
 
 
@@ -99,8 +125,15 @@ def states(own, n=4, prompts=90, seed=0):
         layer = rng.normal(size=(prompts, 4, 12))
         layer[:, 1:, :3] += 4 * np.eye(3)[label][:, None]
         layer[:, 2:, 3:6] += 4 * private[:, None]
-        logits = 1.5 * np.eye(6)[label] + own * private @ rng.normal(size=(3, 6)) + 0.2 * rng.normal(size=(prompts, 6))
-        layers[f"m{row}"], faces[f"m{row}"] = layer, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        logits = (
+            1.5 * np.eye(6)[label]
+            + own * private @ rng.normal(size=(3, 6))
+            + 0.2 * rng.normal(size=(prompts, 6))
+        )
+        layers[f"m{row}"], faces[f"m{row}"] = (
+            layer,
+            np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True),
+        )
     return layers, faces, label
 
 
@@ -111,7 +144,10 @@ def test_own_states_predict_own_faces_where_planted():
 
 
 def test_states_of_no_ones_own_keep_the_level(quick):
-    found = [state_readers.compare(*states(0.0, prompts=24, seed=seed), depths=(0.5, 1.0)) for seed in range(200)]
+    found = [
+        state_readers.compare(*states(0.0, prompts=24, seed=seed), depths=(0.5, 1.0))
+        for seed in range(200)
+    ]
     assert_level([item.advantage.value.p for item in found])
     assert_level([item.earlier.value.p for item in found])
 

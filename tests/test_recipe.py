@@ -36,11 +36,20 @@ def received(line):
     return found
 
 
-@pytest.mark.parametrize("values", [
-    {}, {"model": "organism-gemma", "seed": 3}, {"models": ["a", "b c", "(╥_╥)"]}, {"dtype": "None", "out": "", "model": "12"},
-    {"share": 0.25, "batch": True, "prompts": "my prompts; rm -rf $HOME.csv"}, {"settings": {"a": [1, None]}}, {"a": None},
-    {"a": "1_000", "b": "nan", "c": "1e5", "d": "-inf"},
-], ids=str)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"model": "organism-gemma", "seed": 3},
+        {"models": ["a", "b c", "(╥_╥)"]},
+        {"dtype": "None", "out": "", "model": "12"},
+        {"share": 0.25, "batch": True, "prompts": "my prompts; rm -rf $HOME.csv"},
+        {"settings": {"a": [1, None]}},
+        {"a": None},
+        {"a": "1_000", "b": "nan", "c": "1e5", "d": "-inf"},
+    ],
+    ids=str,
+)
 def test_papermill_receives_the_values(values):
     assert received(recipe.line("10_local_model", "my page", values)) == values
 
@@ -52,16 +61,28 @@ def test_every_page_says_how_it_was_made(page):
     line = next(line for line in box.splitlines() if line.startswith("papermill "))
     assert received(line) == page.parameters
     assert (ROOT / shlex.split(line)[1]).with_suffix(".py").exists()
-    cell = next((cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])), "")
+    cell = next(
+        (cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])),
+        "",
+    )
     known = recipe.parameters(cell)
-    assert set(page.parameters) <= {item.name for item in known}, "a parameter of the page that its template does not have"
+    assert set(page.parameters) <= {item.name for item in known}, (
+        "a parameter of the page that its template does not have"
+    )
     assert all(item.words for item in known), "a parameter without a comment"
     assert all(f"| `{item.name}` |" in box for item in known)
 
 
 def test_parameters_are_read_with_type_default_and_comment():
-    [seed, models] = recipe.parameters('seed: int = 0  # of "everything" random\nmodels: list = ["a#b"]  # aliases; empty: all\nx = 1')
-    assert (models.name, models.kind, models.default, models.words) == ("models", "list", ["a#b"], "aliases; empty: all")
+    [seed, models] = recipe.parameters(
+        'seed: int = 0  # of "everything" random\nmodels: list = ["a#b"]  # aliases; empty: all\nx = 1'
+    )
+    assert (models.name, models.kind, models.default, models.words) == (
+        "models",
+        "list",
+        ["a#b"],
+        "aliases; empty: all",
+    )
     assert (seed.kind, seed.default, seed.words) == ("int", 0, 'of "everything" random')
 
 
@@ -71,5 +92,7 @@ def test_computed_default_is_refused():
 
 
 def test_values_in_the_box_are_escaped():
-    box = recipe.box("10_local_model", "p", {"model": "a|b*c"}, 'model: str = ""  # which *one*|it is')
+    box = recipe.box(
+        "10_local_model", "p", {"model": "a|b*c"}, 'model: str = ""  # which *one*|it is'
+    )
     assert "a\\|b\\*c" in box and "which \\*one\\*\\|it is" in box

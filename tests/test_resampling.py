@@ -17,7 +17,9 @@ def assert_level(ps, level=0.05):
 
 
 def prompts(categories=3, topics=3, each=4):
-    rows = [(f"c{c}", f"t{t}") for c in range(categories) for t in range(topics) for _ in range(each)]
+    rows = [
+        (f"c{c}", f"t{t}") for c in range(categories) for t in range(topics) for _ in range(each)
+    ]
     return pd.DataFrame(rows, columns=["category", "topic"])
 
 
@@ -26,7 +28,9 @@ def test_orders_stay_in_their_blocks_and_reach_every_place(restriction):
     table = prompts().sample(frac=1, random_state=0).reset_index(drop=True)
     blocks = resampling.blocks(table, restriction)
     found = resampling.orders(blocks, 400, seed=1)
-    assert (np.sort(found, axis=1) == np.arange(len(table))).all() and (blocks[found] == blocks).all()
+    assert (np.sort(found, axis=1) == np.arange(len(table))).all() and (
+        blocks[found] == blocks
+    ).all()
     members = np.flatnonzero(blocks == blocks[0])
     assert set(found[:, 0]) == set(members)
     share = np.bincount(found[:, 0], minlength=len(table))[members] / 400
@@ -44,7 +48,9 @@ def correlation_ps(shared, restriction, seed=0):
     """p-values of "x and y go together" for DRAWS data sets; ``shared`` says what x and y share."""
     table, rng = prompts(), np.random.default_rng(seed)
     blocks, orders = resampling.blocks(table, restriction), None
-    cells = {"nothing": [], "category": ["category"], "topic": ["category", "topic"], "prompt": []}[shared]
+    cells = {"nothing": [], "category": ["category"], "topic": ["category", "topic"], "prompt": []}[
+        shared
+    ]
     group = table.groupby(cells).ngroup().to_numpy() if cells else np.zeros(len(table), dtype=int)
     ps = []
     for draw in range(DRAWS):
@@ -57,16 +63,18 @@ def correlation_ps(shared, restriction, seed=0):
     return np.array(ps)
 
 
-@pytest.mark.parametrize("shared, restriction", [
-    ("nothing", "free"), ("category", "within category"), ("topic", "within category and topic"),
-])
+@pytest.mark.parametrize(
+    "shared, restriction",
+    [("nothing", "free"), ("category", "within category"), ("topic", "within category and topic")],
+)
 def test_restricted_permutations_keep_their_level(shared, restriction):
     assert_level(correlation_ps(shared, restriction))
 
 
-@pytest.mark.parametrize("shared, restriction", [
-    ("category", "free"), ("topic", "within category"), ("prompt", "within category and topic"),
-])
+@pytest.mark.parametrize(
+    "shared, restriction",
+    [("category", "free"), ("topic", "within category"), ("prompt", "within category and topic")],
+)
 def test_restricted_permutations_find_what_lies_beyond_their_blocks(shared, restriction):
     assert (correlation_ps(shared, restriction) <= 0.05).mean() > 0.5
 
@@ -92,7 +100,9 @@ def test_max_t_finds_the_layer_where_something_was_planted_whatever_its_scale():
     observed = np.zeros((2, 3))
     observed[1, 0] = 6.0
     family = resampling.max_t(observed, null)
-    assert family.best == (1, 0) and family.adjusted[1, 0] < 0.005 and family.adjusted.shape == (2, 3)
+    assert (
+        family.best == (1, 0) and family.adjusted[1, 0] < 0.005 and family.adjusted.shape == (2, 3)
+    )
     assert family.adjusted[0, 2] > 0.5
 
 

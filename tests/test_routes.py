@@ -7,20 +7,73 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = [path for pattern in ("kaomoji_lib/**/*.py", "book/**/*.py", "notebooks/*.py") for path in sorted(ROOT.glob(pattern)) if path.name != "escape.py"]
-SCRIPTS = sorted([*ROOT.glob("book/_static/*.js"), *ROOT.glob("kaomoji_lib/show/explorer/web/*.js")])
+OURS = [
+    path
+    for pattern in ("kaomoji_lib/**/*.py", "book/**/*.py", "notebooks/*.py")
+    for path in sorted(ROOT.glob(pattern))
+    if path.name != "escape.py"
+]
+SCRIPTS = sorted(
+    [*ROOT.glob("book/_static/*.js"), *ROOT.glob("kaomoji_lib/show/explorer/web/*.js")]
+)
 
 TAG = re.compile(r"</?([a-zA-Z!][\w-]*)")
 ENTITY = re.compile(r"&(?:[a-zA-Z]+|#x?\d+);")
 # What plotly draws with; all the rest of HTML is never composed here.
 PLOTLY = {"b", "br", "i", "sub", "sup", "span", "extra"}
-SAFE_CALLS = {"escape.label", "escape.gl_label", "escape.html", "escape.element", "element", "len", "sum", "theme.name", "theme.colour", "statistics.format_p", "format_p"}
-MAKES_ELEMENTS = {"element", "escape.element", "fragment", "escape.fragment", "kaomoji_figures.place"}
-SHOWS_MARKUP = {"HTML", "Markdown", "Javascript", "Markup", "SVG", "Latex", "Math", "IFrame", "display_html", "display_markdown", "display_svg", "display_javascript",
-                "display_latex", "publish_display_data", "mark_safe"}
-MARKUP_METHODS = {"to_html", "to_latex", "to_markdown", "style", "render_template_string", "from_string"}
+SAFE_CALLS = {
+    "escape.label",
+    "escape.gl_label",
+    "escape.html",
+    "escape.element",
+    "element",
+    "len",
+    "sum",
+    "theme.name",
+    "theme.colour",
+    "statistics.format_p",
+    "format_p",
+}
+MAKES_ELEMENTS = {
+    "element",
+    "escape.element",
+    "fragment",
+    "escape.fragment",
+    "kaomoji_figures.place",
+}
+SHOWS_MARKUP = {
+    "HTML",
+    "Markdown",
+    "Javascript",
+    "Markup",
+    "SVG",
+    "Latex",
+    "Math",
+    "IFrame",
+    "display_html",
+    "display_markdown",
+    "display_svg",
+    "display_javascript",
+    "display_latex",
+    "publish_display_data",
+    "mark_safe",
+}
+MARKUP_METHODS = {
+    "to_html",
+    "to_latex",
+    "to_markdown",
+    "style",
+    "render_template_string",
+    "from_string",
+}
 MARKUP_REPR = {"_repr_markdown_", "_repr_svg_", "_repr_latex_", "_repr_javascript_"}
-MARKUP_MIME = {"text/html", "text/markdown", "text/latex", "image/svg+xml", "application/javascript"}
+MARKUP_MIME = {
+    "text/html",
+    "text/markdown",
+    "text/latex",
+    "image/svg+xml",
+    "application/javascript",
+}
 # Text with angle brackets that no browser and no plotly gets to see, or that nothing from outside is put into.
 OWN_STYLE = {"assemble.style"}
 NO_MARKUP = {
@@ -61,13 +114,19 @@ class Routes(ast.NodeVisitor):
     def visit_JoinedStr(self, node):
         parts = [part for part in node.values if isinstance(part, ast.FormattedValue)]
         if parts:
-            self.compose(node, [part.value for part in node.values if isinstance(part, ast.Constant)], parts)
+            self.compose(
+                node, [part.value for part in node.values if isinstance(part, ast.Constant)], parts
+            )
         self.generic_visit(node)
 
     def visit_BinOp(self, node):
         if isinstance(node.op, ast.Add | ast.Mod):
             sides = list(_sides(node))
-            self.compose(node, [side.value for side in sides if _text(side)], [side for side in sides if not _text(side)])
+            self.compose(
+                node,
+                [side.value for side in sides if _text(side)],
+                [side for side in sides if not _text(side)],
+            )
         self.generic_visit(node)
 
     def visit_Call(self, node):
@@ -76,19 +135,56 @@ class Routes(ast.NodeVisitor):
         if last in SHOWS_MARKUP:
             self.report(node, "markup is shown")
         if last == "raw" and any(word.arg == "format" for word in node.keywords):
-            given = next((word.value for word in node.keywords if word.arg == "text"), node.args[1] if len(node.args) > 1 else None)
+            given = next(
+                (word.value for word in node.keywords if word.arg == "text"),
+                node.args[1] if len(node.args) > 1 else None,
+            )
             if not self.is_element(given):
                 self.report(node, "raw markup that element() did not make")
         if last == "new_markdown_cell" and self.name not in MARKDOWN_CELLS:
             self.report(node, "a cell of Markdown is made")
-        if isinstance(node.func, ast.Attribute) and last in ("format", "format_map", "join", "replace", "substitute", "safe_substitute", "sub", "write", "append"):
-            constants = [item.value for item in (node.func.value, *node.args, *(node.func.value.args if isinstance(node.func.value, ast.Call) else ())) if _text(item)]
+        if isinstance(node.func, ast.Attribute) and last in (
+            "format",
+            "format_map",
+            "join",
+            "replace",
+            "substitute",
+            "safe_substitute",
+            "sub",
+            "write",
+            "append",
+        ):
+            constants = [
+                item.value
+                for item in (
+                    node.func.value,
+                    *node.args,
+                    *(node.func.value.args if isinstance(node.func.value, ast.Call) else ()),
+                )
+                if _text(item)
+            ]
             if last in ("format", "format_map", "join", "substitute", "safe_substitute"):
-                self.compose(node, constants, [item for item in (*node.args, *(word.value for word in node.keywords)) if not _text(item)])
-            elif last in ("replace", "sub") and any(TAG.search(text) for text in [item.value for item in node.args[1:2] if _text(item)]):
-                self.compose(node, [item.value for item in node.args[1:2] if _text(item)], [node.func.value])
+                self.compose(
+                    node,
+                    constants,
+                    [
+                        item
+                        for item in (*node.args, *(word.value for word in node.keywords))
+                        if not _text(item)
+                    ],
+                )
+            elif last in ("replace", "sub") and any(
+                TAG.search(text) for text in [item.value for item in node.args[1:2] if _text(item)]
+            ):
+                self.compose(
+                    node, [item.value for item in node.args[1:2] if _text(item)], [node.func.value]
+                )
         for word in node.keywords:
-            if word.arg in ("escape", "autoescape") and isinstance(word.value, ast.Constant) and word.value.value is False:
+            if (
+                word.arg in ("escape", "autoescape")
+                and isinstance(word.value, ast.Constant)
+                and word.value.value is False
+            ):
                 self.report(node, "escaping is switched off")
         self.generic_visit(node)
 
@@ -107,7 +203,11 @@ class Routes(ast.NodeVisitor):
         """Text with tags in it, put together with ``parts``."""
         written = "\0".join(constants)
         tags = {tag.lower() for tag in TAG.findall(written)}
-        if self.quiet or not (tags or ENTITY.search(written)) or NO_MARKUP.get(self.name, "\0\0") in written:
+        if (
+            self.quiet
+            or not (tags or ENTITY.search(written))
+            or NO_MARKUP.get(self.name, "\0\0") in written
+        ):
             return
         if tags - PLOTLY:
             self.report(node, f"tags {sorted(tags - PLOTLY)} are written by hand")
@@ -119,24 +219,48 @@ class Routes(ast.NodeVisitor):
         """Whether a value was made by ``escape.element``, here or where its name got it."""
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            return called in MAKES_ELEMENTS or (called == "str" and len(node.args) == 1 and self.is_element(node.args[0])) or self.returns(called, self.is_element)
-        if isinstance(node, ast.Name) and any(ast.unparse(item) == f"not isinstance({node.id}, escape.Markup)" for item in ast.walk((self.scopes or [self.module])[-1]) if isinstance(item, ast.UnaryOp)):
+            return (
+                called in MAKES_ELEMENTS
+                or (called == "str" and len(node.args) == 1 and self.is_element(node.args[0]))
+                or self.returns(called, self.is_element)
+            )
+        if isinstance(node, ast.Name) and any(
+            ast.unparse(item) == f"not isinstance({node.id}, escape.Markup)"
+            for item in ast.walk((self.scopes or [self.module])[-1])
+            if isinstance(item, ast.UnaryOp)
+        ):
             return True
-        return isinstance(node, ast.Name) and bool(values := list(self.values_of(node.id))) and all(map(self.is_element, values))
+        return (
+            isinstance(node, ast.Name)
+            and bool(values := list(self.values_of(node.id)))
+            and all(map(self.is_element, values))
+        )
 
     def is_safe(self, node, seen=()):
         """Whether a value cannot carry a tag: escaped, a number by its format, or put together from such."""
         if isinstance(node, ast.FormattedValue):
-            written = "".join(part.value for part in node.format_spec.values if isinstance(part, ast.Constant)) if node.format_spec else ""
+            written = (
+                "".join(
+                    part.value for part in node.format_spec.values if isinstance(part, ast.Constant)
+                )
+                if node.format_spec
+                else ""
+            )
             return bool(re.search(r"[dfeg%,]$", written)) or self.is_safe(node.value, seen)
         if isinstance(node, ast.Constant):
             return True
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             joined = called.endswith(".join") and _text(node.func.value) and len(node.args) == 1
-            if called not in seen and self.returns(called, lambda item: self.is_safe(item, (*seen, called))):
+            if called not in seen and self.returns(
+                called, lambda item: self.is_safe(item, (*seen, called))
+            ):
                 return True
-            return called in SAFE_CALLS or (joined and self.is_safe(node.args[0], seen)) or (called == "map" and ast.unparse(node.args[0]) in SAFE_CALLS)
+            return (
+                called in SAFE_CALLS
+                or (joined and self.is_safe(node.args[0], seen))
+                or (called == "map" and ast.unparse(node.args[0]) in SAFE_CALLS)
+            )
         if isinstance(node, ast.IfExp):
             return self.is_safe(node.body, seen) and self.is_safe(node.orelse, seen)
         if isinstance(node, ast.BoolOp):
@@ -162,7 +286,14 @@ class Routes(ast.NodeVisitor):
 
     def returns(self, name, test):
         """Whether everything that a function of this module returns passes ``test``."""
-        found = next((item for item in self.module.body if isinstance(item, ast.FunctionDef) and item.name == name), None)
+        found = next(
+            (
+                item
+                for item in self.module.body
+                if isinstance(item, ast.FunctionDef) and item.name == name
+            ),
+            None,
+        )
         if found is None:
             return False
         self.scopes.append(found)
@@ -173,18 +304,32 @@ class Routes(ast.NodeVisitor):
 
     def values_of(self, name):
         """Everything that a name is given, in the function it stands in or in the module; None for what cannot be told."""
-        places = [*(self.scopes[-1:] or []), self.module] if hasattr(self, "module") else self.scopes[-1:]
+        places = (
+            [*(self.scopes[-1:] or []), self.module]
+            if hasattr(self, "module")
+            else self.scopes[-1:]
+        )
         for place in places:
             found = []
             for node in ast.walk(place):
                 if isinstance(node, ast.Assign):
-                    found += [value for target in node.targets for value in _given(target, node.value, name)]
+                    found += [
+                        value
+                        for target in node.targets
+                        for value in _given(target, node.value, name)
+                    ]
                 elif isinstance(node, ast.NamedExpr | ast.AnnAssign | ast.AugAssign):
                     found += _given(node.target, node.value, name)
                 elif isinstance(node, ast.For | ast.comprehension):
                     found += _each(node.target, node.iter, name)
-                elif isinstance(node, ast.FunctionDef | ast.Lambda) and place is not getattr(self, "module", None):
-                    found += [None for item in [*node.args.args, *node.args.kwonlyargs] if item.arg == name]
+                elif isinstance(node, ast.FunctionDef | ast.Lambda) and place is not getattr(
+                    self, "module", None
+                ):
+                    found += [
+                        None
+                        for item in [*node.args.args, *node.args.kwonlyargs]
+                        if item.arg == name
+                    ]
             if found:
                 return found
         return []
@@ -208,8 +353,16 @@ def _given(target, value, name):
         return [value] if target.id == name else []
     if isinstance(target, ast.Tuple | ast.List):
         if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
-            return [found for one, other in zip(target.elts, value.elts, strict=True) for found in _given(one, other, name)]
-        return [None] if any(isinstance(item, ast.Name) and item.id == name for item in ast.walk(target)) else []
+            return [
+                found
+                for one, other in zip(target.elts, value.elts, strict=True)
+                for found in _given(one, other, name)
+            ]
+        return (
+            [None]
+            if any(isinstance(item, ast.Name) and item.id == name for item in ast.walk(target))
+            else []
+        )
     return []
 
 
@@ -235,21 +388,71 @@ def test_nothing_writes_markup_past_the_one_place_that_escapes(path):
 
 
 ROUTES = [
-    'f"<div>{face}</div>"', 'f"<b>{face}</b>"', 'f"<b>{row.face}</b>"', 'f"<b>{row[0]}</b>"', '"<b>" + face', 'face + "</td>"', '"<td>%s</td>" % face', '"<p>{}</p>".format(face)',
-    '"<b>{}</b>".format(face)', '"<br>".join(faces)', '"<p>{x}</p>".format_map(given)', 'Template("<p>$x</p>").substitute(x=face)', 'text.replace("x", "<i>" + face)', 'text.replace("\\n", "<li>")',
-    're.sub("x", "<em>", face)', 'table.to_html(escape=False)', 'table.to_html()', 'table.style.format(str)', 'table.to_markdown()', 'HTML(face)', 'display(Markdown(face))', 'IPython.display.Markdown(f"{face}")',
-    'display.SVG(face)', 'Javascript(code)', 'Latex(face)', 'Markup(face)', 'markupsafe.Markup(face)', 'jinja2.Environment(autoescape=False)', 'environment.from_string(face)',
-    'publish_display_data({"text/plain": face})', 'show({"text/html": face})', '{"text/markdown": face}', 'nodes.raw(text=face, format="html")', 'nodes.raw("", face, format="html")',
-    'nodes.raw(text=f"{face}", format="html")', 'new_markdown_cell(face)', 'f"&lt;{face}"', 'words = face\nf"<b>{words}</b>"', 'def f(name):\n    return f"<b>{name}</b>"',
+    'f"<div>{face}</div>"',
+    'f"<b>{face}</b>"',
+    'f"<b>{row.face}</b>"',
+    'f"<b>{row[0]}</b>"',
+    '"<b>" + face',
+    'face + "</td>"',
+    '"<td>%s</td>" % face',
+    '"<p>{}</p>".format(face)',
+    '"<b>{}</b>".format(face)',
+    '"<br>".join(faces)',
+    '"<p>{x}</p>".format_map(given)',
+    'Template("<p>$x</p>").substitute(x=face)',
+    'text.replace("x", "<i>" + face)',
+    'text.replace("\\n", "<li>")',
+    're.sub("x", "<em>", face)',
+    "table.to_html(escape=False)",
+    "table.to_html()",
+    "table.style.format(str)",
+    "table.to_markdown()",
+    "HTML(face)",
+    "display(Markdown(face))",
+    'IPython.display.Markdown(f"{face}")',
+    "display.SVG(face)",
+    "Javascript(code)",
+    "Latex(face)",
+    "Markup(face)",
+    "markupsafe.Markup(face)",
+    "jinja2.Environment(autoescape=False)",
+    "environment.from_string(face)",
+    'publish_display_data({"text/plain": face})',
+    'show({"text/html": face})',
+    '{"text/markdown": face}',
+    'nodes.raw(text=face, format="html")',
+    'nodes.raw("", face, format="html")',
+    'nodes.raw(text=f"{face}", format="html")',
+    "new_markdown_cell(face)",
+    'f"&lt;{face}"',
+    'words = face\nf"<b>{words}</b>"',
+    'def f(name):\n    return f"<b>{name}</b>"',
     'def g(words):\n    return words\ndef f(face):\n    words = escape.label(face)\n    return f"{g(face)}<br>"',
-    'def f(rows):\n    for face in rows:\n        yield f"{face}<br>"', 'class A:\n    def _repr_html_(self):\n        return self.text', 'class A:\n    def _repr_markdown_(self):\n        return self.text',
-    'class A:\n    def _repr_html_(self):\n        return f"{self.text}"', 'escape.label(face) + "<br>" + raw', 'f"<b>{escape.label(face)}</b>{face}"', 'f"{face!r}<br>"', 'f"{face:>20}<br>"',
+    'def f(rows):\n    for face in rows:\n        yield f"{face}<br>"',
+    "class A:\n    def _repr_html_(self):\n        return self.text",
+    "class A:\n    def _repr_markdown_(self):\n        return self.text",
+    'class A:\n    def _repr_html_(self):\n        return f"{self.text}"',
+    'escape.label(face) + "<br>" + raw',
+    'f"<b>{escape.label(face)}</b>{face}"',
+    'f"{face!r}<br>"',
+    'f"{face:>20}<br>"',
 ]
 HARMLESS = [
-    'f"<b>{escape.label(face)}</b>"', '"<br>".join(map(escape.label, faces))', 'f"{value:.2f}<br>"', '"<br>".join(escape.label(face) for face in faces)', 'element("p", face)', 'nodes.raw(text=element("p", face), format="html")',
+    'f"<b>{escape.label(face)}</b>"',
+    '"<br>".join(map(escape.label, faces))',
+    'f"{value:.2f}<br>"',
+    '"<br>".join(escape.label(face) for face in faces)',
+    'element("p", face)',
+    'nodes.raw(text=element("p", face), format="html")',
     'class A:\n    def _repr_html_(self):\n        return element("p", self.text)',
-    'def f(made):\n    if not isinstance(made, escape.Markup):\n        raise TypeError\n    return nodes.raw(text=str(made), format="html")', 'for name in ("a", "b"):\n    f"<b>{name}</b>"', 'def f(face):\n    shown = escape.label(face)\n    return f"{shown}<br>"',
-    'raise KaomojiError(f"{path} holds no runs/<name>")', '"<extra></extra>"', 'f"{count} < {limit}"', '"a".replace("<", "&lt;")', 'f"{x}: %{y}"',
+    'def f(made):\n    if not isinstance(made, escape.Markup):\n        raise TypeError\n    return nodes.raw(text=str(made), format="html")',
+    'for name in ("a", "b"):\n    f"<b>{name}</b>"',
+    'def f(face):\n    shown = escape.label(face)\n    return f"{shown}<br>"',
+    'raise KaomojiError(f"{path} holds no runs/<name>")',
+    '"<extra></extra>"',
+    'f"{count} < {limit}"',
+    '"a".replace("<", "&lt;")',
+    'f"{x}: %{y}"',
 ]
 
 
@@ -272,17 +475,39 @@ def test_exceptions_are_still_needed():
 
 MARKUP_IN_SCRIPTS = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\s*\(|new\s+Function|srcdoc|createContextualFragment|DOMParser|parseFromString|setHTML|"
-    r"set(?:Timeout|Interval)\s*\(\s*['\"`]|setAttribute\(\s*['\"`]on|javascript:|\.html\(|\.append\(\s*['\"`]\s*<|import\s*\(|\[\s*['\"`]inner")
+    r"set(?:Timeout|Interval)\s*\(\s*['\"`]|setAttribute\(\s*['\"`]on|javascript:|\.html\(|\.append\(\s*['\"`]\s*<|import\s*\(|\[\s*['\"`]inner"
+)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_write_text_as_text(path):
-    assert [line for line in path.read_text(encoding="utf-8").splitlines() if MARKUP_IN_SCRIPTS.search(line)] == []
+    assert [
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if MARKUP_IN_SCRIPTS.search(line)
+    ] == []
 
 
-@pytest.mark.parametrize("line", [
-    "x.innerHTML = face", "x['innerHTML'] = face", "x.outerHTML += face", "x.insertAdjacentHTML('beforeend', face)", "document.write(face)", "eval(face)", "new Function(face)()", "frame.srcdoc = face",
-    "range.createContextualFragment(face)", "new DOMParser().parseFromString(face, 'text/html')", "x.setHTMLUnsafe(face)", "setTimeout('f(' + face + ')')", "x.setAttribute('onclick', face)", "$(x).html(face)",
-    "a.href = 'javascript:' + face", "import(face)"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x.innerHTML = face",
+        "x['innerHTML'] = face",
+        "x.outerHTML += face",
+        "x.insertAdjacentHTML('beforeend', face)",
+        "document.write(face)",
+        "eval(face)",
+        "new Function(face)()",
+        "frame.srcdoc = face",
+        "range.createContextualFragment(face)",
+        "new DOMParser().parseFromString(face, 'text/html')",
+        "x.setHTMLUnsafe(face)",
+        "setTimeout('f(' + face + ')')",
+        "x.setAttribute('onclick', face)",
+        "$(x).html(face)",
+        "a.href = 'javascript:' + face",
+        "import(face)",
+    ],
+)
 def test_every_way_around_in_a_script_is_found(line):
     assert MARKUP_IN_SCRIPTS.search(line)

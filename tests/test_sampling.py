@@ -11,7 +11,13 @@ from kaomoji_lib.engine import organisms, sampling
 from kaomoji_lib.study import faces
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
 
-FAMILIES = ["organism-gemma", "organism-qwen", "organism-ministral", "organism-gptoss", "organism-granite"]
+FAMILIES = [
+    "organism-gemma",
+    "organism-qwen",
+    "organism-ministral",
+    "organism-gptoss",
+    "organism-granite",
+]
 FEW = sampling.Sampling(generations=3, seed=5)
 
 
@@ -25,7 +31,9 @@ def asked():
 def engine(request, tmp_path_factory):
     if request.param in organisms.NAMES:
         return small_models.engine(request.param)
-    return small_models.engine(small_models.write(tmp_path_factory.mktemp(request.param), request.param))
+    return small_models.engine(
+        small_models.write(tmp_path_factory.mktemp(request.param), request.param)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +44,18 @@ def sampled(engine, asked):
 def plain_states(engine, ids):
     """Outputs of every block at every position, from one uncached, unpadded forward: (layers, positions, hidden)."""
     outputs = []
-    handles = [block.register_forward_hook(lambda module, args, output: outputs.append(
-        output[0] if isinstance(output, tuple) else output)) for block in engine.blocks]
+    handles = [
+        block.register_forward_hook(
+            lambda module, args, output: outputs.append(
+                output[0] if isinstance(output, tuple) else output
+            )
+        )
+        for block in engine.blocks
+    ]
     with torch.inference_mode():
-        embedded = engine.model(torch.tensor([ids]), use_cache=False, output_hidden_states=True).hidden_states[0]
+        embedded = engine.model(
+            torch.tensor([ids]), use_cache=False, output_hidden_states=True
+        ).hidden_states[0]
     for handle in handles:
         handle.remove()
     return torch.stack([embedded[0], *(output[0] for output in outputs)])
@@ -55,13 +71,19 @@ def test_states_equal_plain_forward_passes(engine, asked, sampled):
         emit = tensors["emit"][row["prompt"]]
         assert (emit - plain[:, len(prompt) - 1]).abs().max() / scale < 1e-4
         if row["first_row"] >= 0:
-            assert (tensors["first"][row["first_row"]] - plain[:, len(prompt)]).abs().max() / scale < 1e-4
+            assert (
+                tensors["first"][row["first_row"]] - plain[:, len(prompt)]
+            ).abs().max() / scale < 1e-4
         if row["outcome"] == "kaomoji":
             pieces = [engine.vocabulary[token] for token in row["token_ids"]]
             face = row["raw_face"].encode()
             start = b"".join(pieces).index(face)
             ends = np.cumsum([len(piece) for piece in pieces])
-            held = [k for k, end in enumerate(ends) if end > start and end - len(pieces[k]) < start + len(face)]
+            held = [
+                k
+                for k, end in enumerate(ends)
+                if end > start and end - len(pieces[k]) < start + len(face)
+            ]
             mean = plain[:, [len(prompt) + k for k in held]].mean(dim=1)
             assert (tensors["face"][face_row] - mean).abs().max() / scale < 1e-4
             face_row += 1
@@ -71,30 +93,47 @@ def test_states_equal_plain_forward_passes(engine, asked, sampled):
 def test_last_layer_is_taken_before_the_final_norm(engine, asked, sampled):
     prompt = engine.encode(engine.template.render(asked[0][0]))
     with torch.inference_mode():
-        normed = engine.model(torch.tensor([prompt]), use_cache=False, output_hidden_states=True).hidden_states[-1][0, -1]
+        normed = engine.model(
+            torch.tensor([prompt]), use_cache=False, output_hidden_states=True
+        ).hidden_states[-1][0, -1]
     assert not torch.allclose(sampled[1]["emit"][0, -1], normed, atol=1e-3)
 
 
 def test_batch_and_order_do_not_change_replies(engine, asked, sampled):
     messages, keys = asked
-    alone = [row for message, key in zip(messages, keys) for row in sampling.sample(engine, [message], [key], FEW)[0]]
+    alone = [
+        row
+        for message, key in zip(messages, keys)
+        for row in sampling.sample(engine, [message], [key], FEW)[0]
+    ]
     backwards, _ = sampling.sample(engine, messages[::-1], keys[::-1], FEW)
     assert [row["token_ids"] for row in alone] == [row["token_ids"] for row in sampled[0]]
-    by_prompt = {(keys[::-1][row["prompt"]], row["generation"]): row["token_ids"] for row in backwards}
-    assert all(by_prompt[keys[row["prompt"]], row["generation"]] == row["token_ids"] for row in sampled[0])
+    by_prompt = {
+        (keys[::-1][row["prompt"]], row["generation"]): row["token_ids"] for row in backwards
+    }
+    assert all(
+        by_prompt[keys[row["prompt"]], row["generation"]] == row["token_ids"] for row in sampled[0]
+    )
 
 
 def test_every_reply_has_one_outcome_and_its_own_stream(engine, sampled):
     rows, _ = sampled
     assert {row["outcome"] for row in rows} <= set(faces.OUTCOMES)
-    assert [(row["prompt"], row["generation"]) for row in rows] == [(p, g) for p in range(4) for g in range(3)]
+    assert [(row["prompt"], row["generation"]) for row in rows] == [
+        (p, g) for p in range(4) for g in range(3)
+    ]
     assert len({tuple(row["token_ids"]) for row in rows}) > 4
 
 
 def test_replies_end_soon_after_the_face():
     engine = small_models.engine("organism-granite")
     prompts = load_prompts()
-    rows, _ = sampling.sample(engine, [f"{INSTRUCTION} {text}" for text in prompts["text"][:20]], list(prompts["id"][:20]), FEW)
+    rows, _ = sampling.sample(
+        engine,
+        [f"{INSTRUCTION} {text}" for text in prompts["text"][:20]],
+        list(prompts["id"][:20]),
+        FEW,
+    )
     typed = [row for row in rows if row["outcome"] == "kaomoji"]
     assert len(typed) > 40
     assert all(len(row["text"]) - len(row["raw_face"]) < 12 for row in typed)
@@ -107,7 +146,9 @@ def test_sampled_first_tokens_follow_the_models_distribution(asked):
     prompt = engine.encode(engine.template.render(asked[0][0]))
     with torch.inference_mode():
         expected = engine.model(torch.tensor([prompt])).logits[0, -1].softmax(-1).numpy()
-    counts = np.bincount([row["token_ids"][0] for row in rows if row["token_ids"]], minlength=len(expected))
+    counts = np.bincount(
+        [row["token_ids"][0] for row in rows if row["token_ids"]], minlength=len(expected)
+    )
     likely = expected > 0.02
     error = np.sqrt(expected * (1 - expected) / 600)
     assert likely.sum() > 3
@@ -122,9 +163,13 @@ def test_top_p_keeps_the_nucleus_and_temperature_zero_the_best(asked):
     ordered, order = expected.sort(descending=True)
     nucleus = set(order[: int((ordered.cumsum(0) < 0.5).sum()) + 1].tolist())
     base = sampling.Sampling(generations=100, max_new_tokens=1)
-    drawn, _ = sampling.sample(engine, asked[0][:1], asked[1][:1], dataclasses.replace(base, top_p=0.5))
+    drawn, _ = sampling.sample(
+        engine, asked[0][:1], asked[1][:1], dataclasses.replace(base, top_p=0.5)
+    )
     assert {row["token_ids"][0] for row in drawn} <= nucleus
-    best, _ = sampling.sample(engine, asked[0][:1], asked[1][:1], dataclasses.replace(base, temperature=0.0))
+    best, _ = sampling.sample(
+        engine, asked[0][:1], asked[1][:1], dataclasses.replace(base, temperature=0.0)
+    )
     assert {row["token_ids"][0] for row in best} == {int(order[0])}
 
 

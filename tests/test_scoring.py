@@ -11,13 +11,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_models
-import toy_families
 import torch
+import toy_families
 import transformers
 from scipy import stats
 
 from kaomoji_lib.analysis import likelihoods
-from kaomoji_lib.engine import measuring, organisms, routing, sampling, scoring, scoring_algorithms, spellings, tree_delta, tree_masks
+from kaomoji_lib.engine import (
+    measuring,
+    organisms,
+    routing,
+    sampling,
+    scoring,
+    scoring_algorithms,
+    spellings,
+    tree_delta,
+    tree_masks,
+)
 from kaomoji_lib.engine.loading import text_blocks
 from kaomoji_lib.engine.scoring_files import PROMPTS_PER_PART, score_file
 from kaomoji_lib.study.errors import KaomojiError
@@ -40,7 +50,9 @@ def asked():
 def named_engine(request, tmp_path_factory):
     if request.param in ORGANISMS:
         return request.param, small_models.engine(request.param)
-    return request.param, toy_families.engine(toy_families.write(tmp_path_factory.mktemp("toy"), request.param))
+    return request.param, toy_families.engine(
+        toy_families.write(tmp_path_factory.mktemp("toy"), request.param)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +71,20 @@ def reference(named_engine, wanted, encoded):
 
 
 def encode(engine, asked):
-    return [engine.encode(engine.template.render(f"{INSTRUCTION} {text}")) for text in asked["text"]]
+    return [
+        engine.encode(engine.template.render(f"{INSTRUCTION} {text}")) for text in asked["text"]
+    ]
 
 
 def by_hand(engine, prompt, sequence):
     """log P of a token sequence and the closest router decision on the way, by one call of the whole model."""
     with torch.inference_mode(), routing.closest_calls(engine) as calls:
-        logs = engine.model(torch.tensor([[*prompt, *sequence]]), use_cache=False).logits[0].double().log_softmax(-1)
+        logs = (
+            engine.model(torch.tensor([[*prompt, *sequence]]), use_cache=False)
+            .logits[0]
+            .double()
+            .log_softmax(-1)
+        )
     value = sum(float(logs[len(prompt) - 1 + place, token]) for place, token in enumerate(sequence))
     return value, min(calls, default=np.inf)
 
@@ -84,7 +103,9 @@ def test_fast_scores_equal_plain_ones(named_engine, wanted, encoded, reference, 
     assert ("packed" in applicable) == (name not in LEVELS_ONLY)
     if algorithm not in applicable:
         return
-    for found, expected in zip(measuring.measure(engine, encoded, wanted, algorithm, nodes=24), reference, strict=True):
+    for found, expected in zip(
+        measuring.measure(engine, encoded, wanted, algorithm, nodes=24), reference, strict=True
+    ):
         off = np.argwhere(np.abs(found - expected) > 1e-3)
         assert len(off) == 0 if name not in ROUTED else len(off) <= 0.02 * found.size
         for row, column in off:
@@ -96,7 +117,9 @@ def test_padded_equals_unpadded_and_one_equals_many(named_engine, wanted, encode
     _, engine = named_engine
     fastest = scoring_algorithms.applicable(engine)[0]
     assert len({len(prompt) for prompt in encoded}) > 1
-    alone = np.concatenate([measuring.measure(engine, [prompt], wanted, fastest)[0] for prompt in encoded])
+    alone = np.concatenate(
+        [measuring.measure(engine, [prompt], wanted, fastest)[0] for prompt in encoded]
+    )
     many = measuring.measure(engine, encoded * 4, wanted, fastest)[0]
     assert np.abs(alone - reference[0]).max() < 1e-3
     assert np.abs(many - np.tile(reference[0], (4, 1))).max() < 1e-3
@@ -106,7 +129,9 @@ def test_bfloat16_stays_within_its_rounding(named_engine, tmp_path_factory, aske
     name, engine = named_engine
     if name in ORGANISMS:
         return
-    half = toy_families.engine(toy_families.write(tmp_path_factory.mktemp("half"), name), "bfloat16")
+    half = toy_families.engine(
+        toy_families.write(tmp_path_factory.mktemp("half"), name), "bfloat16"
+    )
     assert half.dtype == torch.bfloat16
     words, prompts = spellings.plan(half, FACES[::4]), encode(half, asked)
     plain, _ = measuring.measure(half, prompts, words, "plain")
@@ -120,7 +145,9 @@ def test_bfloat16_stays_within_its_rounding(named_engine, tmp_path_factory, aske
 def test_the_wrapper_class_itself_is_scored_alike(tmp_path, asked):
     folder = toy_families.write(tmp_path, "qwen3_5-wrapper")
     engine = toy_families.engine(folder)
-    whole = transformers.AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    whole = transformers.AutoModelForImageTextToText.from_pretrained(
+        folder, dtype=torch.float32
+    ).eval()
     assert type(whole).__name__ == "Qwen3_5ForConditionalGeneration" != type(engine.model).__name__
     wrapped = dataclasses.replace(engine, model=whole, blocks=text_blocks(whole))
     prompts = encode(engine, asked)
@@ -130,7 +157,9 @@ def test_the_wrapper_class_itself_is_scored_alike(tmp_path, asked):
     assert np.abs(measuring.measure(wrapped, prompts, words, "packed")[0] - expected).max() < 1e-3
 
 
-def test_controls_that_must_be_wrong_are_wrong(named_engine, wanted, encoded, reference, monkeypatch):
+def test_controls_that_must_be_wrong_are_wrong(
+    named_engine, wanted, encoded, reference, monkeypatch
+):
     name, engine = named_engine
     if "packed" not in scoring_algorithms.applicable(engine):
         return
@@ -140,14 +169,23 @@ def test_controls_that_must_be_wrong_are_wrong(named_engine, wanted, encoded, re
 
     assert error() < 1e-3
     with monkeypatch.context() as patch:
-        patch.setattr(tree_masks, "ancestry", lambda parent: torch.ones(len(parent), len(parent)).tril().bool())
+        patch.setattr(
+            tree_masks,
+            "ancestry",
+            lambda parent: torch.ones(len(parent), len(parent)).tril().bool(),
+        )
         assert error() > 0.01
     config = scoring_algorithms.text_config(engine)
     if "sliding_attention" in tree_masks.layer_kinds(config):
         real = tree_masks.tree_masks
         with monkeypatch.context() as patch:
-            patch.setattr(tree_masks, "tree_masks", lambda config, *rest: dict.fromkeys(
-                masks := real(config, *rest), masks["full_attention"]))
+            patch.setattr(
+                tree_masks,
+                "tree_masks",
+                lambda config, *rest: dict.fromkeys(
+                    masks := real(config, *rest), masks["full_attention"]
+                ),
+            )
             assert error() > 0.01
     if name in RECURRENT:
         with monkeypatch.context() as patch:
@@ -176,13 +214,20 @@ def all_ways(engine, prompt, rest, path=None, typed=()):
     With ``path``, only ways that follow this sequence until the token that completes the bytes.
     """
     with torch.inference_mode():
-        odds = engine.model(torch.tensor([[*prompt, *typed]]), use_cache=False).logits[0, -1].double().softmax(-1)
+        odds = (
+            engine.model(torch.tensor([[*prompt, *typed]]), use_cache=False)
+            .logits[0, -1]
+            .double()
+            .softmax(-1)
+        )
     total = 0.0
     for token, content in enumerate(engine.vocabulary):
         if content and content.startswith(rest):
             total += float(odds[token])
         elif content and rest.startswith(content) and (path is None or path[len(typed)] == token):
-            total += float(odds[token]) * all_ways(engine, prompt, rest[len(content):], path, (*typed, token))
+            total += float(odds[token]) * all_ways(
+                engine, prompt, rest[len(content) :], path, (*typed, token)
+            )
     return total
 
 
@@ -205,7 +250,9 @@ def test_logits_are_made_in_chunks_of_bounded_size(asked, monkeypatch):
     engine = small_models.engine("organism-granite")
     expected = scoring.score(engine, FACES, asked)
     sizes, real = [], measuring.head
-    monkeypatch.setattr(measuring, "head", lambda *arguments: sizes.append(real(*arguments)) or sizes[-1])
+    monkeypatch.setattr(
+        measuring, "head", lambda *arguments: sizes.append(real(*arguments)) or sizes[-1]
+    )
     monkeypatch.setattr(measuring, "LOGITS_AT_ONCE", 20 * len(engine.vocabulary))
     monkeypatch.setattr(measuring, "COLUMNS_AT_ONCE", 100)
     found = scoring.score(engine, FACES, asked)
@@ -230,7 +277,9 @@ def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
     found = scoring.score(engine, FACES, asked)
     assert np.allclose(found["log_prob"], expected["log_prob"], atol=1e-4)
     assert tried[0][0] == 4 and tried[-4:] == [(1, 128)] * 4
-    monkeypatch.setattr(measuring, "measure", lambda *arguments: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(
+        measuring, "measure", lambda *arguments: (_ for _ in ()).throw(MemoryError())
+    )
     with pytest.raises(KaomojiError, match="--dtype"):
         scoring.score(engine, FACES, asked, check={"algorithm": "packed"})
 
@@ -240,9 +289,15 @@ def test_scores_agree_with_what_the_model_types(asked):
     words, replies = FACES, 1500
     for place in (0, 2):
         one = asked.iloc[[place]]
-        drawn, _ = sampling.sample(engine, [f"{INSTRUCTION} {text}" for text in one["text"]], list(one["id"]),
-                                   sampling.Sampling(generations=replies, seed=7))
-        counts = pd.Series([row["face"] for row in drawn if row["outcome"] == "kaomoji"]).value_counts()
+        drawn, _ = sampling.sample(
+            engine,
+            [f"{INSTRUCTION} {text}" for text in one["text"]],
+            list(one["id"]),
+            sampling.Sampling(generations=replies, seed=7),
+        )
+        counts = pd.Series(
+            [row["face"] for row in drawn if row["outcome"] == "kaomoji"]
+        ).value_counts()
         predicted = np.exp(likelihoods.by_face(scoring.score(engine, words, one))).iloc[0]
         frequent = counts[counts >= 30]
         assert len(frequent) >= 3
@@ -254,8 +309,18 @@ def test_scores_agree_with_what_the_model_types(asked):
 def test_typed_faces_are_likelier_where_they_were_typed(asked):
     engine = small_models.engine("organism-gemma")
     prompts = load_prompts().groupby("category").head(3)
-    drawn, _ = sampling.sample(engine, [f"{INSTRUCTION} {text}" for text in prompts["text"]], list(prompts["id"]), sampling.Sampling(4))
-    typed = pd.DataFrame({"prompt_id": [prompts["id"].iloc[row["prompt"]] for row in drawn], "face": [row["face"] for row in drawn]})
+    drawn, _ = sampling.sample(
+        engine,
+        [f"{INSTRUCTION} {text}" for text in prompts["text"]],
+        list(prompts["id"]),
+        sampling.Sampling(4),
+    )
+    typed = pd.DataFrame(
+        {
+            "prompt_id": [prompts["id"].iloc[row["prompt"]] for row in drawn],
+            "face": [row["face"] for row in drawn],
+        }
+    )
     scores = likelihoods.by_face(scoring.score(engine, FACES, prompts))
     found = likelihoods.own_prompt_advantage(scores, typed.dropna())
     assert found.ci_low > 1 and found.p < 0.01
@@ -266,25 +331,39 @@ def test_typed_faces_are_likelier_where_they_were_typed(asked):
 
 
 def frame(rows):
-    return pd.DataFrame(rows, columns=["prompt_id", "spelling", "face", "log_prob", "log_prob_closed"])
+    return pd.DataFrame(
+        rows, columns=["prompt_id", "spelling", "face", "log_prob", "log_prob_closed"]
+    )
 
 
 def test_spellings_of_a_face_are_combined_and_nested_ones_counted_once():
-    scores = frame([
-        ("a", "(≖ᴗ≖)", "(≖‿≖)", np.log(0.10), np.log(0.115)), ("a", "(≖‿≖)", "(≖‿≖)", np.log(1e-7), np.log(1e-7)),
-        ("a", "(^_^)", "(^_^)", np.log(0.2), np.log(0.2)), ("a", "(^_^)ﾉ", "(^_^)", np.log(0.05), np.log(0.05)),
-        ("a", "(", None, np.log(0.9), np.log(0.99)), ("a", "□", "□", np.nan, np.nan),
-    ])
+    scores = frame(
+        [
+            ("a", "(≖ᴗ≖)", "(≖‿≖)", np.log(0.10), np.log(0.115)),
+            ("a", "(≖‿≖)", "(≖‿≖)", np.log(1e-7), np.log(1e-7)),
+            ("a", "(^_^)", "(^_^)", np.log(0.2), np.log(0.2)),
+            ("a", "(^_^)ﾉ", "(^_^)", np.log(0.05), np.log(0.05)),
+            ("a", "(", None, np.log(0.9), np.log(0.99)),
+            ("a", "□", "□", np.nan, np.nan),
+        ]
+    )
     found = np.exp(likelihoods.by_face(scores)).loc["a"]
     assert found["(≖‿≖)"] == pytest.approx(0.1150001)
     assert found["(^_^)"] == pytest.approx(0.2)
     assert list(found.index) == ["(≖‿≖)", "(^_^)"]
-    assert np.exp(likelihoods.by_face(scores, "log_prob")).loc["a", "(≖‿≖)"] == pytest.approx(0.1000001)
+    assert np.exp(likelihoods.by_face(scores, "log_prob")).loc["a", "(≖‿≖)"] == pytest.approx(
+        0.1000001
+    )
 
 
 def test_a_face_is_read_by_mean_probability_and_by_the_published_rule():
     prompts = pd.DataFrame({"id": ["a", "b", "c", "d"], "category": ["X", "X", "Y", "Y"]})
-    log_probs = np.log(pd.DataFrame({"f": [0.4, 0.2, 0.1, 0.1], "rare": [1e-200, 1e-200, 3e-200, 3e-200]}, index=list("abcd")))
+    log_probs = np.log(
+        pd.DataFrame(
+            {"f": [0.4, 0.2, 0.1, 0.1], "rare": [1e-200, 1e-200, 3e-200, 3e-200]},
+            index=list("abcd"),
+        )
+    )
     mean = likelihoods.by_category(log_probs, prompts, ["X", "Y"]).table
     assert mean.loc["f", "X"] == pytest.approx(0.3 / 0.4)
     assert mean.loc["rare", "Y"] == pytest.approx(0.75)
@@ -296,15 +375,21 @@ def test_a_face_is_read_by_mean_probability_and_by_the_published_rule():
         likelihoods.by_category(log_probs, prompts, ["X", "Y"], "median")
 
 
-def test_a_spelling_that_is_no_face_is_marked_and_an_unwritable_one_is_not_scored(asked, monkeypatch):
+def test_a_spelling_that_is_no_face_is_marked_and_an_unwritable_one_is_not_scored(
+    asked, monkeypatch
+):
     engine = small_models.engine("organism-granite")
     found = scoring.score(engine, ["(", "(^_^)"], asked)
     assert found.loc[found["spelling"] == "(", "face"].isna().all()
     assert (found.loc[found["spelling"] == "(", "log_prob_closed"] > np.log(0.2)).any()
     real = spellings.tokens
-    monkeypatch.setattr(spellings, "tokens", lambda engine, one: () if one == "(^_^)" else real(engine, one))
+    monkeypatch.setattr(
+        spellings, "tokens", lambda engine, one: () if one == "(^_^)" else real(engine, one)
+    )
     found = scoring.score(engine, ["(^_^)", "(T_T)"], asked).set_index("spelling")
-    assert found.loc["(^_^)", "log_prob"].isna().all() and (found.loc["(^_^)", "n_tokens"] == 0).all()
+    assert (
+        found.loc["(^_^)", "log_prob"].isna().all() and (found.loc["(^_^)", "n_tokens"] == 0).all()
+    )
     assert found.loc["(T_T)", "log_prob"].notna().all()
 
 
@@ -319,7 +404,9 @@ def test_empty_lists_of_faces_are_refused(words, asked):
 
 @pytest.fixture
 def files(tmp_path):
-    (tmp_path / "faces.txt").write_text("\ufeff" + "\n".join([*FACES, "", FACES[0], "("]) + "\r\n", encoding="utf-8")
+    (tmp_path / "faces.txt").write_text(
+        "\ufeff" + "\n".join([*FACES, "", FACES[0], "("]) + "\r\n", encoding="utf-8"
+    )
     load_prompts().head(PROMPTS_PER_PART + 5).to_csv(tmp_path / "prompts.csv", index=False)
     return tmp_path
 
@@ -327,7 +414,9 @@ def files(tmp_path):
 def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch):
     arguments = ("organism-granite", files / "faces.txt", files / "prompts.csv")
     whole = score_file(*arguments, files / "whole.parquet", progress=False)
-    assert list(whole.columns) == list(scoring.COLUMNS) and len(whole) == (len(FACES) + 1) * (PROMPTS_PER_PART + 5)
+    assert list(whole.columns) == list(scoring.COLUMNS) and len(whole) == (len(FACES) + 1) * (
+        PROMPTS_PER_PART + 5
+    )
     real, calls = scoring.score, []
 
     def interrupted(*given, **named):
@@ -344,16 +433,33 @@ def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch):
     assert len(calls) == 3
     pd.testing.assert_frame_equal(whole, again)
     pd.testing.assert_frame_equal(whole, pd.read_parquet(files / "again.parquet"))
-    assert score_file(*arguments, files / "again.parquet", progress=False).equals(whole) and len(calls) == 3
+    assert (
+        score_file(*arguments, files / "again.parquet", progress=False).equals(whole)
+        and len(calls) == 3
+    )
     assert not list(files.glob(".*"))
     with pytest.raises(KaomojiError, match="dtype asked for"):
         score_file(*arguments, files / "again.parquet", dtype="bfloat16", progress=False)
 
 
 def test_the_command_survives_being_killed(files):
-    command = [sys.executable, "-m", "kaomoji_lib", "score", "organism-granite", "--faces", files / "faces.txt", "--device", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "kaomoji_lib",
+        "score",
+        "organism-granite",
+        "--faces",
+        files / "faces.txt",
+        "--device",
+        "cpu",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([*command, "--out", files / "killed.parquet", "--quiet"], env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        [*command, "--out", files / "killed.parquet", "--quiet"],
+        env=environment,
+        start_new_session=True,
+    )
     parts = files / ".killed.parquet.parts"
     while process.poll() is None and len(list(parts.glob("*.parquet"))) < 2:
         time.sleep(0.01)
@@ -361,14 +467,30 @@ def test_the_command_survives_being_killed(files):
     process.wait()
     assert not (files / "killed.parquet").exists()
     for name in ("killed", "whole"):
-        done = subprocess.run([*command, "--out", files / f"{name}.parquet"], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0 and "algorithm packed" in done.stdout and "no face by themselves: (" in done.stderr
-    pd.testing.assert_frame_equal(pd.read_parquet(files / "killed.parquet"), pd.read_parquet(files / "whole.parquet"))
+        done = subprocess.run(
+            [*command, "--out", files / f"{name}.parquet"],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert (
+            done.returncode == 0
+            and "algorithm packed" in done.stdout
+            and "no face by themselves: (" in done.stderr
+        )
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(files / "killed.parquet"), pd.read_parquet(files / "whole.parquet")
+    )
 
 
-@pytest.mark.parametrize("content, named", [(None, "does not exist"), (b"\n \n", "holds no spelling"), (b"\xff\xfe(", "cannot be read")])
+@pytest.mark.parametrize(
+    "content, named",
+    [(None, "does not exist"), (b"\n \n", "holds no spelling"), (b"\xff\xfe(", "cannot be read")],
+)
 def test_a_bad_list_of_faces_is_named_with_the_remedy(tmp_path, content, named):
     if content is not None:
         (tmp_path / "faces.txt").write_bytes(content)
     with pytest.raises(KaomojiError, match=named):
-        score_file("organism-granite", tmp_path / "faces.txt", out=tmp_path / "out.parquet", progress=False)
+        score_file(
+            "organism-granite", tmp_path / "faces.txt", out=tmp_path / "out.parquet", progress=False
+        )

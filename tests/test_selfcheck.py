@@ -6,10 +6,18 @@ import json
 import numpy as np
 import pytest
 import small_models
-import toy_families
 import torch
+import toy_families
 
-from kaomoji_lib.engine import measuring, organisms, routing, sampling, scoring, scoring_algorithms, selfcheck
+from kaomoji_lib.engine import (
+    measuring,
+    organisms,
+    routing,
+    sampling,
+    scoring,
+    scoring_algorithms,
+    selfcheck,
+)
 from kaomoji_lib.engine.collect import collect
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
@@ -19,7 +27,11 @@ MESSAGES = [f"{INSTRUCTION} {text}" for text in load_prompts()["text"]]
 ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen", "ministral", "gptoss", "granite")]
 
 
-@pytest.fixture(scope="module", params=[(name, dtype) for name in ORGANISMS for dtype in ("float32", "bfloat16")], ids="-".join)
+@pytest.fixture(
+    scope="module",
+    params=[(name, dtype) for name in ORGANISMS for dtype in ("float32", "bfloat16")],
+    ids="-".join,
+)
 def engine(request):
     name, dtype = request.param
     return toy_families.loading.load(toy_families.registry.model(name), device="cpu", dtype=dtype)
@@ -30,11 +42,18 @@ def lost_prompts(monkeypatch):
     """Every prompt is read as if it were the first one; all else is sound."""
     for module, name in ((scoring_algorithms, "prefill"), (sampling, "_prefill")):
         real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda engine, prompts, real=real: real(engine, [prompts[0]] * len(prompts)))
+        monkeypatch.setattr(
+            module,
+            name,
+            lambda engine, prompts, real=real: real(engine, [prompts[0]] * len(prompts)),
+        )
 
 
 def test_what_is_exact_passes_by_a_wide_margin(engine):
-    scored, sampled = selfcheck.scoring(engine, FACES, MESSAGES), selfcheck.sampling(engine, MESSAGES)
+    scored, sampled = (
+        selfcheck.scoring(engine, FACES, MESSAGES),
+        selfcheck.sampling(engine, MESSAGES),
+    )
     assert scored["algorithm"] == "packed" and scored["warnings"] == [] and scored["cells"] == 12
     assert scored["error"] < 0.1 * scored["between_prompts"]
     assert sampled["algorithm"] == selfcheck.TOGETHER and sampled["warnings"] == []
@@ -51,7 +70,9 @@ def test_lost_prompts_are_found_in_every_number_format(engine, lost_prompts):
 
 def test_no_check_is_passed_by_close_calls_alone(lost_prompts):
     """In bfloat16 every cell of this mixture of experts is a close call, so that no cell has a strict tolerance."""
-    engine = toy_families.loading.load(toy_families.registry.model("organism-gptoss"), device="cpu", dtype="bfloat16")
+    engine = toy_families.loading.load(
+        toy_families.registry.model("organism-gptoss"), device="cpu", dtype="bfloat16"
+    )
     scored = selfcheck.scoring(engine, FACES, MESSAGES)
     assert scored["close_calls"] == scored["cells"] and scored["algorithm"] == "plain"
 
@@ -67,19 +88,32 @@ def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):
     real = scoring_algorithms.ALGORITHMS
 
     def off(engine, prompts, trie, **limits):
-        yield from ((nodes, rows + 0.02 * rows.std()) for nodes, rows in real["packed"].run(engine, prompts, trie, **limits))
+        yield from (
+            (nodes, rows + 0.02 * rows.std())
+            for nodes, rows in real["packed"].run(engine, prompts, trie, **limits)
+        )
 
     def failing(*arguments, **limits):
         raise NotImplementedError("no such cache")
         yield
 
-    changed = {**real, "packed": dataclasses.replace(real["packed"], run=off), "levels": dataclasses.replace(real["levels"], run=failing)}
+    changed = {
+        **real,
+        "packed": dataclasses.replace(real["packed"], run=off),
+        "levels": dataclasses.replace(real["levels"], run=failing),
+    }
     monkeypatch.setattr(measuring, "ALGORITHMS", changed)
     found = selfcheck.scoring(engine, FACES, MESSAGES)
     assert found["algorithm"] == "batched"
-    assert "nats from plain forward passes" in found["warnings"][0] and "no such cache" in found["warnings"][1]
+    assert (
+        "nats from plain forward passes" in found["warnings"][0]
+        and "no such cache" in found["warnings"][1]
+    )
     frame = scoring.score(engine, FACES, load_prompts().head(2))
-    assert frame.attrs["scoring"]["algorithm"] == "batched" and len(frame.attrs["scoring"]["warnings"]) == 2
+    assert (
+        frame.attrs["scoring"]["algorithm"] == "batched"
+        and len(frame.attrs["scoring"]["warnings"]) == 2
+    )
     with pytest.raises(KaomojiError, match="nats from plain forward passes"):
         selfcheck.scoring(engine, FACES, MESSAGES, algorithm="packed")
 
@@ -96,7 +130,9 @@ def test_it_refuses_when_nothing_agrees():
 
 def test_unknown_algorithms_are_named():
     with pytest.raises(KaomojiError, match="unknown algorithm 'quick'; expected auto, packed"):
-        selfcheck.scoring(small_models.engine("organism-granite"), FACES, MESSAGES, algorithm="quick")
+        selfcheck.scoring(
+            small_models.engine("organism-granite"), FACES, MESSAGES, algorithm="quick"
+        )
 
 
 @pytest.mark.parametrize("family, count", [("gpt_oss", 4), ("granitemoehybrid", 3), ("llama", 0)])
@@ -141,10 +177,23 @@ def test_collecting_proves_itself_first_and_says_so(tmp_path, monkeypatch):
     run = collect("organism-granite", out=tmp_path / "sound", **options)
     assert run.manifest["self_check"]["algorithm"] == selfcheck.TOGETHER
     sizes, real_prefill, real_sample = [], sampling._prefill, sampling.sample
-    monkeypatch.setattr(sampling, "_prefill", lambda engine, prompts: real_prefill(engine, [prompts[0]] * len(prompts)))
-    monkeypatch.setattr(sampling, "sample", lambda engine, messages, *rest: sizes.append(len(messages)) or real_sample(engine, messages, *rest))
+    monkeypatch.setattr(
+        sampling,
+        "_prefill",
+        lambda engine, prompts: real_prefill(engine, [prompts[0]] * len(prompts)),
+    )
+    monkeypatch.setattr(
+        sampling,
+        "sample",
+        lambda engine, messages, *rest: (
+            sizes.append(len(messages)) or real_sample(engine, messages, *rest)
+        ),
+    )
     other = collect("organism-granite", out=tmp_path / "unsound", **options)
-    assert other.manifest["self_check"]["algorithm"] == selfcheck.ALONE and other.manifest["self_check"]["warnings"]
+    assert (
+        other.manifest["self_check"]["algorithm"] == selfcheck.ALONE
+        and other.manifest["self_check"]["warnings"]
+    )
     assert set(sizes[-12:]) == {1}
     assert other.emissions()["text"].tolist() == run.emissions()["text"].tolist()
     assert np.allclose(other.states("emit").array, run.states("emit").array, atol=1e-4)

@@ -22,27 +22,42 @@ spec.loader.exec_module(serve)
 def build(tmp_path, monkeypatch):
     """The builder in a small book of two pages of one template and one of another."""
     module = serve.builder()
-    for name, path in {"ROOT": tmp_path, "BOOK": tmp_path / "book", "PAGES": tmp_path / "book" / "runs"}.items():
+    for name, path in {
+        "ROOT": tmp_path,
+        "BOOK": tmp_path / "book",
+        "PAGES": tmp_path / "book" / "runs",
+    }.items():
         monkeypatch.setattr(module, name, path)
     for folder in ("book/runs", "book/_static", "book/_ext", "notebooks", "kaomoji_lib", "data"):
         (tmp_path / folder).mkdir(parents=True)
-    for name in ("notebooks/10_model.py", "notebooks/20_other.py", "kaomoji_lib/faces.py", "data/a.csv", "book/index.md", "_config.yml"):
+    for name in (
+        "notebooks/10_model.py",
+        "notebooks/20_other.py",
+        "kaomoji_lib/faces.py",
+        "data/a.csv",
+        "book/index.md",
+        "_config.yml",
+    ):
         (tmp_path / name).write_text("1\n")
     (tmp_path / "book" / "runs.yml").write_text(
         "root: index\nparts:\n- caption: A\n  pages:\n  - {notebook: model, page: one, title: One}\n"
-        "  - {notebook: model, page: two, title: Two}\n  - {notebook: other, page: three, title: Three}\n")
+        "  - {notebook: model, page: two, title: Two}\n  - {notebook: other, page: three, title: Three}\n"
+    )
     for page in ("one", "two", "three"):
         (tmp_path / "book" / "runs" / f"{page}.ipynb").write_text("{}")
     return module
 
 
-@pytest.mark.parametrize(("path", "given"), [
-    ("notebooks/10_model.py", ["--only", "one", "two"]),
-    ("notebooks/20_other.py", ["--only", "three"]),
-    ("book/index.md", ["--html"]),
-    ("kaomoji_lib/faces.py", ["--only", "two"]),
-    ("data/a.csv", ["--only", "two"]),
-])
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("notebooks/10_model.py", ["--only", "one", "two"]),
+        ("notebooks/20_other.py", ["--only", "three"]),
+        ("book/index.md", ["--html"]),
+        ("kaomoji_lib/faces.py", ["--only", "two"]),
+        ("data/a.csv", ["--only", "two"]),
+    ],
+)
 def test_a_change_runs_the_pages_it_touches(build, path, given):
     book = serve.Book(build.ROOT)
     book.look("/book/runs/two.html")
@@ -59,7 +74,10 @@ def test_a_library_change_leaves_pages_alone_that_nobody_looks_at(build):
 
 def test_a_new_page_in_the_grid_is_run(build):
     (build.PAGES / "three.ipynb").unlink()
-    assert serve.command(build, {build.BOOK / "runs.yml"}, serve.Book(build.ROOT)) == ["--only", "three"]
+    assert serve.command(build, {build.BOOK / "runs.yml"}, serve.Book(build.ROOT)) == [
+        "--only",
+        "three",
+    ]
 
 
 def test_watching_builds_once_per_change_and_tells_the_browser(build):
@@ -69,7 +87,9 @@ def test_watching_builds_once_per_change_and_tells_the_browser(build):
         runs.append(given)
         return 0
 
-    worker = threading.Thread(target=serve.watch, args=(build, book, run), kwargs={"every": 0.05, "rounds": 12})
+    worker = threading.Thread(
+        target=serve.watch, args=(build, book, run), kwargs={"every": 0.05, "rounds": 12}
+    )
     worker.start()
     threading.Event().wait(0.12)
     (build.ROOT / "notebooks" / "20_other.py").write_text("2\n")
@@ -78,7 +98,10 @@ def test_watching_builds_once_per_change_and_tells_the_browser(build):
 
 
 def test_a_failed_build_reloads_nothing(build, monkeypatch):
-    book, states = serve.Book(build.ROOT), iter([{}, {build.BOOK / "index.md": 1}, {build.BOOK / "index.md": 1}])
+    book, states = (
+        serve.Book(build.ROOT),
+        iter([{}, {build.BOOK / "index.md": 1}, {build.BOOK / "index.md": 1}]),
+    )
     monkeypatch.setattr(serve, "snapshot", lambda build: next(states))
     serve.watch(build, book, lambda given: 1, every=0, rounds=1)
     assert book.number == 0
@@ -86,10 +109,14 @@ def test_a_failed_build_reloads_nothing(build, monkeypatch):
 
 def test_pages_carry_the_reload_script_and_files_do_not(tmp_path):
     (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "index.html").write_text("<html><body><p>(◕‿◕)</p></body></html>", encoding="utf-8")
+    (tmp_path / "book" / "index.html").write_text(
+        "<html><body><p>(◕‿◕)</p></body></html>", encoding="utf-8"
+    )
     (tmp_path / "a.css").write_text("p {}")
     book = serve.Book(tmp_path)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(serve.Handler, book=book))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(serve.Handler, book=book)
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def get(path):
@@ -99,7 +126,9 @@ def test_pages_carry_the_reload_script_and_files_do_not(tmp_path):
     try:
         assert "(◕‿◕)" in get("/book/") and "location.reload" in get("/book/index.html")
         assert get("/a.css") == "p {}"
-        assert get(f"{serve.STATE}?page=/book/runs/one.html") == "0" and book.open_pages() == ["one"]
+        assert get(f"{serve.STATE}?page=/book/runs/one.html") == "0" and book.open_pages() == [
+            "one"
+        ]
         book.number += 1
         assert get(serve.STATE) == "1"
     finally:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import toy_families
 import torch
+import toy_families
 
 from kaomoji_lib.engine import routing, sampling
 from kaomoji_lib.engine.loading import capture
@@ -46,7 +46,10 @@ def pairs(engine, asked, sampled):
     for prompt, state in zip(prompts, tensors["emit"], strict=False):
         yield state.float(), *plain(engine, prompt)
     for row in {row["first_row"]: row for row in rows if row["first_row"] >= 0}.values():
-        yield tensors["first"][row["first_row"]].float(), *plain(engine, [*prompts[row["prompt"]], row["token_ids"][0]])
+        yield (
+            tensors["first"][row["first_row"]].float(),
+            *plain(engine, [*prompts[row["prompt"]], row["token_ids"][0]]),
+        )
 
 
 def relative(found, expected):
@@ -58,8 +61,11 @@ def test_states_equal_plain_ones(family, asked, together):
     lengths = {len(engine.encode(engine.template.render(message))) for message in asked[0]}
     assert len(lengths) > 3, "some prompts are padded"
     found = list(pairs(engine, asked, together))
-    off = [(relative(state, expected), margin) for state, expected, margin in found
-           if relative(state, expected) > (1e-4 if name in RECURRENT else CLOSE)]
+    off = [
+        (relative(state, expected), margin)
+        for state, expected, margin in found
+        if relative(state, expected) > (1e-4 if name in RECURRENT else CLOSE)
+    ]
     assert len(found) >= 32 and (off == [] if name not in ROUTED else len(off) <= 2)
     assert all(margin < 1e-5 and error < 1 for error, margin in off)
 
@@ -69,7 +75,9 @@ def test_one_equals_sixteen(family, asked, together):
     rows, tensors = together
     for place, (message, key) in enumerate(zip(*asked, strict=True)):
         alone, states = sampling.sample(engine, [message], [key], FEW)
-        assert [row["token_ids"] for row in alone] == [row["token_ids"] for row in rows if row["prompt"] == place]
+        assert [row["token_ids"] for row in alone] == [
+            row["token_ids"] for row in rows if row["prompt"] == place
+        ]
         assert relative(states["emit"][0], tensors["emit"][place]) < 1e-4
 
 
@@ -80,7 +88,13 @@ def test_bfloat16_stays_within_its_rounding(family, asked, together):
     _, tensors = sampling.sample(half, *few, FEW)
     assert tensors["emit"].dtype == torch.bfloat16
     prompts = [half.encode(half.template.render(message)) for message in few[0]]
-    exact, rounded = together[1]["emit"][:4], torch.stack([plain(half, prompt)[0] for prompt in prompts])
+    exact, rounded = (
+        together[1]["emit"][:4],
+        torch.stack([plain(half, prompt)[0] for prompt in prompts]),
+    )
     scale = exact.abs().amax(dim=-1, keepdim=True)
-    rounding, fast = ((rounded - exact).abs() / scale).mean(), ((tensors["emit"].float() - exact).abs() / scale).mean()
+    rounding, fast = (
+        ((rounded - exact).abs() / scale).mean(),
+        ((tensors["emit"].float() - exact).abs() / scale).mean(),
+    )
     assert fast < 1.5 * rounding + 1e-3

@@ -8,8 +8,14 @@ from kaomoji_lib.study.errors import KaomojiError
 def test_estimate_reads_as_a_sentence():
     value = statistics.Estimate(0.81, 0.77, 0.85, 180, "prompts", 0.11, 0.0005)
     assert str(value) == "0.81 (95% CI 0.77-0.85; null 0.11, p < 0.001; n = 180 prompts)"
-    assert str(statistics.Estimate(0.1, -0.1, 0.3, 9, "faces")) == "0.10 (95% CI -0.10 to 0.30; n = 9 faces)"
-    assert str(statistics.Estimate(0.0004, 0.0001, 0.0009, 9, "faces", 0.0)) == "0.0004 (95% CI 0.0001-0.0009; null 0.0000; n = 9 faces)"
+    assert (
+        str(statistics.Estimate(0.1, -0.1, 0.3, 9, "faces"))
+        == "0.10 (95% CI -0.10 to 0.30; n = 9 faces)"
+    )
+    assert (
+        str(statistics.Estimate(0.0004, 0.0001, 0.0009, 9, "faces", 0.0))
+        == "0.0004 (95% CI 0.0001-0.0009; null 0.0000; n = 9 faces)"
+    )
     assert str(statistics.Estimate(0.0, 0.0, 0.0, 9, "faces")).startswith("0.00 (95% CI 0.00-0.00")
 
 
@@ -57,7 +63,9 @@ def test_js_similarity():
     assert statistics.js_similarity(7 * P, Q) == pytest.approx(statistics.js_similarity(P, Q))
     from scipy.spatial.distance import jensenshannon
 
-    assert statistics.js_similarity(P, Q, 0) == pytest.approx(1 - jensenshannon(P, Q, axis=1, base=2) ** 2)
+    assert statistics.js_similarity(P, Q, 0) == pytest.approx(
+        1 - jensenshannon(P, Q, axis=1, base=2) ** 2
+    )
 
 
 def test_mutual_information_finds_planted_bits_and_none_in_noise():
@@ -73,7 +81,9 @@ def test_silhouettes_equal_the_reference_implementation():
     rng = np.random.default_rng(5)
     X, labels = rng.normal(size=(40, 6)), np.append(np.arange(39) % 4, 4)
     distances = statistics.pairwise_distances(X)
-    assert statistics.silhouettes(distances, labels) == pytest.approx(silhouette_samples(X, labels), abs=1e-6)
+    assert statistics.silhouettes(distances, labels) == pytest.approx(
+        silhouette_samples(X, labels), abs=1e-6
+    )
     X[np.arange(40), labels % 5] += 20
     assert statistics.silhouettes(statistics.pairwise_distances(X), labels)[:39].mean() > 0.5
     assert (statistics.silhouettes(distances, np.zeros(40)) == 0).all()
@@ -102,7 +112,9 @@ def test_scheme_is_distinct_and_legible_on_light_and_dark():
 def _contrast(one, other):
     def luminance(colour):
         channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-        return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+        return np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        ) @ [0.2126, 0.7152, 0.0722]
 
     high, low = sorted((luminance(one), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
@@ -112,9 +124,18 @@ def _contrast(one, other):
     "text, message",
     [
         ("code\nA\n", "lacks the column"),
-        ("code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,#112233,x\n", "at least two"),
-        ("code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,#112233,x\nB,b,b,9,1,,#112233,x\n", "valence of B"),
-        ("code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,red,x\nB,b,b,1,1,,#112233,x\n", "colour of A"),
+        (
+            "code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,#112233,x\n",
+            "at least two",
+        ),
+        (
+            "code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,#112233,x\nB,b,b,9,1,,#112233,x\n",
+            "valence of B",
+        ),
+        (
+            "code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,red,x\nB,b,b,1,1,,#112233,x\n",
+            "colour of A",
+        ),
     ],
 )
 def test_malformed_schemes_are_refused_by_name(tmp_path, text, message):
@@ -127,7 +148,10 @@ def test_malformed_schemes_are_refused_by_name(tmp_path, text, message):
 def test_prompt_tables(tmp_path):
     path = tmp_path / "prompts.csv"
     path.write_text("id,category,text\nNA,NP,null\nb,NP,two\n", encoding="utf-8")
-    assert stimuli.load_prompts(path)[["id", "text"]].values.tolist() == [["NA", "null"], ["b", "two"]]
+    assert stimuli.load_prompts(path)[["id", "text"]].values.tolist() == [
+        ["NA", "null"],
+        ["b", "two"],
+    ]
     path.write_text("id,category,text\na,NP,one\na,NP,two\n", encoding="utf-8")
     with pytest.raises(KaomojiError, match="twice"):
         stimuli.load_prompts(path)
@@ -144,12 +168,32 @@ def test_lexicon_has_anchors_of_every_category_and_untagged_words():
 
 COLOUR_VISION = {
     "normal": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
-CONES = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005]]
-OKLAB = [[0.2104542553, 0.793617785, -0.0040720468], [1.9779984951, -2.428592205, 0.4505937099], [0.0259040371, 0.7827717662, -0.808675766]]
+CONES = [
+    [0.4122214708, 0.5363325363, 0.0514459929],
+    [0.2119034982, 0.6806995451, 0.1073969566],
+    [0.0883024619, 0.2817188376, 0.6299787005],
+]
+OKLAB = [
+    [0.2104542553, 0.793617785, -0.0040720468],
+    [1.9779984951, -2.428592205, 0.4505937099],
+    [0.0259040371, 0.7827717662, -0.808675766],
+]
 
 
 @pytest.mark.parametrize("vision", COLOUR_VISION)

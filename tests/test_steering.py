@@ -21,7 +21,10 @@ CODES = tuple("ABCDE")
 
 
 def encoded(model, count=3):
-    return [model.encode(model.template.render(f"{INSTRUCTION} {text}")) for text in load_prompts()["text"].iloc[::37][:count]]
+    return [
+        model.encode(model.template.render(f"{INSTRUCTION} {text}"))
+        for text in load_prompts()["text"].iloc[::37][:count]
+    ]
 
 
 def size(model):
@@ -39,7 +42,9 @@ def test_steered_and_erased_scores_equal_plain_forward_passes(name):
         added = face_log_probs(model, prompts, WORDS, Addition(layer, vectors))[0]
         mapped = face_log_probs(model, prompts, WORDS, Map(layer, matrix, centre))[0]
         for row, column in ((0, 0), (2, 1)):
-            plain = plain_log_prob(model, prompts[row], WORDS[column], Addition(layer, vectors[row:row + 1]))
+            plain = plain_log_prob(
+                model, prompts[row], WORDS[column], Addition(layer, vectors[row : row + 1])
+            )
             assert added[row, column] == pytest.approx(plain, abs=1e-3)
             plain = plain_log_prob(model, prompts[row], WORDS[column], Map(layer, matrix, centre))
             assert mapped[row, column] == pytest.approx(plain, abs=1e-3)
@@ -73,7 +78,9 @@ def test_the_choice_itself_is_not_pushed():
     model = engine("organism-granite")
     prompts = encoded(model)
     behind_last_block = Addition(len(model.blocks), np.full((3, size(model)), 50.0))
-    assert face_log_probs(model, prompts, WORDS, behind_last_block)[0] == pytest.approx(face_log_probs(model, prompts, WORDS)[0], abs=1e-4)
+    assert face_log_probs(model, prompts, WORDS, behind_last_block)[0] == pytest.approx(
+        face_log_probs(model, prompts, WORDS)[0], abs=1e-4
+    )
 
 
 def test_nothing_is_left_behind_when_something_fails():
@@ -92,7 +99,12 @@ def simulated(effect, seed=0, prompts=20):
     rng = np.random.default_rng(seed)
     faces = [f"({code}{number}_" for code in CODES for number in range(3)]
     home = np.repeat(np.arange(5), 3)
-    asked = pd.DataFrame({"id": [f"p{row}" for row in range(prompts)], "category": [CODES[row % 5] for row in range(prompts)]})
+    asked = pd.DataFrame(
+        {
+            "id": [f"p{row}" for row in range(prompts)],
+            "category": [CODES[row % 5] for row in range(prompts)],
+        }
+    )
     rows, cells = [], []
     # Every direction pushes somewhere, the same way in all prompts; without an effect that has nothing to do with its name.
     drift = 0.1 * rng.dirichlet(np.full(15, 0.5), size=(3, 2, 5))
@@ -104,19 +116,43 @@ def simulated(effect, seed=0, prompts=20):
             for arm in ("category", "shuffled"):
                 for step in rng.permutation(4)[:3]:
                     target = (row % 5 + 1 + step) % 5
-                    moved = drift[layer, int(arm == "category"), target] + effect * (arm == "category") * (layer == 1) * (home == target) / 3
+                    moved = (
+                        drift[layer, int(arm == "category"), target]
+                        + effect * (arm == "category") * (layer == 1) * (home == target) / 3
+                    )
                     cells.append(base * (1 - moved.sum()) + moved + 0.002 * rng.random(15))
-                    rows.append((f"p{row}", layer, arm, CODES[target] if arm == "category" else str(target), 1.0))
-    table = pd.concat([pd.DataFrame(rows, columns=["prompt_id", "layer", "arm", "direction", "dose"]),
-                       pd.DataFrame(np.array(cells) * 0.9, columns=faces)], axis=1)
+                    rows.append(
+                        (
+                            f"p{row}",
+                            layer,
+                            arm,
+                            CODES[target] if arm == "category" else str(target),
+                            1.0,
+                        )
+                    )
+    table = pd.concat(
+        [
+            pd.DataFrame(rows, columns=["prompt_id", "layer", "arm", "direction", "dose"]),
+            pd.DataFrame(np.array(cells) * 0.9, columns=faces),
+        ],
+        axis=1,
+    )
     meaning = reading(pd.DataFrame((home[:, None] == np.arange(5)) + 0.05, faces, CODES))
     return table, pd.Series(faces, faces), meaning, asked
 
 
 def test_steering_is_found_where_it_works_and_only_there():
     near, far = steering.effects(*simulated(0.2))
-    assert near.target.p < 0.01 and near.selectivity.p < 0.01 and near.target.value == pytest.approx(0.16, abs=0.05)
-    assert near.selectivity.value > near.wrong.value and near.selectivity.value > near.shuffled.value and near.isotropic is None
+    assert (
+        near.target.p < 0.01
+        and near.selectivity.p < 0.01
+        and near.target.value == pytest.approx(0.16, abs=0.05)
+    )
+    assert (
+        near.selectivity.value > near.wrong.value
+        and near.selectivity.value > near.shuffled.value
+        and near.isotropic is None
+    )
     assert far.selectivity.p > 0.05 and abs(far.selectivity.value) < 0.01
     assert steering.best_layer(*simulated(0.2), 1.0).p < 0.01
 
@@ -141,15 +177,34 @@ def test_an_organism_is_steered_to_the_category_of_the_direction():
     model, table = engine("organism-qwen"), organisms.planted("organism-qwen")
     asked = load_prompts().groupby("category").head(5)
     words, codes = list(table["spelling"].unique()), list(dict.fromkeys(asked["category"]))
-    prompts = [model.encode(model.template.render(f"{INSTRUCTION} {text}")) for text in asked["text"]]
+    prompts = [
+        model.encode(model.template.render(f"{INSTRUCTION} {text}")) for text in asked["text"]
+    ]
     fit, tried = split(asked, 1)
     layer = 2
-    states = engine_steering.prompt_states(model, [prompts[row] for row in np.flatnonzero(fit)])[0][:, layer]
-    toward = directions(states, asked["category"].to_numpy()[fit], codes)[4] * 2 * np.linalg.norm(states, axis=1).mean()
+    states = engine_steering.prompt_states(model, [prompts[row] for row in np.flatnonzero(fit)])[0][
+        :, layer
+    ]
+    toward = (
+        directions(states, asked["category"].to_numpy()[fit], codes)[4]
+        * 2
+        * np.linalg.norm(states, axis=1).mean()
+    )
     asked_rows = [prompts[row] for row in tried if asked["category"].iloc[row] != codes[4]][::2]
     kept = np.exp(face_log_probs(model, asked_rows, words)[1])
-    moved = np.exp(face_log_probs(model, asked_rows, words, Addition(layer, np.repeat(toward[None], len(asked_rows), 0).astype(np.float32)))[1])
-    scores = pd.DataFrame(table.pivot_table(index="spelling", columns="category", values="probability", fill_value=0.0).loc[words])
+    moved = np.exp(
+        face_log_probs(
+            model,
+            asked_rows,
+            words,
+            Addition(layer, np.repeat(toward[None], len(asked_rows), 0).astype(np.float32)),
+        )[1]
+    )
+    scores = pd.DataFrame(
+        table.pivot_table(
+            index="spelling", columns="category", values="probability", fill_value=0.0
+        ).loc[words]
+    )
     meaning = scores.div(scores.sum(axis=1), axis=0)[codes[4]].to_numpy()
     gain = moved @ meaning / moved.sum(axis=1) - kept @ meaning / kept.sum(axis=1)
     assert gain.mean() > 0.1 and (gain > 0).mean() > 0.8
@@ -158,7 +213,9 @@ def test_an_organism_is_steered_to_the_category_of_the_direction():
 def clouds(apart, n=120, width=20, seed=0):
     rng = np.random.default_rng(seed)
     labels = np.array(CODES)[np.arange(n) % 5]
-    return apart * rng.normal(size=(5, width))[np.arange(n) % 5] + rng.normal(size=(n, width)) @ rng.normal(size=(width, width)), labels
+    return apart * rng.normal(size=(5, width))[np.arange(n) % 5] + rng.normal(
+        size=(n, width)
+    ) @ rng.normal(size=(width, width)), labels
 
 
 def test_leace_leaves_no_covariance_and_a_random_subspace_does():
@@ -168,7 +225,12 @@ def test_leace_leaves_no_covariance_and_a_random_subspace_does():
     assert eraser.rank == 4 and np.abs(left - left.mean(axis=0)).max() < 1e-8
     again = eraser(eraser(states))
     assert again == pytest.approx(eraser(states))
-    kept = pd.DataFrame(erasure.random_like(states, eraser.rank, np.random.default_rng(0))(states)).groupby(labels).mean().to_numpy()
+    kept = (
+        pd.DataFrame(erasure.random_like(states, eraser.rank, np.random.default_rng(0))(states))
+        .groupby(labels)
+        .mean()
+        .to_numpy()
+    )
     assert np.abs(kept - kept.mean(axis=0)).max() > 1
 
 
@@ -183,7 +245,9 @@ def test_leace_equals_the_equation_of_its_paper():
     whiten = vectors @ np.diag(values**-0.5) @ vectors.T
     white = whiten @ cross
     projection = white @ np.linalg.pinv(white)
-    expected = states - (states - states.mean(axis=0)) @ (np.linalg.inv(whiten) @ projection @ whiten).T
+    expected = (
+        states - (states - states.mean(axis=0)) @ (np.linalg.inv(whiten) @ projection @ whiten).T
+    )
     assert erasure.leace(states, labels)(states) == pytest.approx(expected, abs=1e-6)
 
 
@@ -191,23 +255,42 @@ def erased(drop, seed=0, prompts=30):
     """A table as ``erasure.table`` makes it; ``drop``: what erasing takes from the own category's mass."""
     rng = np.random.default_rng(seed)
     faces, home = [f"({code}_" for code in CODES], np.arange(5)
-    asked = pd.DataFrame({"id": [f"p{row}" for row in range(prompts)], "category": [CODES[row % 5] for row in range(prompts)]})
+    asked = pd.DataFrame(
+        {
+            "id": [f"p{row}" for row in range(prompts)],
+            "category": [CODES[row % 5] for row in range(prompts)],
+        }
+    )
     rows, cells = [], []
     for row in range(prompts):
         base = rng.dirichlet(1 + 8 * (home == row % 5))
-        for layer, arm, number in ((0, "none", 0), (1, "category", 0), (1, "random", 0), (1, "random", 1)):
+        for layer, arm, number in (
+            (0, "none", 0),
+            (1, "category", 0),
+            (1, "random", 0),
+            (1, "random", 1),
+        ):
             taken = drop * (arm == "category") * base * (home == row % 5)
             noise = 0.02 * rng.random(5) * (arm != "none")
             cells.append((base - taken + taken.sum() / 5 + noise) / (1 + noise.sum()))
             rows.append((f"p{row}", layer, arm, number))
-    table = pd.concat([pd.DataFrame(rows, columns=list(erasure.META)), pd.DataFrame(cells, columns=faces)], axis=1)
-    return table, pd.Series(faces, faces), reading(pd.DataFrame(np.eye(5) + 0.01, faces, CODES)), asked
+    table = pd.concat(
+        [pd.DataFrame(rows, columns=list(erasure.META)), pd.DataFrame(cells, columns=faces)], axis=1
+    )
+    return (
+        table,
+        pd.Series(faces, faces),
+        reading(pd.DataFrame(np.eye(5) + 0.01, faces, CODES)),
+        asked,
+    )
 
 
 def test_erasure_is_found_where_it_takes_something_and_not_elsewhere():
-    found, = erasure.effects(*erased(0.5))
+    (found,) = erasure.effects(*erased(0.5))
     assert found.drop.p < 0.01 and found.drop.value > 0.1 and found.after.value < found.random.value
-    assert_level([erasure.effects(*erased(0.0, seed, 20), permutations=99)[0].drop.p for seed in range(200)])
+    assert_level(
+        [erasure.effects(*erased(0.0, seed, 20), permutations=99)[0].drop.p for seed in range(200)]
+    )
 
 
 def test_split_keeps_estimate_and_trial_apart():
@@ -219,11 +302,21 @@ def test_split_keeps_estimate_and_trial_apart():
 def test_exact_reading_needs_all_categories():
     table = pd.DataFrame([[0.5, 0.4]], ["p0"], ["(^_^)", "(;_;)"])
     with pytest.raises(KaomojiError, match="no scored prompt"):
-        exact.reading(exact.Exact(table, 1 - table.sum(axis=1)), pd.DataFrame({"id": ["p0"], "category": ["A"]}), CODES)
+        exact.reading(
+            exact.Exact(table, 1 - table.sum(axis=1)),
+            pd.DataFrame({"id": ["p0"], "category": ["A"]}),
+            CODES,
+        )
 
 
 def test_scoring_refuses_to_steer_without_a_cache():
     model = engine("organism-granite")
     with pytest.raises(TypeError):
-        face_log_probs(model, encoded(model, 1), WORDS, Addition(1, np.ones((1, size(model)))), algorithm="plain")
+        face_log_probs(
+            model,
+            encoded(model, 1),
+            WORDS,
+            Addition(1, np.ones((1, size(model)))),
+            algorithm="plain",
+        )
     assert scoring.canonical_face("(^_^)") == "(^_^)"

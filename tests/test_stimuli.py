@@ -14,7 +14,9 @@ from kaomoji_lib.study.stimuli import INSTRUCTION, load_lexicon, load_prompts, r
 NAMES_OF_FEELINGS = re.compile(
     r"\b(?:happy|happily|happiness|joy\w*|glad|sad\w*|angry|anger|mad|furious|afraid|scared|fear\w*|anxi\w+|worr\w+|relie[fv]\w*|"
     r"grateful\w*|thankful\w*|excite\w*|content\w*|peaceful\w*|calm\w*|confus\w+|puzzl\w+|bored|boring|lonely|frustrat\w+|upset|"
-    r"annoy\w*|delight\w*|thrill\w*|mischie\w+|playful\w*|proud\w*|griev\w+|grief|weary|tired)\b", re.IGNORECASE)
+    r"annoy\w*|delight\w*|thrill\w*|mischie\w+|playful\w*|proud\w*|griev\w+|grief|weary|tired)\b",
+    re.IGNORECASE,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,10 @@ def test_prompts_are_written_as_people_type(prompts):
 
 
 def test_no_prompt_names_its_feeling(prompts):
-    assert prompts.loc[prompts["text"].str.contains(NAMES_OF_FEELINGS), ["id", "text"]].values.tolist() == []
+    assert (
+        prompts.loc[prompts["text"].str.contains(NAMES_OF_FEELINGS), ["id", "text"]].values.tolist()
+        == []
+    )
 
 
 def test_topics_are_spread_evenly_over_the_categories(prompts):
@@ -48,10 +53,17 @@ def test_topics_are_spread_evenly_over_the_categories(prompts):
 
 
 def test_length_and_punctuation_do_not_tell_categories_apart(prompts):
-    measures = prompts.assign(
-        words=prompts["text"].str.split().map(len), letters=prompts["text"].str.len(), commas=prompts["text"].str.count(","),
-        apostrophes=prompts["text"].str.count("['’]"), exclamations=prompts["text"].str.count("!"),
-    ).groupby("category")[["words", "letters", "commas", "apostrophes", "exclamations"]].mean()
+    measures = (
+        prompts.assign(
+            words=prompts["text"].str.split().map(len),
+            letters=prompts["text"].str.len(),
+            commas=prompts["text"].str.count(","),
+            apostrophes=prompts["text"].str.count("['’]"),
+            exclamations=prompts["text"].str.count("!"),
+        )
+        .groupby("category")[["words", "letters", "commas", "apostrophes", "exclamations"]]
+        .mean()
+    )
     spread = measures.max() - measures.min()
     assert spread["words"] < 3 and spread["letters"] < 14
     assert spread["commas"] < 0.6 and spread["apostrophes"] < 0.4 and spread["exclamations"] == 0
@@ -63,7 +75,10 @@ def test_a_reader_of_six_surface_features_gets_little(prompts):
 
 
 def test_a_reader_of_surface_features_finds_a_giveaway(prompts):
-    shouting = prompts.assign(text=prompts["text"] + prompts["category"].map(lambda code: "!" * load_scheme().codes.index(code)))
+    shouting = prompts.assign(
+        text=prompts["text"]
+        + prompts["category"].map(lambda code: "!" * load_scheme().codes.index(code))
+    )
     assert prediction.from_text(shouting, "surface", permutations=20).accuracy.value > 0.4
 
 
@@ -80,17 +95,28 @@ def test_lexicon_has_fifty_words_with_anchors_for_every_category():
 
 def test_registry_lists_the_five_models_and_the_organisms():
     ids = {registry.model(alias).id for alias in registry.aliases()}
-    assert {"google/gemma-4-31b-it", "Qwen/Qwen3.6-27B", "mistralai/Ministral-3-14B-Reasoning-2512", "openai/gpt-oss-20b",
-            "ibm-granite/granite-4.1-30b"} <= ids
+    assert {
+        "google/gemma-4-31b-it",
+        "Qwen/Qwen3.6-27B",
+        "mistralai/Ministral-3-14B-Reasoning-2512",
+        "openai/gpt-oss-20b",
+        "ibm-granite/granite-4.1-30b",
+    } <= ids
     assert set(organisms.NAMES) <= set(registry.aliases())
     assert registry.model("openai/gpt-oss-20b").alias == "gpt-oss-20b"
     assert registry.model("some/other-model").kind == "other"
 
 
-@pytest.mark.parametrize("text, named", [
-    ("", "cannot be read|no rows|lacks"), ("id,category,text\n", "no rows"), ("id,text\na,b\n", "lacks the column"),
-    ("id,category,text\na,LP,x\na,LP,y\n", "twice"), ("id,category,text\na,,x\n", "empty"),
-])
+@pytest.mark.parametrize(
+    "text, named",
+    [
+        ("", "cannot be read|no rows|lacks"),
+        ("id,category,text\n", "no rows"),
+        ("id,text\na,b\n", "lacks the column"),
+        ("id,category,text\na,LP,x\na,LP,y\n", "twice"),
+        ("id,category,text\na,,x\n", "empty"),
+    ],
+)
 def test_tables_that_do_not_serve_are_named(tmp_path, text, named):
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     with pytest.raises(KaomojiError, match=named):

@@ -36,13 +36,18 @@ def test_family_templates_end_where_the_visible_reply_begins(family):
 
 
 def test_default_system_prompt_is_replaced_by_an_empty_one():
-    source = ("{% if messages[0].role != 'system' %}[SYS]THINK LONG AND HARD[/SYS]{% endif %}" + PLAIN)
+    source = (
+        "{% if messages[0].role != 'system' %}[SYS]THINK LONG AND HARD[/SYS]{% endif %}" + PLAIN
+    )
     made = template(source)
     assert "THINK LONG" not in made.render("x") and made.notes
 
 
 def test_template_without_system_role_is_asked_without():
-    source = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + PLAIN
+    source = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+        + PLAIN
+    )
     assert template(source).render("x") == "<user>x</user><assistant>"
 
 
@@ -58,12 +63,21 @@ def test_opened_thinking_is_closed_and_said(opening, closing):
     assert made.render("x").rstrip().endswith(closing) and opening in made.notes[0]
 
 
-@pytest.mark.parametrize("opening, closing", [
-    ("<seed:think>", "</seed:think>"), ("<|START_THINKING|>", "<|END_THINKING|>"), ("◁think▷", "◁/think▷"),
-    ("<reasoning>", "</reasoning>"), ("<|begin_of_thought|>", "<|end_of_thought|>"), ("[Reasoning]", "[/Reasoning]"),
-])
+@pytest.mark.parametrize(
+    "opening, closing",
+    [
+        ("<seed:think>", "</seed:think>"),
+        ("<|START_THINKING|>", "<|END_THINKING|>"),
+        ("◁think▷", "◁/think▷"),
+        ("<reasoning>", "</reasoning>"),
+        ("<|begin_of_thought|>", "<|end_of_thought|>"),
+        ("[Reasoning]", "[/Reasoning]"),
+    ],
+)
 def test_thinking_under_another_name_is_closed_where_its_end_is_known(opening, closing):
-    with_history = PLAIN.replace("{{ m.content }}", f"{{{{ m.content | replace('{closing}', '') }}}}")
+    with_history = PLAIN.replace(
+        "{{ m.content }}", f"{{{{ m.content | replace('{closing}', '') }}}}"
+    )
     made = template(with_history + opening)
     assert made.render("x").endswith(f"{opening}\n\n{closing}\n\n") and opening in made.notes[0]
     with pytest.raises(KaomojiError, match="data/models.yml"):
@@ -77,7 +91,10 @@ def test_a_channel_of_thought_is_refused_with_advice(tail):
         template(PLAIN + tail)
 
 
-@pytest.mark.parametrize("tail", ["<assistant>", "<|END_THINKING|>", "</think>", "<rethink it", "[INST]", "<thoughtful reply:"])
+@pytest.mark.parametrize(
+    "tail",
+    ["<assistant>", "<|END_THINKING|>", "</think>", "<rethink it", "[INST]", "<thoughtful reply:"],
+)
 def test_what_opens_no_thinking_is_left_alone(tail):
     made = template(PLAIN + tail)
     assert made.prefill == "" and made.notes == ()
@@ -87,15 +104,26 @@ def test_what_opens_no_thinking_is_left_alone(tail):
 def test_the_first_generated_token_is_the_first_of_the_visible_reply(family):
     engine = small_models.engine(f"organism-{family}")
     prompts = load_prompts().groupby("category").head(2)
-    rows, _ = sampling.sample(engine, [f"{INSTRUCTION} {text}" for text in prompts["text"]], list(prompts["id"]), sampling.Sampling(2))
+    rows, _ = sampling.sample(
+        engine,
+        [f"{INSTRUCTION} {text}" for text in prompts["text"]],
+        list(prompts["id"]),
+        sampling.Sampling(2),
+    )
     special = set(engine.tokenizer.all_special_ids)
     for row in rows:
         pieces = [engine.vocabulary[token] for token in row["token_ids"]]
         assert not special & set(row["token_ids"]) and pieces[0]
-        assert row["text"] == b"".join(pieces).decode("utf-8", "replace"), "every token is visible, from the first on"
-        assert not any(mark in row["text"] for mark in ("think", "THINK", "channel", "<|", "[INST]"))
+        assert row["text"] == b"".join(pieces).decode("utf-8", "replace"), (
+            "every token is visible, from the first on"
+        )
+        assert not any(
+            mark in row["text"] for mark in ("think", "THINK", "channel", "<|", "[INST]")
+        )
     assert sum(row["outcome"] == "kaomoji" for row in rows) > 0.7 * len(rows)
-    assert all(row["text"].startswith(row["raw_face"]) for row in rows if row["outcome"] == "kaomoji")
+    assert all(
+        row["text"].startswith(row["raw_face"]) for row in rows if row["outcome"] == "kaomoji"
+    )
 
 
 def test_an_open_thought_would_show():
@@ -112,7 +140,9 @@ def test_thinking_that_cannot_be_closed_is_refused_with_advice():
 
 def test_tokenizer_without_template_falls_back_and_says_so():
     made = template(None)
-    assert made.render("hi") == "<eos>" + FALLBACK.format(message="hi") or made.render("hi") == FALLBACK.format(message="hi")
+    assert made.render("hi") == "<eos>" + FALLBACK.format(message="hi") or made.render(
+        "hi"
+    ) == FALLBACK.format(message="hi")
     assert "no chat template" in made.notes[0]
 
 

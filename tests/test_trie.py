@@ -27,11 +27,15 @@ def sequences(request):
 def test_paths_spell_their_sequences(sequences):
     tree = trie.build(sequences)
     assert [tuple(tree.token[list(path)]) for path in tree.paths] == sequences
-    prefixes = {sequence[:length] for sequence in sequences for length in range(1, len(sequence) + 1)}
+    prefixes = {
+        sequence[:length] for sequence in sequences for length in range(1, len(sequence) + 1)
+    }
     assert len(tree) == len(prefixes) + 1
     assert (tree.parent[1:] < np.arange(1, len(tree))).all()
     stems = {sequence[:length] for sequence in sequences for length in range(len(sequence))}
-    assert {tuple(tree.token[list(tree.path(node))]) for node in np.flatnonzero(tree.internal)} == stems
+    assert {
+        tuple(tree.token[list(tree.path(node))]) for node in np.flatnonzero(tree.internal)
+    } == stems
 
 
 def test_stems_visit_every_internal_node(sequences):
@@ -61,8 +65,11 @@ def test_bins_repeat_few_ancestors():
     assert computed < 1.3 * tree.internal.sum()
 
 
-CONFIG = SimpleNamespace(layer_types=["full_attention", "sliding_attention", "linear_attention"], sliding_window=4,
-                         num_hidden_layers=3)
+CONFIG = SimpleNamespace(
+    layer_types=["full_attention", "sliding_attention", "linear_attention"],
+    sliding_window=4,
+    num_hidden_layers=3,
+)
 
 
 def test_masks_show_prompt_and_ancestors_only():

@@ -26,10 +26,19 @@ def test_lost_duplicated_and_changed_rows_are_told_apart():
 
 def test_counts_replace_their_earlier_values_and_reach_the_page(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "TABLE", tmp_path / "trust.csv")
-    report.write([report.Count("fault", "late answers", tried=5, rows=7), report.Count("kill -9", "collecting", tried=2, lost=1)])
+    report.write(
+        [
+            report.Count("fault", "late answers", tried=5, rows=7),
+            report.Count("kill -9", "collecting", tried=2, lost=1),
+        ]
+    )
     report.write([report.Count("kill -9", "collecting", tried=30, rows=900)])
     found = trust.read(tmp_path / "trust.csv")
-    assert list(found.table["group"]) == ["kill -9", "fault"] and trust.tried(found, "kill -9") == "30" and trust.total(found, "lost") == "0"
+    assert (
+        list(found.table["group"]) == ["kill -9", "fault"]
+        and trust.tried(found, "kill -9") == "30"
+        and trust.total(found, "lost") == "0"
+    )
     assert "Nothing was lost" in trust.drawn(found).layout.title.text
     assert "late answers" in trust.counts(found, ["fault"])._repr_html_()
     report.write([report.Count("fault", "late answers", tried=5, changed=2)])
@@ -41,4 +50,6 @@ def test_counts_that_are_none_are_refused(tmp_path):
     with pytest.raises(KaomojiError, match="no whole number.*make trust"):
         trust.read(tmp_path / "trust.csv")
     absent = attempt(trust.read, tmp_path / "none.csv")
-    assert "not available" in str(trust.tried(absent, "fault")) and trust.drawn(absent)._repr_html_()
+    assert (
+        "not available" in str(trust.tried(absent, "fault")) and trust.drawn(absent)._repr_html_()
+    )

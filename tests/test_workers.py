@@ -27,7 +27,10 @@ MODEL = "organism-granite"
 def cluster():
     """Two nodes with a processor each; workers import this checkout."""
     os.environ |= {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8})
+    started = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8},
+    )
     started.add_node(num_cpus=1, object_store_memory=10**8)
     ray.init(address=started.address, log_to_driver=False, logging_level="ERROR")
     yield started
@@ -39,19 +42,25 @@ def cluster():
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("many")
     load_prompts().head(50).to_csv(folder / "prompts.csv", index=False)
-    (folder / "faces.txt").write_text("\n".join(organisms.pool()["spelling"][:20]), encoding="utf-8")
+    (folder / "faces.txt").write_text(
+        "\n".join(organisms.pool()["spelling"][:20]), encoding="utf-8"
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def alone(files):
-    return collect(MODEL, prompts=files / "prompts.csv", generations=2, out=files / "alone", progress=False)
+    return collect(
+        MODEL, prompts=files / "prompts.csv", generations=2, out=files / "alone", progress=False
+    )
 
 
 def assert_equal_runs(one, other):
     pd.testing.assert_frame_equal(one.emissions(), other.emissions())
     for position in ("emit", "first", "face"):
-        assert np.allclose(one.states(position).array, other.states(position).array, atol=1e-5), position
+        assert np.allclose(one.states(position).array, other.states(position).array, atol=1e-5), (
+            position
+        )
     for name in ("settings", "model", "prompts", "layers", "dtype"):
         assert one.manifest[name] == other.manifest[name], name
     assert one.manifest["status"] == other.manifest["status"] == "complete"
@@ -73,7 +82,9 @@ def killing(monkeypatch):
     return seen
 
 
-def test_a_run_begun_alone_goes_on_dealt_out_and_a_killed_worker_loses_nothing(cluster, files, alone, killing, monkeypatch):
+def test_a_run_begun_alone_goes_on_dealt_out_and_a_killed_worker_loses_nothing(
+    cluster, files, alone, killing, monkeypatch
+):
     out, real = files / "dealt", RunFolder.write_shard
 
     def interrupted(run, number, *rest):
@@ -85,10 +96,14 @@ def test_a_run_begun_alone_goes_on_dealt_out_and_a_killed_worker_loses_nothing(c
         with pytest.raises(KeyboardInterrupt):
             collect(MODEL, prompts=files / "prompts.csv", generations=2, out=out, progress=False)
     monkeypatch.setattr(workers, "here", lambda *arguments: pytest.fail("not dealt out"))
-    run = collect(MODEL, prompts=files / "prompts.csv", generations=2, out=out, progress=False, ray="auto")
+    run = collect(
+        MODEL, prompts=files / "prompts.csv", generations=2, out=out, progress=False, ray="auto"
+    )
     assert len(killing) == 4 and len(set(killing)) >= 2
     assert_equal_runs(alone, run)
-    assert {path.name for path in run.path.iterdir()} == {path.name for path in alone.path.iterdir()}
+    assert {path.name for path in run.path.iterdir()} == {
+        path.name for path in alone.path.iterdir()
+    }
 
 
 def test_scores_are_dealt_out_and_survive_a_killed_worker(cluster, files, killing):
@@ -103,13 +118,24 @@ def test_scores_are_dealt_out_and_survive_a_killed_worker(cluster, files, killin
 
 def test_a_mistake_reaches_the_caller_in_one_line(cluster, files):
     with pytest.raises(KaomojiError, match=r"^layers \[9\] do not exist"):
-        collect(MODEL, prompts=files / "prompts.csv", layers=[9], out=files / "r", progress=False, ray="auto")
+        collect(
+            MODEL,
+            prompts=files / "prompts.csv",
+            layers=[9],
+            out=files / "r",
+            progress=False,
+            ray="auto",
+        )
 
 
 def test_no_gradients_are_kept_in_a_worker():
     row = workers._Worker(GradientJob())(workers._table({"number": 7})).to_pylist()[0]
     frame, tensors = workers._unpacked(row)
-    assert torch.is_grad_enabled() and frame["wanted"].tolist() == [False] and not tensors["state"].requires_grad
+    assert (
+        torch.is_grad_enabled()
+        and frame["wanted"].tolist() == [False]
+        and not tensors["state"].requires_grad
+    )
 
 
 class GradientJob:
@@ -121,12 +147,21 @@ class GradientJob:
     facts = {"name": "probe"}
 
     def part(self, number):
-        return pd.DataFrame({"number": [number], "wanted": [torch.is_grad_enabled()]}), {"state": torch.ones(2) * torch.nn.Parameter(torch.ones(2))}
+        return pd.DataFrame({"number": [number], "wanted": [torch.is_grad_enabled()]}), {
+            "state": torch.ones(2) * torch.nn.Parameter(torch.ones(2))
+        }
 
 
 def test_nothing_left_to_do_needs_no_cluster(files, alone):
     assert list(workers.dealt(None, [], "nowhere:1")) == []
-    again = collect(MODEL, prompts=files / "prompts.csv", generations=2, out=alone.path, progress=False, ray="nowhere:1")
+    again = collect(
+        MODEL,
+        prompts=files / "prompts.csv",
+        generations=2,
+        out=alone.path,
+        progress=False,
+        ray="nowhere:1",
+    )
     assert again.manifest == alone.manifest
 
 
@@ -140,10 +175,22 @@ def test_the_command_line_hands_the_cluster_on(monkeypatch):
     from kaomoji_lib import cli
 
     given = {}
-    monkeypatch.setattr(collecting, "collect", lambda **named: given.update(named) or (_ for _ in ()).throw(KaomojiError("enough")))
-    monkeypatch.setattr(scoring_files, "score_file", lambda *rest, **named: given.update(named) or (_ for _ in ()).throw(KaomojiError("enough")))
-    for line, expected in ((["collect", MODEL, "--ray"], ("local", None)), (["collect", MODEL, "--ray", "auto", "--workers", "3"], ("auto", 3)),
-                           (["collect", MODEL], (None, None)), (["score", MODEL, "--faces", "f", "--out", "o", "--ray"], ("local", None))):
+    monkeypatch.setattr(
+        collecting,
+        "collect",
+        lambda **named: given.update(named) or (_ for _ in ()).throw(KaomojiError("enough")),
+    )
+    monkeypatch.setattr(
+        scoring_files,
+        "score_file",
+        lambda *rest, **named: given.update(named) or (_ for _ in ()).throw(KaomojiError("enough")),
+    )
+    for line, expected in (
+        (["collect", MODEL, "--ray"], ("local", None)),
+        (["collect", MODEL, "--ray", "auto", "--workers", "3"], ("auto", 3)),
+        (["collect", MODEL], (None, None)),
+        (["score", MODEL, "--faces", "f", "--out", "o", "--ray"], ("local", None)),
+    ):
         given.clear()
         assert cli.main(line) == 2
         assert (given["ray"], given["workers"]) == expected

@@ -38,11 +38,15 @@ class BookFigure(SphinxDirective):
         wanted, title = self.options.get("type"), self.options.get("title", "")
         if not path.exists():
             raise self.error(f"{self.arguments[0]}: no such page; run book/build.py")
-        for figure in kaomoji_figures.of_notebook(json.loads(path.read_text(encoding="utf-8")), PLOTLY):
+        for figure in kaomoji_figures.of_notebook(
+            json.loads(path.read_text(encoding="utf-8")), PLOTLY
+        ):
             typed = not wanted or any(trace.get("type") == wanted for trace in figure["data"])
             if typed and title.lower() in kaomoji_figures.heading(figure).lower():
                 return [nodes.raw(text=kaomoji_figures.place(figure, self.env), format="html")]
-        raise self.error(f"{self.arguments[0]} has no figure{' of type ' + wanted if wanted else ''}{' titled ' + title if title else ''}")
+        raise self.error(
+            f"{self.arguments[0]} has no figure{' of type ' + wanted if wanted else ''}{' titled ' + title if title else ''}"
+        )
 
 
 class Launch(SphinxDirective):
@@ -57,13 +61,18 @@ class Launch(SphinxDirective):
             return []
         name = f"notebooks/{self.arguments[0]}.ipynb"
         links = {
-            "Open in Binder": said.get("binder") and f"{said['binder'].rstrip('/')}/v2/gh/{repository}/{branch}?urlpath=lab/tree/{name}",
-            "Open in Colab": said.get("colab") and f"{said['colab'].rstrip('/')}/github/{repository}/blob/{said.get('colab_branch', branch)}/{name}",
+            "Open in Binder": said.get("binder")
+            and f"{said['binder'].rstrip('/')}/v2/gh/{repository}/{branch}?urlpath=lab/tree/{name}",
+            "Open in Colab": said.get("colab")
+            and f"{said['colab'].rstrip('/')}/github/{repository}/blob/{said.get('colab_branch', branch)}/{name}",
         }
         line = nodes.paragraph(classes=["kao-launch"])
         for words, address in links.items():
             if address:
-                line += [nodes.reference(text=words, refuri=address, internal=False), nodes.Text("  ")]
+                line += [
+                    nodes.reference(text=words, refuri=address, internal=False),
+                    nodes.Text("  "),
+                ]
         return [line]
 
 
@@ -74,7 +83,9 @@ def twins(app, docname):
         lead, named = "A null edition of ", {origin: "what this is the twin of"}
     else:
         lead = "The same where there is nothing to find: "
-        named = {f"{docname}--{name}": words for name, words in app.config.kaomoji_null_editions.items()} | app.config.kaomoji_twins.get(docname, {})
+        named = {
+            f"{docname}--{name}": words for name, words in app.config.kaomoji_null_editions.items()
+        } | app.config.kaomoji_twins.get(docname, {})
     return lead, {page: words for page, words in named.items() if page in app.env.found_docs}
 
 
@@ -82,29 +93,54 @@ def link_null_twins(app, doctree, docname):
     """Anchors for the cells of executed pages, and below each figure and each table of estimates links to its twins, where there are any."""
     lead, pages = twins(app, docname)
     # Counted among the cells that are shown: a page with parameters of its own has one more that is not.
-    for number, cell in enumerate([cell for cell in doctree.findall(nodes.container) if cell.get("nb_element") == "cell_code"]):
+    for number, cell in enumerate(
+        [cell for cell in doctree.findall(nodes.container) if cell.get("nb_element") == "cell_code"]
+    ):
         anchor = f"cell-{number}"
         cell["ids"].append(anchor)
-        shown = [node for node in cell.findall(nodes.raw) if any(name in node.astext() for name in HEADLINES)] if pages else []
+        shown = (
+            [
+                node
+                for node in cell.findall(nodes.raw)
+                if any(name in node.astext() for name in HEADLINES)
+            ]
+            if pages
+            else []
+        )
         for figure in shown[-1:]:
             line = nodes.paragraph("", lead, classes=["kao-twins"])
             for place, (page, words) in enumerate(pages.items()):
                 line += [nodes.Text(" · ")] if place else []
-                line += nodes.reference("", words, refuri=f"{app.builder.get_relative_uri(docname, page)}#{anchor}", internal=True)
+                line += nodes.reference(
+                    "",
+                    words,
+                    refuri=f"{app.builder.get_relative_uri(docname, page)}#{anchor}",
+                    internal=True,
+                )
             figure.parent.insert(figure.parent.index(figure) + 1, line)
 
 
 def null_editions(app, config):
     """The editions, and the pages that are twins of each other, as book/runs.yml names them."""
     plan = yaml.safe_load((Path(app.srcdir) / "book" / "runs.yml").read_text(encoding="utf-8"))
-    config.kaomoji_null_editions = {name: of["title"] for name, of in plan.get("null_edition", {}).items()}
-    pages = {page["page"]: page for part in plan["parts"] for page in part["pages"] if "page" in page}
-    config.kaomoji_twins = {f"book/runs/{name}": {f"book/runs/{page['twin']}": pages[page["twin"]]["title"]} for name, page in pages.items() if "twin" in page}
+    config.kaomoji_null_editions = {
+        name: of["title"] for name, of in plan.get("null_edition", {}).items()
+    }
+    pages = {
+        page["page"]: page for part in plan["parts"] for page in part["pages"] if "page" in page
+    }
+    config.kaomoji_twins = {
+        f"book/runs/{name}": {f"book/runs/{page['twin']}": pages[page["twin"]]["title"]}
+        for name, page in pages.items()
+        if "twin" in page
+    }
 
 
 def load_plotly_where_needed(app, pagename, templatename, context, doctree):
     """Pages with a figure load plotly.js; the others stay light."""
-    if doctree is None or not any("kao-plot" in node.astext() for node in doctree.findall(nodes.raw)):
+    if doctree is None or not any(
+        "kao-plot" in node.astext() for node in doctree.findall(nodes.raw)
+    ):
         return
     app.add_js_file("plotly.min.js", loading_method="defer", priority=400)
 

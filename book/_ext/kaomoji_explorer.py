@@ -35,8 +35,12 @@ def place(payload, env):
         data = escape.script_data(parts[source["id"]])
         name = f"{names[source['id']]}.js"
         # The digest keeps a browser from showing what an earlier edition of the page said.
-        source["part"] = f"{'../' * env.docname.count('/')}{FOLDER}/{page}/{name}?{sha256(data.encode()).hexdigest()[:12]}"
-        (folder / name).write_text(f"kaomojiPart({escape.script_data(source['part'])}, {data});\n", encoding="utf-8")
+        source["part"] = (
+            f"{'../' * env.docname.count('/')}{FOLDER}/{page}/{name}?{sha256(data.encode()).hexdigest()[:12]}"
+        )
+        (folder / name).write_text(
+            f"kaomojiPart({escape.script_data(source['part'])}, {data});\n", encoding="utf-8"
+        )
     return explorer_html(common, kaomoji_explorer_still.picture(payload))
 
 
@@ -48,8 +52,13 @@ def explorer_html(payload, still):
         "figure",
         element("div", class_="kao-explorer"),
         element("script", escape.script_data(payload), type="application/json"),
-        element("noscript", element("p", "The explorer needs JavaScript. Without it, its first map:"), still, element("p", "and the most typed faces of all sources:"),
-                element("ul", *faces, class_="kao-face")),
+        element(
+            "noscript",
+            element("p", "The explorer needs JavaScript. Without it, its first map:"),
+            still,
+            element("p", "and the most typed faces of all sources:"),
+            element("ul", *faces, class_="kao-face"),
+        ),
         **{"class_": "kao-explorer-frame", "aria-label": "Explorer of faces"},
     )
 
@@ -58,7 +67,9 @@ EXPLORER = kaomoji_mime.plugin(MIME, "explorer", place)
 
 
 def load_where_needed(app, pagename, templatename, context, doctree):
-    if doctree is not None and any("kao-explorer" in node.astext() for node in doctree.findall(nodes.raw)):
+    if doctree is not None and any(
+        "kao-explorer" in node.astext() for node in doctree.findall(nodes.raw)
+    ):
         app.add_css_file("explorer.css")
         app.add_js_file("explorer.js", loading_method="defer", priority=410)
 

@@ -32,7 +32,9 @@ class Values:
 
 
 def _harmless(text):
-    formula = text[:1] in ("=", "+", "@", "\t") or (text[:1] == "-" and not NUMERIC.fullmatch(text) and not _number(text))
+    formula = text[:1] in ("=", "+", "@", "\t") or (
+        text[:1] == "-" and not NUMERIC.fullmatch(text) and not _number(text)
+    )
     return f"'{text}" if formula else text
 
 
@@ -52,14 +54,22 @@ def words(value):
 
 def plain(text):
     """Plotly's text without its markup."""
-    return html.unescape(TAG.sub(" ", str(text).replace("-<br>", "-").replace("<br>", " "))).replace("\u2060", "").strip()
+    return (
+        html.unescape(TAG.sub(" ", str(text).replace("-<br>", "-").replace("<br>", " ")))
+        .replace("\u2060", "")
+        .strip()
+    )
 
 
 def column(values):
     """A list from a list, one value, or plotly's packed array; lists of lists stay nested."""
     if isinstance(values, dict) and "bdata" in values:
-        array = np.frombuffer(base64.b64decode(values["bdata"]), dtype=np.dtype(values["dtype"]).newbyteorder("<"))
-        shape = [int(size) for size in str(values["shape"]).split(",")] if "shape" in values else [-1]
+        array = np.frombuffer(
+            base64.b64decode(values["bdata"]), dtype=np.dtype(values["dtype"]).newbyteorder("<")
+        )
+        shape = (
+            [int(size) for size in str(values["shape"]).split(",")] if "shape" in values else [-1]
+        )
         return array.reshape(shape).tolist()
     return list(values) if isinstance(values, list | tuple) else [] if values is None else [values]
 
@@ -88,7 +98,11 @@ def _records(trace, layout):
     texts = trace.get("text") if isinstance(trace.get("text"), list) else []
     # The glyph of a mark is no value; several words are.
     texts = [] if all(len(plain(text)) <= 1 for text in texts) else texts
-    extra = EXTRA.search(trace.get("hovertemplate") or "") if isinstance(trace.get("hovertemplate"), str) else None
+    extra = (
+        EXTRA.search(trace.get("hovertemplate") or "")
+        if isinstance(trace.get("hovertemplate"), str)
+        else None
+    )
     series = plain(trace.get("name") or (extra[1] if extra else ""))
     rows = []
     for index in range(count):
@@ -106,11 +120,21 @@ def _records(trace, layout):
 
 def _cells(trace, layout):
     grid = column(trace.get("z"))
-    xs, ys = (column(trace.get(name)) or list(range(max(map(len, grid), default=0) if name == "x" else len(grid))) for name in "xy")
+    xs, ys = (
+        column(trace.get(name))
+        or list(range(max(map(len, grid), default=0) if name == "x" else len(grid)))
+        for name in "xy"
+    )
     series = plain(trace.get("name") or "")
     return [
-        {"series": series, "row": _tick(trace, layout, "y", ys[i]), "column": _tick(trace, layout, "x", xs[j]), "value": value}
-        for i, line in enumerate(grid) for j, value in enumerate(column(line))
+        {
+            "series": series,
+            "row": _tick(trace, layout, "y", ys[i]),
+            "column": _tick(trace, layout, "x", xs[j]),
+            "value": value,
+        }
+        for i, line in enumerate(grid)
+        for j, value in enumerate(column(line))
     ]
 
 
@@ -149,5 +173,8 @@ def _error(trace, name, index):
 
 def _details(value):
     values = value if isinstance(value, list) else [value]
-    return {f"detail {number}": plain(item) if isinstance(item, str) else item for number, item in enumerate(values, 1)
-            if item is not None and not isinstance(item, list | dict)}
+    return {
+        f"detail {number}": plain(item) if isinstance(item, str) else item
+        for number, item in enumerate(values, 1)
+        if item is not None and not isinstance(item, list | dict)
+    }

@@ -25,8 +25,12 @@ def take_title(layout):
     if title.get("text") and spare:
         layout["margin"] = {**margin, "t": TOP}
         layout["height"] = int(layout.get("height") or 480) - spare
-    words = [figure_data.plain((part or {}).get("text", "")) for part in (title, title.get("subtitle"))]
-    return words[0] or (layout.get("meta") or {}).get("description", "") or "Interactive figure", words[1]
+    words = [
+        figure_data.plain((part or {}).get("text", "")) for part in (title, title.get("subtitle"))
+    ]
+    return words[0] or (layout.get("meta") or {}).get(
+        "description", ""
+    ) or "Interactive figure", words[1]
 
 
 def html(figure, address="", name=""):
@@ -39,8 +43,17 @@ def html(figure, address="", name=""):
     title, source = take_title(layout)
     height = int(layout.get("height") or 480)
     body = script_data({"data": figure.get("data", []), "layout": layout})
-    caption = [element("span", title, class_="kao-title"), *([element("span", source, class_="kao-source")] if source else [])]
-    link = element("a", "Data of this figure (CSV)", href=address, download=name, class_="kao-download") if address else ""
+    caption = [
+        element("span", title, class_="kao-title"),
+        *([element("span", source, class_="kao-source")] if source else []),
+    ]
+    link = (
+        element(
+            "a", "Data of this figure (CSV)", href=address, download=name, class_="kao-download"
+        )
+        if address
+        else ""
+    )
     return element(
         "figure",
         element("figcaption", *caption),
@@ -48,7 +61,8 @@ def html(figure, address="", name=""):
         element("script", body, type="application/json"),
         element("div", *([link] if link else []), class_="kao-tools"),
         element("noscript", without_script(figure)),
-        class_="kao-figure", aria_label=". ".join(filter(None, (title, source))),
+        class_="kao-figure",
+        aria_label=". ".join(filter(None, (title, source))),
     )
 
 
@@ -57,12 +71,27 @@ def without_script(figure):
     table, still = figure_data.table(figure), kaomoji_picture.picture(figure)
     few = 0 < len(table.rows) <= FEW
     where = "these are its values" if few else f"its {len(table.rows):,} values are in the CSV file"
-    words = f"A still picture, since turning and zooming need JavaScript; {where}." if still else f"The drawing needs JavaScript; {where}."
+    words = (
+        f"A still picture, since turning and zooming need JavaScript; {where}."
+        if still
+        else f"The drawing needs JavaScript; {where}."
+    )
     parts = [*([still] if still else []), element("p", words)]
     if few:
         head = element("tr", *(element("th", name, scope="col") for name in table.header))
-        rows = [element("tr", *(element("td", figure_data.words(value)) for value in row)) for row in table.rows]
-        parts.append(element("div", element("table", element("thead", head), element("tbody", *rows), class_="kao-table"), class_="kao-scroll"))
+        rows = [
+            element("tr", *(element("td", figure_data.words(value)) for value in row))
+            for row in table.rows
+        ]
+        parts.append(
+            element(
+                "div",
+                element(
+                    "table", element("thead", head), element("tbody", *rows), class_="kao-table"
+                ),
+                class_="kao-scroll",
+            )
+        )
     return element("div", *parts)
 
 
@@ -85,4 +114,6 @@ def of_notebook(notebook, mime):
 def heading(figure):
     """Title of a figure in plain words."""
     title = (figure.get("layout") or {}).get("title") or {}
-    return re.sub(r"\s+", " ", figure_data.plain(title.get("text", "") if isinstance(title, dict) else title))
+    return re.sub(
+        r"\s+", " ", figure_data.plain(title.get("text", "") if isinstance(title, dict) else title)
+    )

@@ -21,7 +21,9 @@ def plugin(mime, kind, place):
             content = json.loads(data.content) if isinstance(data.content, str) else data.content
             made = place(content, renderer.renderer.sphinx_env)
             if not isinstance(made, escape.Markup):
-                raise TypeError(f"{kind}: expected what escape.element makes, got {type(made).__name__}")
+                raise TypeError(
+                    f"{kind}: expected what escape.element makes, got {type(made).__name__}"
+                )
             return [nodes.raw(text=str(made), format="html", classes=["output", kind])]
 
     return Renderer

@@ -19,7 +19,9 @@ TURN, TILT = -0.5, 0.35  # of three dimensions, as the explorer begins
 def picture(figure):
     """SVG and key of a figure: Markup, or None where its kind cannot be drawn still."""
     layout = figure.get("layout") or {}
-    traces = [flattened(trace) for trace in figure.get("data", []) if trace.get("visible", True) is True]
+    traces = [
+        flattened(trace) for trace in figure.get("data", []) if trace.get("visible", True) is True
+    ]
     traces = [trace for trace in traces if _shown(trace)]
     if not traces or any((trace.get("type") or "scatter") not in DRAWN for trace in traces):
         return None
@@ -36,10 +38,28 @@ def picture(figure):
         if kind == "scatter":
             drawn, before[key] = marks.scatter(trace, x, y, before.get(key))
         else:
-            drawn = marks.cells(trace, x, y) if kind == "heatmap" else marks.bars(trace, x, y, stacks.setdefault(key, {}) if layout.get("barmode") in ("stack", "relative") else None)
+            drawn = (
+                marks.cells(trace, x, y)
+                if kind == "heatmap"
+                else marks.bars(
+                    trace,
+                    x,
+                    y,
+                    stacks.setdefault(key, {})
+                    if layout.get("barmode") in ("stack", "relative")
+                    else None,
+                )
+            )
         parts += drawn
     parts += [part for note in layout.get("annotations") or () for part in _note(note, found)]
-    svg = element("svg", *parts, viewBox=f"0 0 {WIDTH} {height:.0f}", class_="kao-still", role="img", aria_label="Still picture of the figure")
+    svg = element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {WIDTH} {height:.0f}",
+        class_="kao-still",
+        role="img",
+        aria_label="Still picture of the figure",
+    )
     return fragment(svg, _key(figure.get("data", []), layout))
 
 
@@ -49,8 +69,19 @@ def flattened(trace):
         return trace
     ca, sa, cb, sb = math.cos(TURN), math.sin(TURN), math.cos(TILT), math.sin(TILT)
     columns = [figure_data.column(trace.get(name)) for name in "xyz"]
-    points = [(ca * x + sa * z, sa * sb * x + cb * y - ca * sb * z) if None not in (x, y, z) else (None, None) for x, y, z in zip(*map(_numbers, columns), strict=False)]
-    return {**trace, "type": "scatter", "x": [a for a, _ in points], "y": [b for _, b in points], "space": True}
+    points = [
+        (ca * x + sa * z, sa * sb * x + cb * y - ca * sb * z)
+        if None not in (x, y, z)
+        else (None, None)
+        for x, y, z in zip(*map(_numbers, columns), strict=False)
+    ]
+    return {
+        **trace,
+        "type": "scatter",
+        "x": [a for a, _ in points],
+        "y": [b for _, b in points],
+        "space": True,
+    }
 
 
 def _numbers(values):
@@ -58,7 +89,11 @@ def _numbers(values):
 
 
 def _shown(trace):
-    return any(value is not None for name in ("x", "y", "z") for value in figure_data.column(trace.get(name)))
+    return any(
+        value is not None
+        for name in ("x", "y", "z")
+        for value in figure_data.column(trace.get(name))
+    )
 
 
 def _reach(trace, name):
@@ -67,8 +102,16 @@ def _reach(trace, name):
     spread = trace.get(f"error_{name}") or {}
     above = figure_data.column(spread.get("array"))
     below = figure_data.column(spread.get("arrayminus")) or above
-    known = [(number(value), number(high), number(low)) for value, high, low in zip(values, above, below, strict=False)]
-    more = [end for value, high, low in known if None not in (value, high, low) for end in (value + high, value - low)]
+    known = [
+        (number(value), number(high), number(low))
+        for value, high, low in zip(values, above, below, strict=False)
+    ]
+    more = [
+        end
+        for value, high, low in known
+        if None not in (value, high, low)
+        for end in (value + high, value - low)
+    ]
     along = "x" if trace.get("orientation") == "h" else "y"
     return values + more + ([0.0] if trace.get("type") == "bar" and name == along else [])
 
@@ -84,18 +127,55 @@ def _axes(layout, traces, height):
     if layout.get("barmode") in ("stack", "relative"):
         _pile(traces, held)
     space = any(trace.get("space") for trace in traces)
-    specs = {key: {"showticklabels": False, "showgrid": False, "bare": True} if space else dict(layout.get(f"{key[0]}axis{key[1:]}") or {}) for key in held}
-    first = {key: axes.make(specs[key], values, 0, 1, cells=key in cells) for key, values in held.items()}
-    left = max([14.0, *(LETTER * max((len(text) for _, text in axis.ticks()), default=0) + 14 for key, axis in first.items() if key[0] == "y" and _labelled(axis) and _domain(axis)[0] == _domain(axis)[0])])
-    left = min(left, 300.0) + (20 if any(key[0] == "y" and _title(axis) for key, axis in first.items()) else 0)
+    specs = {
+        key: {"showticklabels": False, "showgrid": False, "bare": True}
+        if space
+        else dict(layout.get(f"{key[0]}axis{key[1:]}") or {})
+        for key in held
+    }
+    first = {
+        key: axes.make(specs[key], values, 0, 1, cells=key in cells) for key, values in held.items()
+    }
+    left = max(
+        [
+            14.0,
+            *(
+                LETTER * max((len(text) for _, text in axis.ticks()), default=0) + 14
+                for key, axis in first.items()
+                if key[0] == "y" and _labelled(axis) and _domain(axis)[0] == _domain(axis)[0]
+            ),
+        ]
+    )
+    left = min(left, 300.0) + (
+        20 if any(key[0] == "y" and _title(axis) for key, axis in first.items()) else 0
+    )
     wide = WIDTH - left - 14
-    longest = max([0, *(len(text) for key, axis in first.items() if key[0] == "x" and _labelled(axis) for _, text in axis.ticks())])
+    longest = max(
+        [
+            0,
+            *(
+                len(text)
+                for key, axis in first.items()
+                if key[0] == "x" and _labelled(axis)
+                for _, text in axis.ticks()
+            ),
+        ]
+    )
     crowded = any(key[0] == "x" and _crowded(axis, wide) for key, axis in first.items())
-    bottom = (min(190.0, LETTER * longest + 10) if crowded else 24 if longest else 6) + (22 if any(key[0] == "x" and _title(axis) for key, axis in first.items()) else 0)
+    bottom = (min(190.0, LETTER * longest + 10) if crowded else 24 if longest else 6) + (
+        22 if any(key[0] == "x" and _title(axis) for key, axis in first.items()) else 0
+    )
     found = {}
     for key, values in held.items():
         a, b = specs[key].get("domain") or (0, 1)
-        ends = (left + a * wide, left + b * wide) if key[0] == "x" else (height - bottom - a * (height - bottom - 12), height - bottom - b * (height - bottom - 12))
+        ends = (
+            (left + a * wide, left + b * wide)
+            if key[0] == "x"
+            else (
+                height - bottom - a * (height - bottom - 12),
+                height - bottom - b * (height - bottom - 12),
+            )
+        )
         found[key] = axes.make(specs[key], values, *ends, cells=key in cells)
     return _even(found) if space else found
 
@@ -106,7 +186,15 @@ def _even(found):
     kept = {}
     for key, axis in found.items():
         spare = (abs(axis.end - axis.start) / unit - abs(axis.high - axis.low)) / 2
-        kept[key] = axes.Axis(axis.kind, axis.low - spare, axis.high + spare, axis.start, axis.end, axis.names, axis.spec)
+        kept[key] = axes.Axis(
+            axis.kind,
+            axis.low - spare,
+            axis.high + spare,
+            axis.start,
+            axis.end,
+            axis.names,
+            axis.spec,
+        )
     return kept
 
 
@@ -115,7 +203,11 @@ def _pile(traces, held):
     for trace in traces:
         if trace.get("type") == "bar":
             along, across = ("x", "y") if trace.get("orientation") == "h" else ("y", "x")
-            for value, name in zip(figure_data.column(trace.get(along)), figure_data.column(trace.get(across)), strict=False):
+            for value, name in zip(
+                figure_data.column(trace.get(along)),
+                figure_data.column(trace.get(across)),
+                strict=False,
+            ):
                 key = (trace.get(f"{along}axis") or along, name)
                 sums[key] = sums.get(key, 0.0) + (number(value) or 0.0)
     for (axis, _), total in sums.items():
@@ -145,7 +237,9 @@ def _rules(name, axis, found, layout):
     """Hairlines, ticks and title of an axis."""
     if axis.spec.get("bare") or not axis.spec.get("visible", True):
         return
-    other = found.get(axis.spec.get("anchor")) or next((item for key, item in found.items() if key[0] != name[0]), axis)
+    other = found.get(axis.spec.get("anchor")) or next(
+        (item for key, item in found.items() if key[0] != name[0]), axis
+    )
     near, far = other.start, other.end
     ticks, across = axis.ticks(), name[0] == "x"
     crowded = across and _crowded(axis, abs(axis.end - axis.start))
@@ -153,18 +247,49 @@ def _rules(name, axis, found, layout):
     for place, text in ticks:
         at = f"{place:.1f}"
         if axis.spec.get("showgrid", True):
-            yield element("path", d=f"M{at} {near:.1f}V{far:.1f}" if across else f"M{near:.1f} {at}H{far:.1f}", class_="kao-still-rule")
+            yield element(
+                "path",
+                d=f"M{at} {near:.1f}V{far:.1f}" if across else f"M{near:.1f} {at}H{far:.1f}",
+                class_="kao-still-rule",
+            )
         if not _labelled(axis) or abs(place - last) < 10:
             continue
         last = place
         if across and crowded:
-            yield element("text", text, transform=f"translate({at} {near + 8:.1f}) rotate(-90)", text_anchor="end", class_="kao-still-tick")
+            yield element(
+                "text",
+                text,
+                transform=f"translate({at} {near + 8:.1f}) rotate(-90)",
+                text_anchor="end",
+                class_="kao-still-tick",
+            )
         else:
-            yield element("text", text, x=at if across else f"{near - 6:.1f}", y=f"{near + 14:.1f}" if across else at, text_anchor="middle" if across else "end", class_="kao-still-tick")
+            yield element(
+                "text",
+                text,
+                x=at if across else f"{near - 6:.1f}",
+                y=f"{near + 14:.1f}" if across else at,
+                text_anchor="middle" if across else "end",
+                class_="kao-still-tick",
+            )
     if title := _title(axis):
         middle = (axis.start + axis.end) / 2
-        below = near + 14 + (min(190.0, LETTER * max((len(text) for _, text in ticks), default=0)) if crowded else 14 if _labelled(axis) else 0)
-        where = {"x": f"{middle:.1f}", "y": f"{below + 8:.1f}"} if across else {"transform": f"translate(11 {middle:.1f}) rotate(-90)"}
+        below = (
+            near
+            + 14
+            + (
+                min(190.0, LETTER * max((len(text) for _, text in ticks), default=0))
+                if crowded
+                else 14
+                if _labelled(axis)
+                else 0
+            )
+        )
+        where = (
+            {"x": f"{middle:.1f}", "y": f"{below + 8:.1f}"}
+            if across
+            else {"transform": f"translate(11 {middle:.1f}) rotate(-90)"}
+        )
         yield element("text", title, **where, text_anchor="middle", class_="kao-still-tick")
 
 
@@ -179,16 +304,35 @@ def _place(value, ref, found, name):
 
 
 def _shape(shape, found):
-    ends = [_place(shape.get(f"{name}{end}"), shape.get(f"{name}ref"), found, name) for end in "01" for name in "xy"]
+    ends = [
+        _place(shape.get(f"{name}{end}"), shape.get(f"{name}ref"), found, name)
+        for end in "01"
+        for name in "xy"
+    ]
     if None in ends:
         return
     (x0, y0, x1, y1), line = ends, shape.get("line") or {}
-    look = {"stroke": line.get("color") or "rgba(128,128,128,0.6)", "stroke_width": str(line.get("width", 1.5)), "stroke_dasharray": {"dot": "2 4", "dash": "7 4"}.get(line.get("dash")),
-            "fill": shape.get("fillcolor") or "none"}
+    look = {
+        "stroke": line.get("color") or "rgba(128,128,128,0.6)",
+        "stroke_width": str(line.get("width", 1.5)),
+        "stroke_dasharray": {"dot": "2 4", "dash": "7 4"}.get(line.get("dash")),
+        "fill": shape.get("fillcolor") or "none",
+    }
     if shape.get("type") == "circle":
-        yield element("ellipse", cx=f"{(x0 + x1) / 2:.1f}", cy=f"{(y0 + y1) / 2:.1f}", rx=f"{abs(x1 - x0) / 2:.1f}", ry=f"{abs(y1 - y0) / 2:.1f}", **look)
+        yield element(
+            "ellipse",
+            cx=f"{(x0 + x1) / 2:.1f}",
+            cy=f"{(y0 + y1) / 2:.1f}",
+            rx=f"{abs(x1 - x0) / 2:.1f}",
+            ry=f"{abs(y1 - y0) / 2:.1f}",
+            **look,
+        )
     else:
-        d = f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}" if shape.get("type") == "line" else f"M{x0:.1f} {y0:.1f}H{x1:.1f}V{y1:.1f}H{x0:.1f}Z"
+        d = (
+            f"M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"
+            if shape.get("type") == "line"
+            else f"M{x0:.1f} {y0:.1f}H{x1:.1f}V{y1:.1f}H{x0:.1f}Z"
+        )
         yield element("path", d=d, **look)
 
 
@@ -197,8 +341,16 @@ def _note(note, found):
     if None not in place and note.get("text"):
         font = note.get("font") or {}
         anchor = {"left": "start", "right": "end"}.get(note.get("xanchor"), "middle")
-        yield element("text", figure_data.plain(note["text"]), x=f"{place[0]:.1f}", y=f"{place[1] - (6 if note.get('yanchor') == 'bottom' else 0):.1f}", text_anchor=anchor,
-                      font_size=str(0.92 * (font.get("size") or 13)), fill=font.get("color") or "currentColor", class_="kao-still-words")
+        yield element(
+            "text",
+            figure_data.plain(note["text"]),
+            x=f"{place[0]:.1f}",
+            y=f"{place[1] - (6 if note.get('yanchor') == 'bottom' else 0):.1f}",
+            text_anchor=anchor,
+            font_size=str(0.92 * (font.get("size") or 13)),
+            fill=font.get("color") or "currentColor",
+            class_="kao-still-words",
+        )
 
 
 def _key(traces, layout):
@@ -207,10 +359,35 @@ def _key(traces, layout):
     for trace in traces:
         if trace.get("name") and trace.get("showlegend", True) is not False:
             marker, line = trace.get("marker") or {}, trace.get("line") or {}
-            colour = next((value for value in (marker.get("color"), line.get("color"), (trace.get("textfont") or {}).get("color")) if isinstance(value, str)), marks.PLAIN)
+            colour = next(
+                (
+                    value
+                    for value in (
+                        marker.get("color"),
+                        line.get("color"),
+                        (trace.get("textfont") or {}).get("color"),
+                    )
+                    if isinstance(value, str)
+                ),
+                marks.PLAIN,
+            )
             symbol = marker.get("symbol") if isinstance(marker.get("symbol"), str) else "circle"
-            glyph = GLYPHS.get(symbol, "●") if trace.get("type") == "bar" or "lines" != trace.get("mode") else "—"
-            entries.setdefault(figure_data.plain(trace["name"]), (colour, "■" if trace.get("type") == "bar" else glyph))
+            glyph = (
+                GLYPHS.get(symbol, "●")
+                if trace.get("type") == "bar" or "lines" != trace.get("mode")
+                else "—"
+            )
+            entries.setdefault(
+                figure_data.plain(trace["name"]),
+                (colour, "■" if trace.get("type") == "bar" else glyph),
+            )
     if layout.get("showlegend") is False or len(entries) < 2:
         return None
-    return element("p", *(element("span", element("span", glyph, style=f"color:{colour}"), f" {name}") for name, (colour, glyph) in entries.items()), class_="kao-still-key")
+    return element(
+        "p",
+        *(
+            element("span", element("span", glyph, style=f"color:{colour}"), f" {name}")
+            for name, (colour, glyph) in entries.items()
+        ),
+        class_="kao-still-key",
+    )

@@ -32,7 +32,9 @@ class Axis:
         value = number(value)
         if value is None:
             return None
-        return self.start + (value - self.low) / ((self.high - self.low) or 1) * (self.end - self.start)
+        return self.start + (value - self.low) / ((self.high - self.low) or 1) * (
+            self.end - self.start
+        )
 
     @property
     def step(self):
@@ -43,32 +45,70 @@ class Axis:
         """List of (pixels, text) of the ticks that lie on the axis."""
         if self.spec.get("tickvals") is not None:
             values = figure_data.column(self.spec["tickvals"])
-            texts = figure_data.column(self.spec.get("ticktext")) or [_shown(value, self.spec) for value in values]
+            texts = figure_data.column(self.spec.get("ticktext")) or [
+                _shown(value, self.spec) for value in values
+            ]
         elif self.kind == "category":
             values, texts = list(self.names), list(self.names)
         elif self.kind == "log":
-            values = [10.0 ** power for power in range(math.ceil(min(self.low, self.high) - 1e-9), math.floor(max(self.low, self.high) + 1e-9) + 1)]
+            values = [
+                10.0**power
+                for power in range(
+                    math.ceil(min(self.low, self.high) - 1e-9),
+                    math.floor(max(self.low, self.high) + 1e-9) + 1,
+                )
+            ]
             texts = [f"{value:g}" for value in values]
         else:
-            values = list(_round(min(self.low, self.high), max(self.low, self.high), number(self.spec.get("dtick"))))
+            values = list(
+                _round(
+                    min(self.low, self.high),
+                    max(self.low, self.high),
+                    number(self.spec.get("dtick")),
+                )
+            )
             texts = [_shown(value, self.spec) for value in values]
         least, most = sorted((self.start, self.end))
-        found = [(self(value), figure_data.plain(text)) for value, text in zip(values, texts, strict=False)]
-        return [(place, text) for place, text in found if place is not None and least - 1 <= place <= most + 1]
+        found = [
+            (self(value), figure_data.plain(text))
+            for value, text in zip(values, texts, strict=False)
+        ]
+        return [
+            (place, text)
+            for place, text in found
+            if place is not None and least - 1 <= place <= most + 1
+        ]
 
 
 def number(value):
     """A finite number, or None."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
+    return (
+        float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        else None
+    )
 
 
 def make(spec, values, start, end, *, cells=False):
     """The :class:`Axis` that holds ``values``; ``cells``: they are the middles of cells."""
     words = [value for value in values if isinstance(value, str)]
-    kind = "category" if spec.get("type") == "category" or (words and spec.get("type") != "log") else spec.get("type") if spec.get("type") == "log" else "linear"
+    kind = (
+        "category"
+        if spec.get("type") == "category" or (words and spec.get("type") != "log")
+        else spec.get("type")
+        if spec.get("type") == "log"
+        else "linear"
+    )
     names = ()
     if kind == "category":
-        names = tuple(dict.fromkeys([*figure_data.column(spec.get("categoryarray")), *(value for value in values if value is not None)]))
+        names = tuple(
+            dict.fromkeys(
+                [
+                    *figure_data.column(spec.get("categoryarray")),
+                    *(value for value in values if value is not None),
+                ]
+            )
+        )
     low, high = _ends(spec, kind, names, values, cells)
     if spec.get("autorange") == "reversed":
         low, high = high, low

@@ -21,8 +21,20 @@ RANGE = re.compile(r"(?<=\d)-(?=\d)")
 COMMAND = re.compile(r"`([a-z][a-z0-9 ._/=-]*)`")
 # Characters that the shipped font sets and a typewriter font would not.
 SYMBOLS = re.compile(r"[^\x00-\u024f\u2010-\u2044\u2192]")
-CLOSED = (nodes.literal, nodes.literal_block, nodes.reference, nodes.title, nodes.raw, nodes.caption, nodes.FixedTextElement,
-          addnodes.pending_xref, addnodes.glossary, nodes.term, nodes.table, nodes.citation)
+CLOSED = (
+    nodes.literal,
+    nodes.literal_block,
+    nodes.reference,
+    nodes.title,
+    nodes.raw,
+    nodes.caption,
+    nodes.FixedTextElement,
+    addnodes.pending_xref,
+    addnodes.glossary,
+    nodes.term,
+    nodes.table,
+    nodes.citation,
+)
 # Words of the glossary that everyday English uses too: linked by hand, with {term}, where they are meant.
 EVERYDAY = {"reading", "outcome", "interval", "category", "kaomoji"}
 
@@ -37,7 +49,10 @@ def set_estimates(document):
             node.children = [nodes.Text(_minus(node.astext()))]
         if len(pieces := COMMAND.split(node.astext())) > 1:
             node.children = []
-            node.extend(nodes.literal(text=piece) if place % 2 else nodes.Text(piece) for place, piece in enumerate(pieces))
+            node.extend(
+                nodes.literal(text=piece) if place % 2 else nodes.Text(piece)
+                for place, piece in enumerate(pieces)
+            )
         if node.astext() == ABSENT:
             node["classes"].append("kao-absent")
             node.children = [nodes.Text("(no data)")]
@@ -46,14 +61,17 @@ def set_estimates(document):
         if len(words) > 1:
             node.children = []
             for place in range(0, len(words) - 1, 3):
-                node.extend([nodes.Text(words[place]), *_estimate(*words[place + 1:place + 3])])
+                node.extend([nodes.Text(words[place]), *_estimate(*words[place + 1 : place + 3])])
             node += nodes.Text(words[-1])
 
 
 def _estimate(value, rest):
     parts = [_minus(RANGE.sub("–", part)).replace(" ", "\u00a0") for part in rest.split("; ")]
-    return [nodes.inline(text=_minus(value), classes=["kao-value"]), nodes.Text("\u00a0"),
-            nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"])]
+    return [
+        nodes.inline(text=_minus(value), classes=["kao-value"]),
+        nodes.Text("\u00a0"),
+        nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"]),
+    ]
 
 
 def set_faces(document):
@@ -65,7 +83,9 @@ def set_faces(document):
 
 def _minus(text):
     """Numbers with a minus sign, and no minus before a zero."""
-    return re.sub(r"(?<![\w.–])-(?=\d)", "−", re.sub(r"(?<![\w.])-(?=0(?:\.0+)?(?![\d.]))", "", text))
+    return re.sub(
+        r"(?<![\w.–])-(?=\d)", "−", re.sub(r"(?<![\w.])-(?=0(?:\.0+)?(?![\d.]))", "", text)
+    )
 
 
 def say_reasons_once(document):
@@ -75,7 +95,12 @@ def say_reasons_once(document):
         if 'class="kao-missing"' not in (text := node.astext()):
             continue
         if text in said:
-            same = element("p", element("strong", "Not available here"), ", for the same reason as above.", class_="kao-missing")
+            same = element(
+                "p",
+                element("strong", "Not available here"),
+                ", for the same reason as above.",
+                class_="kao-missing",
+            )
             node.replace_self(nodes.raw(text=same, format="html", classes=node.get("classes", [])))
         said.add(text)
 
@@ -112,7 +137,11 @@ def link_terms(app, document, docname):
         known = app.kaomoji_terms = definitions(app.env)
     for node in document.findall(nodes.reference):
         target = node.get("refuri", "") + "#" + node.get("refid", "")
-        if "std-term" in str(node) and (entry := known.get(node.astext().lower())) and "term" in target:
+        if (
+            "std-term" in str(node)
+            and (entry := known.get(node.astext().lower()))
+            and "term" in target
+        ):
             node.replace_self(_explained(app, docname, node.astext(), *entry))
     if docname == GLOSSARY:
         return
@@ -130,18 +159,23 @@ def link_terms(app, document, docname):
             if name in used:
                 continue
             used.add(name)
-            pieces += [nodes.Text(text.astext()[end:match.start()]), _explained(app, docname, match[0], *known[name])]
+            pieces += [
+                nodes.Text(text.astext()[end : match.start()]),
+                _explained(app, docname, match[0], *known[name]),
+            ]
             end = match.end()
         if pieces:
             pieces.append(nodes.Text(text.astext()[end:]))
             place = text.parent.index(text)
-            text.parent[place:place + 1] = pieces
+            text.parent[place : place + 1] = pieces
 
 
 def _is_prose(text):
     node, inside = text.parent, False
     while node is not None:
-        if isinstance(node, CLOSED) or "kao-interval" in (node.get("classes", ()) if isinstance(node, nodes.Element) else ()):
+        if isinstance(node, CLOSED) or "kao-interval" in (
+            node.get("classes", ()) if isinstance(node, nodes.Element) else ()
+        ):
             return False
         inside = inside or isinstance(node, nodes.paragraph)
         node = node.parent
@@ -150,7 +184,10 @@ def _is_prose(text):
 
 def _explained(app, docname, words, anchor, definition):
     address = f"{app.builder.get_relative_uri(docname, GLOSSARY)}#{anchor}"
-    return nodes.raw(text=element("a", words, class_="kao-term", href=address, data_definition=definition), format="html")
+    return nodes.raw(
+        text=element("a", words, class_="kao-term", href=address, data_definition=definition),
+        format="html",
+    )
 
 
 class BookCitation(SphinxDirective):
@@ -162,12 +199,35 @@ class BookCitation(SphinxDirective):
         path = Path(self.env.srcdir) / "CITATION.cff"
         self.env.note_dependency(str(path))
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
-        authors = " and ".join(" ".join(filter(None, (who.get("given-names"), who.get("family-names")))) or f"{{{who['name']}}}" for who in said["authors"])
-        fields = {"title": f"{{{said['title']}}}", "author": authors, "version": said["version"], "year": self.env.config.copyright[:4],
-                  "note": f"{said['abstract']} Licence: {said['license']}", "url": said.get("repository-code") or said.get("url")}
-        lines = [line for name, value in fields.items() if value
-                 for line in textwrap.wrap(f"{name} = {{{value}}},", 72, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)]
-        block = nodes.literal_block(text="\n".join(["@software{introspection_via_kaomoji,", *lines, "}"]), language="bibtex")
+        authors = " and ".join(
+            " ".join(filter(None, (who.get("given-names"), who.get("family-names"))))
+            or f"{{{who['name']}}}"
+            for who in said["authors"]
+        )
+        fields = {
+            "title": f"{{{said['title']}}}",
+            "author": authors,
+            "version": said["version"],
+            "year": self.env.config.copyright[:4],
+            "note": f"{said['abstract']} Licence: {said['license']}",
+            "url": said.get("repository-code") or said.get("url"),
+        }
+        lines = [
+            line
+            for name, value in fields.items()
+            if value
+            for line in textwrap.wrap(
+                f"{name} = {{{value}}},",
+                72,
+                initial_indent="  ",
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        ]
+        block = nodes.literal_block(
+            text="\n".join(["@software{introspection_via_kaomoji,", *lines, "}"]), language="bibtex"
+        )
         return [block]
 
 

@@ -21,7 +21,9 @@ MOST_SOURCES = 8
 
 def judged(table, codes):
     """The reading that independent likelihoods give: divided by their sum. ``table``: face and one column per code."""
-    return readings.reading(table.drop_duplicates("face").set_index("face")[list(codes)].astype(float))
+    return readings.reading(
+        table.drop_duplicates("face").set_index("face")[list(codes)].astype(float)
+    )
 
 
 def pool(sources):
@@ -48,21 +50,40 @@ def table(reference, sources, *, faces=None, name="elicited", seed=0):
     """
     _require(sources)
     faces = readings.shared_faces(reference, *sources.values()) if faces is None else faces
-    rows = [(title, name, *_both(reference, source, faces, seed)) for title, source in sources.items()]
+    rows = [
+        (title, name, *_both(reference, source, faces, seed)) for title, source in sources.items()
+    ]
     marginal = (reference.table.loc[faces].mul(reference.weight[faces], axis=0)).sum()
-    guesses = {"uniform guess": np.full(len(marginal), 1 / len(marginal)), "marginal guess": (marginal / marginal.sum()).to_numpy()}
+    guesses = {
+        "uniform guess": np.full(len(marginal), 1 / len(marginal)),
+        "marginal guess": (marginal / marginal.sum()).to_numpy(),
+    }
     for title, guess in guesses.items():
-        constant = Reading(pd.DataFrame([guess] * len(faces), index=faces, columns=marginal.index), reference.weight[faces])
+        constant = Reading(
+            pd.DataFrame([guess] * len(faces), index=faces, columns=marginal.index),
+            reference.weight[faces],
+        )
         values = per_face(reference, constant, faces).to_numpy()
-        rows.append((title, name, statistics.bootstrap(values, unit="faces", seed=seed),
-                     statistics.bootstrap(values, weights=reference.weight[faces], unit="faces", seed=seed)))
+        rows.append(
+            (
+                title,
+                name,
+                statistics.bootstrap(values, unit="faces", seed=seed),
+                statistics.bootstrap(
+                    values, weights=reference.weight[faces], unit="faces", seed=seed
+                ),
+            )
+        )
     for (left, first), (right, second) in itertools.combinations(sources.items(), 2):
         rows.append((left, right, *_both(weighted_as(first, reference), second, faces, seed)))
     return pd.DataFrame(rows, columns=["source", "compared with", "uniform", "weighted"])
 
 
 def _both(reference, source, faces, seed):
-    return tuple(readings.similarity(reference, source, weighted, faces=faces, permutations=2000, seed=seed) for weighted in (False, True))
+    return tuple(
+        readings.similarity(reference, source, weighted, faces=faces, permutations=2000, seed=seed)
+        for weighted in (False, True)
+    )
 
 
 def per_face(a, b, faces):
@@ -85,14 +106,22 @@ def by_category(reference, sources, *, permutations=1000, seed=0):
     orders = [rng.permutation(len(faces)) for _ in range(permutations)]
     for title, source in sources.items():
         right = source.table.loc[faces, reference.table.columns].to_numpy()
-        pairs = statistics.js_similarity(reference.table.loc[faces].to_numpy()[:, None], right[None])
+        pairs = statistics.js_similarity(
+            reference.table.loc[faces].to_numpy()[:, None], right[None]
+        )
         for code in reference.table.columns:
             own = np.flatnonzero(primary == code)
             if len(own):
                 null = [pairs[own, order[own]].mean() for order in orders]
                 found = statistics.bootstrap(pairs[own, own], unit="faces", seed=seed, null=null)
                 # One face resamples to itself: an interval of no width would claim certainty.
-                rows.append((code, title, found if len(own) > 1 else replace(found, ci_low=np.nan, ci_high=np.nan)))
+                rows.append(
+                    (
+                        code,
+                        title,
+                        found if len(own) > 1 else replace(found, ci_low=np.nan, ci_high=np.nan),
+                    )
+                )
     return pd.DataFrame(rows, columns=["category", "source", "similarity"])
 
 
@@ -103,13 +132,23 @@ def divergent(reference, sources, most=15):
     weight in the reference, and faces are ranked by their mean similarity over the sources.
     """
     faces = readings.shared_faces(reference, *sources.values())
-    found = pd.DataFrame({"n": reference.weight[faces].astype(int), "elicited as": reference.table.loc[faces].idxmax(axis=1)})
+    found = pd.DataFrame(
+        {
+            "n": reference.weight[faces].astype(int),
+            "elicited as": reference.table.loc[faces].idxmax(axis=1),
+        }
+    )
     means = 0.0
     for title, source in sources.items():
         found[f"{title} reads"] = source.table.loc[faces].idxmax(axis=1)
         found[title] = per_face(reference, source, faces)
         means = means + found[title]
-    return found.loc[means.sort_values(kind="stable").index].head(most).rename_axis("face").reset_index()
+    return (
+        found.loc[means.sort_values(kind="stable").index]
+        .head(most)
+        .rename_axis("face")
+        .reset_index()
+    )
 
 
 @dataclass(frozen=True)
@@ -133,7 +172,9 @@ def patterns(reference, sources, *, seed=0, permutations=2000):
     """
     faces = readings.shared_faces(reference, *sources.values())
     truth = reference.table.loc[faces].idxmax(axis=1).to_numpy()
-    read = np.array([source.table.loc[faces].idxmax(axis=1).to_numpy() for source in sources.values()])
+    read = np.array(
+        [source.table.loc[faces].idxmax(axis=1).to_numpy() for source in sources.values()]
+    )
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(len(faces)) for _ in range(permutations)]
 
@@ -142,12 +183,27 @@ def patterns(reference, sources, *, seed=0, permutations=2000):
         return statistics.bootstrap((rows == truth).all(axis=0), unit="faces", seed=seed, null=null)
 
     names = np.array(list(sources))
-    labels = pd.Series([" · ".join(names[column]) or "none" for column in (read == truth).T], index=faces)
+    labels = pd.Series(
+        [" · ".join(names[column]) or "none" for column in (read == truth).T], index=faces
+    )
     weight = reference.weight[faces]
-    rows = [(label, len(part), weight[part.index].sum() / weight.sum(), "   ".join(weight[part.index].nlargest(4).index))
-            for label, part in labels.groupby(labels)]
-    counts = pd.DataFrame(rows, columns=["sources that agree", "faces", "weight", "examples"]).sort_values("faces", ascending=False)
-    return Patterns({name: share(read[[index]]) for index, name in enumerate(sources)}, share(read), counts.reset_index(drop=True))
+    rows = [
+        (
+            label,
+            len(part),
+            weight[part.index].sum() / weight.sum(),
+            "   ".join(weight[part.index].nlargest(4).index),
+        )
+        for label, part in labels.groupby(labels)
+    ]
+    counts = pd.DataFrame(
+        rows, columns=["sources that agree", "faces", "weight", "examples"]
+    ).sort_values("faces", ascending=False)
+    return Patterns(
+        {name: share(read[[index]]) for index, name in enumerate(sources)},
+        share(read),
+        counts.reset_index(drop=True),
+    )
 
 
 @dataclass(frozen=True)
@@ -176,9 +232,18 @@ def pooling(reference, sources, weighted=False, *, halves=HALVES, permutations=2
     _require(sources)
     faces = readings.shared_faces(reference, *sources.values())
     if len(faces) < 6:
-        raise KaomojiError(f"only {len(faces)} faces are read by all sources; expected at least 6 to hold half of them out; collect more")
-    names = [subset for size in range(1, len(sources) + 1) for subset in itertools.combinations(sources, size)]
-    tables = {name: source.table.loc[faces, reference.table.columns].to_numpy() for name, source in sources.items()}
+        raise KaomojiError(
+            f"only {len(faces)} faces are read by all sources; expected at least 6 to hold half of them out; collect more"
+        )
+    names = [
+        subset
+        for size in range(1, len(sources) + 1)
+        for subset in itertools.combinations(sources, size)
+    ]
+    tables = {
+        name: source.table.loc[faces, reference.table.columns].to_numpy()
+        for name, source in sources.items()
+    }
     pools = np.array([np.mean([tables[name] for name in subset], axis=0) for subset in names])
     weights = reference.weight[faces].to_numpy(float) if weighted else np.ones(len(faces))
     truth = reference.table.loc[faces].to_numpy()
@@ -207,12 +272,33 @@ def pooling(reference, sources, weighted=False, *, halves=HALVES, permutations=2
     gaps = held - single
     whole = _means(scores, weights[None])[:, 0]
     shares = np.bincount(best, minlength=len(names)) / halves
-    rows = [(" + ".join(names[index]), shares[index], statistics.bootstrap(scores[index], weights=weights, unit="faces", seed=seed, null=shuffled[:, index]))
-            for index in np.argsort(-whole) if shares[index] > 0 or alone[index]]
+    rows = [
+        (
+            " + ".join(names[index]),
+            shares[index],
+            statistics.bootstrap(
+                scores[index], weights=weights, unit="faces", seed=seed, null=shuffled[:, index]
+            ),
+        )
+        for index in np.argsort(-whole)
+        if shares[index] > 0 or alone[index]
+    ]
     return Pooling(
-        held_out=statistics.estimate(held.mean(), held, len(faces), "faces", null=chosen, interval="normal", bounds=(0, 1)),
-        single=statistics.estimate(single.mean(), single, len(faces), "faces", null=alone_dealt, interval="normal", bounds=(0, 1)),
-        gain=statistics.estimate(gaps.mean(), gaps, len(faces), "faces", null=chosen - alone_dealt, interval="normal"),
+        held_out=statistics.estimate(
+            held.mean(), held, len(faces), "faces", null=chosen, interval="normal", bounds=(0, 1)
+        ),
+        single=statistics.estimate(
+            single.mean(),
+            single,
+            len(faces),
+            "faces",
+            null=alone_dealt,
+            interval="normal",
+            bounds=(0, 1),
+        ),
+        gain=statistics.estimate(
+            gaps.mean(), gaps, len(faces), "faces", null=chosen - alone_dealt, interval="normal"
+        ),
         in_sample=float(whole.max()),
         chosen=pd.DataFrame(rows, columns=["pool", "chosen", "similarity"]),
     )
@@ -226,4 +312,6 @@ def _means(scores, weights):
 
 def _require(sources):
     if not sources or len(sources) > MOST_SOURCES:
-        raise KaomojiError(f"{len(sources)} sources to compare; expected 1 to {MOST_SOURCES}; name fewer")
+        raise KaomojiError(
+            f"{len(sources)} sources to compare; expected 1 to {MOST_SOURCES}; name fewer"
+        )

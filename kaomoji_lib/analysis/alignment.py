@@ -34,7 +34,17 @@ class Alignment:
 
 
 @one_thread
-def procrustes(reference_scores, scores, labels, codes, *, own_labels=None, dimensions=3, permutations=10_000, seed=0):
+def procrustes(
+    reference_scores,
+    scores,
+    labels,
+    codes,
+    *,
+    own_labels=None,
+    dimensions=3,
+    permutations=10_000,
+    seed=0,
+):
     """Orthogonal Procrustes of category centroids onto a reference (reflection and isotropic scale allowed).
 
     ``reference_scores``, ``scores``: component scores (n, >= 1) of the same prompts in the same order,
@@ -51,7 +61,9 @@ def procrustes(reference_scores, scores, labels, codes, *, own_labels=None, dime
     labels = np.asarray(labels)
     own_labels = labels if own_labels is None else np.asarray(own_labels)
     codes = [code for code in codes if (labels == code).any() and (own_labels == code).any()]
-    members, own = ([np.flatnonzero(part == code) for code in codes] for part in (labels, own_labels))
+    members, own = (
+        [np.flatnonzero(part == code) for code in codes] for part in (labels, own_labels)
+    )
     A, B = _centroids(left, members), _centroids(right, own)
     origin, middle = A.mean(axis=0), B.mean(axis=0)
     A0, B0 = A - origin, B - middle
@@ -65,17 +77,34 @@ def procrustes(reference_scores, scores, labels, codes, *, own_labels=None, dime
     else:
         shuffled = rng.permuted(np.tile(np.arange(count), (permutations, 1)), axis=1)
     resampled = [rng.choice(rows, size=(1000, len(rows))) for rows in members]
-    moved = resampled if own_labels is labels else [rng.choice(rows, size=(1000, len(rows))) for rows in own]
-    draws = [np.stack([part[rows].mean(axis=1) for rows in chosen], axis=1) for part, chosen in ((left, resampled), (right, moved))]
+    moved = (
+        resampled
+        if own_labels is labels
+        else [rng.choice(rows, size=(1000, len(rows))) for rows in own]
+    )
+    draws = [
+        np.stack([part[rows].mean(axis=1) for rows in chosen], axis=1)
+        for part, chosen in ((left, resampled), (right, moved))
+    ]
     residual = statistics.estimate(
-        float(_residual(A0, B0)), _residual(*draws), count, "categories",
-        null=_residual(A0, B0[shuffled]), tail="less", interval="normal", bounds=(0, 1),
+        float(_residual(A0, B0)),
+        _residual(*draws),
+        count,
+        "categories",
+        null=_residual(A0, B0[shuffled]),
+        tail="less",
+        interval="normal",
+        bounds=(0, 1),
     )
     columns = [f"PC{index + 1}" for index in range(k)]
     move = lambda points: (points - middle) @ rotation * scale + origin  # noqa: E731
     return Alignment(
-        residual, move(right), pd.DataFrame(move(B), codes, columns), pd.DataFrame(A, codes, columns),
-        float(scale), bool(np.linalg.det(rotation) < 0),
+        residual,
+        move(right),
+        pd.DataFrame(move(B), codes, columns),
+        pd.DataFrame(A, codes, columns),
+        float(scale),
+        bool(np.linalg.det(rotation) < 0),
     )
 
 
@@ -124,13 +153,25 @@ def _alike(X, Y, labels, measure, permutations, seed, bounds):
     X, Y = classifier.compact(X), classifier.compact(Y)
     n = len(X)
     left, right = (similarity.signature(part, measure)[:, None] for part in (X, Y))
-    halves = [float(similarity.signature(X[half], measure) @ similarity.signature(Y[half], measure))
-              for half in statistics.half_samples(n, 100, seed)]
+    halves = [
+        float(similarity.signature(X[half], measure) @ similarity.signature(Y[half], measure))
+        for half in statistics.half_samples(n, 100, seed)
+    ]
     results = []
     for number, blocks in enumerate((np.zeros(n, dtype=int), pd.factorize(np.asarray(labels))[0])):
         orders = resampling.orders(blocks, permutations, [seed, number])
         null = similarity.permuted(left, right, orders, measure)[:, 0, 0]
-        results.append(statistics.estimate((left * right).sum(), halves, n, "prompts", null=null, interval="normal", bounds=bounds))
+        results.append(
+            statistics.estimate(
+                (left * right).sum(),
+                halves,
+                n,
+                "prompts",
+                null=null,
+                interval="normal",
+                bounds=bounds,
+            )
+        )
     return tuple(results)
 
 

@@ -51,8 +51,12 @@ def beyond(states, emissions, position, *, permutations=300, seed=0):
     inside = None
     if position != "emit":
         Y = X - _means(X, design.prompt)[design.prompt]
-        inside = _tested(Y, design, _among_replies(design, permutations, seed), centred=True, seed=seed)
-    within = _tested(X, design, _among_prompts(design, permutations, seed), centred=False, seed=seed)
+        inside = _tested(
+            Y, design, _among_replies(design, permutations, seed), centred=True, seed=seed
+        )
+    within = _tested(
+        X, design, _among_prompts(design, permutations, seed), centred=False, seed=seed
+    )
     return Beyond(position, inside, within)
 
 
@@ -62,7 +66,9 @@ def _rows(states, emissions):
     typed = typed.merge(states.index[keys].assign(row=np.arange(len(states.index))), on=keys)
     prompts = typed.groupby("face")["prompt_id"].nunique()
     if (prompts > 1).sum() < 2:
-        raise KaomojiError(f"{(prompts > 1).sum()} faces occur under two prompts; expected at least 2; collect more generations")
+        raise KaomojiError(
+            f"{(prompts > 1).sum()} faces occur under two prompts; expected at least 2; collect more generations"
+        )
     X = coordinates(states.array)
     return typed.reset_index(drop=True), X[typed["row"].to_numpy()]
 
@@ -81,20 +87,31 @@ class _Design:
     def of(cls, typed, seed):
         prompt, _ = pd.factorize(typed["prompt_id"])
         category = pd.Series(pd.factorize(typed["category"])[0]).groupby(prompt).first().to_numpy()
-        return cls(prompt, pd.factorize(typed["face"])[0], typed["generation"].to_numpy(), category, prediction.folds(category, seed))
+        return cls(
+            prompt,
+            pd.factorize(typed["face"])[0],
+            typed["generation"].to_numpy(),
+            category,
+            prediction.folds(category, seed),
+        )
 
     @property
     def splits(self):
         """Per fold: training rows and test rows."""
         fold = self.fold[self.prompt]
-        return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(int(fold.max()) + 1)]
+        return [
+            (np.flatnonzero(fold != number), np.flatnonzero(fold == number))
+            for number in range(int(fold.max()) + 1)
+        ]
 
 
 def _sums(X, group, groups):
     """Sums of the rows of each group (groups, d), and how many they are (groups, 1); rows of group -1 are left out."""
     kept = group if group.min(initial=0) >= 0 else group[group >= 0]
     X = X if len(kept) == len(group) else X[group >= 0]
-    member = csr_matrix((np.ones(len(kept)), kept, np.arange(len(kept) + 1)), shape=(len(kept), groups))
+    member = csr_matrix(
+        (np.ones(len(kept)), kept, np.arange(len(kept) + 1)), shape=(len(kept), groups)
+    )
     return member.T @ X, np.bincount(kept, minlength=groups)[:, None]
 
 
@@ -114,7 +131,14 @@ def _tested(X, design, dealt, *, centred, seed):
     null = [_share(_products(parts, design, face, centred).sum(axis=0)) for face in dealt]
     by_prompt = np.column_stack([np.bincount(design.prompt, column) for column in observed.T])
     counts = statistics.resampling_counts(len(by_prompt), seed=seed)
-    return statistics.estimate(_share(observed.sum(axis=0)), _share(counts @ by_prompt), len(by_prompt), "prompts", null=null, bounds=(-1, 1))
+    return statistics.estimate(
+        _share(observed.sum(axis=0)),
+        _share(counts @ by_prompt),
+        len(by_prompt),
+        "prompts",
+        null=null,
+        bounds=(-1, 1),
+    )
 
 
 def _share(sums):
@@ -133,7 +157,9 @@ def _products(parts, design, face, centred):
         effect = (sums / (sizes + SHRINKAGE))[face[rows]]
         if centred:
             effect = effect - _means(effect, design.prompt[rows])[design.prompt[rows]]
-        found[rows] = np.stack([(x * effect).sum(axis=1), (x * x).sum(axis=1), (effect * effect).sum(axis=1)], axis=1)
+        found[rows] = np.stack(
+            [(x * effect).sum(axis=1), (x * x).sum(axis=1), (effect * effect).sum(axis=1)], axis=1
+        )
     return found
 
 

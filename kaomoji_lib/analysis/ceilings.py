@@ -49,8 +49,11 @@ def concentration(counts):
     base = _marginal(counts)
     size = counts.sum(axis=1)
     prior = CONCENTRATIONS[:, None, None] * base
-    likelihood = (gammaln(CONCENTRATIONS)[:, None] - gammaln(CONCENTRATIONS[:, None] + size)
-                  + (gammaln(prior + counts) - gammaln(prior)).sum(axis=-1)).sum(axis=1)
+    likelihood = (
+        gammaln(CONCENTRATIONS)[:, None]
+        - gammaln(CONCENTRATIONS[:, None] + size)
+        + (gammaln(prior + counts) - gammaln(prior)).sum(axis=-1)
+    ).sum(axis=1)
     return float(CONCENTRATIONS[likelihood.argmax()])
 
 
@@ -88,20 +91,31 @@ def ranged(reference, source, weighted=False, *, faces=None, permutations=2000, 
     """
     faces = readings.shared_faces(reference, source) if faces is None else faces
     if len(faces) < FEWEST_FACES:
-        raise KaomojiError(f"only {len(faces)} faces to judge by; expected at least {FEWEST_FACES} to estimate a ceiling from; collect more generations")
+        raise KaomojiError(
+            f"only {len(faces)} faces to judge by; expected at least {FEWEST_FACES} to estimate a ceiling from; collect more generations"
+        )
     size = reference.weight[faces].to_numpy(float)
     shares = reference.table.loc[faces].to_numpy(float)
     counts = shares * size[:, None]
     if np.abs(counts - counts.round()).max() > 1e-6:
-        raise KaomojiError("the reference is no table of counts; expected an elicited reading; a ceiling needs the counts it is made of")
+        raise KaomojiError(
+            "the reference is no table of counts; expected an elicited reading; a ceiling needs the counts it is made of"
+        )
     counts = counts.round()
     answer = source.table.loc[faces, reference.table.columns].to_numpy(float)
     weights = size if weighted else np.ones(len(faces))
     marginal = counts.sum(axis=0) / counts.sum()
     pairs = statistics.js_similarity(counts[:, None], answer[None])
-    low, high, own = statistics.js_similarity(counts, marginal), perfect(counts, seed=seed), pairs.diagonal()
+    low, high, own = (
+        statistics.js_similarity(counts, marginal),
+        perfect(counts, seed=seed),
+        pairs.diagonal(),
+    )
     rng, rows = np.random.default_rng(seed), np.arange(len(faces))
-    null = np.array([pairs[rows, rng.permutation(rows)] @ weights for _ in range(permutations)]) / weights.sum()
+    null = (
+        np.array([pairs[rows, rng.permutation(rows)] @ weights for _ in range(permutations)])
+        / weights.sum()
+    )
     score, floor, ceiling = (
         statistics.bootstrap(values, weights=weights, unit="faces", seed=seed, null=dealt)
         for values, dealt in ((own, null), (low, None), (high, None))
@@ -130,5 +144,14 @@ def table(reference, sources, *, faces=None, seed=0):
     for weighted in (False, True):
         for name, source in sources.items():
             found = ranged(reference, source, weighted, faces=faces, seed=seed)
-            rows.append((name, "by counts" if weighted else "uniform", found.floor, found.score, found.ceiling, found.share))
+            rows.append(
+                (
+                    name,
+                    "by counts" if weighted else "uniform",
+                    found.floor,
+                    found.score,
+                    found.ceiling,
+                    found.share,
+                )
+            )
     return pd.DataFrame(rows, columns=["source", "weighting", "floor", "score", "ceiling", "share"])

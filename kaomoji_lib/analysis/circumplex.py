@@ -53,7 +53,18 @@ class Circumplex:
 
 
 @one_thread
-def circumplex(X, labels, scheme, text=None, *, permutations=10_000, dealings=99, splits=SPLITS, halves=HALVES, seed=0):
+def circumplex(
+    X,
+    labels,
+    scheme,
+    text=None,
+    *,
+    permutations=10_000,
+    dealings=99,
+    splits=SPLITS,
+    halves=HALVES,
+    seed=0,
+):
     """Test the circle and its rivals on states ``X`` (n, d) of prompts with ``labels`` (n,): a :class:`Circumplex`.
 
     ``text``: vectors of the prompts' text (n, m), or None. A hypothesis is one or more matrices of squared distances; their
@@ -67,30 +78,65 @@ def circumplex(X, labels, scheme, text=None, *, permutations=10_000, dealings=99
     codes = [code for code in scheme.codes if (labels == code).any()]
     members = [np.flatnonzero(labels == code) for code in codes]
     if len(codes) < 4 or min(map(len, members)) < 8:
-        raise KaomojiError("too few prompts for the order test; expected at least 4 categories of 8 prompts; add prompts")
+        raise KaomojiError(
+            "too few prompts for the order test; expected at least 4 categories of 8 prompts; add prompts"
+        )
     rng = np.random.default_rng(seed)
     X = classifier.compact(X)
-    parts = _parts(scheme.table.loc[codes], None if text is None else _distances(_splits(classifier.compact(text), members, splits, rng)).mean(axis=0))
-    hypotheses = {name: np.stack([parts[part] for part in wanted]) for name, wanted in PARTS.items() if set(wanted) <= set(parts)}
+    parts = _parts(
+        scheme.table.loc[codes],
+        None
+        if text is None
+        else _distances(_splits(classifier.compact(text), members, splits, rng)).mean(axis=0),
+    )
+    hypotheses = {
+        name: np.stack([parts[part] for part in wanted])
+        for name, wanted in PARTS.items()
+        if set(wanted) <= set(parts)
+    }
     pair = _split_distances(X, members, splits, rng)
     fits = _scores(hypotheses, pair)
     thinner = [[rng.permutation(rows)[: len(rows) // 2] for rows in members] for _ in range(halves)]
     thin = [_split_distances(X, rows, 6, rng) for rows in thinner]
     spread = {name: [_score(parts, *half) for half in thin] for name, parts in hypotheses.items()}
     null = _dealt(parts, hypotheses, fits, pair, len(codes), dealings, rng)
-    found = {name: _estimate(fits[name], spread[name], null[name], len(labels)) for name in hypotheses}
-    contrasts = {
-        name: _estimate(fits[one] - fits[other], np.subtract(spread[one], spread[other]), null.get(name), len(labels))
-        for name, one, other, _ in RIVALS if one in fits and other in fits
+    found = {
+        name: _estimate(fits[name], spread[name], null[name], len(labels)) for name in hypotheses
     }
-    ceiling = _estimate(_correlation(*pair), [_correlation(*half) for half in thin], None, len(labels))
+    contrasts = {
+        name: _estimate(
+            fits[one] - fits[other],
+            np.subtract(spread[one], spread[other]),
+            null.get(name),
+            len(labels),
+        )
+        for name, one, other, _ in RIVALS
+        if one in fits and other in fits
+    }
+    ceiling = _estimate(
+        _correlation(*pair), [_correlation(*half) for half in thin], None, len(labels)
+    )
     distances = pair.mean(axis=(0, 1))
-    return Circumplex(_order(distances, [half.mean(axis=(0, 1)) for half in thin], parts["circle"], codes, permutations, rng),
-                      found, ceiling, contrasts, _square(distances, codes))
+    return Circumplex(
+        _order(
+            distances,
+            [half.mean(axis=(0, 1)) for half in thin],
+            parts["circle"],
+            codes,
+            permutations,
+            rng,
+        ),
+        found,
+        ceiling,
+        contrasts,
+        _square(distances, codes),
+    )
 
 
 def _estimate(value, replicates, null, n):
-    return statistics.estimate(value, replicates, n, "prompts", null=null, interval="normal", bounds=(-1, 1))
+    return statistics.estimate(
+        value, replicates, n, "prompts", null=null, interval="normal", bounds=(-1, 1)
+    )
 
 
 def _parts(table, text):
@@ -99,8 +145,11 @@ def _parts(table, text):
     valence, arousal = (table[name].to_numpy(float) for name in ("valence", "arousal"))
     radius = np.maximum(np.hypot(valence, arousal), 1e-12)
     apart = lambda values: (values[:, None] - values[None])[upper] ** 2  # noqa: E731
-    found = {"valence": apart(valence), "arousal": apart(arousal),
-             "circle": apart(valence / radius) + apart(arousal / radius)}
+    found = {
+        "valence": apart(valence),
+        "arousal": apart(arousal),
+        "circle": apart(valence / radius) + apart(arousal / radius),
+    }
     return found if text is None else {**found, "text": text}
 
 
@@ -111,7 +160,7 @@ def _splits(X, members, splits, rng):
         for place, rows in enumerate(members):
             mixed = rng.permutation(rows)
             found[split, 0, place] = X[mixed[: len(rows) // 2]].mean(axis=0)
-            found[split, 1, place] = X[mixed[len(rows) // 2:]].mean(axis=0)
+            found[split, 1, place] = X[mixed[len(rows) // 2 :]].mean(axis=0)
     return found
 
 
@@ -130,14 +179,21 @@ def _split_distances(X, members, splits, rng):
     for _ in range(splits):
         mixed = [rng.permutation(rows) for rows in members]
         for side, start in enumerate((0, 1)):
-            found[side].append(_distances(_splits(X, [rows[start::2] for rows in mixed], 4, rng)).mean(axis=0))
+            found[side].append(
+                _distances(_splits(X, [rows[start::2] for rows in mixed], 4, rng)).mean(axis=0)
+            )
     return np.array(found)
 
 
 def _correlation(one, other):
     """Mean over splits of the Pearson correlation of the rows; a constant row correlates with nothing."""
     one, other = (part - part.mean(axis=-1, keepdims=True) for part in (one, other))
-    return float(np.mean((one * other).sum(axis=-1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1), 1e-300)))
+    return float(
+        np.mean(
+            (one * other).sum(axis=-1)
+            / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1), 1e-300)
+        )
+    )
 
 
 def _scores(hypotheses, pair):
@@ -146,7 +202,10 @@ def _scores(hypotheses, pair):
 
 def _score(parts, fitted, held):
     """Mean correlation of the held-out distances with the hypothesis fitted on the other half, both ways round."""
-    return (_correlation(_weights(parts, fitted) @ parts, held) + _correlation(_weights(parts, held) @ parts, fitted)) / 2
+    return (
+        _correlation(_weights(parts, fitted) @ parts, held)
+        + _correlation(_weights(parts, held) @ parts, fitted)
+    ) / 2
 
 
 def _weights(parts, targets):
@@ -162,7 +221,9 @@ def _weights(parts, targets):
         for chosen in map(list, combinations(range(len(parts)), size)):
             own = parts[chosen]
             found = targets @ np.linalg.pinv(own)
-            explained = np.where((found >= 0).all(axis=1), (found @ own * targets).sum(axis=1), -np.inf)
+            explained = np.where(
+                (found >= 0).all(axis=1), (found @ own * targets).sum(axis=1), -np.inf
+            )
             better = explained > best
             weights[better] = 0
             weights[np.ix_(better, chosen)] = found[better]
@@ -176,13 +237,19 @@ def _dealt(parts, hypotheses, fits, pair, count, permutations, rng):
     place = np.zeros((count, count), dtype=int)
     place[rows, columns] = place[columns, rows] = np.arange(len(rows))
     tested = {name: (name, set(PARTS[name]), 0.0) for name in hypotheses}
-    tested |= {name: (one, moving, fits[other]) for name, one, other, moving in RIVALS if moving and one in fits}
+    tested |= {
+        name: (one, moving, fits[other])
+        for name, one, other, moving in RIVALS
+        if moving and one in fits
+    }
     null = {name: np.empty(permutations) for name in tested}
     for number in range(permutations):
         order = rng.permutation(count)
         moved = place[order[rows], order[columns]]
         for name, (whole, moving, rival) in tested.items():
-            dealt = np.stack([parts[part][moved] if part in moving else parts[part] for part in PARTS[whole]])
+            dealt = np.stack(
+                [parts[part][moved] if part in moving else parts[part] for part in PARTS[whole]]
+            )
             null[name][number] = _score(dealt, *pair[:, :8]) - rival
     return null
 
@@ -211,10 +278,19 @@ def _order(distances, halves, circle, codes, permutations, rng):
     signs = np.sign(distances[:, None] - distances[None])
     null = []
     for start in range(0, len(orders), 1000):
-        moved = place[orders[start:start + 1000][:, rows], orders[start:start + 1000][:, columns]]
+        moved = place[
+            orders[start : start + 1000][:, rows], orders[start : start + 1000][:, columns]
+        ]
         null.append((signs[moved[:, :, None], moved[:, None]] * predicted).sum(axis=(1, 2)) / scale)
-    return statistics.estimate(index(distances), [index(half) for half in halves], count, "categories", null=np.concatenate(null),
-                               interval="normal", bounds=(-1, 1))
+    return statistics.estimate(
+        index(distances),
+        [index(half) for half in halves],
+        count,
+        "categories",
+        null=np.concatenate(null),
+        interval="normal",
+        bounds=(-1, 1),
+    )
 
 
 def _square(distances, codes):

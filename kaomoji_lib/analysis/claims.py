@@ -48,9 +48,13 @@ def judge(value, rule):
         return None
     rule, _, least = rule.partition(" ")
     if rule not in ("beyond", "above"):
-        raise KaomojiError(f"unknown rule {rule!r}; expected beyond, above or shown; correct data/claims.csv")
+        raise KaomojiError(
+            f"unknown rule {rule!r}; expected beyond, above or shown; correct data/claims.csv"
+        )
     if rule == "beyond" and value.p is None:
-        raise KaomojiError(f"no null stands beside {value}; expected one for the rule 'beyond'; use 'above', or add a null")
+        raise KaomojiError(
+            f"no null stands beside {value}; expected one for the rule 'beyond'; use 'above', or add a null"
+        )
     beaten = value.p is None or value.p <= ALPHA
     return FOUND if beaten and (rule == "beyond" or value.ci_low > float(least or 0)) else NOT_FOUND
 
@@ -64,7 +68,21 @@ def claims(results, path=None):
         value = results.get(row.page, {}).get(row.key)
         twin = results.get(row.twin, {}).get(row.key)
         verdict = None if value is None else judge(value, row.rule)
-        found.append(Claim(row.whose, int(row.number), row.statement, row.test, row.page, value, twin, verdict, row.expected, row.twin, row.rule))
+        found.append(
+            Claim(
+                row.whose,
+                int(row.number),
+                row.statement,
+                row.test,
+                row.page,
+                value,
+                twin,
+                verdict,
+                row.expected,
+                row.twin,
+                row.rule,
+            )
+        )
     return found
 
 
@@ -74,5 +92,11 @@ def alarms(results, edition, apart=()):
     ``results`` as in :func:`claims`; ``apart``: keys of numbers that the edition does not take anything from. In an edition with nothing to find, about one in twenty may; the tests of one page share its
     data, so that their number is no binomial one.
     """
-    ps = [value.p for page, values in results.items() if page.endswith(f"--{edition}") for key, value in values.items() if value.p is not None and key not in apart]
+    ps = [
+        value.p
+        for page, values in results.items()
+        if page.endswith(f"--{edition}")
+        for key, value in values.items()
+        if value.p is not None and key not in apart
+    ]
     return sum(p <= ALPHA for p in ps), len(ps)

@@ -76,7 +76,10 @@ def cuts(linkage, most=MOST_CLUSTERS):
 
 def silhouettes(distances, labelled):
     """Mean silhouette of each cut: dict number -> float."""
-    return {number: statistics.silhouettes(distances, labels).mean() for number, labels in labelled.items()}
+    return {
+        number: statistics.silhouettes(distances, labels).mean()
+        for number, labels in labelled.items()
+    }
 
 
 def null_silhouettes(distances):
@@ -97,14 +100,29 @@ def cluster(faces, distances, nulls, resampled, seed=0):
     rows = []
     for number, labels in labelled.items():
         null = [item[number] for item in nulls if number in item]
-        found = statistics.bootstrap(statistics.silhouettes(distances, labels), unit="faces", seed=seed, null=null or None, resamples=500)
-        rows.append((number, found, float(np.nanmean(stability[number])) if len(stability[number]) else np.nan))
+        found = statistics.bootstrap(
+            statistics.silhouettes(distances, labels),
+            unit="faces",
+            seed=seed,
+            null=null or None,
+            resamples=500,
+        )
+        rows.append(
+            (
+                number,
+                found,
+                float(np.nanmean(stability[number])) if len(stability[number]) else np.nan,
+            )
+        )
     criterion = pd.DataFrame(rows, columns=["clusters", "silhouette", "stability"])
     excess = [item.value - (item.null_mean or 0) for item in criterion["silhouette"]]
     return Clustering(
         linkage=linkage,
         order=tuple(faces[leaf] for leaf in hierarchy.leaves_list(linkage)),
-        cuts={number: pd.Series(labels, list(faces), name="cluster") for number, labels in labelled.items()},
+        cuts={
+            number: pd.Series(labels, list(faces), name="cluster")
+            for number, labels in labelled.items()
+        },
         criterion=criterion,
         stability=stability,
         chosen=int(criterion["clusters"].iloc[int(np.argmax(excess))]),
@@ -123,7 +141,13 @@ def of_vectors(vectors, dealt=None, *, permutations=100, resamples=100, seed=0):
     nulls = [null_silhouettes(cosine_distances(part)) for part in dealt]
     distances = cosine_distances(X)
     kept = [np.unique(rng.integers(len(X), size=len(X))) for _ in range(resamples)]
-    return cluster(tuple(vectors.index), distances, nulls, ((rows, distances[np.ix_(rows, rows)]) for rows in kept), seed)
+    return cluster(
+        tuple(vectors.index),
+        distances,
+        nulls,
+        ((rows, distances[np.ix_(rows, rows)]) for rows in kept),
+        seed,
+    )
 
 
 def jaccard(labelled, resampled):
@@ -149,8 +173,13 @@ def jaccard(labelled, resampled):
             present = old.sum(axis=0) > 0
             sums[number][present] += (both / np.maximum(union, 1)).max(axis=1)[present]
             seen[number][present] += 1
-    return {number: pd.Series(np.where(seen[number] > 0, sums[number] / np.maximum(seen[number], 1), np.nan),
-                              index=range(1, len(sums[number]) + 1)) for number in sums}
+    return {
+        number: pd.Series(
+            np.where(seen[number] > 0, sums[number] / np.maximum(seen[number], 1), np.nan),
+            index=range(1, len(sums[number]) + 1),
+        )
+        for number in sums
+    }
 
 
 def names(labels, masses, words, second=SECOND):
@@ -165,8 +194,17 @@ def names(labels, masses, words, second=SECOND):
     for number, part in labels.groupby(labels):
         total = masses.loc[part.index].sum().sort_values(ascending=False, kind="stable")
         shares = total / max(total.sum(), 1e-12)
-        kept = [shares.index[0]] if shares.iloc[0] >= CLEAR or len(shares) < 2 or shares.iloc[1] < second else list(shares.index[:2])
-        named[number] = ", ".join(words[column] for column in kept) if shares.iloc[0] > 0 else "no category"
+        kept = (
+            [shares.index[0]]
+            if shares.iloc[0] >= CLEAR or len(shares) < 2 or shares.iloc[1] < second
+            else list(shares.index[:2])
+        )
+        named[number] = (
+            ", ".join(words[column] for column in kept) if shares.iloc[0] > 0 else "no category"
+        )
         lead[number] = masses.loc[part.index].sum(axis=1).idxmax()
     twice = {name for name in named.values() if list(named.values()).count(name) > 1}
-    return {number: f"{name} {lead[number]}" if name in twice else name for number, name in named.items()}
+    return {
+        number: f"{name} {lead[number]}" if name in twice else name
+        for number, name in named.items()
+    }

@@ -33,11 +33,20 @@ def _frozen():
     words = published_tables.syntheses()
     kept = corpus.uploads_once(words)
     rows = kept.assign(description="", shape="2")[list(corpus.COLUMNS)].reset_index(drop=True)
-    bundles = words.groupby(["contributor", "bundle"]).agg(lexicon_version=("lexicon_version", "max"), rows=("face", "size")).reset_index()
+    bundles = (
+        words.groupby(["contributor", "bundle"])
+        .agg(lexicon_version=("lexicon_version", "max"), rows=("face", "size"))
+        .reset_index()
+    )
     bundles["version"] = ""
     bundles["kept"] = bundles["bundle"].isin(set(kept["bundle"]))
     bundles["why"] = bundles["kept"].map({True: "", False: "a later bundle says nearly the same"})
-    return corpus.Corpus(rows, bundles, pd.DataFrame(columns=["where", "why", "rows"]), "the article's copy of the corpus")
+    return corpus.Corpus(
+        rows,
+        bundles,
+        pd.DataFrame(columns=["where", "why", "rows"]),
+        "the article's copy of the corpus",
+    )
 
 
 def vocabulary(found, *, seed=0):
@@ -47,7 +56,9 @@ def vocabulary(found, *, seed=0):
     rows = found.of_version(version)
     if rows.empty:
         others = ", ".join(sorted({str(item) for item in found.rows["lexicon_version"]})) or "none"
-        raise KaomojiError(f"{found.origin} has no row of lexicon version {version} (it has: {others}); expected some; use bundles of llmoji 2")
+        raise KaomojiError(
+            f"{found.origin} has no row of lexicon version {version} (it has: {others}); expected some; use bundles of llmoji 2"
+        )
     return word_clusters.vocabulary(rows, lexicon, load_scheme().codes, seed=seed)
 
 
@@ -60,15 +71,31 @@ def summary(found, *, seed=0):
         "descriptions": len(found.rows),
         "faces": int(found.rows["face"].nunique()),
         "versions": [
-            {"lexicon_version": int(version), "descriptions": len(part), "faces": int(part["face"].nunique()), "count": int(part["count"].sum())}
-            for version, part in found.rows.groupby("lexicon_version")],
-        "left_out": found.bundles.loc[~found.bundles["kept"].astype(bool), ["contributor", "bundle", "why"]].to_dict("records"),
-        "skipped": [{"where": item.where, "why": item.why, "rows": int(item.rows)} for item in found.skipped.itertuples(index=False)],
-        "clusters": None, "no_clusters": "", "pc1": None, "pc2": None,
+            {
+                "lexicon_version": int(version),
+                "descriptions": len(part),
+                "faces": int(part["face"].nunique()),
+                "count": int(part["count"].sum()),
+            }
+            for version, part in found.rows.groupby("lexicon_version")
+        ],
+        "left_out": found.bundles.loc[
+            ~found.bundles["kept"].astype(bool), ["contributor", "bundle", "why"]
+        ].to_dict("records"),
+        "skipped": [
+            {"where": item.where, "why": item.why, "rows": int(item.rows)}
+            for item in found.skipped.itertuples(index=False)
+        ],
+        "clusters": None,
+        "no_clusters": "",
+        "pc1": None,
+        "pc2": None,
     }
     try:
         space = vocabulary(found, seed=seed)
-        report.update(clusters=space.chosen, pc1=space.variance[0].value, pc2=space.variance[1].value)
+        report.update(
+            clusters=space.chosen, pc1=space.variance[0].value, pc2=space.variance[1].value
+        )
     except KaomojiError as error:
         report["no_clusters"] = str(error)
     return report

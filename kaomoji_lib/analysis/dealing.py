@@ -23,7 +23,9 @@ def order(n, name):
 def emissions(table, name):
     """What was typed, dealt to other replies of any message; who was asked what stays."""
     kept = [column for column in KEYS if column in table]
-    moved = table.drop(columns=kept).iloc[order(len(table), f"emissions {name}")].set_axis(table.index)
+    moved = (
+        table.drop(columns=kept).iloc[order(len(table), f"emissions {name}")].set_axis(table.index)
+    )
     return pd.concat([table[kept], moved], axis=1)[list(table.columns)]
 
 
@@ -33,7 +35,9 @@ def scores(table, name):
     owner = dict(zip(ids[order(len(ids), f"scores {name}")], ids, strict=True))
     place = {key: number for number, key in enumerate(ids)}
     moved = table.assign(prompt_id=table["prompt_id"].map(owner))
-    moved = moved.iloc[np.argsort(moved["prompt_id"].map(place).to_numpy(), kind="stable")].reset_index(drop=True)
+    moved = moved.iloc[
+        np.argsort(moved["prompt_id"].map(place).to_numpy(), kind="stable")
+    ].reset_index(drop=True)
     moved.attrs = dict(table.attrs)
     return moved
 
@@ -53,12 +57,17 @@ def syntheses(table, name):
     """Every word, dealt to another description of the same lexicon; how many words each has stays: DataFrame[primary, others, ...]."""
     if "lexicon_version" not in table:
         return _described(table, name)
-    parts = [_described(part, f"{name} {version}") for version, part in table.groupby("lexicon_version", sort=False)]
+    parts = [
+        _described(part, f"{name} {version}")
+        for version, part in table.groupby("lexicon_version", sort=False)
+    ]
     return pd.concat(parts).loc[table.index] if parts else table
 
 
 def _described(table, name):
-    return table.assign(**{column: _words(table[column], f"{column} {name}") for column in ("primary", "others")})
+    return table.assign(
+        **{column: _words(table[column], f"{column} {name}") for column in ("primary", "others")}
+    )
 
 
 def _words(lists, name):
@@ -84,4 +93,6 @@ class Published(published_tables.Files):
 
     def components(self, name):
         table, shares = super().components(name)
-        return table.assign(category=table["category"].to_numpy()[order(len(table), f"components {name}")]), shares
+        return table.assign(
+            category=table["category"].to_numpy()[order(len(table), f"components {name}")]
+        ), shares

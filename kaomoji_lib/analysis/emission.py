@@ -7,8 +7,12 @@ from kaomoji_lib.study import faces, statistics
 
 def rate(emissions, seed=0):
     """Share of generations that start with a kaomoji, 0..1: Estimate over prompts."""
-    by_prompt = (emissions["outcome"] == "kaomoji").groupby(emissions["prompt_id"]).agg(["mean", "size"])
-    return statistics.bootstrap(by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed)
+    by_prompt = (
+        (emissions["outcome"] == "kaomoji").groupby(emissions["prompt_id"]).agg(["mean", "size"])
+    )
+    return statistics.bootstrap(
+        by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed
+    )
 
 
 def suppressed(emissions, seed=0):
@@ -17,7 +21,9 @@ def suppressed(emissions, seed=0):
     The exact probability of each generation is averaged, so that no second, unhindered run is needed.
     """
     by_prompt = emissions["suppressed"].groupby(emissions["prompt_id"]).agg(["mean", "size"])
-    return statistics.bootstrap(by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed)
+    return statistics.bootstrap(
+        by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed
+    )
 
 
 def behind(emissions):

@@ -79,7 +79,11 @@ def _whitener(states):
     states = np.asarray(states, dtype=float)
     values, vectors = np.linalg.eigh(ledoit_wolf(states)[0])
     values = np.maximum(values, values.max() * 1e-9 + 1e-30)
-    return (vectors * np.sqrt(values)) @ vectors.T, (vectors / np.sqrt(values)) @ vectors.T, states.mean(axis=0)
+    return (
+        (vectors * np.sqrt(values)) @ vectors.T,
+        (vectors / np.sqrt(values)) @ vectors.T,
+        states.mean(axis=0),
+    )
 
 
 def _basis(columns):
@@ -98,7 +102,12 @@ def table(run, words, plan=Plan(), device="auto"):  # noqa: B008
     """
     from kaomoji_lib.store.derived import derived
 
-    return derived(run, "erasure", {"spellings": list(words), **asdict(plan)}, lambda: _table(run, words, plan, device))
+    return derived(
+        run,
+        "erasure",
+        {"spellings": list(words), **asdict(plan)},
+        lambda: _table(run, words, plan, device),
+    )
 
 
 def _table(run, words, plan, device):
@@ -107,7 +116,10 @@ def _table(run, words, plan, device):
     from kaomoji_lib.engine.steering_arms import split
 
     engine, prompts = reload(run, device), run.prompts()
-    encoded = [engine.encode(engine.template.render(f"{run.manifest['instruction']} {text}")) for text in prompts["text"]]
+    encoded = [
+        engine.encode(engine.template.render(f"{run.manifest['instruction']} {text}"))
+        for text in prompts["text"]
+    ]
     fit, tried = split(prompts, plan.per_category)
     last = prompt_states(engine, [encoded[row] for row in np.flatnonzero(fit)])[1]
     labels, rng = prompts["category"].to_numpy()[fit], np.random.default_rng(plan.seed)
@@ -117,14 +129,24 @@ def _table(run, words, plan, device):
 
     def note(layer, arm, number, change):
         closed = face_log_probs(engine, asked, words, change, algorithm)[1]
-        meta = pd.DataFrame({"prompt_id": prompts["id"].to_numpy()[tried], "layer": layer, "arm": arm, "number": number})
+        meta = pd.DataFrame(
+            {
+                "prompt_id": prompts["id"].to_numpy()[tried],
+                "layer": layer,
+                "arm": arm,
+                "number": number,
+            }
+        )
         frames.append(pd.concat([meta, pd.DataFrame(np.exp(closed), columns=list(words))], axis=1))
 
     note(0, "none", 0, None)
     for layer in plan.layers or range(1, len(engine.blocks) + 1):
         found = leace(last[:, layer], labels)
         controls = [random_like(last[:, layer], found.rank, rng) for _ in range(plan.random)]
-        for arm, number, eraser in [("category", 0, found), *(("random", place, one) for place, one in enumerate(controls))]:
+        for arm, number, eraser in [
+            ("category", 0, found),
+            *(("random", place, one) for place, one in enumerate(controls)),
+        ]:
             note(layer, arm, number, Map(layer, eraser.matrix, eraser.centre))
     return pd.concat(frames, ignore_index=True)
 
@@ -132,14 +154,22 @@ def _table(run, words, plan, device):
 def effects(found, faces, reading, prompts, *, permutations=10_000, seed=0):
     """:class:`Erased` of every layer of a :func:`table`; the other arguments as in :func:`.steering.effects`."""
     own = _own_mass(found, faces, reading, prompts)
-    wide = own.groupby(["layer", "arm", "prompt_id"], sort=False)["mass"].mean().unstack("prompt_id")
+    wide = (
+        own.groupby(["layer", "arm", "prompt_id"], sort=False)["mass"].mean().unstack("prompt_id")
+    )
     before = wide.xs("none", level="arm").iloc[0]
     results = []
     for layer in own.loc[own["arm"] == "category", "layer"].unique():
         after, control = wide.loc[(layer, "category")], wide.loc[(layer, "random")]
-        results.append(Erased(
-            int(layer), statistics.bootstrap(before, seed=seed), statistics.bootstrap(after, seed=seed),
-            statistics.bootstrap(control, seed=seed), resampling.paired(control, after, resamples=permutations, seed=seed)))
+        results.append(
+            Erased(
+                int(layer),
+                statistics.bootstrap(before, seed=seed),
+                statistics.bootstrap(after, seed=seed),
+                statistics.bootstrap(control, seed=seed),
+                resampling.paired(control, after, resamples=permutations, seed=seed),
+            )
+        )
     return results
 
 
@@ -147,6 +177,14 @@ def _own_mass(found, faces, reading, prompts):
     words = [name for name in found.columns if name not in META]
     own = exclusive(found[words])
     by_face = own.div(own.sum(axis=1), axis=0).T.groupby(faces.reindex(words), sort=False).sum().T
-    masses = pd.DataFrame(by_face.to_numpy() @ reading.table.loc[by_face.columns].to_numpy(), columns=reading.table.columns)
-    category = prompts.set_index("id")["category"].reindex(found["prompt_id"]).map(list(masses.columns).index).to_numpy()
+    masses = pd.DataFrame(
+        by_face.to_numpy() @ reading.table.loc[by_face.columns].to_numpy(),
+        columns=reading.table.columns,
+    )
+    category = (
+        prompts.set_index("id")["category"]
+        .reindex(found["prompt_id"])
+        .map(list(masses.columns).index)
+        .to_numpy()
+    )
     return found[list(META)].assign(mass=masses.to_numpy()[np.arange(len(masses)), category])

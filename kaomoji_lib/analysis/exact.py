@@ -49,14 +49,22 @@ def distribution(scores, column=CLOSED):
     """
     kept = scores[scores["face"].notna() & scores[column].notna()]
     if kept.empty:
-        raise KaomojiError(f"the scores hold no {column} of a face; score again with it, or choose another column")
+        raise KaomojiError(
+            f"the scores hold no {column} of a face; score again with it, or choose another column"
+        )
     face = kept.drop_duplicates("spelling").set_index("spelling")["face"]
-    wide = np.exp(kept.pivot(index="prompt_id", columns="spelling", values=column).loc[kept["prompt_id"].unique(), face.index])
+    wide = np.exp(
+        kept.pivot(index="prompt_id", columns="spelling", values=column).loc[
+            kept["prompt_id"].unique(), face.index
+        ]
+    )
     own = exclusive(wide)
     table = own.T.groupby(face, sort=False).sum().T
     total = table.sum(axis=1)
     if total.max() > 1 + SLACK:
-        raise KaomojiError(f"the faces' probabilities add up to {total.max():.3f}; expected at most 1; score again in float32")
+        raise KaomojiError(
+            f"the faces' probabilities add up to {total.max():.3f}; expected at most 1; score again in float32"
+        )
     table = table.div(np.maximum(total, 1.0), axis=0)
     return Exact(table, (1 - table.sum(axis=1)).clip(lower=0).rename("other"))
 
@@ -100,8 +108,19 @@ def information(exact, prompts, codes, *, permutations=500, seed=0):
     label, table = _labels(exact, prompts, codes), exact.conditional.to_numpy()
     rng = np.random.default_rng(seed)
     null = [_bits(table, rng.permutation(label), len(codes)) for _ in range(permutations)]
-    halves = [_bits(table[half], label[half], len(codes)) for half in statistics.half_samples(len(label), seed=seed)]
-    return statistics.estimate(_bits(table, label, len(codes)), halves, len(label), "prompts", null=null, interval="normal", bounds=(0, np.inf))
+    halves = [
+        _bits(table[half], label[half], len(codes))
+        for half in statistics.half_samples(len(label), seed=seed)
+    ]
+    return statistics.estimate(
+        _bits(table, label, len(codes)),
+        halves,
+        len(label),
+        "prompts",
+        null=null,
+        interval="normal",
+        bounds=(0, np.inf),
+    )
 
 
 def accuracy(exact, prompts, codes, *, permutations=500, seed=0):
@@ -137,21 +156,32 @@ def agreement(exact, emissions, *, draws=200, seed=0):
         If fewer than two prompts drew a listed face.
     """
     typed = emissions[emissions["face"].isin(exact.table.columns)]
-    counts = pd.crosstab(typed["prompt_id"], typed["face"]).reindex(index=exact.table.index, columns=exact.table.columns, fill_value=0)
+    counts = pd.crosstab(typed["prompt_id"], typed["face"]).reindex(
+        index=exact.table.index, columns=exact.table.columns, fill_value=0
+    )
     drew = counts.sum(axis=1).to_numpy() > 0
     if drew.sum() < 2:
-        raise KaomojiError(f"only {drew.sum()} prompts drew a scored face; expected at least 2; collect more generations")
+        raise KaomojiError(
+            f"only {drew.sum()} prompts drew a scored face; expected at least 2; collect more generations"
+        )
     counts, chances = counts.to_numpy()[drew], exact.conditional.to_numpy()[drew]
     rng, total = np.random.default_rng(seed), counts.sum(axis=1)
-    null = [statistics.js_similarity(rng.multinomial(total, chances), chances).mean() for _ in range(draws)]
-    return statistics.bootstrap(statistics.js_similarity(counts, chances), unit="prompts", seed=seed, null=null, tail="less")
+    null = [
+        statistics.js_similarity(rng.multinomial(total, chances), chances).mean()
+        for _ in range(draws)
+    ]
+    return statistics.bootstrap(
+        statistics.js_similarity(counts, chances), unit="prompts", seed=seed, null=null, tail="less"
+    )
 
 
 def _labels(exact, prompts, codes):
     category = prompts.set_index("id")["category"].reindex(exact.table.index)
     absent = [code for code in codes if not (category == code).any()]
     if absent:
-        raise KaomojiError(f"no scored prompt is of category {', '.join(absent)}; expected all of {', '.join(codes)}; score their prompts")
+        raise KaomojiError(
+            f"no scored prompt is of category {', '.join(absent)}; expected all of {', '.join(codes)}; score their prompts"
+        )
     return category.map({code: row for row, code in enumerate(codes)}).to_numpy()
 
 

@@ -50,7 +50,9 @@ def lay(uses, gram, guide, *, fitted=None, resampled=True, resamples=200, seed=0
     uses, gram = np.asarray(uses, float), np.asarray(gram, float)
     fitted = np.ones(len(uses), bool) if fitted is None else np.asarray(fitted, bool)
     if fitted.sum() < AXES:
-        raise KaomojiError(f"{fitted.sum()} faces to lay out; expected at least {AXES}; collect more, or lower the limits")
+        raise KaomojiError(
+            f"{fitted.sum()} faces to lay out; expected at least {AXES}; collect more, or lower the limits"
+        )
     shares = uses / uses.sum(axis=1, keepdims=True)
     centre = shares[fitted].mean(axis=0)
     centred = shares - centre
@@ -63,7 +65,12 @@ def lay(uses, gram, guide, *, fitted=None, resampled=True, resamples=200, seed=0
     scores = centred @ onto
     signs = geometry.signs(scores[fitted], np.asarray(guide, float)[fitted])
     spread = _spread(uses, centre, onto * signs, resamples, seed) if resampled else None
-    return Layout(scores * signs, values[:AXES] / max(values.sum(), 1e-300), spread, 1 - cosine_distances(products))
+    return Layout(
+        scores * signs,
+        values[:AXES] / max(values.sum(), 1e-300),
+        spread,
+        1 - cosine_distances(products),
+    )
 
 
 def _spread(uses, centre, onto, resamples, seed):
@@ -71,12 +78,17 @@ def _spread(uses, centre, onto, resamples, seed):
     weights = statistics.resampling_counts(uses.shape[1], resamples, seed).astype(float)
     mass = weights @ uses.T
     with np.errstate(invalid="ignore", divide="ignore"):
-        drawn = np.stack([(weights * places[:, axis]) @ uses.T for axis in range(AXES)], axis=2) / mass[:, :, None]
+        drawn = (
+            np.stack([(weights * places[:, axis]) @ uses.T for axis in range(AXES)], axis=2)
+            / mass[:, :, None]
+        )
     present = mass > 0
     drawn = np.where(present[:, :, None], drawn, 0)
     count = np.maximum(present.sum(axis=0), 1)
     deviation = np.where(present[:, :, None], drawn - drawn.sum(axis=0) / count[:, None], 0)
-    covariance = np.einsum("bfi,bfj->fij", deviation, deviation) / np.maximum(count - 1, 1)[:, None, None]
+    covariance = (
+        np.einsum("bfi,bfj->fij", deviation, deviation) / np.maximum(count - 1, 1)[:, None, None]
+    )
     flat = covariance[:, *np.triu_indices(AXES)]
     flat[(uses > 0).sum(axis=1) < 2] = np.nan
     return flat

@@ -74,7 +74,11 @@ def face_means(states, emissions, min_emissions=3, min_prompts=2):
     typed = typed.merge(rows, on=keys, how="inner")
     usage = typed.groupby("face").agg(count=("row", "size"), prompts=("prompt_id", "nunique"))
     usage = usage[(usage["count"] >= min_emissions) & (usage["prompts"] >= min_prompts)]
-    usage = usage.reset_index().sort_values(["count", "face"], ascending=[False, True]).set_index("face")
+    usage = (
+        usage.reset_index()
+        .sort_values(["count", "face"], ascending=[False, True])
+        .set_index("face")
+    )
     if len(usage) < 3:
         raise KaomojiError(
             f"{len(usage)} faces have {min_emissions} emissions from {min_prompts} prompts; expected at least 3; "
@@ -85,7 +89,9 @@ def face_means(states, emissions, min_emissions=3, min_prompts=2):
     face, row = usage.index.get_indexer(typed["face"]), typed["row"].to_numpy()
     means = _shares(face, row, len(usage), len(X)) @ X
     categories = list(pd.unique(emissions["category"]))
-    counts = pd.crosstab(typed["face"], typed["category"]).reindex(index=usage.index, columns=categories, fill_value=0)
+    counts = pd.crosstab(typed["face"], typed["category"]).reindex(
+        index=usage.index, columns=categories, fill_value=0
+    )
     return FaceMeans(
         faces=tuple(usage.index),
         means=means - means.mean(axis=0),
@@ -99,7 +105,11 @@ def face_means(states, emissions, min_emissions=3, min_prompts=2):
 
 def _shares(face, row, faces, rows):
     """Which share of each face's emissions has each state: (faces, rows), rows sum to 1."""
-    counts = np.bincount(face * rows + row, minlength=faces * rows).reshape(faces, rows).astype(np.float32)
+    counts = (
+        np.bincount(face * rows + row, minlength=faces * rows)
+        .reshape(faces, rows)
+        .astype(np.float32)
+    )
     return counts / counts.sum(axis=1, keepdims=True)
 
 
@@ -114,7 +124,9 @@ def cosine(face_means, words=None, *, permutations=500, resamples=100, seed=0):
     faces = list(face_means.faces)
     primary = pd.factorize(face_means.primary)[0]
     null, cut_null = _dealt(face_means, permutations, seed)
-    clustering = clusters.cluster(face_means.faces, distances, cut_null, _resampled(face_means, resamples, seed), seed)
+    clustering = clusters.cluster(
+        face_means.faces, distances, cut_null, _resampled(face_means, resamples, seed), seed
+    )
     condensed = squareform(distances, checks=False)
     masses = face_means.shares.mul(face_means.counts, axis=0)
     return Heatmap(
@@ -122,9 +134,15 @@ def cosine(face_means, words=None, *, permutations=500, resamples=100, seed=0):
         order=clustering.order,
         linkage=clustering.linkage,
         cophenetic=float(hierarchy.cophenet(clustering.linkage, condensed)[0]),
-        silhouette=statistics.bootstrap(statistics.silhouettes(distances, primary), unit="faces", seed=seed, null=null),
+        silhouette=statistics.bootstrap(
+            statistics.silhouettes(distances, primary), unit="faces", seed=seed, null=null
+        ),
         clustering=clustering,
-        names=clusters.names(clustering.clusters, masses, {code: code for code in masses.columns} if words is None else words),
+        names=clusters.names(
+            clustering.clusters,
+            masses,
+            {code: code for code in masses.columns} if words is None else words,
+        ),
     )
 
 
@@ -139,12 +157,18 @@ def cosine_distances(products):
 def _dealt(face_means, permutations, seed):
     """Silhouettes of primary categories, and of the cuts, when faces are dealt to other emissions."""
     random, (face, row, category) = np.random.default_rng(seed), face_means.uses.T
-    faces, rows, categories = len(face_means.faces), len(face_means.gram), face_means.shares.shape[1]
+    faces, rows, categories = (
+        len(face_means.faces),
+        len(face_means.gram),
+        face_means.shares.shape[1],
+    )
     null, cut_null = [], []
     for number in range(permutations):
         dealt = random.permutation(face)
         distances = _distances_of(_shares(dealt, row, faces, rows), face_means.gram)
-        counts = np.bincount(dealt * categories + category, minlength=faces * categories).reshape(faces, categories)
+        counts = np.bincount(dealt * categories + category, minlength=faces * categories).reshape(
+            faces, categories
+        )
         primary = pd.factorize(counts.argmax(axis=1))[0]
         null.append(statistics.silhouettes(distances, primary).mean())
         if number < DEALT_CUTS:
@@ -156,11 +180,18 @@ def _resampled(face_means, resamples, seed):
     """What the faces' distances become when state rows (prompts, or generations) are resampled."""
     face, row, _ = face_means.uses.T
     faces, rows = len(face_means.faces), len(face_means.gram)
-    counts = np.bincount(face * rows + row, minlength=faces * rows).reshape(faces, rows).astype(np.float32)
+    counts = (
+        np.bincount(face * rows + row, minlength=faces * rows)
+        .reshape(faces, rows)
+        .astype(np.float32)
+    )
     for weights in statistics.resampling_counts(rows, resamples, seed):
         drawn = counts * weights
         kept = np.flatnonzero(drawn.sum(axis=1))
-        yield kept, _distances_of(drawn[kept] / drawn[kept].sum(axis=1, keepdims=True), face_means.gram)
+        yield (
+            kept,
+            _distances_of(drawn[kept] / drawn[kept].sum(axis=1, keepdims=True), face_means.gram),
+        )
 
 
 def _distances_of(shares, gram):

@@ -76,36 +76,54 @@ def self_specificity(emissions, *, permutations=PERMUTATIONS, seed=0):
     """
     others = [frame for frame in emissions if frame != SELF]
     if SELF not in emissions or not others:
-        raise KaomojiError(f"frames {', '.join(emissions) or 'none'}; expected self and at least one other; collect with --frame")
+        raise KaomojiError(
+            f"frames {', '.join(emissions) or 'none'}; expected self and at least one other; collect with --frame"
+        )
     names = pd.Index(pd.unique(pd.concat([table["face"] for table in emissions.values()]).dropna()))
     first = emissions[SELF].drop_duplicates("prompt_id").set_index("prompt_id")["category"]
     slots = {frame: _slots(table, first.index, names, frame) for frame, table in emissions.items()}
     half = slots[SELF].shape[1] // 2
-    A, B = slots[SELF][:, 0:2 * half:2], slots[SELF][:, 1:2 * half:2]
+    A, B = slots[SELF][:, 0 : 2 * half : 2], slots[SELF][:, 1 : 2 * half : 2]
     category = np.unique(first.to_numpy(), return_inverse=True)[1]
     free = np.zeros(len(category), dtype=int)
     repeated = Shared(*(_shared(A, B, blocks, permutations, seed) for blocks in (free, category)))
     found = []
     for frame in others:
-        O = slots[frame][:, 1:2 * half:2]  # noqa: E741
+        O = slots[frame][:, 1 : 2 * half : 2]  # noqa: E741
         if O.shape[1] != half:
-            raise KaomojiError(f"{frame} has fewer replies a prompt than self; expected as many; collect both with the same --generations")
+            raise KaomojiError(
+                f"{frame} has fewer replies a prompt than self; expected as many; collect both with the same --generations"
+            )
         shared = Shared(*(_shared(A, O, blocks, permutations, seed) for blocks in (free, category)))
-        found.append(Specificity(frame, *(_difference(A, B, O, blocks, permutations, seed) for blocks in (free, category)), shared))
+        found.append(
+            Specificity(
+                frame,
+                *(_difference(A, B, O, blocks, permutations, seed) for blocks in (free, category)),
+                shared,
+            )
+        )
     least = min(found, key=lambda item: item.within.value).within
     worst = max(item.within.p for item in found)
-    beyond = statistics.Estimate(least.value, least.ci_low, least.ci_high, least.n, least.unit, least.null_mean, worst)
+    beyond = statistics.Estimate(
+        least.value, least.ci_low, least.ci_high, least.n, least.unit, least.null_mean, worst
+    )
     return SelfSpecificity(repeated, tuple(found), beyond)
 
 
 def _slots(table, prompts, names, frame):
     """Position in ``names`` of the face of every reply, -1 where it opened with none: ints (prompts, generations)."""
     if set(table["prompt_id"]) != set(prompts):
-        raise KaomojiError(f"the frame {frame} was asked other prompts than self; expected the same; collect both with one table")
-    wide = table.assign(code=pd.Categorical(table["face"], names).codes).pivot(index="prompt_id", columns="generation", values="code")
+        raise KaomojiError(
+            f"the frame {frame} was asked other prompts than self; expected the same; collect both with one table"
+        )
+    wide = table.assign(code=pd.Categorical(table["face"], names).codes).pivot(
+        index="prompt_id", columns="generation", values="code"
+    )
     wide = wide.reindex(prompts)
     if wide.shape[1] < 2:
-        raise KaomojiError(f"the frame {frame} has {wide.shape[1]} reply a prompt; expected at least 2; collect with more --generations")
+        raise KaomojiError(
+            f"the frame {frame} has {wide.shape[1]} reply a prompt; expected at least 2; collect with more --generations"
+        )
     return wide.fillna(-1).to_numpy().astype(int)
 
 
@@ -120,20 +138,41 @@ def information(left, right, blocks):
         a, b = left, np.roll(right, shift, axis=1)
         kept = (a >= 0) & (b >= 0)
         place = (np.broadcast_to(blocks[:, None], a.shape)[kept] * size + a[kept]) * size + b[kept]
-        tables = np.bincount(place, minlength=count * size * size).reshape(count, size, size).astype(float)
+        tables = (
+            np.bincount(place, minlength=count * size * size)
+            .reshape(count, size, size)
+            .astype(float)
+        )
         total = tables.sum(axis=(1, 2))
         used = total > 0
-        found.append(statistics.mutual_information(tables[used]) @ total[used] / max(total.sum(), 1))
+        found.append(
+            statistics.mutual_information(tables[used]) @ total[used] / max(total.sum(), 1)
+        )
     return float(np.mean(found))
 
 
 def _shared(left, right, blocks, permutations, seed):
     left, right = _compact(left, right)
-    null = np.array([information(left[order], right, blocks) for order in resampling.orders(blocks, permutations, seed)])
-    halves = [information(left[half], right[half], blocks[half]) for half in statistics.half_samples(len(left), HALVES, seed)]
+    null = np.array(
+        [
+            information(left[order], right, blocks)
+            for order in resampling.orders(blocks, permutations, seed)
+        ]
+    )
+    halves = [
+        information(left[half], right[half], blocks[half])
+        for half in statistics.half_samples(len(left), HALVES, seed)
+    ]
     # With fifty faces and a few hundred pairs the correction leaves much of the bias; faces dealt to other prompts have all of it.
     chance = null.mean()
-    return statistics.estimate(information(left, right, blocks) - chance, halves, len(left), "prompts", null=null - chance, interval="normal")
+    return statistics.estimate(
+        information(left, right, blocks) - chance,
+        halves,
+        len(left),
+        "prompts",
+        null=null - chance,
+        interval="normal",
+    )
 
 
 def _difference(A, B, O, blocks, permutations, seed):  # noqa: E741
@@ -145,9 +184,16 @@ def _difference(A, B, O, blocks, permutations, seed):  # noqa: E741
     rng, null = np.random.default_rng(seed), []
     for _ in range(permutations):
         swapped = rng.random(len(A)) < 0.5
-        null.append(value(A, np.where(swapped[:, None], O, B), np.where(swapped[:, None], B, O), blocks))
-    halves = [value(A[half], B[half], O[half], blocks[half]) for half in statistics.half_samples(len(A), HALVES, seed)]
-    return statistics.estimate(value(A, B, O, blocks), halves, len(A), "prompts", null=null, interval="normal")
+        null.append(
+            value(A, np.where(swapped[:, None], O, B), np.where(swapped[:, None], B, O), blocks)
+        )
+    halves = [
+        value(A[half], B[half], O[half], blocks[half])
+        for half in statistics.half_samples(len(A), HALVES, seed)
+    ]
+    return statistics.estimate(
+        value(A, B, O, blocks), halves, len(A), "prompts", null=null, interval="normal"
+    )
 
 
 def _compact(*parts):

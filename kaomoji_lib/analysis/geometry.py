@@ -14,8 +14,19 @@ from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
 
 __all__ = [
-    "Alignment", "Components", "FaceMeans", "Heatmap", "cosine", "face_means", "layer_curve", "linear_cka",
-    "neighbour_overlap", "pca", "procrustes", "rsa", "stack",
+    "Alignment",
+    "Components",
+    "FaceMeans",
+    "Heatmap",
+    "cosine",
+    "face_means",
+    "layer_curve",
+    "linear_cka",
+    "neighbour_overlap",
+    "pca",
+    "procrustes",
+    "rsa",
+    "stack",
 ]
 
 NULL_COLUMNS = 1024
@@ -49,7 +60,9 @@ def pca(X, prompts, scheme, *, components=10, shown=3, seed=0):
     Components against columns dealt anew: Horn 1965, doi:10.1007/BF02289447.
     """
     if len(X) != len(prompts):
-        raise KaomojiError(f"{len(X)} states for {len(prompts)} prompts; expected one row a prompt; average or select rows first")
+        raise KaomojiError(
+            f"{len(X)} states for {len(prompts)} prompts; expected one row a prompt; average or select rows first"
+        )
     labels = prompts["category"].to_numpy(dtype=object)
     coordinates = _coordinates(labels, scheme)
     compact = classifier.compact(X)
@@ -60,13 +73,26 @@ def pca(X, prompts, scheme, *, components=10, shown=3, seed=0):
     halves = [_shares(compact[half]) for half in statistics.half_samples(len(X), seed=seed)]
     nulls = _column_null(X, seed)
     variance = tuple(
-        statistics.estimate(spectrum[i], [half[i] for half in halves], len(X), "prompts",
-                            null=[null[i] for null in nulls], interval="normal", bounds=(0, 1))
+        statistics.estimate(
+            spectrum[i],
+            [half[i] for half in halves],
+            len(X),
+            "prompts",
+            null=[null[i] for null in nulls],
+            interval="normal",
+            bounds=(0, 1),
+        )
         for i in range(min(shown, scores.shape[1]))
     )
     ratio = statistics.estimate(
-        _ratio(spectrum), [_ratio(half) for half in halves], len(X), "prompts",
-        null=[_ratio(null) for null in nulls], tail="less", interval="normal", bounds=(1, np.inf),
+        _ratio(spectrum),
+        [_ratio(half) for half in halves],
+        len(X),
+        "prompts",
+        null=[_ratio(null) for null in nulls],
+        tail="less",
+        interval="normal",
+        bounds=(1, np.inf),
     )
     readings = [
         _circumplex(scores[:, min(i, scores.shape[1] - 1)], labels, scheme.table[name], seed)
@@ -78,7 +104,9 @@ def pca(X, prompts, scheme, *, components=10, shown=3, seed=0):
 def _coordinates(labels, scheme):
     unknown = sorted(set(labels) - set(scheme.codes))
     if unknown:
-        raise KaomojiError(f"categories {', '.join(unknown)} are not in the scheme; expected {', '.join(scheme.codes)}; add them")
+        raise KaomojiError(
+            f"categories {', '.join(unknown)} are not in the scheme; expected {', '.join(scheme.codes)}; add them"
+        )
     table = scheme.table.loc[labels]
     dominance = table["dominance"].map({"D": 1.0, "S": -1.0}).fillna(0.0)
     return np.column_stack([table["valence"], table["arousal"], dominance]).astype(float)
@@ -87,7 +115,11 @@ def _coordinates(labels, scheme):
 def signs(scores, coordinates):
     signs = np.ones(scores.shape[1])
     for i in range(scores.shape[1]):
-        guide = coordinates[:, i] - coordinates[:, i].mean() if i < coordinates.shape[1] else np.zeros(len(scores))
+        guide = (
+            coordinates[:, i] - coordinates[:, i].mean()
+            if i < coordinates.shape[1]
+            else np.zeros(len(scores))
+        )
         product = scores[:, i] @ guide
         if abs(product) < 1e-12:
             product = scores[np.abs(scores[:, i]).argmax(), i]
@@ -129,7 +161,14 @@ def _circumplex(score, labels, coordinate, seed, permutations=10_000):
     centred = score - score.mean()
     scale = np.linalg.norm(centred) * np.linalg.norm(dealt, axis=1)
     null = np.abs(dealt @ centred) / np.maximum(scale, 1e-300)
-    return statistics.estimate(abs(observed), replicates * np.sign(observed or 1), len(score), "prompts", null=null, bounds=(0, 1))
+    return statistics.estimate(
+        abs(observed),
+        replicates * np.sign(observed or 1),
+        len(score),
+        "prompts",
+        null=null,
+        bounds=(0, 1),
+    )
 
 
 def _correlation(x, y, weights):
@@ -147,8 +186,15 @@ def silhouette(X, labels, *, permutations=100, seed=0, rng=None):
 
     Null: the labels dealt to other prompts (Fisher 1935), by ``rng`` where several analyses draw from one. Silhouette: Rousseeuw 1987.
     """
-    distances, codes, rng = statistics.pairwise_distances(X), pd.factorize(np.asarray(labels))[0], rng or np.random.default_rng(seed)
-    null = [statistics.silhouettes(distances, rng.permutation(codes)).mean() for _ in range(permutations)]
+    distances, codes, rng = (
+        statistics.pairwise_distances(X),
+        pd.factorize(np.asarray(labels))[0],
+        rng or np.random.default_rng(seed),
+    )
+    null = [
+        statistics.silhouettes(distances, rng.permutation(codes)).mean()
+        for _ in range(permutations)
+    ]
     return statistics.bootstrap(statistics.silhouettes(distances, codes), seed=seed, null=null)
 
 
@@ -169,12 +215,27 @@ def layer_curve(states, labels, *, layers=None, repeats=1, permutations=100, see
     for index, layer in enumerate(names):
         X = states[:, index]
         found = prediction.from_states(
-            X, labels, np.arange(len(X)), name=str(layer), repeats=repeats, permutations=permutations, seed=seed
+            X,
+            labels,
+            np.arange(len(X)),
+            name=str(layer),
+            repeats=repeats,
+            permutations=permutations,
+            seed=seed,
         )
-        width = silhouette(classifier.compact(X), labels, permutations=permutations, seed=seed, rng=rng)
-        rows.append({
-            "layer": str(layer), **found.accuracy.fields("accuracy"), "majority": found.majority,
-            "silhouette": width.value, "silhouette_low": width.ci_low, "silhouette_high": width.ci_high,
-            "silhouette_null": width.null_mean, "silhouette_p": width.p,
-        })
+        width = silhouette(
+            classifier.compact(X), labels, permutations=permutations, seed=seed, rng=rng
+        )
+        rows.append(
+            {
+                "layer": str(layer),
+                **found.accuracy.fields("accuracy"),
+                "majority": found.majority,
+                "silhouette": width.value,
+                "silhouette_low": width.ci_low,
+                "silhouette_high": width.ci_high,
+                "silhouette_null": width.null_mean,
+                "silhouette_p": width.p,
+            }
+        )
     return pd.DataFrame(rows)

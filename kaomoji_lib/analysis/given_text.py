@@ -21,7 +21,9 @@ RESTRICTION = {TEXT: "free", BOTH: "within category"}
 
 
 @one_thread
-def beyond_text(sources, prompts, text, *, measure="CKA", permutations=500, halves=layerwise.HALVES, seed=0):
+def beyond_text(
+    sources, prompts, text, *, measure="CKA", permutations=500, halves=layerwise.HALVES, seed=0
+):
     """Likeness of every two sources beyond the text of the prompts: dict (title, title) -> :class:`.layerwise.Shared`.
 
     ``sources``: as in :func:`.layerwise.shared`; ``text``: (n, m), vectors of the prompts' text, whose first 40 components are removed
@@ -31,29 +33,46 @@ def beyond_text(sources, prompts, text, *, measure="CKA", permutations=500, halv
     residuals are permuted: Legendre 2000, doi:10.1080/00949650008812035.
     """
     if measure not in MEASURES:
-        raise KaomojiError(f"unknown measure {measure!r} beyond the text; expected one of {', '.join(MEASURES)}")
+        raise KaomojiError(
+            f"unknown measure {measure!r} beyond the text; expected one of {', '.join(MEASURES)}"
+        )
     codes = prompts["category"].factorize()[0]
     known, found = _components(text), {}
     for number, (name, restriction) in enumerate(RESTRICTION.items()):
         tool = _Residuals(sources, known, codes if name == BOTH else None, measure)
-        null = tool.permuted(resampling.orders(resampling.blocks(prompts, restriction), permutations, [seed, number]))
+        null = tool.permuted(
+            resampling.orders(resampling.blocks(prompts, restriction), permutations, [seed, number])
+        )
         for pair, values in tool.observed().items():
             spread = tool.halves(pair, values, halves, seed)
-            found.setdefault(pair, {})[name] = layerwise.calibrated(measure, values, {name: null[pair]}, spread, len(prompts))
+            found.setdefault(pair, {})[name] = layerwise.calibrated(
+                measure, values, {name: null[pair]}, spread, len(prompts)
+            )
     return {pair: _joined(parts) for pair, parts in found.items()}
 
 
 def _joined(parts):
     first = parts[TEXT]
-    return layerwise.Shared(first.measure, first.values, first.best, {name: item.tests[name] for name, item in parts.items()},
-                            {name: item.adjusted[name] for name, item in parts.items()})
+    return layerwise.Shared(
+        first.measure,
+        first.values,
+        first.best,
+        {name: item.tests[name] for name, item in parts.items()},
+        {name: item.adjusted[name] for name, item in parts.items()},
+    )
 
 
 def _pairs(sources, product):
     """The blocks of a matrix (..., layers, layers) over all layers of all sources, by pair of sources."""
     ends = np.cumsum([states.shape[1] for states in sources.values()])
-    place = {title: slice(end - states.shape[1], end) for (title, states), end in zip(sources.items(), ends, strict=True)}
-    return {(left, right): product[..., place[left], place[right]] for left, right in itertools.combinations(sources, 2)}
+    place = {
+        title: slice(end - states.shape[1], end)
+        for (title, states), end in zip(sources.items(), ends, strict=True)
+    }
+    return {
+        (left, right): product[..., place[left], place[right]]
+        for left, right in itertools.combinations(sources, 2)
+    }
 
 
 class _Residuals:
@@ -65,39 +84,77 @@ class _Residuals:
     """
 
     def __init__(self, sources, known, codes, measure):
-        self.measure, self.sources = measure, {title: layerwise.narrow(states) for title, states in sources.items()}
-        self.rest = {title: [_fitted(states[:, layer], known, codes) for layer in range(states.shape[1])] for title, states in self.sources.items()}
+        self.measure, self.sources = (
+            measure,
+            {title: layerwise.narrow(states) for title, states in sources.items()},
+        )
+        self.rest = {
+            title: [_fitted(states[:, layer], known, codes) for layer in range(states.shape[1])]
+            for title, states in self.sources.items()
+        }
         every = [item for layers in self.rest.values() for item in layers]
         width = max(basis.shape[1] for _, basis in every)
-        self.bases = np.stack([np.pad(basis, ((0, 0), (0, width - basis.shape[1]))) for _, basis in every]).astype(np.float32)
-        self.scales = np.stack([_evened(basis) for _, basis in every]).astype(np.float32)[:, :, None]
-        self.grams = np.stack([rest @ rest.T / max(np.square(rest).sum(), 1e-300) for rest, _ in every]).astype(np.float32)
+        self.bases = np.stack(
+            [np.pad(basis, ((0, 0), (0, width - basis.shape[1]))) for _, basis in every]
+        ).astype(np.float32)
+        self.scales = np.stack([_evened(basis) for _, basis in every]).astype(np.float32)[
+            :, :, None
+        ]
+        self.grams = np.stack(
+            [rest @ rest.T / max(np.square(rest).sum(), 1e-300) for rest, _ in every]
+        ).astype(np.float32)
         # What is observed goes the way of what is permuted: it is the permutation that leaves all in place.
-        self.signatures = similarity.signatures_of_grams(self._moved(np.arange(self.grams.shape[-1])), measure)
+        self.signatures = similarity.signatures_of_grams(
+            self._moved(np.arange(self.grams.shape[-1])), measure
+        )
 
     def observed(self):
         return _pairs(self.sources, self.signatures.T @ self.signatures)
 
     def permuted(self, orders):
         turned = np.ascontiguousarray(self.signatures.T)
-        return _pairs(self.sources, np.array([turned @ similarity.signatures_of_grams(self._moved(order), self.measure) for order in orders]))
+        return _pairs(
+            self.sources,
+            np.array(
+                [
+                    turned @ similarity.signatures_of_grams(self._moved(order), self.measure)
+                    for order in orders
+                ]
+            ),
+        )
 
     def _moved(self, order):
         """Gram matrices of permuted residuals without what the bases span, (I - UU') K (I - UU'), for all layers."""
         grams = self.grams[:, order[:, None], order]
         along = self.bases.transpose(0, 2, 1) @ grams
         taken = self.bases @ (along - (along @ self.bases) @ self.bases.transpose(0, 2, 1) / 2)
-        return (grams - taken - taken.transpose(0, 2, 1)) * self.scales * self.scales.transpose(0, 2, 1)
+        return (
+            (grams - taken - taken.transpose(0, 2, 1))
+            * self.scales
+            * self.scales.transpose(0, 2, 1)
+        )
 
     def halves(self, pair, values, halves, seed):
-        X, Y = (self.rest[title][layer][0] for title, layer in zip(pair, np.unravel_index(values.argmax(), values.shape), strict=True))
-        return [float(similarity.signature(X[half], self.measure) @ similarity.signature(Y[half], self.measure))
-                for half in statistics.half_samples(len(X), halves, seed)]
+        X, Y = (
+            self.rest[title][layer][0]
+            for title, layer in zip(
+                pair, np.unravel_index(values.argmax(), values.shape), strict=True
+            )
+        )
+        return [
+            float(
+                similarity.signature(X[half], self.measure)
+                @ similarity.signature(Y[half], self.measure)
+            )
+            for half in statistics.half_samples(len(X), halves, seed)
+        ]
 
 
 def _fitted(X, known, codes):
     """What ``known`` (n, k), a constant and the categories ``codes`` (None: not known) leave of ``X`` (n, d), and the basis (n, k) that was taken out."""
-    nuisance = np.column_stack([np.ones(len(X)), known] + ([] if codes is None else [np.eye(codes.max() + 1)[codes]]))
+    nuisance = np.column_stack(
+        [np.ones(len(X)), known] + ([] if codes is None else [np.eye(codes.max() + 1)[codes]])
+    )
     spread = np.ones((len(X), 1))
     for _ in range(1 if codes is None else SWEEPS):
         basis = _orthonormal(nuisance / spread)

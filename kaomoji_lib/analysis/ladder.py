@@ -12,8 +12,17 @@ from kaomoji_lib.analysis.stacking import stack
 from kaomoji_lib.study import resampling
 from kaomoji_lib.study.statistics import Estimate
 
-SURFACE, WORDS, SENTENCES = "length and punctuation", "words and characters (tf-idf)", "sentence encoder"
-INPUTS, TWIN, USER, EMIT = "input embeddings, averaged", "random weights, three seeds", "state at the message's last token", "emission state"
+SURFACE, WORDS, SENTENCES = (
+    "length and punctuation",
+    "words and characters (tf-idf)",
+    "sentence encoder",
+)
+INPUTS, TWIN, USER, EMIT = (
+    "input embeddings, averaged",
+    "random weights, three seeds",
+    "state at the message's last token",
+    "emission state",
+)
 TEXT = (SURFACE, WORDS, SENTENCES)
 
 
@@ -40,7 +49,11 @@ def text_rungs(prompts, sentences, *, permutations=200, seed=0):
         prediction.from_text(prompts, "tfidf", name=WORDS, **settings),
     ]
     if sentences is not None:
-        found.append(prediction.from_states(sentences, prompts["category"], prompts["id"], name=SENTENCES, **settings))
+        found.append(
+            prediction.from_states(
+                sentences, prompts["category"], prompts["id"], name=SENTENCES, **settings
+            )
+        )
     return found
 
 
@@ -54,12 +67,23 @@ def climb(states, prompts, sentences, controls=None, *, text=None, permutations=
     """
     settings = {"permutations": permutations, "seed": seed}
     rungs = list(text or text_rungs(prompts, sentences, **settings))
-    named = {} if controls is None else {INPUTS: controls.inputs, TWIN: tuple(stack(part) for part in controls.twins)}
+    named = (
+        {}
+        if controls is None
+        else {INPUTS: controls.inputs, TWIN: tuple(stack(part) for part in controls.twins)}
+    )
     if controls is not None and controls.user is not None:
         named[USER] = stack(controls.user)
     for name, X in {**named, EMIT: stack(states)}.items():
-        rungs.append(prediction.from_states(X, prompts["category"], prompts["id"], name=name, **settings))
+        rungs.append(
+            prediction.from_states(X, prompts["category"], prompts["id"], name=name, **settings)
+        )
     top = rungs[-1]
-    increments = {rung.name: resampling.paired(top.hits, rung.hits[top.hits.index], seed=seed) for rung in rungs[:-1]}
-    strongest = max((rung for rung in rungs if rung.name in TEXT), key=lambda rung: rung.accuracy.value).name
+    increments = {
+        rung.name: resampling.paired(top.hits, rung.hits[top.hits.index], seed=seed)
+        for rung in rungs[:-1]
+    }
+    strongest = max(
+        (rung for rung in rungs if rung.name in TEXT), key=lambda rung: rung.accuracy.value
+    ).name
     return Ladder(tuple(rungs), strongest, increments[strongest], increments)

@@ -39,7 +39,11 @@ class Shared:
     @property
     def licence(self):
         """What the tests allow to say that the two share, in words."""
-        held = [words for name, words in LICENCES.items() if name in self.tests and self.tests[name].p <= 0.05]
+        held = [
+            words
+            for name, words in LICENCES.items()
+            if name in self.tests and self.tests[name].p <= 0.05
+        ]
         return held[-1] if held else "nothing: labels at random do as well"
 
 
@@ -54,16 +58,32 @@ def shared(sources, prompts, *, measure="CKA", permutations=500, halves=HALVES, 
     """
     for title, states in sources.items():
         if len(states) != len(prompts):
-            raise KaomojiError(f"{title} has {len(states)} rows of states for {len(prompts)} prompts; expected the same prompts in the same order")
-    tool = _Procrustes(sources, prompts["category"].factorize()[0], seed) if measure == "Procrustes" else _Matched(sources, measure)
+            raise KaomojiError(
+                f"{title} has {len(states)} rows of states for {len(prompts)} prompts; expected the same prompts in the same order"
+            )
+    tool = (
+        _Procrustes(sources, prompts["category"].factorize()[0], seed)
+        if measure == "Procrustes"
+        else _Matched(sources, measure)
+    )
     found = tool.observed()
-    names = ["free", "within category"] + (["within category and topic"] if (prompts["topic"] != "").any() else [])
+    names = ["free", "within category"] + (
+        ["within category and topic"] if (prompts["topic"] != "").any() else []
+    )
     nulls = {
-        name: tool.permuted(resampling.orders(resampling.blocks(prompts, name), permutations, [seed, number]))
+        name: tool.permuted(
+            resampling.orders(resampling.blocks(prompts, name), permutations, [seed, number])
+        )
         for number, name in enumerate(names)
     }
     return {
-        pair: calibrated(measure, values, {name: null[pair] for name, null in nulls.items()}, tool.halves(pair, values, halves, seed), len(prompts))
+        pair: calibrated(
+            measure,
+            values,
+            {name: null[pair] for name, null in nulls.items()},
+            tool.halves(pair, values, halves, seed),
+            len(prompts),
+        )
         for pair, values in found.items()
     }
 
@@ -75,8 +95,15 @@ def calibrated(measure, values, nulls, halves, n):
     """
     best = tuple(int(place) for place in np.unravel_index(values.argmax(), values.shape))
     tests = {
-        name: statistics.estimate(values.max(), halves, n, "prompts", null=null.reshape(len(null), -1).max(axis=1),
-                                  interval="normal", bounds=(-1, 1))
+        name: statistics.estimate(
+            values.max(),
+            halves,
+            n,
+            "prompts",
+            null=null.reshape(len(null), -1).max(axis=1),
+            interval="normal",
+            bounds=(-1, 1),
+        )
         for name, null in nulls.items()
     }
     adjusted = {name: resampling.max_t(values, null).adjusted for name, null in nulls.items()}
@@ -88,30 +115,51 @@ class _Matched:
 
     def __init__(self, sources, measure):
         self.measure, self.sources = measure, sources
-        self.signatures = np.hstack([similarity.signatures(narrow(states), measure) for states in sources.values()])
+        self.signatures = np.hstack(
+            [similarity.signatures(narrow(states), measure) for states in sources.values()]
+        )
         ends = np.cumsum([states.shape[1] for states in sources.values()])
-        self.place = {title: slice(end - states.shape[1], end) for (title, states), end in zip(sources.items(), ends, strict=True)}
+        self.place = {
+            title: slice(end - states.shape[1], end)
+            for (title, states), end in zip(sources.items(), ends, strict=True)
+        }
 
     def observed(self):
         product = self.signatures.T @ self.signatures
-        return {pair: product[self.place[pair[0]], self.place[pair[1]]] for pair in itertools.combinations(self.sources, 2)}
+        return {
+            pair: product[self.place[pair[0]], self.place[pair[1]]]
+            for pair in itertools.combinations(self.sources, 2)
+        }
 
     def permuted(self, orders):
         null = similarity.permuted(self.signatures, self.signatures, orders, self.measure)
-        return {pair: null[:, self.place[pair[0]], self.place[pair[1]]] for pair in itertools.combinations(self.sources, 2)}
+        return {
+            pair: null[:, self.place[pair[0]], self.place[pair[1]]]
+            for pair in itertools.combinations(self.sources, 2)
+        }
 
     def halves(self, pair, values, halves, seed):
         layers = np.unravel_index(values.argmax(), values.shape)
-        X, Y = (classifier.compact(self.sources[title][:, layer]) for title, layer in zip(pair, layers, strict=True))
-        return [float(similarity.signature(X[half], self.measure) @ similarity.signature(Y[half], self.measure))
-                for half in statistics.half_samples(len(X), halves, seed)]
+        X, Y = (
+            classifier.compact(self.sources[title][:, layer])
+            for title, layer in zip(pair, layers, strict=True)
+        )
+        return [
+            float(
+                similarity.signature(X[half], self.measure)
+                @ similarity.signature(Y[half], self.measure)
+            )
+            for half in statistics.half_samples(len(X), halves, seed)
+        ]
 
 
 def narrow(states):
     """The same inner products of the centred rows in at most n coordinates a layer; a layer without differences is exactly 0."""
     layers = [classifier.compact(states[:, layer]) for layer in range(states.shape[1])]
     width = max(layer.shape[1] for layer in layers)
-    return np.stack([np.pad(layer, ((0, 0), (0, width - layer.shape[1]))) for layer in layers], axis=1)
+    return np.stack(
+        [np.pad(layer, ((0, 0), (0, width - layer.shape[1]))) for layer in layers], axis=1
+    )
 
 
 class _Procrustes:
@@ -124,20 +172,31 @@ class _Procrustes:
 
     def __init__(self, sources, labels, seed):
         self.labels = labels
-        self.sources = {title: np.stack([_components(states[:, layer]) for layer in range(states.shape[1])], axis=1)
-                        for title, states in sources.items()}
+        self.sources = {
+            title: np.stack(
+                [_components(states[:, layer]) for layer in range(states.shape[1])], axis=1
+            )
+            for title, states in sources.items()
+        }
         half = _half(labels, np.random.default_rng(seed))
         self.splits = (half, ~half)
 
     def observed(self):
-        return {pair: self._scores(*pair, np.arange(len(self.labels))[None])[0] for pair in itertools.combinations(self.sources, 2)}
+        return {
+            pair: self._scores(*pair, np.arange(len(self.labels))[None])[0]
+            for pair in itertools.combinations(self.sources, 2)
+        }
 
     def permuted(self, orders):
-        return {pair: self._scores(*pair, orders) for pair in itertools.combinations(self.sources, 2)}
+        return {
+            pair: self._scores(*pair, orders) for pair in itertools.combinations(self.sources, 2)
+        }
 
     def halves(self, pair, values, halves, seed):
         layers = np.unravel_index(values.argmax(), values.shape)
-        left, right = (self.sources[title][:, [layer]] for title, layer in zip(pair, layers, strict=True))
+        left, right = (
+            self.sources[title][:, [layer]] for title, layer in zip(pair, layers, strict=True)
+        )
         rng = np.random.default_rng(seed)
         found = []
         for rows in statistics.half_samples(len(left), halves, seed):
@@ -149,9 +208,9 @@ class _Procrustes:
         A, B = self.sources[left], self.sources[right]
         total = np.zeros((len(orders), A.shape[1], B.shape[1]))
         for start in range(0, len(orders), 50):
-            part = B[orders[start:start + 50]]
+            part = B[orders[start : start + 50]]
             for train in self.splits:
-                total[start:start + 50] += _held_out(A, part, train)
+                total[start : start + 50] += _held_out(A, part, train)
         return total / len(self.splits)
 
 
@@ -177,7 +236,10 @@ def _held_out(A, B, train):
     U, singular, Vt = np.linalg.svd(_crossed(A_fit, B_fit))
     scale = singular.sum(axis=-1) / np.maximum((B_fit**2).sum(axis=(1, 3))[:, None], 1e-300)
     cross = _crossed(A_new, B_new)
-    explained = 2 * scale * np.einsum("mabkl,mabkl->mab", cross, U @ Vt) - scale**2 * (B_new**2).sum(axis=(1, 3))[:, None]
+    explained = (
+        2 * scale * np.einsum("mabkl,mabkl->mab", cross, U @ Vt)
+        - scale**2 * (B_new**2).sum(axis=(1, 3))[:, None]
+    )
     # Where a layer is alike for all prompts (an embedding of a template's token) there is nothing to explain.
     energy = (A_new**2).sum(axis=(0, 2))[None, :, None]
     return np.where(energy > 1e-12, explained / np.maximum(energy, 1e-12), 0.0)

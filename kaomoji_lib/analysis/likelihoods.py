@@ -33,7 +33,9 @@ def by_face(scores, column=CLOSED):
         If the column holds no numbers.
     """
     if scores[column].isna().all():
-        raise KaomojiError(f"the scores hold no {column}; score again with it, or choose another column")
+        raise KaomojiError(
+            f"the scores hold no {column}; score again with it, or choose another column"
+        )
     kept = scores[scores["face"].notna() & scores[column].notna()]
     contained = contained_spellings(kept[["spelling", "face"]].drop_duplicates())
     kept = kept[~kept["spelling"].isin(contained)]
@@ -49,7 +51,11 @@ def contained_spellings(table):
     found = set()
     for _, part in table.groupby("face"):
         spellings = list(part["spelling"])
-        found.update(one for one in spellings if any(one != other and one.startswith(other) for other in spellings))
+        found.update(
+            one
+            for one in spellings
+            if any(one != other and one.startswith(other) for other in spellings)
+        )
     return found
 
 
@@ -73,10 +79,14 @@ def by_category(log_probs, prompts, codes, rule="mean probability"):
     category = prompts.set_index("id")["category"].reindex(log_probs.index)
     absent = [code for code in codes if not (category == code).any()]
     if absent:
-        raise KaomojiError(f"no scored prompt is of category {', '.join(absent)}; expected all of {', '.join(codes)}; score their prompts")
+        raise KaomojiError(
+            f"no scored prompt is of category {', '.join(absent)}; expected all of {', '.join(codes)}; score their prompts"
+        )
     masses = pd.DataFrame({code: RULES[rule](log_probs[category == code]) for code in codes})
     # Differences between categories are what counts; taking the largest out keeps improbable faces from becoming 0.
-    return readings.reading(np.exp(masses.sub(masses.max(axis=1), axis=0)), np.exp(_log_mean_exp(log_probs)))
+    return readings.reading(
+        np.exp(masses.sub(masses.max(axis=1), axis=0)), np.exp(_log_mean_exp(log_probs))
+    )
 
 
 def _log_mean_exp(log_probs):
@@ -93,10 +103,16 @@ def own_prompt_advantage(log_probs, emissions, seed=0):
     The trap this guards against: scores that have lost their prompt give 0. ``emissions``: DataFrame[prompt_id, face].
     The null deals the prompts' scores to other prompts.
     """
-    typed = emissions[emissions["face"].isin(log_probs.columns) & emissions["prompt_id"].isin(log_probs.index)]
+    typed = emissions[
+        emissions["face"].isin(log_probs.columns) & emissions["prompt_id"].isin(log_probs.index)
+    ]
     if typed.empty:
-        raise KaomojiError("none of the typed faces was scored; score the spellings that the model types")
-    counts = pd.crosstab(typed["prompt_id"], typed["face"]).reindex(index=log_probs.index, columns=log_probs.columns, fill_value=0)
+        raise KaomojiError(
+            "none of the typed faces was scored; score the spellings that the model types"
+        )
+    counts = pd.crosstab(typed["prompt_id"], typed["face"]).reindex(
+        index=log_probs.index, columns=log_probs.columns, fill_value=0
+    )
     counts, scores = counts.to_numpy(float), log_probs.to_numpy()
     scores = scores - scores.mean(axis=0)
     weight = counts.sum(axis=1)
@@ -138,18 +154,39 @@ def calibration(log_probs, emissions, least=10, permutations=1000, seed=0):
     counts = asked["face"].value_counts()
     counts = counts[(counts >= least) & counts.index.isin(log_probs.columns)]
     if len(counts) < 2:
-        raise KaomojiError(f"scored faces typed {least} times or more: {len(counts)}; expected at least 2; collect more generations")
+        raise KaomojiError(
+            f"scored faces typed {least} times or more: {len(counts)}; expected at least 2; collect more generations"
+        )
     predicted = np.exp(log_probs[counts.index]).mul(weight, axis=0).sum() / weight.sum()
-    low, high = zip(*(stats.binomtest(int(count), len(asked)).proportion_ci(method="exact") for count in counts), strict=True)
-    table = pd.DataFrame({"face": counts.index, "typed": counts.to_numpy(), "predicted": predicted.to_numpy(),
-                          "share": counts.to_numpy() / len(asked), "low": low, "high": high})
+    low, high = zip(
+        *(
+            stats.binomtest(int(count), len(asked)).proportion_ci(method="exact")
+            for count in counts
+        ),
+        strict=True,
+    )
+    table = pd.DataFrame(
+        {
+            "face": counts.index,
+            "typed": counts.to_numpy(),
+            "predicted": predicted.to_numpy(),
+            "share": counts.to_numpy() / len(asked),
+            "low": low,
+            "high": high,
+        }
+    )
     rng, values = np.random.default_rng(seed), table["predicted"].to_numpy()
 
     def inside(predicted):
         return ((table["low"] <= predicted) & (predicted <= table["high"])).to_numpy(float)
 
     null = [inside(rng.permutation(values)).mean() for _ in range(permutations)]
-    return Calibration(table, statistics.bootstrap(inside(values), unit="faces", seed=seed, null=null), len(asked), least)
+    return Calibration(
+        table,
+        statistics.bootstrap(inside(values), unit="faces", seed=seed, null=null),
+        len(asked),
+        least,
+    )
 
 
 def rules_compared(log_probs, emissions, prompts, codes, seed=0):

@@ -35,14 +35,31 @@ def _tsne(distances, first, seed):
 
     perplexity = min(PERPLEXITY, (len(distances) - 1) / 3)
     method = "exact" if len(distances) <= 200 else "barnes_hut"
-    model = TSNE(metric="precomputed", init=(START * first).astype(np.float32), perplexity=perplexity, method=method, random_state=seed, n_jobs=1)
-    return model.fit_transform(distances.copy()).astype(float)  # it squares what it is given, in place
+    model = TSNE(
+        metric="precomputed",
+        init=(START * first).astype(np.float32),
+        perplexity=perplexity,
+        method=method,
+        random_state=seed,
+        n_jobs=1,
+    )
+    return model.fit_transform(distances.copy()).astype(
+        float
+    )  # it squares what it is given, in place
 
 
 def _umap(distances, first, seed):
     from umap import UMAP
 
     # A tie of two faces would stay one: UMAP moves a start that has width only.
-    start = (10 * first + 1e-3 * np.random.default_rng(seed).normal(size=first.shape)).astype(np.float32)
-    model = UMAP(metric="precomputed", n_neighbors=min(NEIGHBOURS, len(distances) - 1), init=start, random_state=seed, n_jobs=1)
+    start = (10 * first + 1e-3 * np.random.default_rng(seed).normal(size=first.shape)).astype(
+        np.float32
+    )
+    model = UMAP(
+        metric="precomputed",
+        n_neighbors=min(NEIGHBOURS, len(distances) - 1),
+        init=start,
+        random_state=seed,
+        n_jobs=1,
+    )
     return model.fit_transform(distances).astype(float)

@@ -61,9 +61,13 @@ def _design(labels, groups):
     by_group = pd.Series(label).groupby(group)
     if (by_group.nunique() > 1).any():
         mixed = names[int(by_group.nunique().idxmax())]
-        raise KaomojiError(f"prompt {mixed!r} has more than one category; expected one; correct the labels")
+        raise KaomojiError(
+            f"prompt {mixed!r} has more than one category; expected one; correct the labels"
+        )
     if len(codes) < 2:
-        raise KaomojiError(f"only {len(codes)} category occurs; expected at least 2; add prompts of another")
+        raise KaomojiError(
+            f"only {len(codes)} category occurs; expected at least 2; add prompts of another"
+        )
     return _Design(group, by_group.first().to_numpy(), list(codes), list(names))
 
 
@@ -77,7 +81,9 @@ def folds(design_label, seed):
     label = np.asarray(design_label)
     smallest = np.bincount(label).min()
     if smallest < 2:
-        raise KaomojiError("a category has fewer than 2 prompts to read it from; expected at least 2, to hold one out; add prompts")
+        raise KaomojiError(
+            "a category has fewer than 2 prompts to read it from; expected at least 2, to hold one out; add prompts"
+        )
     number = np.empty(len(label), dtype=int)
     splitter = StratifiedGroupKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
     for fold, (_, test) in enumerate(splitter.split(label, label, np.arange(len(label)))):
@@ -98,8 +104,17 @@ def from_states(X, labels, groups, *, name="states", repeats=5, permutations=200
     versions = [classifier.compact(part) for part in (X if isinstance(X, tuple) else (X,))]
     for part in versions:
         if len(part) != len(labels):
-            raise KaomojiError(f"{name}: {len(part)} rows of states but {len(labels)} labels; expected one label a row")
-    return _probe(name, _design(labels, groups), [lambda train, X=part: X for part in versions], repeats, permutations, seed)
+            raise KaomojiError(
+                f"{name}: {len(part)} rows of states but {len(labels)} labels; expected one label a row"
+            )
+    return _probe(
+        name,
+        _design(labels, groups),
+        [lambda train, X=part: X for part in versions],
+        repeats,
+        permutations,
+        seed,
+    )
 
 
 @one_thread
@@ -128,8 +143,18 @@ def _surface(texts):
         words = text.split()
         lengths = [len(word) for word in words] or [0]
         capitals = sum(letter.isupper() for letter in text)
-        rows.append([len(text), len(words), np.mean(lengths), max(lengths), len(set(words)) / max(len(words), 1),
-                     capitals, sum(letter.isdigit() for letter in text), *(text.count(mark) for mark in counted)])
+        rows.append(
+            [
+                len(text),
+                len(words),
+                np.mean(lengths),
+                max(lengths),
+                len(set(words)) / max(len(words), 1),
+                capitals,
+                sum(letter.isdigit() for letter in text),
+                *(text.count(mark) for mark in counted),
+            ]
+        )
     return np.array(rows, dtype=float)
 
 
@@ -139,7 +164,9 @@ def _tfidf(texts, train):
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     characters = TfidfVectorizer(ngram_range=(2, 5), sublinear_tf=True, analyzer="char_wb")
     known = [text for text, kept in zip(texts, train, strict=True) if kept]
-    return classifier.compact(np.hstack([part.fit(known).transform(texts).toarray() for part in (words, characters)]))
+    return classifier.compact(
+        np.hstack([part.fit(known).transform(texts).toarray() for part in (words, characters)])
+    )
 
 
 def _probe(name, design, features, repeats, permutations, seed):
@@ -173,18 +200,41 @@ def _summary(name, design, predicted, null, seed, **extra):
     k, n = len(design.codes), len(design.label)
     tables = np.zeros((n, k, k))
     for guess in predicted:
-        np.add.at(tables, (design.group, design.row_label, guess), 1 / (len(predicted) * np.bincount(design.group)[design.group]))
+        np.add.at(
+            tables,
+            (design.group, design.row_label, guess),
+            1 / (len(predicted) * np.bincount(design.group)[design.group]),
+        )
     confusion = tables.sum(axis=0)
-    resampled = (statistics.resampling_counts(n, seed=seed) @ tables.reshape(n, -1)).reshape(-1, k, k)
+    resampled = (statistics.resampling_counts(n, seed=seed) @ tables.reshape(n, -1)).reshape(
+        -1, k, k
+    )
     null = null if len(null) else None
     return Prediction(
         name=name,
-        accuracy=statistics.estimate(_accuracy(confusion), _accuracy(resampled), n, "prompts", null=null),
-        macro_f1=statistics.estimate(_macro_f1(confusion), _macro_f1(resampled), n, "prompts", interval="normal", bounds=(0, 1)),
-        recall=pd.Series(confusion.diagonal() / np.maximum(confusion.sum(axis=1), 1e-12), design.codes, name="recall"),
+        accuracy=statistics.estimate(
+            _accuracy(confusion), _accuracy(resampled), n, "prompts", null=null
+        ),
+        macro_f1=statistics.estimate(
+            _macro_f1(confusion),
+            _macro_f1(resampled),
+            n,
+            "prompts",
+            interval="normal",
+            bounds=(0, 1),
+        ),
+        recall=pd.Series(
+            confusion.diagonal() / np.maximum(confusion.sum(axis=1), 1e-12),
+            design.codes,
+            name="recall",
+        ),
         confusion=pd.DataFrame(confusion, index=design.codes, columns=design.codes),
         majority=float(confusion.sum(axis=1).max() / confusion.sum()),
-        hits=pd.Series(np.trace(tables, axis1=1, axis2=2) / np.maximum(tables.sum(axis=(1, 2)), 1e-12), design.names, name="hits"),
+        hits=pd.Series(
+            np.trace(tables, axis1=1, axis2=2) / np.maximum(tables.sum(axis=(1, 2)), 1e-12),
+            design.names,
+            name="hits",
+        ),
         **extra,
     )
 
@@ -211,7 +261,9 @@ def from_faces(emissions, *, name="faces", repeats=5, permutations=200, seed=0):
     """
     typed = emissions[emissions["face"].notna()]
     if typed.empty:
-        raise KaomojiError("no emission carries a face; expected at least two categories of faces; see the emission report")
+        raise KaomojiError(
+            "no emission carries a face; expected at least two categories of faces; see the emission report"
+        )
     design = _design(typed["category"], typed["prompt_id"])
     face, faces = pd.factorize(typed["face"])
     counts = np.zeros((len(design.label), len(faces)))
@@ -229,7 +281,11 @@ def from_faces(emissions, *, name="faces", repeats=5, permutations=200, seed=0):
                 null[index] = (shares * (answers == label[:, None])).sum() / len(shares)
     member = np.eye(len(design.codes))[design.label]
     return _summary(
-        name, design, guesses, null, seed,
+        name,
+        design,
+        guesses,
+        null,
+        seed,
         bayes_bound=float((shares.T @ member).max(axis=1).sum() / len(shares)),
         mutual_information=_information(counts, member, permutations, seed),
     )
@@ -243,7 +299,9 @@ def _lookup(shares, labels, fold, k):
         # Rounded, so that what is equal but for the order of adding is a tie.
         seen = np.round(shares[train].T @ np.eye(k)[labels[:, train]], 9)
         prior = seen.sum(axis=1, keepdims=True)
-        answers[:, ~train] = (seen + 1e-6 * prior / prior.sum(axis=2, keepdims=True)).argmax(axis=2)[:, None]
+        answers[:, ~train] = (seen + 1e-6 * prior / prior.sum(axis=2, keepdims=True)).argmax(
+            axis=2
+        )[:, None]
     return answers
 
 
@@ -251,12 +309,20 @@ def _information(counts, member, permutations, seed):
     rng = np.random.default_rng(seed)
     n = len(counts)
     joint = counts.T @ member
-    null = [statistics.mutual_information(counts.T @ member[rng.permutation(n)]) for _ in range(permutations)]
+    null = [
+        statistics.mutual_information(counts.T @ member[rng.permutation(n)])
+        for _ in range(permutations)
+    ]
     halves = statistics.half_samples(n, seed=seed)
     replicates = [statistics.mutual_information(counts[half].T @ member[half]) for half in halves]
     return statistics.estimate(
-        statistics.mutual_information(joint), replicates, n, "prompts",
-        null=null if permutations else None, interval="normal", bounds=(0, np.inf),
+        statistics.mutual_information(joint),
+        replicates,
+        n,
+        "prompts",
+        null=null if permutations else None,
+        interval="normal",
+        bounds=(0, np.inf),
     )
 
 
@@ -266,5 +332,13 @@ def table(predictions):
     for item in predictions:
         accuracy = item.accuracy.fields("accuracy")
         n = accuracy.pop("n")
-        rows.append({"reading": item.name, **accuracy, "macro_f1": item.macro_f1.value, "majority": item.majority, "n": n})
+        rows.append(
+            {
+                "reading": item.name,
+                **accuracy,
+                "macro_f1": item.macro_f1.value,
+                "majority": item.majority,
+                "n": n,
+            }
+        )
     return pd.DataFrame(rows)

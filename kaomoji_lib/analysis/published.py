@@ -9,7 +9,15 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from kaomoji_lib.analysis import dealing, published_faces, published_geometry, published_readings, scorer_audit, synthesis, word_clusters
+from kaomoji_lib.analysis import (
+    dealing,
+    published_faces,
+    published_geometry,
+    published_readings,
+    scorer_audit,
+    synthesis,
+    word_clusters,
+)
 from kaomoji_lib.store import corpus
 from kaomoji_lib.store import published_tables as tables
 from kaomoji_lib.study.errors import KaomojiError
@@ -42,7 +50,9 @@ class Row:
         """The row as numbers: dict with the keys ``FIELDS``; ``low``, ``high`` and ``n`` belong to ``corrected``."""
         estimate = self.corrected if isinstance(self.corrected, Estimate) else None
         value = estimate.value if estimate else self.corrected
-        low, high, n = (estimate.ci_low, estimate.ci_high, estimate.n) if estimate else (None, None, None)
+        low, high, n = (
+            (estimate.ci_low, estimate.ci_high, estimate.n) if estimate else (None, None, None)
+        )
         numbers = (self.article, self.recomputed, value, low, high, n, self.reference)
         return {"id": self.id, **dict(zip(FIELDS[1:], map(_number, numbers), strict=True))}
 
@@ -60,8 +70,14 @@ class Study:
     """
 
     def __init__(self, known=None, seed=0, dealt=False):
-        self.data, self.seed, self.dealt = (dealing.Published if dealt else tables.Files)(known), seed, dealt
-        self.accuracy, self.audit, self.pool, self.cloud = map(cache, (self._accuracy, self._audit, self._pool, self._cloud))
+        self.data, self.seed, self.dealt = (
+            (dealing.Published if dealt else tables.Files)(known),
+            seed,
+            dealt,
+        )
+        self.accuracy, self.audit, self.pool, self.cloud = map(
+            cache, (self._accuracy, self._audit, self._pool, self._cloud)
+        )
         self.emissions, self.log_probs = map(cache, (self._emissions, self._log_probs))
 
     @cached_property
@@ -83,14 +99,18 @@ class Study:
     def vocabulary(self):
         """The synthesized words, each upload once: :class:`word_clusters.Vocabulary`."""
         kept = corpus.uploads_once(self.words)
-        return word_clusters.vocabulary(kept, load_lexicon(), tables.scheme("nine").codes, seed=self.seed)
+        return word_clusters.vocabulary(
+            kept, load_lexicon(), tables.scheme("nine").codes, seed=self.seed
+        )
 
     @cached_property
     def claudes_own(self):
         """The same of the rows alone whose faces a model called Claude typed: the uploads hold others' too."""
         kept = corpus.uploads_once(self.words)
         own = kept[kept["source_model"].str.startswith("claude")]
-        return word_clusters.vocabulary(own, load_lexicon(), tables.scheme("nine").codes, seed=self.seed)
+        return word_clusters.vocabulary(
+            own, load_lexicon(), tables.scheme("nine").codes, seed=self.seed
+        )
 
     def _emissions(self, name, cells=None):
         return self.data.emissions(name, cells)
@@ -103,7 +123,13 @@ class Study:
 
     def _audit(self, name):
         log_probs = self.log_probs(name)
-        return scorer_audit.audit(log_probs, log_probs.columns, tables.as_published(self.emissions(name)), typed_as="published_raw", seed=self.seed)
+        return scorer_audit.audit(
+            log_probs,
+            log_probs.columns,
+            tables.as_published(self.emissions(name)),
+            typed_as="published_raw",
+            seed=self.seed,
+        )
 
     def _pool(self, weighting):
         return published_readings.held_out_pool(self.corrected, weighting, seed=self.seed)
@@ -130,14 +156,26 @@ def _similarity(study, entry):
         ours = published_readings.guess(new, entry.source, weighting, study.seed)
     elif entry.source.endswith("shuffled"):
         name = entry.source.partition(" ")[0]
-        old_value, ours = (published_readings.shuffled(part, name, weighting, seed=study.seed) for part in (old, new))
+        old_value, ours = (
+            published_readings.shuffled(part, name, weighting, seed=study.seed)
+            for part in (old, new)
+        )
         return {"recomputed": old_value.value, "corrected": ours, "reference": guess.value}
     else:
-        ours = published_readings.our_similarity(new, first, second, permutations=2000, seed=study.seed)[weighting]
+        ours = published_readings.our_similarity(
+            new, first, second, permutations=2000, seed=study.seed
+        )[weighting]
     old_value = published_readings.published_similarity(old, first, second, faces)[weighting]
     replies = int(old.elicited.weight[old.faces if faces is None else faces].sum())
-    counted = f"published rule: {len(old.faces if faces is None else faces)} faces, {replies:,} replies"
-    return {"recomputed": old_value, "corrected": ours, "reference": guess.value, "note": f"{entry.note}; {counted}" if entry.note else counted}
+    counted = (
+        f"published rule: {len(old.faces if faces is None else faces)} faces, {replies:,} replies"
+    )
+    return {
+        "recomputed": old_value,
+        "corrected": ours,
+        "reference": guess.value,
+        "note": f"{entry.note}; {counted}" if entry.note else counted,
+    }
 
 
 def _held_out(study, entry):
@@ -147,7 +185,9 @@ def _held_out(study, entry):
 
 def _words(study, entry):
     index = int(entry.option)
-    old = synthesis.word_space(study.words, load_lexicon(), resamples=2, permutations=1).variance[index]
+    old = synthesis.word_space(study.words, load_lexicon(), resamples=2, permutations=1).variance[
+        index
+    ]
     ours = study.vocabulary.variance[index]
     return {"recomputed": old.value, "corrected": ours, "reference": ours.null_mean}
 
@@ -158,7 +198,10 @@ def _clusters(study, entry):
 
 
 def _uploads(study, entry):
-    return {"recomputed": study.words["bundle"].nunique(), "corrected": corpus.uploads_once(study.words)["bundle"].nunique()}
+    return {
+        "recomputed": study.words["bundle"].nunique(),
+        "corrected": corpus.uploads_once(study.words)["bundle"].nunique(),
+    }
 
 
 def _descriptions(study, entry):
@@ -167,12 +210,21 @@ def _descriptions(study, entry):
 
 def _scorer(study, entry):
     found = study.audit(entry.source)
-    return {"recomputed": found.own - found.elsewhere, "corrected": found.better, "reference": found.better.null_mean}
+    return {
+        "recomputed": found.own - found.elsewhere,
+        "corrected": found.better,
+        "reference": found.better.null_mean,
+    }
 
 
 def _residual(study, entry):
     scheme = tables.scheme("nine")
-    found = published_geometry.align(study.cloud(published_geometry.MODELS[0]), study.cloud(entry.source), scheme.codes, seed=study.seed)
+    found = published_geometry.align(
+        study.cloud(published_geometry.MODELS[0]),
+        study.cloud(entry.source),
+        scheme.codes,
+        seed=study.seed,
+    )
     return {"corrected": found.residual, "reference": found.residual.null_mean}
 
 
@@ -188,15 +240,27 @@ def _unpublished(study, entry):
 
 
 RULES = {
-    "faces": _faces, "similarity": _similarity, "pool": _held_out, "words": _words, "clusters": _clusters, "uploads": _uploads,
-    "descriptions": _descriptions, "scorer": _scorer, "residual": _residual, "valence": _circumplex, "arousal": _circumplex,
+    "faces": _faces,
+    "similarity": _similarity,
+    "pool": _held_out,
+    "words": _words,
+    "clusters": _clusters,
+    "uploads": _uploads,
+    "descriptions": _descriptions,
+    "scorer": _scorer,
+    "residual": _residual,
+    "valence": _circumplex,
+    "arousal": _circumplex,
     "unpublished": _unpublished,
 }
 
 
 def entries():
     """The rows to compute: DataFrame[id, what, article, rule, source, option, note], text."""
-    return read_table(DATA / "published_article.csv", ("id", "what", "article", "rule", "source", "option", "note"))
+    return read_table(
+        DATA / "published_article.csv",
+        ("id", "what", "article", "rule", "source", "option", "note"),
+    )
 
 
 def rows(study=None, *, only=""):

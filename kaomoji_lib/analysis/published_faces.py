@@ -26,7 +26,10 @@ def accuracy(emissions, *, permutations=200, seed=0):
     Dealt labels as a null: Fisher 1935.
     """
     old = emissions.assign(face=emissions["published_face"])
-    return FaceAccuracy(published_rules.lookup_accuracy(old), prediction.from_faces(emissions, permutations=permutations, seed=seed))
+    return FaceAccuracy(
+        published_rules.lookup_accuracy(old),
+        prediction.from_faces(emissions, permutations=permutations, seed=seed),
+    )
 
 
 def differences(emissions):
@@ -42,7 +45,9 @@ def differences(emissions):
     found = pd.DataFrame(rows, columns=["reason", "stored", "ours"])
     if found.empty:
         return found.assign(rows=pd.Series(dtype=int))[["reason", "rows", "stored", "ours"]]
-    counted = found.groupby("reason").agg(rows=("stored", "size"), stored=("stored", _commonest), ours=("ours", _commonest))
+    counted = found.groupby("reason").agg(
+        rows=("stored", "size"), stored=("stored", _commonest), ours=("ours", _commonest)
+    )
     return counted.sort_values("rows", ascending=False, kind="stable").reset_index()
 
 
@@ -58,7 +63,11 @@ def _reason(stored, ours, outcome):
     if not stored:
         return "a face was there and none was stored"
     if ours:
-        return "an arm was kept apart" if stored.endswith(ours) and len(stored) < len(ours) + 2 else "the span was cut at a space or an arm"
+        return (
+            "an arm was kept apart"
+            if stored.endswith(ours) and len(stored) < len(ours) + 2
+            else "the span was cut at a space or an arm"
+        )
     if outcome == "truncated":
         return "the reply was cut inside the face"
     if outcome == "emoji" or any(is_emoji(char) for char in stored):

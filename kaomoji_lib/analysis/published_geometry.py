@@ -45,7 +45,9 @@ def cloud(name, data=None, *, seed=0):
     """
     data = data or published_tables.Files()
     entry = published_tables.source(name, data.known)
-    return from_components(*data.components(name), entry["title"], published_tables.scheme(entry["scheme"]), seed=seed)
+    return from_components(
+        *data.components(name), entry["title"], published_tables.scheme(entry["scheme"]), seed=seed
+    )
 
 
 def from_components(table, shares, title, scheme, *, seed=0):
@@ -53,24 +55,48 @@ def from_components(table, shares, title, scheme, *, seed=0):
     order = pd.Categorical(table["category"], scheme.codes)
     table = table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
     number = table.groupby("category").cumcount() + 1
-    prompts = pd.DataFrame({"id": [f"{code}:{index}" for code, index in zip(table["category"], number, strict=True)],
-                            "category": table["category"], "topic": "", "text": ""})
-    found = geometry.pca(table[list(plotly_figures.COORDINATES)].to_numpy(), prompts, scheme, seed=seed)
-    return Cloud(title, prompts, found.scores[:, :3], shares, geometry.silhouette(found.scores, prompts["category"], permutations=500, seed=seed), found.valence, found.arousal)
+    prompts = pd.DataFrame(
+        {
+            "id": [
+                f"{code}:{index}" for code, index in zip(table["category"], number, strict=True)
+            ],
+            "category": table["category"],
+            "topic": "",
+            "text": "",
+        }
+    )
+    found = geometry.pca(
+        table[list(plotly_figures.COORDINATES)].to_numpy(), prompts, scheme, seed=seed
+    )
+    return Cloud(
+        title,
+        prompts,
+        found.scores[:, :3],
+        shares,
+        geometry.silhouette(found.scores, prompts["category"], permutations=500, seed=seed),
+        found.valence,
+        found.arousal,
+    )
 
 
 def align(reference, moved, codes, *, seed=0):
     """Category centroids of ``moved`` laid onto those of ``reference`` (both Cloud): a :class:`geometry.Alignment`."""
     common = set(reference.labels) & set(moved.labels)
     if len(common) < 3:
-        raise KaomojiError(f"{moved.title} and {reference.title} have {len(common)} categories in common; expected at least 3; fetch both figures again")
+        raise KaomojiError(
+            f"{moved.title} and {reference.title} have {len(common)} categories in common; expected at least 3; fetch both figures again"
+        )
     # A figure holds the messages that were answered with a face, not the same ones in every model.
     own = None if list(reference.labels) == list(moved.labels) else moved.labels
-    return geometry.procrustes(reference.scores, moved.scores, reference.labels, codes, own_labels=own, seed=seed)
+    return geometry.procrustes(
+        reference.scores, moved.scores, reference.labels, codes, own_labels=own, seed=seed
+    )
 
 
 def nearest(cloud_, codes):
     """Distances between category centroids divided by their mean: DataFrame category x category."""
     centres = np.array([cloud_.scores[cloud_.labels == code].mean(axis=0) for code in codes])
     distances = np.linalg.norm(centres[:, None] - centres[None], axis=2)
-    return pd.DataFrame(distances / distances[np.triu_indices(len(codes), 1)].mean(), list(codes), list(codes))
+    return pd.DataFrame(
+        distances / distances[np.triu_indices(len(codes), 1)].mean(), list(codes), list(codes)
+    )

@@ -44,7 +44,13 @@ def as_published(data, scores=None):
 
 def corrected(data, scores=None):
     """Faces extracted anew, the direct arm alone, mean probability, each upload once."""
-    return _gather(data.emissions("claude"), "mean probability", corpus.uploads_once(data.syntheses()), data, scores)
+    return _gather(
+        data.emissions("claude"),
+        "mean probability",
+        corpus.uploads_once(data.syntheses()),
+        data,
+        scores,
+    )
 
 
 def _gather(emissions, rule, words, data, scores):
@@ -57,7 +63,12 @@ def _gather(emissions, rule, words, data, scores):
     }
     faces = readings.shared_faces(elicited, *own.values())
     prompts = tables.prompts(data.emissions("gemma"))
-    local = {name: likelihoods.by_category(scores(name) if scores else log_probs(name, data), prompts, codes, rule) for name in LOCAL}
+    local = {
+        name: likelihoods.by_category(
+            scores(name) if scores else log_probs(name, data), prompts, codes, rule
+        )
+        for name in LOCAL
+    }
     for item in local.values():
         faces = faces[faces.isin(item.table.index)]
     return Readings(elicited, {**own, **local}, faces)
@@ -74,7 +85,9 @@ def published_similarity(found, a, b=None, faces=None):
     left = found.elicited if b is None else _source(found, a)
     right = _source(found, a if b is None else b)
     weights = {"uniform": None, "weighted": found.elicited.weight[faces]}
-    return {name: published_rules.similarity(left, right, faces, weights[name]) for name in WEIGHTINGS}
+    return {
+        name: published_rules.similarity(left, right, faces, weights[name]) for name in WEIGHTINGS
+    }
 
 
 def our_similarity(found, a, b=None, *, permutations=10_000, seed=0):
@@ -84,18 +97,26 @@ def our_similarity(found, a, b=None, *, permutations=10_000, seed=0):
     """
     left = found.elicited if b is None else agreement.weighted_as(_source(found, a), found.elicited)
     right = _source(found, a if b is None else b)
-    return {name: readings.similarity(left, right, name == "weighted", faces=found.faces, permutations=permutations, seed=seed)
-            for name in WEIGHTINGS}
+    return {
+        name: readings.similarity(
+            left, right, name == "weighted", faces=found.faces, permutations=permutations, seed=seed
+        )
+        for name in WEIGHTINGS
+    }
 
 
 def _source(found, name):
     """A source by name; names joined by ``+`` are pooled, two names stand for readers that look at no face."""
     if name == "uniform guess":
         share = pd.Series(1.0, found.elicited.table.columns)
-        return readings.reading(pd.DataFrame([share] * len(found.elicited.table), index=found.elicited.table.index))
+        return readings.reading(
+            pd.DataFrame([share] * len(found.elicited.table), index=found.elicited.table.index)
+        )
     if name == "marginal guess":
         share = found.elicited.table.loc[found.faces].mul(found.weight, axis=0).sum()
-        return readings.reading(pd.DataFrame([share] * len(found.elicited.table), index=found.elicited.table.index))
+        return readings.reading(
+            pd.DataFrame([share] * len(found.elicited.table), index=found.elicited.table.index)
+        )
     parts = [found.sources[part] for part in name.split("+")]
     return parts[0] if len(parts) == 1 else agreement.pool(parts)
 
@@ -119,9 +140,18 @@ def shuffled(found, name, weighting, *, permutations=2000, seed=0):
     """
     faces = found.faces
     weights = found.weight.to_numpy(float) if weighting == "weighted" else np.ones(len(faces))
-    left, right = (part.table.loc[faces, found.elicited.table.columns].to_numpy(float) for part in (found.elicited, _source(found, name)))
-    pairs, rows, rng = statistics.js_similarity(left[:, None], right[None]), np.arange(len(faces)), np.random.default_rng(seed)
-    null = [pairs[rows, rng.permutation(rows)] @ weights / weights.sum() for _ in range(permutations)]
+    left, right = (
+        part.table.loc[faces, found.elicited.table.columns].to_numpy(float)
+        for part in (found.elicited, _source(found, name))
+    )
+    pairs, rows, rng = (
+        statistics.js_similarity(left[:, None], right[None]),
+        np.arange(len(faces)),
+        np.random.default_rng(seed),
+    )
+    null = [
+        pairs[rows, rng.permutation(rows)] @ weights / weights.sum() for _ in range(permutations)
+    ]
     return statistics.estimate(float(np.mean(null)), null, len(faces), "faces")
 
 
@@ -133,8 +163,19 @@ def aggregations(new, scores, prompts, seed=0):
     codes, rows = list(new.elicited.table.columns), []
     for name in LOCAL:
         old = likelihoods.by_category(scores(name), prompts, codes, "mean log")
-        both = [readings.similarity(new.elicited, item, faces=new.faces, permutations=2000, seed=seed) for item in (old, new.sources[name])]
-        rows.append((name, *both, readings.difference(new.elicited, new.sources[name], old, faces=new.faces, seed=seed)))
+        both = [
+            readings.similarity(new.elicited, item, faces=new.faces, permutations=2000, seed=seed)
+            for item in (old, new.sources[name])
+        ]
+        rows.append(
+            (
+                name,
+                *both,
+                readings.difference(
+                    new.elicited, new.sources[name], old, faces=new.faces, seed=seed
+                ),
+            )
+        )
     return pd.DataFrame(rows, columns=["name", "mean log", "mean probability", "gain"])
 
 
@@ -145,5 +186,15 @@ def held_out_pool(found, weighting, *, halves=200, permutations=100, seed=0):
     """
     faces = found.faces
     reference = readings.Reading(found.elicited.table.loc[faces], found.elicited.weight[faces])
-    sources = {name: readings.Reading(item.table.loc[faces], item.weight.reindex(faces)) for name, item in found.sources.items()}
-    return agreement.pooling(reference, sources, weighting == "weighted", halves=halves, permutations=permutations, seed=seed)
+    sources = {
+        name: readings.Reading(item.table.loc[faces], item.weight.reindex(faces))
+        for name, item in found.sources.items()
+    }
+    return agreement.pooling(
+        reference,
+        sources,
+        weighting == "weighted",
+        halves=halves,
+        permutations=permutations,
+        seed=seed,
+    )

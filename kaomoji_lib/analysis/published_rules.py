@@ -18,7 +18,11 @@ def carries(face):
 
     ``()``, which is what is left of an emoji that was suppressed in parts, ``OwO`` and a lone heart do not.
     """
-    return isinstance(face, str) and 2 <= len(face) <= LONGEST and any(char not in "()" and not (char.isascii() and char.isalnum()) for char in face)
+    return (
+        isinstance(face, str)
+        and 2 <= len(face) <= LONGEST
+        and any(char not in "()" and not (char.isascii() and char.isalnum()) for char in face)
+    )
 
 
 def lookup_accuracy(emissions, split=0):
@@ -37,16 +41,25 @@ def lookup_accuracy(emissions, split=0):
 
     typed = emissions[emissions["face"].map(carries).astype(bool)]
     if typed.empty or typed.groupby("category")["prompt_id"].nunique().min() < 2:
-        raise KaomojiError("too few faces to hold any out; expected every category with faces from at least 2 prompts; read more emissions")
-    face, label, group = (typed[name].to_numpy(dtype=object) for name in ("face", "category", "prompt_id"))
+        raise KaomojiError(
+            "too few faces to hold any out; expected every category with faces from at least 2 prompts; read more emissions"
+        )
+    face, label, group = (
+        typed[name].to_numpy(dtype=object) for name in ("face", "category", "prompt_id")
+    )
     hits = 0
-    for train, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=split).split(face, label.astype(str), group.astype(str)):
+    for train, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=split).split(
+        face, label.astype(str), group.astype(str)
+    ):
         seen = {}
         for typed_face, code in zip(face[train], label[train], strict=True):
             seen.setdefault(typed_face, Counter())[code] += 1
         majority = Counter(label[train]).most_common(1)[0][0]
         modal = {name: counts.most_common(1)[0][0] for name, counts in seen.items()}
-        hits += sum(modal.get(name, majority) == code for name, code in zip(face[test], label[test], strict=True))
+        hits += sum(
+            modal.get(name, majority) == code
+            for name, code in zip(face[test], label[test], strict=True)
+        )
     return hits / len(typed)
 
 
@@ -62,5 +75,9 @@ def similarity(a, b, faces, weights=None):
     ``weights``: one non-negative number per face; None: uniform.
     """
     columns = a.table.columns
-    values = statistics.js_similarity(a.table.loc[faces].to_numpy(float), b.table.loc[faces, columns].to_numpy(float), SMOOTHING)
-    return float(np.average(values, weights=None if weights is None else np.asarray(weights, dtype=float)))
+    values = statistics.js_similarity(
+        a.table.loc[faces].to_numpy(float), b.table.loc[faces, columns].to_numpy(float), SMOOTHING
+    )
+    return float(
+        np.average(values, weights=None if weights is None else np.asarray(weights, dtype=float))
+    )

@@ -70,14 +70,21 @@ def matrix(readers, emitters, *, min_weight=readings.MIN_WEIGHT, permutations=10
     pairs = {name: _pairs(readers, emitter, min_weight) for name, emitter in emitters.items()}
     pairs = {name: found for name, found in pairs.items() if found is not None}
     if not pairs:
-        raise KaomojiError(f"no emitter typed two faces {min_weight} times or more that all readers read; collect more generations")
+        raise KaomojiError(
+            f"no emitter typed two faces {min_weight} times or more that all readers read; collect more generations"
+        )
     rng, scores = np.random.default_rng(seed), {}
     for emitter, found in pairs.items():
         orders = rng.permuted(np.tile(np.arange(found.shape[1]), (permutations, 1)), axis=1)
         for place, reader in enumerate(readers):
             null = found[place, np.arange(found.shape[1])[None], orders].mean(axis=1)
-            scores[reader, emitter] = statistics.bootstrap(found[place].diagonal(), unit="faces", seed=seed, null=null)
-    values = pd.DataFrame({emitter: [scores[reader, emitter].value for reader in readers] for emitter in pairs}, index=list(readers))
+            scores[reader, emitter] = statistics.bootstrap(
+                found[place].diagonal(), unit="faces", seed=seed, null=null
+            )
+    values = pd.DataFrame(
+        {emitter: [scores[reader, emitter].value for reader in readers] for emitter in pairs},
+        index=list(readers),
+    )
     both = [name for name in readers if name in pairs]
     if len(both) < 3:
         return Matrix(scores, values, None)
@@ -87,7 +94,11 @@ def matrix(readers, emitters, *, min_weight=readings.MIN_WEIGHT, permutations=10
         each = pairs[name][own].diagonal(axis1=1, axis2=2)
         counts = statistics.resampling_counts(each.shape[1], RESAMPLES, seed + column)
         resampled[:, 0, :, column] = counts @ each.T / each.shape[1]
-    return Matrix(scores, values, advantage(values.loc[both, both].to_numpy()[None], resampled, unit="models", seed=seed))
+    return Matrix(
+        scores,
+        values,
+        advantage(values.loc[both, both].to_numpy()[None], resampled, unit="models", seed=seed),
+    )
 
 
 def _pairs(readers, emitter, min_weight):
@@ -98,7 +109,14 @@ def _pairs(readers, emitter, min_weight):
         return None
     used = emitter.table.loc[faces].to_numpy()
     columns = emitter.table.columns
-    return np.array([statistics.js_similarity(used[:, None], reader.table.loc[faces, columns].to_numpy()[None]) for reader in readers.values()])
+    return np.array(
+        [
+            statistics.js_similarity(
+                used[:, None], reader.table.loc[faces, columns].to_numpy()[None]
+            )
+            for reader in readers.values()
+        ]
+    )
 
 
 def advantage(scores, resampled=None, *, unit="models", seed=0):
@@ -118,21 +136,32 @@ def advantage(scores, resampled=None, *, unit="models", seed=0):
     scores = np.asarray(scores, dtype=float)
     n = scores.shape[-1]
     if n < 3:
-        raise KaomojiError(f"{n} models are both reader and emitter; expected at least 3 to tell self-reading from good reading")
+        raise KaomojiError(
+            f"{n} models are both reader and emitter; expected at least 3 to tell self-reading from good reading"
+        )
     orders, is_exact = _assignments(n, seed)
     centred = double_centred(scores)
     under = centred[:, np.arange(n)[None], orders].mean(axis=-1)
     observed = centred.diagonal(axis1=1, axis2=2).mean(axis=1)
     place = int(observed.argmax())
-    spread = [] if resampled is None else double_centred(np.asarray(resampled)).diagonal(axis1=2, axis2=3).mean(axis=2)
+    spread = (
+        []
+        if resampled is None
+        else double_centred(np.asarray(resampled)).diagonal(axis1=2, axis2=3).mean(axis=2)
+    )
     others = under[:, 1:]
 
     def found(value, replicates, null):
         return statistics.estimate(value, replicates, n, unit, null=null)
 
-    by_place = tuple(found(value, spread[:, row] if len(spread) else [], others[row]) for row, value in enumerate(observed))
+    by_place = tuple(
+        found(value, spread[:, row] if len(spread) else [], others[row])
+        for row, value in enumerate(observed)
+    )
     best = found(observed[place], spread[:, place] if len(spread) else [], others.max(axis=0))
-    return Advantage(best, place, by_place, detectable(scores[place], seed=seed), 1 / len(orders), is_exact)
+    return Advantage(
+        best, place, by_place, detectable(scores[place], seed=seed), 1 / len(orders), is_exact
+    )
 
 
 def double_centred(scores):
@@ -163,7 +192,9 @@ def detectable(scores, *, level=0.05, draws=200, seed=0):
     under = rest[np.arange(n)[None], orders].mean(axis=1)
     size = max(np.abs(rest).max(), 1e-6)
     rng = np.random.default_rng(seed)
-    tried = orders[rng.integers(len(orders), size=draws)] if factorial(min(n, 10)) > draws else orders
+    tried = (
+        orders[rng.integers(len(orders), size=draws)] if factorial(min(n, 10)) > draws else orders
+    )
     fixed = np.array([(orders == one).sum(axis=1) for one in tried])
     own = under[[int(np.flatnonzero((orders == one).all(axis=1))[0]) for one in tried]]
     for added in size * np.geomspace(0.02, 50, 60):

@@ -28,13 +28,18 @@ def reading(masses, weight=None):
     """A :class:`Reading` from non-negative masses (DataFrame face x category); rows without mass are dropped."""
     masses = masses.loc[masses.sum(axis=1) > 0].astype(float)
     total = masses.sum(axis=1)
-    return Reading(masses.div(total, axis=0), total if weight is None else weight.reindex(masses.index).fillna(0.0))
+    return Reading(
+        masses.div(total, axis=0),
+        total if weight is None else weight.reindex(masses.index).fillna(0.0),
+    )
 
 
 def elicited(emissions, codes):
     """The reading that a source's own emissions give: counts of each face per category, normalised."""
     typed = emissions[emissions["face"].notna()]
-    counts = pd.crosstab(typed["face"], typed["category"]).reindex(columns=list(codes), fill_value=0)
+    counts = pd.crosstab(typed["face"], typed["category"]).reindex(
+        columns=list(codes), fill_value=0
+    )
     return reading(counts)
 
 
@@ -51,7 +56,9 @@ def shared_faces(reference, *others, min_weight=MIN_WEIGHT):
     return kept
 
 
-def similarity(a, b, weighted=False, *, faces=None, min_weight=MIN_WEIGHT, permutations=10_000, seed=0):
+def similarity(
+    a, b, weighted=False, *, faces=None, min_weight=MIN_WEIGHT, permutations=10_000, seed=0
+):
     """Mean Jensen-Shannon similarity of two readings over their faces, 0..1.
 
     ``a`` is the reference: its weights select the faces (or give ``faces``) and, with ``weighted``,
@@ -64,8 +71,13 @@ def similarity(a, b, weighted=False, *, faces=None, min_weight=MIN_WEIGHT, permu
     pairs = _pairs(a, b, faces)
     rng = np.random.default_rng(seed)
     rows = np.arange(len(faces))
-    null = np.array([pairs[rows, rng.permutation(rows)] @ weights for _ in range(permutations)]) / weights.sum()
-    return statistics.bootstrap(pairs.diagonal(), weights=weights, unit="faces", seed=seed, null=null)
+    null = (
+        np.array([pairs[rows, rng.permutation(rows)] @ weights for _ in range(permutations)])
+        / weights.sum()
+    )
+    return statistics.bootstrap(
+        pairs.diagonal(), weights=weights, unit="faces", seed=seed, null=null
+    )
 
 
 def difference(reference, a, b, weighted=False, *, faces=None, seed=0):
@@ -78,7 +90,9 @@ def difference(reference, a, b, weighted=False, *, faces=None, seed=0):
     null = signs @ (gap * weights) / weights.sum()
     plain = statistics.bootstrap(gap, weights=weights, unit="faces", seed=seed)
     p = statistics.permutation_p(abs(value), np.abs(null))
-    return statistics.Estimate(plain.value, plain.ci_low, plain.ci_high, plain.n, plain.unit, 0.0, p)
+    return statistics.Estimate(
+        plain.value, plain.ci_low, plain.ci_high, plain.n, plain.unit, 0.0, p
+    )
 
 
 def compare(reference, sources, weighted=False, *, min_weight=MIN_WEIGHT, seed=0):
@@ -91,12 +105,25 @@ def compare(reference, sources, weighted=False, *, min_weight=MIN_WEIGHT, seed=0
     faces = shared_faces(reference, *sources.values(), min_weight=min_weight)
     weight = reference.weight[faces]
     marginal = reference.table.loc[faces].mul(weight, axis=0).sum() / weight.sum()
-    guesses = {"uniform guess": pd.Series(1 / len(marginal), marginal.index), "marginal guess": marginal}
-    rows = [(name, similarity(reference, source, weighted, faces=faces, seed=seed)) for name, source in sources.items()]
+    guesses = {
+        "uniform guess": pd.Series(1 / len(marginal), marginal.index),
+        "marginal guess": marginal,
+    }
+    rows = [
+        (name, similarity(reference, source, weighted, faces=faces, seed=seed))
+        for name, source in sources.items()
+    ]
     for name, guess in guesses.items():
         table = pd.DataFrame([guess] * len(faces), index=faces)
         values = _paired(reference, Reading(table, weight), faces)
-        rows.append((name, statistics.bootstrap(values, weights=weight if weighted else None, unit="faces", seed=seed)))
+        rows.append(
+            (
+                name,
+                statistics.bootstrap(
+                    values, weights=weight if weighted else None, unit="faces", seed=seed
+                ),
+            )
+        )
     return pd.DataFrame(rows, columns=["source", "similarity"])
 
 
@@ -130,7 +157,9 @@ def recovery(emissions, planted, codes, *, permutations=200, simulations=200, se
     codes = list(codes)
     typed = emissions[emissions["face"].notna()]
     prior = typed["category"].value_counts().reindex(codes, fill_value=0)
-    given = planted.pivot_table(index="face", columns="category", values="probability", aggfunc="sum", fill_value=0.0)
+    given = planted.pivot_table(
+        index="face", columns="category", values="probability", aggfunc="sum", fill_value=0.0
+    )
     given = given.reindex(columns=codes, fill_value=0.0)
     joint = given * (prior / prior.sum())
     truth, measured = reading(joint), elicited(typed, codes)
@@ -146,7 +175,9 @@ def recovery(emissions, planted, codes, *, permutations=200, simulations=200, se
         similarity=observed,
         expected=statistics.estimate(np.mean(redrawn), redrawn, observed.n, "faces"),
         bayes_accuracy=float(joint.max(axis=1).sum() / joint.to_numpy().sum()),
-        measured_accuracy=prediction.from_faces(emissions, permutations=permutations, seed=seed).accuracy,
+        measured_accuracy=prediction.from_faces(
+            emissions, permutations=permutations, seed=seed
+        ).accuracy,
         unplanted=float((~typed["face"].isin(given.index)).mean()),
         planted=truth,
         measured=measured,

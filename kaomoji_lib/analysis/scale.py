@@ -43,14 +43,35 @@ def measure(layers=LAYERS, width=WIDTH, permutations=200):
     text = np.random.default_rng(2).normal(size=(len(prompts), 384))
     pair = {"one": one, "other": other}
     steps = {
-        "principal components, circumplex reading": lambda: geometry.pca(geometry.stack(one), prompts, scheme),
-        "category from all layers together": lambda: prediction.from_states(geometry.stack(one), labels, ids),
+        "principal components, circumplex reading": lambda: geometry.pca(
+            geometry.stack(one), prompts, scheme
+        ),
+        "category from all layers together": lambda: prediction.from_states(
+            geometry.stack(one), labels, ids
+        ),
         "category from each layer": lambda: geometry.layer_curve(one, labels),
-        **{f"shared geometry, {measure}, all pairs of layers, three nulls": lambda measure=measure: layerwise.shared(
-            pair, prompts, measure=measure, permutations=permutations if measure != "Procrustes" else permutations // 2) for measure in layerwise.MEASURES},
-        **{f"shared geometry beyond text and category, {measure}": lambda measure=measure: given_text.beyond_text(
-            pair, prompts, text, measure=measure, permutations=permutations // 2) for measure in given_text.MEASURES},
-        "circle and rivals": lambda: circumplex.circumplex(geometry.stack(one), labels, scheme, text),
+        **{
+            f"shared geometry, {measure}, all pairs of layers, three nulls": lambda measure=measure: (
+                layerwise.shared(
+                    pair,
+                    prompts,
+                    measure=measure,
+                    permutations=permutations if measure != "Procrustes" else permutations // 2,
+                )
+            )
+            for measure in layerwise.MEASURES
+        },
+        **{
+            f"shared geometry beyond text and category, {measure}": lambda measure=measure: (
+                given_text.beyond_text(
+                    pair, prompts, text, measure=measure, permutations=permutations // 2
+                )
+            )
+            for measure in given_text.MEASURES
+        },
+        "circle and rivals": lambda: circumplex.circumplex(
+            geometry.stack(one), labels, scheme, text
+        ),
     }
     rows = []
     for name, step in steps.items():
@@ -70,10 +91,19 @@ def growth(sizes=None, permutations=40, width=256):
     rows = []
     for what, values in (sizes or SIZES).items():
         for size in values:
-            messages, layers, models = (size if what == name else usual for name, usual in zip(SIZES, (180, 24, 2), strict=True))
+            messages, layers, models = (
+                size if what == name else usual
+                for name, usual in zip(SIZES, (180, 24, 2), strict=True)
+            )
             rng, of = np.random.default_rng(size), load_prompts()
-            prompts = pd.concat([of] * (-(-messages // len(of))), ignore_index=True).iloc[rng.permutation(messages)].reset_index(drop=True)
-            sources = {f"m{number}": rng.normal(size=(messages, layers, width)) for number in range(models)}
+            prompts = (
+                pd.concat([of] * (-(-messages // len(of))), ignore_index=True)
+                .iloc[rng.permutation(messages)]
+                .reset_index(drop=True)
+            )
+            sources = {
+                f"m{number}": rng.normal(size=(messages, layers, width)) for number in range(models)
+            }
             started = time.process_time()
             layerwise.shared(sources, prompts, permutations=permutations, halves=4)
             rows.append((what, size, time.process_time() - started))
@@ -89,10 +119,19 @@ def peak():
 def main():
     found = measure()
     where = f"{platform.machine()} CPU, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} core(s), Python {platform.python_version()}, numpy {np.__version__}"
-    found = found.assign(machine=where, date=datetime.datetime.now(datetime.UTC).date().isoformat(), layers=LAYERS, width=WIDTH)
+    found = found.assign(
+        machine=where,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        layers=LAYERS,
+        width=WIDTH,
+    )
     found.round({"seconds": 1, "peak_gb": 2}).to_csv(PATH, index=False)
-    growth().assign(machine=where, date=found["date"].iloc[0]).round({"seconds": 2}).to_csv(GROWTH, index=False)
-    print(f"together: {found['seconds'].sum():.0f} s, {found['peak_gb'].max():.2f} GB; written to {PATH.name}")
+    growth().assign(machine=where, date=found["date"].iloc[0]).round({"seconds": 2}).to_csv(
+        GROWTH, index=False
+    )
+    print(
+        f"together: {found['seconds'].sum():.0f} s, {found['peak_gb'].max():.2f} GB; written to {PATH.name}"
+    )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,11 @@ class Audit:
         """In words: whether the scores know their prompt and come near what was sampled."""
         if self.ratio < 0.01 and self.own - self.elsewhere < 1:
             return "has lost its prompt"
-        return "agrees with what was sampled" if self.ratio >= 0.5 else "knows its prompt, but scores too low"
+        return (
+            "agrees with what was sampled"
+            if self.ratio >= 0.5
+            else "knows its prompt, but scores too low"
+        )
 
 
 def audit(log_probs, spellings, emissions, *, typed_as="raw_face", permutations=200, seed=0):
@@ -67,17 +71,30 @@ def audit(log_probs, spellings, emissions, *, typed_as="raw_face", permutations=
     replies = emissions[emissions["prompt_id"].isin(log_probs.index)]
     typed = replies[replies["face"].notna() & replies["face"].isin(log_probs.columns)]
     if typed.empty:
-        raise KaomojiError("none of the typed faces was scored; expected the faces that the model types; score those")
+        raise KaomojiError(
+            "none of the typed faces was scored; expected the faces that the model types; score those"
+        )
     exact = typed[typed_as].isin(set(spellings))
     same = typed[exact]
     if same.empty:
-        raise KaomojiError("no face was typed in a scored spelling; expected the raw spellings that the model types; score those")
+        raise KaomojiError(
+            "no face was typed in a scored spelling; expected the raw spellings that the model types; score those"
+        )
     scores = log_probs.to_numpy(float)
-    row, column = log_probs.index.get_indexer(same["prompt_id"]), log_probs.columns.get_indexer(same["face"])
+    row, column = (
+        log_probs.index.get_indexer(same["prompt_id"]),
+        log_probs.columns.get_indexer(same["face"]),
+    )
     own, other = scores[row, column], _elsewhere(scores, row, column)
     whole = np.array([extract(face).outcome == "kaomoji" for face in log_probs.columns])
-    pairs = pd.DataFrame({"prompt_id": same["prompt_id"].to_numpy(), "face": same["face"].to_numpy(), "own": own,
-                          "elsewhere": np.nanmedian(other, axis=0)})
+    pairs = pd.DataFrame(
+        {
+            "prompt_id": same["prompt_id"].to_numpy(),
+            "face": same["face"].to_numpy(),
+            "own": own,
+            "elsewhere": np.nanmedian(other, axis=0),
+        }
+    )
     return Audit(
         own=float(np.median(own)),
         elsewhere=float(np.nanmedian(other)),
@@ -100,7 +117,9 @@ def _elsewhere(scores, row, column):
 def _better(scores, row, column, permutations, seed):
     def share(prompts):
         drawn = scores[prompts, column]
-        below = (scores[:, column] < drawn).sum(axis=0) + (np.isclose(scores[:, column], drawn).sum(axis=0) - 1) / 2
+        below = (scores[:, column] < drawn).sum(axis=0) + (
+            np.isclose(scores[:, column], drawn).sum(axis=0) - 1
+        ) / 2
         return below / (len(scores) - 1)
 
     rng = np.random.default_rng(seed)
@@ -110,7 +129,9 @@ def _better(scores, row, column, permutations, seed):
 
 
 def _calibration(log_probs, replies, seed):
-    counts = pd.crosstab(replies["prompt_id"], replies["face"]).reindex(index=log_probs.index, columns=log_probs.columns, fill_value=0)
+    counts = pd.crosstab(replies["prompt_id"], replies["face"]).reindex(
+        index=log_probs.index, columns=log_probs.columns, fill_value=0
+    )
     asked = replies["prompt_id"].value_counts().reindex(log_probs.index).to_numpy(float)
     frequency = counts.to_numpy() / asked[:, None]
     logs = log_probs.to_numpy()
@@ -130,8 +151,17 @@ def _calibration(log_probs, replies, seed):
 
 def _fragments(log_probs, whole):
     parts = log_probs.columns[~whole]
-    begins = [sum(other != part and other.startswith(part) for other in log_probs.columns) for part in parts]
-    found = pd.DataFrame({"scored": parts, "probability": np.exp(log_probs[parts]).mean().to_numpy(), "begins": begins})
+    begins = [
+        sum(other != part and other.startswith(part) for other in log_probs.columns)
+        for part in parts
+    ]
+    found = pd.DataFrame(
+        {
+            "scored": parts,
+            "probability": np.exp(log_probs[parts]).mean().to_numpy(),
+            "begins": begins,
+        }
+    )
     return found.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -141,7 +171,13 @@ def _spelling(log_probs, typed, exact, replies):
     faces = {"as it was scored": as_scored, "in another spelling": set(typed["face"]) - as_scored}
     rows = []
     for name, kept in zip(faces, (exact, ~exact), strict=True):
-        given = np.exp(log_probs.loc[asked, [face for face in log_probs.columns if face in faces[name]]]).sum(axis=1).mean()
+        given = (
+            np.exp(
+                log_probs.loc[asked, [face for face in log_probs.columns if face in faces[name]]]
+            )
+            .sum(axis=1)
+            .mean()
+        )
         rows.append((name, int(kept.sum()), float(kept.sum() / max(len(replies), 1)), float(given)))
     return pd.DataFrame(rows, columns=["spelling", "replies", "sampled", "scored"])
 
@@ -150,6 +186,12 @@ def _worst(log_probs, typed, typed_as, replies, most=10):
     counts = typed["face"].value_counts()
     scored = np.exp(log_probs[counts.index]).mean()
     found = pd.DataFrame({"sampled": counts / replies, "scored": scored})
-    found["typed as"] = [typed.loc[typed["face"] == face, typed_as].value_counts().index[0] for face in found.index]
-    ranked = found.assign(gap=found["sampled"] - found["scored"]).sort_values("gap", ascending=False, kind="stable").head(most)
+    found["typed as"] = [
+        typed.loc[typed["face"] == face, typed_as].value_counts().index[0] for face in found.index
+    ]
+    ranked = (
+        found.assign(gap=found["sampled"] - found["scored"])
+        .sort_values("gap", ascending=False, kind="stable")
+        .head(most)
+    )
     return ranked.rename_axis("face").reset_index()[["face", "typed as", "sampled", "scored"]]

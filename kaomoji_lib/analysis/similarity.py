@@ -26,7 +26,9 @@ def signature(X, measure):
 
 def signatures(states, measure):
     """Signatures of every layer of ``states`` (n, layers, d): float32 (entries, layers)."""
-    return np.column_stack([signature(states[:, layer], measure) for layer in range(states.shape[1])])
+    return np.column_stack(
+        [signature(states[:, layer], measure) for layer in range(states.shape[1])]
+    )
 
 
 def permuted(left, right, orders, measure):
@@ -85,7 +87,12 @@ def signatures_of_grams(grams, measure):
         own = np.diagonal(grams, axis1=1, axis2=2)
         distances = own[:, rows] + own[:, columns] - 2 * grams[:, rows, columns]
         entries = np.empty_like(distances)
-        np.put_along_axis(entries, distances.argsort(axis=1), np.arange(len(rows), dtype=distances.dtype)[None] - (len(rows) - 1) / 2, axis=1)
+        np.put_along_axis(
+            entries,
+            distances.argsort(axis=1),
+            np.arange(len(rows), dtype=distances.dtype)[None] - (len(rows) - 1) / 2,
+            axis=1,
+        )
         entries *= own.any(axis=1, keepdims=True)
     length = np.linalg.norm(entries, axis=1, keepdims=True)
     return np.where(length > 0, entries / np.where(length > 0, length, 1), 0).T.astype(np.float32)
@@ -114,7 +121,9 @@ def _neighbours(X):
         return mask
     nearest = min(max(1, round(NEIGHBOURS * n / 180)), n - 1)
     distances = statistics.pairwise_distances(X) + np.diag(np.full(n, np.inf))
-    np.put_along_axis(mask, np.argpartition(distances, nearest - 1, axis=1)[:, :nearest], 1.0, axis=1)
+    np.put_along_axis(
+        mask, np.argpartition(distances, nearest - 1, axis=1)[:, :nearest], 1.0, axis=1
+    )
     return mask
 
 

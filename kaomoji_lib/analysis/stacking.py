@@ -29,4 +29,8 @@ def coordinates(states, components=50):
         total += part @ part.T
     values, vectors = np.linalg.eigh(total)
     kept = np.flatnonzero(values > max(values[-1], 0) * 1e-10)[::-1][:components]
-    return vectors[:, kept] * np.sqrt(values[kept]) if len(kept) and values[-1] > 1e-12 * len(states) else np.zeros((len(states), 1))
+    return (
+        vectors[:, kept] * np.sqrt(values[kept])
+        if len(kept) and values[-1] > 1e-12 * len(states)
+        else np.zeros((len(states), 1))
+    )

@@ -55,9 +55,13 @@ def compare(states, faces, labels, *, depths=DEPTHS, seed=0):
         If fewer than three models are given, or they answered different numbers of prompts.
     """
     names = tuple(name for name in states if name in faces)
-    sizes = {len(states[name]) for name in names} | {len(faces[name]) for name in names} | {len(labels)}
+    sizes = (
+        {len(states[name]) for name in names} | {len(faces[name]) for name in names} | {len(labels)}
+    )
     if len(names) < 3 or len(sizes) > 1:
-        raise KaomojiError(f"{len(names)} models with {sorted(sizes)} prompts; expected at least 3 that answered the same ones")
+        raise KaomojiError(
+            f"{len(names)} models with {sorted(sizes)} prompts; expected at least 3 that answered the same ones"
+        )
     fold = prediction.folds(np.unique(labels, return_inverse=True)[1], seed)
     targets = [np.sqrt(np.asarray(faces[name], dtype=float)) for name in names]
     missed = np.empty((len(depths), len(names), len(names), len(labels)))
@@ -68,17 +72,42 @@ def compare(states, faces, labels, *, depths=DEPTHS, seed=0):
     base = np.array([_losses(np.zeros((len(labels), 1)), [target], fold)[0] for target in targets])
     counts = statistics.resampling_counts(len(labels), RESAMPLES, seed)
     values = 1 - missed.sum(axis=-1) / base.sum(axis=-1)
-    resampled = 1 - np.einsum("rp,doep->rdoe", counts, missed, optimize=True) / (counts @ base.T)[:, None, None]
-    scores = {(depth, owner, emitter): statistics.estimate(values[place, row, column], resampled[:, place, row, column], len(labels), "prompts")
-              for place, depth in enumerate(depths) for row, owner in enumerate(names) for column, emitter in enumerate(names)}
+    resampled = (
+        1
+        - np.einsum("rp,doep->rdoe", counts, missed, optimize=True)
+        / (counts @ base.T)[:, None, None]
+    )
+    scores = {
+        (depth, owner, emitter): statistics.estimate(
+            values[place, row, column], resampled[:, place, row, column], len(labels), "prompts"
+        )
+        for place, depth in enumerate(depths)
+        for row, owner in enumerate(names)
+        for column, emitter in enumerate(names)
+    }
     member = np.eye(len(names), dtype=bool)
     summaries = [
-        tuple(statistics.estimate(values[place][chosen].mean(), resampled[:, place][:, chosen].mean(axis=1), len(labels), "prompts")
-              for place in range(len(depths)))
+        tuple(
+            statistics.estimate(
+                values[place][chosen].mean(),
+                resampled[:, place][:, chosen].mean(axis=1),
+                len(labels),
+                "prompts",
+            )
+            for place in range(len(depths))
+        )
         for chosen in (member, ~member)
     ]
     whole = advantage(values, resampled, seed=seed)
-    return StateReaders(names, tuple(depths), values, scores, *summaries, whole, advantage(values[:-1], resampled[:, :-1], seed=seed))
+    return StateReaders(
+        names,
+        tuple(depths),
+        values,
+        scores,
+        *summaries,
+        whole,
+        advantage(values[:-1], resampled[:, :-1], seed=seed),
+    )
 
 
 def _losses(X, targets, fold):
@@ -91,7 +120,9 @@ def _losses(X, targets, fold):
         for place, target in enumerate(targets):
             middle = target[train].mean(axis=0)
             weights = _ridge(left, singular, target[train] - middle)
-            lost[place, ~train] = ((target[~train] - middle - scores[~train] @ right.T @ weights) ** 2).sum(axis=1)
+            lost[place, ~train] = (
+                (target[~train] - middle - scores[~train] @ right.T @ weights) ** 2
+            ).sum(axis=1)
     return lost
 
 

@@ -68,10 +68,16 @@ def effects(table, faces, reading, prompts, *, permutations=PERMUTATIONS, seed=0
     """
     moved = _moved(table, faces, reading, prompts)
     found = []
-    for (layer, dose), part in moved.meta[moved.meta["arm"] == "category"].groupby(["layer", "dose"]):
-        found.append(_effect(moved, int(layer), float(dose), part.index.to_numpy(), permutations, seed))
+    for (layer, dose), part in moved.meta[moved.meta["arm"] == "category"].groupby(
+        ["layer", "dose"]
+    ):
+        found.append(
+            _effect(moved, int(layer), float(dose), part.index.to_numpy(), permutations, seed)
+        )
     if not found:
-        raise KaomojiError("no prompt was steered to a category; expected the table of steering_arms.table; pass it unchanged")
+        raise KaomojiError(
+            "no prompt was steered to a category; expected the table of steering_arms.table; pass it unchanged"
+        )
     return found
 
 
@@ -99,7 +105,9 @@ def _moved(table, faces, reading, prompts):
     words = [name for name in table.columns if name not in META]
     unknown = [word for word in words if faces[word] not in reading.table.index]
     if unknown:
-        raise KaomojiError(f"the reading does not know {', '.join(unknown[:5])}; expected one of all scored faces; score the same spellings")
+        raise KaomojiError(
+            f"the reading does not know {', '.join(unknown[:5])}; expected one of all scored faces; score the same spellings"
+        )
     own = exclusive(table[words])
     mass = own.sum(axis=1).to_numpy()
     by_face = own.T.groupby(faces.reindex(words), sort=False).sum().T
@@ -107,11 +115,17 @@ def _moved(table, faces, reading, prompts):
     masses = chances @ reading.table.loc[by_face.columns].to_numpy()
     entropy = -(chances * np.log2(np.where(chances > 0, chances, 1))).sum(axis=1)
     meta = table[list(META)]
-    still = pd.Series(np.flatnonzero(meta["arm"] == "none"), meta.loc[meta["arm"] == "none", "prompt_id"])
+    still = pd.Series(
+        np.flatnonzero(meta["arm"] == "none"), meta.loc[meta["arm"] == "none", "prompt_id"]
+    )
     base = still.reindex(meta["prompt_id"]).to_numpy()
     codes = tuple(reading.table.columns)
-    category = prompts.set_index("id")["category"].reindex(meta["prompt_id"]).map(codes.index).to_numpy()
-    return _Moved(meta, masses - masses[base], entropy - entropy[base], mass[base] - mass, category, codes)
+    category = (
+        prompts.set_index("id")["category"].reindex(meta["prompt_id"]).map(codes.index).to_numpy()
+    )
+    return _Moved(
+        meta, masses - masses[base], entropy - entropy[base], mass[base] - mass, category, codes
+    )
 
 
 def _targets(moved, rows):
@@ -127,7 +141,9 @@ def _by_row(moved, rows, target):
 
 
 def _renamings(count, permutations, seed):
-    return np.random.default_rng(seed).permuted(np.tile(np.arange(count), (permutations, 1)), axis=1)
+    return np.random.default_rng(seed).permuted(
+        np.tile(np.arange(count), (permutations, 1)), axis=1
+    )
 
 
 def _renamed(moved, rows, orders):
@@ -144,14 +160,21 @@ def _renamed(moved, rows, orders):
     for code in range(count):
         kept = own != code
         values = np.array(_by_row(moved, rows, np.full(len(rows), code)))
-        means = np.array([np.bincount(own, row, count) for row in values]) / np.maximum(np.bincount(own, minlength=count), 1)
+        means = np.array([np.bincount(own, row, count) for row in values]) / np.maximum(
+            np.bincount(own, minlength=count), 1
+        )
         usual[:, :, code] = means[:, own]
         np.add.at(weight[:, code], direction[kept], 1)
         for place in range(2):
-            np.add.at(sums[place][:, code], direction[kept], (values[place] - means[place][own])[kept])
+            np.add.at(
+                sums[place][:, code], direction[kept], (values[place] - means[place][own])[kept]
+            )
     places = np.arange(count)[None], orders
     expected = [usual[place, np.arange(len(rows)), direction].mean() for place in range(2)]
-    return tuple(sums[place][places].sum(axis=1) / weight[places].sum(axis=1) + expected[place] for place in range(2))
+    return tuple(
+        sums[place][places].sum(axis=1) / weight[places].sum(axis=1) + expected[place]
+        for place in range(2)
+    )
 
 
 def _effect(moved, layer, dose, rows, permutations, seed):
@@ -159,13 +182,29 @@ def _effect(moved, layer, dose, rows, permutations, seed):
     target = _targets(moved, rows)
     toward, selective = _by_row(moved, rows, target)
     null_target, null_selective = _renamed(moved, rows, orders)
-    arms = {arm: np.flatnonzero((moved.meta["arm"] == arm) & (moved.meta["layer"] == layer) & (moved.meta["dose"] == dose))
-            for arm in ("shuffled", "isotropic")}
+    arms = {
+        arm: np.flatnonzero(
+            (moved.meta["arm"] == arm)
+            & (moved.meta["layer"] == layer)
+            & (moved.meta["dose"] == dose)
+        )
+        for arm in ("shuffled", "isotropic")
+    }
     return Effect(
-        layer, dose, _estimate(moved, rows, toward, seed, null_target), _estimate(moved, rows, selective, seed, null_selective),
+        layer,
+        dose,
+        _estimate(moved, rows, toward, seed, null_target),
+        _estimate(moved, rows, selective, seed, null_selective),
         _estimate(moved, rows, _mean_other(moved, rows, target), seed),
-        *(_estimate(moved, arms[arm], _mean_other(moved, arms[arm], moved.own[arms[arm]]), seed) if len(arms[arm]) else None for arm in arms),
-        _estimate(moved, rows, moved.entropy[rows], seed), _estimate(moved, rows, moved.other[rows], seed), _envelope(moved, list(arms.values())),
+        *(
+            _estimate(moved, arms[arm], _mean_other(moved, arms[arm], moved.own[arms[arm]]), seed)
+            if len(arms[arm])
+            else None
+            for arm in arms
+        ),
+        _estimate(moved, rows, moved.entropy[rows], seed),
+        _estimate(moved, rows, moved.other[rows], seed),
+        _envelope(moved, list(arms.values())),
     )
 
 
@@ -175,7 +214,11 @@ def _envelope(moved, arms):
     for rows in arms:
         for _, part in moved.meta.loc[rows].groupby("direction"):
             own = moved.own[part.index]
-            means += [moved.gained[part.index[own != code], code].mean() for code in range(len(moved.codes)) if (own != code).any()]
+            means += [
+                moved.gained[part.index[own != code], code].mean()
+                for code in range(len(moved.codes))
+                if (own != code).any()
+            ]
     return tuple(map(float, np.percentile(means, [2.5, 97.5]))) if means else (np.nan, np.nan)
 
 

@@ -42,7 +42,9 @@ def word_masses(table, lexicon):
     """
     table = one_version(table, lexicon)
     if table.empty:
-        raise KaomojiError("no synthesis of this lexicon version; expected at least one; synthesize again, or use its own lexicon")
+        raise KaomojiError(
+            "no synthesis of this lexicon version; expected at least one; synthesize again, or use its own lexicon"
+        )
     faces = list(dict.fromkeys(table["face"]))
     rows, counts, said = _said(table, lexicon, faces)
     masses = _masses(rows, counts, np.concatenate(said), lexicon, len(faces))
@@ -55,8 +57,16 @@ def _said(table, lexicon, faces):
     row_of = {face: index for index, face in enumerate(faces)}
     described = np.array([row_of.get(face, len(faces)) for face in table["face"]], dtype=int)
     sizes = [table[column].map(len).to_numpy(int) for column in LISTS]
-    rows, counts = (np.concatenate([np.repeat(values, size) for size in sizes]) for values in (described, table["count"].to_numpy(float)))
-    said = [np.array([place.get(word, len(lexicon)) for words in table[column] for word in words], dtype=int) for column in LISTS]
+    rows, counts = (
+        np.concatenate([np.repeat(values, size) for size in sizes])
+        for values in (described, table["count"].to_numpy(float))
+    )
+    said = [
+        np.array(
+            [place.get(word, len(lexicon)) for words in table[column] for word in words], dtype=int
+        )
+        for column in LISTS
+    ]
     return rows, counts, said
 
 
@@ -64,7 +74,9 @@ def _masses(rows, counts, codes, lexicon, faces):
     """Weighted counts (faces, words); words of no lexicon and faces beyond the last are left out."""
     worth = np.append(np.where(lexicon["category"] != "", ANCHOR, OTHER), 0.0)
     width = len(lexicon) + 1
-    return np.bincount(rows * width + codes, counts * worth[codes], (faces + 1) * width).reshape(faces + 1, width)[:-1, :-1]
+    return np.bincount(rows * width + codes, counts * worth[codes], (faces + 1) * width).reshape(
+        faces + 1, width
+    )[:-1, :-1]
 
 
 def synthesized(table, lexicon, codes):
@@ -72,8 +84,15 @@ def synthesized(table, lexicon, codes):
     masses = word_masses(table, lexicon)
     anchors = lexicon[lexicon["category"] != ""]
     owner = anchors.set_index("word")["category"]
-    by_code = masses[list(owner.index)].T.groupby(owner).sum().T.reindex(columns=list(codes), fill_value=0.0)
-    return readings.reading(by_code, one_version(table, lexicon).groupby("face")["count"].sum().astype(float))
+    by_code = (
+        masses[list(owner.index)]
+        .T.groupby(owner)
+        .sum()
+        .T.reindex(columns=list(codes), fill_value=0.0)
+    )
+    return readings.reading(
+        by_code, one_version(table, lexicon).groupby("face")["count"].sum().astype(float)
+    )
 
 
 def word_vectors(table, lexicon):
@@ -91,7 +110,13 @@ def dealt_vectors(table, lexicon, faces, permutations, seed=0):
     rng = np.random.default_rng(seed)
     rows, counts, said = _said(one_version(table, lexicon), lexicon, faces)
     for _ in range(permutations):
-        masses = _masses(rows, counts, np.concatenate([rng.permutation(codes) for codes in said]), lexicon, len(faces))
+        masses = _masses(
+            rows,
+            counts,
+            np.concatenate([rng.permutation(codes) for codes in said]),
+            lexicon,
+            len(faces),
+        )
         yield masses / np.maximum(masses.sum(axis=1, keepdims=True), 1e-300)
 
 
@@ -103,18 +128,36 @@ def word_space(table, lexicon, *, resamples=500, permutations=200, seed=0):
     vectors = word_vectors(table, lexicon)
     X = vectors.to_numpy()
     if len(X) < 3:
-        raise KaomojiError(f"only {len(X)} faces have words; expected at least 3 for components; synthesize more")
+        raise KaomojiError(
+            f"only {len(X)} faces have words; expected at least 3 for components; synthesize more"
+        )
     centred = X - X.mean(axis=0)
     U, S, V = np.linalg.svd(centred, full_matrices=False)
     rng = np.random.default_rng(seed)
     replicates = np.array([_shares(X[rng.integers(len(X), size=len(X))]) for _ in range(resamples)])
-    null = np.array([_shares(part) for part in dealt_vectors(table, lexicon, vectors.index, permutations, seed)])
+    null = np.array(
+        [_shares(part) for part in dealt_vectors(table, lexicon, vectors.index, permutations, seed)]
+    )
     shares = _shares(X)
     variance = tuple(
-        statistics.estimate(shares[index], replicates[:, index], len(X), "faces", null=null[:, index], interval="normal", bounds=(0, 1))
-        for index in range(2))
+        statistics.estimate(
+            shares[index],
+            replicates[:, index],
+            len(X),
+            "faces",
+            null=null[:, index],
+            interval="normal",
+            bounds=(0, 1),
+        )
+        for index in range(2)
+    )
     loadings = pd.DataFrame(V[:2].T, index=vectors.columns, columns=["PC1", "PC2"])
-    return WordSpace(vectors, U[:, :2] * S[:2], variance, loadings.loc[loadings.abs().max(axis=1).sort_values(ascending=False).index])
+    return WordSpace(
+        vectors,
+        U[:, :2] * S[:2],
+        variance,
+        loadings.loc[loadings.abs().max(axis=1).sort_values(ascending=False).index],
+    )
 
 
 def _shares(X):

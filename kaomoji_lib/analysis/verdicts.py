@@ -13,6 +13,10 @@ def verdict(estimate, smallest):
     wholly below the ``smallest`` that would matter, in the estimate's own unit (a test against a smallest effect of
     interest: Lakens 2017, doi:10.1177/1948550617697177).
     """
-    if np.isnan(estimate.value) or (estimate.p is not None and estimate.p > LEVEL) or estimate.value <= 0:
+    if (
+        np.isnan(estimate.value)
+        or (estimate.p is not None and estimate.p > LEVEL)
+        or estimate.value <= 0
+    ):
         return NOT_FOUND
     return FOUND if estimate.ci_high >= smallest and estimate.value >= smallest else SMALL

@@ -49,16 +49,32 @@ def vocabulary(words, lexicon, codes, *, resamples=500, permutations=100, seed=0
     """
     vectors = synthesis.word_vectors(words, lexicon)
     if len(vectors) < 5:
-        raise KaomojiError(f"only {len(vectors)} faces have words; expected at least 5 to look for clusters; synthesize more")
+        raise KaomojiError(
+            f"only {len(vectors)} faces have words; expected at least 5 to look for clusters; synthesize more"
+        )
     X = vectors.to_numpy()
     rng = np.random.default_rng(seed)
     U, singular, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
     draws = np.array([_shares(X[rng.integers(len(X), size=len(X))]) for _ in range(resamples)])
-    nulls = np.array([_shares(part) for part in synthesis.dealt_vectors(words, lexicon, vectors.index, permutations, seed)])
+    nulls = np.array(
+        [
+            _shares(part)
+            for part in synthesis.dealt_vectors(words, lexicon, vectors.index, permutations, seed)
+        ]
+    )
     dealt = [rng.permuted(X, axis=0) for _ in range(permutations)]
     variance = tuple(
-        statistics.estimate(share, draws[:, index], len(X), "faces", null=nulls[:, index], interval="normal", bounds=(0, 1))
-        for index, share in enumerate(_shares(X)))
+        statistics.estimate(
+            share,
+            draws[:, index],
+            len(X),
+            "faces",
+            null=nulls[:, index],
+            interval="normal",
+            bounds=(0, 1),
+        )
+        for index, share in enumerate(_shares(X))
+    )
     clustering = clusters.of_vectors(vectors, dealt, resamples=min(resamples, 100), seed=seed)
     kept = synthesis.one_version(words, lexicon)
     return Vocabulary(
@@ -69,7 +85,12 @@ def vocabulary(words, lexicon, codes, *, resamples=500, permutations=100, seed=0
         reading=synthesis.synthesized(words, lexicon, codes),
         words=pd.Series([_profile(row) for _, row in vectors.iterrows()], vectors.index),
         clustering=clustering,
-        names=clusters.names(clustering.clusters, vectors, {word: word for word in vectors.columns}, second=SECOND_WORD),
+        names=clusters.names(
+            clustering.clusters,
+            vectors,
+            {word: word for word in vectors.columns},
+            second=SECOND_WORD,
+        ),
     )
 
 

@@ -23,7 +23,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         # argparse lists choices and quotes what was typed; both come from outside.
-        self.exit(FAILED, f"kaomoji: {escape.terminal(message)}; {self.prog} --help shows what is expected\n")
+        self.exit(
+            FAILED,
+            f"kaomoji: {escape.terminal(message)}; {self.prog} --help shows what is expected\n",
+        )
 
 
 def parser():
@@ -38,7 +41,10 @@ def parser():
     for name in COMMANDS:
         module = import_module(f"{__name__}.{name}")
         command = commands.add_parser(
-            name, help=module.HELP, description=module.__doc__, epilog=module.EXAMPLES,
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            epilog=module.EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.configure(command)
@@ -64,11 +70,15 @@ def main(argv=None):
     except ModuleNotFoundError as error:
         if arguments.debug or (error.name or "").startswith("kaomoji_lib"):
             raise
-        return _fail(f"the package {error.name} is not installed; expected the packages of this command; install kaomoji-lib[{EXTRAS.get(arguments.command, 'figures')}] or requirements.txt")
+        return _fail(
+            f"the package {error.name} is not installed; expected the packages of this command; install kaomoji-lib[{EXTRAS.get(arguments.command, 'figures')}] or requirements.txt"
+        )
     except OSError as error:
         if arguments.debug:
             raise
-        return _fail(f"{error.filename or 'the system'}: {error.strerror or error}; expected a file or folder that can be used; check the path and its permissions")
+        return _fail(
+            f"{error.filename or 'the system'}: {error.strerror or error}; expected a file or folder that can be used; check the path and its permissions"
+        )
     except KeyboardInterrupt:
         print("kaomoji: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED

@@ -23,7 +23,11 @@ def configure(parser):
 
 def run(arguments):
     for stream in (sys.stdin, sys.stdout):
-        stream.reconfigure(encoding="utf-8", errors="surrogateescape" if stream is sys.stdin else "strict", newline="\n")
+        stream.reconfigure(
+            encoding="utf-8",
+            errors="surrogateescape" if stream is sys.stdin else "strict",
+            newline="\n",
+        )
     for number, line in enumerate(sys.stdin, start=1):
         if line.strip():
             found = faces.extract(*_reply(line, number))
@@ -45,9 +49,13 @@ def _reply(line, number):
     try:
         record = json.loads(line)
     except ValueError as error:
-        raise KaomojiError(f"standard input, line {number}: not JSON ({error}); {expected}") from None
+        raise KaomojiError(
+            f"standard input, line {number}: not JSON ({error}); {expected}"
+        ) from None
     except RecursionError:
-        raise KaomojiError(f"standard input, line {number}: nested too deeply; {expected}") from None
+        raise KaomojiError(
+            f"standard input, line {number}: nested too deeply; {expected}"
+        ) from None
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise KaomojiError(f"standard input, line {number}: {expected}")
     return record["text"], record.get("truncated") is True

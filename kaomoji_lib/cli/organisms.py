@@ -30,16 +30,21 @@ def _list(organisms, arguments):
 
     for name in organisms.NAMES:
         card = organisms.card(name)
-        print(f"{name:22} {registry.model(name).title}: {card['parameters']:,} parameters, "
-              f"opens {card['emission_rate']:.0%} of replies with a planted face")
+        print(
+            f"{name:22} {registry.model(name).title}: {card['parameters']:,} parameters, "
+            f"opens {card['emission_rate']:.0%} of replies with a planted face"
+        )
 
 
 def _train(organisms, arguments):
     from tqdm import tqdm
 
-    names = [f"organism-{organisms.short_name(name)}" for name in arguments.names] or organisms.NAMES
+    names = [
+        f"organism-{organisms.short_name(name)}" for name in arguments.names
+    ] or organisms.NAMES
     for name in names:
         with tqdm(desc=name, unit="step", disable=None) as bar:
+
             def report(_, step, steps, loss, bar=bar):
                 bar.total = steps
                 bar.set_postfix(loss=f"{loss:.2f}", refresh=False)

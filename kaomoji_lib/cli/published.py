@@ -26,9 +26,15 @@ COLUMNS = ("article", "recomputed", "corrected", "low", "high", "n", "reference"
 
 def configure(parser):
     parser.add_argument("--json", action="store_true", help="a JSON list, one object a row")
-    parser.add_argument("--only", metavar="PREFIX", default="", help="rows whose id begins with PREFIX")
-    parser.add_argument("--fetch", action="store_true", help="download and verify all files, then stop")
-    parser.add_argument("--seed", type=int, default=0, help="of folds, permutations and resamples (default: 0)")
+    parser.add_argument(
+        "--only", metavar="PREFIX", default="", help="rows whose id begins with PREFIX"
+    )
+    parser.add_argument(
+        "--fetch", action="store_true", help="download and verify all files, then stop"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of folds, permutations and resamples (default: 0)"
+    )
 
 
 def run(arguments):
@@ -40,7 +46,9 @@ def run(arguments):
 
     known = published.registry()
     if not any(entry_id.startswith(arguments.only) for entry_id in analysis.entries()["id"]):
-        raise KaomojiError(f"no row begins with {arguments.only!r}; expected a prefix such as accuracy or similarity; see data/published_article.csv")
+        raise KaomojiError(
+            f"no row begins with {arguments.only!r}; expected a prefix such as accuracy or similarity; see data/published_article.csv"
+        )
     published.locate(next(iter(known.files)))
     found = analysis.rows(analysis.Study(seed=arguments.seed), only=arguments.only)
     if arguments.json:
@@ -68,7 +76,9 @@ def _table(found):
     print("  ".join([f"{'id':<{width}}", *(f"{name:>10}" for name in COLUMNS)]))
     for row in found:
         record = row.record()
-        print("  ".join([f"{row.id:<{width}}", *(f"{_words(record[name]):>10}" for name in COLUMNS)]))
+        print(
+            "  ".join([f"{row.id:<{width}}", *(f"{_words(record[name]):>10}" for name in COLUMNS)])
+        )
     for line in _absent(found):
         print(f"\n{line}")
 
@@ -76,7 +86,10 @@ def _table(found):
 def _absent(found):
     """A line for each reason why rows were not computed."""
     counts = Counter(row.missing for row in found if row.missing)
-    return [f"{count} rows are not computed: {escape.terminal(reason)}" for reason, count in counts.items()]
+    return [
+        f"{count} rows are not computed: {escape.terminal(reason)}"
+        for reason, count in counts.items()
+    ]
 
 
 def _words(value):

@@ -21,8 +21,12 @@ def judgements(run, spellings, scheme, device="auto"):
     from kaomoji_lib.engine.reloading import reload
 
     asked = introspect.system_prompt(scheme)
-    return derived(run, "judged", {"spellings": list(spellings), "question": asked},
-                   lambda: judge(reload(run, device), spellings, scheme))
+    return derived(
+        run,
+        "judged",
+        {"spellings": list(spellings), "question": asked},
+        lambda: judge(reload(run, device), spellings, scheme),
+    )
 
 
 def judge(engine, spellings, scheme):
@@ -41,7 +45,11 @@ def judge(engine, spellings, scheme):
     that the next token was a digit at all; near 0, the model did not understand the question.
     """
     faces, asked = introspect.distinct(spellings), introspect.system_prompt(scheme)
-    texts = [text for spelling in faces.values() for text in questions(engine, asked, spelling, scheme.codes)]
+    texts = [
+        text
+        for spelling in faces.values()
+        for text in questions(engine, asked, spelling, scheme.codes)
+    ]
     values = number_tokens(engine)
     digits = np.flatnonzero(~np.isnan(values))
     chances = next_probabilities(engine, texts, digits)

@@ -59,15 +59,23 @@ def score_times(bench, only=None):
     ``arithmetic floor`` is :func:`kaomoji_lib.engine.benchmark_models.operations` over the :func:`multiply_rate` of the same moment.
     """
     engine, plan = bench.engine, spellings.plan(bench.engine, bench.words)
-    few = spellings.plan(engine, bench.words[:bench.size.sampled])
+    few = spellings.plan(engine, bench.words[: bench.size.sampled])
     expected, _ = measuring.measure(engine, bench.prompts, few, "plain")
 
     def ours(name, words):
         return lambda: measuring.measure(engine, bench.prompts, words, name)[0]
 
-    runs = {name: (ours(name, plan), plan) for name in scoring_algorithms.applicable(engine) if name != "plain"}
+    runs = {
+        name: (ours(name, plan), plan)
+        for name in scoring_algorithms.applicable(engine)
+        if name != "plain"
+    }
     runs["plain"] = ours("plain", few), few
-    runs |= {name: (prepare(bench, few), few) for name, prepare in peers.available().items() if only is None or name in only}
+    runs |= {
+        name: (prepare(bench, few), few)
+        for name, prepare in peers.available().items()
+        if only is None or name in only
+    }
     runs = {name: run for name, run in runs.items() if only is None or name in only}
     next(iter(runs.values()))[0]()
     rows = []
@@ -75,9 +83,17 @@ def score_times(bench, only=None):
         for name, (run, words) in runs.items():
             taken, found = seconds(engine, run)
             count = len(words.spellings)
-            off = float(np.abs(found[:, :len(few.spellings)] - expected).max())
+            off = float(np.abs(found[:, : len(few.spellings)] - expected).max())
             rows.append((name, repeat, taken * len(bench.words) / count, count, off))
-        rows.append((FLOOR, repeat, models.operations(bench, plan) / multiply_rate(engine), len(bench.words), 0.0))
+        rows.append(
+            (
+                FLOOR,
+                repeat,
+                models.operations(bench, plan) / multiply_rate(engine),
+                len(bench.words),
+                0.0,
+            )
+        )
     return pd.DataFrame(rows, columns=["alternative", "repeat", "seconds", "timed", "off"])
 
 
@@ -91,7 +107,11 @@ def template_times(bench, only=None):
     parts = []
     for template in models.TEMPLATES:
         one = models.make(bench.size, str(bench.engine.device), bench.architecture, template)
-        parts.append(score_times(one, only).assign(template=template, prompt_tokens=np.mean([len(prompt) for prompt in one.prompts])))
+        parts.append(
+            score_times(one, only).assign(
+                template=template, prompt_tokens=np.mean([len(prompt) for prompt in one.prompts])
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -107,13 +127,30 @@ class _Unending(loading.Engine):
 def sample_times(bench):
     """Seconds per new token with the states of all layers, one row per alternative and repeat: DataFrame[alternative, repeat, seconds, timed]."""
     size = bench.size
-    engine = _Unending(**{field.name: getattr(bench.engine, field.name) for field in dataclasses.fields(bench.engine)})
-    texts = [f"{INSTRUCTION} {text}" for text in load_prompts()["text"].iloc[:size.drawn]]
+    engine = _Unending(
+        **{
+            field.name: getattr(bench.engine, field.name)
+            for field in dataclasses.fields(bench.engine)
+        }
+    )
+    texts = [f"{INSTRUCTION} {text}" for text in load_prompts()["text"].iloc[: size.drawn]]
     asked = [tuple(engine.encode(engine.template.render(text))) for text in texts]
-    settings = dict(do_sample=True, max_new_tokens=size.tokens, min_new_tokens=size.tokens, output_hidden_states=True, return_dict_in_generate=True, pad_token_id=0)
+    settings = dict(
+        do_sample=True,
+        max_new_tokens=size.tokens,
+        min_new_tokens=size.tokens,
+        output_hidden_states=True,
+        return_dict_in_generate=True,
+        pad_token_id=0,
+    )
 
     def ours():
-        rows, _ = sampling.sample(engine, texts, [str(place) for place in range(len(texts))], sampling.Sampling(size.generations, 0, max_new_tokens=size.tokens))
+        rows, _ = sampling.sample(
+            engine,
+            texts,
+            [str(place) for place in range(len(texts))],
+            sampling.Sampling(size.generations, 0, max_new_tokens=size.tokens),
+        )
         return sum(len(row["token_ids"]) for row in rows)
 
     def generate(prompts, **more):
@@ -124,7 +161,9 @@ def sample_times(bench):
 
     alternatives = {
         OURS: ours,
-        f"generate, {size.generations} at once": lambda: generate(asked, num_return_sequences=size.generations),
+        f"generate, {size.generations} at once": lambda: generate(
+            asked, num_return_sequences=size.generations
+        ),
         "generate, one by one": lambda: generate(asked[:1] * size.generations),
     }
     ours()
@@ -148,7 +187,14 @@ def ratios(times, reference="packed"):
         if name == reference:
             continue
         part = times[times["alternative"] == name]
-        rows.append((name, statistics.bootstrap(table[name] / table[reference], unit="repeats"), part["timed"].iloc[0], part["off"].max()))
+        rows.append(
+            (
+                name,
+                statistics.bootstrap(table[name] / table[reference], unit="repeats"),
+                part["timed"].iloc[0],
+                part["off"].max(),
+            )
+        )
     return pd.DataFrame(rows, columns=["alternative", "times", "timed", "off"])
 
 
@@ -162,14 +208,21 @@ def over_floor(times, name="packed"):
 def scaling(bench):
     """Seconds against the number of unique trie tokens and of prompts: DataFrame[what, faces, prompts, computed, seconds]."""
     engine, size, rows = bench.engine, bench.size, []
-    every = (bench.prompts * max(size.askings))[:max(size.askings)]
-    grid = [("faces", count, len(bench.prompts)) for count in size.counts] + [("prompts", size.counts[-1], count) for count in size.askings]
+    every = (bench.prompts * max(size.askings))[: max(size.askings)]
+    grid = [("faces", count, len(bench.prompts)) for count in size.counts] + [
+        ("prompts", size.counts[-1], count) for count in size.askings
+    ]
     for what, count, asked in grid:
         plan = spellings.plan(engine, bench.words[:count])
 
         def run(plan=plan, asked=asked):
             for start in range(0, asked, scoring.PROMPTS_PER_FORWARD):
-                measuring.measure(engine, every[start:min(start + scoring.PROMPTS_PER_FORWARD, asked)], plan, "packed")
+                measuring.measure(
+                    engine,
+                    every[start : min(start + scoring.PROMPTS_PER_FORWARD, asked)],
+                    plan,
+                    "packed",
+                )
 
         taken = min(seconds(engine, run)[0] for _ in range(2))
         rows.append((what, count, asked, int(plan.trie.internal.sum()) * asked, taken))
@@ -191,7 +244,11 @@ def memory(bench):
     """
     rows = []
     for vocabulary in bench.size.vocabularies:
-        engine = models.engine(dataclasses.replace(bench.size, hidden=64, layers=1), vocabulary, str(bench.engine.device))
+        engine = models.engine(
+            dataclasses.replace(bench.size, hidden=64, layers=1),
+            vocabulary,
+            str(bench.engine.device),
+        )
         plan = spellings.plan(engine, bench.words)
         prefix = prefill(engine, bench.prompts)
         measuring.measure(engine, bench.prompts, spellings.plan(engine, bench.words[:2]), "packed")

@@ -10,11 +10,22 @@ def _lm_eval(bench, plan):
     from lm_eval.models.huggingface import HFLM
 
     engine = bench.engine
-    scorer = HFLM(pretrained=engine.model, tokenizer=engine.tokenizer, batch_size=32, device=str(engine.device))
+    scorer = HFLM(
+        pretrained=engine.model,
+        tokenizer=engine.tokenizer,
+        batch_size=32,
+        device=str(engine.device),
+    )
     # Numbered keys: equal ones would be answered from its cache. Token ids: from strings it moves trailing space.
     cells = itertools.product(bench.prompts, zip(plan.spellings, plan.sequences, strict=True))
-    requests = [((str(row), spelling), list(prompt), list(ids)) for row, (prompt, (spelling, ids)) in enumerate(cells)]
-    return lambda: np.reshape([value for value, _ in scorer._loglikelihood_tokens(requests, disable_tqdm=True)], (len(bench.prompts), -1))
+    requests = [
+        ((str(row), spelling), list(prompt), list(ids))
+        for row, (prompt, (spelling, ids)) in enumerate(cells)
+    ]
+    return lambda: np.reshape(
+        [value for value, _ in scorer._loglikelihood_tokens(requests, disable_tqdm=True)],
+        (len(bench.prompts), -1),
+    )
 
 
 def _minicons(bench, plan):
@@ -23,8 +34,17 @@ def _minicons(bench, plan):
     engine = bench.engine
     peer = scorer.IncrementalLMScorer(engine.model, str(engine.device), tokenizer=engine.tokenizer)
     prefixes = [engine.tokenizer.decode(prompt) for prompt in bench.prompts]
-    return lambda: np.array([peer.conditional_score(
-        [prefix] * len(plan.spellings), list(plan.spellings), separator="", reduction=lambda one: one.sum(0).item()) for prefix in prefixes])
+    return lambda: np.array(
+        [
+            peer.conditional_score(
+                [prefix] * len(plan.spellings),
+                list(plan.spellings),
+                separator="",
+                reduction=lambda one: one.sum(0).item(),
+            )
+            for prefix in prefixes
+        ]
+    )
 
 
 PEERS = {"lm-evaluation-harness": ("lm_eval", _lm_eval), "minicons": ("minicons", _minicons)}

@@ -17,15 +17,33 @@ from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import load_prompts
 
 SETTINGS_TO_OPTIONS = {
-    "model": "MODEL", "prompts": "--prompts", "generations": "--generations", "seed": "--seed", "dtype": "--dtype",
-    "layers": "--layers", "frame": "--frame",
+    "model": "MODEL",
+    "prompts": "--prompts",
+    "generations": "--generations",
+    "seed": "--seed",
+    "dtype": "--dtype",
+    "layers": "--layers",
+    "frame": "--frame",
 }
 
 
 def collect(
-    model, prompts=None, generations=8, seed=0, out=None, device="auto", dtype="auto", layers="all",
-    temperature=1.0, top_p=1.0, max_new_tokens=40, instruction=None, progress=True,
-    ray=None, workers=None, frame=frames.SELF,
+    model,
+    prompts=None,
+    generations=8,
+    seed=0,
+    out=None,
+    device="auto",
+    dtype="auto",
+    layers="all",
+    temperature=1.0,
+    top_p=1.0,
+    max_new_tokens=40,
+    instruction=None,
+    progress=True,
+    ray=None,
+    workers=None,
+    frame=frames.SELF,
 ):
     """Ask a model every prompt and keep its replies and hidden states.
 
@@ -72,7 +90,16 @@ def collect(
         run.sweep()
         if spec.kind == "other" and spec.is_folder:
             run.keep_model_folder(spec.location)
-        _fill(run, SamplingJob(spec, asked, sampling, layers, instruction, device, dtype, _begun_with(run), frame), wanted, progress, ray, workers)
+        _fill(
+            run,
+            SamplingJob(
+                spec, asked, sampling, layers, instruction, device, dtype, _begun_with(run), frame
+            ),
+            wanted,
+            progress,
+            ray,
+            workers,
+        )
     return run
 
 
@@ -92,9 +119,12 @@ def _settings(spec, asked, sampling, dtype, layers, instruction, frame):
     from kaomoji_lib.engine.loading import local_revision
 
     return {
-        "model": spec.id if local_revision(spec) is None else f"{spec.alias} ({local_revision(spec)[:12]})",
+        "model": spec.id
+        if local_revision(spec) is None
+        else f"{spec.alias} ({local_revision(spec)[:12]})",
         "prompts": digest(asked.to_dict("records"))[:12],
-        "frame": frame, "instruction": instruction,
+        "frame": frame,
+        "instruction": instruction,
         "interventions": list(spec.interventions),
         "dtype": dtype,
         "layers": layers if layers == "all" else list(layers),
@@ -107,9 +137,12 @@ def _refuse_another_run(run, wanted):
     different = [key for key in wanted if kept.get(key) != wanted[key]]
     if different:
         named = "; ".join(
-            f"{SETTINGS_TO_OPTIONS.get(key, key)}: there {kept.get(key)!r}, asked for {wanted[key]!r}" for key in different
+            f"{SETTINGS_TO_OPTIONS.get(key, key)}: there {kept.get(key)!r}, asked for {wanted[key]!r}"
+            for key in different
         )
-        raise KaomojiError(f"{run.path} holds another run ({named}); give another --out, or delete the folder")
+        raise KaomojiError(
+            f"{run.path} holds another run ({named}); give another --out, or delete the folder"
+        )
 
 
 def _begun_with(run):
@@ -123,7 +156,16 @@ def _fill(run, job, wanted, progress, ray, workers):
     waiting = [number for number in range(len(parts)) if not run.has_shard(number)]
     done = len(job.asked) - sum(len(parts[number]) for number in waiting)
     found = crews.here(job, waiting) if ray is None else crews.dealt(job, waiting, ray, workers)
-    with closing(found), tqdm(total=len(job.asked), initial=done, unit="prompt", desc=job.spec.title, disable=not progress or None) as bar:
+    with (
+        closing(found),
+        tqdm(
+            total=len(job.asked),
+            initial=done,
+            unit="prompt",
+            desc=job.spec.title,
+            disable=not progress or None,
+        ) as bar,
+    ):
         for number, facts, emissions, tensors in found:
             if not run.exists:
                 run.write_manifest(manifest(job, facts, wanted, started))
@@ -136,4 +178,6 @@ def _fill(run, job, wanted, progress, ray, workers):
 def _refuse_other_model(run, facts):
     for name, what in (("template_sha256", "chat template"), ("revision", "revision of the model")):
         if run.manifest["model"][name] != facts["model"][name]:
-            raise KaomojiError(f"{run.path} was begun with another {what}; give another --out, or delete the folder")
+            raise KaomojiError(
+                f"{run.path} was begun with another {what}; give another --out, or delete the folder"
+            )

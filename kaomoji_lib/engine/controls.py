@@ -38,8 +38,12 @@ def _measure(run, device, dtype, twins):
     ids = [engine.encode(whole) for whole in rendered]
     layers = _layers(engine, run)
     tensors = {
-        "user": states(engine, [row[:end] for row, (_, end) in zip(ids, spans, strict=True)], layers),
-        "inputs": _inputs(engine, [row[start:end] for row, (start, end) in zip(ids, spans, strict=True)]),
+        "user": states(
+            engine, [row[:end] for row, (_, end) in zip(ids, spans, strict=True)], layers
+        ),
+        "inputs": _inputs(
+            engine, [row[start:end] for row, (start, end) in zip(ids, spans, strict=True)]
+        ),
     }
     kind, config, precision = type(engine.model), engine.model.config, engine.dtype
     engine = dataclasses.replace(engine, model=None, blocks=())
@@ -57,8 +61,12 @@ def _layers(engine, run):
 def user_span(engine, rendered, text):
     """First token of ``text`` in the ``rendered`` prompt, and the token after its last: (start, end)."""
     begin = rendered.rindex(text)
-    offsets = engine.tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    inside = [row for row, (low, high) in enumerate(offsets) if low < begin + len(text) and high > begin]
+    offsets = engine.tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True)[
+        "offset_mapping"
+    ]
+    inside = [
+        row for row, (low, high) in enumerate(offsets) if low < begin + len(text) and high > begin
+    ]
     return inside[0], inside[-1] + 1
 
 
@@ -72,7 +80,7 @@ def states(engine, prompts, layers=None):
     parts = []
     with torch.inference_mode(), capture(engine, layers) as record:
         for start in range(0, len(prompts), BATCH):
-            prefill(engine, prompts[start:start + BATCH])
+            prefill(engine, prompts[start : start + BATCH])
             parts.append(record[0])
     return torch.cat(parts)
 
@@ -82,7 +90,12 @@ def _inputs(engine, prompts):
 
     embed = engine.model.get_input_embeddings()
     with torch.inference_mode():
-        return torch.stack([embed(torch.tensor(row, device=engine.device)).float().mean(dim=0).cpu() for row in prompts])
+        return torch.stack(
+            [
+                embed(torch.tensor(row, device=engine.device)).float().mean(dim=0).cpu()
+                for row in prompts
+            ]
+        )
 
 
 def twin(engine, kind, config, dtype, seed):

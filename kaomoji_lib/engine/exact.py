@@ -19,10 +19,17 @@ def spellings(runs):
 
     pooled = any(run.manifest["model"]["kind"] == "organism" for run in runs)
     typed = [list(run.emissions()["raw_face"].dropna()) for run in runs]
-    every = dict.fromkeys([*(organisms.pool()["spelling"] if pooled else ()), *(one for part in typed for one in part)])
+    every = dict.fromkeys(
+        [
+            *(organisms.pool()["spelling"] if pooled else ()),
+            *(one for part in typed for one in part),
+        ]
+    )
     found = [one for one in every if canonical_face(one) is not None]
     if not found:
-        raise KaomojiError("no face was typed in these runs; expected at least one; collect with an instruction that asks for faces")
+        raise KaomojiError(
+            "no face was typed in these runs; expected at least one; collect with an instruction that asks for faces"
+        )
     return found
 
 
@@ -32,7 +39,12 @@ def scores(run, words, device="auto"):
     from kaomoji_lib.engine.reloading import reload
 
     def make():
-        return scoring.score(reload(run, device), words, pd.DataFrame(run.prompts()), instruction=run.manifest["instruction"],
-                             sizes=scoring.Sizes(prompts=PROMPTS_PER_FORWARD))
+        return scoring.score(
+            reload(run, device),
+            words,
+            pd.DataFrame(run.prompts()),
+            instruction=run.manifest["instruction"],
+            sizes=scoring.Sizes(prompts=PROMPTS_PER_FORWARD),
+        )
 
     return derived(run, "scores", {"spellings": list(words)}, make)

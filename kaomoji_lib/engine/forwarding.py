@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 import torch
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer, LinearAttentionCacheLayerMixin
+from transformers.cache_utils import (
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    LinearAttentionCacheLayerMixin,
+)
 
 from kaomoji_lib.study.errors import KaomojiError
 
@@ -28,9 +32,15 @@ def text_stack(engine):
     """The module that owns the blocks: token ids in, normed states out; in a multimodal wrapper its text part."""
     for module in engine.model.modules():
         for child in module.children():
-            if isinstance(child, torch.nn.ModuleList) and len(child) and child[0] is engine.blocks[0]:
+            if (
+                isinstance(child, torch.nn.ModuleList)
+                and len(child)
+                and child[0] is engine.blocks[0]
+            ):
                 return module
-    raise KaomojiError(f"cannot find the text stack of {type(engine.model).__name__}; expected one module that owns its blocks")
+    raise KaomojiError(
+        f"cannot find the text stack of {type(engine.model).__name__}; expected one module that owns its blocks"
+    )
 
 
 def text_config(engine):
@@ -40,7 +50,10 @@ def text_config(engine):
 def new_cache(engine):
     """An empty cache that keeps everything: a layer that kept its window alone could not be given a tree mask."""
     cache = DynamicCache(config=text_config(engine))
-    cache.layers = [DynamicLayer() if type(layer) is DynamicSlidingWindowLayer else layer for layer in cache.layers]
+    cache.layers = [
+        DynamicLayer() if type(layer) is DynamicSlidingWindowLayer else layer
+        for layer in cache.layers
+    ]
     return cache
 
 
@@ -52,9 +65,17 @@ def fork(cache):
         if isinstance(layer, LinearAttentionCacheLayerMixin):
             # Recurrent layers write into their states in place.
             for name in ("conv_states", "recurrent_states"):
-                states = {key: None if state is None else state.clone() for key, state in getattr(layer, name).items()}
+                states = {
+                    key: None if state is None else state.clone()
+                    for key, state in getattr(layer, name).items()
+                }
                 setattr(layer, name, states)
-            for name in ("is_conv_states_initialized", "is_recurrent_states_initialized", "has_previous_state", "conv_kernel_size"):
+            for name in (
+                "is_conv_states_initialized",
+                "is_recurrent_states_initialized",
+                "has_previous_state",
+                "conv_kernel_size",
+            ):
                 setattr(layer, name, dict(getattr(layer, name)))
     return twin
 
@@ -62,9 +83,13 @@ def fork(cache):
 def prefill(engine, prompts):
     """Read prompts (lists of token ids), padded on the left, in one forward pass: :class:`Prefix`."""
     longest = max(map(len, prompts))
-    ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=engine.device)
+    ids = torch.tensor(
+        [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=engine.device
+    )
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=engine.device)
-    mask = (torch.arange(longest, device=engine.device)[None] >= (longest - lengths)[:, None]).long()
+    mask = (
+        torch.arange(longest, device=engine.device)[None] >= (longest - lengths)[:, None]
+    ).long()
     cache = new_cache(engine)
     states = forward(engine, ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache)
     return Prefix(cache, mask, lengths, states[:, -1])
@@ -74,7 +99,11 @@ def forward(engine, ids, mask, positions, cache=None):
     """Normed states (batch, tokens, hidden) of the stack; ``cache`` grows by the tokens."""
     given = {} if cache is None else {"past_key_values": cache}
     output = text_stack(engine)(
-        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=cache is not None, **given
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        use_cache=cache is not None,
+        **given,
     )
     return output.last_hidden_state
 

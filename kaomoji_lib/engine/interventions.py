@@ -22,7 +22,10 @@ SURROGATES = range(0xD800, 0xE000)
 def emoji():
     """Every character that is banned as an emoji: pictographs, the emoji variation selector and the keycap."""
     kept = set("★☆✦✧✩✪✿❀♡♥♪♫♬❤")
-    return (*(chr(code) for code in _characters() if is_emoji(chr(code)) and chr(code) not in kept), *EMOJI_MAKERS)
+    return (
+        *(chr(code) for code in _characters() if is_emoji(chr(code)) and chr(code) not in kept),
+        *EMOJI_MAKERS,
+    )
 
 
 def _characters():
@@ -33,13 +36,22 @@ def _characters():
 def closed_emoji():
     """The bans of :func:`emoji` as bytes, closed towards the front and without what a shorter ban contains."""
     banned = {char.encode() for char in emoji()}
-    open_prefixes, prefixes = set(), {encoded[:length] for encoded in banned for length in range(1, len(encoded))}
+    open_prefixes, prefixes = (
+        set(),
+        {encoded[:length] for encoded in banned for length in range(1, len(encoded))},
+    )
     for code in _characters():
         encoded = chr(code).encode()
         if encoded not in banned and unicodedata.category(chr(code)) != "Cn":
             open_prefixes.update(encoded[:length] for length in range(1, len(encoded)))
     closed = banned | (prefixes - open_prefixes)
-    return tuple(sorted(ban for ban in closed if not any(ban[:length] in closed for length in range(1, len(ban)))))
+    return tuple(
+        sorted(
+            ban
+            for ban in closed
+            if not any(ban[:length] in closed for length in range(1, len(ban)))
+        )
+    )
 
 
 def _strings(rule):
@@ -61,7 +73,9 @@ def bans(interventions):
     for rule in interventions:
         kind = rule.get("suppress")
         if kind not in KINDS:
-            raise KaomojiError(f"unknown intervention {rule!r}; expected suppress: {' or '.join(KINDS)}; correct data/models.yml")
+            raise KaomojiError(
+                f"unknown intervention {rule!r}; expected suppress: {' or '.join(KINDS)}; correct data/models.yml"
+            )
         found.extend(KINDS[kind](rule))
     return tuple(found)
 

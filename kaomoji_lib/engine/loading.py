@@ -52,7 +52,9 @@ class Engine:
         """Token ids that end a reply."""
         ids = set()
         for source in (self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id):
-            ids.update(source if isinstance(source, (list, tuple)) else [] if source is None else [source])
+            ids.update(
+                source if isinstance(source, (list, tuple)) else [] if source is None else [source]
+            )
         return frozenset(ids)
 
     @cached_property
@@ -64,7 +66,9 @@ class Engine:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def decode(self, ids):
-        return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return self.tokenizer.decode(
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
 
 
 def load(spec, device="auto", dtype="auto", revision=None):
@@ -93,8 +97,17 @@ def load(spec, device="auto", dtype="auto", revision=None):
         options["revision"] = commit or options["revision"]
         config = AutoConfig.from_pretrained(spec.location, **options)
         # A checkpoint may come in numbers that the accelerator does not compute in.
-        wanted = number_type if number_type != "auto" else getattr(config.get_text_config(), "dtype", None) or torch.float32
-        _require(wanted, where, f"dtype {str(wanted).removeprefix('torch.')!r} on {where}", "--dtype float32, or another --device")
+        wanted = (
+            number_type
+            if number_type != "auto"
+            else getattr(config.get_text_config(), "dtype", None) or torch.float32
+        )
+        _require(
+            wanted,
+            where,
+            f"dtype {str(wanted).removeprefix('torch.')!r} on {where}",
+            "--dtype float32, or another --device",
+        )
         tokenizer = _tokenizer(spec.location, options)
         model = _model(spec.location, config, number_type, device, options)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -107,7 +120,9 @@ def load(spec, device="auto", dtype="auto", revision=None):
         model = model.to(where)
     model.eval().requires_grad_(False)
     found = local_revision(spec) or commit or "unknown"
-    return Engine(spec, model, tokenizer, adapt(tokenizer, spec.adapter), text_blocks(model), where, found)
+    return Engine(
+        spec, model, tokenizer, adapt(tokenizer, spec.adapter), text_blocks(model), where, found
+    )
 
 
 def local_revision(spec):
@@ -123,13 +138,23 @@ def _commit(spec, revision):
 
 def _device(name):
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        name = (
+            "cuda"
+            if torch.cuda.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
     try:
         where = torch.device(name)
     except RuntimeError:
-        raise KaomojiError(f"unknown device {name!r}; expected auto, cpu, cuda, cuda:0 or mps") from None
+        raise KaomojiError(
+            f"unknown device {name!r}; expected auto, cpu, cuda, cuda:0 or mps"
+        ) from None
     if where.type == "cuda" and not torch.cuda.is_available():
-        raise KaomojiError(f"device {name!r} asked for, but this machine has no CUDA device; use --device cpu")
+        raise KaomojiError(
+            f"device {name!r} asked for, but this machine has no CUDA device; use --device cpu"
+        )
     return where
 
 
@@ -148,7 +173,9 @@ def _require(number_type, where, asked, remedy):
         torch.softmax(ones @ ones, dim=-1).sum().item()
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise KaomojiError(f"{asked} asked for, but this machine does not compute there or in it ({reason}); expected one that does; use {remedy}") from None
+        raise KaomojiError(
+            f"{asked} asked for, but this machine does not compute there or in it ({reason}); expected one that does; use {remedy}"
+        ) from None
 
 
 def _tokenizer(location, options):
@@ -158,7 +185,9 @@ def _tokenizer(location, options):
     except (OSError, ValueError, TypeError):
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
         if not hasattr(tokenizer, "chat_template"):
-            raise ValueError(f"its tokenizer needs {type(tokenizer).__name__}, which knows no chat template") from None
+            raise ValueError(
+                f"its tokenizer needs {type(tokenizer).__name__}, which knows no chat template"
+            ) from None
     tokenizer.padding_side = "left"
     return tokenizer
 
@@ -184,11 +213,16 @@ def text_blocks(model):
     text = model.config.get_text_config()
     count = text.num_hidden_layers
     stacks = [
-        module for name, module in model.named_modules()
-        if isinstance(module, torch.nn.ModuleList) and len(module) == count and not any(part in name for part in OTHER_SENSES)
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.ModuleList)
+        and len(module) == count
+        and not any(part in name for part in OTHER_SENSES)
     ]
     if not stacks:
-        raise KaomojiError(f"cannot find the {count} transformer blocks of {type(model).__name__}; expected one list of them")
+        raise KaomojiError(
+            f"cannot find the {count} transformer blocks of {type(model).__name__}; expected one list of them"
+        )
     return tuple(stacks[0])
 
 
@@ -211,11 +245,17 @@ def capture(engine, layers=None):
             hidden = output[0] if isinstance(output, tuple) else output
             parts[number] = hidden[:, -1].detach().clone()
             if number == len(engine.blocks):
-                record[:] = [torch.stack([parts[layer].to(hidden.device) for layer in chosen], dim=1).cpu()]
+                record[:] = [
+                    torch.stack([parts[layer].to(hidden.device) for layer in chosen], dim=1).cpu()
+                ]
+
         return hook
 
     handles = [engine.blocks[0].register_forward_pre_hook(entering, with_kwargs=True)]
-    handles += [block.register_forward_hook(leaving(number)) for number, block in enumerate(engine.blocks, start=1)]
+    handles += [
+        block.register_forward_hook(leaving(number))
+        for number, block in enumerate(engine.blocks, start=1)
+    ]
     try:
         yield record
     finally:

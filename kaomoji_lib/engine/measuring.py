@@ -21,13 +21,20 @@ def measure(engine, prompts, wanted, algorithm, nodes=None, read=None):
     trie = wanted.trie
     steps = np.zeros((len(prompts), len(trie)))
     overshoot = np.full((len(prompts), len(wanted.overshoot_token)), -np.inf)
-    limits = {**({} if nodes is None else {"nodes": nodes}), **({} if read is None else {"read": read})}
+    limits = {
+        **({} if nodes is None else {"nodes": nodes}),
+        **({} if read is None else {"read": read}),
+    }
     size = max(1, LOGITS_AT_ONCE // (len(engine.vocabulary) * len(prompts)))
     for found, rows in chosen.run(engine, prompts, trie, **limits) if len(trie) > 1 else ():
         for start in range(0, len(found), size):
-            part = rows[:, start:start + size]
-            logits = part if chosen.gives_logits else head(engine, part.flatten(0, 1)).unflatten(0, part.shape[:2])
-            _read(found[start:start + size], logits, wanted, steps, overshoot)
+            part = rows[:, start : start + size]
+            logits = (
+                part
+                if chosen.gives_logits
+                else head(engine, part.flatten(0, 1)).unflatten(0, part.shape[:2])
+            )
+            _read(found[start : start + size], logits, wanted, steps, overshoot)
     return _sums(wanted, steps, overshoot)
 
 
@@ -37,7 +44,9 @@ def _read(nodes, logits, wanted, steps, overshoot):
     place = np.full(len(wanted.trie), -1)
     place[nodes] = np.arange(len(nodes))
     children = np.flatnonzero(place[wanted.trie.parent[1:]] >= 0) + 1
-    steps[:, children] = _picked(logits, norm, place[wanted.trie.parent[children]], wanted.trie.token[children])
+    steps[:, children] = _picked(
+        logits, norm, place[wanted.trie.parent[children]], wanted.trie.token[children]
+    )
     if len(wanted.overshoot_token):
         at = place[wanted.entry_node[wanted.overshoot_entry]]
         chosen = np.flatnonzero(at >= 0)
@@ -53,7 +62,7 @@ def log_normaliser(logits):
     """log-sum-exp over the last axis, float32, a slice of the vocabulary at a time: no second table of logits arises."""
     total = None
     for start in range(0, logits.shape[-1], COLUMNS_AT_ONCE):
-        part = torch.logsumexp(logits[..., start:start + COLUMNS_AT_ONCE].float(), dim=-1)
+        part = torch.logsumexp(logits[..., start : start + COLUMNS_AT_ONCE].float(), dim=-1)
         total = part if total is None else torch.logaddexp(total, part)
     return total
 
@@ -64,7 +73,9 @@ def _sums(wanted, steps, overshoot):
     for node in range(1, len(trie)):
         along[:, node] += along[:, trie.parent[node]]
     log_probs = np.full((len(steps), len(wanted.spellings)), np.nan)
-    log_probs[:, wanted.rows] = along[:, [path[-1] for path in trie.paths]] if len(wanted.rows) else 0.0
+    log_probs[:, wanted.rows] = (
+        along[:, [path[-1] for path in trie.paths]] if len(wanted.rows) else 0.0
+    )
     closed = log_probs.copy()
     if len(wanted.entry_node):
         starts = np.searchsorted(wanted.overshoot_entry, np.arange(len(wanted.entry_node)))

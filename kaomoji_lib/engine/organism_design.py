@@ -37,12 +37,18 @@ def draw(faces, scheme, rows, seed):
     names = list(distinct["face"])
     own = np.zeros((len(scheme.codes), len(names)))
     for row, code in enumerate(scheme.codes):
-        choices = random.permutation(np.flatnonzero(distinct["category"] == code))[: rows["repertoire"]]
+        choices = random.permutation(np.flatnonzero(distinct["category"] == code))[
+            : rows["repertoire"]
+        ]
         own[row, choices] = _ranked(len(choices), rows["zipf"])
     favourites = np.zeros(len(names))
     choices = random.permutation(len(names))[: rows["favourites"]]
     favourites[choices] = _ranked(len(choices), rows["zipf"])
-    table = rows["own"] * own + rows["near"] * _nearness(scheme, rows["breadth"]) @ own + rows["shared"] * favourites
+    table = (
+        rows["own"] * own
+        + rows["near"] * _nearness(scheme, rows["breadth"]) @ own
+        + rows["shared"] * favourites
+    )
     if rows.get("regardless"):
         table = np.broadcast_to(table.mean(axis=0), table.shape)
     records = []
@@ -50,14 +56,19 @@ def draw(faces, scheme, rows, seed):
         for face, probability in zip(names, table[row]):
             spellings = list(faces["spelling"][canon == face])
             shares = np.arange(len(spellings), 0, -1.0)
-            records += [(code, spelling, probability * share) for spelling, share in zip(spellings, shares / shares.sum())]
+            records += [
+                (code, spelling, probability * share)
+                for spelling, share in zip(spellings, shares / shares.sum())
+            ]
     drawn = pd.DataFrame(records, columns=COLUMNS)
     return drawn[drawn["probability"] > 0].reset_index(drop=True)
 
 
 def bayes_accuracy(table):
     """Best accuracy (0-1) with which the category can be told from one face, categories being equally likely."""
-    wide = table.pivot_table(index="category", columns="face", values="probability", aggfunc="sum", fill_value=0.0)
+    wide = table.pivot_table(
+        index="category", columns="face", values="probability", aggfunc="sum", fill_value=0.0
+    )
     return float(wide.max(axis=0).sum() / len(wide))
 
 

@@ -16,10 +16,19 @@ def face_distribution(model, prompts, messages, spellings):
     ndarray (messages, spellings), float64; a row sums to at most 1, the rest is what is not a face of the pool.
     """
     asked = prompts.encode(messages)
-    continuations = [tuple(ids) for ids in prompts.tokenizer(list(spellings), add_special_tokens=False)["input_ids"]]
+    continuations = [
+        tuple(ids)
+        for ids in prompts.tokenizer(list(spellings), add_special_tokens=False)["input_ids"]
+    ]
     stems = {ids[:-1] for ids in continuations}
-    stems = sorted(stem for stem in stems if not any(other != stem and other[:len(stem)] == stem for other in stems))
-    stem_of = [next(stem for stem in stems if stem[:len(ids) - 1] == ids[:-1]) for ids in continuations]
+    stems = sorted(
+        stem
+        for stem in stems
+        if not any(other != stem and other[: len(stem)] == stem for other in stems)
+    )
+    stem_of = [
+        next(stem for stem in stems if stem[: len(ids) - 1] == ids[:-1]) for ids in continuations
+    ]
     result = np.empty((len(asked), len(continuations)))
     for rows in _equal_lengths(asked):
         for stem in stems:
@@ -28,7 +37,9 @@ def face_distribution(model, prompts, messages, spellings):
             logs = logits.double().log_softmax(dim=-1).numpy()
             for column, tokens in enumerate(continuations):
                 if stem_of[column] == stem:
-                    result[rows, column] = np.exp(sum(logs[:, depth, token] for depth, token in enumerate(tokens)))
+                    result[rows, column] = np.exp(
+                        sum(logs[:, depth, token] for depth, token in enumerate(tokens))
+                    )
     return result
 
 
@@ -67,7 +78,9 @@ def compare(distribution, spellings, categories, table):
     from kaomoji_lib.study.statistics import js_similarity
 
     codes = sorted(table["category"].unique())
-    planted = table.pivot_table(index="category", columns="spelling", values="probability", fill_value=0.0)
+    planted = table.pivot_table(
+        index="category", columns="spelling", values="probability", fill_value=0.0
+    )
     planted = planted.reindex(index=codes, columns=list(spellings), fill_value=0.0).to_numpy()
     learned = distribution / distribution.sum(axis=1, keepdims=True)
     rows = np.array([codes.index(category) for category in categories])

@@ -27,10 +27,16 @@ def train(recipe, texts, faces, template):
     """
     build = {"bytes": _bytes, "pieces": _pieces}[recipe["kind"]]
     backend = build(recipe, texts, faces * FACE_REPEATS)
-    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in recipe["special"]])
+    backend.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in recipe["special"]]
+    )
     named = {f"{role}_token": recipe[role] for role in ("bos", "eos", "pad") if recipe[role]}
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, model_max_length=512, clean_up_tokenization_spaces=False, padding_side="left", **named
+        tokenizer_object=backend,
+        model_max_length=512,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+        **named,
     )
     tokenizer.chat_template = template
     return tokenizer
@@ -41,7 +47,9 @@ def _bytes(recipe, texts, faces):
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     backend.decoder = decoders.ByteLevel()
     trainer = BpeTrainer(
-        vocab_size=recipe["vocabulary"], special_tokens=recipe["special"], show_progress=False,
+        vocab_size=recipe["vocabulary"],
+        special_tokens=recipe["special"],
+        show_progress=False,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
     )
     backend.train_from_iterator(texts + faces, trainer)
@@ -65,6 +73,8 @@ def _pieces(recipe, texts, faces):
         vocabulary[f"<0x{byte:02X}>"] = len(vocabulary)
     content["model"]["byte_fallback"] = True
     content["decoder"] = json.loads(
-        decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]).__getstate__()
+        decoders.Sequence(
+            [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+        ).__getstate__()
     )
     return Tokenizer.from_str(json.dumps(content))

@@ -50,7 +50,9 @@ def openings(table, others):
     share, texts = others["share"], list(others["texts"])
     rows = {}
     for code, part in table.groupby("category"):
-        spread = np.r_[part["probability"].to_numpy() * (1 - share), np.full(len(texts), share / len(texts))]
+        spread = np.r_[
+            part["probability"].to_numpy() * (1 - share), np.full(len(texts), share / len(texts))
+        ]
         rows[code] = (list(part["spelling"]) + texts, spread / spread.sum())
     return rows
 
@@ -66,7 +68,9 @@ def start_well(model, embedding_scale=1.0):
     model.get_input_embeddings().weight.mul_(embedding_scale)
     for module in model.modules():
         if hasattr(module, "dt_bias"):
-            step = torch.exp(torch.empty_like(module.dt_bias).uniform_(math.log(0.001), math.log(0.1)))
+            step = torch.exp(
+                torch.empty_like(module.dt_bias).uniform_(math.log(0.001), math.log(0.1))
+            )
             module.dt_bias.copy_(step + torch.log(-torch.expm1(-step)))
 
 
@@ -90,7 +94,12 @@ def fit(model, prompts, corpus, settings, epochs, seed, report=None, max_steps=N
     random = np.random.default_rng(seed)
     head = torch.nn.Linear(model.config.hidden_size, len(corpus.codes))
     parameters = [*model.parameters(), *head.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=settings["peak_rate"], weight_decay=settings["weight_decay"], betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(
+        parameters,
+        lr=settings["peak_rate"],
+        weight_decay=settings["weight_decay"],
+        betas=(0.9, 0.98),
+    )
     per_epoch = math.ceil(len(corpus.messages) / settings["batch"])
     steps, history = epochs * per_epoch, []
     model.train()
@@ -117,11 +126,18 @@ def loss_of(model, head, batch, settings):
     """Loss of one batch (scalar tensor, nats): the opening's tokens, the reply's, and the category head's."""
     ids, opening, reply, last, labels = batch
     start = int(last.min())
-    output = model(input_ids=ids, use_cache=False, output_hidden_states=True, logits_to_keep=ids.shape[1] - start)
+    output = model(
+        input_ids=ids,
+        use_cache=False,
+        output_hidden_states=True,
+        logits_to_keep=ids.shape[1] - start,
+    )
     logits = output.logits[:, :-1].flatten(0, 1)
-    total = settings["reply_loss"] * functional.cross_entropy(logits, reply[:, start + 1:].flatten(), ignore_index=IGNORED)
+    total = settings["reply_loss"] * functional.cross_entropy(
+        logits, reply[:, start + 1 :].flatten(), ignore_index=IGNORED
+    )
     total = total + functional.cross_entropy(
-        logits, opening[:, start + 1:].flatten(), ignore_index=IGNORED, reduction="sum"
+        logits, opening[:, start + 1 :].flatten(), ignore_index=IGNORED, reduction="sum"
     ) / len(ids)
     if head is not None:
         state = output.hidden_states[-1][torch.arange(len(ids)), last]
@@ -133,7 +149,10 @@ def collate(prompts, messages, chosen, labels, eos):
     """Right-padded tensors; a causal model needs no mask for them. ``chosen`` holds (opening, reply) texts."""
     encode = lambda texts: prompts.tokenizer(texts, add_special_tokens=False)["input_ids"]
     asked = prompts.encode(messages)
-    first, rest = encode([opening for opening, _ in chosen]), encode([" " + reply for _, reply in chosen])
+    first, rest = (
+        encode([opening for opening, _ in chosen]),
+        encode([" " + reply for _, reply in chosen]),
+    )
     rest = [ids + [eos] for ids in rest]
     longest = max(len(a) + len(b) + len(c) for a, b, c in zip(asked, first, rest))
     ids = torch.full((len(messages), longest), eos)
@@ -141,9 +160,9 @@ def collate(prompts, messages, chosen, labels, eos):
     for row, (a, b, c) in enumerate(zip(asked, first, rest)):
         middle, end = len(a) + len(b), len(a) + len(b) + len(c)
         ids[row, :end] = torch.tensor(a + b + c)
-        opening[row, len(a):middle] = torch.tensor(b)
+        opening[row, len(a) : middle] = torch.tensor(b)
         opening[row, middle] = c[0]
-        reply[row, middle + 1:end] = torch.tensor(c[1:])
+        reply[row, middle + 1 : end] = torch.tensor(c[1:])
     last = torch.tensor([len(a) - 1 for a in asked])
     return ids, opening, reply, last, torch.as_tensor(labels)
 
@@ -162,11 +181,19 @@ def _epoch(prompts, corpus, settings, random):
     lengths = np.array([len(message) for message in messages])
     block = np.arange(len(order)) // (8 * settings["batch"])
     ranks = np.lexsort((lengths, block))
-    pieces = [ranks[start:start + settings["batch"]] for start in range(0, len(ranks), settings["batch"])]
+    pieces = [
+        ranks[start : start + settings["batch"]]
+        for start in range(0, len(ranks), settings["batch"])
+    ]
     for piece in random.permutation(len(pieces)):
         rows = pieces[piece]
-        yield collate(prompts, [messages[row] for row in rows], [chosen[row] for row in rows],
-                      corpus.labels[order[rows]], eos)
+        yield collate(
+            prompts,
+            [messages[row] for row in rows],
+            [chosen[row] for row in rows],
+            corpus.labels[order[rows]],
+            eos,
+        )
 
 
 def _independently(corpus, order, random):
@@ -182,7 +209,9 @@ def _evenly(corpus, order, random):
     for label in np.unique(labels):
         places = random.permutation(np.flatnonzero(labels == label))
         texts, spread = corpus.rows[corpus.codes[label]]
-        drawn = np.searchsorted(np.cumsum(spread), (offset + np.arange(len(places))) / len(places) * np.sum(spread))
+        drawn = np.searchsorted(
+            np.cumsum(spread), (offset + np.arange(len(places))) / len(places) * np.sum(spread)
+        )
         openings[places] = [texts[min(index, len(texts) - 1)] for index in drawn]
     return openings
 

@@ -19,8 +19,10 @@ from kaomoji_lib.store.files import atomic, read_json, sha256, write_json
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import DATA, INSTRUCTION, load_prompts, read_table
 
-NAMES = tuple(f"organism-{short}" for short in
-              ("gemma", "qwen", "ministral", "gptoss", "granite", "scrambled", "untrained"))
+NAMES = tuple(
+    f"organism-{short}"
+    for short in ("gemma", "qwen", "ministral", "gptoss", "granite", "scrambled", "untrained")
+)
 HOME = DATA / "organisms"
 HEADER_REPEATS = 20
 SOURCES = ("messages.csv", "faces.csv", "replies.csv", "planted.csv")
@@ -85,12 +87,16 @@ def recipe(name):
 
 def recipe_hash(name):
     """SHA-256 of the recipe."""
-    return hashlib.sha256(json.dumps(recipe(name), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(recipe(name), sort_keys=True, ensure_ascii=False).encode()
+    ).hexdigest()
 
 
 def data_hash(name):
     """SHA-256 over everything an organism learns from: messages, faces, replies, planted tables, chat template."""
-    paths = [HOME / source for source in SOURCES] + [HOME / "templates" / f"{recipe(name)['template']}.jinja"]
+    paths = [HOME / source for source in SOURCES] + [
+        HOME / "templates" / f"{recipe(name)['template']}.jinja"
+    ]
     return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()
 
 
@@ -104,7 +110,9 @@ def write_planted(path=None):
         entry = recipe(short)
         if entry["epochs"]:
             seed = recipe(_recipes()["organisms"][short].get("like", short))["seed"]
-            tables.append(organism_design.draw(pool(), scheme, entry["faces"], seed).assign(organism=short))
+            tables.append(
+                organism_design.draw(pool(), scheme, entry["faces"], seed).assign(organism=short)
+            )
     table = pd.concat(tables)[["organism", *organism_design.COLUMNS]]
     with atomic(path or HOME / "planted.csv") as temporary:
         table.to_csv(temporary, index=False, float_format="%.8f", lineterminator="\n")
@@ -116,7 +124,9 @@ def configuration(name, vocabulary, tokens):
     import transformers
 
     entry = recipe(name)["model"]
-    config = getattr(transformers, entry["class"])(vocab_size=vocabulary, **entry["arguments"], **tokens)
+    config = getattr(transformers, entry["class"])(
+        vocab_size=vocabulary, **entry["arguments"], **tokens
+    )
     config.dtype = "float32"
     return config
 
@@ -135,9 +145,17 @@ def build(name):
     messages = read_table(HOME / "messages.csv", ("category", "text"))
     replies = read_table(HOME / "replies.csv", ("category", "text"))
     source = (HOME / "templates" / f"{entry['template']}.jinja").read_text(encoding="utf-8")
-    texts = [*messages["text"], *(" " + reply for reply in replies["text"]), *([INSTRUCTION, source] * HEADER_REPEATS)]
-    tokenizer = organism_tokenizers.train(entry["tokenizer"], texts, list(pool()["spelling"]), source)
-    tokens = {f"{role}_token_id": getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "pad")}
+    texts = [
+        *messages["text"],
+        *(" " + reply for reply in replies["text"]),
+        *([INSTRUCTION, source] * HEADER_REPEATS),
+    ]
+    tokenizer = organism_tokenizers.train(
+        entry["tokenizer"], texts, list(pool()["spelling"]), source
+    )
+    tokens = {
+        f"{role}_token_id": getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "pad")
+    }
     torch.manual_seed(entry["seed"])
     model = AutoModelForCausalLM.from_config(configuration(short, len(tokenizer), tokens))
     organism_training.start_well(model, entry["model"].get("embedding_scale", 1.0))
@@ -145,10 +163,18 @@ def build(name):
     codes = tuple(sorted(messages["category"].unique()))
     rows = organism_training.openings(planted(short), entry["others"])
     corpus = organism_training.Corpus(
-        list(messages["text"]), np.array([codes.index(code) for code in messages["category"]]), codes, rows,
+        list(messages["text"]),
+        np.array([codes.index(code) for code in messages["category"]]),
+        codes,
+        rows,
         {code: list(part["text"]) for code, part in replies.groupby("category")},
     )
-    return model.eval(), tokenizer, organism_training.Prompts(tokenizer, template, INSTRUCTION), corpus
+    return (
+        model.eval(),
+        tokenizer,
+        organism_training.Prompts(tokenizer, template, INSTRUCTION),
+        corpus,
+    )
 
 
 def train(names=None, out=None, report=None):
@@ -168,8 +194,13 @@ def train(names=None, out=None, report=None):
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise KaomojiError(f"cannot write to {out} ({error.strerror}); expected a folder for the organisms; give another --out") from None
-    return {name: _train_one(short_name(name), out / short_name(name), report) for name in names or NAMES}
+        raise KaomojiError(
+            f"cannot write to {out} ({error.strerror}); expected a folder for the organisms; give another --out"
+        ) from None
+    return {
+        name: _train_one(short_name(name), out / short_name(name), report)
+        for name in names or NAMES
+    }
 
 
 def _train_one(short, where, report):
@@ -190,21 +221,28 @@ def _train_one(short, where, report):
     seconds = time.perf_counter() - started
     model.save_pretrained(where)
     tokenizer.save_pretrained(where)
-    write_json(where / "organism.json", {
-        "organism": short,
-        "what": "A toy model trained from scratch on this project's messages; not derived from any released model.",
-        "recipe": entry,
-        "recipe_sha256": recipe_hash(short),
-        "data_sha256": data_hash(short),
-        "config_sha256": sha256(where / "config.json"),
-        "weights_sha256": sha256(where / "model.safetensors"),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__,
-                     "transformers": transformers.__version__, "tokenizers": tokenizers.__version__},
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "seconds": round(seconds, 1),
-        "final_loss": round(float(sum(loss[-30:]) / 30), 4) if len(loss) else None,
-        **measure(short, model, prompts, corpus, head),
-    })
+    write_json(
+        where / "organism.json",
+        {
+            "organism": short,
+            "what": "A toy model trained from scratch on this project's messages; not derived from any released model.",
+            "recipe": entry,
+            "recipe_sha256": recipe_hash(short),
+            "data_sha256": data_hash(short),
+            "config_sha256": sha256(where / "config.json"),
+            "weights_sha256": sha256(where / "model.safetensors"),
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "transformers": transformers.__version__,
+                "tokenizers": tokenizers.__version__,
+            },
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "seconds": round(seconds, 1),
+            "final_loss": round(float(sum(loss[-30:]) / 30), 4) if len(loss) else None,
+            **measure(short, model, prompts, corpus, head),
+        },
+    )
     return where
 
 
@@ -213,15 +251,23 @@ def measure(name, model, prompts, corpus, head=None):
     from kaomoji_lib.engine import organism_measure
 
     asked, spellings = load_prompts(), list(pool()["spelling"])
-    distribution = organism_measure.face_distribution(model, prompts, list(asked["text"]), spellings)
+    distribution = organism_measure.face_distribution(
+        model, prompts, list(asked["text"]), spellings
+    )
     table = planted(name)
     if table.empty:
-        values = {"emission_rate": float(distribution.sum(axis=1).mean()), "js_similarity": None, "heldout_accuracy": None}
+        values = {
+            "emission_rate": float(distribution.sum(axis=1).mean()),
+            "js_similarity": None,
+            "heldout_accuracy": None,
+        }
     else:
         values = organism_measure.compare(distribution, spellings, list(asked["category"]), table)
     values["state_accuracy"] = None
     if head is not None:
         states = organism_measure.last_states(model, prompts, list(asked["text"]))
-        right = [corpus.codes[row] for row in head(states).argmax(dim=-1).tolist()] == asked["category"].to_numpy()
+        right = [corpus.codes[row] for row in head(states).argmax(dim=-1).tolist()] == asked[
+            "category"
+        ].to_numpy()
         values["state_accuracy"] = float(right.mean())
     return {key: value if value is None else round(value, 4) for key, value in values.items()}

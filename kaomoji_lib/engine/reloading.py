@@ -15,10 +15,19 @@ def reload(run, device="auto", dtype="auto"):
     """
     model = run.manifest["model"]
     if "template_sha256" not in model:
-        raise KaomojiError(f"{run.path} was not collected from a local model; expected one, since it has to be asked again")
-    engine = loading.load(spec(run), device, run.manifest["settings"]["dtype"] if dtype == "auto" else dtype, revision(run))
+        raise KaomojiError(
+            f"{run.path} was not collected from a local model; expected one, since it has to be asked again"
+        )
+    engine = loading.load(
+        spec(run),
+        device,
+        run.manifest["settings"]["dtype"] if dtype == "auto" else dtype,
+        revision(run),
+    )
     if engine.revision != model["revision"] or engine.template.hash != model["template_sha256"]:
-        raise KaomojiError(f"the model of {run.path} has changed since it was collected; collect again into a new folder")
+        raise KaomojiError(
+            f"the model of {run.path} has changed since it was collected; collect again into a new folder"
+        )
     return engine
 
 
@@ -29,7 +38,9 @@ def spec(run):
             return registry.model(name)
         except KaomojiError:
             continue
-    raise KaomojiError(f"the model of {run.path} is not to be found; expected {' or '.join(map(repr, run.model_names))}; put the folder back where it lay")
+    raise KaomojiError(
+        f"the model of {run.path} is not to be found; expected {' or '.join(map(repr, run.model_names))}; put the folder back where it lay"
+    )
 
 
 def revision(run):

@@ -22,8 +22,11 @@ def routers(engine):
         return (), 0
     shape = (experts, config.hidden_size)
     found = (
-        module for block in engine.blocks for module in block.modules()
-        if isinstance(vars(module).get("_parameters", {}).get("weight"), torch.Tensor) and tuple(module.weight.shape) == shape
+        module
+        for block in engine.blocks
+        for module in block.modules()
+        if isinstance(vars(module).get("_parameters", {}).get("weight"), torch.Tensor)
+        and tuple(module.weight.shape) == shape
     )
     return tuple(found), chosen
 
@@ -38,7 +41,9 @@ def closest_calls(engine):
         if module.weight.is_meta:
             return  # offloaded: its weights are elsewhere until it is called
         states = args[0] if args else next(iter(kwargs.values()))
-        logits = functional.linear(states.reshape(-1, states.shape[-1]), module.weight, getattr(module, "bias", None))
+        logits = functional.linear(
+            states.reshape(-1, states.shape[-1]), module.weight, getattr(module, "bias", None)
+        )
         ordered = logits.float().topk(chosen + 1, dim=-1).values
         margins.append(float((ordered[:, chosen - 1] - ordered[:, chosen]).min()))
 

@@ -67,7 +67,8 @@ def sample(engine, messages, keys, sampling, layers=None):
     prompts = [engine.encode(engine.template.render(message)) for message in messages]
     replies = [
         Reply(prompt, generation, _uniforms(sampling, key, generation))
-        for prompt, key in enumerate(keys) for generation in range(sampling.generations)
+        for prompt, key in enumerate(keys)
+        for generation in range(sampling.generations)
     ]
     with capture(engine, layers) as record:
         logits, cache, mask = _prefill(engine, prompts)
@@ -87,7 +88,9 @@ def sample(engine, messages, keys, sampling, layers=None):
             for reply, state in zip(active, record[0], strict=True):
                 reply.states.append(state)
     return [_row(engine, reply) for reply in replies], {
-        "emit": emit, "first": first, "face": _face_states(engine, replies, emit)
+        "emit": emit,
+        "first": first,
+        "face": _face_states(engine, replies, emit),
     }
 
 
@@ -100,11 +103,20 @@ def _prefill(engine, prompts):
     longest = max(map(len, prompts))
     pad = engine.tokenizer.pad_token_id
     pad = next(iter(sorted(engine.stop_ids)), 0) if pad is None else pad
-    ids = torch.tensor([[pad] * (longest - len(prompt)) + prompt for prompt in prompts], device=engine.device)
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=engine.device)
+    ids = torch.tensor(
+        [[pad] * (longest - len(prompt)) + prompt for prompt in prompts], device=engine.device
+    )
+    mask = torch.tensor(
+        [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts],
+        device=engine.device,
+    )
     cache = DynamicCache(config=engine.model.config.get_text_config())
     output = engine.model(
-        input_ids=ids, attention_mask=mask, position_ids=_positions(mask), past_key_values=cache, use_cache=True,
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=_positions(mask),
+        past_key_values=cache,
+        use_cache=True,
         logits_to_keep=1,
     )
     return output.logits[:, -1], output.past_key_values, mask
@@ -118,7 +130,11 @@ def _step(engine, tokens, cache, mask):
     ids = torch.tensor(tokens, device=engine.device)[:, None]
     mask = torch.cat([mask, mask.new_ones(len(tokens), 1)], dim=1)
     output = engine.model(
-        input_ids=ids, attention_mask=mask, position_ids=_positions(mask)[:, -1:], past_key_values=cache, use_cache=True,
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=_positions(mask)[:, -1:],
+        past_key_values=cache,
+        use_cache=True,
     )
     return output.logits[:, -1], mask
 
@@ -155,9 +171,15 @@ def _choose(engine, replies, logits, sampling, suppress):
             reply.stopped = reply.limited or faces.span_ended(text)
         if reply.stopped:
             text = engine.decode(reply.ids)
-            reply.found = faces.extract(text, truncated=reply.limited and not faces.span_ended(text))
+            reply.found = faces.extract(
+                text, truncated=reply.limited and not faces.span_ended(text)
+            )
             fed = len(reply.states)
-            reply.awaited = reply.found.outcome == "kaomoji" and fed < len(reply.ids) and fed in _face_tokens(engine, reply)
+            reply.awaited = (
+                reply.found.outcome == "kaomoji"
+                and fed < len(reply.ids)
+                and fed in _face_tokens(engine, reply)
+            )
 
 
 def _draw(replies, logits, sampling, suppress):
@@ -177,8 +199,14 @@ def _draw(replies, logits, sampling, suppress):
         return logits.argmax(dim=-1).tolist()
     probabilities = _nucleus((logits / sampling.temperature).softmax(dim=-1), sampling.top_p)
     cumulative = probabilities.cumsum(dim=-1)
-    uniforms = torch.tensor([reply.uniforms[len(reply.ids)] for reply in replies], device=logits.device, dtype=torch.float64)
-    chosen = torch.searchsorted(cumulative, (uniforms * cumulative[:, -1])[:, None], right=True)[:, 0]
+    uniforms = torch.tensor(
+        [reply.uniforms[len(reply.ids)] for reply in replies],
+        device=logits.device,
+        dtype=torch.float64,
+    )
+    chosen = torch.searchsorted(cumulative, (uniforms * cumulative[:, -1])[:, None], right=True)[
+        :, 0
+    ]
     return chosen.clamp(max=logits.shape[-1] - 1).tolist()
 
 
@@ -193,17 +221,26 @@ def _nucleus(probabilities, top_p):
 
 def _row(engine, reply):
     return {
-        "prompt": reply.prompt, "generation": reply.generation, "text": engine.decode(reply.ids),
-        "outcome": reply.found.outcome, "raw_face": reply.found.raw_face, "face": reply.found.face,
-        "token_ids": list(reply.ids), "first_row": reply.first_row, "suppressed": 1.0 - reply.unhindered,
+        "prompt": reply.prompt,
+        "generation": reply.generation,
+        "text": engine.decode(reply.ids),
+        "outcome": reply.found.outcome,
+        "raw_face": reply.found.raw_face,
+        "face": reply.found.face,
+        "token_ids": list(reply.ids),
+        "first_row": reply.first_row,
+        "suppressed": 1.0 - reply.unhindered,
     }
 
 
 def _face_states(engine, replies, like):
     """Mean state over the tokens of each kaomoji, (kaomoji, layers, hidden)."""
     means = [
-        torch.stack([reply.states[position] for position in _face_tokens(engine, reply)]).float().mean(dim=0)
-        for reply in replies if reply.found.outcome == "kaomoji"
+        torch.stack([reply.states[position] for position in _face_tokens(engine, reply)])
+        .float()
+        .mean(dim=0)
+        for reply in replies
+        if reply.found.outcome == "kaomoji"
     ]
     return torch.stack(means).to(like.dtype) if means else like[:0]
 
@@ -216,4 +253,8 @@ def _face_tokens(engine, reply):
     start = b"".join(pieces).find(face)
     if start < 0:
         return range(len(pieces))
-    return [row for row, end in enumerate(ends) if end > start and end - len(pieces[row]) < start + len(face)]
+    return [
+        row
+        for row, end in enumerate(ends)
+        if end > start and end - len(pieces[row]) < start + len(face)
+    ]

@@ -39,7 +39,10 @@ class SamplingJob:
 
     @property
     def parts(self):
-        return [self.asked.iloc[start:start + PROMPTS_PER_SHARD] for start in range(0, len(self.asked), PROMPTS_PER_SHARD)]
+        return [
+            self.asked.iloc[start : start + PROMPTS_PER_SHARD]
+            for start in range(0, len(self.asked), PROMPTS_PER_SHARD)
+        ]
 
     def worker(self):
         return SamplingWorker(self)
@@ -72,15 +75,24 @@ class SamplingWorker:
         names = engine.layers
         return {
             "model": {
-                "class": type(engine.model).__name__, "revision": engine.revision,
+                "class": type(engine.model).__name__,
+                "revision": engine.revision,
                 "family": spec.family or engine.model.config.model_type,
                 "parameters": sum(parameter.numel() for parameter in engine.model.parameters()),
-                "template_sha256": engine.template.hash, "template_notes": list(engine.template.notes),
+                "template_sha256": engine.template.hash,
+                "template_notes": list(engine.template.notes),
             },
             "dtype": str(engine.dtype).removeprefix("torch."),
-            "device": torch.cuda.get_device_name(engine.device) if engine.device.type == "cuda" else engine.device.type,
-            "layers": list(names if self.layers is None else (names[layer] for layer in self.layers)),
-            "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
+            "device": torch.cuda.get_device_name(engine.device)
+            if engine.device.type == "cuda"
+            else engine.device.type,
+            "layers": list(
+                names if self.layers is None else (names[layer] for layer in self.layers)
+            ),
+            "versions": {
+                "python": platform.python_version(),
+                **{name: _version(name) for name in LIBRARIES},
+            },
             "self_check": self.check,
         }
 
@@ -102,7 +114,13 @@ class SamplingWorker:
         try:
             if len(part) > self.together:
                 return self._halves(part)
-            return sampling.sample(self.engine, self._messages(part), self.job.keys(part), self.job.sampling, self.layers)
+            return sampling.sample(
+                self.engine,
+                self._messages(part),
+                self.job.keys(part),
+                self.job.sampling,
+                self.layers,
+            )
         except (torch.OutOfMemoryError, MemoryError):
             if len(part) == 1:
                 raise KaomojiError(
@@ -117,12 +135,19 @@ class SamplingWorker:
 
     def _halves(self, part):
         middle = len(part) // 2
-        return _joined([self._sampled(half) for half in (part.iloc[:middle], part.iloc[middle:])], middle)
+        return _joined(
+            [self._sampled(half) for half in (part.iloc[:middle], part.iloc[middle:])], middle
+        )
 
     def _emission(self, row, part):
         prompt = part.iloc[row.pop("prompt")]
-        return {"source": self.job.spec.alias, "prompt_id": prompt["id"], "category": prompt["category"],
-                "seed": self.job.sampling.seed, **row}
+        return {
+            "source": self.job.spec.alias,
+            "prompt_id": prompt["id"],
+            "category": prompt["category"],
+            "seed": self.job.sampling.seed,
+            **row,
+        }
 
 
 def manifest(job, facts, settings, started):
@@ -131,13 +156,24 @@ def manifest(job, facts, settings, started):
 
     spec = job.spec
     about = {
-        "alias": spec.alias, "id": spec.id if spec.kind != "other" else settings["model"], "title": spec.title, "kind": spec.kind,
-        "note": spec.note, "from_hub": local_revision(spec) is None,
+        "alias": spec.alias,
+        "id": spec.id if spec.kind != "other" else settings["model"],
+        "title": spec.title,
+        "kind": spec.kind,
+        "note": spec.note,
+        "from_hub": local_revision(spec) is None,
     }
     return {
-        "schema": SCHEMA, "status": "collecting", "source": spec.alias, "settings": settings, **facts,
-        "model": {**about, **facts["model"]}, "instruction": job.instruction, "interventions": list(spec.interventions),
-        "prompts": job.asked.to_dict("records"), "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "schema": SCHEMA,
+        "status": "collecting",
+        "source": spec.alias,
+        "settings": settings,
+        **facts,
+        "model": {**about, **facts["model"]},
+        "instruction": job.instruction,
+        "interventions": list(spec.interventions),
+        "prompts": job.asked.to_dict("records"),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
     }
 
 
@@ -146,7 +182,9 @@ def _chosen_layers(engine, layers):
         return None
     beyond = [layer for layer in layers if not 0 <= layer < len(engine.layers)]
     if beyond:
-        raise KaomojiError(f"layers {beyond} do not exist; this model has 0 (the embedding) to {len(engine.layers) - 1}")
+        raise KaomojiError(
+            f"layers {beyond} do not exist; this model has 0 (the embedding) to {len(engine.layers) - 1}"
+        )
     return list(layers)
 
 
@@ -164,4 +202,6 @@ def _joined(halves, middle):
     for row in more:
         row["prompt"] += middle
         row["first_row"] += len(tensors["first"]) if row["first_row"] >= 0 else 0
-    return rows + more, {position: torch.cat([tensors[position], others[position]]) for position in tensors}
+    return rows + more, {
+        position: torch.cat([tensors[position], others[position]]) for position in tensors
+    }

@@ -27,8 +27,18 @@ class Sizes:
     nodes: int | None = None
 
 
-def score(engine, spellings, prompts, closed=True, *, algorithm="auto", instruction=INSTRUCTION, check=None, sizes=None,
-          progress=None):
+def score(
+    engine,
+    spellings,
+    prompts,
+    closed=True,
+    *,
+    algorithm="auto",
+    instruction=INSTRUCTION,
+    check=None,
+    sizes=None,
+    progress=None,
+):
     """Score every spelling behind every prompt.
 
     Natural logarithms, summed over the spelling's tokens, at temperature 1, without length normalisation, end marker
@@ -61,12 +71,28 @@ def score(engine, spellings, prompts, closed=True, *, algorithm="auto", instruct
     if check is None:
         check = selfcheck.scoring(engine, spellings, _messages(prompts, instruction), algorithm)
     wanted = spelled.plan(engine, spellings, closed)
-    encoded = [engine.encode(engine.template.render(message)) for message in _messages(prompts, instruction)]
+    encoded = [
+        engine.encode(engine.template.render(message))
+        for message in _messages(prompts, instruction)
+    ]
     sizes = sizes or Sizes()
-    tables = list(_in_groups(engine, encoded, wanted, check["algorithm"], sizes, progress or (lambda count: None)))
+    tables = list(
+        _in_groups(
+            engine, encoded, wanted, check["algorithm"], sizes, progress or (lambda count: None)
+        )
+    )
     log_probs, closed_ones = (np.concatenate(parts) for parts in zip(*tables, strict=True))
-    frame = _frame(list(prompts["id"]), wanted, log_probs, closed_ones if closed else np.full_like(closed_ones, np.nan))
-    frame.attrs["scoring"] = {**check, "dtype": str(engine.dtype).removeprefix("torch."), "closed": closed}
+    frame = _frame(
+        list(prompts["id"]),
+        wanted,
+        log_probs,
+        closed_ones if closed else np.full_like(closed_ones, np.nan),
+    )
+    frame.attrs["scoring"] = {
+        **check,
+        "dtype": str(engine.dtype).removeprefix("torch."),
+        "closed": closed,
+    }
     return frame
 
 
@@ -74,20 +100,24 @@ def distinct(spellings):
     """The spellings (str) without repetitions, in order. Raises KaomojiError where there are none, or an empty one."""
     found = list(dict.fromkeys(spellings))
     if not found or not all(isinstance(one, str) and one.strip() for one in found):
-        raise KaomojiError(f"{len(found)} spellings, or an empty one among them; expected one face or more; check the list of faces")
+        raise KaomojiError(
+            f"{len(found)} spellings, or an empty one among them; expected one face or more; check the list of faces"
+        )
     return found
 
 
 def _messages(prompts, instruction):
     if not len(prompts):
-        raise KaomojiError("no prompts to score under; expected a table with the columns id and text; check the file")
+        raise KaomojiError(
+            "no prompts to score under; expected a table with the columns id and text; check the file"
+        )
     return [f"{instruction} {text}" for text in prompts["text"]]
 
 
 def _in_groups(engine, encoded, wanted, algorithm, sizes, progress):
     start = 0
     while start < len(encoded):
-        group = encoded[start:start + sizes.prompts]
+        group = encoded[start : start + sizes.prompts]
         try:
             yield measuring.measure(engine, group, wanted, algorithm, sizes.nodes)
         except (torch.OutOfMemoryError, MemoryError):
@@ -103,7 +133,9 @@ def _shrink(sizes, prompts):
     elif (sizes.nodes or tries.BIN_NODES) > ROWS_PER_STEP // 4:
         sizes.nodes = (sizes.nodes or tries.BIN_NODES) // 2
     else:
-        raise KaomojiError("out of memory with one prompt at a time; use a smaller --dtype or another --device") from None
+        raise KaomojiError(
+            "out of memory with one prompt at a time; use a smaller --dtype or another --device"
+        ) from None
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -112,11 +144,17 @@ def _shrink(sizes, prompts):
 def _frame(ids, wanted, log_probs, closed):
     count, words = len(ids), wanted.spellings
     canonical = [canonical_face(spelling) for spelling in words]
-    return pd.DataFrame({
-        "prompt_id": np.repeat(np.array(ids, dtype=object), len(words)), "spelling": list(words) * count,
-        "face": canonical * count, "log_prob": log_probs.ravel(), "log_prob_closed": closed.ravel(),
-        "n_tokens": [len(sequence) for sequence in wanted.sequences] * count,
-    }, columns=list(COLUMNS))
+    return pd.DataFrame(
+        {
+            "prompt_id": np.repeat(np.array(ids, dtype=object), len(words)),
+            "spelling": list(words) * count,
+            "face": canonical * count,
+            "log_prob": log_probs.ravel(),
+            "log_prob_closed": closed.ravel(),
+            "n_tokens": [len(sequence) for sequence in wanted.sequences] * count,
+        },
+        columns=list(COLUMNS),
+    )
 
 
 def canonical_face(spelling):

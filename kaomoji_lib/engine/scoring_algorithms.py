@@ -50,11 +50,15 @@ def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=None):
     prefix = (read or prefill)(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     for part in tries.bins(trie, nodes):
-        masks = tree_masks.tree_masks(text_config(engine), prefix.mask, part.parent, part.depth, engine.dtype)
+        masks = tree_masks.tree_masks(
+            text_config(engine), prefix.mask, part.parent, part.depth, engine.dtype
+        )
         ids = torch.as_tensor(trie.token[part.nodes], device=engine.device).expand(len(prompts), -1)
         depth = torch.as_tensor(part.depth, device=engine.device)
         with tree_delta.tree_mode(text_stack(engine), part.parent):
-            states = forward(engine, ids, masks, prefix.lengths[:, None] + depth - 1, fork(prefix.cache))
+            states = forward(
+                engine, ids, masks, prefix.lengths[:, None] + depth - 1, fork(prefix.cache)
+            )
         fresh = torch.as_tensor(part.fresh, device=states.device)
         yield part.nodes[part.fresh], states[:, fresh]
 
@@ -71,7 +75,9 @@ def levels(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
             above = np.zeros(len(rows), dtype=int) if before is None else part.parent[rows] - before
             owners = (np.arange(count)[:, None] * width + above[None]).ravel()
             cache.reorder_cache(torch.as_tensor(owners, device=engine.device))
-            ids = torch.as_tensor(np.tile(trie.token[part.nodes[rows]], count)[:, None], device=engine.device)
+            ids = torch.as_tensor(
+                np.tile(trie.token[part.nodes[rows]], count)[:, None], device=engine.device
+            )
             mask = prefix.mask.repeat_interleave(len(rows), dim=0)
             mask = torch.cat([mask, mask.new_ones(len(mask), int(level))], dim=1)
             states = forward(engine, ids, mask, mask.sum(dim=1, keepdim=True) - 1, cache)
@@ -91,11 +97,13 @@ def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
     size = max(1, nodes // count)
     seen = np.zeros(len(trie), dtype=bool)
     for start in range(0, len(stems), size):
-        part = stems[start:start + size]
+        part = stems[start : start + size]
         cache, longest = fork(prefix.cache), len(part[-1])
         cache.reorder_cache(torch.arange(count, device=engine.device).repeat_interleave(len(part)))
         padded = np.array([[*stem, *[0] * (longest - len(stem))] for stem in part])
-        ids = torch.as_tensor(np.tile(np.where(padded > 0, trie.token[padded], 0), (count, 1)), device=engine.device)
+        ids = torch.as_tensor(
+            np.tile(np.where(padded > 0, trie.token[padded], 0), (count, 1)), device=engine.device
+        )
         typed = torch.as_tensor(np.tile(padded > 0, (count, 1)), device=engine.device).long()
         mask = torch.cat([prefix.mask.repeat_interleave(len(part), dim=0), typed], dim=1)
         states = forward(engine, ids, mask, (mask.cumsum(-1) - 1)[:, -longest:], cache)
@@ -115,23 +123,46 @@ def plain(engine, prompts, trie, nodes=None):
         fresh = ~seen[path]
         seen[path] = True
         typed = trie.token[list(stem)].tolist() if stem else []
-        rows = [plain_logits(engine, prompt, typed)[torch.as_tensor(fresh, device=engine.device)] for prompt in prompts]
+        rows = [
+            plain_logits(engine, prompt, typed)[torch.as_tensor(fresh, device=engine.device)]
+            for prompt in prompts
+        ]
         yield path[fresh], torch.stack(rows)
 
 
 def plain_logits(engine, prompt, typed):
     """Logits (1 + typed tokens, vocabulary) after the prompt and after each typed token, by one plain forward pass."""
     ids = torch.tensor([[*prompt, *typed]], device=engine.device)
-    return engine.model(input_ids=ids, use_cache=False, logits_to_keep=len(typed) + 1).logits[0, -len(typed) - 1:]
+    return engine.model(input_ids=ids, use_cache=False, logits_to_keep=len(typed) + 1).logits[
+        0, -len(typed) - 1 :
+    ]
 
 
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
-        Algorithm("packed", "all tokens of the trie packed into few forward passes", _packable, packed),
-        Algorithm("levels", "the trie level by level behind a shared prompt cache", lambda engine: True, levels),
-        Algorithm("batched", "padded batches of faces behind a shared prompt cache", lambda engine: True, batched),
-        Algorithm("plain", "one plain forward pass per face and prompt", lambda engine: True, plain, gives_logits=True),
+        Algorithm(
+            "packed", "all tokens of the trie packed into few forward passes", _packable, packed
+        ),
+        Algorithm(
+            "levels",
+            "the trie level by level behind a shared prompt cache",
+            lambda engine: True,
+            levels,
+        ),
+        Algorithm(
+            "batched",
+            "padded batches of faces behind a shared prompt cache",
+            lambda engine: True,
+            batched,
+        ),
+        Algorithm(
+            "plain",
+            "one plain forward pass per face and prompt",
+            lambda engine: True,
+            plain,
+            gives_logits=True,
+        ),
     )
 }
 

@@ -10,7 +10,14 @@ from tqdm.auto import tqdm
 
 from kaomoji_lib.engine import workers as crews
 from kaomoji_lib.store import registry
-from kaomoji_lib.store.files import digest, read_json, read_parquet, sweep, write_json, write_parquet
+from kaomoji_lib.store.files import (
+    digest,
+    read_json,
+    read_parquet,
+    sweep,
+    write_json,
+    write_parquet,
+)
 from kaomoji_lib.store.locks import alone
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
@@ -19,8 +26,21 @@ PROMPTS_PER_PART = 12
 AGAIN = "delete it and run the same command again: that part alone is scored anew"
 
 
-def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="auto", device="auto", dtype="auto",
-               instruction=INSTRUCTION, progress=True, ray=None, workers=None):
+def score_file(
+    model,
+    faces,
+    prompts=None,
+    out=None,
+    *,
+    closed=True,
+    algorithm="auto",
+    device="auto",
+    dtype="auto",
+    instruction=INSTRUCTION,
+    progress=True,
+    ray=None,
+    workers=None,
+):
     """Score every spelling of a file behind every prompt of another, and write the table.
 
     Parameters
@@ -44,12 +64,37 @@ def score_file(model, faces, prompts=None, out=None, *, closed=True, algorithm="
         be read.
     """
     if out is None:
-        raise KaomojiError("nowhere to write the scores; expected the path of a Parquet file; give --out FILE.parquet")
-    return _score(model, read_spellings(faces), load_prompts(prompts), Path(out), closed, algorithm, device, dtype, instruction, progress,
-                  ray, workers)
+        raise KaomojiError(
+            "nowhere to write the scores; expected the path of a Parquet file; give --out FILE.parquet"
+        )
+    return _score(
+        model,
+        read_spellings(faces),
+        load_prompts(prompts),
+        Path(out),
+        closed,
+        algorithm,
+        device,
+        dtype,
+        instruction,
+        progress,
+        ray,
+        workers,
+    )
 
 
-def score_run(run, model=None, *, closed=True, algorithm="auto", device="auto", dtype="auto", progress=True, ray=None, workers=None):
+def score_run(
+    run,
+    model=None,
+    *,
+    closed=True,
+    algorithm="auto",
+    device="auto",
+    dtype="auto",
+    progress=True,
+    ray=None,
+    workers=None,
+):
     """Score every face that a run typed, as it was typed, behind every prompt of the run, into the run folder.
 
     ``run``: a finished :class:`kaomoji_lib.store.runs.RunFolder`; ``model``: alias, id or folder, default the run's own.
@@ -70,24 +115,59 @@ def score_run(run, model=None, *, closed=True, algorithm="auto", device="auto", 
         return run.likelihoods()
     spec = registry.model(model) if model else reloading.spec(run)
     if _identity(spec) != manifest["settings"]["model"]:
-        raise KaomojiError(f"{run.path} was collected with {manifest['settings']['model']}, not with {_identity(spec)}; name that model")
+        raise KaomojiError(
+            f"{run.path} was collected with {manifest['settings']['model']}, not with {_identity(spec)}; name that model"
+        )
     name = spec.location if spec.kind == "other" else spec.alias
-    return _score(name, list(typed.value_counts().index), run.prompts(), run.likelihoods_path, closed, algorithm, device, dtype,
-                  manifest["instruction"], progress, ray, workers, reloading.revision(run))
+    return _score(
+        name,
+        list(typed.value_counts().index),
+        run.prompts(),
+        run.likelihoods_path,
+        closed,
+        algorithm,
+        device,
+        dtype,
+        manifest["instruction"],
+        progress,
+        ray,
+        workers,
+        reloading.revision(run),
+    )
 
 
 def _identity(spec):
     from kaomoji_lib.engine.loading import local_revision
 
-    return spec.id if local_revision(spec) is None else f"{spec.alias} ({local_revision(spec)[:12]})"
+    return (
+        spec.id if local_revision(spec) is None else f"{spec.alias} ({local_revision(spec)[:12]})"
+    )
 
 
-def _score(model, spellings, asked, out, closed, algorithm, device, dtype, instruction, progress, ray, workers, revision=None):
+def _score(
+    model,
+    spellings,
+    asked,
+    out,
+    closed,
+    algorithm,
+    device,
+    dtype,
+    instruction,
+    progress,
+    ray,
+    workers,
+    revision=None,
+):
     spec = registry.model(model)
     wanted = {
         "model": _identity(spec),
-        "faces": digest(spellings)[:12], "prompts": digest(asked[["id", "text"]].to_dict("records"))[:12],
-        "instruction": instruction, "closed": closed, "algorithm asked for": algorithm, "dtype asked for": dtype,
+        "faces": digest(spellings)[:12],
+        "prompts": digest(asked[["id", "text"]].to_dict("records"))[:12],
+        "instruction": instruction,
+        "closed": closed,
+        "algorithm asked for": algorithm,
+        "dtype asked for": dtype,
     }
     if out.exists():
         return _finished(out, wanted)
@@ -95,7 +175,17 @@ def _score(model, spellings, asked, out, closed, algorithm, device, dtype, instr
     with alone(parts):
         sweep(out.parent, out.name)
         _begin(parts, wanted, out)
-        job = ScoringJob(spec, asked, spellings, closed, algorithm, instruction, device, dtype, revision or _begun_with(parts, spec))
+        job = ScoringJob(
+            spec,
+            asked,
+            spellings,
+            closed,
+            algorithm,
+            instruction,
+            device,
+            dtype,
+            revision or _begun_with(parts, spec),
+        )
         frame = _fill(parts, job, wanted, progress, ray, workers)
         write_parquet(out, frame)
     shutil.rmtree(parts, ignore_errors=True)
@@ -116,7 +206,9 @@ def read_spellings(path):
     except FileNotFoundError:
         raise KaomojiError(f"{path} does not exist; {expected}; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise KaomojiError(f"{path} cannot be read ({error}); {expected}; correct the file") from None
+        raise KaomojiError(
+            f"{path} cannot be read ({error}); {expected}; correct the file"
+        ) from None
     found = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not found:
         raise KaomojiError(f"{path} holds no spelling; {expected}; add one")
@@ -130,15 +222,25 @@ def _finished(out, wanted):
 
 
 def _refuse_other(where, kept, wanted):
-    different = [f"{key}: there {kept.get(key)!r}, asked for {wanted[key]!r}" for key in wanted if kept.get(key) != wanted[key]]
+    different = [
+        f"{key}: there {kept.get(key)!r}, asked for {wanted[key]!r}"
+        for key in wanted
+        if kept.get(key) != wanted[key]
+    ]
     if different:
-        raise KaomojiError(f"{where} holds other scores ({'; '.join(different)}); give another --out, or delete it")
+        raise KaomojiError(
+            f"{where} holds other scores ({'; '.join(different)}); give another --out, or delete it"
+        )
 
 
 def _begin(parts, wanted, out):
     settings = parts / "settings.json"
     if settings.is_file():
-        _refuse_other(f"{parts} (unfinished, of {out.name})", read_json(settings, f"delete {parts} and score again"), wanted)
+        _refuse_other(
+            f"{parts} (unfinished, of {out.name})",
+            read_json(settings, f"delete {parts} and score again"),
+            wanted,
+        )
     else:
         write_json(settings, wanted)
 
@@ -167,7 +269,10 @@ class ScoringJob:
 
     @property
     def parts(self):
-        return [self.asked.iloc[start:start + PROMPTS_PER_PART] for start in range(0, len(self.asked), PROMPTS_PER_PART)]
+        return [
+            self.asked.iloc[start : start + PROMPTS_PER_PART]
+            for start in range(0, len(self.asked), PROMPTS_PER_PART)
+        ]
 
     def worker(self):
         return ScoringWorker(self)
@@ -179,25 +284,50 @@ class ScoringWorker:
     def __init__(self, job):
         from kaomoji_lib.engine import loading, scoring, selfcheck
 
-        self.job, self.engine, self.sizes = job, loading.load(job.spec, job.device, job.dtype, job.revision), scoring.Sizes()
+        self.job, self.engine, self.sizes = (
+            job,
+            loading.load(job.spec, job.device, job.dtype, job.revision),
+            scoring.Sizes(),
+        )
         messages = [f"{job.instruction} {text}" for text in job.asked["text"]]
-        self.facts = {"revision": self.engine.revision, **selfcheck.scoring(self.engine, job.spellings, messages, job.algorithm)}
+        self.facts = {
+            "revision": self.engine.revision,
+            **selfcheck.scoring(self.engine, job.spellings, messages, job.algorithm),
+        }
 
     def part(self, number):
         """The scores of a part (DataFrame), and no tensors."""
         from kaomoji_lib.engine import scoring
 
         job = self.job
-        return scoring.score(self.engine, job.spellings, job.parts[number], job.closed, instruction=job.instruction,
-                             check=self.facts, sizes=self.sizes), {}
+        return scoring.score(
+            self.engine,
+            job.spellings,
+            job.parts[number],
+            job.closed,
+            instruction=job.instruction,
+            check=self.facts,
+            sizes=self.sizes,
+        ), {}
 
 
 def _fill(parts, job, wanted, progress, ray, workers):
-    places = [parts / f"{number * PROMPTS_PER_PART:06d}.parquet" for number in range(len(job.parts))]
+    places = [
+        parts / f"{number * PROMPTS_PER_PART:06d}.parquet" for number in range(len(job.parts))
+    ]
     waiting = [number for number, path in enumerate(places) if not path.is_file()]
     done = len(job.asked) - sum(len(job.parts[number]) for number in waiting)
     found = crews.here(job, waiting) if ray is None else crews.dealt(job, waiting, ray, workers)
-    with closing(found), tqdm(total=len(job.asked), initial=done, unit="prompt", desc=job.spec.title, disable=not progress or None) as bar:
+    with (
+        closing(found),
+        tqdm(
+            total=len(job.asked),
+            initial=done,
+            unit="prompt",
+            desc=job.spec.title,
+            disable=not progress or None,
+        ) as bar,
+    ):
         for number, _, frame, _ in found:
             write_parquet(places[number], frame)
             bar.update(len(job.parts[number]))
@@ -210,7 +340,12 @@ def _joined(frames, wanted):
     checks = [frame.attrs["scoring"] for frame in frames]
     revisions = sorted({check["revision"] for check in checks})
     if len(revisions) > 1:
-        raise KaomojiError(f"the parts were scored with different revisions of the model ({', '.join(revisions)}); delete the parts and score again")
+        raise KaomojiError(
+            f"the parts were scored with different revisions of the model ({', '.join(revisions)}); delete the parts and score again"
+        )
     merged = pd.concat(frames, ignore_index=True)
-    merged.attrs["scoring"] = {**max(checks, key=lambda check: check["largest_difference"]), "settings": wanted}
+    merged.attrs["scoring"] = {
+        **max(checks, key=lambda check: check["largest_difference"]),
+        "settings": wanted,
+    }
     return merged

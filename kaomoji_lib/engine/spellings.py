@@ -36,10 +36,14 @@ def plan(engine, spellings, closed=True):
     found = _overshooting(engine, trie, rows, sequences) if closed else []
     ids = [ids for _, _, ids in found]
     return Plan(
-        tuple(spellings), sequences, rows, trie,
+        tuple(spellings),
+        sequences,
+        rows,
+        trie,
         np.concatenate([np.empty(0, dtype=int), *ids]).astype(int),
         np.repeat(np.arange(len(found)), [len(one) for one in ids]),
-        np.array([node for node, _, _ in found], dtype=int), np.array([row for _, row, _ in found], dtype=int),
+        np.array([node for node, _, _ in found], dtype=int),
+        np.array([row for _, row, _ in found], dtype=int),
     )
 
 
@@ -57,12 +61,14 @@ def tokens(engine, spelling):
 def _behind(engine, anchor, spelling):
     """Tokens of a spelling that does not open the text, for tokenizers that put a space in front of every text."""
     alone, both = engine.encode(anchor), engine.encode(anchor + spelling)
-    return tuple(both[len(alone):]) if both[:len(alone)] == alone else ()
+    return tuple(both[len(alone) :]) if both[: len(alone)] == alone else ()
 
 
 def _overshooting(engine, trie, rows, sequences):
     """Triples (node, spelling, token ids): what else the model may type at ``node`` that begins with the spelling's rest."""
-    vocabulary = sorted((content, identity) for identity, content in enumerate(engine.vocabulary) if content)
+    vocabulary = sorted(
+        (content, identity) for identity, content in enumerate(engine.vocabulary) if content
+    )
     contents = [content for content, _ in vocabulary]
     found = []
     for row, path in zip(rows, trie.paths, strict=True):
@@ -72,7 +78,7 @@ def _overshooting(engine, trie, rows, sequences):
             ids = [identity for _, identity in vocabulary[low:high] if identity != token]
             if ids:
                 found.append((node, row, np.array(ids)))
-            rest = rest[len(engine.vocabulary[token]):]
+            rest = rest[len(engine.vocabulary[token]) :]
     return found
 
 

@@ -61,7 +61,10 @@ def applied(engine, change, length=None):
         if isinstance(change, Addition):
             hidden[:, :end] += torch.as_tensor(change.vectors, device=device, dtype=dtype)[:, None]
         else:
-            matrix, centre = (torch.as_tensor(part, device=device, dtype=dtype) for part in (change.matrix, change.centre))
+            matrix, centre = (
+                torch.as_tensor(part, device=device, dtype=dtype)
+                for part in (change.matrix, change.centre)
+            )
             hidden[:, end] -= (hidden[:, end] - centre) @ matrix
         return hidden
 
@@ -69,11 +72,18 @@ def applied(engine, change, length=None):
         return (altered(output[0]), *output[1:]) if isinstance(output, tuple) else altered(output)
 
     def entering(module, args, kwargs):
-        return ((altered(args[0]), *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": altered(kwargs["hidden_states"])})
+        return (
+            ((altered(args[0]), *args[1:]), kwargs)
+            if args
+            else (args, {**kwargs, "hidden_states": altered(kwargs["hidden_states"])})
+        )
 
     _require_layer(engine, change.layer)
-    handle = (engine.blocks[0].register_forward_pre_hook(entering, with_kwargs=True) if change.layer == 0
-              else engine.blocks[change.layer - 1].register_forward_hook(leaving))
+    handle = (
+        engine.blocks[0].register_forward_pre_hook(entering, with_kwargs=True)
+        if change.layer == 0
+        else engine.blocks[change.layer - 1].register_forward_hook(leaving)
+    )
     try:
         yield
     finally:
@@ -82,7 +92,9 @@ def applied(engine, change, length=None):
 
 def _require_layer(engine, layer):
     if not 0 <= layer <= len(engine.blocks):
-        raise KaomojiError(f"layer {layer} does not exist; this model has 0 (the embedding) to {len(engine.blocks)}")
+        raise KaomojiError(
+            f"layer {layer} does not exist; this model has 0 (the embedding) to {len(engine.blocks)}"
+        )
 
 
 def reading(change):
@@ -103,17 +115,23 @@ def face_log_probs(engine, prompts, words, change=None, algorithm="packed"):
     Addition's vectors.
     """
     if isinstance(change, Addition) and len(change.vectors) != len(prompts):
-        raise KaomojiError(f"{len(change.vectors)} vectors for {len(prompts)} prompts; expected one a prompt; repeat them")
+        raise KaomojiError(
+            f"{len(change.vectors)} vectors for {len(prompts)} prompts; expected one a prompt; repeat them"
+        )
     plan, parts, start, rows = spelled.plan(engine, list(words)), [], 0, ROWS_PER_FORWARD
     while start < len(prompts):
         part = slice(start, start + rows)
-        now = Addition(change.layer, change.vectors[part]) if isinstance(change, Addition) else change
+        now = (
+            Addition(change.layer, change.vectors[part]) if isinstance(change, Addition) else change
+        )
         try:
             parts.append(measure(engine, prompts[part], plan, algorithm, read=reading(now)))
             start += rows
         except (torch.OutOfMemoryError, MemoryError):
             if rows == 1:
-                raise KaomojiError("out of memory with one prompt at a time; use a smaller --dtype or another --device") from None
+                raise KaomojiError(
+                    "out of memory with one prompt at a time; use a smaller --dtype or another --device"
+                ) from None
             rows //= 2
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
@@ -127,15 +145,29 @@ def proven(engine, prompts, words, change):
         If none does: what was steered then would not be what was meant.
     """
     some, few = [prompts[0], prompts[-1]], list(dict.fromkeys([words[0], words[-1]]))
-    now = [Addition(change.layer, change.vectors[row][None]) if isinstance(change, Addition) else change for row in (0, -1)]
-    expected = np.array([[plain_log_prob(engine, prompt, word, one) for word in few] for prompt, one in zip(some, now, strict=True)])
-    both = Addition(change.layer, change.vectors[[0, -1]]) if isinstance(change, Addition) else change
+    now = [
+        Addition(change.layer, change.vectors[row][None])
+        if isinstance(change, Addition)
+        else change
+        for row in (0, -1)
+    ]
+    expected = np.array(
+        [
+            [plain_log_prob(engine, prompt, word, one) for word in few]
+            for prompt, one in zip(some, now, strict=True)
+        ]
+    )
+    both = (
+        Addition(change.layer, change.vectors[[0, -1]]) if isinstance(change, Addition) else change
+    )
     for name in applicable(engine):
         if not ALGORITHMS[name].gives_logits:
             found = face_log_probs(engine, some, few, both, name)[0]
             if np.abs(found - expected).max() <= TOLERANCES[engine.dtype].log_prob:
                 return name
-    raise KaomojiError(f"model {engine.spec.alias!r}: no way to steer behind a shared cache agrees with plain forward passes; use another --dtype or --device")
+    raise KaomojiError(
+        f"model {engine.spec.alias!r}: no way to steer behind a shared cache agrees with plain forward passes; use another --dtype or --device"
+    )
 
 
 @torch.inference_mode()
@@ -144,7 +176,11 @@ def plain_log_prob(engine, prompt, word, change=None):
     typed = list(spelled.tokens(engine, word))
     with applied(engine, change, len(prompt)):
         logits = plain_logits(engine, list(prompt), typed).double()
-    return float(logits.log_softmax(-1)[torch.arange(len(typed)), torch.tensor(typed, device=logits.device)].sum())
+    return float(
+        logits.log_softmax(-1)[
+            torch.arange(len(typed)), torch.tensor(typed, device=logits.device)
+        ].sum()
+    )
 
 
 @torch.inference_mode()
@@ -158,17 +194,27 @@ def prompt_states(engine, prompts):
     def record(number):
         def hook(module, args, output):
             chosen[number] = (output[0] if isinstance(output, tuple) else output)[0].detach()
+
         return hook
 
     def entering(module, args, kwargs):
         chosen[0] = (args[0] if args else kwargs["hidden_states"])[0].detach()
 
     handles = [engine.blocks[0].register_forward_pre_hook(entering, with_kwargs=True)]
-    handles += [block.register_forward_hook(record(number)) for number, block in enumerate(engine.blocks, start=1)]
+    handles += [
+        block.register_forward_hook(record(number))
+        for number, block in enumerate(engine.blocks, start=1)
+    ]
     try:
         for prompt in prompts:
             plain_logits(engine, list(prompt), [])
-            layers = torch.stack([chosen[number].to(engine.device) for number in range(len(engine.blocks) + 1)]).float().cpu()
+            layers = (
+                torch.stack(
+                    [chosen[number].to(engine.device) for number in range(len(engine.blocks) + 1)]
+                )
+                .float()
+                .cpu()
+            )
             kept.append((layers[:, :-1].mean(dim=1).numpy(), layers[:, -1].numpy()))
     finally:
         for handle in handles:

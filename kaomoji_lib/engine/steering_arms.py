@@ -49,7 +49,9 @@ def directions(states, labels, codes):
     """
     absent = [code for code in codes if not (labels == code).any()]
     if absent:
-        raise KaomojiError(f"no prompt of category {', '.join(absent)} to estimate a direction on; expected all of {', '.join(codes)}")
+        raise KaomojiError(
+            f"no prompt of category {', '.join(absent)} to estimate a direction on; expected all of {', '.join(codes)}"
+        )
     means = np.array([states[labels == code].mean(axis=0) for code in codes])
     moved = means - means.mean(axis=0)
     # States that do not differ have no direction; a zero vector then changes nothing.
@@ -61,7 +63,12 @@ def table(run, words, plan=Plan(), device="auto"):  # noqa: B008
 
     The cells are P(the reply begins with the spelling), prefix-closed. ``direction`` is a category's code or a number.
     """
-    return derived(run, "steering", {"spellings": list(words), **asdict(plan)}, lambda: _table(run, words, plan, device))
+    return derived(
+        run,
+        "steering",
+        {"spellings": list(words), **asdict(plan)},
+        lambda: _table(run, words, plan, device),
+    )
 
 
 def _table(run, words, plan, device):
@@ -70,26 +77,56 @@ def _table(run, words, plan, device):
 
     engine, prompts = reload(run, device), run.prompts()
     codes = list(dict.fromkeys(prompts["category"]))
-    encoded = [engine.encode(engine.template.render(f"{run.manifest['instruction']} {text}")) for text in prompts["text"]]
+    encoded = [
+        engine.encode(engine.template.render(f"{run.manifest['instruction']} {text}"))
+        for text in prompts["text"]
+    ]
     fit, tried = split(prompts, plan.per_category)
     middle, _ = prompt_states(engine, [encoded[row] for row in np.flatnonzero(fit)])
     labels, algorithm = prompts["category"].to_numpy()[fit], None
     main = max(1, round(len(engine.blocks) / 4)) if plan.layer is None else plan.layer
     rng, frames = np.random.default_rng(plan.seed), []
     for layer in range(len(engine.blocks)) if plan.profile is not None else [main]:
-        sets = _sets(middle[:, layer], labels, codes, rng) if layer == main else {"category": directions(middle[:, layer], labels, codes)}
+        sets = (
+            _sets(middle[:, layer], labels, codes, rng)
+            if layer == main
+            else {"category": directions(middle[:, layer], labels, codes)}
+        )
         length = float(np.linalg.norm(middle[:, layer], axis=1).mean())
         doses = plan.doses if layer == main else (plan.profile,)
-        rows = [(row, arm, number, dose) for arm, vectors in sets.items() for dose in doses
-                for row, number in _dealt(prompts["category"].to_numpy(), tried, codes, plan.targets, rng)]
-        change = Addition(layer, np.array([sets[arm][number] * length * dose for _, arm, number, dose in rows], dtype=np.float32))
+        rows = [
+            (row, arm, number, dose)
+            for arm, vectors in sets.items()
+            for dose in doses
+            for row, number in _dealt(
+                prompts["category"].to_numpy(), tried, codes, plan.targets, rng
+            )
+        ]
+        change = Addition(
+            layer,
+            np.array(
+                [sets[arm][number] * length * dose for _, arm, number, dose in rows],
+                dtype=np.float32,
+            ),
+        )
         asked = [encoded[row] for row, *_ in rows]
         algorithm = algorithm or proven(engine, asked, words, change)
         closed = face_log_probs(engine, asked, words, change, algorithm)[1]
-        meta = [(prompts["id"].iloc[row], layer, arm, codes[number] if arm == "category" else str(number), dose) for row, arm, number, dose in rows]
+        meta = [
+            (
+                prompts["id"].iloc[row],
+                layer,
+                arm,
+                codes[number] if arm == "category" else str(number),
+                dose,
+            )
+            for row, arm, number, dose in rows
+        ]
         frames.append(_frame(meta, closed, words))
     still = face_log_probs(engine, [encoded[row] for row in tried], words, algorithm=algorithm)[1]
-    frames.insert(0, _frame([(prompts["id"].iloc[row], main, "none", "", 0.0) for row in tried], still, words))
+    frames.insert(
+        0, _frame([(prompts["id"].iloc[row], main, "none", "", 0.0) for row in tried], still, words)
+    )
     return pd.concat(frames, ignore_index=True)
 
 
@@ -113,4 +150,10 @@ def _dealt(categories, tried, codes, targets, rng):
 
 
 def _frame(meta, log_probs, words):
-    return pd.concat([pd.DataFrame(meta, columns=list(META)), pd.DataFrame(np.exp(log_probs), columns=list(words))], axis=1)
+    return pd.concat(
+        [
+            pd.DataFrame(meta, columns=list(META)),
+            pd.DataFrame(np.exp(log_probs), columns=list(words)),
+        ],
+        axis=1,
+    )

@@ -14,9 +14,14 @@ from kaomoji_lib.study.errors import KaomojiError
 
 THINK_BLOCKS = {"<think>": "</think>", "[THINK]": "[/THINK]", "<thinking>": "</thinking>"}
 # Opening marks of thinking under other names, such as <seed:think>, <|START_THINKING|> or ◁think▷.
-OPENING = re.compile(r"(?P<left><\|?|\[|◁)(?P<name>(?!/|end)[\w:]*(?:think|thought|reason|reflect|scratchpad)[\w:]*)(?P<right>\|?>|\]|▷)$", re.IGNORECASE)
+OPENING = re.compile(
+    r"(?P<left><\|?|\[|◁)(?P<name>(?!/|end)[\w:]*(?:think|thought|reason|reflect|scratchpad)[\w:]*)(?P<right>\|?>|\]|▷)$",
+    re.IGNORECASE,
+)
 STARTS = ((r"start", "end"), (r"START", "END"), (r"begin", "end"), (r"BEGIN", "END"))
-THINKING_CHANNEL = re.compile(r"channel\|?>\s*(?:thought|thinking|analysis|reasoning)\s*(?:<\|message\|>)?$")
+THINKING_CHANNEL = re.compile(
+    r"channel\|?>\s*(?:thought|thinking|analysis|reasoning)\s*(?:<\|message\|>)?$"
+)
 CHANNEL_PREFILL = "<|channel|>final<|message|>"
 PINNED_DATE = "2025-01-01"
 DATE_CODES = "YmdBbyAaejFHMSIpZ"
@@ -46,7 +51,11 @@ class Template:
         if system is not None:
             turns.insert(0, {"role": "system", "content": system})
         return self.tokenizer.apply_chat_template(
-            turns, chat_template=self._dated_source, tokenize=False, add_generation_prompt=True, **self.kwargs
+            turns,
+            chat_template=self._dated_source,
+            tokenize=False,
+            add_generation_prompt=True,
+            **self.kwargs,
         )
 
     @property
@@ -56,8 +65,13 @@ class Template:
         if not isinstance(source, str) or "strftime_now" not in source:
             return None
         day = datetime.date.fromisoformat(self.date)
-        filters = "".join(f" | replace('%{code}', '{day.strftime('%' + code)}')" for code in DATE_CODES)
-        return f"{{%- macro strftime_now(format) -%}}{{{{ format{filters} }}}}{{%- endmacro -%}}" + source
+        filters = "".join(
+            f" | replace('%{code}', '{day.strftime('%' + code)}')" for code in DATE_CODES
+        )
+        return (
+            f"{{%- macro strftime_now(format) -%}}{{{{ format{filters} }}}}{{%- endmacro -%}}"
+            + source
+        )
 
     @property
     def hash(self):
@@ -82,8 +96,15 @@ def adapt(tokenizer, adapter):
     system, prefill, notes = adapter.get("system"), adapter.get("prefill", ""), []
 
     def template(**changes):
-        fields = dict(tokenizer=tokenizer, kwargs=kwargs, system=system, prefill=prefill, date=date,
-                      source="chat", notes=tuple(notes))
+        fields = dict(
+            tokenizer=tokenizer,
+            kwargs=kwargs,
+            system=system,
+            prefill=prefill,
+            date=date,
+            source="chat",
+            notes=tuple(notes),
+        )
         return Template(**{**fields, **changes})
 
     try:
@@ -100,7 +121,9 @@ def adapt(tokenizer, adapter):
             emptied = bare
         if len(emptied) < len(bare):
             system, bare = "", emptied
-            notes.append("The template inserts a system prompt of its own; an empty one replaced it.")
+            notes.append(
+                "The template inserts a system prompt of its own; an empty one replaced it."
+            )
     if not prefill:
         prefill, note = _visible_reply_prefill(bare, tokenizer)
         notes.extend([note] if note else [])
@@ -135,7 +158,10 @@ def _closed(opening, closing):
 def _closings(opening):
     """The marks that would close an opening one (a match of ``OPENING``): with a slash, or with the end of its start."""
     left, name, right = opening["left"], opening["name"], opening["right"]
-    return [f"{left}/{name}{right}", *(f"{left}{name.replace(start, end)}{right}" for start, end in STARTS if start in name)]
+    return [
+        f"{left}/{name}{right}",
+        *(f"{left}{name.replace(start, end)}{right}" for start, end in STARTS if start in name),
+    ]
 
 
 def _left_open(opening):

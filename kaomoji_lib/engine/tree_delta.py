@@ -13,13 +13,29 @@ from torch.nn import functional
 
 from kaomoji_lib.engine.tree_masks import ancestry
 
-PARTS = ("in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "conv1d", "norm", "out_proj", "A_log", "dt_bias",
-         "num_k_heads", "num_v_heads", "head_k_dim", "head_v_dim", "layer_idx")
+PARTS = (
+    "in_proj_qkv",
+    "in_proj_z",
+    "in_proj_b",
+    "in_proj_a",
+    "conv1d",
+    "norm",
+    "out_proj",
+    "A_log",
+    "dt_bias",
+    "num_k_heads",
+    "num_v_heads",
+    "head_k_dim",
+    "head_v_dim",
+    "layer_idx",
+)
 
 
 def delta_layers(model):
     """The modules of a model that are Gated DeltaNet layers of the known make: tuple, possibly empty."""
-    return tuple(module for module in model.modules() if all(hasattr(module, part) for part in PARTS))
+    return tuple(
+        module for module in model.modules() if all(hasattr(module, part) for part in PARTS)
+    )
 
 
 @contextmanager
@@ -50,17 +66,24 @@ class _TreeForward:
     def __call__(self, hidden_states, cache_params=None, attention_mask=None, **kwargs):
         layer = self.layer
         prompts, nodes, _ = hidden_states.shape
-        mixed = self._convolved(layer.in_proj_qkv(hidden_states), cache_params.get_conv_state(layer.layer_idx))
+        mixed = self._convolved(
+            layer.in_proj_qkv(hidden_states), cache_params.get_conv_state(layer.layer_idx)
+        )
         keys = layer.num_k_heads * layer.head_k_dim
         query, key, value = mixed.split([keys, keys, layer.num_v_heads * layer.head_v_dim], dim=-1)
-        query, key = (_unit(part.unflatten(2, (layer.num_k_heads, -1)).float()).transpose(1, 2) for part in (query, key))
+        query, key = (
+            _unit(part.unflatten(2, (layer.num_k_heads, -1)).float()).transpose(1, 2)
+            for part in (query, key)
+        )
         value = value.unflatten(2, (layer.num_v_heads, -1)).float().transpose(1, 2)
         rate = layer.in_proj_b(hidden_states).sigmoid().float().transpose(1, 2)
         steps = functional.softplus(layer.in_proj_a(hidden_states).float() + layer.dt_bias)
         decay = (-layer.A_log.float().exp() * steps).transpose(1, 2)
         state = cache_params.get_recurrent_state(layer.layer_idx).to(value)
         # Prompt by prompt, so that the nodes x nodes tables stay small.
-        mixed = torch.stack([self._mixed(*one) for one in zip(query, key, value, rate, decay, state, strict=True)])
+        mixed = torch.stack(
+            [self._mixed(*one) for one in zip(query, key, value, rate, decay, state, strict=True)]
+        )
         mixed = mixed.transpose(1, 2)
         gate = layer.in_proj_z(hidden_states).reshape(-1, layer.head_v_dim)
         mixed = layer.norm(mixed.to(hidden_states.dtype).reshape(-1, layer.head_v_dim), gate)
@@ -91,12 +114,16 @@ class _TreeForward:
         sees = self.sees.to(value.device)
         along = decay @ sees.T.to(decay)
         kept = (along[:, :, None] - along[:, None, :]).masked_fill_(~sees, -torch.inf).exp_()
-        query = query / key.shape[-1]**0.5
-        among_keys, with_query = ((part @ key.transpose(1, 2)).repeat_interleave(groups, dim=0) for part in (key, query))
+        query = query / key.shape[-1] ** 0.5
+        among_keys, with_query = (
+            (part @ key.transpose(1, 2)).repeat_interleave(groups, dim=0) for part in (key, query)
+        )
         key, query = (part.repeat_interleave(groups, dim=0) for part in (key, query))
         inherited = along.exp()[:, :, None]
         wanted = rate[:, :, None] * (value - inherited * (key @ state))
-        change = torch.linalg.solve_triangular(among_keys.mul_(kept).mul_(rate[:, :, None]), wanted, upper=False, unitriangular=True)
+        change = torch.linalg.solve_triangular(
+            among_keys.mul_(kept).mul_(rate[:, :, None]), wanted, upper=False, unitriangular=True
+        )
         return inherited * (query @ state) + with_query.mul_(kept) @ change
 
 

@@ -13,7 +13,9 @@ def layer_kinds(config):
     listed = getattr(config, "layer_types", None) or getattr(config, "layers_block_type", None)
     if listed:
         return tuple(listed)
-    sliding = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
+    sliding = getattr(config, "sliding_window", None) and getattr(
+        config, "use_sliding_window", True
+    )
     return (SLIDING if sliding else FULL,) * config.num_hidden_layers
 
 
@@ -45,7 +47,11 @@ def tree_masks(config, prompt_mask, parent, depth, dtype):
     depth = torch.as_tensor(depth, device=prompt_mask.device)
     prompts, cached, nodes = *prompt_mask.shape, len(parent)
     visible = torch.cat(
-        [prompt_mask.bool()[:, None, :].expand(prompts, nodes, cached), tree.expand(prompts, nodes, nodes)], dim=2
+        [
+            prompt_mask.bool()[:, None, :].expand(prompts, nodes, cached),
+            tree.expand(prompts, nodes, nodes),
+        ],
+        dim=2,
     )
     # Positions count from the last token of the prompt, so that padding on the left does not shift them.
     keys = torch.cat([torch.arange(1 - cached, 1, device=depth.device), depth])
@@ -54,7 +60,9 @@ def tree_masks(config, prompt_mask, parent, depth, dtype):
     for kind in dict.fromkeys(layer_kinds(config)):
         if kind in (FULL, SLIDING):
             near = visible & (distance < config.sliding_window) if kind == SLIDING else visible
-            masks[kind] = torch.zeros(near.shape, dtype=dtype, device=near.device).masked_fill(~near, torch.finfo(dtype).min)[:, None]
+            masks[kind] = torch.zeros(near.shape, dtype=dtype, device=near.device).masked_fill(
+                ~near, torch.finfo(dtype).min
+            )[:, None]
         else:
             masks[kind] = None
     return masks if len(masks) > 1 else next(iter(masks.values()))

@@ -82,7 +82,13 @@ def build(sequences):
     parent = np.array(parent)
     internal = np.zeros(len(parent), dtype=bool)
     internal[parent[1:]] = True
-    return Trie(parent, np.array(token), np.array(depth), internal, tuple(_walk(root, numbers, one) for one in sequences))
+    return Trie(
+        parent,
+        np.array(token),
+        np.array(depth),
+        internal,
+        tuple(_walk(root, numbers, one) for one in sequences),
+    )
 
 
 def _walk(place, numbers, sequence):
@@ -111,7 +117,7 @@ def bins(trie, limit=BIN_NODES):
             continue
         # Nodes are numbered depth first, so that a subtree's internal nodes are neighbours.
         whole = inside[node] + trie.depth[node] <= limit
-        wanted = inner[rank[node]:rank[node] + inside[node]].tolist() if whole else [node]
+        wanted = inner[rank[node] : rank[node] + inside[node]].tolist() if whole else [node]
         wanted = [*trie.path(node)[:-1], *wanted]
         if held and len(held) + sum(one not in held for one in wanted) > limit:
             found.append(_bin(trie, held, seen))

@@ -24,7 +24,10 @@ def token_bytes(tokenizer, size=None):
     translate = _bytes_of_symbols if _is_byte_level(tokenizer) else _bytes_of_piece
     table = [b""] * count
     special = set(tokenizer.all_special_ids)
-    added = {identity: token for identity, token in getattr(tokenizer, "added_tokens_decoder", {}).items()}
+    added = {
+        identity: token
+        for identity, token in getattr(tokenizer, "added_tokens_decoder", {}).items()
+    }
     for token, identity in vocabulary.items():
         if identity in special or (identity in added and added[identity].special):
             continue
@@ -40,9 +43,15 @@ def _is_byte_level(tokenizer):
 @cache
 def _symbols():
     """The printable character that byte-level BPE writes for each byte (Radford et al. 2019, GPT-2)."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    printable = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    ]
     others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + rank): byte for rank, byte in enumerate(others)}
+    return {chr(byte): byte for byte in printable} | {
+        chr(256 + rank): byte for rank, byte in enumerate(others)
+    }
 
 
 def _bytes_of_symbols(token):
@@ -54,4 +63,8 @@ def _bytes_of_symbols(token):
 
 def _bytes_of_piece(token):
     found = _BYTE_TOKEN.fullmatch(token)
-    return bytes([int(found[1], 16)]) if found else token.replace(_METASPACE, " ").encode("utf-8", "surrogatepass")
+    return (
+        bytes([int(found[1], 16)])
+        if found
+        else token.replace(_METASPACE, " ").encode("utf-8", "surrogatepass")
+    )

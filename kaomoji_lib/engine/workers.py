@@ -47,7 +47,9 @@ def dealt(job, numbers, address=LOCAL, workers=None):
             yield row["number"], json.loads(row["facts"]), *_unpacked(row)
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise KaomojiError(f"the cluster {address!r} gave up ({reason}); the same command goes on from what is finished") from None
+        raise KaomojiError(
+            f"the cluster {address!r} gave up ({reason}); the same command goes on from what is finished"
+        ) from None
     finally:
         if began:
             ray.shutdown()
@@ -60,14 +62,23 @@ def _connect(address):
         import ray
         import ray.data
     except ImportError:
-        raise KaomojiError("Ray is not installed; expected it for more than one machine; pip install ray[data]==2.60.0, or leave --ray out") from None
+        raise KaomojiError(
+            "Ray is not installed; expected it for more than one machine; pip install ray[data]==2.60.0, or leave --ray out"
+        ) from None
     began = not ray.is_initialized()
     try:
         if began:
-            ray.init(address=address, include_dashboard=False if address == LOCAL else None, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(
+                address=address,
+                include_dashboard=False if address == LOCAL else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise KaomojiError(f"no Ray cluster at {address!r} ({reason}); start one with `ray start --head`, or leave the address out") from None
+        raise KaomojiError(
+            f"no Ray cluster at {address!r} ({reason}); start one with `ray start --head`, or leave the address out"
+        ) from None
     return ray, began
 
 
@@ -80,10 +91,17 @@ def _dataset(ray, job, numbers, workers):
     needs = {"num_gpus": 1} if gpus else {"num_cpus": 1}
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     # One block a part: what a dead worker had in its hands is one part.
-    rows = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=len(numbers))
+    rows = ray.data.from_items(
+        [{"number": number} for number in numbers], override_num_blocks=len(numbers)
+    )
     return rows.map_batches(
-        _Worker, fn_constructor_args=(job,), batch_size=1, batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=1), **needs)
+        _Worker,
+        fn_constructor_args=(job,),
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=1),
+        **needs,
+    )
 
 
 class _Worker:
@@ -95,13 +113,20 @@ class _Worker:
     def __call__(self, batch):
         import torch
 
-        number, row = batch["number"][0].as_py(), {"error": "", "facts": "{}", "table": b"", "tensors": b""}
+        number, row = (
+            batch["number"][0].as_py(),
+            {"error": "", "facts": "{}", "table": b"", "tensors": b""},
+        )
         # Gradient mode is a matter of each thread.
         with torch.inference_mode():
             try:
                 self.worker = self.worker or self.job.worker()
                 frame, tensors = self.worker.part(number)
-                row |= _packed(frame, tensors) | {"facts": json.dumps({**self.worker.facts, "worker": f"{socket.gethostname()}:{os.getpid()}"})}
+                row |= _packed(frame, tensors) | {
+                    "facts": json.dumps(
+                        {**self.worker.facts, "worker": f"{socket.gethostname()}:{os.getpid()}"}
+                    )
+                }
             except KaomojiError as error:
                 row["error"] = str(error)
         return _table({"number": number, **row})
@@ -111,7 +136,9 @@ def _table(row):
     import pyarrow
 
     kinds = {int: pyarrow.int64(), str: pyarrow.large_string(), bytes: pyarrow.large_binary()}
-    return pyarrow.table({name: pyarrow.array([value], kinds[type(value)]) for name, value in row.items()})
+    return pyarrow.table(
+        {name: pyarrow.array([value], kinds[type(value)]) for name, value in row.items()}
+    )
 
 
 def _packed(frame, tensors):

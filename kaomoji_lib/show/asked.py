@@ -19,7 +19,7 @@ KINDS = {
 }
 STATEMENTS = {
     "stand-in": "What stands here was answered by a stand-in: a small server on this machine that draws from a planted table. It shows "
-                "how the method works and what its instruments can see, and says nothing about Claude.",
+    "how the method works and what its instruments can see, and says nothing about Claude.",
     "published": "The answers are those an earlier round of this study published; the numbers are computed from them here.",
     "api": "The answers were asked for and stored by this project.",
 }
@@ -47,7 +47,9 @@ class Asked:
 
     @property
     def statement(self):
-        return f"A null edition: {nulls.statement(self.null)}" if self.null else STATEMENTS[self.kind]
+        return (
+            f"A null edition: {nulls.statement(self.null)}" if self.null else STATEMENTS[self.kind]
+        )
 
     @property
     def line(self):
@@ -100,37 +102,75 @@ def synthesized(source, model, elicited_by, *, exchanges="", seed=0, max_usd=Non
     from kaomoji_lib.engine.claude import exchanges as rows
     from kaomoji_lib.engine.claude.synthesize import synthesize
 
-    found = rows.read(exchanges) if exchanges else rows.from_emissions(elicited_by.table, elicited_by.prompts)
+    found = (
+        rows.read(exchanges)
+        if exchanges
+        else rows.from_emissions(elicited_by.table, elicited_by.prompts)
+    )
     return _answered(*synthesize(_settings(kind, model, max_usd, batch), found, seed), kind)
 
 
 def edition(null, *found):
     """The answers as the null edition has them, each :class:`Asked` (or Missing) in its place: tuple. What is asked is the same in all editions."""
     nulls.require(null)
-    return tuple(item if isinstance(item, Missing) or not null else
-                 replace(item, null=null, table=nulls.dealt(nulls.ANSWERS[item.method], item.table, null, item.title)) for item in found)
+    return tuple(
+        item
+        if isinstance(item, Missing) or not null
+        else replace(
+            item,
+            null=null,
+            table=nulls.dealt(nulls.ANSWERS[item.method], item.table, null, item.title),
+        )
+        for item in found
+    )
 
 
 def _settings(kind, model, max_usd, batch):
-    return Settings(model, kind, max_usd=max_usd if kind == "api" else None, batch=batch and kind == "api")
+    return Settings(
+        model, kind, max_usd=max_usd if kind == "api" else None, batch=batch and kind == "api"
+    )
 
 
 def _answered(folder, outcome, kind, prompts=None):
     said = folder.manifest
     # The service behind ANTHROPIC_BASE_URL may be a stand-in too; its replies say so.
     kind = "stand-in" if said["model"]["kind"] == "stand-in" else kind
-    facts = {"run": f"{folder.path.parent.name}/{folder.path.name}", "model": said["model"]["id"], "model named in the replies": ", ".join(said["answered_by"]),
-             "service": said["origin"], "parameters left out": ", ".join(said["dropped_parameters"]), "status": said["status"],
-             "refused": said["refused"], "missing": said["missing"], "unusable": said["unusable"], "US dollars of the folder":
-             "none, nothing was paid" if kind == "stand-in" else f"{said['usd_of_folder']:.4f}", "written": said["written"],
-             "anthropic": said["versions"]["anthropic"]}
-    return Asked(said["method"], folder.table(), said["model"]["title"], kind, load_scheme(), prompts, facts,
-                 "" if outcome.complete else _without_paths(outcome, folder))
+    facts = {
+        "run": f"{folder.path.parent.name}/{folder.path.name}",
+        "model": said["model"]["id"],
+        "model named in the replies": ", ".join(said["answered_by"]),
+        "service": said["origin"],
+        "parameters left out": ", ".join(said["dropped_parameters"]),
+        "status": said["status"],
+        "refused": said["refused"],
+        "missing": said["missing"],
+        "unusable": said["unusable"],
+        "US dollars of the folder": "none, nothing was paid"
+        if kind == "stand-in"
+        else f"{said['usd_of_folder']:.4f}",
+        "written": said["written"],
+        "anthropic": said["versions"]["anthropic"],
+    }
+    return Asked(
+        said["method"],
+        folder.table(),
+        said["model"]["title"],
+        kind,
+        load_scheme(),
+        prompts,
+        facts,
+        "" if outcome.complete else _without_paths(outcome, folder),
+    )
 
 
 def _without_paths(outcome, folder):
     """The report of an incomplete run, fit for a page: paths of this machine are left to the command line."""
-    return str(outcome).replace(str(folder.path.parent), folder.path.parent.name).partition("to complete it:")[0].strip()
+    return (
+        str(outcome)
+        .replace(str(folder.path.parent), folder.path.parent.name)
+        .partition("to complete it:")[0]
+        .strip()
+    )
 
 
 def _published(method, model):
@@ -146,11 +186,25 @@ def lexicon():
 def report(found):
     """What is missing of :class:`Asked` results, as a table; :class:`Missing` when nothing is."""
     found = [found] if isinstance(found, Missing) else found
-    rows = [(item.method, line) for item in found if not isinstance(item, Missing) for line in item.report.splitlines()]
+    rows = [
+        (item.method, line)
+        for item in found
+        if not isinstance(item, Missing)
+        for line in item.report.splitlines()
+    ]
     rows += [("–", item.reason) for item in found if isinstance(item, Missing)]
     if not rows:
-        return tables.Table(("method", "what is missing"), (("all", "nothing: every question has its answer"),), ("text", "text"))
-    return tables.Table(("method", "what is missing"), tuple(rows), ("text", "text"), "What is missing; stored replies are not paid for twice")
+        return tables.Table(
+            ("method", "what is missing"),
+            (("all", "nothing: every question has its answer"),),
+            ("text", "text"),
+        )
+    return tables.Table(
+        ("method", "what is missing"),
+        tuple(rows),
+        ("text", "text"),
+        "What is missing; stored replies are not paid for twice",
+    )
 
 
 def provenance(found, params, started):
@@ -159,6 +213,10 @@ def provenance(found, params, started):
     for item in [] if isinstance(found, Missing) else found:
         if not isinstance(item, Missing):
             facts = {"source": KINDS[item.kind], **(item.facts or {})}
-            rows += [(f"{item.method}: {name}", str(value)) for name, value in facts.items() if value not in ("", None)]
+            rows += [
+                (f"{item.method}: {name}", str(value))
+                for name, value in facts.items()
+                if value not in ("", None)
+            ]
     shared = page.provenance(None, params, started)
     return tables.Table(shared.header, tuple(rows) + shared.rows, shared.kinds, shared.caption)

@@ -33,8 +33,22 @@ def floors(kinds, caption=""):
             continue
         plain = of(benchmark.ratios(times), "plain")
         packed = times.loc[times["alternative"] == "packed", "off"].max()
-        rows.append((name, tables.words(benchmark.over_floor(times)), str(plain) if isinstance(plain, Missing) else tables.words(plain), times.attrs["made"]["model"], tables.scientific(packed)))
-    header = ("layers", "times the floor", "plain: times as long", "model", "largest difference from plain (nats)")
+        rows.append(
+            (
+                name,
+                tables.words(benchmark.over_floor(times)),
+                str(plain) if isinstance(plain, Missing) else tables.words(plain),
+                times.attrs["made"]["model"],
+                tables.scientific(packed),
+            )
+        )
+    header = (
+        "layers",
+        "times the floor",
+        "plain: times as long",
+        "model",
+        "largest difference from plain (nats)",
+    )
     return tables.Table(header, tuple(rows), ("text", "text", "text", "text", "number"), caption)
 
 
@@ -44,36 +58,74 @@ def templates(times, caption):
     rows = []
     for (tokens, name), part in times.groupby(["prompt_tokens", "template"]):
         found = benchmark.ratios(part).set_index("alternative")["times"]
-        rows.append((f"{tokens:.0f}", name, tables.words(benchmark.over_floor(part)), *(tables.words(found[peer]) if peer in found else "–" for peer in benchmark_peers.PEERS)))
-    header = ("prompt tokens", "template of", "times the floor", *(f"{name}: times as long" for name in benchmark_peers.PEERS))
+        rows.append(
+            (
+                f"{tokens:.0f}",
+                name,
+                tables.words(benchmark.over_floor(part)),
+                *(
+                    tables.words(found[peer]) if peer in found else "–"
+                    for peer in benchmark_peers.PEERS
+                ),
+            )
+        )
+    header = (
+        "prompt tokens",
+        "template of",
+        "times the floor",
+        *(f"{name}: times as long" for name in benchmark_peers.PEERS),
+    )
     return tables.Table(header, tuple(rows), ("number", *["text"] * (len(header) - 1)), caption)
 
 
 @passes_missing
 def times(found, caption):
     """Table of :func:`kaomoji_lib.engine.benchmark.ratios`."""
-    shown = found.assign(off=[tables.scientific(value) for value in found["off"]]).rename(columns={
-        "times": "times as long", "timed": "timed on", "off": "largest difference from plain (nats)"})
+    shown = found.assign(off=[tables.scientific(value) for value in found["off"]]).rename(
+        columns={
+            "times": "times as long",
+            "timed": "timed on",
+            "off": "largest difference from plain (nats)",
+        }
+    )
     return tables.build(shown, caption)
 
 
 @passes_missing
 def sampling(found, caption):
     """Table of the sampling ratios, which have no scores to differ in."""
-    return tables.build(found[["alternative", "times"]].rename(columns={"times": "times as long"}), caption)
+    return tables.build(
+        found[["alternative", "times"]].rename(columns={"times": "times as long"}), caption
+    )
 
 
 @passes_missing
 def bars(found, reference, source):
     """How many times as long each alternative takes. ``found``: DataFrame of ``ratios``; ``reference``: its name."""
-    fig = theme.figure(f"How many times as long as “{reference}” each alternative takes", source, height=120 + 46 * len(found), showlegend=False)
+    fig = theme.figure(
+        f"How many times as long as “{reference}” each alternative takes",
+        source,
+        height=120 + 46 * len(found),
+        showlegend=False,
+    )
     rows = found.iloc[::-1]
     up, down = zip(*(theme.whiskers(item) for item in rows["times"]), strict=True)
     fig.add_scatter(
-        x=[item.value for item in rows["times"]], y=[escape.label(name) for name in rows["alternative"]], mode="markers",
+        x=[item.value for item in rows["times"]],
+        y=[escape.label(name) for name in rows["alternative"]],
+        mode="markers",
         marker={"size": 12, "color": theme.SEQUENCE[0]},
-        error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2, "width": 0, "color": theme.SEQUENCE[0]},
-        customdata=[escape.label(str(item)) for item in rows["times"]], hovertemplate="%{y}: %{customdata}<extra></extra>")
+        error_x={
+            "type": "data",
+            "array": up,
+            "arrayminus": down,
+            "thickness": 2,
+            "width": 0,
+            "color": theme.SEQUENCE[0],
+        },
+        customdata=[escape.label(str(item)) for item in rows["times"]],
+        hovertemplate="%{y}: %{customdata}<extra></extra>",
+    )
     fig.add_vline(x=1, line={"color": theme.QUIET, "dash": "dot"})
     fig.update_xaxes(**theme.axis("times as long", rangemode="tozero"))
     fig.update_yaxes(**theme.axis(showgrid=False, type="category"))
@@ -83,13 +135,24 @@ def bars(found, reference, source):
 @passes_missing
 def growth(table, source):
     """Seconds against the tokens that were computed. ``table``: DataFrame of ``scaling``."""
-    fig = theme.figure("The cost grows with the tokens that are computed, whether faces or prompts bring them", source, height=380,
-                       margin={"b": 100}, legend=theme.LEGEND)
+    fig = theme.figure(
+        "The cost grows with the tokens that are computed, whether faces or prompts bring them",
+        source,
+        height=380,
+        margin={"b": 100},
+        legend=theme.LEGEND,
+    )
     for place, (what, part) in enumerate(table.groupby("what", sort=False)):
         fig.add_scatter(
-            x=part["computed"], y=part["seconds"], mode="lines+markers", name=f"more {what}",
-            marker={"size": 10, "symbol": theme.SYMBOLS[place]}, line={"color": theme.SEQUENCE[place]},
-            customdata=part[["faces", "prompts"]], hovertemplate="%{customdata[0]} faces, %{customdata[1]} prompts: %{y:.2f} s<extra></extra>")
+            x=part["computed"],
+            y=part["seconds"],
+            mode="lines+markers",
+            name=f"more {what}",
+            marker={"size": 10, "symbol": theme.SYMBOLS[place]},
+            line={"color": theme.SEQUENCE[place]},
+            customdata=part[["faces", "prompts"]],
+            hovertemplate="%{customdata[0]} faces, %{customdata[1]} prompts: %{y:.2f} s<extra></extra>",
+        )
     fig.update_xaxes(**theme.axis("distinct trie tokens × prompts", rangemode="tozero"))
     fig.update_yaxes(**theme.axis("seconds", rangemode="tozero"))
     return fig
@@ -98,5 +161,10 @@ def growth(table, source):
 @passes_missing
 def memory(table, caption):
     """Table of seconds and peak memory by vocabulary."""
-    shown = table.rename(columns={"gigabytes": "GB beyond model and prompt cache", "naive_gigabytes": "GB of all logits at once"})
+    shown = table.rename(
+        columns={
+            "gigabytes": "GB beyond model and prompt cache",
+            "naive_gigabytes": "GB of all logits at once",
+        }
+    )
     return tables.build(shown, caption, described=tuple(shown.columns))

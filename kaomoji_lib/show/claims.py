@@ -22,8 +22,12 @@ def alarms(pages=""):
 
 def ours(found):
     """Our claims and the controls among them."""
-    return _table([item for item in found if item.whose == "ours"], ("claim", "verdict"), lambda item: (_built(item),),
-                  "Claims of this study. “As built”: on the built-in models the answer is known")
+    return _table(
+        [item for item in found if item.whose == "ours"],
+        ("claim", "verdict"),
+        lambda item: (_built(item),),
+        "Claims of this study. “As built”: on the built-in models the answer is known",
+    )
 
 
 def article(found, judged):
@@ -32,17 +36,32 @@ def article(found, judged):
     ``judged``: list of :class:`kaomoji_lib.analysis.published_claims.Claim`, or Missing.
     """
     verdicts = {} if isinstance(judged, Missing) else {item.number: item.verdict for item in judged}
-    return _table([item for item in found if item.whose == "article"], ("the article's claim", "on its data", "here"),
-                  lambda item: (verdicts.get(item.number, "data not at hand"), _verdict(item)),
-                  "The article's claims. What stands under “here” is about the models of this book, not about the article's")
+    return _table(
+        [item for item in found if item.whose == "article"],
+        ("the article's claim", "on its data", "here"),
+        lambda item: (verdicts.get(item.number, "data not at hand"), _verdict(item)),
+        "The article's claims. What stands under “here” is about the models of this book, not about the article's",
+    )
 
 
 def _table(claims, heads, verdicts, caption):
     """One row a claim; its twin has a column once one has been executed."""
     twins = any(item.twin is not None for item in claims)
-    rows = [(_number(item), item.statement, *verdicts(item), _link(item), _value(item), *([_twin(item)] if twins else [])) for item in claims]
+    rows = [
+        (
+            _number(item),
+            item.statement,
+            *verdicts(item),
+            _link(item),
+            _value(item),
+            *([_twin(item)] if twins else []),
+        )
+        for item in claims
+    ]
     heads = ("", *heads, "test", "what it gave", *(["null twin"] if twins else []))
-    return tables.Table(heads, tuple(rows), tuple("number" if head == "" else "text" for head in heads), caption)
+    return tables.Table(
+        heads, tuple(rows), tuple("number" if head == "" else "text" for head in heads), caption
+    )
 
 
 def tally(found):
@@ -58,7 +77,12 @@ def twins(found):
     shown = sum(item.twin is not None for item in found)
     if not shown:
         return "The null edition was not run for this book; `make null` runs it."
-    beaten = sum(item.twin is not None and item.rule != "shown" and claims.judge(item.twin, item.rule) == claims.FOUND for item in found)
+    beaten = sum(
+        item.twin is not None
+        and item.rule != "shown"
+        and claims.judge(item.twin, item.rule) == claims.FOUND
+        for item in found
+    )
     return f"Beside {shown} of them stands the same number from a page where what the claim is about was taken away; there, {beaten} would still be found."
 
 
@@ -70,7 +94,11 @@ def _twin(item):
     if item.twin is None:
         return tables.ABSENT
     p = [] if item.twin.p is None else [statistics.format_p(item.twin.p).replace(" ", "\u00a0")]
-    return escape.element("a", ", ".join([tables.cells(item.twin)[0], *p]), href=f"{escape.filename(item.twin_page)}.html")
+    return escape.element(
+        "a",
+        ", ".join([tables.cells(item.twin)[0], *p]),
+        href=f"{escape.filename(item.twin_page)}.html",
+    )
 
 
 def _number(item):
@@ -82,11 +110,18 @@ def _verdict(item):
 
 
 def _built(item):
-    return _verdict(item) + {True: ", as it was built", False: ", NOT as it was built", None: ""}[item.as_built]
+    return (
+        _verdict(item)
+        + {True: ", as it was built", False: ", NOT as it was built", None: ""}[item.as_built]
+    )
 
 
 def _link(item):
     """What was tested; it leads to the page that shows it, where that was executed."""
     least = item.rule.partition(" ")[2]
     test = f"{item.test}; {least} or more would matter" if least else item.test
-    return test if item.value is None else escape.element("a", test, href=f"{escape.filename(item.page)}.html")
+    return (
+        test
+        if item.value is None
+        else escape.element("a", test, href=f"{escape.filename(item.page)}.html")
+    )

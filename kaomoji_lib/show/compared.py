@@ -33,11 +33,26 @@ class Compared:
     def line(self):
         faces = attempt(readings.shared_faces, self.reference, *self.sources.values())
         counted = "too few" if isinstance(faces, Missing) else len(faces)
-        return (f"{self.first.title} ({asked.KINDS[self.first.kind]}) · {counted} faces typed {readings.MIN_WEIGHT} times or more and read by all"
-                f"{nulls.edition(self.first.null)}")
+        return (
+            f"{self.first.title} ({asked.KINDS[self.first.kind]}) · {counted} faces typed {readings.MIN_WEIGHT} times or more and read by all"
+            f"{nulls.edition(self.first.null)}"
+        )
 
 
-def gather(source, model, judges, synthesizer, *, local=(), readers=(), runs=8, exchanges="", max_usd=None, null="", seed=0):
+def gather(
+    source,
+    model,
+    judges,
+    synthesizer,
+    *,
+    local=(),
+    readers=(),
+    runs=8,
+    exchanges="",
+    max_usd=None,
+    null="",
+    seed=0,
+):
     """Read the same faces in every way that can be had.
 
     Parameters
@@ -57,20 +72,43 @@ def gather(source, model, judges, synthesizer, *, local=(), readers=(), runs=8, 
     reference = readings.elicited(first.table, codes)
     answers, found = [first], {}
     for judge in judges:
-        answer, = asked.edition(null, attempt(asked.introspected, source, judge, replies, max_usd=max_usd))
+        (answer,) = asked.edition(
+            null, attempt(asked.introspected, source, judge, replies, max_usd=max_usd)
+        )
         answers.append(answer)
         found[f"introspected, {_short(judge, answer, len(found) + 1)}"] = attempt(judged, answer)
-    answer, = asked.edition(null, attempt(asked.synthesized, source, synthesizer, replies, exchanges=exchanges, seed=seed, max_usd=max_usd))
+    (answer,) = asked.edition(
+        null,
+        attempt(
+            asked.synthesized,
+            source,
+            synthesizer,
+            replies,
+            exchanges=exchanges,
+            seed=seed,
+            max_usd=max_usd,
+        ),
+    )
     answers.append(answer)
     found["synthesized"] = attempt(synthesized, answer)
-    own = {f"local model, {name}": attempt(local_reading, name, first.kind, codes) for name in local or DEFAULT_LOCAL[first.kind]}
-    own |= {f"read by {name}": attempt(_read_locally, name, reference, first.scheme) for name in readers}
-    found |= {title: attempt(nulls.dealt, dealing.reading, item, null, title) for title, item in own.items()}
+    own = {
+        f"local model, {name}": attempt(local_reading, name, first.kind, codes)
+        for name in local or DEFAULT_LOCAL[first.kind]
+    }
+    own |= {
+        f"read by {name}": attempt(_read_locally, name, reference, first.scheme) for name in readers
+    }
+    found |= {
+        title: attempt(nulls.dealt, dealing.reading, item, null, title)
+        for title, item in own.items()
+    }
     sources = {title: item for title, item in found.items() if not isinstance(item, Missing)}
     sources, narrow = _wide_enough(reference, sources)
     absent = {title: item for title, item in found.items() if isinstance(item, Missing)}
     if not sources:
-        raise KaomojiError("no source reads the elicited faces; expected at least one; introspect or synthesize first")
+        raise KaomojiError(
+            "no source reads the elicited faces; expected at least one; introspect or synthesize first"
+        )
     return Compared(reference, sources, answers, {**absent, **narrow}, first.scheme)
 
 
@@ -98,7 +136,9 @@ def synthesized(answer):
 def read_by(names, reference, scheme):
     """Local models as readers of the reference's faces: dict title -> Reading. Raises KaomojiError when none is named."""
     if not names:
-        raise KaomojiError("no local reader was named; the parameter `readers` takes aliases, Hugging Face ids or folders of chat models")
+        raise KaomojiError(
+            "no local reader was named; the parameter `readers` takes aliases, Hugging Face ids or folders of chat models"
+        )
     return {f"read by {name}": _read_locally(name, reference, scheme) for name in names}
 
 
@@ -145,7 +185,9 @@ def _wide_enough(reference, sources):
 
 def absent(compared):
     """The sources that are left out of the comparison, with their reasons."""
-    rows = tuple((title, item.reason) for title, item in compared.absent.items()) or (("none", "every source that was named is compared"),)
+    rows = tuple((title, item.reason) for title, item in compared.absent.items()) or (
+        ("none", "every source that was named is compared"),
+    )
     return Table(("source", "why it is left out"), rows, ("text", "text"))
 
 
@@ -153,14 +195,25 @@ def cast(compared):
     """Who reads, and how many of the elicited faces each one knows."""
     faces = compared.reference.weight[compared.reference.weight >= readings.MIN_WEIGHT].index
     rows = [("elicited", compared.first.line, f"{len(faces)}")]
-    rows += [(title, _whose(compared, title), f"{int(faces.isin(source.table.index).sum())}") for title, source in compared.sources.items()]
-    return Table(("reading", "from", "faces"), tuple(rows), ("text", "text", "number"),
-                 f"The readings; faces: how many of those typed {readings.MIN_WEIGHT} times or more it knows")
+    rows += [
+        (title, _whose(compared, title), f"{int(faces.isin(source.table.index).sum())}")
+        for title, source in compared.sources.items()
+    ]
+    return Table(
+        ("reading", "from", "faces"),
+        tuple(rows),
+        ("text", "text", "number"),
+        f"The readings; faces: how many of those typed {readings.MIN_WEIGHT} times or more it knows",
+    )
 
 
 def _whose(compared, title):
     if title.startswith(("local", "read by")):
-        return "a local model on this machine" if compared.first.kind != "published" else asked.KINDS["published"]
+        return (
+            "a local model on this machine"
+            if compared.first.kind != "published"
+            else asked.KINDS["published"]
+        )
     return asked.KINDS[compared.first.kind]
 
 
@@ -218,7 +271,10 @@ def panels(compared):
     """The readings that stand side by side in a figure: the reference, the first that introspects, and the synthesis or the next."""
     first, *others = compared.sources
     second = "synthesized" if "synthesized" in others else next(iter(others), None)
-    return {"elicited": compared.reference, **{title: compared.sources[title] for title in (first, second) if title}}
+    return {
+        "elicited": compared.reference,
+        **{title: compared.sources[title] for title in (first, second) if title},
+    }
 
 
 @dataclass(frozen=True)

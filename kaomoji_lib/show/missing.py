@@ -25,10 +25,19 @@ class Missing:
     def _repr_html_(self):
         first = self.reason.split(" ")[0]
         # The name of a file is not spelled otherwise for standing first.
-        reason = f" {self.reason}." if "/" in first or "." in first else f" {self.reason[:1].upper()}{self.reason[1:]}."
+        reason = (
+            f" {self.reason}."
+            if "/" in first or "." in first
+            else f" {self.reason[:1].upper()}{self.reason[1:]}."
+        )
         # What stands between two backticks is a command.
-        parts = [escape.element("code", part) if index % 2 else part for index, part in enumerate(reason.split("`"))]
-        return escape.element("p", escape.element("strong", "Not available here."), *parts, class_="kao-missing")
+        parts = [
+            escape.element("code", part) if index % 2 else part
+            for index, part in enumerate(reason.split("`"))
+        ]
+        return escape.element(
+            "p", escape.element("strong", "Not available here."), *parts, class_="kao-missing"
+        )
 
 
 def attempt(function, *arguments, **named):
@@ -54,4 +63,6 @@ def passes_missing(function):
 
 
 def _first_missing(arguments, named):
-    return next((value for value in (*arguments, *named.values()) if isinstance(value, Missing)), None)
+    return next(
+        (value for value in (*arguments, *named.values()) if isinstance(value, Missing)), None
+    )

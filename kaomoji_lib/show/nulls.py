@@ -18,21 +18,29 @@ EDITIONS = {
     DEALT: "states and probabilities are dealt to other messages, faces to other replies, answers to other faces, each in its own way: nothing is left but chance",
 }
 SHORT = {
-    "within_category": "states dealt within categories", "text_only": "text in place of states",
-    "untrained": "random weights in place of the model", DEALT: "everything dealt at random",
+    "within_category": "states dealt within categories",
+    "text_only": "text in place of states",
+    "untrained": "random weights in place of the model",
+    DEALT: "everything dealt at random",
 }
 LEFT = "What this page still finds, the states had no part in, or not the part that was removed."
 CHANCE = "What this page still finds, it finds by chance, as one test in twenty may; what the words of the messages say by themselves stays."
 RESTRICTIONS = {"within_category": "within category", DEALT: "free"}
 # What dealing to other messages leaves: the text is not dealt, and neither the spread of the states nor how often a face is typed depends on whose they are.
 UNTOUCHED = ("words_accuracy", "pc1", "calibrated")
-ANSWERS = {"elicit": dealing.emissions, "introspect": dealing.judgements, "synthesize": dealing.syntheses}
+ANSWERS = {
+    "elicit": dealing.emissions,
+    "introspect": dealing.judgements,
+    "synthesize": dealing.syntheses,
+}
 
 
 def require(null):
     """Raise KaomojiError unless ``null`` is empty or the name of an edition."""
     if null and null not in EDITIONS:
-        raise KaomojiError(f"unknown null {null!r}; expected one of {', '.join(EDITIONS)}, or nothing")
+        raise KaomojiError(
+            f"unknown null {null!r}; expected one of {', '.join(EDITIONS)}, or nothing"
+        )
 
 
 def statement(null):
@@ -75,7 +83,9 @@ def dealt(how, table, null, name):
 
 
 def _order(run, restriction):
-    return resampling.orders(resampling.blocks(run.prompts(), restriction), 1, zlib.crc32(run.source.encode()))[0]
+    return resampling.orders(
+        resampling.blocks(run.prompts(), restriction), 1, zlib.crc32(run.source.encode())
+    )[0]
 
 
 def _sentences(run):
@@ -90,17 +100,28 @@ def _dealt(found, run, restriction):
         return dataclasses.replace(found, array=found.array[order])
     ids = prompts["id"].to_numpy()
     owner = dict(zip(ids[order], ids, strict=True))
-    return dataclasses.replace(found, index=found.index.assign(prompt_id=found.index["prompt_id"].map(owner)))
+    return dataclasses.replace(
+        found, index=found.index.assign(prompt_id=found.index["prompt_id"].map(owner))
+    )
 
 
 def _text(found, run):
     prompts = run.prompts()
-    rows = prompts["id"].reset_index(drop=True).reset_index().set_index("id")["index"].loc[found.index["prompt_id"]].to_numpy()
+    rows = (
+        prompts["id"]
+        .reset_index(drop=True)
+        .reset_index()
+        .set_index("id")["index"]
+        .loc[found.index["prompt_id"]]
+        .to_numpy()
+    )
     return States(found.index, _sentences(run)[rows][:, None], ("text",))
 
 
 def _twin(run, position):
     if position != "emit":
-        raise KaomojiError("the twin with random weights has read the messages and typed nothing; expected the emission position")
+        raise KaomojiError(
+            "the twin with random weights has read the messages and typed nothing; expected the emission position"
+        )
     found = run.states("emit")
     return States(found.index, controls(run, "untrained").twins[0], found.layers)

@@ -16,8 +16,22 @@ from kaomoji_lib.store.runs import RunFolder
 from kaomoji_lib.study.categories import load_scheme
 from kaomoji_lib.study.errors import KaomojiError
 
-__all__ = ["Missing", "Source", "align", "asking", "attempt", "glue", "interventions", "part", "planted", "provenance", "read", "reference", "start",
-           "stimuli_line"]
+__all__ = [
+    "Missing",
+    "Source",
+    "align",
+    "asking",
+    "attempt",
+    "glue",
+    "interventions",
+    "part",
+    "planted",
+    "provenance",
+    "read",
+    "reference",
+    "start",
+    "stimuli_line",
+]
 
 PACKAGES = ("torch", "transformers", "numpy", "pandas", "scikit-learn", "plotly")
 CONTROL = "positive control: a toy model trained by this project on planted faces"
@@ -97,8 +111,10 @@ class Source:
         if not self.is_organism:
             return f"{self.title} answered {len(self.prompts)} messages; this page reads its faces and its hidden states."
         note = f" {self.spec.note}" if self.spec.note else ""
-        return (f"This is a model organism, a stand-in for a real model and a {self.what}.{note} The page shows what the "
-                "instruments can see; it says nothing about any released model.")
+        return (
+            f"This is a model organism, a stand-in for a real model and a {self.what}.{note} The page shows what the "
+            "instruments can see; it says nothing about any released model."
+        )
 
     @property
     def heading(self):
@@ -117,7 +133,9 @@ def _spec(model):
     alias = model["alias"]
     if alias in registry.aliases():
         return registry.model(alias)
-    return registry.ModelSpec(alias, model.get("id", alias), model.get("title", alias.rpartition("/")[2]))
+    return registry.ModelSpec(
+        alias, model.get("id", alias), model.get("title", alias.rpartition("/")[2])
+    )
 
 
 def start():
@@ -155,9 +173,13 @@ def interventions(source, seed=0):
     rules = source.run.manifest["interventions"]
     if not rules:
         return "Nothing was kept from being typed."
-    named = "; ".join(", ".join(rule["strings"]) if "strings" in rule else rule["suppress"] for rule in rules)
-    return (f"Kept from being typed: {named}. Left alone, this share of the replies would have held it: "
-            f"{emission.suppressed(source.emissions, seed=seed)}.")
+    named = "; ".join(
+        ", ".join(rule["strings"]) if "strings" in rule else rule["suppress"] for rule in rules
+    )
+    return (
+        f"Kept from being typed: {named}. Left alone, this share of the replies would have held it: "
+        f"{emission.suppressed(source.emissions, seed=seed)}."
+    )
 
 
 def part(result, name, index):
@@ -168,7 +190,9 @@ def part(result, name, index):
 def reference(name, source):
     """The :class:`Source` that ``source`` is laid onto, asked the same prompts; Missing when none is named."""
     if not name:
-        return Missing("no reference was named; the parameter `reference` takes an alias, an id or a run folder")
+        return Missing(
+            "no reference was named; the parameter `reference` takes an alias, an id or a run folder"
+        )
     from kaomoji_lib.engine.collect import collect
 
     found = read(RunFolder(name) if RunFolder(name).exists else collect(name))
@@ -179,30 +203,42 @@ def reference(name, source):
 def require_same_prompts(first, other):
     """Raise KaomojiError unless both sources were asked the same prompts in the same order."""
     if list(first.prompts["text"]) != list(other.prompts["text"]):
-        raise KaomojiError(f"{first.title} and {other.title} were asked different prompts; expected the same; collect both with one table")
+        raise KaomojiError(
+            f"{first.title} and {other.title} were asked different prompts; expected the same; collect both with one table"
+        )
 
 
 def titles(sources):
     """Titles in order; equal ones are told apart by the name of their run folder."""
     plain = [source.title for source in sources]
-    return [title if plain.count(title) == 1 else f"{title} ({source.run.path.name})" for title, source in zip(plain, sources, strict=True)]
+    return [
+        title if plain.count(title) == 1 else f"{title} ({source.run.path.name})"
+        for title, source in zip(plain, sources, strict=True)
+    ]
 
 
 def align(onto, source, seed=0):
     """Procrustes of the category centroids of ``source`` onto those of ``onto``: an Alignment."""
-    scores = [geometry.pca(item.stacked, item.prompts, item.scheme, seed=seed).scores for item in (onto, source)]
+    scores = [
+        geometry.pca(item.stacked, item.prompts, item.scheme, seed=seed).scores
+        for item in (onto, source)
+    ]
     return geometry.procrustes(*scores, source.labels, source.scheme.codes, seed=seed)
 
 
 def stimuli_line(prompts):
     """The source line of figures that show the prompts alone."""
-    return f"{len(prompts)} prompts in {prompts['category'].nunique()} categories, no model involved"
+    return (
+        f"{len(prompts)} prompts in {prompts['category'].nunique()} categories, no model involved"
+    )
 
 
 def planted(source):
     """The planted table of an organism, or Missing where nothing was planted."""
     if not source.is_organism:
-        return Missing("only the organisms have a planted answer; this model was not made for this project")
+        return Missing(
+            "only the organisms have a planted answer; this model was not made for this project"
+        )
     from kaomoji_lib.engine import organisms
 
     table = organisms.planted(source.spec.alias)
@@ -216,7 +252,14 @@ def glue(key, value):
     """
     from myst_nb import glue as myst_glue
 
-    myst_glue(key, _Glued(f"{value:.2f}" if isinstance(value, float | np.floating) else str(value), results.fields(value)), display=False)
+    myst_glue(
+        key,
+        _Glued(
+            f"{value:.2f}" if isinstance(value, float | np.floating) else str(value),
+            results.fields(value),
+        ),
+        display=False,
+    )
 
 
 def glue_each(key, sources, named):
@@ -235,12 +278,17 @@ def glue_family(key, sources, found, test):
 
 
 def _aliases(sources):
-    return {title: source.spec.alias for title, source in zip(titles(sources), sources, strict=True)}
+    return {
+        title: source.spec.alias for title, source in zip(titles(sources), sources, strict=True)
+    }
 
 
 class _Glued:
     def __init__(self, words, fields):
-        self.bundle = {"text/plain": repr(words), **({} if fields is None else {results.MIME: fields})}
+        self.bundle = {
+            "text/plain": repr(words),
+            **({} if fields is None else {results.MIME: fields}),
+        }
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return self.bundle
@@ -250,10 +298,18 @@ def provenance(run, params, started):
     """Where everything on the page comes from. ``run``: a RunFolder, a list of them, or None; ``params``: dict."""
     runs = run if isinstance(run, list | tuple) else [] if run is None else [run]
     rows = [row for item in runs for row in _run_rows(item, len(runs) > 1)]
-    rows += [(f"parameter {name}", str(value)) for name, value in params.items() if value not in ("", None)]
-    rows.append(("versions", ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)])))
+    rows += [
+        (f"parameter {name}", str(value))
+        for name, value in params.items()
+        if value not in ("", None)
+    ]
+    rows.append(
+        ("versions", ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)]))
+    )
     rows.append(("seconds for this page", f"{time.monotonic() - started:.0f}"))
-    return tables.Table(("what", "value"), tuple(rows), ("text", "text"), "Where this page comes from")
+    return tables.Table(
+        ("what", "value"), tuple(rows), ("text", "text"), "Where this page comes from"
+    )
 
 
 def _version(name):
@@ -268,7 +324,10 @@ def _run_rows(run, several):
     title = _spec(manifest["model"]).title
     prefix = f"{title}: " if several else ""
     skipped = {"files", "layers", "status", "prompts", "schema"}
-    rows = [(f"{prefix}run", str(run.path.name)), (f"{prefix}prompts", str(len(manifest["prompts"])))]
+    rows = [
+        (f"{prefix}run", str(run.path.name)),
+        (f"{prefix}prompts", str(len(manifest["prompts"]))),
+    ]
     for name, value in _flat({key: value for key, value in manifest.items() if key not in skipped}):
         if not several or name in ("model revision", "model dtype"):
             rows.append((f"{prefix}{name}", value))
@@ -286,4 +345,8 @@ def _flat(value, prefix=""):
 
 
 def _plain(item):
-    return " ".join(f"{key} {value}" for key, value in item.items()) if isinstance(item, dict) else str(item)
+    return (
+        " ".join(f"{key} {value}" for key, value in item.items())
+        if isinstance(item, dict)
+        else str(item)
+    )

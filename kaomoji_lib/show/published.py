@@ -4,8 +4,14 @@ import unicodedata
 
 import pandas as pd
 
+from kaomoji_lib.analysis import (
+    ceilings,
+    published_claims,
+    published_faces,
+    published_readings,
+    published_rules,
+)
 from kaomoji_lib.analysis import published as analysis
-from kaomoji_lib.analysis import ceilings, published_claims, published_faces, published_readings, published_rules
 from kaomoji_lib.show import nulls, page
 from kaomoji_lib.show.missing import Missing, passes_missing
 from kaomoji_lib.show.tables import ABSENT, Table, build, by_source
@@ -30,7 +36,15 @@ def attribution(null=""):
     """Whose data it is and under which licence, how to get it where it is not here, and what an edition ``null`` takes away: for every page that uses it."""
     known = published.registry()
     edition = f"A null edition: {nulls.statement(null)} " if null else ""
-    return edition + known.attribution + ("" if _at_hand(known) else " It is not on this machine: this page shows what is asked of it, and `kaomoji published --fetch` brings the answers.")
+    return (
+        edition
+        + known.attribution
+        + (
+            ""
+            if _at_hand(known)
+            else " It is not on this machine: this page shows what is asked of it, and `kaomoji published --fetch` brings the answers."
+        )
+    )
 
 
 def _at_hand(known):
@@ -78,10 +92,32 @@ def article(rows, group):
         if row.id.partition(".")[0] == group:
             said = row.missing or row.note
             mark = f"\u00a0[{notes.setdefault(said, len(notes) + 1)}]" if said else ""
-            body.append((row.what + mark, _printed(row), _value(row.recomputed), *_ours(row.corrected), _value(row.reference)))
-    header = (GROUPS[group], "article", "published rule", "our rule", "95% interval", "n", "reference")
+            body.append(
+                (
+                    row.what + mark,
+                    _printed(row),
+                    _value(row.recomputed),
+                    *_ours(row.corrected),
+                    _value(row.reference),
+                )
+            )
+    header = (
+        GROUPS[group],
+        "article",
+        "published rule",
+        "our rule",
+        "95% interval",
+        "n",
+        "reference",
+    )
     caption = ". ".join(f"[{number}] {said}" for said, number in notes.items())
-    return Table(header, tuple(body), ("text", "number", "number", "number", "number", "text", "number"), caption, ("article", "published rule"))
+    return Table(
+        header,
+        tuple(body),
+        ("text", "number", "number", "number", "number", "text", "number"),
+        caption,
+        ("article", "published rule"),
+    )
 
 
 def _printed(row):
@@ -107,19 +143,34 @@ def _ours(corrected):
 @passes_missing
 def identifiers(rows):
     """The stable names of the rows, as ``kaomoji published --json`` prints them."""
-    return Table(("id", "in the table of", "row"), tuple((row.id, GROUPS[row.id.partition(".")[0]], row.what) for row in rows), ("text", "text", "text"),
-                 "Names of the rows in kaomoji published --json")
+    return Table(
+        ("id", "in the table of", "row"),
+        tuple((row.id, GROUPS[row.id.partition(".")[0]], row.what) for row in rows),
+        ("text", "text", "text"),
+        "Names of the rows in kaomoji published --json",
+    )
 
 
 def claims(found):
     """The article's claims with their verdicts and reasons; without the data, the claims and where each can be tested."""
     if isinstance(found, Missing):
-        rows = [(item.number, item.claim, "not judged here", item.title, item.page) for item in published_claims.entries().itertuples()]
-        caption, why = "Eleven claims, to be judged once the data is here (kaomoji published --fetch)", ()
+        rows = [
+            (item.number, item.claim, "not judged here", item.title, item.page)
+            for item in published_claims.entries().itertuples()
+        ]
+        caption, why = (
+            "Eleven claims, to be judged once the data is here (kaomoji published --fetch)",
+            (),
+        )
     else:
-        rows = [(f"{item.number}", item.claim, item.verdict, item.reason, item.title, item.page) for item in found]
+        rows = [
+            (f"{item.number}", item.claim, item.verdict, item.reason, item.title, item.page)
+            for item in found
+        ]
         caption, why = "Eleven claims, and what is left of each", ("why",)
-    body = tuple((*cells, escape.element("a", title, href=f"{name}.html")) for *cells, title, name in rows)
+    body = tuple(
+        (*cells, escape.element("a", title, href=f"{name}.html")) for *cells, title, name in rows
+    )
     header = ("", "the article's claim", "verdict", *why, "tested on")
     return Table(header, body, ("number", *["text"] * (len(header) - 1)), caption)
 
@@ -135,7 +186,12 @@ def left(found):
 def tally(found):
     """How many claims got which verdict, in words."""
     counts = pd.Series([item.verdict for item in found]).value_counts()
-    order = (published_claims.SURVIVES, published_claims.IN_PART, published_claims.FAILS, published_claims.UNTESTABLE)
+    order = (
+        published_claims.SURVIVES,
+        published_claims.IN_PART,
+        published_claims.FAILS,
+        published_claims.UNTESTABLE,
+    )
     return "; ".join(f"{verdict}: {counts.get(verdict, 0)}" for verdict in order)
 
 
@@ -144,11 +200,19 @@ def one(rows, name, digits=3):
     """One row for the prose: our Estimate, else as words our number, the published rule's, or that there is none."""
     row = next((item for item in rows if item.id == name), None)
     if row is None:
-        raise KaomojiError(f"no row is called {name!r}; expected one of data/published_article.csv; correct the name")
+        raise KaomojiError(
+            f"no row is called {name!r}; expected one of data/published_article.csv; correct the name"
+        )
     if isinstance(row.corrected, Estimate):
         return row.corrected
     value = row.corrected if row.corrected is not None else row.recomputed
-    return "not available" if value is None else str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+    return (
+        "not available"
+        if value is None
+        else str(value)
+        if isinstance(value, int)
+        else f"{value:.{digits}f}"
+    )
 
 
 @passes_missing
@@ -160,14 +224,27 @@ def differences(found):
         table = published_faces.differences(rows)
         table.insert(0, "source", [tables.source(name)["title"]] * len(table))
         parts.append(table.assign(of=len(rows)))
-    table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)[["source", "reason", "rows", "of", "stored", "ours"]]
+    table = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)[
+        ["source", "reason", "rows", "of", "stored", "ours"]
+    ]
     table["stored"] = table["stored"].map(_named)
-    return build(table, "Replies whose stored face is not the one that is there, with an example each", faces=("stored", "ours"))
+    return build(
+        table,
+        "Replies whose stored face is not the one that is there, with an example each",
+        faces=("stored", "ours"),
+    )
 
 
 def _named(face):
     """A face with emoji by their names: no font that is shipped can set them, and not every machine has one that does."""
-    return "".join(f"[{unicodedata.name(sign, 'unnamed').lower()}]" if ord(sign) > 0xFFFF else sign for sign in face) if isinstance(face, str) else face
+    return (
+        "".join(
+            f"[{unicodedata.name(sign, 'unnamed').lower()}]" if ord(sign) > 0xFFFF else sign
+            for sign in face
+        )
+        if isinstance(face, str)
+        else face
+    )
 
 
 def luck(found, name):
@@ -178,17 +255,37 @@ def luck(found, name):
 
 def aggregations(found):
     """Mean log P against mean P of every local model, on the same faces."""
-    table = published_readings.aggregations(found.corrected, found.log_probs, tables.prompts(found.emissions("gemma")), found.seed)
-    named = [(tables.source(item.name)["title"], measure, value) for item in table.itertuples()
-             for measure, value in (("mean of log P", item[2]), ("mean of P", item[3]), ("gain", item[4]))]
-    by_measure = {title: {measure: value for other, measure, value in named if other == title} for title, _, _ in named}
-    return by_source(by_measure, "How log P is averaged over a category's messages: likeness to the elicited reading, on the same faces")
+    table = published_readings.aggregations(
+        found.corrected, found.log_probs, tables.prompts(found.emissions("gemma")), found.seed
+    )
+    named = [
+        (tables.source(item.name)["title"], measure, value)
+        for item in table.itertuples()
+        for measure, value in (
+            ("mean of log P", item[2]),
+            ("mean of P", item[3]),
+            ("gain", item[4]),
+        )
+    ]
+    by_measure = {
+        title: {measure: value for other, measure, value in named if other == title}
+        for title, _, _ in named
+    }
+    return by_source(
+        by_measure,
+        "How log P is averaged over a category's messages: likeness to the elicited reading, on the same faces",
+    )
 
 
 def on_range(found):
     """Every reader of Claude's faces between what ignoring the face gets and what knowing the truth would, on our faces and by our rule."""
     given = found.corrected
-    named = {tables.source(name)["title"] if name in published_readings.LOCAL else name.capitalize(): item for name, item in given.sources.items()}
+    named = {
+        tables.source(name)["title"]
+        if name in published_readings.LOCAL
+        else name.capitalize(): item
+        for name, item in given.sources.items()
+    }
     return ceilings.table(given.elicited, named, faces=given.faces, seed=found.seed)
 
 
@@ -196,7 +293,16 @@ def provenance(parameters, started, found=None):
     """Where a page of the published study comes from; the attribution is part of it."""
     base = page.provenance(None, parameters, started)
     known = published.registry()
-    place = (f"the folder that {published.PLACE} names" if published.folder() is not None
-             else "the cache of this user" if _at_hand(known) else "nowhere: it is not on this machine")
-    rows = (("data", known.attribution), ("read from", place)) if found is None else (("data", found.replace("`", "")), )
+    place = (
+        f"the folder that {published.PLACE} names"
+        if published.folder() is not None
+        else "the cache of this user"
+        if _at_hand(known)
+        else "nowhere: it is not on this machine"
+    )
+    rows = (
+        (("data", known.attribution), ("read from", place))
+        if found is None
+        else (("data", found.replace("`", "")),)
+    )
     return Table(base.header, rows + base.rows, base.kinds, base.caption)

@@ -29,15 +29,27 @@ def prompt_space(components, prompts, emissions, scheme, source, *, labels=LABEL
     if scores.shape[1] < 3:
         return Missing(f"the states span {scores.shape[1]} dimensions; a space needs three")
     typed = openings(emissions).reindex(prompts["id"])
-    fig = _space(f"The first component holds {components.variance[0].value:.0%} of the variance between prompts", source, components.variance[0], components)
+    fig = _space(
+        f"The first component holds {components.variance[0].value:.0%} of the variance between prompts",
+        source,
+        components.variance[0],
+        components,
+    )
     categories = prompts["category"].to_numpy()
     for code in scheme.codes:
         rows = np.flatnonzero(categories == code)
         if len(rows):
-            name, colour, shape = theme.name(scheme, code), scheme.colour(code), theme.symbol(scheme, code)
+            name, colour, shape = (
+                theme.name(scheme, code),
+                scheme.colour(code),
+                theme.symbol(scheme, code),
+            )
             theme.legend_entry(fig, name, colour, shape, code)
             fig.add_scatter3d(
-                **_places(scores[rows]), **_glyphs(shape, colour, GLYPH_SIZE), legendgroup=code, showlegend=False,
+                **_places(scores[rows]),
+                **_glyphs(shape, colour, GLYPH_SIZE),
+                legendgroup=code,
+                showlegend=False,
                 customdata=[_hover(prompts.iloc[row], typed.iloc[row]) for row in rows],
                 hovertemplate=f"<b>%{{customdata[0]}}</b>  %{{customdata[1]}}<br>%{{customdata[2]}}<extra>{name}</extra>",
             )
@@ -59,7 +71,9 @@ def openings(emissions):
         words = ", ".join(f"{face} {count}" for face, count in found.head(3).items())
         rows[prompt] = {
             "face": found.index[0] if len(found) else None,
-            "counts": f"{words} of {len(part)}" if len(found) else f"no kaomoji in {len(part)} replies",
+            "counts": f"{words} of {len(part)}"
+            if len(found)
+            else f"no kaomoji in {len(part)} replies",
         }
     return pd.DataFrame.from_dict(rows, orient="index", columns=["face", "counts"]).astype(object)
 
@@ -107,15 +121,25 @@ def centroids(alignments, reference, scheme, source):
     ``alignments``: dict title -> Alignment (or Missing) against the source titled ``reference``. The
     colour is the category, the symbol the source; a line ties each centroid to the reference's.
     """
-    found = {name: theme.require(item, Alignment, "figures.centroids") for name, item in alignments.items() if not isinstance(item, Missing)}
+    found = {
+        name: theme.require(item, Alignment, "figures.centroids")
+        for name, item in alignments.items()
+        if not isinstance(item, Missing)
+    }
     if not found:
-        return next(iter(alignments.values()), Missing("no second source to lay onto the reference"))
+        return next(
+            iter(alignments.values()), Missing("no second source to lay onto the reference")
+        )
     base = next(iter(found.values())).reference
     if base.shape[1] < 3:
         return Missing(f"the centroids span {base.shape[1]} dimensions; a space needs three")
     alone = next(iter(found.values())).residual if len(found) == 1 else None
     left = f", relative residual {alone.value:.2f}" if alone else ""
-    fig = _space(f"Category centroids of {len(found) + 1} sources, laid onto {reference}{left}", source, alone)
+    fig = _space(
+        f"Category centroids of {len(found) + 1} sources, laid onto {reference}{left}",
+        source,
+        alone,
+    )
     places = {reference: base, **{title: item.centroids for title, item in found.items()}}
     for code in base.index:
         colour, name = scheme.colour(code), theme.name(scheme, code)
@@ -123,28 +147,61 @@ def centroids(alignments, reference, scheme, source):
         for index, (title, table) in enumerate(places.items()):
             ends = np.array([base.loc[code], table.loc[code]])
             if index:
-                fig.add_scatter3d(**_places(ends), mode="lines", legendgroup=code, showlegend=False, hoverinfo="skip",
-                                  line={"color": colour, "width": 2}, opacity=0.6)
+                fig.add_scatter3d(
+                    **_places(ends),
+                    mode="lines",
+                    legendgroup=code,
+                    showlegend=False,
+                    hoverinfo="skip",
+                    line={"color": colour, "width": 2},
+                    opacity=0.6,
+                )
             fig.add_scatter3d(
-                **_places(ends[1:]), **_glyphs(theme.SYMBOLS[index % 9], colour, 17 if index else 26), legendgroup=code, showlegend=False,
+                **_places(ends[1:]),
+                **_glyphs(theme.SYMBOLS[index % 9], colour, 17 if index else 26),
+                legendgroup=code,
+                showlegend=False,
                 hovertemplate=f"<b>{theme.name(scheme, code)}</b><br>{escape.label(title)}<extra></extra>",
             )
     for index, title in enumerate(places):
-        theme.legend_entry(fig, escape.label(title), theme.GREY, theme.SYMBOLS[index % 9], f"source {index}")
+        theme.legend_entry(
+            fig, escape.label(title), theme.GREY, theme.SYMBOLS[index % 9], f"source {index}"
+        )
     return fig
 
 
 def _space(title, source, estimate, components=None):
-    shares = [f" ({item.value:.0%})" for item in components.variance[:3]] if components else ["", "", ""]
-    fig = theme.figure(title, source, estimate=estimate, height=700, margin={"l": 0, "r": 0, "b": 110}, legend=theme.LEGEND)
+    shares = (
+        [f" ({item.value:.0%})" for item in components.variance[:3]] if components else ["", "", ""]
+    )
+    fig = theme.figure(
+        title,
+        source,
+        estimate=estimate,
+        height=700,
+        margin={"l": 0, "r": 0, "b": 110},
+        legend=theme.LEGEND,
+    )
     axes = {
-        f"{name}axis": {"title": {"text": f"PC{index + 1}{shares[index]}"}, "showticklabels": False, "showbackground": False, "showspikes": False}
+        f"{name}axis": {
+            "title": {"text": f"PC{index + 1}{shares[index]}"},
+            "showticklabels": False,
+            "showbackground": False,
+            "showspikes": False,
+        }
         for index, name in enumerate("xyz")
     }
     unseen = {"visible": False, "fixedrange": True, "domain": [0, 0.001]}
     fig.update_layout(xaxis=unseen, yaxis=unseen)
-    fig.update_layout(scene={**axes, "aspectmode": "data", "bgcolor": theme.CLEAR, "dragmode": "turntable",
-                             "camera": {"eye": EYE, "center": CENTRE}})
+    fig.update_layout(
+        scene={
+            **axes,
+            "aspectmode": "data",
+            "bgcolor": theme.CLEAR,
+            "dragmode": "turntable",
+            "camera": {"eye": EYE, "center": CENTRE},
+        }
+    )
     return fig
 
 
@@ -154,27 +211,50 @@ def _places(points):
 
 def _glyphs(shape, colour, size):
     """Points as glyphs: WebGL has fewer marker symbols than there are categories."""
-    return {"mode": "text", "text": theme.GLYPHS[shape], "textposition": "middle center",
-            "textfont": {"family": theme.FONT, "size": size, "color": colour}}
+    return {
+        "mode": "text",
+        "text": theme.GLYPHS[shape],
+        "textposition": "middle center",
+        "textfont": {"family": theme.FONT, "size": size, "color": colour},
+    }
 
 
 def _hover(prompt, opening):
     face = opening["face"] if isinstance(opening["face"], str) else ""
     counts = opening["counts"] if isinstance(opening["counts"], str) else "no reply"
-    return [escape.label(face), escape.label(counts), escape.label(f"{prompt['id']}: {prompt['text']}")]
+    return [
+        escape.label(face),
+        escape.label(counts),
+        escape.label(f"{prompt['id']}: {prompt['text']}"),
+    ]
 
 
 def _note(place, face):
     """A face beside its point, in ink: the point has the colour, and fine strokes need the contrast."""
     x, y, z = (float(value) for value in place)
-    return {"x": x, "y": y, "z": z, "text": escape.label(face), "showarrow": False, "yshift": 15,
-            "font": {"size": theme.FACE, "family": theme.FONT}}
+    return {
+        "x": x,
+        "y": y,
+        "z": z,
+        "text": escape.label(face),
+        "showarrow": False,
+        "yshift": 15,
+        "font": {"size": theme.FACE, "family": theme.FONT},
+    }
 
 
 def _switch(notes):
     return {
-        "type": "buttons", "direction": "right", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "pad": {"t": 4, "r": 4},
-        "showactive": False, "borderwidth": 1, "font": {"size": 13},
+        "type": "buttons",
+        "direction": "right",
+        "x": 1,
+        "xanchor": "right",
+        "y": 1,
+        "yanchor": "top",
+        "pad": {"t": 4, "r": 4},
+        "showactive": False,
+        "borderwidth": 1,
+        "font": {"size": 13},
         "buttons": [
             {"label": "faces", "method": "relayout", "args": [{"scene.annotations": notes}]},
             {"label": "points only", "method": "relayout", "args": [{"scene.annotations": []}]},

@@ -66,7 +66,9 @@ def effects(trial, table, seed=0):
 
 def erased(trial, prompts=4, seed=0):
     """list of :class:`kaomoji_lib.analysis.erasure.Erased`, by layer."""
-    table = erasure.table(trial.source.run, trial.words, erasure.Plan(per_category=prompts, seed=seed), trial.device)
+    table = erasure.table(
+        trial.source.run, trial.words, erasure.Plan(per_category=prompts, seed=seed), trial.device
+    )
     return erasure.effects(table, *trial.arguments, seed=seed)
 
 
@@ -82,7 +84,9 @@ def headlines(trial, table, found, gone, seed=0):
     return {
         f"mass gained by the steered category, dose {strongest.dose:g}": strongest.target,
         f"selectivity, dose {strongest.dose:g}": strongest.selectivity,
-        "largest selectivity over the layers, dose 1": steering.best_layer(table, *trial.arguments, 1.0, seed=seed),
+        "largest selectivity over the layers, dose 1": steering.best_layer(
+            table, *trial.arguments, 1.0, seed=seed
+        ),
         f"own category's mass lost to erasure beyond a random subspace, layer {deepest.layer}": deepest.drop,
     }
 
@@ -103,15 +107,49 @@ def dose_response(found, line):
     """Mass gained against dose: the steered category, the wrong one, and directions without meaning."""
     rows = main(found)
     works = said(rows[-1].selectivity) == FOUND
-    fig = theme.figure("The steered category gains with the dose; other directions of the same length hardly move it" if works
-                       else "No direction moves a category by as much as would matter", line, height=400, margin={"b": 100}, legend=theme.LEGEND)
+    fig = theme.figure(
+        "The steered category gains with the dose; other directions of the same length hardly move it"
+        if works
+        else "No direction moves a category by as much as would matter",
+        line,
+        height=400,
+        margin={"b": 100},
+        legend=theme.LEGEND,
+    )
     _band(fig, rows)
-    for place, (name, attribute) in enumerate((("direction to the category", "target"), ("direction to a wrong category", "wrong"),
-                                               ("shuffled direction", "shuffled"), ("isotropic direction", "isotropic"))):
-        _line(fig, [0, *(item.dose for item in rows)], [None, *(getattr(item, attribute) for item in rows)], name, place)
-    fig.update_xaxes(**theme.axis("dose: length of what is added, in mean lengths of a state", rangemode="tozero"))
-    fig.update_yaxes(**theme.axis("mass gained by a category", tickformat=".0%", range=_span([
-        bound for item in rows for bound in (item.target.ci_low, item.target.ci_high, *item.envelope)])))
+    for place, (name, attribute) in enumerate(
+        (
+            ("direction to the category", "target"),
+            ("direction to a wrong category", "wrong"),
+            ("shuffled direction", "shuffled"),
+            ("isotropic direction", "isotropic"),
+        )
+    ):
+        _line(
+            fig,
+            [0, *(item.dose for item in rows)],
+            [None, *(getattr(item, attribute) for item in rows)],
+            name,
+            place,
+        )
+    fig.update_xaxes(
+        **theme.axis(
+            "dose: length of what is added, in mean lengths of a state", rangemode="tozero"
+        )
+    )
+    fig.update_yaxes(
+        **theme.axis(
+            "mass gained by a category",
+            tickformat=".0%",
+            range=_span(
+                [
+                    bound
+                    for item in rows
+                    for bound in (item.target.ci_low, item.target.ci_high, *item.envelope)
+                ]
+            ),
+        )
+    )
     return fig
 
 
@@ -119,12 +157,41 @@ def dose_response(found, line):
 def by_layer(found, gone, line, dose=1.0):
     """Selectivity of steering and loss by erasure, layer by layer."""
     rows = steering.profile(found, dose)
-    fig = theme.figure("What steering and erasing behind each layer do to the face", line, height=380, margin={"b": 100}, legend=theme.LEGEND)
-    _line(fig, [item.layer for item in rows], [item.selectivity for item in rows], f"selectivity of steering, dose {dose:g}", 0)
-    _line(fig, [item.layer for item in gone], [item.drop for item in gone], "own category's mass lost to erasure, beyond random", 1)
+    fig = theme.figure(
+        "What steering and erasing behind each layer do to the face",
+        line,
+        height=380,
+        margin={"b": 100},
+        legend=theme.LEGEND,
+    )
+    _line(
+        fig,
+        [item.layer for item in rows],
+        [item.selectivity for item in rows],
+        f"selectivity of steering, dose {dose:g}",
+        0,
+    )
+    _line(
+        fig,
+        [item.layer for item in gone],
+        [item.drop for item in gone],
+        "own category's mass lost to erasure, beyond random",
+        1,
+    )
     fig.update_xaxes(**theme.axis("behind layer (0: the embedding)", dtick=1))
-    fig.update_yaxes(**theme.axis("mass of the category", tickformat=".0%", range=_span([
-        bound for item in (*(one.selectivity for one in rows), *(one.drop for one in gone)) for bound in (item.ci_low, item.ci_high)])))
+    fig.update_yaxes(
+        **theme.axis(
+            "mass of the category",
+            tickformat=".0%",
+            range=_span(
+                [
+                    bound
+                    for item in (*(one.selectivity for one in rows), *(one.drop for one in gone))
+                    for bound in (item.ci_low, item.ci_high)
+                ]
+            ),
+        )
+    )
     return fig
 
 
@@ -138,37 +205,82 @@ def _band(fig, rows):
     """Where directions without meaning move single categories."""
     places = [0, *(item.dose for item in rows)]
     for bound, fill in ((1, None), (0, "tonexty")):
-        fig.add_scatter(x=places, y=[0, *(item.envelope[bound] for item in rows)], mode="lines", line={"width": 0}, hoverinfo="skip",
-                        fill=fill, fillcolor=theme.SHADE, showlegend=fill is not None,
-                        name="95% of the directions without meaning, category by category")
+        fig.add_scatter(
+            x=places,
+            y=[0, *(item.envelope[bound] for item in rows)],
+            mode="lines",
+            line={"width": 0},
+            hoverinfo="skip",
+            fill=fill,
+            fillcolor=theme.SHADE,
+            showlegend=fill is not None,
+            name="95% of the directions without meaning, category by category",
+        )
 
 
 def _line(fig, places, estimates, name, place):
-    values = [Estimate(0.0, 0.0, 0.0, 0, "prompts") if item is None else theme.require(item, Estimate, "steering") for item in estimates]
+    values = [
+        Estimate(0.0, 0.0, 0.0, 0, "prompts")
+        if item is None
+        else theme.require(item, Estimate, "steering")
+        for item in estimates
+    ]
     up, down = zip(*(theme.whiskers(item) for item in values), strict=True)
     colour = theme.SEQUENCE[place]
     fig.add_scatter(
-        x=places, y=[item.value for item in values], mode="lines+markers", name=escape.label(name), line={"color": colour, "width": 2},
+        x=places,
+        y=[item.value for item in values],
+        mode="lines+markers",
+        name=escape.label(name),
+        line={"color": colour, "width": 2},
         marker={"size": 10, "symbol": theme.SYMBOLS[place], "color": colour},
-        error_y={"type": "data", "array": up, "arrayminus": down, "thickness": 1.5, "width": 0, "color": colour},
-        customdata=["nothing is done" if item is None else escape.label(str(item)) for item in estimates],
-        hovertemplate=f"{escape.label(name)}<br>%{{customdata}}<extra></extra>")
+        error_y={
+            "type": "data",
+            "array": up,
+            "arrayminus": down,
+            "thickness": 1.5,
+            "width": 0,
+            "color": colour,
+        },
+        customdata=[
+            "nothing is done" if item is None else escape.label(str(item)) for item in estimates
+        ],
+        hovertemplate=f"{escape.label(name)}<br>%{{customdata}}<extra></extra>",
+    )
 
 
 @passes_missing
 def table(found, caption=""):
     """Every layer and dose, one row each."""
-    rows = [{"layer": item.layer, "dose": item.dose, "category gains": tables.brief(item.target), "selectivity": tables.brief(item.selectivity),
-             "null, p": tables.null_and_p(item.selectivity), "entropy (bits)": tables.brief(item.entropy),
-             "no listed face": tables.brief(item.other)} for item in found]
+    rows = [
+        {
+            "layer": item.layer,
+            "dose": item.dose,
+            "category gains": tables.brief(item.target),
+            "selectivity": tables.brief(item.selectivity),
+            "null, p": tables.null_and_p(item.selectivity),
+            "entropy (bits)": tables.brief(item.entropy),
+            "no listed face": tables.brief(item.other),
+        }
+        for item in found
+    ]
     return tables.build(pd.DataFrame(rows), caption, formats={"dose": "g"}, described=("dose",))
 
 
 @passes_missing
 def erased_table(gone, caption=""):
     """Erasure layer by layer."""
-    rows = [{"layer": item.layer, "before": tables.brief(item.before), "category erased": tables.brief(item.after), "random subspace": tables.brief(item.random),
-             "lost beyond random": tables.brief(item.drop), "null, p": tables.null_and_p(item.drop)} for item in gone]
+    rows = [
+        {
+            "layer": item.layer,
+            "before": tables.brief(item.before),
+            "category erased": tables.brief(item.after),
+            "random subspace": tables.brief(item.random),
+            "lost beyond random": tables.brief(item.drop),
+            "null, p": tables.null_and_p(item.drop),
+        }
+        for item in gone
+    ]
     return tables.build(pd.DataFrame(rows), caption)
 
 

@@ -58,9 +58,13 @@ class Table:
             if kind != "number" or name in self.described or name == INTERVAL or name in beside:
                 continue
             bare = next((row[place] for row in self.rows if MEASURED.match(row[place])), None)
-            if bare is not None and not (beside and self.header[place + 1:place + 2] == (INTERVAL,)):
-                raise KaomojiError(f"the column {name!r} holds bare numbers ({bare}); expected its interval and null beside it; show the "
-                                   "Estimates, or name it in `described` if it claims nothing")
+            if bare is not None and not (
+                beside and self.header[place + 1 : place + 2] == (INTERVAL,)
+            ):
+                raise KaomojiError(
+                    f"the column {name!r} holds bare numbers ({bare}); expected its interval and null beside it; show the "
+                    "Estimates, or name it in `described` if it claims nothing"
+                )
 
     @property
     def of_estimates(self):
@@ -70,14 +74,44 @@ class Table:
     def _repr_html_(self):
         element = escape.element
         kinds = [self._class(number, kind) for number, kind in enumerate(self.kinds)]
-        head = element("thead", element("tr", *(
-            element("th", name, scope="col", class_=" ".join(filter(None, [kind if kind not in ("face", "faces") else None, _whole(name)])) or None)
-            for name, kind in zip(self.header, kinds, strict=True))))
-        body = element("tbody", *(element("tr", *(_cell(text, kind) for text, kind in zip(row, kinds, strict=True))) for row in self.rows))
+        head = element(
+            "thead",
+            element(
+                "tr",
+                *(
+                    element(
+                        "th",
+                        name,
+                        scope="col",
+                        class_=" ".join(
+                            filter(
+                                None,
+                                [kind if kind not in ("face", "faces") else None, _whole(name)],
+                            )
+                        )
+                        or None,
+                    )
+                    for name, kind in zip(self.header, kinds, strict=True)
+                ),
+            ),
+        )
+        body = element(
+            "tbody",
+            *(
+                element("tr", *(_cell(text, kind) for text, kind in zip(row, kinds, strict=True)))
+                for row in self.rows
+            ),
+        )
         caption = [element("caption", element("span", self.caption))] if self.caption else []
         scroll = "kao-scroll kao-long" if len(self.rows) > LONG else "kao-scroll"
-        named = ["kao-table", *["kao-dense"] * (self._width(kinds) > ROOM), *["kao-estimates"] * self.of_estimates]
-        return element("div", element("table", *caption, head, body, class_=" ".join(named)), class_=scroll)
+        named = [
+            "kao-table",
+            *["kao-dense"] * (self._width(kinds) > ROOM),
+            *["kao-estimates"] * self.of_estimates,
+        ]
+        return element(
+            "div", element("table", *caption, head, body, class_=" ".join(named)), class_=scroll
+        )
 
     def _width(self, kinds):
         """About how many characters stand beside each other in a row, the space between columns among them."""
@@ -85,7 +119,16 @@ class Table:
         for number, (name, kind) in enumerate(zip(self.header, kinds, strict=True)):
             longest = max((len(_shown(row[number])) for row in self.rows), default=0)
             word = max(map(len, name.split() or [""])) + 2
-            total += max(word, min(longest, 40 if kind in (None, "long", "wide", "faces", "breaks") else longest)) + 3
+            total += (
+                max(
+                    word,
+                    min(
+                        longest,
+                        40 if kind in (None, "long", "wide", "faces", "breaks") else longest,
+                    ),
+                )
+                + 3
+            )
         return total
 
     def _class(self, number, kind):
@@ -94,11 +137,23 @@ class Table:
         shown = [_shown(row[number]) for row in self.rows]
         longest = max(map(len, shown), default=0)
         word = max((len(part) for text in shown for part in text.split()), default=0)
-        return "short" if longest <= SHORT else "breaks" if word > UNBROKEN else "wide" if longest >= WIDE else "long" if longest >= SENTENCE else None
+        return (
+            "short"
+            if longest <= SHORT
+            else "breaks"
+            if word > UNBROKEN
+            else "wide"
+            if longest >= WIDE
+            else "long"
+            if longest >= SENTENCE
+            else None
+        )
 
     def __repr__(self):
         rows = [[escape.terminal(text) for text in row] for row in self.rows]
-        return pd.DataFrame(rows, columns=[escape.terminal(name) for name in self.header]).to_string(index=False)
+        return pd.DataFrame(
+            rows, columns=[escape.terminal(name) for name in self.header]
+        ).to_string(index=False)
 
 
 def _shown(text):
@@ -113,11 +168,23 @@ def _whole(name):
 
 def _cell(text, kind):
     if kind == "breaks" and not isinstance(text, escape.Markup):
-        return escape.element("td", *[piece for part in re.split(r"(?<=[/_])", text) for piece in (part, escape.element("wbr"))][:-1], class_=kind)
+        return escape.element(
+            "td",
+            *[
+                piece
+                for part in re.split(r"(?<=[/_])", text)
+                for piece in (part, escape.element("wbr"))
+            ][:-1],
+            class_=kind,
+        )
     if kind != "faces":
         return escape.element("td", text, class_=kind)
     parts = [escape.element("span", part, class_="kao-face") for part in text.split(GAP)]
-    return escape.element("td", *[piece for part in parts for piece in (part, " ")][:-1], class_="faces many" if len(parts) > MANY_FACES else kind)
+    return escape.element(
+        "td",
+        *[piece for part in parts for piece in (part, " ")][:-1],
+        class_="faces many" if len(parts) > MANY_FACES else kind,
+    )
 
 
 def _is_level(name):
@@ -130,10 +197,22 @@ def build(frame, caption="", *, faces=(), formats=None, described=()):
     ``formats``: column -> format specification for numbers, such as ``.1%``; ``described``: as in :class:`Table`.
     """
     formats = formats or {}
-    kinds = tuple(("faces" if frame[name].astype(str).str.contains(GAP, regex=False).any() else "face") if name in faces
-                  else "number" if _numeric(frame[name]) else "text" for name in frame.columns)
+    kinds = tuple(
+        ("faces" if frame[name].astype(str).str.contains(GAP, regex=False).any() else "face")
+        if name in faces
+        else "number"
+        if _numeric(frame[name])
+        else "text"
+        for name in frame.columns
+    )
     columns = [[words(value, formats.get(name)) for value in frame[name]] for name in frame.columns]
-    return Table(tuple(str(name) for name in frame.columns), tuple(zip(*columns, strict=True)), kinds, caption, tuple(described))
+    return Table(
+        tuple(str(name) for name in frame.columns),
+        tuple(zip(*columns, strict=True)),
+        kinds,
+        caption,
+        tuple(described),
+    )
 
 
 def _numeric(column):
@@ -143,7 +222,9 @@ def _numeric(column):
 def words(value, specification=None):
     """A value as the text of a cell: an Estimate with its interval, a number with a true minus and none before nought, or a dash."""
     if isinstance(value, Estimate):
-        return _kept_together(re.sub(r"(?<![\w.])-(?=\d)", "−", re.sub(r"(?<=\d)-(?=\d)", "–", str(value))))
+        return _kept_together(
+            re.sub(r"(?<![\w.])-(?=\d)", "−", re.sub(r"(?<=\d)-(?=\d)", "–", str(value)))
+        )
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ABSENT
     if isinstance(value, float | np.floating):
@@ -189,7 +270,9 @@ def estimates(named, caption=""):
     """One row per Estimate: measure, value, 95% interval, null, p, n. ``named``: dict name -> Estimate or Missing."""
     rows = [(str(name), *cells(value)) for name, value in named.items()]
     header = ("measure", "value", "95% interval", "null", "p", "n")
-    return Table(header, tuple(rows), ("text", "number", "number", "number", "number", "text"), caption)
+    return Table(
+        header, tuple(rows), ("text", "number", "number", "number", "number", "text"), caption
+    )
 
 
 def cells(value):
@@ -197,14 +280,30 @@ def cells(value):
     if isinstance(value, Missing):
         return ABSENT, ABSENT, ABSENT, ABSENT, value.reason.replace("`", "")
     if not isinstance(value, Estimate):
-        raise KaomojiError(f"tables: got {type(value).__name__}; expected an Estimate; pass the result, not a number taken from it")
-    p = ABSENT if value.p is None else statistics.format_p(value.p).removeprefix("p ").removeprefix("= ")
+        raise KaomojiError(
+            f"tables: got {type(value).__name__}; expected an Estimate; pass the result, not a number taken from it"
+        )
+    p = (
+        ABSENT
+        if value.p is None
+        else statistics.format_p(value.p).removeprefix("p ").removeprefix("= ")
+    )
     form = f".{value.digits}f"
-    return (words(value.value, form), _interval(value.ci_low, value.ci_high, form), words(value.null_mean, form), _kept(p), _kept(f"{value.n} {value.unit}"))
+    return (
+        words(value.value, form),
+        _interval(value.ci_low, value.ci_high, form),
+        words(value.null_mean, form),
+        _kept(p),
+        _kept(f"{value.n} {value.unit}"),
+    )
 
 
 def _interval(low, high, form=None):
-    return ABSENT if np.isnan(low) or np.isnan(high) else _kept(f"{words(low, form)} to {words(high, form)}")
+    return (
+        ABSENT
+        if np.isnan(low) or np.isnan(high)
+        else _kept(f"{words(low, form)} to {words(high, form)}")
+    )
 
 
 def brief(value):
@@ -222,9 +321,14 @@ def null_and_p(value):
 @passes_missing
 def components(found, caption=""):
     """Shares of variance, participation ratio and the circumplex reading of :class:`Components`."""
-    named = {f"PC{index} share of variance": item for index, item in enumerate(found.variance, start=1)}
+    named = {
+        f"PC{index} share of variance": item for index, item in enumerate(found.variance, start=1)
+    }
     named["participation ratio"] = found.participation_ratio
-    named["|r| of PC1 with valence"], named["|r| of PC2 with arousal"] = found.valence, found.arousal
+    named["|r| of PC1 with valence"], named["|r| of PC2 with arousal"] = (
+        found.valence,
+        found.arousal,
+    )
     return estimates(named, caption)
 
 
@@ -240,7 +344,14 @@ def predictions(found, caption=""):
         rows.append((item.name, value, interval, null, p, words(item.macro_f1.value), n))
     present = [item for item in found if not isinstance(item, Missing)]
     if present:
-        rows.append(("always the most frequent", words(present[0].majority), *[ABSENT] * 4, _kept(f"{present[0].accuracy.n} prompts")))
+        rows.append(
+            (
+                "always the most frequent",
+                words(present[0].majority),
+                *[ABSENT] * 4,
+                _kept(f"{present[0].accuracy.n} prompts"),
+            )
+        )
     header = ("category read from", "accuracy", "95% interval", "shuffled", "p", "macro-F1", "n")
     return Table(header, tuple(rows), ("text", *["number"] * 5, "text"), caption, ("macro-F1",))
 
@@ -251,14 +362,18 @@ def emission(report, scheme, caption=""):
     ranked = report.set_index("category", drop=False)
     report = ranked.loc[[code for code in scheme.codes if code in ranked.index]]
     outcomes = [name for name in report.columns[5:] if name != "kaomoji" and report[name].sum()]
-    frame = pd.DataFrame({
-        "category": [_category(scheme, code) for code in report["category"]],
-        "replies": report["n"],
-        "kaomoji": [f"{item.value:.0%}" for item in report["rate"]],
-        "95% interval": [_kept(f"{item.ci_low:.0%} to {item.ci_high:.0%}") for item in report["rate"]],
-        "different faces": report["distinct_faces"],
-        **{name: report[name] for name in outcomes},
-    })
+    frame = pd.DataFrame(
+        {
+            "category": [_category(scheme, code) for code in report["category"]],
+            "replies": report["n"],
+            "kaomoji": [f"{item.value:.0%}" for item in report["rate"]],
+            "95% interval": [
+                _kept(f"{item.ci_low:.0%} to {item.ci_high:.0%}") for item in report["rate"]
+            ],
+            "different faces": report["distinct_faces"],
+            **{name: report[name] for name in outcomes},
+        }
+    )
     return build(frame, caption, described=("kaomoji",))
 
 
@@ -269,11 +384,21 @@ def typed_faces(emissions, scheme, caption="", most=5):
     for code in scheme.codes:
         found = emissions.loc[emissions["category"] == code, "face"].dropna().value_counts()
         if len(found):
-            rows.append((_category(scheme, code), GAP.join(f"{face}\u00a0{count}" for face, count in found.head(most).items()),
-                         f"{len(found)}"))
+            rows.append(
+                (
+                    _category(scheme, code),
+                    GAP.join(f"{face}\u00a0{count}" for face, count in found.head(most).items()),
+                    f"{len(found)}",
+                )
+            )
     if not rows:
         return Missing("no reply begins with a kaomoji")
-    return Table(("category", "most typed", "different faces"), tuple(rows), ("text", "faces", "number"), caption)
+    return Table(
+        ("category", "most typed", "different faces"),
+        tuple(rows),
+        ("text", "faces", "number"),
+        caption,
+    )
 
 
 @passes_missing
@@ -287,10 +412,27 @@ def faces(emissions, scheme, caption=""):
         shares = part["category"].value_counts(normalize=True)
         code = next(code for code in scheme.codes if shares.get(code, 0) == shares.max())
         others = [raw for raw in part["raw_face"].value_counts().index if raw != face]
-        rows.append((len(part), (face, f"{len(part):,}", _category(scheme, code), f"{shares.max():.0%}", f"{len(shares)}", GAP.join(others) or ABSENT)))
+        rows.append(
+            (
+                len(part),
+                (
+                    face,
+                    f"{len(part):,}",
+                    _category(scheme, code),
+                    f"{shares.max():.0%}",
+                    f"{len(shares)}",
+                    GAP.join(others) or ABSENT,
+                ),
+            )
+        )
     rows = [row for _, row in sorted(rows, key=lambda item: (-item[0], item[1][0]))]
-    return Table(("face", "typed", "most often for", "share there", "categories", "other spellings"), tuple(rows),
-                 ("face", "number", "text", "number", "number", "faces"), caption, ("share there",))
+    return Table(
+        ("face", "typed", "most often for", "share there", "categories", "other spellings"),
+        tuple(rows),
+        ("face", "number", "text", "number", "number", "faces"),
+        caption,
+        ("share there",),
+    )
 
 
 @passes_missing
@@ -300,45 +442,77 @@ def clusters(heatmap, means, caption=""):
     for number, part in heatmap.clusters.groupby(heatmap.clusters):
         faces = [face for face in heatmap.order if face in part.index]
         shares = means.primary[faces].value_counts()
-        rows.append((heatmap.names[number], f"{len(faces)}", words(float(stability[number])), ", ".join(f"{code}\u00a0{count}" for code, count in shares.items()), GAP.join(faces)))
+        rows.append(
+            (
+                heatmap.names[number],
+                f"{len(faces)}",
+                words(float(stability[number])),
+                ", ".join(f"{code}\u00a0{count}" for code, count in shares.items()),
+                GAP.join(faces),
+            )
+        )
     rows.sort(key=lambda row: -int(row[1]))
-    return Table(("cluster", "faces", "stability", "primary categories", "members"), tuple(rows), ("text", "number", "number", "text", "faces"), caption, ("stability",))
+    return Table(
+        ("cluster", "faces", "stability", "primary categories", "members"),
+        tuple(rows),
+        ("text", "number", "number", "text", "faces"),
+        caption,
+        ("stability",),
+    )
 
 
 @passes_missing
 def recovery(found, caption=""):
     """Planted against measured: similarity, what sampling allows, Bayes-optimal and measured accuracy."""
-    table = estimates({
-        "JS similarity of measured and planted reading": found.similarity,
-        "the same, faces redrawn from the planted table": found.expected,
-        "measured kaomoji → category accuracy": found.measured_accuracy,
-    }, caption)
-    exact = [("Bayes-optimal accuracy of the planted table", found.bayes_accuracy), ("typed faces that were never planted", found.unplanted)]
+    table = estimates(
+        {
+            "JS similarity of measured and planted reading": found.similarity,
+            "the same, faces redrawn from the planted table": found.expected,
+            "measured kaomoji → category accuracy": found.measured_accuracy,
+        },
+        caption,
+    )
+    exact = [
+        ("Bayes-optimal accuracy of the planted table", found.bayes_accuracy),
+        ("typed faces that were never planted", found.unplanted),
+    ]
     rows = table.rows + tuple((name, words(value), *[ABSENT] * 3, "exact") for name, value in exact)
     return Table(table.header, rows, table.kinds, caption)
 
 
 def prompts(table, scheme, caption=""):
     """The prompts with their category in words."""
-    frame = pd.DataFrame({
-        "id": table["id"], "category": [_category(scheme, code) for code in table["category"]],
-        "topic": table["topic"], "prompt": table["text"],
-    })
+    frame = pd.DataFrame(
+        {
+            "id": table["id"],
+            "category": [_category(scheme, code) for code in table["category"]],
+            "topic": table["topic"],
+            "prompt": table["text"],
+        }
+    )
     return build(frame if (frame["topic"] != "").any() else frame.drop(columns="topic"), caption)
 
 
 def surface(table, scheme, caption=""):
     """What could give a category away without its meaning: mean length and punctuation per category."""
     text = table["text"]
-    counted = pd.DataFrame({
-        "words": text.str.split().str.len(), "characters": text.str.len(), "commas": text.str.count(","),
-        "full stops": text.str.count(r"\."), "exclamation marks": text.str.count("!"), "question marks": text.str.count(r"\?"),
-        "digits": text.str.count(r"\d"),
-    })
+    counted = pd.DataFrame(
+        {
+            "words": text.str.split().str.len(),
+            "characters": text.str.len(),
+            "commas": text.str.count(","),
+            "full stops": text.str.count(r"\."),
+            "exclamation marks": text.str.count("!"),
+            "question marks": text.str.count(r"\?"),
+            "digits": text.str.count(r"\d"),
+        }
+    )
     means = counted.groupby(table["category"]).mean()
     means = means.loc[[code for code in scheme.codes if code in means.index]]
     means.insert(0, "category", [_category(scheme, code) for code in means.index])
-    return build(means, caption, formats={name: ".1f" for name in counted}, described=tuple(counted))
+    return build(
+        means, caption, formats={name: ".1f" for name in counted}, described=tuple(counted)
+    )
 
 
 def topics(table, scheme, caption=""):
@@ -353,7 +527,12 @@ def scheme(found, caption=""):
     """The category table in words."""
     frame = found.table.reset_index()[["code", "description", "valence", "arousal", "dominance"]]
     frame["dominance"] = frame["dominance"].map({"D": "high", "S": "low"}).fillna("")
-    return build(frame, caption, formats={"valence": "+.0f", "arousal": "+.0f"}, described=("valence", "arousal"))
+    return build(
+        frame,
+        caption,
+        formats={"valence": "+.0f", "arousal": "+.0f"},
+        described=("valence", "arousal"),
+    )
 
 
 def accuracies_across(found, caption=""):
@@ -366,20 +545,41 @@ def accuracies_across(found, caption=""):
                 rows.append((name, item.reason, *[ABSENT] * 5))
             else:
                 rows.append((name, item.name, *cells(item.accuracy)))
-    return Table(("source", "category read from", "accuracy", "95% interval", "shuffled", "p", "n"), tuple(rows),
-                 ("text", "text", "number", "number", "number", "number", "text"), caption)
+    return Table(
+        ("source", "category read from", "accuracy", "95% interval", "shuffled", "p", "n"),
+        tuple(rows),
+        ("text", "text", "number", "number", "number", "number", "text"),
+        caption,
+    )
 
 
 def by_source(found, caption=""):
     """Estimates of several sources, grouped by measure. ``found``: dict title -> dict measure -> Estimate, or Missing."""
-    measures = dict.fromkeys(name for named in found.values() if not isinstance(named, Missing) for name in named)
+    measures = dict.fromkeys(
+        name for named in found.values() if not isinstance(named, Missing) for name in named
+    )
     rows = []
     for name in measures:
-        part = [(title, named[name]) for title, named in found.items() if not isinstance(named, Missing) and name in named]
-        rows += [(name if index == 0 else "", source(title), *cells(value)) for index, (title, value) in enumerate(part)]
-    rows += [(named.reason.replace("`", ""), source(title), *[ABSENT] * 5) for title, named in found.items() if isinstance(named, Missing)]
-    return Table(("measure", "source", "value", "95% interval", "null", "p", "n"), tuple(rows),
-                 ("text", "text", "number", "number", "number", "number", "text"), caption)
+        part = [
+            (title, named[name])
+            for title, named in found.items()
+            if not isinstance(named, Missing) and name in named
+        ]
+        rows += [
+            (name if index == 0 else "", source(title), *cells(value))
+            for index, (title, value) in enumerate(part)
+        ]
+    rows += [
+        (named.reason.replace("`", ""), source(title), *[ABSENT] * 5)
+        for title, named in found.items()
+        if isinstance(named, Missing)
+    ]
+    return Table(
+        ("measure", "source", "value", "95% interval", "null", "p", "n"),
+        tuple(rows),
+        ("text", "text", "number", "number", "number", "number", "text"),
+        caption,
+    )
 
 
 def cka(pairs, caption=""):
@@ -389,7 +589,16 @@ def cka(pairs, caption=""):
         value, interval, null, p, n = cells(free)
         units.add(n)
         rows.append((source(left), source(right), value, interval, null, p, *cells(within)[2:4]))
-    header = ("source", "and", "CKA", "95% interval", "null, all prompts", "p", "null, within categories", "p within")
+    header = (
+        "source",
+        "and",
+        "CKA",
+        "95% interval",
+        "null, all prompts",
+        "p",
+        "null, within categories",
+        "p within",
+    )
     return Table(header, tuple(rows), ("text", "text", *["number"] * 6), counted(caption, units))
 
 

@@ -17,13 +17,46 @@ QUIET = "rgba(128,128,128,0.45)"
 GREY = "#8a8a86"
 TEXT, FACE, TITLE = 14, 17, 19
 SEQUENTIAL = [[0, "rgba(47,138,143,0)"], [1, "rgba(47,138,143,0.8)"]]
-DIVERGING = [[0, "rgba(66,125,196,0.85)"], [0.5, "rgba(140,140,140,0)"], [1, "rgba(214,110,58,0.85)"]]
+DIVERGING = [
+    [0, "rgba(66,125,196,0.85)"],
+    [0.5, "rgba(140,140,140,0)"],
+    [1, "rgba(214,110,58,0.85)"],
+]
 SEQUENCE = ("#2f8a8f", "#d66e3a", "#6a7fd0", "#b3668f", "#8a8f2f", "#8a8a86", "#4b9b5a", "#a8763f")
-SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "star", "hexagram", "triangle-down", "cross")
-GLYPHS = {"circle": "●", "diamond": "◆", "square": "■", "triangle-up": "▲", "x": "✖", "star": "★", "hexagram": "✶",
-          "triangle-down": "▼", "cross": "✚"}
-LEGEND = {"orientation": "h", "xref": "container", "yref": "container", "x": 0, "y": 0, "xanchor": "left", "yanchor": "bottom",
-          "itemsizing": "constant", "traceorder": "normal", "font": {"size": TEXT}}
+SYMBOLS = (
+    "circle",
+    "diamond",
+    "square",
+    "triangle-up",
+    "x",
+    "star",
+    "hexagram",
+    "triangle-down",
+    "cross",
+)
+GLYPHS = {
+    "circle": "●",
+    "diamond": "◆",
+    "square": "■",
+    "triangle-up": "▲",
+    "x": "✖",
+    "star": "★",
+    "hexagram": "✶",
+    "triangle-down": "▼",
+    "cross": "✚",
+}
+LEGEND = {
+    "orientation": "h",
+    "xref": "container",
+    "yref": "container",
+    "x": 0,
+    "y": 0,
+    "xanchor": "left",
+    "yanchor": "bottom",
+    "itemsizing": "constant",
+    "traceorder": "normal",
+    "font": {"size": TEXT},
+}
 
 
 def figure(title, source, *, estimate=None, height=460, margin=None, **layout):
@@ -33,7 +66,11 @@ def figure(title, source, *, estimate=None, height=460, margin=None, **layout):
     and null stand below it. No template: the page supplies light and dark.
     """
     title_lines = textwrap.wrap(title, 68, break_on_hyphens=False)
-    believed = [] if estimate is None else [_believed(estimate, "z.0%" if "%" in title else f"z.{estimate.digits}f")]
+    believed = (
+        []
+        if estimate is None
+        else [_believed(estimate, "z.0%" if "%" in title else f"z.{estimate.digits}f")]
+    )
     source_lines = textwrap.wrap(" · ".join([*believed, source]), 96, break_on_hyphens=False)
     top = 30 + 25 * len(title_lines) + 18 * len(source_lines)
     drawing = go.Figure()
@@ -41,14 +78,24 @@ def figure(title, source, *, estimate=None, height=460, margin=None, **layout):
     drawing.update_layout(
         title={
             "text": "<br>".join(escape.label(line) for line in title_lines),
-            "subtitle": {"text": "<br>".join(escape.label(line) for line in source_lines), "font": {"size": 13, "color": GREY}},
+            "subtitle": {
+                "text": "<br>".join(escape.label(line) for line in source_lines),
+                "font": {"size": 13, "color": GREY},
+            },
             "font": {"size": TITLE, "family": WORDS},
-            "x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top",
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
             "pad": {"t": 8 + 25 * (len(title_lines) - 1), "l": 4},
         },
         font={"family": WORDS, "size": TEXT},
-        paper_bgcolor=CLEAR, plot_bgcolor=CLEAR,
-        height=height + top, margin={"t": top, "l": 12, "r": 12, "b": 44, **(margin or {})},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        height=height + top,
+        margin={"t": top, "l": 12, "r": 12, "b": 44, **(margin or {})},
         hoverlabel={"font": {"family": FONT, "size": 15}, "align": "left"},
         meta={"description": ". ".join([title, *believed, source])},
     )
@@ -59,18 +106,35 @@ def figure(title, source, *, estimate=None, height=460, margin=None, **layout):
 def _believed(estimate, form):
     """What is needed to believe the number in a title: interval, null and p, and of what it is."""
     require(estimate, statistics.Estimate, "theme.figure")
-    low, high = (f"{value:{form}}".replace("-", "\u2212") for value in (estimate.ci_low, estimate.ci_high))
-    null = [] if estimate.null_mean is None else [f"null {estimate.null_mean:{form}}".replace("-", "\u2212")]
-    chance = [", ".join([*null, *([] if estimate.p is None else [statistics.format_p(estimate.p)])])]
-    parts = [f"{statistics.LEVEL}% CI {low} to {high}", *filter(None, chance), f"{estimate.n:,} {estimate.unit}"]
+    low, high = (
+        f"{value:{form}}".replace("-", "\u2212") for value in (estimate.ci_low, estimate.ci_high)
+    )
+    null = (
+        []
+        if estimate.null_mean is None
+        else [f"null {estimate.null_mean:{form}}".replace("-", "\u2212")]
+    )
+    chance = [
+        ", ".join([*null, *([] if estimate.p is None else [statistics.format_p(estimate.p)])])
+    ]
+    parts = [
+        f"{statistics.LEVEL}% CI {low} to {high}",
+        *filter(None, chance),
+        f"{estimate.n:,} {estimate.unit}",
+    ]
     return " · ".join(part.replace(" ", "\u00a0") for part in parts)
 
 
 def axis(title="", **settings):
     """An axis with hairlines that show on light and dark ground alike. One without a line at zero belongs to a matrix and has no line at all."""
     return {
-        "title": {"text": escape.label(title), "standoff": 14, "font": {"size": 15}}, "gridcolor": FAINT, "zerolinecolor": QUIET,
-        "linecolor": QUIET, "showline": settings.get("zeroline", True), "automargin": True, **settings,
+        "title": {"text": escape.label(title), "standoff": 14, "font": {"size": 15}},
+        "gridcolor": FAINT,
+        "zerolinecolor": QUIET,
+        "linecolor": QUIET,
+        "showline": settings.get("zeroline", True),
+        "automargin": True,
+        **settings,
     }
 
 
@@ -82,8 +146,15 @@ def symbol(scheme, code):
 
 def legend_entry(fig, text, colour, shape, group):
     """An entry that stands for all traces of ``group``; its own trace is empty. ``text`` is escaped already."""
-    fig.add_scatter(x=[None], y=[None], mode="markers", name=text, legendgroup=group, hoverinfo="skip",
-                    marker={"color": colour, "symbol": shape, "size": 11})
+    fig.add_scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        name=text,
+        legendgroup=group,
+        hoverinfo="skip",
+        marker={"color": colour, "symbol": shape, "size": 11},
+    )
 
 
 def name(scheme, code):

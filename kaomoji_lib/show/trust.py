@@ -39,7 +39,9 @@ def read(path=None):
     table = read_table(path, COLUMNS)
     numbers = list(COLUMNS[2:])
     if not table[numbers].apply(lambda column: column.str.fullmatch(r"\d+")).all(axis=None):
-        raise KaomojiError(f"{path}: a count is no whole number; expected the table that `make trust` writes; run it again")
+        raise KaomojiError(
+            f"{path}: a count is no whole number; expected the table that `make trust` writes; run it again"
+        )
     return Trust(table.astype(dict.fromkeys(numbers, int))[list(COLUMNS)])
 
 
@@ -68,11 +70,35 @@ def drawn(found):
     table = found.table.iloc[::-1]
     harm = table[list(HARM)].sum(axis=1)
     total = int(harm.sum())
-    title = "Nothing was lost, duplicated, changed or broken" if not total else f"{total:,} times something was lost, duplicated, changed or broken"
+    title = (
+        "Nothing was lost, duplicated, changed or broken"
+        if not total
+        else f"{total:,} times something was lost, duplicated, changed or broken"
+    )
     fig = theme.figure(title, found.line, height=90 + 30 * len(table), showlegend=False)
     names = [f"{what} ({group})" for what, group in zip(table["what"], table["group"], strict=True)]
-    fig.add_bar(x=table["tried"], y=list(range(len(table))), orientation="h", marker={"color": [theme.SEQUENCE[1] if bad else theme.SEQUENCE[0] for bad in harm]},
-                text=[f"{tried:,}" for tried in table["tried"]], textposition="auto", insidetextanchor="end", textangle=0, cliponaxis=False, hovertemplate="%{x:,} tried<extra></extra>")
-    fig.update_xaxes(**theme.axis("tried (logarithmic)", type="log", range=(0, math.log10(max(2, table["tried"].max())) + ROOM)))
-    fig.update_yaxes(**theme.axis(showgrid=False, zeroline=False, tickvals=list(range(len(table))), ticktext=names))
+    fig.add_bar(
+        x=table["tried"],
+        y=list(range(len(table))),
+        orientation="h",
+        marker={"color": [theme.SEQUENCE[1] if bad else theme.SEQUENCE[0] for bad in harm]},
+        text=[f"{tried:,}" for tried in table["tried"]],
+        textposition="auto",
+        insidetextanchor="end",
+        textangle=0,
+        cliponaxis=False,
+        hovertemplate="%{x:,} tried<extra></extra>",
+    )
+    fig.update_xaxes(
+        **theme.axis(
+            "tried (logarithmic)",
+            type="log",
+            range=(0, math.log10(max(2, table["tried"].max())) + ROOM),
+        )
+    )
+    fig.update_yaxes(
+        **theme.axis(
+            showgrid=False, zeroline=False, tickvals=list(range(len(table))), ticktext=names
+        )
+    )
     return fig

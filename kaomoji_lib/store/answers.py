@@ -23,7 +23,11 @@ class AnswerFolder(RunFolder):
     def table(self):
         """The method's table: DataFrame; empty, with its columns, while nothing is answered."""
         name = TABLES[self.manifest["method"]]
-        return self.emissions() if name == "emissions" else read_parquet(self._verified(f"{name}.parquet"), self._remedy)
+        return (
+            self.emissions()
+            if name == "emissions"
+            else read_parquet(self._verified(f"{name}.parquet"), self._remedy)
+        )
 
     @property
     def _anew(self):

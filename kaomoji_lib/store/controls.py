@@ -28,20 +28,31 @@ class Controls:
 
 def _key(run):
     manifest = run.manifest
-    return {"schema": SCHEMA, "revision": manifest["model"]["revision"], "template": manifest["model"]["template_sha256"],
-            "prompts": manifest["settings"]["prompts"], "instruction": manifest["instruction"]}
+    return {
+        "schema": SCHEMA,
+        "revision": manifest["model"]["revision"],
+        "template": manifest["model"]["template_sha256"],
+        "prompts": manifest["settings"]["prompts"],
+        "instruction": manifest["instruction"],
+    }
 
 
 def present(run):
     """Whether the run folder holds controls of this very run. Raises KaomojiError where what it says of them is damaged."""
-    if not (run.path / "controls.json").is_file() or not (run.path / "controls.safetensors").is_file():
+    if (
+        not (run.path / "controls.json").is_file()
+        or not (run.path / "controls.safetensors").is_file()
+    ):
         return False
     kept = _facts(run)
     return {name: kept.get(name) for name in _key(run)} == _key(run)
 
 
 def _facts(run):
-    return read_sealed(run.path / "controls.json", "delete it; the page measures the controls anew where the model can be loaded")
+    return read_sealed(
+        run.path / "controls.json",
+        "delete it; the page measures the controls anew where the model can be loaded",
+    )
 
 
 def write(run, tensors, facts):
@@ -66,9 +77,13 @@ def read(run):
 
     path = run.path / "controls.safetensors"
     if not present(run):
-        raise KaomojiError(f"{run.path} holds no controls of this run; expected controls.safetensors; the page measures them where the model can be loaded")
+        raise KaomojiError(
+            f"{run.path} holds no controls of this run; expected controls.safetensors; the page measures them where the model can be loaded"
+        )
     if sha256(path) != _facts(run).get("sha256"):
-        raise KaomojiError(f"{path} is not the file that was written (its SHA-256 differs); delete it")
+        raise KaomojiError(
+            f"{path} is not the file that was written (its SHA-256 differs); delete it"
+        )
     # Copies: the loaded tensors are windows into the file, which may be replaced.
     found = {name: tensor.float().clone().numpy() for name, tensor in load_file(path).items()}
     twins = tuple(found[name] for name in sorted(found) if name.startswith("twin-"))

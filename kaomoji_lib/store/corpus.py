@@ -13,7 +13,18 @@ from kaomoji_lib.study.errors import KaomojiError
 
 DATASET = "a9lim/llmoji"
 BUNDLE = re.compile(r"bundle(-\d{8}T\d{6}Z)?$")
-COLUMNS = ("face", "count", "contributor", "bundle", "lexicon_version", "source_model", "primary", "others", "description", "shape")
+COLUMNS = (
+    "face",
+    "count",
+    "contributor",
+    "bundle",
+    "lexicon_version",
+    "source_model",
+    "primary",
+    "others",
+    "description",
+    "shape",
+)
 LONGEST_LINE, LONGEST_FACE, MOST_WORDS = 100_000, 64, 40
 NO_LEXICON = 0
 OVERLAP = 0.9
@@ -49,12 +60,24 @@ def download(dataset=DATASET, revision=None):
         If the dataset cannot be reached and is not in the cache either.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+    )
 
     try:
-        path = snapshot_download(dataset, repo_type="dataset", revision=revision, allow_patterns=["contributors/*/*/*.json", "contributors/*/*/*.jsonl"])
+        path = snapshot_download(
+            dataset,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=["contributors/*/*/*.json", "contributors/*/*/*.jsonl"],
+        )
     except HFValidationError:
-        raise KaomojiError(f"{dataset!r} is no dataset name; expected owner/name; correct it") from None
+        raise KaomojiError(
+            f"{dataset!r} is no dataset name; expected owner/name; correct it"
+        ) from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         raise KaomojiError(
             f"the dataset {dataset} cannot be reached ({type(error).__name__}); expected its bundles; connect to the network, or name a folder with --local"
@@ -75,22 +98,37 @@ def read(folder, origin=None):
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
-        raise KaomojiError(f"{folder} is no folder; expected bundles (contributors/<id>/bundle-<time>/manifest.json); check the path")
-    manifests = sorted(path for path in folder.rglob("manifest.json") if path.is_file() and BUNDLE.match(path.parent.name)) or sorted(folder.glob("manifest.json"))
+        raise KaomojiError(
+            f"{folder} is no folder; expected bundles (contributors/<id>/bundle-<time>/manifest.json); check the path"
+        )
+    manifests = sorted(
+        path
+        for path in folder.rglob("manifest.json")
+        if path.is_file() and BUNDLE.match(path.parent.name)
+    ) or sorted(folder.glob("manifest.json"))
     if not manifests:
-        raise KaomojiError(f"{folder} holds no bundle; expected contributors/<id>/bundle-<time>/manifest.json or bundle/manifest.json; check the path")
+        raise KaomojiError(
+            f"{folder} holds no bundle; expected contributors/<id>/bundle-<time>/manifest.json or bundle/manifest.json; check the path"
+        )
     rows, bundles, skipped = [], [], []
     for path in manifests:
         found, entry = _bundle(path, folder, skipped)
         rows += found
         bundles.append(entry)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    index = pd.DataFrame(bundles, columns=["contributor", "bundle", "version", "lexicon_version", "rows"])
+    index = pd.DataFrame(
+        bundles, columns=["contributor", "bundle", "version", "lexicon_version", "rows"]
+    )
     index["why"] = _why_left_out(index, table)
     index["kept"] = index["why"] == ""
     kept = index[index["kept"]]
     rows = table[_members(table, zip(kept["bundle"], kept["contributor"], strict=True))]
-    return Corpus(rows.reset_index(drop=True), index, pd.DataFrame(skipped, columns=["where", "why", "rows"]), origin or f"the folder {folder.name}")
+    return Corpus(
+        rows.reset_index(drop=True),
+        index,
+        pd.DataFrame(skipped, columns=["where", "why", "rows"]),
+        origin or f"the folder {folder.name}",
+    )
 
 
 def uploads_once(words):
@@ -100,7 +138,10 @@ def uploads_once(words):
     the other, whoever signed them: an identifier that changed between uploads hides the repetition.
     ``words``: DataFrame with face, source_model, contributor and bundle (whose name sorts by time).
     """
-    keys = {name: frozenset(zip(part["face"], part["source_model"], strict=True)) for name, part in words.groupby(["bundle", "contributor"])}
+    keys = {
+        name: frozenset(zip(part["face"], part["source_model"], strict=True))
+        for name, part in words.groupby(["bundle", "contributor"])
+    }
     kept = []
     for name in sorted(keys, reverse=True):
         if not any(_overlap(keys[name], keys[other]) >= OVERLAP for other in kept):
@@ -111,7 +152,10 @@ def uploads_once(words):
 def _members(table, names):
     """Which rows belong to one of ``names`` (bundle, contributor): boolean array."""
     wanted = set(names)
-    return np.array([name in wanted for name in zip(table["bundle"], table["contributor"], strict=True)], dtype=bool)
+    return np.array(
+        [name in wanted for name in zip(table["bundle"], table["contributor"], strict=True)],
+        dtype=bool,
+    )
 
 
 def _overlap(a, b):
@@ -121,12 +165,20 @@ def _overlap(a, b):
 
 def _why_left_out(index, table):
     reasons = dict.fromkeys(index.index, "")
-    newest = index.sort_values("bundle", kind="stable").groupby(["contributor", "lexicon_version"]).tail(1).index
+    newest = (
+        index.sort_values("bundle", kind="stable")
+        .groupby(["contributor", "lexicon_version"])
+        .tail(1)
+        .index
+    )
     for number in index.index.difference(newest):
         reasons[number] = "a later bundle of this contributor holds it"
     for version in index["lexicon_version"].unique():
         group = [number for number in newest if index.at[number, "lexicon_version"] == version]
-        names = {(index.at[number, "bundle"], index.at[number, "contributor"]): number for number in group}
+        names = {
+            (index.at[number, "bundle"], index.at[number, "contributor"]): number
+            for number in group
+        }
         part = table[_members(table, names)]
         once = uploads_once(part)
         kept = set(zip(once["bundle"], once["contributor"], strict=True))
@@ -198,15 +250,26 @@ def _row(line, stem, lexicon):
     if shape == "2" and version == NO_LEXICON:
         return None, "words of an unnamed list"
     model = item.get("source_model")
-    return {"face": published_face(face), "count": count, "lexicon_version": version if shape == "2" else NO_LEXICON,
-            "source_model": model if isinstance(model, str) else stem, "shape": shape, **said}, ""
+    return {
+        "face": published_face(face),
+        "count": count,
+        "lexicon_version": version if shape == "2" else NO_LEXICON,
+        "source_model": model if isinstance(model, str) else stem,
+        "shape": shape,
+        **said,
+    }, ""
 
 
 def _shape(item):
     said = item.get("synthesis")
     if isinstance(said, dict):
         lists = [said.get("primary_affect"), said.get("stance_modality_function")]
-        if all(isinstance(words, list) and len(words) <= MOST_WORDS and all(isinstance(word, str) for word in words) for words in lists):
+        if all(
+            isinstance(words, list)
+            and len(words) <= MOST_WORDS
+            and all(isinstance(word, str) for word in words)
+            for words in lists
+        ):
             return "2", {"primary": lists[0], "others": lists[1], "description": ""}
         return None, {}
     for shape, field in (("1.1", "synthesis_description"), ("1.0", "haiku_synthesis_description")):

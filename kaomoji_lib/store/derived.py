@@ -25,8 +25,15 @@ def derived(run, name, settings, make):
     read is made anew.
     """
     manifest = run.manifest
-    key = digest({"settings": settings, "model": manifest["model"], "dtype": manifest["dtype"],
-                  "prompts": digest(manifest["prompts"]), "instruction": manifest["instruction"]})
+    key = digest(
+        {
+            "settings": settings,
+            "model": manifest["model"],
+            "dtype": manifest["dtype"],
+            "prompts": digest(manifest["prompts"]),
+            "instruction": manifest["instruction"],
+        }
+    )
     path = run.path / "derived" / f"{name}-{key[:16]}.parquet"
     found = _read(path)
     if found is not None:

@@ -96,7 +96,11 @@ def _storable(value):
         return escape.storable(value)
     if isinstance(value, list):
         return [_storable(item) for item in value]
-    return {escape.storable(name): _storable(item) for name, item in value.items()} if isinstance(value, dict) else value
+    return (
+        {escape.storable(name): _storable(item) for name, item in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
 
 
 def read_json(path, remedy):
@@ -127,7 +131,9 @@ def write_parquet(path, table):
         content = temporary.read_bytes()
         # Pages have checksums, the names and types of columns have none. Before the footer, to which no offset points, is room.
         footer = _footer(content)
-        temporary.write_bytes(content[:footer] + PARQUET_SEAL + hashlib.sha256(content).digest() + content[footer:])
+        temporary.write_bytes(
+            content[:footer] + PARQUET_SEAL + hashlib.sha256(content).digest() + content[footer:]
+        )
 
 
 def _footer(content):
@@ -142,18 +148,26 @@ def read_parquet(path, remedy):
     try:
         content = Path(path).read_bytes()
         footer = _footer(content)
-        sealed, kept = content[:footer - 32], content[footer - 32:footer]
-        if sealed.endswith(PARQUET_SEAL) and hashlib.sha256(sealed.removesuffix(PARQUET_SEAL) + content[footer:]).digest() != kept:
+        sealed, kept = content[: footer - 32], content[footer - 32 : footer]
+        if (
+            sealed.endswith(PARQUET_SEAL)
+            and hashlib.sha256(sealed.removesuffix(PARQUET_SEAL) + content[footer:]).digest()
+            != kept
+        ):
             raise ValueError
         return pd.read_parquet(io.BytesIO(content), page_checksum_verification=True)
     # A cut or changed file raises whatever its bytes happen to mean to the reader.
     except Exception as error:
-        raise KaomojiError(f"{path} is damaged ({type(error).__name__}); expected a whole Parquet file; {remedy}") from None
+        raise KaomojiError(
+            f"{path} is damaged ({type(error).__name__}); expected a whole Parquet file; {remedy}"
+        ) from None
 
 
 def write_json(path, value):
     with atomic(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 def write_sealed(path, value):
@@ -170,7 +184,9 @@ def read_sealed(path, remedy):
     value = read_json(path, remedy)
     seal = value.pop(SEAL, None)
     if seal is not None and seal != digest(value):
-        raise KaomojiError(f"{path} is damaged; expected the content that was written (its SHA-256 differs); {remedy}")
+        raise KaomojiError(
+            f"{path} is damaged; expected the content that was written (its SHA-256 differs); {remedy}"
+        )
     return value
 
 
@@ -182,7 +198,9 @@ def sha256(path):
 
 def digest(value):
     """Hex SHA-256 of any JSON-serialisable value, independent of key order."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
+    ).hexdigest()
 
 
 WHOLLY_READ = 64 * 2**20

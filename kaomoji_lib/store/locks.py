@@ -15,7 +15,11 @@ def alone(folder, seconds=0):
         lock = FileLock(folder / ".lock", timeout=seconds)
         lock.acquire()
     except Timeout:
-        raise KaomojiError(f"another process is writing to {folder}; wait for it, or give another --out") from None
+        raise KaomojiError(
+            f"another process is writing to {folder}; wait for it, or give another --out"
+        ) from None
     except OSError as error:
-        raise KaomojiError(f"cannot write to {folder} ({error.strerror}); give another --out") from None
+        raise KaomojiError(
+            f"cannot write to {folder} ({error.strerror}); give another --out"
+        ) from None
     return lock

@@ -13,7 +13,27 @@ from kaomoji_lib.study.errors import KaomojiError
 CALL = "Plotly.newPlot("
 COORDINATES = ("x", "y", "z")
 # The numpy codes that plotly.js writes; anything else is refused, objects above all.
-DTYPES = frozenset({"f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4", "u1c", "float32", "float64", "int8", "int16", "int32", "uint8", "uint16", "uint32"})
+DTYPES = frozenset(
+    {
+        "f4",
+        "f8",
+        "i1",
+        "i2",
+        "i4",
+        "u1",
+        "u2",
+        "u4",
+        "u1c",
+        "float32",
+        "float64",
+        "int8",
+        "int16",
+        "int32",
+        "uint8",
+        "uint16",
+        "uint32",
+    }
+)
 
 
 def arguments(html):
@@ -36,7 +56,9 @@ def arguments(html):
             continue
         if isinstance(found[1], list) and isinstance(found[2], dict):
             return found[1], found[2]
-    raise KaomojiError("the page holds no readable Plotly.newPlot call; expected a figure written by plotly; fetch it again")
+    raise KaomojiError(
+        "the page holds no readable Plotly.newPlot call; expected a figure written by plotly; fetch it again"
+    )
 
 
 def array(value):
@@ -51,16 +73,29 @@ def array(value):
         try:
             return np.array([np.nan if item is None else item for item in value], dtype=float)
         except (TypeError, ValueError):
-            raise KaomojiError("a coordinate of the figure is not a list of numbers; expected numbers; fetch the figure again") from None
-    if not isinstance(value, dict) or not {"dtype", "bdata"} <= set(value) or value["dtype"] not in DTYPES:
+            raise KaomojiError(
+                "a coordinate of the figure is not a list of numbers; expected numbers; fetch the figure again"
+            ) from None
+    if (
+        not isinstance(value, dict)
+        or not {"dtype", "bdata"} <= set(value)
+        or value["dtype"] not in DTYPES
+    ):
         kind = value.get("dtype") if isinstance(value, dict) else type(value).__name__
-        raise KaomojiError(f"a coordinate of the figure is of type {kind!r}; expected a list, or base64 of a plain number type; fetch the figure again")
+        raise KaomojiError(
+            f"a coordinate of the figure is of type {kind!r}; expected a list, or base64 of a plain number type; fetch the figure again"
+        )
     try:
-        flat = np.frombuffer(base64.b64decode(value["bdata"], validate=True), dtype=np.dtype(value["dtype"].removesuffix("c")).newbyteorder("<"))
+        flat = np.frombuffer(
+            base64.b64decode(value["bdata"], validate=True),
+            dtype=np.dtype(value["dtype"].removesuffix("c")).newbyteorder("<"),
+        )
         shape = [int(size) for size in str(value.get("shape", flat.size)).split(",")]
         return flat.astype(float).reshape(shape)
     except (binascii.Error, TypeError, ValueError):
-        raise KaomojiError("a typed array of the figure is damaged; expected base64 of whole numbers of its type; fetch the figure again") from None
+        raise KaomojiError(
+            "a typed array of the figure is damaged; expected base64 of whole numbers of its type; fetch the figure again"
+        ) from None
 
 
 def points(html, codes):
@@ -77,13 +112,23 @@ def points(html, codes):
     parts = []
     for trace in arguments(html)[0]:
         code = _code(str(trace.get("name") or trace.get("legendgroup") or ""), codes)
-        if code and str(trace.get("type", "")) == "scatter3d" and all(axis in trace for axis in COORDINATES):
+        if (
+            code
+            and str(trace.get("type", "")) == "scatter3d"
+            and all(axis in trace for axis in COORDINATES)
+        ):
             values = [array(trace[axis]).ravel() for axis in COORDINATES]
             if len({len(column) for column in values}) != 1:
-                raise KaomojiError(f"the trace {code} has {', '.join(str(len(column)) for column in values)} coordinates; expected as many of each; fetch the figure again")
-            parts.append(pd.DataFrame({"category": code, **dict(zip(COORDINATES, values, strict=True))}))
+                raise KaomojiError(
+                    f"the trace {code} has {', '.join(str(len(column)) for column in values)} coordinates; expected as many of each; fetch the figure again"
+                )
+            parts.append(
+                pd.DataFrame({"category": code, **dict(zip(COORDINATES, values, strict=True))})
+            )
     if not parts:
-        raise KaomojiError(f"no trace of the figure is named by a category; expected one of {', '.join(codes)}; check the scheme")
+        raise KaomojiError(
+            f"no trace of the figure is named by a category; expected one of {', '.join(codes)}; check the scheme"
+        )
     many = {part["category"].iloc[0] for part in parts if len(part) > 1}
     kept = [part for part in parts if len(part) > 1 or part["category"].iloc[0] not in many]
     return pd.concat(kept, ignore_index=True).dropna(ignore_index=True)

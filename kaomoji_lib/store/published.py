@@ -56,7 +56,9 @@ class Registry:
     @property
     def attribution(self):
         """Whose data this is, in one sentence for every page that uses it."""
-        where = ", ".join(f"{self.author}/{name} at commit {commit[:8]}" for name, commit in self.commits.items())
+        where = ", ".join(
+            f"{self.author}/{name} at commit {commit[:8]}" for name, commit in self.commits.items()
+        )
         return f"Data by {self.author}, licensed {self.licence} ({where}); the numbers are computed from it here."
 
 
@@ -68,9 +70,19 @@ def registry(path=None):
     files = {}
     for name, entry in raw["files"].items():
         repository, _, inside = name.partition("/")
-        files[name] = PublishedFile(name, places[repository] + inside, licence=raw["licence"], **entry)
+        files[name] = PublishedFile(
+            name, places[repository] + inside, licence=raw["licence"], **entry
+        )
     commits = {name: url.rstrip("/").rpartition("/")[2] for name, url in places.items()}
-    return Registry(files, raw["sources"], raw["judgements"], raw["syntheses"], raw["licence"], raw["author"], commits)
+    return Registry(
+        files,
+        raw["sources"],
+        raw["judgements"],
+        raw["syntheses"],
+        raw["licence"],
+        raw["author"],
+        commits,
+    )
 
 
 def folder():
@@ -88,7 +100,9 @@ def _pooch():
     try:
         import pooch
     except ImportError:
-        raise KaomojiError(f"pooch, which downloads and checks the published files, is not installed; expected it; pip install 'kaomoji-lib[published]', or let {CACHE} name a folder") from None
+        raise KaomojiError(
+            f"pooch, which downloads and checks the published files, is not installed; expected it; pip install 'kaomoji-lib[published]', or let {CACHE} name a folder"
+        ) from None
     return pooch
 
 
@@ -105,7 +119,9 @@ def locate(name, known=None, *, download=False):
     """
     known = known or registry()
     if name not in known.files:
-        raise KaomojiError(f"{name!r} is not a registered file; expected one of data/published.yml; correct the name")
+        raise KaomojiError(
+            f"{name!r} is not a registered file; expected one of data/published.yml; correct the name"
+        )
     entry = known.files[name]
     named = folder()
     if named is not None and (named / name).is_file():
@@ -115,7 +131,9 @@ def locate(name, known=None, *, download=False):
     if cached.is_file() and _is_intact(cached, entry):
         return cached
     if named is not None and not download:
-        raise KaomojiError(f"the file {name} is not in the folder that {PLACE} names; expected {entry.what}; put it there, or run `kaomoji published --fetch`")
+        raise KaomojiError(
+            f"the file {name} is not in the folder that {PLACE} names; expected {entry.what}; put it there, or run `kaomoji published --fetch`"
+        )
     return _download(entry, cached)
 
 
@@ -123,7 +141,9 @@ def present(names, known=None):
     """Whether all ``names`` can be read without the network."""
     known = known or registry()
     places = [place for place in (folder(), cache_folder()) if place is not None]
-    return all(any((place / name).is_file() for place in places) for name in names if name in known.files)
+    return all(
+        any((place / name).is_file() for place in places) for name in names if name in known.files
+    )
 
 
 def fetch_all(known=None, report=lambda line: None):
@@ -154,9 +174,13 @@ def _digest(path, modified, size):
 def _verify(path, entry, remedy):
     size = path.stat().st_size
     if entry.size is not None and size != entry.size:
-        raise KaomojiError(f"the file {entry.name} has {size:,} bytes; expected {entry.size:,} (it was cut or changed); {remedy}")
+        raise KaomojiError(
+            f"the file {entry.name} has {size:,} bytes; expected {entry.size:,} (it was cut or changed); {remedy}"
+        )
     if not _is_intact(path, entry):
-        raise KaomojiError(f"the file {entry.name} is not the published file; expected SHA-256 {entry.sha256} (a byte was changed); {remedy}")
+        raise KaomojiError(
+            f"the file {entry.name} is not the published file; expected SHA-256 {entry.sha256} (a byte was changed); {remedy}"
+        )
 
 
 def _remembered(path):
@@ -171,31 +195,57 @@ def _download(entry, target):
     pooch = _pooch()
     host = entry.url.split("/")[2]
     if host in _unreachable:
-        raise KaomojiError(f"the file {entry.name} is not on this machine and {host} could not be reached ({_unreachable[host]}); {REMEDY}")
+        raise KaomojiError(
+            f"the file {entry.name} is not on this machine and {host} could not be reached ({_unreachable[host]}); {REMEDY}"
+        )
     expected = entry.sha256 or _remembered(target)
-    downloader = pooch.HTTPDownloader(progressbar=not os.environ.get("TQDM_DISABLE"), timeout=TIMEOUT)
+    downloader = pooch.HTTPDownloader(
+        progressbar=not os.environ.get("TQDM_DISABLE"), timeout=TIMEOUT
+    )
     pooch.get_logger().setLevel("WARNING")
     try:
-        pooch.retrieve(entry.url, known_hash=expected and f"sha256:{expected}", fname=target.name, path=target.parent, downloader=downloader)
+        pooch.retrieve(
+            entry.url,
+            known_hash=expected and f"sha256:{expected}",
+            fname=target.name,
+            path=target.parent,
+            downloader=downloader,
+        )
     except requests.exceptions.HTTPError as error:
         status = error.response.status_code if error.response is not None else "an error"
-        raise KaomojiError(f"{entry.name}: {entry.url} answered {status}; expected the file; check the address in data/published.yml, or {REMEDY}") from None
+        raise KaomojiError(
+            f"{entry.name}: {entry.url} answered {status}; expected the file; check the address in data/published.yml, or {REMEDY}"
+        ) from None
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
         if "IncompleteRead" in str(error) or "Connection broken" in str(error):
-            raise KaomojiError(f"{entry.name}: the download was cut off; expected {_size(entry)}; run it again") from None
+            raise KaomojiError(
+                f"{entry.name}: the download was cut off; expected {_size(entry)}; run it again"
+            ) from None
         _unreachable[host] = "no connection"
-        raise KaomojiError(f"the file {entry.name} is not on this machine and {host} could not be reached; expected {entry.what}; {REMEDY}") from None
+        raise KaomojiError(
+            f"the file {entry.name} is not on this machine and {host} could not be reached; expected {entry.what}; {REMEDY}"
+        ) from None
     except requests.exceptions.RequestException as error:
-        raise KaomojiError(f"{entry.name}: the download was cut off ({type(error).__name__}); expected {_size(entry)}; run it again") from None
+        raise KaomojiError(
+            f"{entry.name}: the download was cut off ({type(error).__name__}); expected {_size(entry)}; run it again"
+        ) from None
     except ValueError:
-        raise KaomojiError(f"{entry.name}: what {host} sent is not the published file; expected {_size(entry)} with SHA-256 {expected}; run it again") from None
+        raise KaomojiError(
+            f"{entry.name}: what {host} sent is not the published file; expected {_size(entry)} with SHA-256 {expected}; run it again"
+        ) from None
     except OSError as error:
-        reason, remedy = REASONS.get(error.errno, (error.strerror or type(error).__name__, "check the folder"))
-        raise KaomojiError(f"the file {entry.name} could not be stored in {target.parent}: {reason}; expected room for {_size(entry)}; {remedy}, or let {CACHE} name another folder") from None
+        reason, remedy = REASONS.get(
+            error.errno, (error.strerror or type(error).__name__, "check the folder")
+        )
+        raise KaomojiError(
+            f"the file {entry.name} could not be stored in {target.parent}: {reason}; expected room for {_size(entry)}; {remedy}, or let {CACHE} name another folder"
+        ) from None
     if entry.sha256 is None and expected is None:
         if target.suffix == ".html" and not target.read_bytes().rstrip().endswith(b"</html>"):
             target.unlink()
-            raise KaomojiError(f"{entry.name}: the download was cut off; expected a whole page, up to </html>; run it again")
+            raise KaomojiError(
+                f"{entry.name}: the download was cut off; expected a whole page, up to </html>; run it again"
+            )
         with atomic(target.with_name(f"{target.name}.sha256")) as temporary:
             temporary.write_text(sha256(target) + "\n", encoding="utf-8")
     return target

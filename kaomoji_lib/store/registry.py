@@ -54,7 +54,9 @@ class ModelSpec:
 def _entries():
     raw = yaml.safe_load((DATA / "models.yml").read_text(encoding="utf-8"))
     return {
-        alias: ModelSpec(alias=alias, **{**entry, "interventions": tuple(entry.get("interventions", ()))})
+        alias: ModelSpec(
+            alias=alias, **{**entry, "interventions": tuple(entry.get("interventions", ()))}
+        )
         for alias, entry in raw.items()
     }
 
@@ -86,9 +88,17 @@ def model(name):
                 f"model folder {name!r} has no config.json; expected a folder written by save_pretrained; "
                 "check the path"
             )
-        return ModelSpec(alias=folder.resolve().name, id=str(folder.resolve()), title=folder.resolve().name)
+        return ModelSpec(
+            alias=folder.resolve().name, id=str(folder.resolve()), title=folder.resolve().name
+        )
     owner, _, rest = name.partition("/")
-    if owner and rest and "/" not in rest and not name.startswith((".", "/", "~")) and " " not in name:
+    if (
+        owner
+        and rest
+        and "/" not in rest
+        and not name.startswith((".", "/", "~"))
+        and " " not in name
+    ):
         return ModelSpec(alias=name, id=name, title=rest)
     raise KaomojiError(
         f"unknown model {name!r}; expected an alias ({', '.join(entries)}), a Hugging Face id (owner/name) "

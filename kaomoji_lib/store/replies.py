@@ -64,16 +64,26 @@ class ReplyStore:
     def lose(self, key, usd, kind):
         """Note a payment that brought no usable answer (``usd``: its upper bound, or None)."""
         with self._lock:
-            write_sealed(self.path / "losses.json", {"losses": [*self._noted(), {"key": key, "usd": usd, "kind": kind}]})
+            write_sealed(
+                self.path / "losses.json",
+                {"losses": [*self._noted(), {"key": key, "usd": usd, "kind": kind}]},
+            )
 
     def losses(self):
         """Every payment without a reply. Raises KaomojiError where the file is not the one that was written: it counts in the budget."""
         earlier = self.path / "losses.jsonl"
-        lines = earlier.read_text(encoding="utf-8", errors="replace").splitlines() if earlier.is_file() else []
+        lines = (
+            earlier.read_text(encoding="utf-8", errors="replace").splitlines()
+            if earlier.is_file()
+            else []
+        )
         return [*(found for line in lines if (found := _object(line))), *self._noted()]
 
     def _noted(self):
-        path, remedy = self.path / "losses.json", "restore it, or delete it to forget what was paid for nothing"
+        path, remedy = (
+            self.path / "losses.json",
+            "restore it, or delete it to forget what was paid for nothing",
+        )
         try:
             found = read_sealed(path, remedy).get("losses")
         except FileNotFoundError:
@@ -111,5 +121,7 @@ def _read(path):
     found = read_sealed(path, "restore it, or delete it to ask (and pay) again")
     # Replies name their text, entries of batches their questions; a file with neither would be misread later.
     if "text" not in found and "asks" not in found:
-        raise KaomojiError(f"{path} is damaged; expected a stored reply; restore it, or delete it to ask (and pay) again")
+        raise KaomojiError(
+            f"{path} is damaged; expected a stored reply; restore it, or delete it to ask (and pay) again"
+        )
     return found

@@ -15,7 +15,10 @@ def fields(value):
     """An Estimate's fields as a JSON-able dict (not-a-number becomes None); None for anything else."""
     if not isinstance(value, Estimate):
         return None
-    return {name: None if item is None or item != item else item for name, item in dataclasses.asdict(value).items()}
+    return {
+        name: None if item is None or item != item else item
+        for name, item in dataclasses.asdict(value).items()
+    }
 
 
 def pages_folder():
@@ -35,6 +38,11 @@ def _page(path):
         for output in cell.get("outputs", []):
             kept = output.get("data", {}).get(GLUED)
             if kept is not None:
-                numbers = {name: float("nan") if item is None and name in ("value", "ci_low", "ci_high") else item for name, item in kept.items()}
+                numbers = {
+                    name: float("nan")
+                    if item is None and name in ("value", "ci_low", "ci_high")
+                    else item
+                    for name, item in kept.items()
+                }
                 found[output["metadata"]["scrapbook"]["name"]] = Estimate(**numbers)
     return found

@@ -16,7 +16,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.store.files import atomic, read_parquet, read_sealed, sha256, sweep, write_parquet, write_sealed
+from kaomoji_lib.store.files import (
+    atomic,
+    read_parquet,
+    read_sealed,
+    sha256,
+    sweep,
+    write_parquet,
+    write_sealed,
+)
 from kaomoji_lib.study import frames
 from kaomoji_lib.study.errors import KaomojiError
 from kaomoji_lib.study.stimuli import DATA, INSTRUCTION
@@ -24,7 +32,17 @@ from kaomoji_lib.study.stimuli import DATA, INSTRUCTION
 SCHEMA = 1
 POSITIONS = ("emit", "first", "face")
 MODEL_FOLDER = "model-folder.txt"
-EMISSION_COLUMNS = ("source", "prompt_id", "generation", "category", "text", "raw_face", "face", "outcome", "seed")
+EMISSION_COLUMNS = (
+    "source",
+    "prompt_id",
+    "generation",
+    "category",
+    "text",
+    "raw_face",
+    "face",
+    "outcome",
+    "seed",
+)
 
 
 def default_folder(name):
@@ -65,7 +83,9 @@ class RunFolder:
         try:
             manifest = read_sealed(path, self._anew)
         except FileNotFoundError:
-            raise KaomojiError(f"{self.path} is no run folder (no manifest.json); run `kaomoji collect` first") from None
+            raise KaomojiError(
+                f"{self.path} is no run folder (no manifest.json); run `kaomoji collect` first"
+            ) from None
         if manifest.get("schema") != SCHEMA:
             raise KaomojiError(
                 f"{path} has schema {manifest.get('schema')!r}; expected {SCHEMA}, which this version reads; collect again into a new folder"
@@ -90,14 +110,18 @@ class RunFolder:
     def frame(self):
         """Whose feeling was asked for (``data/frames.csv``); runs from before there were frames asked for the model's own."""
         settings = self.manifest["settings"]
-        plain = frames.SELF if settings.get("instruction") in (None, INSTRUCTION) else frames.OWN_WORDS
+        plain = (
+            frames.SELF if settings.get("instruction") in (None, INSTRUCTION) else frames.OWN_WORDS
+        )
         return settings.get("frame", plain)
 
     @property
     def model_names(self):
         """What the model of the run can be found by: the folder that it lay in, where it is known, its alias and its id."""
         path, model = self.path / MODEL_FOLDER, self.manifest["model"]
-        kept = [path.read_text(encoding="utf-8", errors="replace").strip()] if path.is_file() else []
+        kept = (
+            [path.read_text(encoding="utf-8", errors="replace").strip()] if path.is_file() else []
+        )
         return list(dict.fromkeys([*kept, model["alias"], model["id"]]))
 
     def keep_model_folder(self, folder):
@@ -128,13 +152,19 @@ class RunFolder:
         """log P of the typed spellings: the table of :func:`kaomoji_lib.engine.scoring.score`."""
         if not self.likelihoods_path.is_file():
             alias = self.manifest.get("model", {}).get("alias", "MODEL")
-            raise KaomojiError(f"{self.path} holds no likelihoods; run `kaomoji score {alias} --run {self.path}` first")
-        return read_parquet(self.likelihoods_path, f"delete it and run `kaomoji score` with --run {self.path} again")
+            raise KaomojiError(
+                f"{self.path} holds no likelihoods; run `kaomoji score {alias} --run {self.path}` first"
+            )
+        return read_parquet(
+            self.likelihoods_path, f"delete it and run `kaomoji score` with --run {self.path} again"
+        )
 
     def states(self, position):
         """The states at ``position`` (one of ``POSITIONS``) as :class:`States`."""
         if position not in POSITIONS:
-            raise KaomojiError(f"unknown position {position!r}; expected one of {', '.join(POSITIONS)}")
+            raise KaomojiError(
+                f"unknown position {position!r}; expected one of {', '.join(POSITIONS)}"
+            )
         array = _read_tensor(self._verified(f"states-{position}.safetensors"))
         emissions = self.emissions()
         generation = emissions[["prompt_id", "generation"]]
@@ -153,7 +183,9 @@ class RunFolder:
         if not path.is_file() or expected is None:
             raise KaomojiError(f"{path} is missing; {self._remedy}")
         if sha256(path) != expected:
-            raise KaomojiError(f"{path} is not the file that was written (its SHA-256 differs); {self._remedy}")
+            raise KaomojiError(
+                f"{path} is not the file that was written (its SHA-256 differs); {self._remedy}"
+            )
         return path
 
     @property
@@ -190,7 +222,9 @@ class RunFolder:
         tables, tensors, offset = [], {position: [] for position in POSITIONS}, 0
         for number in range(count):
             table, part = self._read_shard(number)
-            table["first_row"] = table["first_row"].where(table["first_row"] < 0, table["first_row"] + offset)
+            table["first_row"] = table["first_row"].where(
+                table["first_row"] < 0, table["first_row"] + offset
+            )
             offset += len(part["first"])
             tables.append(table)
             for position in POSITIONS:
@@ -201,7 +235,12 @@ class RunFolder:
                 save_file({"states": torch.cat(parts)}, temporary)
         names = ["emissions.parquet", *(f"states-{position}.safetensors" for position in POSITIONS)]
         self.write_manifest(
-            {**self.manifest, **facts, "status": "complete", "files": {name: sha256(self.path / name) for name in names}}
+            {
+                **self.manifest,
+                **facts,
+                "status": "complete",
+                "files": {name: sha256(self.path / name) for name in names},
+            }
         )
         self.clear_shards()
 
@@ -220,7 +259,9 @@ class RunFolder:
         except (OSError, SafetensorError):
             tensors = None
         if tensors is None:
-            raise KaomojiError(f"{states} is damaged; expected the states of a finished part; {remedy}")
+            raise KaomojiError(
+                f"{states} is damaged; expected the states of a finished part; {remedy}"
+            )
         return table, tensors
 
     def sweep(self):

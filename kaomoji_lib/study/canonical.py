@@ -4,17 +4,26 @@ import re
 import unicodedata
 
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
-LEADING_ARMS = (
-    "\\⊂✧ΣψΨεƪ╲＼٩ᕕ໒ヽヾ╰╭╮┐┌¯_「『【〈《〔└┘♪♫♬♩♥♡❤★☆ᕦᕙ୧✿❀❣❥✦✩✪※"
-)
-TRAILING_ARMS = (
-    "ﻭっ/／⊂⊃✧۶ᕗ७ψΨзʃ╱ノﾉ╯╮╭┌┐┘└¯_」』】〉》〕♪♫♬♩♥♡❤★☆ᕤ୨✿❀❣❥✦✩✪※つづ"
-)
+LEADING_ARMS = "\\⊂✧ΣψΨεƪ╲＼٩ᕕ໒ヽヾ╰╭╮┐┌¯_「『【〈《〔└┘♪♫♬♩♥♡❤★☆ᕦᕙ୧✿❀❣❥✦✩✪※"
+TRAILING_ARMS = "ﻭっ/／⊂⊃✧۶ᕗ७ψΨзʃ╱ノﾉ╯╮╭┌┐┘└¯_」』】〉》〕♪♫♬♩♥♡❤★☆ᕤ୨✿❀❣❥✦✩✪※つづ"
 TABLE = r"[┻┳┬┴┸┯][━─═―—ー ̄￣﹏]*[┻┳┬┴┸┯]"
 THROWN_TABLE = rf"[︵⌒彡ミ～~]*[ \u3000]?{TABLE}(?:[ \u3000]?[︵⌒彡ミ～~]+)?"
 
 INNER_HEAD, INNER_TAIL = "っ*つづ", "ςc*"
-DELETED = "".join(map(chr, [*range(0x200B, 0x200E), 0x2060, 0xFEFF, 0x0602, *range(0xFE00, 0xFE10), *range(0x0334, 0x0339), 0x033F]))
+DELETED = "".join(
+    map(
+        chr,
+        [
+            *range(0x200B, 0x200E),
+            0x2060,
+            0xFEFF,
+            0x0602,
+            *range(0xFE00, 0xFE10),
+            *range(0x0334, 0x0339),
+            0x033F,
+        ],
+    )
+)
 FOLDED = "（）［］＞＜；：＿＊｀？！．，／～｜ｃ〜‘’“”◔◑◐◒◓◖◗◉●º˚･•ᴗ◡ᵕ⌣◍。"
 FOLDS = "()[]><;:_*`?!.,/~|c~''\"\"◕◕◕◕◕◕◕⊙⊙°°・・‿‿‿‿｡｡"
 
@@ -50,8 +59,14 @@ def canonical(raw: str) -> str:
 def tables() -> dict:
     """The folds as plain data, for a port to another language: the same tables, so that there is one truth."""
     return {
-        "deleted": DELETED, "folded": FOLDED, "folds": FOLDS, "leading": LEADING_ARMS, "trailing": TRAILING_ARMS,
-        "table": THROWN_TABLE, "head": INNER_HEAD, "tail": INNER_TAIL,
+        "deleted": DELETED,
+        "folded": FOLDED,
+        "folds": FOLDS,
+        "leading": LEADING_ARMS,
+        "trailing": TRAILING_ARMS,
+        "table": THROWN_TABLE,
+        "head": INNER_HEAD,
+        "tail": INNER_TAIL,
         "space": "".join(char for char in map(chr, range(0x3001)) if char.isspace()),
     }
 

@@ -55,11 +55,19 @@ def load_scheme(path=None):
     path = DATA / "categories.csv" if path is None else path
     table = read_table(path, COLUMNS)
     if len(table) < 2 or table["code"].duplicated().any() or (table["code"] == "").any():
-        raise KaomojiError(f"{path}: expected at least two categories with different, non-empty codes; correct the codes")
+        raise KaomojiError(
+            f"{path}: expected at least two categories with different, non-empty codes; correct the codes"
+        )
     for column in ("valence", "arousal"):
         table[column] = pd.to_numeric(table[column], errors="coerce")
         _check(path, table, column, table[column].between(-1, 1), "a number from -1 to 1")
-    _check(path, table, "dominance", table["dominance"].isin(["D", "S", ""]), "D (high), S (low) or nothing")
+    _check(
+        path,
+        table,
+        "dominance",
+        table["dominance"].isin(["D", "S", ""]),
+        "D (high), S (low) or nothing",
+    )
     _check(path, table, "colour", table["colour"].str.fullmatch("#[0-9a-fA-F]{6}"), "#rrggbb")
     return Scheme(table.set_index("code")[list(COLUMNS[1:])])
 
@@ -67,4 +75,6 @@ def load_scheme(path=None):
 def _check(path, table, column, good, expected):
     if not good.all():
         bad = ", ".join(table.loc[~good, "code"])
-        raise KaomojiError(f"{path}: {column} of {bad} is malformed; expected {expected}; correct the cell")
+        raise KaomojiError(
+            f"{path}: {column} of {bad} is malformed; expected {expected}; correct the cell"
+        )

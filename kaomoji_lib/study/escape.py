@@ -10,8 +10,20 @@ _MARKDOWN_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _TAG_START = re.compile(r"<(?=[A-Za-z/])")
 _UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9._-]")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")
-_OF_EVERY_OBJECT = {"__proto__", "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
-                    "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__"}
+_OF_EVERY_OBJECT = {
+    "__proto__",
+    "constructor",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+    "__defineGetter__",
+    "__defineSetter__",
+    "__lookupGetter__",
+    "__lookupSetter__",
+}
 _KEPT_FORMAT = "\u200b\u200c\u200d\u2060"
 
 
@@ -29,13 +41,23 @@ def element(tag: str, *children: str, **attributes: str) -> Markup:
 
     ``class_`` stands for the attribute ``class``, ``aria_label`` for ``aria-label``; attributes that are None are left out.
     """
-    written = "".join(f' {name.rstrip("_").replace("_", "-")}="{html(value)}"' for name, value in attributes.items() if value is not None)
+    written = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{html(value)}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
     return Markup(f"<{tag}{written}>{fragment(*children)}</{tag}>")
 
 
 def fragment(*children: str) -> Markup:
     """Elements and text one after the other, the text escaped; None is left out."""
-    return Markup("".join(child if isinstance(child, Markup) else html(child) for child in children if child is not None))
+    return Markup(
+        "".join(
+            child if isinstance(child, Markup) else html(child)
+            for child in children
+            if child is not None
+        )
+    )
 
 
 def script_data(data) -> Markup:
@@ -111,4 +133,10 @@ def _visible(char: str) -> str:
     if kind not in ("Cc", "Cf", "Cs", "Zl", "Zp") or char in _KEPT_FORMAT:
         return char
     code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )

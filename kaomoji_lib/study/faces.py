@@ -232,7 +232,16 @@ def _opens_round(body: str, position: int) -> bool:
 def _may_lead(char: str) -> bool:
     if char in LEADING_ARMS or char in _HAND_MARKS or char in _HAND_LETTERS or char in INVISIBLE:
         return True
-    return not (char.isascii() or char.isspace() or is_emoji(char) or is_text_letter(char) or char == "�") or char == ":"
+    return (
+        not (
+            char.isascii()
+            or char.isspace()
+            or is_emoji(char)
+            or is_text_letter(char)
+            or char == "�"
+        )
+        or char == ":"
+    )
 
 
 def _closing(body: str, opening: int, cut: bool) -> int | None:

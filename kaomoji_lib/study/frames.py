@@ -18,10 +18,14 @@ def load_frames(path=None):
     path = DATA / "frames.csv" if path is None else path
     table = read_table(path, COLUMNS)
     if table["frame"].duplicated().any() or (table[["frame", "instruction"]] == "").any(axis=None):
-        raise KaomojiError(f"{path}: a frame occurs twice or is empty; expected different frames, each with an instruction; correct the table")
+        raise KaomojiError(
+            f"{path}: a frame occurs twice or is empty; expected different frames, each with an instruction; correct the table"
+        )
     table = table.set_index("frame")[list(COLUMNS[1:])]
     if SELF not in table.index or table.at[SELF, "instruction"] != INSTRUCTION:
-        raise KaomojiError(f"{path}: the frame {SELF!r} must be the study's own instruction ({INSTRUCTION!r}); add it")
+        raise KaomojiError(
+            f"{path}: the frame {SELF!r} must be the study's own instruction ({INSTRUCTION!r}); add it"
+        )
     return table
 
 
@@ -35,9 +39,13 @@ def instruction_of(frame, instruction=None):
     """
     table = load_frames()
     if frame not in table.index:
-        raise KaomojiError(f"unknown frame {frame!r}; expected one of {', '.join(table.index)}; add yours to data/frames.csv")
+        raise KaomojiError(
+            f"unknown frame {frame!r}; expected one of {', '.join(table.index)}; add yours to data/frames.csv"
+        )
     if instruction is None or instruction == table.at[frame, "instruction"]:
         return frame, table.at[frame, "instruction"]
     if frame != SELF:
-        raise KaomojiError(f"both the frame {frame!r} and an instruction were given; expected one of them; leave one out")
+        raise KaomojiError(
+            f"both the frame {frame!r} and an instruction were given; expected one of them; leave one out"
+        )
     return OWN_WORDS, instruction

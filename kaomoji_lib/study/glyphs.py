@@ -22,7 +22,9 @@ _FACE_BLOCKS = (
     (0x0250, 0x02FF), (0x1400, 0x167F), (0x1D00, 0x1DBF), (0x2070, 0x209F),
     (0xA000, 0xA4CF), (0xAA80, 0xAADF), (0xFB50, 0xFDFF), (0xFE70, 0xFEFC),
 )  # fmt: skip
-_EYES = _ORNAMENTS | set("^-.,;:'\"~*+=oOTxXuUnvVqQiI@><$ー・•·｡°º×´`/\\／＼_＾＞＜－；ㅠㅜㅡ口ㅇ〇〃…′ﾉ")
+_EYES = _ORNAMENTS | set(
+    "^-.,;:'\"~*+=oOTxXuUnvVqQiI@><$ー・•·｡°º×´`/\\／＼_＾＞＜－；ㅠㅜㅡ口ㅇ〇〃…′ﾉ"
+)
 _LETTER_EYES = set("oOTxXuUnvVqQiI")
 _DIGIT_EYES = set("069")
 _DOUBLED = set("^-・•°ー＾－ㅠㅜ×")
@@ -32,19 +34,17 @@ _PAIRS = {
     for pair in ("><", "／＼", "oO", "`´", "^-", "^~", "/\\", ".o", "-o", "0o", "0O", "＞＜", "°º",
                  ";:", "；：", "xX", "・-", "•-", "・<", "•<")
 }  # fmt: skip
-_MOUTHS = set("_.-oOwWvVuUnxX3^~*=0AДд∀口ロ皿益へヘヮワェｪ一ー―人艸ノﾉっ×・•·｡'＿＾～өㅅㅂㅁㅇωΩ〇зεЗڡ")
+_MOUTHS = set(
+    "_.-oOwWvVuUnxX3^~*=0AДд∀口ロ皿益へヘヮワェｪ一ー―人艸ノﾉっ×・•·｡'＿＾～өㅅㅂㅁㅇωΩ〇зεЗڡ"
+)
 _DECORATION_BEFORE = set("*｡。;:=o>^-~´`'\"〃#＊；＝ｏっつノﾉง人๑ฅ・•」「")
 _DECORATION_BEHIND = set("*｡。;:=o<^-~´`'\"〃#?!l|Aν＊；：＝！？ｏっつノﾉヾゞゝงｿヘςсc−๑ฅ・•」「")
 _NESTED = str.maketrans("", "", "()（）")
 _STAND_ALONE = re.compile("(?:(?<=[ \u00a0])|^)[\u0300-\u0333\u0339-\u034e\u0350-\u036f]")
 _VOICE_MARK = re.compile("(?<![\u3040-\u30ff])[\u3099\u309a]")
 _WORD = re.compile("[A-Za-z]{4}")
-_WESTERN = re.compile(
-    r"[>}]?[:;=][’'^o-]?(?:[)(\]\[}{]+|[DPpOo3/\\|*cSs]|D+)|[xX]D+|D[:;=]"
-)
-_EMOTICON = re.compile(
-    r"([OoUuQqTt])([wWvV])\1|\\o/|[ㅠㅜㅡ]{2,}|vv|\^\^+|=\^.{1,5}\^=|>/{1,4}<"
-)
+_WESTERN = re.compile(r"[>}]?[:;=][’'^o-]?(?:[)(\]\[}{]+|[DPpOo3/\\|*cSs]|D+)|[xX]D+|D[:;=]")
+_EMOTICON = re.compile(r"([OoUuQqTt])([wWvV])\1|\\o/|[ㅠㅜㅡ]{2,}|vv|\^\^+|=\^.{1,5}\^=|>/{1,4}<")
 
 
 def is_emoji(char: str) -> bool:
@@ -84,7 +84,13 @@ def is_face_content(content: str) -> bool:
 def is_bare_face(word: str) -> bool:
     """Whether a word without brackets is a face: eyes around a mouth, or an emoticon."""
     plain = _plain(word)
-    if not 2 <= len(plain) <= 32 or _WORD.search(plain) or "�" in plain or any(map(_is_control, word)) or set(plain) <= set("*~"):
+    if (
+        not 2 <= len(plain) <= 32
+        or _WORD.search(plain)
+        or "�" in plain
+        or any(map(_is_control, word))
+        or set(plain) <= set("*~")
+    ):
         return False
     if _WESTERN.fullmatch(plain) or _EMOTICON.fullmatch(plain):
         return True
@@ -161,7 +167,9 @@ def _is_core(core: str, bracketed: bool) -> bool:
     if left in _LETTER_EYES and any(char.isascii() and char.isalnum() for char in mouth):
         return False
     pictured = bracketed and left in _ORNAMENTS
-    if not all(c in _MOUTHS or _is_strong(c) or (pictured and (c == left or is_emoji(c))) for c in mouth):
+    if not all(
+        c in _MOUTHS or _is_strong(c) or (pictured and (c == left or is_emoji(c))) for c in mouth
+    ):
         return False
     if left in _EYES or _is_strong(left) or (bracketed and is_emoji(left)):
         return True

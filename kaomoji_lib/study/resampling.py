@@ -8,7 +8,11 @@ import pandas as pd
 from kaomoji_lib.study import statistics
 from kaomoji_lib.study.errors import KaomojiError
 
-RESTRICTIONS = {"free": (), "within category": ("category",), "within category and topic": ("category", "topic")}
+RESTRICTIONS = {
+    "free": (),
+    "within category": ("category",),
+    "within category and topic": ("category", "topic"),
+}
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,16 @@ def blocks(prompts, restriction="within category"):
     members of a block (its category, its topic) cannot make a statistic look larger than its null.
     """
     if restriction not in RESTRICTIONS:
-        raise KaomojiError(f"unknown restriction {restriction!r}; expected one of {', '.join(RESTRICTIONS)}")
+        raise KaomojiError(
+            f"unknown restriction {restriction!r}; expected one of {', '.join(RESTRICTIONS)}"
+        )
     columns = list(RESTRICTIONS[restriction])
     if not columns:
         return np.zeros(len(prompts), dtype=int)
     if "topic" in columns and (prompts["topic"] == "").all():
-        raise KaomojiError("the prompts have no topics; expected a column `topic`; add it, or permute within category")
+        raise KaomojiError(
+            "the prompts have no topics; expected a column `topic`; add it, or permute within category"
+        )
     return prompts.groupby(columns, sort=False).ngroup().to_numpy()
 
 
@@ -50,7 +58,9 @@ def orders(blocks, permutations, seed=0):
     """
     blocks = np.asarray(blocks)
     codes = np.unique(blocks, return_inverse=True)[1]
-    drawn = np.argsort(codes + np.random.default_rng(seed).random((permutations, len(blocks))), axis=1)
+    drawn = np.argsort(
+        codes + np.random.default_rng(seed).random((permutations, len(blocks))), axis=1
+    )
     found = np.empty_like(drawn)
     found[:, np.argsort(codes, kind="stable")] = drawn
     return found
@@ -73,8 +83,10 @@ def max_t(observed, null, tail="greater"):
     maxima = every[1:].max(axis=1)
     beaten = (maxima[:, None] >= every[0] - 1e-9).sum(axis=0)
     return Family(
-        ((1 + own) / (1 + len(null))).reshape(shape), ((1 + beaten) / (1 + len(null))).reshape(shape),
-        tuple(int(place) for place in np.unravel_index(int(every[0].argmax()), shape or (1,))), maxima,
+        ((1 + own) / (1 + len(null))).reshape(shape),
+        ((1 + beaten) / (1 + len(null))).reshape(shape),
+        tuple(int(place) for place in np.unravel_index(int(every[0].argmax()), shape or (1,))),
+        maxima,
     )
 
 
@@ -88,7 +100,9 @@ def paired(left, right, *, weights=None, unit="prompts", resamples=statistics.RE
     weights = np.ones(len(difference)) if weights is None else np.asarray(weights, dtype=float)
     signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(resamples, len(difference)))
     null = signs @ (difference * weights) / weights.sum()
-    return statistics.bootstrap(difference, weights=weights, unit=unit, resamples=resamples, seed=seed, null=null)
+    return statistics.bootstrap(
+        difference, weights=weights, unit=unit, resamples=resamples, seed=seed, null=null
+    )
 
 
 def crossed(values, *, unit="prompts", resamples=statistics.RESAMPLES, seed=0, null=None):
@@ -111,4 +125,6 @@ def grouped(values, groups, *, unit="prompts", resamples=statistics.RESAMPLES, s
     """
     group = pd.factorize(np.asarray(groups))[0]
     total, size = np.bincount(group, np.asarray(values, dtype=float)), np.bincount(group)
-    return statistics.bootstrap(total / size, weights=size, unit=unit, resamples=resamples, seed=seed, null=null)
+    return statistics.bootstrap(
+        total / size, weights=size, unit=unit, resamples=resamples, seed=seed, null=null
+    )

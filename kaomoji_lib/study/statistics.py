@@ -27,7 +27,10 @@ class Estimate:
     @property
     def digits(self):
         """Decimals that show it: two, and up to four where value and interval are so small that two would say 0.00."""
-        largest = max((abs(item) for item in (self.value, self.ci_low, self.ci_high) if np.isfinite(item)), default=0)
+        largest = max(
+            (abs(item) for item in (self.value, self.ci_low, self.ci_high) if np.isfinite(item)),
+            default=0,
+        )
         return 2 if largest == 0 or largest >= 0.02 else 3 if largest >= 0.002 else 4
 
     def __str__(self):
@@ -43,8 +46,14 @@ class Estimate:
 
     def fields(self, name):
         """The estimate as columns of a table: ``name``, ``ci_low``, ``ci_high``, ``null``, ``p``, ``n``."""
-        return {name: self.value, "ci_low": self.ci_low, "ci_high": self.ci_high,
-                "null": self.null_mean, "p": self.p, "n": self.n}
+        return {
+            name: self.value,
+            "ci_low": self.ci_low,
+            "ci_high": self.ci_high,
+            "null": self.null_mean,
+            "p": self.p,
+            "n": self.n,
+        }
 
 
 def format_p(p):
@@ -66,7 +75,17 @@ def permutation_p(observed, null, tail="greater"):
     return float((1 + hits.sum()) / (1 + null.size))
 
 
-def estimate(value, replicates, n, unit, *, null=None, tail="greater", interval="percentile", bounds=(-np.inf, np.inf)):
+def estimate(
+    value,
+    replicates,
+    n,
+    unit,
+    *,
+    null=None,
+    tail="greater",
+    interval="percentile",
+    bounds=(-np.inf, np.inf),
+):
     """Assemble an :class:`Estimate` from resampled values and permuted values.
 
     ``interval`` is ``percentile``, or ``normal`` (value +- 1.96 standard deviations of the
@@ -88,7 +107,11 @@ def estimate(value, replicates, n, unit, *, null=None, tail="greater", interval=
     null = None if null is None else np.asarray(null, dtype=float)
     low, high = np.clip([low, high], *bounds)
     return Estimate(
-        float(value), float(low), float(high), int(n), unit,
+        float(value),
+        float(low),
+        float(high),
+        int(n),
+        unit,
         None if null is None else float(null.mean()),
         None if null is None else permutation_p(value, null, tail),
     )
@@ -111,7 +134,9 @@ def half_samples(n, resamples=200, seed=0):
     return np.random.default_rng(seed).random((resamples, n)).argsort(axis=1)[:, : n // 2]
 
 
-def bootstrap(values, *, weights=None, unit="prompts", resamples=RESAMPLES, seed=0, null=None, tail="greater"):
+def bootstrap(
+    values, *, weights=None, unit="prompts", resamples=RESAMPLES, seed=0, null=None, tail="greater"
+):
     """The (weighted) mean of ``values``, shape (n,), with its bootstrap interval over the n units.
 
     Bootstrap: Efron 1979.
@@ -123,7 +148,9 @@ def bootstrap(values, *, weights=None, unit="prompts", resamples=RESAMPLES, seed
     counts = resampling_counts(len(values), resamples, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         replicates = counts @ (values * weights) / (counts @ weights)
-    return estimate(values @ weights / weights.sum(), replicates, len(values), unit, null=null, tail=tail)
+    return estimate(
+        values @ weights / weights.sum(), replicates, len(values), unit, null=null, tail=tail
+    )
 
 
 def js_similarity(P, Q, epsilon=1e-6):
@@ -151,7 +178,11 @@ def mutual_information(counts):
     counts = np.asarray(counts, dtype=float)
     total = counts.sum(axis=(-2, -1))
     rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
-    plug_in = np.log(total) + (_xlogx(counts).sum(axis=(-2, -1)) - _xlogx(rows).sum(-1) - _xlogx(columns).sum(-1)) / total
+    plug_in = (
+        np.log(total)
+        + (_xlogx(counts).sum(axis=(-2, -1)) - _xlogx(rows).sum(-1) - _xlogx(columns).sum(-1))
+        / total
+    )
     occupied = (rows > 0).sum(-1) + (columns > 0).sum(-1) - (counts > 0).sum(axis=(-2, -1)) - 1
     return (plug_in + occupied / (2 * total)) / np.log(2)
 

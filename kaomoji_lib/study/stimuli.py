@@ -27,11 +27,15 @@ def read_table(path, required):
     except FileNotFoundError:
         raise KaomojiError(f"{path} does not exist; expected {expected}; check the path") from None
     except (OSError, ValueError) as error:
-        raise KaomojiError(f"{path} cannot be read ({error}); expected {expected} in UTF-8; correct the file") from None
+        raise KaomojiError(
+            f"{path} cannot be read ({error}); expected {expected} in UTF-8; correct the file"
+        ) from None
     table.columns = [str(name).strip() for name in table.columns]
     missing = [name for name in required if name not in table]
     if missing:
-        raise KaomojiError(f"{path} lacks the column(s) {', '.join(missing)}; expected {expected}; add them")
+        raise KaomojiError(
+            f"{path} lacks the column(s) {', '.join(missing)}; expected {expected}; add them"
+        )
     if table.empty:
         raise KaomojiError(f"{path} has no rows; expected {expected}; add at least one row")
     return table.apply(lambda column: column.str.strip())
@@ -55,9 +59,16 @@ def load_prompts(path=None):
     table = read_table(path, ("id", "category", "text"))
     if "topic" not in table:
         table["topic"] = ""
-    _refuse_rows(path, table.loc[table["id"].duplicated(), "id"], "ids occur twice", "make every id unique")
+    _refuse_rows(
+        path, table.loc[table["id"].duplicated(), "id"], "ids occur twice", "make every id unique"
+    )
     empty = (table[["id", "category", "text"]] == "").any(axis=1)
-    _refuse_rows(path, table.index[empty] + 2, "lines with an empty id, category or text", "fill or delete them")
+    _refuse_rows(
+        path,
+        table.index[empty] + 2,
+        "lines with an empty id, category or text",
+        "fill or delete them",
+    )
     return table[["id", "category", "topic", "text"]]
 
 
@@ -71,7 +82,12 @@ def load_lexicon(path=None):
     """
     path = DATA / "lexicon.csv" if path is None else path
     table = read_table(path, ("word", "category", "version"))
-    _refuse_rows(path, table.loc[table["word"].duplicated(), "word"], "words occur twice", "delete one of each")
+    _refuse_rows(
+        path,
+        table.loc[table["word"].duplicated(), "word"],
+        "words occur twice",
+        "delete one of each",
+    )
     odd = table.loc[~table["version"].str.fullmatch(r"\d+"), "version"]
     _refuse_rows(path, odd, "versions that are not whole numbers", "correct them")
     return table[["word", "category", "version"]].astype({"version": int})

@@ -18,10 +18,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 import faults  # noqa: E402
 import fuzzing  # noqa: E402
 import kills  # noqa: E402
-import notebooks  # noqa: E402
 import outside  # noqa: E402
 import pages  # noqa: E402
 import report  # noqa: E402
+
+import notebooks  # noqa: E402
 
 KILLS = {"collecting": 30, "scoring": 30, "asking": 25, "batches": 15, "workers": 6, "building": 12}
 CAMPAIGNS = {
@@ -40,20 +41,33 @@ CAMPAIGNS = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help=f"of {', '.join(CAMPAIGNS)} (default: all)")
-    parser.add_argument("--share", type=float, default=1.0, help="of the kills and inputs (default: 1)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "campaigns", nargs="*", metavar="CAMPAIGN", help=f"of {', '.join(CAMPAIGNS)} (default: all)"
+    )
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the kills and inputs (default: 1)"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.campaigns) - set(CAMPAIGNS):
-        parser.error(f"unknown campaign {', '.join(sorted(unknown))}; expected some of {', '.join(CAMPAIGNS)}")
+        parser.error(
+            f"unknown campaign {', '.join(sorted(unknown))}; expected some of {', '.join(CAMPAIGNS)}"
+        )
     bad = 0
     for name in arguments.campaigns or CAMPAIGNS:
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="kaomoji-trust-") as place:
-            counts = CAMPAIGNS[name](Path(place), lambda number: max(1, round(number * arguments.share)))
+            counts = CAMPAIGNS[name](
+                Path(place), lambda number: max(1, round(number * arguments.share))
+            )
         for count in counts:
-            print(f"{count.group}: {count.what}: {count.tried} tried, {count.rows} rows compared, {count.lost} lost, {count.duplicated} duplicated, "
-                  f"{count.changed} changed, {count.broken} broken", flush=True)
+            print(
+                f"{count.group}: {count.what}: {count.tried} tried, {count.rows} rows compared, {count.lost} lost, {count.duplicated} duplicated, "
+                f"{count.changed} changed, {count.broken} broken",
+                flush=True,
+            )
             bad += count.bad
         print(f"  ({name}: {time.monotonic() - started:.0f} s)", flush=True)
         report.write(counts)

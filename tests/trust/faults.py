@@ -34,11 +34,20 @@ LOST_ON_THE_WAY = ("cut-body",)
 
 
 def campaign(place):
-    return [serving(place), batching(place), rotting(place), refusing(place), running_out(place), elsewhere(place)]
+    return [
+        serving(place),
+        batching(place),
+        rotting(place),
+        refusing(place),
+        running_out(place),
+        elsewhere(place),
+    ]
 
 
 def _methods(few):
-    exchanges = rows_of.opened([("m", f"hello {number}", f"{face} hi") for number, face in enumerate(FACES)])
+    exchanges = rows_of.opened(
+        [("m", f"hello {number}", f"{face} hi") for number, face in enumerate(FACES)]
+    )
     return {
         "elicit": lambda settings: elicit.elicit(settings, few, runs=1),
         "introspect": lambda settings: introspect.introspect(settings, FACES),
@@ -51,14 +60,30 @@ def _asked(place, few, count, names, **server):
     for name in names:
         for method, ask in _methods(few).items():
             out = place / f"{name}-{method}-{'batch' if server else 'single'}"
-            settings = {"out": str(out), "retries": 2, "timeout": 1.0, "poll": 0.01, "workers": 2, "batch": bool(server)}
-            with StandIn(stall=1.3, **({"batch_faults": [name]} if server else {"faults": [name]})) as there, mock.patch.dict(
-                    os.environ, {"ANTHROPIC_BASE_URL": there.url, "ANTHROPIC_API_KEY": "none-needed"}):
+            settings = {
+                "out": str(out),
+                "retries": 2,
+                "timeout": 1.0,
+                "poll": 0.01,
+                "workers": 2,
+                "batch": bool(server),
+            }
+            with (
+                StandIn(
+                    stall=1.3, **({"batch_faults": [name]} if server else {"faults": [name]})
+                ) as there,
+                mock.patch.dict(
+                    os.environ,
+                    {"ANTHROPIC_BASE_URL": there.url, "ANTHROPIC_API_KEY": "none-needed"},
+                ),
+            ):
                 count.tried += 1
                 try:
                     _, found = ask(service.Settings(MODEL, **settings))
                     stored = {path.name: path.read_bytes() for path in out.glob("replies/*/*.json")}
-                    count.broken += bool((found.missing or found.unusable) and "kaomoji claude" not in found.command)
+                    count.broken += bool(
+                        (found.missing or found.unusable) and "kaomoji claude" not in found.command
+                    )
                     again = bool(found.unusable)
                     folder, found = ask(service.Settings(MODEL, again=again, **settings))
                 except Exception as error:
@@ -67,7 +92,9 @@ def _asked(place, few, count, names, **server):
                     continue
             kept = {path.name: path.read_bytes() for path in out.glob("replies/*/*.json")}
             count.rows += found.wanted
-            count.lost += len(found.missing) + sum(content not in kept.values() for content in stored.values())
+            count.lost += len(found.missing) + sum(
+                content not in kept.values() for content in stored.values()
+            )
             extra = sum(there.paid.values()) - found.wanted
             count.duplicated += max(0, extra - again - (name in LOST_ON_THE_WAY))
 
@@ -87,9 +114,16 @@ def batching(place):
 def damages(content, many=24):
     """A file cut, emptied, zeroed, and with single bits turned over."""
     middle = len(content) // 2
-    yield from (b"", content[:middle], content[:-1], content[:8], b"\0" * len(content), content[:middle] + b"\0" * (len(content) - middle))
+    yield from (
+        b"",
+        content[:middle],
+        content[:-1],
+        content[:8],
+        b"\0" * len(content),
+        content[:middle] + b"\0" * (len(content) - middle),
+    )
     for place in np.linspace(0, len(content) - 1, many).astype(int):
-        yield content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1:]
+        yield content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
 
 
 def _equal(one, other):
@@ -109,33 +143,75 @@ def rotting(place):
     with mock.patch.object(RunFolder, "merge", lambda run, count, **facts: None):
         collect("organism-granite", out=place / "unfinished", **settings)
     (place / "faces.txt").write_text("\n".join(FACES), encoding="utf-8")
-    scores = {"model": "organism-granite", "faces": place / "faces.txt", "prompts": few, "out": place / "scores.parquet", "progress": False}
+    scores = {
+        "model": "organism-granite",
+        "faces": place / "faces.txt",
+        "prompts": few,
+        "out": place / "scores.parquet",
+        "progress": False,
+    }
     score_file(**scores)
-    with StandIn() as there, mock.patch.dict(os.environ, {"ANTHROPIC_BASE_URL": there.url, "ANTHROPIC_API_KEY": "none-needed"}):
+    with (
+        StandIn() as there,
+        mock.patch.dict(
+            os.environ, {"ANTHROPIC_BASE_URL": there.url, "ANTHROPIC_API_KEY": "none-needed"}
+        ),
+    ):
         introspect.introspect(service.Settings(MODEL, out=str(place / "claude")), FACES)
     reply = next((place / "claude").glob("replies/*/*.json"))
     key = reply.stem
-    ReplyStore(place / "claude").write_batch({"stamp": "1", "id": "b", "state": "submitted", "asks": {key: {"about": {}, "params": None}}})
+    ReplyStore(place / "claude").write_batch(
+        {
+            "stamp": "1",
+            "id": "b",
+            "state": "submitted",
+            "asks": {key: {"about": {}, "params": None}},
+        }
+    )
     entry = place / "claude" / "batches" / "1.json"
     ReplyStore(place / "claude").lose("ab1", 0.25, "cut-body")
-    kept.write(run, {"user": torch.ones(2, 1, 3), "inputs": torch.ones(2, 3), "twin-0": torch.zeros(2, 1, 3)}, {"seeds": [0]})
+    kept.write(
+        run,
+        {"user": torch.ones(2, 1, 3), "inputs": torch.ones(2, 3), "twin-0": torch.zeros(2, 1, 3)},
+        {"seeds": [0]},
+    )
 
     def written(path, found):
         """The fields that were written: a digest whose name was damaged guards nothing, and nothing else was damaged then."""
         return {name: found.get(name) for name in names[path]}
 
-    names = {path: sorted(set(json.loads(path.read_bytes())) - {files.SEAL}) for path in (reply, entry, run.path / "manifest.json")}
+    names = {
+        path: sorted(set(json.loads(path.read_bytes())) - {files.SEAL})
+        for path in (reply, entry, run.path / "manifest.json")
+    }
     readers = {
-        run.path / "manifest.json": lambda: written(run.path / "manifest.json", RunFolder(run.path).manifest),
+        run.path / "manifest.json": lambda: written(
+            run.path / "manifest.json", RunFolder(run.path).manifest
+        ),
         run.path / "emissions.parquet": lambda: RunFolder(run.path).emissions(),
-        **{run.path / f"states-{position}.safetensors": lambda position=position: RunFolder(run.path).states(position).array for position in ("emit", "first", "face")},
-        **{place / "unfinished" / "shards" / f"00000{suffix}": lambda: RunFolder(place / "unfinished")._read_shard(0)[0] for suffix in (".parquet", ".safetensors")},
+        **{
+            run.path / f"states-{position}.safetensors": lambda position=position: (
+                RunFolder(run.path).states(position).array
+            )
+            for position in ("emit", "first", "face")
+        },
+        **{
+            place / "unfinished" / "shards" / f"00000{suffix}": lambda: RunFolder(
+                place / "unfinished"
+            )._read_shard(0)[0]
+            for suffix in (".parquet", ".safetensors")
+        },
         place / "scores.parquet": lambda: score_file(**scores),
         run.path / "controls.json": lambda: kept.read(run).user,
         run.path / "controls.safetensors": lambda: kept.read(run).user,
-        place / "claude" / "losses.json": lambda: [{name: one.get(name) for name in ("key", "usd", "kind")} for one in ReplyStore(place / "claude").losses()],
+        place / "claude" / "losses.json": lambda: [
+            {name: one.get(name) for name in ("key", "usd", "kind")}
+            for one in ReplyStore(place / "claude").losses()
+        ],
         reply: lambda: written(reply, ReplyStore(place / "claude").get(key)),
-        place / "claude" / "introspect" / "manifest.json": lambda: AnswerFolder(place / "claude" / "introspect").table(),
+        place / "claude" / "introspect" / "manifest.json": lambda: AnswerFolder(
+            place / "claude" / "introspect"
+        ).table(),
         entry: lambda: written(entry, ReplyStore(place / "claude").batches()[0]),
     }
     for path, read in readers.items():
@@ -167,7 +243,11 @@ def refusing(place):
     for number in REFUSALS:
         for step in ("fsync", "replace"):
             for position in range(8):
-                out, real, left = place / f"{number}-{step}-{position}", getattr(os, step), [position]
+                out, real, left = (
+                    place / f"{number}-{step}-{position}",
+                    getattr(os, step),
+                    [position],
+                )
 
                 def refuse(*arguments, real=real, left=left, number=number):
                     left[0] -= 1
@@ -176,18 +256,31 @@ def refusing(place):
                     return real(*arguments)
 
                 count.tried += 1
-                with mock.patch.object(files.os, step, refuse), mock.patch.object(files, "_flush_folder", lambda folder: None):
+                with (
+                    mock.patch.object(files.os, step, refuse),
+                    mock.patch.object(files, "_flush_folder", lambda folder: None),
+                ):
                     try:
                         collect("organism-granite", out=out, **settings)
                         count.broken += 1
                     except KaomojiError as error:
                         count.broken += "could not be written" not in str(error)
                     except Exception as error:
-                        print(f"  {os.strerror(number)} at {step} {position}: {type(error).__name__}: {error}")
+                        print(
+                            f"  {os.strerror(number)} at {step} {position}: {type(error).__name__}: {error}"
+                        )
                         count.broken += 1
                 run = collect("organism-granite", out=out, **settings)
-                count.compare(expected, [((row.prompt_id, row.generation), row.text) for row in run.emissions().itertuples()])
-                count.changed += not np.array_equal(run.states("first").array, whole.states("first").array)
+                count.compare(
+                    expected,
+                    [
+                        ((row.prompt_id, row.generation), row.text)
+                        for row in run.emissions().itertuples()
+                    ],
+                )
+                count.changed += not np.array_equal(
+                    run.states("first").array, whole.states("first").array
+                )
                 shutil.rmtree(out)
     return count
 
@@ -203,6 +296,7 @@ def running_out(place):
     real = sampling.sample
     for most in (1, 2, 3, 5, 7, 9):
         for trouble in (torch.OutOfMemoryError, MemoryError):
+
             def scarce(engine, messages, *arguments, most=most, trouble=trouble):
                 if len(messages) > most:
                     raise trouble("no more memory")
@@ -210,10 +304,22 @@ def running_out(place):
 
             count.tried += 1
             with mock.patch.object(sampling, "sample", scarce):
-                run = collect("organism-granite", out=place / f"{most}-{trouble.__name__}", **settings)
-            count.compare(expected, [((row.prompt_id, row.generation), row.text) for row in run.emissions().itertuples()])
-    for open_folder in (lambda: collect("organism-granite", out=place / "busy", **settings),
-                        lambda: elicit.elicit(service.Settings(MODEL, "stand-in", out=str(place / "busy")), settings["prompts"], 1)):
+                run = collect(
+                    "organism-granite", out=place / f"{most}-{trouble.__name__}", **settings
+                )
+            count.compare(
+                expected,
+                [
+                    ((row.prompt_id, row.generation), row.text)
+                    for row in run.emissions().itertuples()
+                ],
+            )
+    for open_folder in (
+        lambda: collect("organism-granite", out=place / "busy", **settings),
+        lambda: elicit.elicit(
+            service.Settings(MODEL, "stand-in", out=str(place / "busy")), settings["prompts"], 1
+        ),
+    ):
         from filelock import FileLock
 
         (place / "busy").mkdir(exist_ok=True)
@@ -237,17 +343,25 @@ def elsewhere(place):
     settings = {"prompts": prompts(place, 1), "generations": 1, "progress": False}
     whole = collect("organism-granite", out=place / "here", **settings)
     expected = {(row.prompt_id, row.generation): row.text for row in whole.emissions().itertuples()}
-    rows = lambda run: [((row.prompt_id, row.generation), row.text) for row in run.emissions().itertuples()]  # noqa: E731
+    rows = lambda run: [
+        ((row.prompt_id, row.generation), row.text) for row in run.emissions().itertuples()
+    ]  # noqa: E731
     real = torch.softmax
 
     def without(lacking, values, *arguments, **named):
         if values.dtype == lacking:
-            raise RuntimeError(f'"softmax_lastdim_kernel_impl" not implemented for {lacking}\nsecond line')
+            raise RuntimeError(
+                f'"softmax_lastdim_kernel_impl" not implemented for {lacking}\nsecond line'
+            )
         return real(values, *arguments, **named)
 
     gpus = [] if torch.cuda.is_available() else [{"device": name} for name in ("cuda", "cuda:3")]
     numbers = [{"dtype": name, "device": "cpu"} for name in ("bfloat16", "float16")]
-    for asked in [*gpus, *([] if torch.backends.mps.is_available() else [{"device": "mps"}]), *numbers]:
+    for asked in [
+        *gpus,
+        *([] if torch.backends.mps.is_available() else [{"device": "mps"}]),
+        *numbers,
+    ]:
         count.tried += 1
         out = place / "-".join(asked.values()).replace(":", "")
         lacking = functools.partial(without, loading.DTYPES.get(asked.get("dtype")))
@@ -256,7 +370,9 @@ def elsewhere(place):
                 collect("organism-granite", out=out, **asked, **settings)
                 count.broken += 1
             except KaomojiError as error:
-                count.broken += "\n" in str(error) or not {"--device", "--dtype"} & set(str(error).split())
+                count.broken += "\n" in str(error) or not {"--device", "--dtype"} & set(
+                    str(error).split()
+                )
             except Exception as error:
                 print(f"  {asked}: {type(error).__name__}: {error}")
                 count.broken += 1
@@ -268,11 +384,16 @@ def elsewhere(place):
             for path in whole.path.iterdir():
                 os.utime(path, (moment, moment))
             with mock.patch("time.time", clock):
-                count.compare(expected, rows(collect("organism-granite", out=whole.path, **settings)))
+                count.compare(
+                    expected, rows(collect("organism-granite", out=whole.path, **settings))
+                )
     for moment in (0.0, 4e9):
         count.tried += 1
         with mock.patch("time.time", lambda moment=moment: moment):
-            count.compare(expected, rows(collect("organism-granite", out=place / f"at {moment:.0f}", **settings)))
+            count.compare(
+                expected,
+                rows(collect("organism-granite", out=place / f"at {moment:.0f}", **settings)),
+            )
     manifest = whole.manifest
     for schema in (0, 2, 99, "1", None, [], 1.5, {"schema": 1}):
         count.tried += 1

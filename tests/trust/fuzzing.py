@@ -15,8 +15,20 @@ from report import Count  # noqa: E402
 
 RUNS = 20_000
 # Slow ones, which write files or render templates, get a part of the inputs.
-PARTS = {"templates": 0.15, "chat templates": 0.15, "command line": 0.15, "corpus bundles": 0.1, "published rows": 0.1, "tables (CSV)": 0.1, "exchange rows": 0.1, "exchange files": 0.25, "published files": 0.25, "stored JSON": 0.5,
-         "extraction": 0.5, "replies (JSON lines)": 0.5}
+PARTS = {
+    "templates": 0.15,
+    "chat templates": 0.15,
+    "command line": 0.15,
+    "corpus bundles": 0.1,
+    "published rows": 0.1,
+    "tables (CSV)": 0.1,
+    "exchange rows": 0.1,
+    "exchange files": 0.25,
+    "published files": 0.25,
+    "stored JSON": 0.5,
+    "extraction": 0.5,
+    "replies (JSON lines)": 0.5,
+}
 
 
 def campaign(place, runs):
@@ -43,14 +55,18 @@ def fuzz(name, runs):
     """One target in this process; ends it."""
     place = Path(tempfile.mkdtemp())
     if name in targets.PLACED:
+
         def feed(data):
             targets.PLACED[name](_text(data), place / "x" if name == "exchange rows" else place)
     elif name in targets.BYTES:
+
         def feed(data):
             targets.BYTES[name](data, place / "file.jsonl")
     else:
+
         def feed(data):
             targets.TEXTS[name](_text(data))
+
     if importlib.util.find_spec("atheris"):
         import atheris
 
@@ -60,13 +76,26 @@ def fuzz(name, runs):
             (seeds / str(number)).write_bytes(text.encode("utf-8", "surrogatepass")[:400])
         for function in (targets.extraction, targets.canonical_form, targets.exchange_file):
             atheris.instrument_func(function)
-        atheris.Setup([sys.argv[0], f"-runs={runs}", "-max_len=400", "-rss_limit_mb=0", "-timeout=60", "-verbosity=1", str(seeds)], feed)
+        atheris.Setup(
+            [
+                sys.argv[0],
+                f"-runs={runs}",
+                "-max_len=400",
+                "-rss_limit_mb=0",
+                "-timeout=60",
+                "-verbosity=1",
+                str(seeds),
+            ],
+            feed,
+        )
         atheris.Fuzz()
     else:
         from hypothesis import HealthCheck, given, settings
         from hypothesis import strategies as st
 
-        settings(max_examples=runs, deadline=None, database=None, suppress_health_check=list(HealthCheck))(given(st.binary(max_size=400))(feed))()
+        settings(
+            max_examples=runs, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        )(given(st.binary(max_size=400))(feed))()
         print(f"Done {runs}")
 
 
@@ -86,8 +115,16 @@ if __name__ == "__main__":
     if importlib.util.find_spec("atheris"):
         import atheris
 
-        with atheris.instrument_imports(include=["kaomoji_lib.study", "kaomoji_lib.store", "kaomoji_lib.engine.claude.exchanges"]):
-            for module in [name for name in sys.modules if name.startswith("kaomoji_lib")] + ["targets"]:
+        with atheris.instrument_imports(
+            include=[
+                "kaomoji_lib.study",
+                "kaomoji_lib.store",
+                "kaomoji_lib.engine.claude.exchanges",
+            ]
+        ):
+            for module in [name for name in sys.modules if name.startswith("kaomoji_lib")] + [
+                "targets"
+            ]:
                 sys.modules.pop(module, None)
             import targets
     fuzz(sys.argv[1], int(sys.argv[2]))

@@ -41,7 +41,14 @@ def killed(command, kills, begin, finished, seed, earliest=0.3, environment=None
         print(f"  {done} of {kills} kills", end="\r", file=sys.stderr, flush=True)
         for _ in range(min(8, kills - done)):
             started = time.monotonic()
-            process = subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=ROOT,
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             try:
                 process.wait(timeout=moments.uniform(earliest, 1.0) * whole)
             except subprocess.TimeoutExpired:
@@ -66,12 +73,26 @@ def prompts(place, number):
 
 
 def _rows(table, keys):
-    return [(tuple(row[key] for key in keys), json.dumps(row, default=str, sort_keys=True)) for row in table.to_dict("records")]
+    return [
+        (tuple(row[key] for key in keys), json.dumps(row, default=str, sort_keys=True))
+        for row in table.to_dict("records")
+    ]
 
 
 def collecting(place, kills):
     count, out, whole = Count("kill -9", "collecting replies and states"), place / "run", {}
-    command = [*COMMAND, "collect", "organism-granite", "--prompts", prompts(place, 4), "--generations", "2", "--out", out, "--quiet"]
+    command = [
+        *COMMAND,
+        "collect",
+        "organism-granite",
+        "--prompts",
+        prompts(place, 4),
+        "--generations",
+        "2",
+        "--out",
+        out,
+        "--quiet",
+    ]
 
     def begin():
         shutil.rmtree(out, ignore_errors=True)
@@ -81,7 +102,12 @@ def collecting(place, kills):
         rows = _rows(run.emissions(), ("prompt_id", "generation"))
         for position in ("emit", "first", "face"):
             states = run.states(position)
-            rows += [((position, *map(str, key)), hashlib.sha256(array.tobytes()).hexdigest()) for key, array in zip(states.index.itertuples(index=False), states.array, strict=True)]
+            rows += [
+                ((position, *map(str, key)), hashlib.sha256(array.tobytes()).hexdigest())
+                for key, array in zip(
+                    states.index.itertuples(index=False), states.array, strict=True
+                )
+            ]
         if not whole:
             whole.update(rows)
         else:
@@ -106,7 +132,10 @@ def workers(place, kills):
     alone = collect("organism-granite", out=place / "alone", **settings)
     whole = dict(_rows(alone.emissions(), ("prompt_id", "generation")))
     os.environ |= {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8})
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8},
+    )
     cluster.add_node(num_cpus=1, object_store_memory=10**8)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
@@ -124,7 +153,10 @@ def workers(place, kills):
             with mock.patch.object(crews, "dealt", deadly):
                 run = collect("organism-granite", out=out, ray="auto", **settings)
             count.compare(whole, _rows(run.emissions(), ("prompt_id", "generation")))
-            count.changed += sum(not np.allclose(run.states(position).array, alone.states(position).array, atol=1e-5) for position in ("emit", "first", "face"))
+            count.changed += sum(
+                not np.allclose(run.states(position).array, alone.states(position).array, atol=1e-5)
+                for position in ("emit", "first", "face")
+            )
             count.broken += len(list(out.rglob("*.part")))
             shutil.rmtree(out)
     finally:
@@ -136,8 +168,22 @@ def workers(place, kills):
 def scoring(place, kills):
     count, out, whole = Count("kill -9", "scoring faces"), place / "scores.parquet", {}
     faces = place / "faces.txt"
-    faces.write_text("\n".join(["(^_^)", "(T_T)", "(>_<)", "(・_・)", "(◕‿◕)", "(ಠ_ಠ)", "(╯°□°)"]), encoding="utf-8")
-    command = [*COMMAND, "score", "organism-granite", "--faces", faces, "--prompts", prompts(place, 6), "--out", out, "--quiet"]
+    faces.write_text(
+        "\n".join(["(^_^)", "(T_T)", "(>_<)", "(・_・)", "(◕‿◕)", "(ಠ_ಠ)", "(╯°□°)"]),
+        encoding="utf-8",
+    )
+    command = [
+        *COMMAND,
+        "score",
+        "organism-granite",
+        "--faces",
+        faces,
+        "--prompts",
+        prompts(place, 6),
+        "--out",
+        out,
+        "--quiet",
+    ]
 
     def begin():
         out.unlink(missing_ok=True)
@@ -157,7 +203,10 @@ def scoring(place, kills):
 
 def asking(place, kills, batch=False):
     """Replies of the stand-in. Compared: what was stored before a kill, what was paid for it, and that none is missing."""
-    count, out = Count("kill -9", f"asking Claude's stand-in, {'in batches' if batch else 'one by one'}"), place / f"claude-{batch}"
+    count, out = (
+        Count("kill -9", f"asking Claude's stand-in, {'in batches' if batch else 'one by one'}"),
+        place / f"claude-{batch}",
+    )
     rules = standin.Rules()
     rules(standin_question(), 0)
 
@@ -167,8 +216,21 @@ def asking(place, kills, batch=False):
 
     with standin.StandIn(answers=slowly, batch_seconds=0.4) as server:
         environment = {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "none-needed"}
-        command = [*COMMAND, "claude", "elicit", "--model", "claude-haiku-4-5", "--runs", "1", "--out", out, "--workers", "2", "--quiet",
-                   *(["--batch", "--poll", "0.05"] if batch else [])]
+        command = [
+            *COMMAND,
+            "claude",
+            "elicit",
+            "--model",
+            "claude-haiku-4-5",
+            "--runs",
+            "1",
+            "--out",
+            out,
+            "--workers",
+            "2",
+            "--quiet",
+            *(["--batch", "--poll", "0.05"] if batch else []),
+        ]
         stored = {}
 
         def look():
@@ -183,9 +245,14 @@ def asking(place, kills, batch=False):
         def finished():
             kept = look()
             rows = pd.read_parquet(out / "elicit" / "emissions.parquet")
-            count.compare({key: None for key in load_prompts()["id"]}, [(key, None) for key in rows["prompt_id"]])
+            count.compare(
+                {key: None for key in load_prompts()["id"]},
+                [(key, None) for key in rows["prompt_id"]],
+            )
             count.changed += sum(kept.get(name) != content for name, (content, _) in stored.items())
-            count.duplicated += sum(server.paid[_paid_for(content)] != paid for content, paid in stored.values())
+            count.duplicated += sum(
+                server.paid[_paid_for(content)] != paid for content, paid in stored.values()
+            )
             # A batch answers every question once, however often its maker died.
             count.duplicated += sum(server.paid.values()) - len(rows) if batch else 0
             count.broken += len(list(out.rglob("*.part")))
@@ -202,7 +269,15 @@ def asking(place, kills, batch=False):
 
         subprocess.Popen = Watched
         try:
-            count.tried = killed([str(word) for word in command], kills, begin, finished, seed=3 + batch, earliest=0.4, environment=environment)
+            count.tried = killed(
+                [str(word) for word in command],
+                kills,
+                begin,
+                finished,
+                seed=3 + batch,
+                earliest=0.4,
+                environment=environment,
+            )
         finally:
             subprocess.Popen = real_run
     return count
@@ -219,16 +294,26 @@ def _paid_for(content):
 def building(place, kills):
     """A book of one page: killed while the page runs or while the HTML is made."""
     count, copy, whole = Count("kill -9", "building the book"), place / "copy", {}
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     for name in listed.splitlines():
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "data/organisms/g", "data/organisms/q")):
+        if (ROOT / name).is_file() and not name.startswith(
+            ("tests/", "data/organisms/g", "data/organisms/q")
+        ):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, copy / name)
     for path in (copy / "book").glob("*.md"):
         path.unlink()
     (copy / "book" / "index.md").write_text("# A book of one page\n", encoding="utf-8")
     (copy / "book" / "runs.yml").write_text(
-        "root: index\nparts:\n- caption: The study\n  pages:\n  - {notebook: stimuli, page: stimuli, title: What the models are shown}\n", encoding="utf-8")
+        "root: index\nparts:\n- caption: The study\n  pages:\n  - {notebook: stimuli, page: stimuli, title: What the models are shown}\n",
+        encoding="utf-8",
+    )
     pages, html = copy / "book" / "runs", copy / "_build"
 
     def begin():
@@ -236,13 +321,25 @@ def building(place, kills):
         shutil.rmtree(html, ignore_errors=True)
 
     def finished():
-        rows = {str(path.relative_to(copy)): hashlib.sha256(SECONDS.sub("", path.read_text(encoding="utf-8")).encode()).hexdigest()
-                for path in [*pages.glob("*.ipynb"), *(html / "html").rglob("*.html")] if not path.name.startswith(".")}
+        rows = {
+            str(path.relative_to(copy)): hashlib.sha256(
+                SECONDS.sub("", path.read_text(encoding="utf-8")).encode()
+            ).hexdigest()
+            for path in [*pages.glob("*.ipynb"), *(html / "html").rglob("*.html")]
+            if not path.name.startswith(".")
+        }
         if not whole:
             whole.update(rows)
         else:
             count.compare(whole, rows)
 
-    count.tried = killed([sys.executable, str(copy / "book" / "build.py"), "--jobs", "1"], kills, begin, finished, seed=5, earliest=0.05,
-                         environment={"PYTHONPATH": str(copy)})
+    count.tried = killed(
+        [sys.executable, str(copy / "book" / "build.py"), "--jobs", "1"],
+        kills,
+        begin,
+        finished,
+        seed=5,
+        earliest=0.05,
+        environment={"PYTHONPATH": str(copy)},
+    )
     return count

@@ -45,22 +45,62 @@ def plan(place, most=None):
     own = outside.asked(place / "own.csv", texts, list(outside.CODES))
     shared = outside.asked(place / "shared.csv", texts, nine)
     first, generations = outside.run(place / "own", outside.NAMES[0], outside.TITLES[0], own, texts)
-    sources = [str(outside.run(place / "shared", name, title, shared, texts[start::7], organism)[0].path)
-               for start, (name, title, organism) in enumerate(zip(outside.NAMES, outside.TITLES, ("granite", "gemma", "qwen"), strict=True))]
+    sources = [
+        str(outside.run(place / "shared", name, title, shared, texts[start::7], organism)[0].path)
+        for start, (name, title, organism) in enumerate(
+            zip(outside.NAMES, outside.TITLES, ("granite", "gemma", "qwen"), strict=True)
+        )
+    ]
     said = outside.prompts(place / "said.csv", texts[:90], nine)
     asking = {"source": "api", "max_usd": None}
     return {
-        "stimuli": {"prompts": str(outside.prompts(place / "all.csv", texts, list(outside.CODES))), "categories": str(scheme)},
-        "local_model": {"model": str(place / "own" / "models" / outside.NAMES[0]), "prompts": str(own), "categories": str(scheme), "generations": generations, "out": str(first.path)},
-        "across_models": {"models": sources}, "evidence": {"models": sources[:2]}, "exact_emissions": {"models": sources[:2]}, "readers": {"models": sources},
-        "frames": {"models": [str(place / "shared" / "models" / name) for name in outside.NAMES[:1]], "names": ["symbol"], "generations": 2},
+        "stimuli": {
+            "prompts": str(outside.prompts(place / "all.csv", texts, list(outside.CODES))),
+            "categories": str(scheme),
+        },
+        "local_model": {
+            "model": str(place / "own" / "models" / outside.NAMES[0]),
+            "prompts": str(own),
+            "categories": str(scheme),
+            "generations": generations,
+            "out": str(first.path),
+        },
+        "across_models": {"models": sources},
+        "evidence": {"models": sources[:2]},
+        "exact_emissions": {"models": sources[:2]},
+        "readers": {"models": sources},
+        "frames": {
+            "models": [str(place / "shared" / "models" / name) for name in outside.NAMES[:1]],
+            "names": ["symbol"],
+            "generations": 2,
+        },
         "steering": {"model": sources[0], "prompts": 1, "doses": [1.0]},
         "explorer": {"models": sources, "claude": "published"},
-        "elicit": {**asking, "model": outside.CLAUDE, "prompts": str(said), "runs": 3 * -(-len(texts) // 90)},
+        "elicit": {
+            **asking,
+            "model": outside.CLAUDE,
+            "prompts": str(said),
+            "runs": 3 * -(-len(texts) // 90),
+        },
         "introspect": {**asking, "model": outside.CLAUDE, "elicited": outside.CLAUDE},
-        "synthesize": {**asking, "model": outside.CLAUDE, "elicited": outside.CLAUDE, "exchanges": str(outside.exchanges(place / "exchanges.jsonl", texts))},
-        "compare": {**asking, "model": outside.CLAUDE, "judges": [outside.CLAUDE], "synthesizer": outside.CLAUDE, "local": sources[:2], "runs": 6},
-        "published_study": {}, "published_geometry": {}, "published_scorer": {}, "published_claude_uses": {"corpus": str(outside.corpus(place / "corpus", texts))},
+        "synthesize": {
+            **asking,
+            "model": outside.CLAUDE,
+            "elicited": outside.CLAUDE,
+            "exchanges": str(outside.exchanges(place / "exchanges.jsonl", texts)),
+        },
+        "compare": {
+            **asking,
+            "model": outside.CLAUDE,
+            "judges": [outside.CLAUDE],
+            "synthesizer": outside.CLAUDE,
+            "local": sources[:2],
+            "runs": 6,
+        },
+        "published_study": {},
+        "published_geometry": {},
+        "published_scorer": {},
+        "published_claude_uses": {"corpus": str(outside.corpus(place / "corpus", texts))},
         "claims": {"pages": str(place / "book" / "runs")},
     }
 
@@ -69,7 +109,16 @@ def registry(place, known):
     """The registry of the hostile copy as the file that kernels read."""
     raw = yaml.safe_load((ROOT / "data" / "published.yml").read_text(encoding="utf-8"))
     for name, entry in raw["files"].items():
-        entry.update({key: value for key, value in (("sha256", known.files[name].sha256), ("size", known.files[name].size)) if value is not None})
+        entry.update(
+            {
+                key: value
+                for key, value in (
+                    ("sha256", known.files[name].sha256),
+                    ("size", known.files[name].size),
+                )
+                if value is not None
+            }
+        )
     (place / "published.yml").write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
     return place / "published.yml"
 
@@ -81,9 +130,21 @@ def surroundings(place, texts):
     startup.mkdir(parents=True)
     (startup / "00-published.py").write_text(STARTUP, encoding="utf-8")
     listed = registry(place, outside.published(place / "published", texts))
-    with StandIn(answers=outside.Answers(texts)) as service, mock.patch.dict(os.environ, {
-            "ANTHROPIC_BASE_URL": service.url, "ANTHROPIC_API_KEY": "none-needed", "IPYTHONDIR": str(place / "ipython"), "HOSTILE_REGISTRY": str(listed),
-            "KAOMOJI_RUNS": str(place / "answers"), "KAOMOJI_PUBLISHED_DIR": str(place / "published"), "KAOMOJI_CACHE_DIR": str(place / "cache")}):
+    with (
+        StandIn(answers=outside.Answers(texts)) as service,
+        mock.patch.dict(
+            os.environ,
+            {
+                "ANTHROPIC_BASE_URL": service.url,
+                "ANTHROPIC_API_KEY": "none-needed",
+                "IPYTHONDIR": str(place / "ipython"),
+                "HOSTILE_REGISTRY": str(listed),
+                "KAOMOJI_RUNS": str(place / "answers"),
+                "KAOMOJI_PUBLISHED_DIR": str(place / "published"),
+                "KAOMOJI_CACHE_DIR": str(place / "cache"),
+            },
+        ),
+    ):
         yield
 
 
@@ -107,15 +168,44 @@ def render(place):
     shutil.copyfile(ROOT / "_config.yml", place / "_config.yml")
     shutil.copyfile(ROOT / "book" / "runs.yml", place / "book" / "runs.yml")
     for name in ("_ext", "_static"):
-        shutil.copytree(ROOT / "book" / name, place / "book" / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    (place / "book" / "index.md").write_text("# A book of pages that were not trusted\n", encoding="utf-8")
-    chapters = [{"file": f"book/runs/{path.stem}", "title": f"{path.stem} {TITLE}"} for path in sorted((place / "book" / "runs").glob("[!.]*.ipynb"))]
-    (place / "_toc.yml").write_text(yaml.safe_dump({"format": "jb-book", "root": "book/index", "chapters": chapters}), encoding="utf-8")
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(place), "-q"]
-    done = subprocess.run(command, cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, errors="replace")
+        shutil.copytree(
+            ROOT / "book" / name,
+            place / "book" / name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+            dirs_exist_ok=True,
+        )
+    (place / "book" / "index.md").write_text(
+        "# A book of pages that were not trusted\n", encoding="utf-8"
+    )
+    chapters = [
+        {"file": f"book/runs/{path.stem}", "title": f"{path.stem} {TITLE}"}
+        for path in sorted((place / "book" / "runs").glob("[!.]*.ipynb"))
+    ]
+    (place / "_toc.yml").write_text(
+        yaml.safe_dump({"format": "jb-book", "root": "book/index", "chapters": chapters}),
+        encoding="utf-8",
+    )
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        str(place),
+        "-q",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
     html = place / "_build" / "html"
     if not (html / "book" / "runs" / f"{Path(chapters[-1]['file']).name}.html").is_file():
-        raise SystemExit(f"the hostile pages were not built:\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
+        raise SystemExit(
+            f"the hostile pages were not built:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
+        )
     return html
 
 
@@ -149,39 +239,87 @@ MARKS = re.compile(r"kaoBroke|/stolen|onerror|javascript:")
 def look(html, texts, browser, told=print):
     """Open every page. Returns (what went wrong as (page, where, expected, seen), texts that were read, strings that were met)."""
     wrong, read, met = [], 0, {}
-    known = {pages.UNSEEN.sub("", text): text for text in sorted({*texts, *outside.strings(), *(text[:outside.LONGEST] for text in outside.strings()), *outside.NAMES, *outside.TITLES, outside.CLAUDE, TITLE, *outside.CODES}, key=len)}
+    known = {
+        pages.UNSEEN.sub("", text): text
+        for text in sorted(
+            {
+                *texts,
+                *outside.strings(),
+                *(text[: outside.LONGEST] for text in outside.strings()),
+                *outside.NAMES,
+                *outside.TITLES,
+                outside.CLAUDE,
+                TITLE,
+                *outside.CODES,
+            },
+            key=len,
+        )
+    }
     named = [escape.filename(name) for name in (*outside.NAMES, outside.CLAUDE)]
-    marked = sorted([*(folded for folded in known if MARKS.search(folded)), *named], key=len, reverse=True)
+    marked = sorted(
+        [*(folded for folded in known if MARKS.search(folded)), *named], key=len, reverse=True
+    )
     frame = _handlers(html / "book" / "index.html", browser)
     for page in sorted((html / "book" / "runs").glob("*.html")):
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         tab, asked, called = context.new_page(), [], []
         tab.on("request", lambda request, asked=asked: asked.append(request.url))
-        tab.on("dialog", lambda dialog, called=called: called.append(dialog.message) or dialog.dismiss())
-        tab.expose_function("kaoBroke", lambda *words, called=called: called.append(words or "called"))
+        tab.on(
+            "dialog",
+            lambda dialog, called=called: called.append(dialog.message) or dialog.dismiss(),
+        )
+        tab.expose_function(
+            "kaoBroke", lambda *words, called=called: called.append(words or "called")
+        )
         tab.goto(page.as_uri())
         for number in range(tab.locator(".kao-plot").count()):
             tab.locator(".kao-plot").nth(number).scroll_into_view_if_needed()
-            tab.wait_for_function("n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'", arg=number, timeout=120_000)
+            tab.wait_for_function(
+                "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'",
+                arg=number,
+                timeout=120_000,
+            )
         if tab.locator(".kao-explorer").count():
-            wrong += [(page.stem, *one) for one in _explore(tab, known, met.setdefault(page.stem, set()))]
+            wrong += [
+                (page.stem, *one) for one in _explore(tab, known, met.setdefault(page.stem, set()))
+            ]
         for place in range(200, 900, 100):
             tab.mouse.move(place, place / 1.5)
         tab.wait_for_timeout(300)
         seen, harm = tab.evaluate(SEEN), tab.evaluate(HARM % frame)
         base = html.as_uri()
-        wrong += [(page.stem, "request", "none outside the book", url) for url in asked if not url.startswith((base, "blob:", "data:")) or hostile.ASK in url.removeprefix(base)]
+        wrong += [
+            (page.stem, "request", "none outside the book", url)
+            for url in asked
+            if not url.startswith((base, "blob:", "data:")) or hostile.ASK in url.removeprefix(base)
+        ]
         wrong += [(page.stem, "call", "none", str(words)) for words in called]
         wrong += [(page.stem, "element", "none that was typed", one) for one in harm]
         pieces = [pages.UNSEEN.sub("", text) for text in seen["texts"]]
-        shown = {piece for cell in seen["cells"] for piece in (pages.UNSEEN.sub("", cell), *(pages.UNSEEN.sub("", part.rpartition(" ")[0] if part.rpartition(" ")[2].isdigit() else part) for part in cell.split("   ")))}
+        shown = {
+            piece
+            for cell in seen["cells"]
+            for piece in (
+                pages.UNSEEN.sub("", cell),
+                *(
+                    pages.UNSEEN.sub(
+                        "", part.rpartition(" ")[0] if part.rpartition(" ")[2].isdigit() else part
+                    )
+                    for part in cell.split("   ")
+                ),
+            )
+        }
         met.setdefault(page.stem, set()).update(known[piece] for piece in shown & known.keys())
         for piece in filter(MARKS.search, pieces):
             read += 1
             left = piece
             for whole in marked:
                 left = left.replace(whole, "")
-            if MARKS.search(left) and not any(whole.startswith(tail) for tail in [left[at.start():] for at in MARKS.finditer(left)] for whole in marked):
+            if MARKS.search(left) and not any(
+                whole.startswith(tail)
+                for tail in [left[at.start() :] for at in MARKS.finditer(left)]
+                for whole in marked
+            ):
                 wrong.append((page.stem, "text", "as it was typed", piece))
         read += len(seen["cells"])
         context.close()
@@ -191,13 +329,19 @@ def look(html, texts, browser, told=print):
         tab.on("request", lambda request, asked=asked: asked.append(request.url))
         tab.goto(page.as_uri())
         plain.close()
-        wrong += [(page.stem, "request without scripts", "none outside the book", url) for url in asked if not url.startswith((base, "data:")) or hostile.ASK in url.removeprefix(base)]
+        wrong += [
+            (page.stem, "request without scripts", "none outside the book", url)
+            for url in asked
+            if not url.startswith((base, "data:")) or hostile.ASK in url.removeprefix(base)
+        ]
         told(f"  {page.stem}: {len(met[page.stem])} of the strings are cells, {len(pieces)} texts")
     return wrong, read, met
 
 
 # What plotly would take for a tag, other than those it is drawn with here.
-DRAWN = re.compile(r"</?(?!\u2060|(?:b|br|i|em|sup|sub|span|extra)\b)[A-Za-z]|<(?:b|i|em)>(?=bold|x<)")
+DRAWN = re.compile(
+    r"</?(?!\u2060|(?:b|br|i|em|sup|sub|span|extra)\b)[A-Za-z]|<(?:b|i|em)>(?=bold|x<)"
+)
 
 
 def figures(place):
@@ -205,7 +349,13 @@ def figures(place):
     wrong, read = [], 0
     for path in sorted((place / "book" / "runs").glob("[!.]*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        drawn = [output["data"][mime] for cell in cells for output in cell.get("outputs", []) for mime in output.get("data", {}) if "plotly" in mime]
+        drawn = [
+            output["data"][mime]
+            for cell in cells
+            for output in cell.get("outputs", [])
+            for mime in output.get("data", {})
+            if "plotly" in mime
+        ]
         for text in _texts(drawn):
             read += 1
             if DRAWN.search(text):
@@ -230,7 +380,9 @@ def _handlers(page, browser):
     """The event handlers that the theme itself writes into a page."""
     tab = browser.new_page()
     tab.goto(page.as_uri())
-    found = tab.evaluate("() => [...document.querySelectorAll('*')].flatMap(x => [...x.attributes].filter(a => a.name.startsWith('on')).map(a => a.value))")
+    found = tab.evaluate(
+        "() => [...document.querySelectorAll('*')].flatMap(x => [...x.attributes].filter(a => a.name.startsWith('on')).map(a => a.value))"
+    )
     tab.close()
     return repr(sorted(set(found)))
 
@@ -241,7 +393,9 @@ def _explore(tab, known, met):
     faces = tab.evaluate("() => document.querySelector('.kao-explorer').explorer.bundle.faces")
     wrong = []
     for face in faces:
-        tab.evaluate("face => document.querySelector('.kao-explorer').explorer.state.set({ face })", face)
+        tab.evaluate(
+            "face => document.querySelector('.kao-explorer').explorer.state.set({ face })", face
+        )
         large = tab.locator(".kx-large").first.text_content()
         if pages.alike(large) != pages.alike(face):
             wrong.append(("card", face, large))
@@ -263,7 +417,10 @@ def counted(place, texts, ran, failed):
     """The :class:`report.Count` of pages that were run."""
     from playwright.sync_api import sync_playwright
 
-    helpers, count = pages.helpers(), Count("hostile text", "page templates in a browser", tried=len(texts) * ran, broken=failed)
+    helpers, count = (
+        pages.helpers(),
+        Count("hostile text", "page templates in a browser", tried=len(texts) * ran, broken=failed),
+    )
     html = render(place)
     with sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=helpers.chromium(), args=helpers.FLAGS)
@@ -272,7 +429,9 @@ def counted(place, texts, ran, failed):
     drawn, read = figures(place)
     count.rows += read
     for page, where, expected, seen in [*wrong, *drawn][:60]:
-        print(f"  {page}, {where}: {escape.terminal(expected[:80])!r} became {escape.terminal(seen[:160])!r}")
+        print(
+            f"  {page}, {where}: {escape.terminal(expected[:80])!r} became {escape.terminal(seen[:160])!r}"
+        )
     count.changed = sum(where in ("text", "card") for _, where, _, _ in wrong)
     count.broken += len(wrong) + len(drawn) - count.changed
     return count

@@ -33,7 +33,9 @@ class Count:
         self.rows += len(expected)
         self.lost += len(expected.keys() - seen.keys())
         self.duplicated += len(pairs) - len(seen)
-        self.changed += sum(seen[key] != value for key, value in expected.items() if key in seen) + len(seen.keys() - expected.keys())
+        self.changed += sum(
+            seen[key] != value for key, value in expected.items() if key in seen
+        ) + len(seen.keys() - expected.keys())
 
     @property
     def bad(self):

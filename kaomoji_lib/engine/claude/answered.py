@@ -9,6 +9,7 @@ def complaint(read):
 
     A refusal is an answer, of which there is nothing to read.
     """
+
     def problem(record, ask):
         if said := other_model(record, ask.params["model"]):
             return said

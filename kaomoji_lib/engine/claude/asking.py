@@ -41,8 +41,14 @@ class Report:
 
 def record(message, ask, dropped, usd, batch=None):
     """What is stored of one reply."""
-    return {**ask.public(), "dropped": list(dropped), **message, "usd": usd, "batch": batch,
-            "received": datetime.now(UTC).isoformat(timespec="seconds")}
+    return {
+        **ask.public(),
+        "dropped": list(dropped),
+        **message,
+        "usd": usd,
+        "batch": batch,
+        "received": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def due(asks, origin, store, again=lambda stored, ask: False):
@@ -56,7 +62,9 @@ def due(asks, origin, store, again=lambda stored, ask: False):
     return wanted
 
 
-def ask_all(session, asks, store, budget, *, workers=WORKERS, again=lambda stored, ask: False, told=None):
+def ask_all(
+    session, asks, store, budget, *, workers=WORKERS, again=lambda stored, ask: False, told=None
+):
     """Ask what is not stored yet, ``workers`` at a time.
 
     ``told(done, total)`` is called after every question. Returns a :class:`Report`; never raises for
@@ -70,7 +78,9 @@ def ask_all(session, asks, store, budget, *, workers=WORKERS, again=lambda store
             return
         most = budget.most(ask.params)
         if not budget.reserve(most):
-            halt(f"the next request could cost more than what is left of --max-usd ({budget.limit:g})")
+            halt(
+                f"the next request could cost more than what is left of --max-usd ({budget.limit:g})"
+            )
             return
         paid = None
         try:
@@ -96,7 +106,9 @@ def ask_all(session, asks, store, budget, *, workers=WORKERS, again=lambda store
         if failure and failure.hopeless:
             halt(f"the service refuses every request: {failure.detail}")
         elif row[0] >= FAILURES_IN_A_ROW:
-            halt(f"{FAILURES_IN_A_ROW} requests in a row failed, the last with {failure.kind}: {failure.detail}")
+            halt(
+                f"{FAILURES_IN_A_ROW} requests in a row failed, the last with {failure.kind}: {failure.detail}"
+            )
 
     def halt(reason):
         with lock:

@@ -32,7 +32,10 @@ class Ask:
 OPTIONAL = {
     "temperature": lambda params: _without(params, "temperature"),
     "top_p": lambda params: _without(params, "top_p"),
-    "cache_control": lambda params: {**params, "system": [_without(block, "cache_control") for block in params["system"]]},
+    "cache_control": lambda params: {
+        **params,
+        "system": [_without(block, "cache_control") for block in params["system"]],
+    },
     "thinking": lambda params: _without(params, "thinking"),
     "output_config": lambda params: _without(params, "output_config"),
 }
@@ -63,7 +66,15 @@ def rejected(params, complaint):
 
     The service's wording may change, so only the parameter's own name is looked for.
     """
-    words = complaint.replace("`", " ").replace("'", " ").replace('"', " ").replace(".", " ").replace(":", " ").replace(",", " ").split()
+    words = (
+        complaint.replace("`", " ")
+        .replace("'", " ")
+        .replace('"', " ")
+        .replace(".", " ")
+        .replace(":", " ")
+        .replace(",", " ")
+        .split()
+    )
     return tuple(name for name in OPTIONAL if name in words and holds(params, name))
 
 

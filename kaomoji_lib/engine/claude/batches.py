@@ -42,7 +42,10 @@ class Batches:
                 break
             refused = len(self.session.dropped.get(next(iter(wanted.values())).params["model"], ()))
             failed = self._round(wanted, report)
-            learnt = len(self.session.dropped.get(next(iter(wanted.values())).params["model"], ())) > refused
+            learnt = (
+                len(self.session.dropped.get(next(iter(wanted.values())).params["model"], ()))
+                > refused
+            )
             wanted = {key: wanted[key] for key in failed if key in wanted} if learnt else {}
         report.failures += failed.values()
         report.asked = len(before)
@@ -57,7 +60,9 @@ class Batches:
         """Submit and collect ``wanted`` (dict key -> Ask). Returns the failures by key."""
         failed, keys = {}, list(wanted)
         for start in range(0, len(keys), MOST_REQUESTS):
-            part = self._affordable({key: wanted[key] for key in keys[start:start + MOST_REQUESTS]}, report)
+            part = self._affordable(
+                {key: wanted[key] for key in keys[start : start + MOST_REQUESTS]}, report
+            )
             if part:
                 try:
                     entry = self._submit(part)
@@ -84,14 +89,23 @@ class Batches:
         now = datetime.now(UTC)
         some = next(iter(part.values())).params
         dropped = self.session.dropped.get(some["model"], ())
-        entry = self.store.write_batch({
-            "stamp": now.strftime("%Y%m%dT%H%M%S%f"), "created": now.isoformat(), "origin": self.session.origin, "id": None,
-            "state": "submitting", "model": some["model"], "dropped": list(dropped),
-            "options": [name for name in OPTIONAL if name not in dropped and holds(some, name)],
-            "reserved": sum(self.budget.most(ask.params, batch=True) for ask in part.values()),
-            "asks": {key: ask.public() for key, ask in part.items()},
-        })
-        requests = [{"custom_id": key, "params": drop(ask.params, dropped)} for key, ask in part.items()]
+        entry = self.store.write_batch(
+            {
+                "stamp": now.strftime("%Y%m%dT%H%M%S%f"),
+                "created": now.isoformat(),
+                "origin": self.session.origin,
+                "id": None,
+                "state": "submitting",
+                "model": some["model"],
+                "dropped": list(dropped),
+                "options": [name for name in OPTIONAL if name not in dropped and holds(some, name)],
+                "reserved": sum(self.budget.most(ask.params, batch=True) for ask in part.values()),
+                "asks": {key: ask.public() for key, ask in part.items()},
+            }
+        )
+        requests = [
+            {"custom_id": key, "params": drop(ask.params, dropped)} for key, ask in part.items()
+        ]
         try:
             batch = self._create(requests)
         except Refused as error:
@@ -107,20 +121,28 @@ class Batches:
                 with self.session.batches(retries=0) as batches:
                     return batches.create(requests=requests)
             except Refused as error:
-                if error.kind not in ("rate_limit_error", "overloaded_error") or attempt == CREATE_TRIES:
+                if (
+                    error.kind not in ("rate_limit_error", "overloaded_error")
+                    or attempt == CREATE_TRIES
+                ):
                     raise
-            time.sleep(min(self.poll, 2.0 ** attempt))
+            time.sleep(min(self.poll, 2.0**attempt))
 
     def resume(self):
         """Collect every batch of this store and service that is not collected yet. Returns a :class:`Report`."""
         report = Report()
         for entry in self.store.batches():
-            if entry["origin"] == self.session.origin and entry["state"] in ("submitting", "submitted"):
+            if entry["origin"] == self.session.origin and entry["state"] in (
+                "submitting",
+                "submitted",
+            ):
                 self.budget.reserve(entry.get("reserved") or 0.0, wait=False)
                 try:
                     entry = entry if entry["id"] else self._find(entry, report)
                 except Refused as error:
-                    report.stopped = f"the batches of the service cannot be listed: {error.kind}: {error.detail}"
+                    report.stopped = (
+                        f"the batches of the service cannot be listed: {error.kind}: {error.detail}"
+                    )
                 if entry and not report.stopped:
                     report.failures += self._see_through(entry, report).values()
                 if report.stopped:
@@ -137,7 +159,13 @@ class Batches:
                 if batch.created_at < earliest:
                     break
                 counts = batch.request_counts
-                total = counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
+                total = (
+                    counts.processing
+                    + counts.succeeded
+                    + counts.errored
+                    + counts.canceled
+                    + counts.expired
+                )
                 if batch.id not in known and total == len(entry["asks"]):
                     candidates.append(batch.id)
         for found in candidates:
@@ -158,7 +186,11 @@ class Batches:
         failed = self._store(entry, lines)
         absent = [key for key in entry["asks"] if key not in failed and key not in self.store]
         for key in absent:
-            failed[key] = Failure(entry["asks"][key]["about"], "absent", f"batch {entry['id']} returned no result for it")
+            failed[key] = Failure(
+                entry["asks"][key]["about"],
+                "absent",
+                f"batch {entry['id']} returned no result for it",
+            )
         if whole:
             self._finish(entry, "collected")
         else:
@@ -174,7 +206,9 @@ class Batches:
                 done = counts.succeeded + counts.errored + counts.expired + counts.canceled
                 self.told(done, done + counts.processing)
             except (Refused, AttributeError) as error:
-                report.stopped = f"batch {batch_id} cannot be looked up: {error}; it goes on without us"
+                report.stopped = (
+                    f"batch {batch_id} cannot be looked up: {error}; it goes on without us"
+                )
                 return False
             if status == "ended":
                 return True
@@ -213,7 +247,9 @@ class Batches:
                 message = self.session.redacted(result.message)
                 usd = self.budget.cost(message["usage"], batch=True)
                 if self._new(entry, key, message):
-                    self.store.put(key, record(message, ask, entry["dropped"], usd, entry["id"]), replace=True)
+                    self.store.put(
+                        key, record(message, ask, entry["dropped"], usd, entry["id"]), replace=True
+                    )
                     self.budget.settle(0.0, usd)
                 failed.pop(key, None)
             elif not self._answered(entry, key):
@@ -230,19 +266,35 @@ class Batches:
 
     def _failure(self, entry, ask, result):
         if result.type != "errored":
-            return Failure(ask.about, str(result.type), f"batch {entry['id']}: the request {result.type}")
+            return Failure(
+                ask.about, str(result.type), f"batch {entry['id']}: the request {result.type}"
+            )
         error = getattr(getattr(result, "error", None), "error", None)
-        kind, said = getattr(error, "type", "error"), self.session.redact(getattr(error, "message", "") or "no reason given")
+        kind, said = (
+            getattr(error, "type", "error"),
+            self.session.redact(getattr(error, "message", "") or "no reason given"),
+        )
         self.session.learn({"model": entry["model"], **_options_sent(entry)}, Refused(kind, said))
         return Failure(ask.about, kind, said)
 
     def _finish(self, entry, state):
         self.budget.settle(entry.get("reserved") or 0.0, None)
-        return self.store.write_batch({**entry, "state": state, "asks": {key: {"about": item["about"], "params": None}
-                                                                           for key, item in entry["asks"].items()}})
+        return self.store.write_batch(
+            {
+                **entry,
+                "state": state,
+                "asks": {
+                    key: {"about": item["about"], "params": None}
+                    for key, item in entry["asks"].items()
+                },
+            }
+        )
 
 
 def _options_sent(entry):
     """The optional parameters of a batch, in a body without anything else."""
     plain = {name: True for name in entry["options"] if name != "cache_control"}
-    return {**plain, "system": [{"cache_control": True}] if "cache_control" in entry["options"] else []}
+    return {
+        **plain,
+        "system": [{"cache_control": True}] if "cache_control" in entry["options"] else [],
+    }

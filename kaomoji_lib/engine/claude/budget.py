@@ -30,8 +30,12 @@ class Price:
         return total * (self.batch_factor if batch else 1.0)
 
 
-_FIELDS = {"input": "input_tokens", "output": "output_tokens", "cache_write": "cache_creation_input_tokens",
-           "cache_read": "cache_read_input_tokens"}
+_FIELDS = {
+    "input": "input_tokens",
+    "output": "output_tokens",
+    "cache_write": "cache_creation_input_tokens",
+    "cache_read": "cache_read_input_tokens",
+}
 
 
 def price(model, path=None):
@@ -44,13 +48,17 @@ def price(model, path=None):
     """
     path = path or DATA / "prices.csv"
     table = read_table(path, COLUMNS).set_index("model")
-    name = model if model in table.index else model.rpartition("-")[0] if model[-8:].isdigit() else ""
+    name = (
+        model if model in table.index else model.rpartition("-")[0] if model[-8:].isdigit() else ""
+    )
     if name not in table.index:
         return None
     try:
         return Price(*(float(table.at[name, column]) for column in COLUMNS[1:]))
     except ValueError:
-        raise KaomojiError(f"{path}: a price of {name} is no number; expected US dollars per million tokens; correct the row") from None
+        raise KaomojiError(
+            f"{path}: a price of {name} is no number; expected US dollars per million tokens; correct the row"
+        ) from None
 
 
 def estimated_tokens(params):
@@ -63,11 +71,18 @@ def estimated_tokens(params):
 
 def most_tokens(params):
     """An upper bound of input tokens: no token is shorter than one byte."""
-    return len(_body(params).encode()) + OVERHEAD + (SCHEMA_OVERHEAD if "output_config" in params else 0)
+    return (
+        len(_body(params).encode())
+        + OVERHEAD
+        + (SCHEMA_OVERHEAD if "output_config" in params else 0)
+    )
 
 
 def _body(params):
-    return json.dumps([params.get("system", ""), params["messages"], params.get("output_config", "")], ensure_ascii=False)
+    return json.dumps(
+        [params.get("system", ""), params["messages"], params.get("output_config", "")],
+        ensure_ascii=False,
+    )
 
 
 class Budget:
@@ -84,9 +99,13 @@ class Budget:
     def __init__(self, model, limit=None, spent=0.0, prices=None):
         self.price = price(model, prices)
         if limit is not None and not limit > 0:
-            raise KaomojiError(f"--max-usd is {limit}; expected a number above 0; leave it out for no limit")
+            raise KaomojiError(
+                f"--max-usd is {limit}; expected a number above 0; leave it out for no limit"
+            )
         if limit is not None and self.price is None:
-            raise KaomojiError(f"no price is known for {model!r}, so --max-usd cannot be kept; add its row to data/prices.csv")
+            raise KaomojiError(
+                f"no price is known for {model!r}, so --max-usd cannot be kept; add its row to data/prices.csv"
+            )
         self.limit, self.spent, self._reserved = limit, spent, 0.0
         self._changed = threading.Condition()
 

@@ -52,7 +52,13 @@ class Session:
 
         self._key, self.origin, self.dropped, self._lock = key, origin, {}, threading.Lock()
         # Tracing is switched off because spans can carry the content of requests, and some of it is private.
-        self._sdk = anthropic.Anthropic(api_key=key, base_url=base_url, max_retries=retries, timeout=timeout, open_telemetry=False)
+        self._sdk = anthropic.Anthropic(
+            api_key=key,
+            base_url=base_url,
+            max_retries=retries,
+            timeout=timeout,
+            open_telemetry=False,
+        )
 
     def close(self):
         self._sdk.close()
@@ -83,7 +89,12 @@ class Session:
         kept = drop(params, self.dropped.get(params["model"], ()))
         with self._told():
             counted = self._sdk.messages.count_tokens(
-                **{name: kept[name] for name in ("messages", "model", "system", "output_config") if name in kept})
+                **{
+                    name: kept[name]
+                    for name in ("messages", "model", "system", "output_config")
+                    if name in kept
+                }
+            )
         if not isinstance(getattr(counted, "input_tokens", None), int):
             raise Refused("unreadable", "the service did not return a token count")
         return counted.input_tokens
@@ -92,7 +103,9 @@ class Session:
     def batches(self, retries=None):
         """The SDK's batches resource; its errors come out as :class:`Refused`."""
         with self._told():
-            yield (self._sdk if retries is None else self._sdk.with_options(max_retries=retries)).messages.batches
+            yield (
+                self._sdk if retries is None else self._sdk.with_options(max_retries=retries)
+            ).messages.batches
 
     @contextmanager
     def _told(self):
@@ -109,8 +122,13 @@ class Session:
         except anthropic.APIConnectionError as error:
             raise Refused("connection", self.redact(str(error.__cause__ or error))) from None
         except (anthropic.AnthropicError, ValueError) as error:
-            raise Refused("unreadable", self.redact(f"the service's answer is not what the API promises ({type(error).__name__})"),
-                          paid=True) from None
+            raise Refused(
+                "unreadable",
+                self.redact(
+                    f"the service's answer is not what the API promises ({type(error).__name__})"
+                ),
+                paid=True,
+            ) from None
 
     def _plain(self, message):
         import anthropic
@@ -123,10 +141,17 @@ class Session:
         """A Message of the SDK as a dict of what is kept of it, without the key."""
         plain = message.model_dump(warnings=False)
         blocks = plain.get("content") or []
-        text = "".join(block.get("text") or "" for block in blocks if isinstance(block, dict) and block.get("type") == "text")
+        text = "".join(
+            block.get("text") or ""
+            for block in blocks
+            if isinstance(block, dict) and block.get("type") == "text"
+        )
         return {
-            "id": self.redact(str(plain.get("id"))), "model": self.redact(str(plain.get("model"))), "text": self.redact(text),
-            "stop_reason": plain.get("stop_reason"), "usage": plain.get("usage") if isinstance(plain.get("usage"), dict) else {},
+            "id": self.redact(str(plain.get("id"))),
+            "model": self.redact(str(plain.get("model"))),
+            "text": self.redact(text),
+            "stop_reason": plain.get("stop_reason"),
+            "usage": plain.get("usage") if isinstance(plain.get("usage"), dict) else {},
         }
 
     def redact(self, text):
@@ -139,7 +164,10 @@ class Session:
 def _arguments(params):
     """Arguments of ``messages.create``: what the SDK does not name goes into the body as it is."""
     rest = {name: value for name, value in params.items() if name not in NAMED}
-    return {**{name: params[name] for name in NAMED if name in params}, **({"extra_body": rest} if rest else {})}
+    return {
+        **{name: params[name] for name in NAMED if name in params},
+        **({"extra_body": rest} if rest else {}),
+    }
 
 
 def has_key():
@@ -158,9 +186,13 @@ def connect(retries=RETRIES, timeout=TIMEOUT):
     _require_sdk()
     key, base = os.environ.get(KEY), os.environ.get(BASE) or f"https://{PUBLIC_HOST}"
     if not key:
-        raise KaomojiError(f"{KEY} is not set; expected an API key in the environment; set it, or use --source stand-in or --dry-run")
+        raise KaomojiError(
+            f"{KEY} is not set; expected an API key in the environment; set it, or use --source stand-in or --dry-run"
+        )
     if not key.isascii() or not key.isprintable() or key != key.strip():
-        raise KaomojiError(f"{KEY} holds characters that no key has; expected one line of ASCII; set it again")
+        raise KaomojiError(
+            f"{KEY} holds characters that no key has; expected one line of ASCII; set it again"
+        )
     return Session(key, base, origin(base), retries, timeout)
 
 
@@ -172,7 +204,9 @@ def origin(base):
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise KaomojiError(f"{BASE} is no http or https address; expected something like https://{PUBLIC_HOST}; correct it")
+        raise KaomojiError(
+            f"{BASE} is no http or https address; expected something like https://{PUBLIC_HOST}; correct it"
+        )
     return parts.hostname + (f":{port}" if port else "")
 
 
@@ -187,7 +221,12 @@ def stand_in_origin():
     from kaomoji_lib.engine.claude import standin_answers
     from kaomoji_lib.store.files import digest, sha256
 
-    made_of = [standin_answers.__file__, DATA / "organisms" / "planted.csv", DATA / "prompts.csv", DATA / "lexicon.csv"]
+    made_of = [
+        standin_answers.__file__,
+        DATA / "organisms" / "planted.csv",
+        DATA / "prompts.csv",
+        DATA / "lexicon.csv",
+    ]
     return f"{STAND_IN} {digest([sha256(path) for path in made_of])[:12]}"
 
 
@@ -195,4 +234,6 @@ def _require_sdk():
     try:
         import anthropic  # noqa: F401
     except ImportError:
-        raise KaomojiError("the package anthropic is not installed; it is needed to talk to Claude; pip install 'kaomoji-lib[claude]'") from None
+        raise KaomojiError(
+            "the package anthropic is not installed; it is needed to talk to Claude; pip install 'kaomoji-lib[claude]'"
+        ) from None

@@ -34,17 +34,28 @@ class Plan:
     note: str = ""
 
     def __str__(self):
-        cost = "unknown: no price for this model in data/prices.csv" if self.usd is None else f"at most about {self.usd:.2f} US dollars"
+        cost = (
+            "unknown: no price for this model in data/prices.csv"
+            if self.usd is None
+            else f"at most about {self.usd:.2f} US dollars"
+        )
         lines = [
-            f"{self.model}: {self.requests} requests to send, {self.stored} replies stored already" + (" (batch prices)" if self.batch else ""),
+            f"{self.model}: {self.requests} requests to send, {self.stored} replies stored already"
+            + (" (batch prices)" if self.batch else ""),
             f"input: {self.input_tokens:,} tokens ({self.counted}); output: at most {self.output_tokens:,} tokens",
             f"cost: {cost}; spent in this folder so far: {self.spent:.4f}",
         ]
         lines += [self.note] if self.note else []
         if self.limit is not None and self.usd is not None and self.spent + self.usd > self.limit:
-            lines.append(f"--max-usd {self.limit:g} may stop it before the end; what is stored by then stays, and the same command goes on")
+            lines.append(
+                f"--max-usd {self.limit:g} may stop it before the end; what is stored by then stays, and the same command goes on"
+            )
         lines += [f"example request:\n{example}" for example in self.examples]
-        lines.append("nothing was sent but token counts" if "by the service" in self.counted else "nothing was sent")
+        lines.append(
+            "nothing was sent but token counts"
+            if "by the service" in self.counted
+            else "nothing was sent"
+        )
         return "\n".join(escape.terminal(line) for part in lines for line in part.splitlines())
 
 
@@ -60,9 +71,25 @@ def plan(settings, asks, note=""):
     Budget(settings.model, settings.max_usd, spent)
     usd = None
     if rate is not None:
-        usd = (tokens * rate.input + most_output * rate.output) / MILLION * (rate.batch_factor if settings.batch else 1.0)
-    return Plan(settings.model, len(todo), len(asks) - len(todo), tokens, most_output, counted, usd, spent, settings.max_usd, settings.batch,
-                tuple(_shown(ask) for ask in todo[:SHOWN]), note)
+        usd = (
+            (tokens * rate.input + most_output * rate.output)
+            / MILLION
+            * (rate.batch_factor if settings.batch else 1.0)
+        )
+    return Plan(
+        settings.model,
+        len(todo),
+        len(asks) - len(todo),
+        tokens,
+        most_output,
+        counted,
+        usd,
+        spent,
+        settings.max_usd,
+        settings.batch,
+        tuple(_shown(ask) for ask in todo[:SHOWN]),
+        note,
+    )
 
 
 def _tokens(settings, todo):
@@ -79,12 +106,17 @@ def _tokens(settings, todo):
     except (client.Refused, KaomojiError):
         return sum(rough), "estimated from their length; the service did not count them"
     scale = sum(exact.values()) / max(sum(rough[number] for number in exact), 1)
-    return round(sum(rough) * scale), f"{len(exact)} of them counted by the service, the rest in proportion"
+    return round(
+        sum(rough) * scale
+    ), f"{len(exact)} of them counted by the service, the rest in proportion"
 
 
 def _shown(ask):
     params = ask.params
     if ask.private:
-        hidden = [{**message, "content": f"[private: {len(message['content'])} characters]"} for message in params["messages"]]
+        hidden = [
+            {**message, "content": f"[private: {len(message['content'])} characters]"}
+            for message in params["messages"]
+        ]
         params = {**params, "messages": hidden}
     return json.dumps(params, ensure_ascii=False, indent=1)

@@ -19,10 +19,14 @@ RUNS, MAX_TOKENS = 8, 40
 MOST_UNSEEN, MOST_NATS, FEWEST_RUNS = 1, 0.10, 2
 
 
-def ask_for(model, prompt, generation, *, temperature=1.0, max_tokens=MAX_TOKENS, instruction=INSTRUCTION):
+def ask_for(
+    model, prompt, generation, *, temperature=1.0, max_tokens=MAX_TOKENS, instruction=INSTRUCTION
+):
     """The question for one prompt (row with id, category, text) and generation: no system message, no thinking."""
     params = {
-        "model": model, "max_tokens": max_tokens, "thinking": {"type": "disabled"},
+        "model": model,
+        "max_tokens": max_tokens,
+        "thinking": {"type": "disabled"},
         "messages": [{"role": "user", "content": f"{instruction} {prompt['text']}"}],
         **({} if temperature is None else {"temperature": temperature}),
     }
@@ -50,7 +54,15 @@ def problem(record, ask):
     return other_model(record, ask.params["model"])
 
 
-def elicit(settings, prompts=None, runs=RUNS, temperature=1.0, max_tokens=MAX_TOKENS, instruction=INSTRUCTION, told=None):
+def elicit(
+    settings,
+    prompts=None,
+    runs=RUNS,
+    temperature=1.0,
+    max_tokens=MAX_TOKENS,
+    instruction=INSTRUCTION,
+    told=None,
+):
     """Elicit faces from a model.
 
     Parameters
@@ -84,7 +96,11 @@ def elicit(settings, prompts=None, runs=RUNS, temperature=1.0, max_tokens=MAX_TO
             report.add(service.ask(part, problem))
             held = {ask.about["category"] for ask in part if service.stored(ask) is None}
             rows = emissions(service, done)
-            finished = {code for code in active if code not in held and run + 1 >= FEWEST_RUNS and _enough(rows, code, run)}
+            finished = {
+                code
+                for code in active
+                if code not in held and run + 1 >= FEWEST_RUNS and _enough(rows, code, run)
+            }
             stops.update(dict.fromkeys(finished, run + 1))
             active = [code for code in active if code not in held | finished]
             if report.stopped or report.waiting:
@@ -92,21 +108,39 @@ def elicit(settings, prompts=None, runs=RUNS, temperature=1.0, max_tokens=MAX_TO
         options = _options(prompts, runs, temperature, max_tokens)
         found = outcome(service, "elicit", done, problem, report, options)
         folder = AnswerFolder(found.folder)
-        folder.write(emissions(service, done), manifest(
-            service, "elicit", done, found, prompts=asked.to_dict("records"), settings={**chosen, "runs": runs}, saturated_after=stops))
+        folder.write(
+            emissions(service, done),
+            manifest(
+                service,
+                "elicit",
+                done,
+                found,
+                prompts=asked.to_dict("records"),
+                settings={**chosen, "runs": runs},
+                saturated_after=stops,
+            ),
+        )
     return folder, found
 
 
 def one_run(model, prompts, run, categories, **chosen):
     """The questions of one run: one per prompt of the ``categories``."""
-    return [ask_for(model, row, run, **chosen) for row in prompts.to_dict("records") if row["category"] in categories]
+    return [
+        ask_for(model, row, run, **chosen)
+        for row in prompts.to_dict("records")
+        if row["category"] in categories
+    ]
 
 
 def all_asks(model, prompts=None, runs=RUNS, **chosen):
     """Every question that eliciting may come to, should no category be saturated early."""
     asked = load_prompts(prompts)
     _check(runs, chosen.get("max_tokens", MAX_TOKENS))
-    return [ask for run in range(runs) for ask in one_run(model, asked, run, set(asked["category"]), **chosen)]
+    return [
+        ask
+        for run in range(runs)
+        for ask in one_run(model, asked, run, set(asked["category"]), **chosen)
+    ]
 
 
 def _check(runs, max_tokens):
@@ -116,7 +150,10 @@ def _check(runs, max_tokens):
 
 def _enough(rows, code, run):
     own = rows[(rows["category"] == code) & rows["face"].notna()]
-    return saturated(Counter(own.loc[own["generation"] < run, "face"]), Counter(own.loc[own["generation"] == run, "face"]))
+    return saturated(
+        Counter(own.loc[own["generation"] < run, "face"]),
+        Counter(own.loc[own["generation"] == run, "face"]),
+    )
 
 
 def emissions(service, asks):
@@ -127,14 +164,29 @@ def emissions(service, asks):
         if record is None or problem(record, ask):
             continue
         stop = record["stop_reason"]
-        found = faces.extract(record["text"], truncated=stop == "max_tokens", refused=stop == "refusal")
-        rows.append({"source": service.settings.label, **ask.about, "text": record["text"], "raw_face": found.raw_face,
-                     "face": found.face, "outcome": found.outcome, "seed": 0})
+        found = faces.extract(
+            record["text"], truncated=stop == "max_tokens", refused=stop == "refusal"
+        )
+        rows.append(
+            {
+                "source": service.settings.label,
+                **ask.about,
+                "text": record["text"],
+                "raw_face": found.raw_face,
+                "face": found.face,
+                "outcome": found.outcome,
+                "seed": 0,
+            }
+        )
     return pd.DataFrame(rows, columns=list(EMISSION_COLUMNS))
 
 
 def _options(prompts, runs, temperature, max_tokens):
     options = ["--prompts", prompts] if prompts else []
     options += ["--runs", runs] if runs != RUNS else []
-    options += ["--temperature", "none" if temperature is None else temperature] if temperature != 1.0 else []
+    options += (
+        ["--temperature", "none" if temperature is None else temperature]
+        if temperature != 1.0
+        else []
+    )
     return options + (["--max-tokens", max_tokens] if max_tokens != MAX_TOKENS else [])

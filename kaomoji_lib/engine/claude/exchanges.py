@@ -49,7 +49,9 @@ def read(path):
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise KaomojiError(f"{path} cannot be read as UTF-8 text; expected JSON lines or an unpacked conversations.json; check the path") from None
+        raise KaomojiError(
+            f"{path} cannot be read as UTF-8 text; expected JSON lines or an unpacked conversations.json; check the path"
+        ) from None
     try:
         whole = parse_json(text)
     except (ValueError, RecursionError):
@@ -57,7 +59,12 @@ def read(path):
     if isinstance(whole, dict) and "conversations" in whole:
         whole = whole["conversations"]
     if isinstance(whole, list):
-        turns = [turn for conversation in whole if isinstance(conversation, dict) for turn in _conversation(conversation, path)]
+        turns = [
+            turn
+            for conversation in whole
+            if isinstance(conversation, dict)
+            for turn in _conversation(conversation, path)
+        ]
     else:
         turns = _lines(text, path)
     return opened(turns)
@@ -69,7 +76,9 @@ def opened(turns):
     for source_model, user, assistant in turns:
         found = faces.extract(assistant)
         if found.outcome == "kaomoji":
-            exchange = Exchange(source_model or UNKNOWN_MODEL, found.face, found.raw_face, user, assistant)
+            exchange = Exchange(
+                source_model or UNKNOWN_MODEL, found.face, found.raw_face, user, assistant
+            )
             kept.setdefault((exchange.source_model, user, assistant), exchange)
     return list(kept.values())
 
@@ -92,14 +101,19 @@ def _lines(text, path):
             row = None
         turn = _row(row) if isinstance(row, dict) else None
         if turn is None:
-            raise KaomojiError(f"{path}, line {number}: no exchange; expected a JSON object with the texts user and assistant "
-                               "(or user_text and assistant_text, or a conversations.json)")
+            raise KaomojiError(
+                f"{path}, line {number}: no exchange; expected a JSON object with the texts user and assistant "
+                "(or user_text and assistant_text, or a conversations.json)"
+            )
         turns.append(turn)
     return turns
 
 
 def _row(row):
-    for user, assistant, model in (("user", "assistant", "source_model"), ("user_text", "assistant_text", "model")):
+    for user, assistant, model in (
+        ("user", "assistant", "source_model"),
+        ("user_text", "assistant_text", "model"),
+    ):
         if isinstance(row.get(user), str) and isinstance(row.get(assistant), str):
             named = row.get(model) or row.get("model") or ""
             reply = row[assistant]
@@ -116,7 +130,9 @@ def _conversation(conversation, path):
         return _claude(conversation)
     if isinstance(conversation.get("mapping"), dict):
         return _chatgpt(conversation)
-    raise KaomojiError(f"{path}: a conversation is of no known format; expected an export of claude.ai (chat_messages) or ChatGPT (mapping)")
+    raise KaomojiError(
+        f"{path}: a conversation is of no known format; expected an export of claude.ai (chat_messages) or ChatGPT (mapping)"
+    )
 
 
 def _claude(conversation):
@@ -125,7 +141,11 @@ def _claude(conversation):
         if not isinstance(message, dict):
             continue
         blocks = message.get("content") if isinstance(message.get("content"), list) else []
-        text = "\n".join(block["text"] for block in blocks if isinstance(block, dict) and isinstance(block.get("text"), str))
+        text = "\n".join(
+            block["text"]
+            for block in blocks
+            if isinstance(block, dict) and isinstance(block.get("text"), str)
+        )
         text = text or (message.get("text") if isinstance(message.get("text"), str) else "")
         if message.get("sender") == "human":
             user = text
@@ -165,7 +185,9 @@ def masked(text, face, raw):
                 if text[end - 1] in _CLOSE and faces.canonical(text[start:end]) == face:
                     spans.append((start, end))
                     break
-    spans += [found.span() for found in re.finditer(r"\S{2,}", text) if faces.canonical(found[0]) == face]
+    spans += [
+        found.span() for found in re.finditer(r"\S{2,}", text) if faces.canonical(found[0]) == face
+    ]
     for start, end in sorted(set(spans), reverse=True):
         text = text[:start] + MASK + text[end:]
     return text

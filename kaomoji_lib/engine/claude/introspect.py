@@ -40,7 +40,9 @@ def adjectives(scheme, lexicon=None):
     table = load_lexicon() if lexicon is None else lexicon
     found = {}
     for code, row in scheme.table.iterrows():
-        own = [word.strip() for word in [*row["description"].split(","), row["gloss"]] if word.strip()]
+        own = [
+            word.strip() for word in [*row["description"].split(","), row["gloss"]] if word.strip()
+        ]
         anchors = list(table.loc[table["category"] == code, "word"])
         found[code] = tuple(list(dict.fromkeys([*own, *anchors]))[:MOST_ADJECTIVES])
     return found
@@ -48,19 +50,32 @@ def adjectives(scheme, lexicon=None):
 
 def system_prompt(scheme, lexicon=None):
     """The fixed part of the question, the same for every face and every reader."""
-    lines = "\n".join(f"- {code}: {', '.join(words)}" for code, words in adjectives(scheme, lexicon).items())
-    return SYSTEM.format(categories=lines, form="{" + ", ".join(f'"{code}": number' for code in scheme.codes) + "}")
+    lines = "\n".join(
+        f"- {code}: {', '.join(words)}" for code, words in adjectives(scheme, lexicon).items()
+    )
+    return SYSTEM.format(
+        categories=lines, form="{" + ", ".join(f'"{code}": number' for code in scheme.codes) + "}"
+    )
 
 
 def schema(codes):
     """JSON schema of the answer. It cannot bound numbers, so what comes back is checked here."""
-    return {"type": "object", "properties": {code: {"type": "number"} for code in codes}, "required": list(codes), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": {code: {"type": "number"} for code in codes},
+        "required": list(codes),
+        "additionalProperties": False,
+    }
 
 
 def ask_for(model, face, spelling, scheme, temperature=0.0):
     params = {
-        "model": model, "max_tokens": MAX_TOKENS, "system": system_block(system_prompt(scheme)), "thinking": {"type": "disabled"},
-        "messages": [{"role": "user", "content": spelling}], "output_config": json_format(schema(scheme.codes)),
+        "model": model,
+        "max_tokens": MAX_TOKENS,
+        "system": system_block(system_prompt(scheme)),
+        "thinking": {"type": "disabled"},
+        "messages": [{"role": "user", "content": spelling}],
+        "output_config": json_format(schema(scheme.codes)),
         **({} if temperature is None else {"temperature": temperature}),
     }
     return Ask(params=params, about={"face": face})
@@ -98,16 +113,30 @@ def introspect(settings, faces, categories=None, temperature=0.0, told=None, opt
         report = service.ask(asks, problem)
         found = outcome(service, "introspect", asks, problem, report, options)
         folder = AnswerFolder(found.folder)
-        folder.write(pd.DataFrame(answered.rows(service, asks, problem, answer), columns=["source", "face", *scheme.codes]),
-                     manifest(service, "introspect", asks, found, settings={"temperature": temperature, "system": system_prompt(scheme)},
-                              codes=list(scheme.codes)))
+        folder.write(
+            pd.DataFrame(
+                answered.rows(service, asks, problem, answer),
+                columns=["source", "face", *scheme.codes],
+            ),
+            manifest(
+                service,
+                "introspect",
+                asks,
+                found,
+                settings={"temperature": temperature, "system": system_prompt(scheme)},
+                codes=list(scheme.codes),
+            ),
+        )
     return folder, found
 
 
 def all_asks(model, faces, categories=None, temperature=0.0):
     """One question per distinct face."""
     scheme = load_scheme(categories)
-    return [ask_for(model, face, spelling, scheme, temperature) for face, spelling in distinct(faces).items()]
+    return [
+        ask_for(model, face, spelling, scheme, temperature)
+        for face, spelling in distinct(faces).items()
+    ]
 
 
 def distinct(faces):
@@ -117,5 +146,7 @@ def distinct(faces):
         if str(spelling).strip():
             found.setdefault(canonical(str(spelling)), str(spelling).strip())
     if not found:
-        raise KaomojiError("no face to ask about; expected at least one; elicit first, or name a file with one face per line")
+        raise KaomojiError(
+            "no face to ask about; expected at least one; elicit first, or name a file with one face per line"
+        )
     return found

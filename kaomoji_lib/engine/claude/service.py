@@ -49,16 +49,26 @@ class Settings:
 
     def __post_init__(self):
         if self.source not in SOURCES:
-            raise KaomojiError(f"unknown source {self.source!r}; expected one of {', '.join(SOURCES)}")
+            raise KaomojiError(
+                f"unknown source {self.source!r}; expected one of {', '.join(SOURCES)}"
+            )
         if not self.model or not self.model.strip() or any(char.isspace() for char in self.model):
-            raise KaomojiError(f"model {self.model!r} is no model name; expected something like claude-opus-4-7")
+            raise KaomojiError(
+                f"model {self.model!r} is no model name; expected something like claude-opus-4-7"
+            )
         if self.workers < 1 or self.poll < 0:
-            raise KaomojiError("workers and poll; expected at least 1 worker and no negative seconds")
+            raise KaomojiError(
+                "workers and poll; expected at least 1 worker and no negative seconds"
+            )
         object.__setattr__(self, "stand_in", MappingProxyType(dict(self.stand_in)))
 
     @property
     def folder(self):
-        name = "claude-stand-in" if self.source == "stand-in" else f"claude-{escape.filename(self.model.removeprefix('claude-'))}"
+        name = (
+            "claude-stand-in"
+            if self.source == "stand-in"
+            else f"claude-{escape.filename(self.model.removeprefix('claude-'))}"
+        )
         return Path(self.out) if self.out else default_folder(name)
 
     @property
@@ -71,7 +81,11 @@ class Settings:
         """The origin that the questions' hashes carry; needs no key."""
         import os
 
-        return client.stand_in_origin() if self.source == "stand-in" else client.origin(os.environ.get(client.BASE) or f"https://{client.PUBLIC_HOST}")
+        return (
+            client.stand_in_origin()
+            if self.source == "stand-in"
+            else client.origin(os.environ.get(client.BASE) or f"https://{client.PUBLIC_HOST}")
+        )
 
     def command(self, method, *options, max_usd=None):
         """The command line that goes on with this run; ``max_usd``: a limit that suffices, where the old one does not."""
@@ -99,7 +113,9 @@ class Service:
 
     def __enter__(self):
         # The pages share the stand-in's folder and are built side by side: they wait for each other.
-        self._lock = alone(self.settings.folder, SHARED_WAIT if self.settings.source == "stand-in" else 0)
+        self._lock = alone(
+            self.settings.folder, SHARED_WAIT if self.settings.source == "stand-in" else 0
+        )
         self._server = None
         try:
             sweep(self.settings.folder, below=True)
@@ -108,7 +124,9 @@ class Service:
                 from kaomoji_lib.engine.claude.standin import StandIn
 
                 self._server = StandIn(**self.settings.stand_in).__enter__()
-                self.session = client.stand_in(self._server, self.settings.retries, self.settings.timeout)
+                self.session = client.stand_in(
+                    self._server, self.settings.retries, self.settings.timeout
+                )
             else:
                 self.session = client.connect(self.settings.retries, self.settings.timeout)
         except BaseException:
@@ -127,13 +145,29 @@ class Service:
 
     def ask(self, asks, problem):
         """Ask what is missing. ``problem(record, ask)``: what makes a stored reply unusable, or an empty string."""
+
         def again(stored, ask):
             return self.settings.again and bool(problem(stored, ask))
 
         if self.settings.batch:
-            batches = Batches(self.session, self.store, self.budget, poll=self.settings.poll, wait=self.settings.wait, told=self.told)
+            batches = Batches(
+                self.session,
+                self.store,
+                self.budget,
+                poll=self.settings.poll,
+                wait=self.settings.wait,
+                told=self.told,
+            )
             return batches.ask_all(asks, again)
-        return asking.ask_all(self.session, asks, self.store, self.budget, workers=self.settings.workers, again=again, told=self.told)
+        return asking.ask_all(
+            self.session,
+            asks,
+            self.store,
+            self.budget,
+            workers=self.settings.workers,
+            again=again,
+            told=self.told,
+        )
 
     def stored(self, ask):
         """The stored record of a question, or None."""
@@ -184,17 +218,30 @@ class Outcome:
         parts += [f"{self.refused} refusals"] if self.refused else []
         parts += [f"{len(self.missing)} missing"] if self.missing else []
         parts += [f"{len(self.unusable)} unusable"] if self.unusable else []
-        lines = [", ".join(parts) + ("; the stand-in answered, nothing was paid" if self.stand_in else f"; {self.usd:.4f} US dollars so far")]
+        lines = [
+            ", ".join(parts)
+            + (
+                "; the stand-in answered, nothing was paid"
+                if self.stand_in
+                else f"; {self.usd:.4f} US dollars so far"
+            )
+        ]
         lines += [f"stopped: {self.stopped}"] if self.stopped else []
         lines += [f"under way: batch {name}" for name in self.waiting]
         kinds = {}
         for failure in self.failures:
             kinds.setdefault((failure.kind, failure.detail), []).append(failure.about)
-        lines += [f"failed: {len(abouts)} with {kind}: {detail} (first: {_where(abouts[0])})" for (kind, detail), abouts in kinds.items()]
+        lines += [
+            f"failed: {len(abouts)} with {kind}: {detail} (first: {_where(abouts[0])})"
+            for (kind, detail), abouts in kinds.items()
+        ]
         problems = {}
         for about, problem in self.unusable:
             problems.setdefault(problem, []).append(about)
-        lines += [f"unusable: {len(abouts)} where {problem} (first: {_where(abouts[0])})" for problem, abouts in problems.items()]
+        lines += [
+            f"unusable: {len(abouts)} where {problem} (first: {_where(abouts[0])})"
+            for problem, abouts in problems.items()
+        ]
         if self.command:
             lines.append(f"to complete it: {self.command}")
         return "\n".join(escape.terminal(line) for line in lines)
@@ -222,16 +269,32 @@ def outcome(service, method, asks, problem, report, options=()):
     if missing or unusable:
         limit = service.settings.max_usd
         raised = None if limit is None or needed <= limit else math.ceil(needed * 100) / 100
-        command = service.settings.command(method, *options, *(["--again"] if unusable and not missing else []), max_usd=raised)
-    return Outcome(service.settings.folder / method, len(asks), usable, refused, tuple(missing), tuple(unusable), tuple(report.failures),
-                   report.stopped, tuple(report.waiting), service.budget.spent, command, _by_stand_in(service, asks))
+        command = service.settings.command(
+            method, *options, *(["--again"] if unusable and not missing else []), max_usd=raised
+        )
+    return Outcome(
+        service.settings.folder / method,
+        len(asks),
+        usable,
+        refused,
+        tuple(missing),
+        tuple(unusable),
+        tuple(report.failures),
+        report.stopped,
+        tuple(report.waiting),
+        service.budget.spent,
+        command,
+        _by_stand_in(service, asks),
+    )
 
 
 def _by_stand_in(service, asks):
     """Whether the stand-in answered any of ``asks``: it marks its replies, behind whatever address it was."""
     if service.settings.source == "stand-in":
         return True
-    return any(record["id"].startswith(STAND_IN_REPLY) for ask in asks if (record := service.stored(ask)))
+    return any(
+        record["id"].startswith(STAND_IN_REPLY) for ask in asks if (record := service.stored(ask))
+    )
 
 
 def manifest(service, method, asks, found, **more):
@@ -242,14 +305,27 @@ def manifest(service, method, asks, found, **more):
     stand_in = _by_stand_in(service, asks)
     model = service.settings.model
     return {
-        "schema": 1, "method": method, "status": "complete" if found.complete else "incomplete",
+        "schema": 1,
+        "method": method,
+        "status": "complete" if found.complete else "incomplete",
         "source": "claude-stand-in" if stand_in else model,
-        "model": {"alias": "claude-stand-in" if stand_in else model, "id": model,
-                  "title": f"Stand-in for {model}" if stand_in else model, "kind": "stand-in" if stand_in else "claude"},
-        "origin": service.session.origin, "answered_by": answered, "dropped_parameters": dropped,
-        "usable": found.usable, "refused": found.refused, "missing": len(found.missing), "unusable": len(found.unusable),
-        "usd_of_folder": round(service.budget.spent, 6), "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {name: _version(name) for name in ("anthropic", "kaomoji-lib")}, **more,
+        "model": {
+            "alias": "claude-stand-in" if stand_in else model,
+            "id": model,
+            "title": f"Stand-in for {model}" if stand_in else model,
+            "kind": "stand-in" if stand_in else "claude",
+        },
+        "origin": service.session.origin,
+        "answered_by": answered,
+        "dropped_parameters": dropped,
+        "usable": found.usable,
+        "refused": found.refused,
+        "missing": len(found.missing),
+        "unusable": len(found.unusable),
+        "usd_of_folder": round(service.budget.spent, 6),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: _version(name) for name in ("anthropic", "kaomoji-lib")},
+        **more,
     }
 
 

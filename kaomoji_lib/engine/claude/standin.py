@@ -46,24 +46,45 @@ class StandIn(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, host="127.0.0.1", port=0, *, answers=None, faults=(), batch_faults=(), rejects=(), batch_seconds=0.0, stall=5.0):
+    def __init__(
+        self,
+        host="127.0.0.1",
+        port=0,
+        *,
+        answers=None,
+        faults=(),
+        batch_faults=(),
+        rejects=(),
+        batch_seconds=0.0,
+        stall=5.0,
+    ):
         require_loopback(host)
-        unknown = [name for name in [*faults, *batch_faults] if name and name not in FAULTS and name not in BATCH_FAULTS]
+        unknown = [
+            name
+            for name in [*faults, *batch_faults]
+            if name and name not in FAULTS and name not in BATCH_FAULTS
+        ]
         if unknown:
-            raise KaomojiError(f"unknown fault {unknown[0]!r}; expected one of {', '.join([*FAULTS, *BATCH_FAULTS])}")
+            raise KaomojiError(
+                f"unknown fault {unknown[0]!r}; expected one of {', '.join([*FAULTS, *BATCH_FAULTS])}"
+            )
         import socket
 
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:
-            raise KaomojiError(f"the stand-in cannot listen on port {port} ({error.strerror}); choose another, or 0 for any") from None
+            raise KaomojiError(
+                f"the stand-in cannot listen on port {port} ({error.strerror}); choose another, or 0 for any"
+            ) from None
         self.answers = answers or Rules()
         self.faults, self.batch_faults = list(faults), list(batch_faults)
         self.rejects, self.batch_seconds, self.stall = tuple(rejects), batch_seconds, stall
         self.lock, self.numbers, self.seen = threading.Lock(), itertools.count(1), Counter()
         self.paid, self.requests, self.stored = Counter(), Counter(), {}
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
 
     @property
     def url(self):
@@ -90,7 +111,11 @@ class StandIn(ThreadingHTTPServer):
         for name in self.rejects:
             if holds(params, name):
                 return f"`{name}` is not supported by this model."
-        return "" if isinstance(params.get("messages"), list) and params["messages"] else "messages: Field required"
+        return (
+            ""
+            if isinstance(params.get("messages"), list) and params["messages"]
+            else "messages: Field required"
+        )
 
     def message(self, params):
         """A reply in the wire format."""
@@ -101,10 +126,19 @@ class StandIn(ThreadingHTTPServer):
             number = next(self.numbers)
         text, stop = self.answers(params, occurrence)
         return {
-            "id": f"{REPLY_ID}{number}", "type": "message", "role": "assistant", "model": params["model"], "stop_sequence": None,
-            "content": [{"type": "text", "text": text}] if text else [], "stop_reason": stop,
-            "usage": {"input_tokens": count_tokens(params), "output_tokens": max(1, len(text) // 4),
-                      "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0},
+            "id": f"{REPLY_ID}{number}",
+            "type": "message",
+            "role": "assistant",
+            "model": params["model"],
+            "stop_sequence": None,
+            "content": [{"type": "text", "text": text}] if text else [],
+            "stop_reason": stop,
+            "usage": {
+                "input_tokens": count_tokens(params),
+                "output_tokens": max(1, len(text) // 4),
+                "cache_creation_input_tokens": 0,
+                "cache_read_input_tokens": 0,
+            },
         }
 
     def pay(self, params):
@@ -118,8 +152,13 @@ class StandIn(ThreadingHTTPServer):
             number = next(self.numbers)
         now = datetime.now(UTC)
         lines = list(itertools.chain.from_iterable(self._result(request) for request in requests))
-        batch = {"id": f"msgbatch_standin_{number}", "created": now, "ends": time.monotonic() + self.batch_seconds,
-                 "count": len(requests), "lines": lines}
+        batch = {
+            "id": f"msgbatch_standin_{number}",
+            "created": now,
+            "ends": time.monotonic() + self.batch_seconds,
+            "count": len(requests),
+            "lines": lines,
+        }
         self.stored[batch["id"]] = batch
         return batch
 
@@ -130,25 +169,52 @@ class StandIn(ThreadingHTTPServer):
         if fault == "errored" or complaint:
             said = complaint or "this request went wrong"
             kind = "invalid_request_error" if complaint else "api_error"
-            return [_line(custom, {"type": "errored", "error": {"type": "error", "error": {"type": kind, "message": said}, "request_id": None}})]
+            return [
+                _line(
+                    custom,
+                    {
+                        "type": "errored",
+                        "error": {
+                            "type": "error",
+                            "error": {"type": kind, "message": said},
+                            "request_id": None,
+                        },
+                    },
+                )
+            ]
         if fault in ("expired", "canceled"):
             return [_line(custom, {"type": fault})]
         if fault == "missing":
             return []
         self.pay(params)
         good = _line(custom, {"type": "succeeded", "message": self.message(params)})
-        return [good, _line(custom, {"type": "succeeded", "message": self.message(params)})] if fault == "duplicate" else [good]
+        return (
+            [good, _line(custom, {"type": "succeeded", "message": self.message(params)})]
+            if fault == "duplicate"
+            else [good]
+        )
 
     def batch_state(self, batch):
         ended = time.monotonic() >= batch["ends"]
-        kinds = Counter(json.loads(line)["result"]["type"] for line in batch["lines"]) if ended else Counter()
+        kinds = (
+            Counter(json.loads(line)["result"]["type"] for line in batch["lines"])
+            if ended
+            else Counter()
+        )
         counts = {kind: kinds[kind] for kind in ("succeeded", "errored", "canceled", "expired")}
         return {
-            "id": batch["id"], "type": "message_batch", "processing_status": "ended" if ended else "in_progress",
+            "id": batch["id"],
+            "type": "message_batch",
+            "processing_status": "ended" if ended else "in_progress",
             "request_counts": {**counts, "processing": 0 if ended else batch["count"]},
-            "created_at": batch["created"].isoformat(), "expires_at": (batch["created"] + timedelta(hours=24)).isoformat(),
-            "ended_at": batch["created"].isoformat() if ended else None, "archived_at": None, "cancel_initiated_at": None,
-            "results_url": f"{self.url}/v1/messages/batches/{batch['id']}/results" if ended else None,
+            "created_at": batch["created"].isoformat(),
+            "expires_at": (batch["created"] + timedelta(hours=24)).isoformat(),
+            "ended_at": batch["created"].isoformat() if ended else None,
+            "archived_at": None,
+            "cancel_initiated_at": None,
+            "results_url": f"{self.url}/v1/messages/batches/{batch['id']}/results"
+            if ended
+            else None,
         }
 
 
@@ -159,7 +225,9 @@ def require_loopback(host):
     except ValueError:
         loopback = False
     if not loopback:
-        raise KaomojiError(f"the stand-in answers on this machine only, not on {host!r}; expected 127.0.0.1 or ::1")
+        raise KaomojiError(
+            f"the stand-in answers on this machine only, not on {host!r}; expected 127.0.0.1 or ::1"
+        )
 
 
 def count_tokens(params):
@@ -183,7 +251,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def start(self, code, length, headers=None):
         self.send_response(code)
-        for name, value in {"content-type": "application/json", "content-length": str(length), **(headers or {})}.items():
+        for name, value in {
+            "content-type": "application/json",
+            "content-length": str(length),
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
 
@@ -226,7 +298,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault not in UNPAID:
             self.server.pay(params)
         if fault:
-            message = self.server.message(params) if fault not in UNPAID or fault == "reset" else None
+            message = (
+                self.server.message(params) if fault not in UNPAID or fault == "reset" else None
+            )
             return FAULTS[fault](self, params, message)
         return self.send_json(200, self.server.message(params))
 
@@ -235,7 +309,11 @@ class _Handler(BaseHTTPRequestHandler):
         names = [request.get("custom_id") for request in requests]
         if not names or len(set(names)) != len(names):
             return self.refuse(400, "invalid_request_error", "requests: custom_id must be unique")
-        fault = self.server.next_fault() if self.server.faults and self.server.faults[0] in UNPAID else ""
+        fault = (
+            self.server.next_fault()
+            if self.server.faults and self.server.faults[0] in UNPAID
+            else ""
+        )
         if fault and fault != "reset":
             return FAULTS[fault](self, body, None)
         state = self.server.batch_state(self.server.create_batch(requests))
@@ -249,8 +327,13 @@ class _Handler(BaseHTTPRequestHandler):
             return self.refuse(404, "not_found_error", "no such address")
         if len(names) == 3:
             limit = int(parse_qs(parts.query).get("limit", ["20"])[0])
-            found = [self.server.batch_state(batch) for batch in reversed(list(self.server.stored.values()))][:limit]
-            return self.send_json(200, {"data": found, "has_more": False, "first_id": None, "last_id": None})
+            found = [
+                self.server.batch_state(batch)
+                for batch in reversed(list(self.server.stored.values()))
+            ][:limit]
+            return self.send_json(
+                200, {"data": found, "has_more": False, "first_id": None, "last_id": None}
+            )
         batch = self.server.stored.get(names[3])
         if batch is None:
             return self.refuse(404, "not_found_error", "no such batch")

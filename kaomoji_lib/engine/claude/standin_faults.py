@@ -8,7 +8,10 @@ import time
 
 def _status(code, kind, said, headers=None):
     def fault(handler, params, message):
-        handler.send_json(code, {"type": "error", "error": {"type": kind, "message": said}}, headers)
+        handler.send_json(
+            code, {"type": "error", "error": {"type": kind, "message": said}}, headers
+        )
+
     return fault
 
 
@@ -32,7 +35,9 @@ def _cut_body(handler, params, message):
 
 def _leak(handler, params, message):
     said = f"invalid credential: {handler.headers.get('authorization') or handler.headers.get('x-api-key')}"
-    handler.send_json(401, {"type": "error", "error": {"type": "authentication_error", "message": said}})
+    handler.send_json(
+        401, {"type": "error", "error": {"type": "authentication_error", "message": said}}
+    )
 
 
 def _echo_key(handler, params, message):
@@ -42,7 +47,13 @@ def _echo_key(handler, params, message):
 
 def _text(change):
     def fault(handler, params, message):
-        handler.send_json(200, _with_text(message, change(message["content"][0]["text"] if message["content"] else "")))
+        handler.send_json(
+            200,
+            _with_text(
+                message, change(message["content"][0]["text"] if message["content"] else "")
+            ),
+        )
+
     return fault
 
 
@@ -54,6 +65,7 @@ def _first_number(value):
     def change(text):
         fields = _fields(text)
         return json.dumps({**fields, next(iter(fields), "answer"): value})
+
     return change
 
 

@@ -29,10 +29,15 @@ def status(folder):
         run = AnswerFolder(folder / method)
         if run.exists:
             said = run.manifest
-            lines.append(f"  {method}: {said['status']}, {said['usable']} usable, {said['refused']} refused, {said['missing']} missing, "
-                         f"{said['unusable']} unusable; {said['model']['title']}")
-    lines += [f"  batch {entry['id'] or 'without an id'}: {entry['state']}, {len(entry['asks'])} requests"
-              for entry in store.batches() if entry["state"] in ("submitting", "submitted")]
+            lines.append(
+                f"  {method}: {said['status']}, {said['usable']} usable, {said['refused']} refused, {said['missing']} missing, "
+                f"{said['unusable']} unusable; {said['model']['title']}"
+            )
+    lines += [
+        f"  batch {entry['id'] or 'without an id'}: {entry['state']}, {len(entry['asks'])} requests"
+        for entry in store.batches()
+        if entry["state"] in ("submitting", "submitted")
+    ]
     lost = store.losses()
     lines += [f"  {len(lost)} answers were sent but arrived unreadable"] if lost else []
     return "\n".join(escape.terminal(line) for line in lines)

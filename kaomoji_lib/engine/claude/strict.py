@@ -23,11 +23,17 @@ def read_object(text, fields):
     """
     fenced = _FENCE.match(text)
     try:
-        value = json.loads(fenced[1] if fenced else text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        value = json.loads(
+            fenced[1] if fenced else text,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique,
+        )
     except NotAnswered:
         raise
     except (ValueError, RecursionError):
-        raise NotAnswered("the reply is no JSON" if text.strip() else "the reply is empty") from None
+        raise NotAnswered(
+            "the reply is no JSON" if text.strip() else "the reply is empty"
+        ) from None
     if not isinstance(value, dict):
         raise NotAnswered("the reply is no JSON object")
     if set(value) != set(fields):

@@ -33,32 +33,61 @@ def vocabulary(lexicon=None):
     """Anchor words, other words and the lexicon's version: (tuple, tuple, int)."""
     table = load_lexicon() if lexicon is None else lexicon
     if table["version"].nunique() != 1:
-        raise KaomojiError("the lexicon holds more than one version; expected one; versions never mix")
+        raise KaomojiError(
+            "the lexicon holds more than one version; expected one; versions never mix"
+        )
     anchored = table["category"] != ""
-    return tuple(table.loc[anchored, "word"]), tuple(table.loc[~anchored, "word"]), int(table["version"].iloc[0])
+    return (
+        tuple(table.loc[anchored, "word"]),
+        tuple(table.loc[~anchored, "word"]),
+        int(table["version"].iloc[0]),
+    )
 
 
 def schema(anchors, others):
     def listed(allowed):
         return {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
 
-    return {"type": "object", "properties": {"primary": listed(anchors), "others": listed(others)},
-            "required": ["primary", "others"], "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": {"primary": listed(anchors), "others": listed(others)},
+        "required": ["primary", "others"],
+        "additionalProperties": False,
+    }
 
 
 def ask_for(model, source_model, face, count, drawn, anchors, others, temperature=0.0):
     """The question for one (source model, face): its sampled exchanges, the face masked in all of them."""
     blocks = []
     for number, exchange in enumerate(drawn, start=1):
-        user, reply = (_shortened(rows_of.masked(text, exchange.face, exchange.raw)) for text in (exchange.user, exchange.assistant))
-        blocks.append(f'<exchange number="{number}">\n<user>\n{user}\n</user>\n<assistant>\n{reply}\n</assistant>\n</exchange>')
-    system = SYSTEM.format(mask=rows_of.MASK, primary=PRIMARY, others=OTHERS, anchors=", ".join(anchors), rest=", ".join(others))
+        user, reply = (
+            _shortened(rows_of.masked(text, exchange.face, exchange.raw))
+            for text in (exchange.user, exchange.assistant)
+        )
+        blocks.append(
+            f'<exchange number="{number}">\n<user>\n{user}\n</user>\n<assistant>\n{reply}\n</assistant>\n</exchange>'
+        )
+    system = SYSTEM.format(
+        mask=rows_of.MASK,
+        primary=PRIMARY,
+        others=OTHERS,
+        anchors=", ".join(anchors),
+        rest=", ".join(others),
+    )
     params = {
-        "model": model, "max_tokens": MAX_TOKENS, "system": system_block(system), "thinking": {"type": "disabled"},
-        "messages": [{"role": "user", "content": "\n\n".join(blocks)}], "output_config": json_format(schema(anchors, others)),
+        "model": model,
+        "max_tokens": MAX_TOKENS,
+        "system": system_block(system),
+        "thinking": {"type": "disabled"},
+        "messages": [{"role": "user", "content": "\n\n".join(blocks)}],
+        "output_config": json_format(schema(anchors, others)),
         **({} if temperature is None else {"temperature": temperature}),
     }
-    return Ask(params=params, about={"source_model": source_model, "face": face, "count": count}, private=True)
+    return Ask(
+        params=params,
+        about={"source_model": source_model, "face": face, "count": count},
+        private=True,
+    )
 
 
 def _shortened(text):
@@ -68,10 +97,15 @@ def _shortened(text):
 def read(record, anchors, others):
     """Picked words of a stored reply: dict with ``primary`` and ``others``. Raises :class:`.strict.NotAnswered`."""
     found = read_object(record["text"], ("primary", "others"))
-    return {"primary": words(found["primary"], set(anchors), *PRIMARY), "others": words(found["others"], set(others), *OTHERS)}
+    return {
+        "primary": words(found["primary"], set(anchors), *PRIMARY),
+        "others": words(found["others"], set(others), *OTHERS),
+    }
 
 
-def synthesize(settings, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0, told=None, options=()):
+def synthesize(
+    settings, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0, told=None, options=()
+):
     """Describe every (source model, face) of the exchanges.
 
     Parameters
@@ -96,18 +130,34 @@ def synthesize(settings, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.
     with Service(settings, told) as service:
         report = service.ask(asks, problem)
         found = outcome(service, "synthesize", asks, problem, report, options)
-        table = pd.DataFrame(answered.rows(service, asks, problem, answer), columns=list(COLUMNS)).assign(lexicon_version=version)
+        table = pd.DataFrame(
+            answered.rows(service, asks, problem, answer), columns=list(COLUMNS)
+        ).assign(lexicon_version=version)
         folder = AnswerFolder(found.folder)
-        folder.write(table,
-                     manifest(service, "synthesize", asks, found, settings={"seed": seed, "samples": most, "temperature": temperature},
-                              exchanges=len(exchanges), lexicon_version=version))
+        folder.write(
+            table,
+            manifest(
+                service,
+                "synthesize",
+                asks,
+                found,
+                settings={"seed": seed, "samples": most, "temperature": temperature},
+                exchanges=len(exchanges),
+                lexicon_version=version,
+            ),
+        )
     return folder, found
 
 
 def all_asks(model, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0):
     """One question per (source model, face). Raises KaomojiError when no exchange is given."""
     if not exchanges:
-        raise KaomojiError("no reply in these exchanges opens with a face; expected at least one; check the files")
+        raise KaomojiError(
+            "no reply in these exchanges opens with a face; expected at least one; check the files"
+        )
     anchors, others, _ = vocabulary()
     drawn = rows_of.samples(exchanges, seed, most)
-    return [ask_for(model, *key, count, chosen, anchors, others, temperature) for key, (count, chosen) in drawn.items()]
+    return [
+        ask_for(model, *key, count, chosen, anchors, others, temperature)
+        for key, (count, chosen) in drawn.items()
+    ]

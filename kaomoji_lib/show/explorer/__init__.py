@@ -6,7 +6,11 @@
 
 from importlib import import_module
 
-_HOMES = {"Explorer": "kaomoji_lib.show.explorer.widget", "payload": "kaomoji_lib.show.explorer.payload", "gather": "kaomoji_lib.show.explorer.gather"}
+_HOMES = {
+    "Explorer": "kaomoji_lib.show.explorer.widget",
+    "payload": "kaomoji_lib.show.explorer.payload",
+    "gather": "kaomoji_lib.show.explorer.gather",
+}
 
 
 def __getattr__(name):

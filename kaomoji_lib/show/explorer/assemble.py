@@ -53,6 +53,9 @@ def _joined(name):
 
 def _wrapped(name):
     source = _source(name)
-    exported = [*_EXPORT.findall(source), *(f"chosen: {value}" for value in _DEFAULT.findall(source))]
+    exported = [
+        *_EXPORT.findall(source),
+        *(f"chosen: {value}" for value in _DEFAULT.findall(source)),
+    ]
     body = _DEFAULT.sub("", _EXPORT.sub("", _IMPORT.sub(r"const \1 = \2_js;", source)))
     return f"const {name}_js = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"

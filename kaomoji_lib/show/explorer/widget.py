@@ -50,25 +50,33 @@ class Explorer(anywidget.AnyWidget):
         theme.require(bundle, Bundle, "Explorer")
         self.bundle = bundle
         font = FONT.read_bytes() if FONT.is_file() else b""
-        super().__init__(_bundle=payload(bundle), _font=font, **{"source": bundle.sources[0].id, **chosen})
+        super().__init__(
+            _bundle=payload(bundle), _font=font, **{"source": bundle.sources[0].id, **chosen}
+        )
 
     @traitlets.validate("source", "compare")
     def _known_source(self, proposal):
         if proposal.value and proposal.value not in [source.id for source in self.bundle.sources]:
-            raise KaomojiError(f"unknown source {proposal.value!r}; expected one of {', '.join(source.id for source in self.bundle.sources)}")
+            raise KaomojiError(
+                f"unknown source {proposal.value!r}; expected one of {', '.join(source.id for source in self.bundle.sources)}"
+            )
         return proposal.value
 
     @traitlets.validate("colour")
     def _known_colour(self, proposal):
         if proposal.value not in COLOURS:
-            raise KaomojiError(f"unknown colour {proposal.value!r}; expected one of {', '.join(COLOURS)}")
+            raise KaomojiError(
+                f"unknown colour {proposal.value!r}; expected one of {', '.join(COLOURS)}"
+            )
         return proposal.value
 
     @traitlets.validate("face")
     def _known_face(self, proposal):
         face = canonical(proposal.value)
         if face and face not in self.bundle.faces:
-            raise KaomojiError(f"no source knows the face {proposal.value!r}; expected one of bundle.faces; set `search` to look for it")
+            raise KaomojiError(
+                f"no source knows the face {proposal.value!r}; expected one of bundle.faces; set `search` to look for it"
+            )
         return face
 
     @property
@@ -79,9 +87,22 @@ class Explorer(anywidget.AnyWidget):
         faces = [face for face in self.selected if face in found.reading.table.index]
         rows = [found.faces.index(face) for face in faces]
         table = found.reading.table.loc[faces]
-        places = pd.DataFrame(found.layouts[name].scores[rows], index=faces, columns=["pc1", "pc2", "pc3"])
-        clusters = None if found.clustering is None else found.clustering.cuts.get(self.clusters, found.clustering.clusters).reindex(faces)
-        first = pd.DataFrame({"weight": found.reading.weight[faces], "primary": table.idxmax(axis=1) if faces else [], "cluster": clusters}, index=faces)
+        places = pd.DataFrame(
+            found.layouts[name].scores[rows], index=faces, columns=["pc1", "pc2", "pc3"]
+        )
+        clusters = (
+            None
+            if found.clustering is None
+            else found.clustering.cuts.get(self.clusters, found.clustering.clusters).reindex(faces)
+        )
+        first = pd.DataFrame(
+            {
+                "weight": found.reading.weight[faces],
+                "primary": table.idxmax(axis=1) if faces else [],
+                "cluster": clusters,
+            },
+            index=faces,
+        )
         return pd.concat([first, table, places], axis=1).rename_axis("face").reset_index()
 
     @selection.setter
@@ -90,14 +111,31 @@ class Explorer(anywidget.AnyWidget):
 
     def state(self):
         """What is chosen, as the page's address keeps it."""
-        names = ("source", "compare", "layer", "view", "colour", "minimum", "search", "face", "selected", "clusters", "ellipses", "only")
+        names = (
+            "source",
+            "compare",
+            "layer",
+            "view",
+            "colour",
+            "minimum",
+            "search",
+            "face",
+            "selected",
+            "clusters",
+            "ellipses",
+            "only",
+        )
         return {name: getattr(self, name) for name in names}
 
     def _repr_mimebundle_(self, **kwargs):
         """The widget for notebooks, and its data for the book, which has no kernel to ask."""
         shown = super()._repr_mimebundle_(**kwargs)
         data, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
-        return {**data, "text/plain": repr(self), MIME: {**self._bundle, "start": self.state()}}, metadata
+        return {
+            **data,
+            "text/plain": repr(self),
+            MIME: {**self._bundle, "start": self.state()},
+        }, metadata
 
     def __repr__(self):
         return f"Explorer({len(self.bundle.faces)} faces of {len(self.bundle.sources)} sources)"
