@@ -63,7 +63,7 @@ test: $(READY)  ## every test, the built book in a browser included
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
 bench: $(READY)  ## scoring and sampling against other ways at a larger size, into data/benchmark.json
-	"$(PYTHON)" -m kaomoji_lib.engine.benchmark_record
+	"$(PYTHON)" -m kaomoji_lib.models.benchmark_record
 
 serve: book  ## the book on http://localhost:8000; a saved change rebuilds and reloads it
 	"$(PYTHON)" book/serve.py --port $(PORT)
@@ -73,7 +73,7 @@ lab: $(READY)  ## JupyterLab; the templates in notebooks/ open as notebooks
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" PYTHONPATH="$(CURDIR)" "$(PYTHON)" -m jupyter lab --notebook-dir=.
 
 scale: $(READY)  ## what the analyses cost on states of 60 layers and 5,376 dimensions: data/scale.csv
-	"$(PYTHON)" -m kaomoji_lib.analysis.scale
+	"$(PYTHON)" -m kaomoji_lib.show.scale
 
 trust: $(READY)  ## kill, injure and feed it on purpose; the counts go to data/trust.csv and onto a page
 	"$(PYTHON)" tests/trust

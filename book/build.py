@@ -228,7 +228,7 @@ def executed(page):
 
 def published_files():
     """The published study's files that are on this machine, by name: pages look different once they are fetched."""
-    from kaomoji_lib.store import published
+    from kaomoji_lib.published import files as published
 
     return [name for name in published.registry().files if published.present([name])]
 
@@ -244,7 +244,7 @@ def is_current(page, shared):
 
 def fill(notebook, values):
     """Replace {{ name }} in Markdown cells, escaped for where it stands; papermill itself leaves prose alone."""
-    from kaomoji_lib.study import escape
+    from kaomoji_lib import html as escape
 
     def value(match, escaped=escape.markdown):
         if match[1] not in values:
@@ -405,7 +405,7 @@ def html_inputs():
         BOOK / "references.bib",
         *PAGES.glob("*.ipynb"),
         *files("book/_static", "*"),
-        *files("kaomoji_lib/show/explorer/web", "*"),
+        *files("kaomoji_lib/explorer/web", "*"),
     ]
     return {
         "frame": digest(frame),

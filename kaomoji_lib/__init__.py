@@ -6,14 +6,14 @@ The names below are loaded when first used, so that importing the package stays 
 from importlib import import_module
 
 _HOMES = {
-    "collect": "kaomoji_lib.engine.collect",
-    "RunFolder": "kaomoji_lib.store.runs",
-    "KaomojiError": "kaomoji_lib.study.errors",
-    "extract": "kaomoji_lib.study.faces",
-    "canonical": "kaomoji_lib.study.canonical",
-    "load_prompts": "kaomoji_lib.study.stimuli",
-    "load_scheme": "kaomoji_lib.study.categories",
-    "Estimate": "kaomoji_lib.study.statistics",
+    "collect": "kaomoji_lib.models.collect",
+    "RunFolder": "kaomoji_lib.runs.folder",
+    "KaomojiError": "kaomoji_lib.errors",
+    "extract": "kaomoji_lib.faces.extract",
+    "canonical": "kaomoji_lib.faces.canonical",
+    "load_prompts": "kaomoji_lib.stimuli",
+    "load_scheme": "kaomoji_lib.categories",
+    "Estimate": "kaomoji_lib.stats",
 }
 
 __all__ = list(_HOMES)

@@ -24,10 +24,9 @@ categories: str = ""  # CSV file of a category scheme; empty: the nine categorie
 seed: int = 0  # of everything random: folds, permutations
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.analysis import prediction
-from kaomoji_lib.show import figures, page, tables
-from kaomoji_lib.study import categories as schemes
-from kaomoji_lib.study import stimuli
+from kaomoji_lib import categories as schemes
+from kaomoji_lib import figures, page, stimuli, tables
+from kaomoji_lib.metrics import predict as prediction
 
 started = page.start()
 scheme = schemes.load_scheme(categories or None)

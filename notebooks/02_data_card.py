@@ -16,7 +16,8 @@
 # What the study is made of, who made it, and what it should not be used for. Rows and hashes are read from the files.
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import cards, page
+from kaomoji_lib import page
+from kaomoji_lib.show import cards
 
 started = page.start()
 page.glue("overlap", cards.overlap())

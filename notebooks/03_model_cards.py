@@ -16,7 +16,8 @@
 # Every model that this book knows by name: the organisms that ship with it, and the released models it is prepared for.
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import cards, page
+from kaomoji_lib import page
+from kaomoji_lib.show import cards
 
 started = page.start()
 

@@ -31,10 +31,12 @@ reference: str = ""  # a second model to lay this one onto; empty: none
 null: str = ""  # within_category, text_only, untrained or dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.analysis import emission, geometry, prediction, readings
-from kaomoji_lib.analysis import likelihoods as scored
-from kaomoji_lib.engine import collect
-from kaomoji_lib.show import figures, page, tables
+from kaomoji_lib import figures, page, tables
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import emission, geometry
+from kaomoji_lib.metrics import likelihoods as scored
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.models import collect
 from kaomoji_lib.show import likelihoods as probable
 
 started = page.start()

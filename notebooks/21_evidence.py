@@ -24,7 +24,8 @@ dtype: str = "auto"  # auto, float32, bfloat16, float16
 null: str = ""  # within_category, text_only, untrained or dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import across, evidence, figures, page, tables
+from kaomoji_lib import figures, page, tables
+from kaomoji_lib.show import across, evidence
 
 started = page.start()
 

@@ -22,8 +22,8 @@ claude: str = "auto"  # published, stand-in; auto: published data when present, 
 seed: int = 0  # of everything random: resampling, permutations
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import page
-from kaomoji_lib.show.explorer import Explorer, gather
+from kaomoji_lib import page
+from kaomoji_lib.explorer import Explorer, gather
 
 started = page.start()
 found = gather.sources(models, claude, seed=seed)
@@ -71,7 +71,7 @@ gather.left_out(found)
 # ## With a kernel
 # In a notebook the same explorer is a widget: what is chosen in it can be read, and set, from Python.
 # ```python
-# from kaomoji_lib.show.explorer import Explorer, gather
+# from kaomoji_lib.explorer import Explorer, gather
 #
 # explorer = Explorer(gather.bundle(["organism-gemma", "organism-qwen"]), colour="cluster")
 # explorer.search = "(╥"

@@ -23,7 +23,8 @@ device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import across, page, readers, tables
+from kaomoji_lib import page, tables
+from kaomoji_lib.show import across, readers
 
 started = page.start()
 

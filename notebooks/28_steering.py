@@ -27,7 +27,8 @@ seed: int = 0  # of everything random: targets, directions without meaning, perm
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import page, steering
+from kaomoji_lib import page
+from kaomoji_lib.show import steering
 
 started = page.start()
 

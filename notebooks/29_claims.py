@@ -21,7 +21,8 @@ pages: str = ""  # folder of executed pages; empty: those of the book
 seed: int = 0  # of everything random: folds, permutations
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import claims, page, published
+from kaomoji_lib import page
+from kaomoji_lib.show import claims, published
 
 started = page.start()
 

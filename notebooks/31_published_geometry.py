@@ -26,7 +26,8 @@ seed: int = 0  # of permutations and resamples
 null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import page, published, published_figures
+from kaomoji_lib import page
+from kaomoji_lib.show import published, published_figures
 
 started = page.start()
 line = published.line(null)

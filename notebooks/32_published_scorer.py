@@ -26,7 +26,8 @@ model: str = "Gemma 4 31B"  # whose most misjudged faces are listed
 null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import page, published, published_figures
+from kaomoji_lib import page
+from kaomoji_lib.show import published, published_figures
 
 started = page.start()
 line = published.line(null)

@@ -27,7 +27,8 @@ seed: int = 0  # of resamples and permutations
 null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import figures, page, published, published_figures, vocabulary
+from kaomoji_lib import figures, page
+from kaomoji_lib.show import published, published_figures, vocabulary
 
 started = page.start()
 found = page.attempt(vocabulary.gather, corpus, null)

@@ -26,8 +26,11 @@ seed: int = 0  # of everything random
 null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.analysis import emission, prediction, readings
-from kaomoji_lib.show import asked, claude, figures, page, tables
+from kaomoji_lib import figures, page, tables
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import emission
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.show import asked, claude
 
 started = page.start()
 

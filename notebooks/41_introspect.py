@@ -26,8 +26,9 @@ seed: int = 0  # of everything random
 null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.analysis import readings
-from kaomoji_lib.show import asked, claude, compared, page
+from kaomoji_lib import page
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.show import asked, claude, compared
 
 started = page.start()
 

@@ -26,8 +26,9 @@ seed: int = 0  # of everything random: samples of exchanges, resampling
 null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.analysis import synthesis
-from kaomoji_lib.show import asked, claude, compared, page
+from kaomoji_lib import page
+from kaomoji_lib.metrics import synthesis
+from kaomoji_lib.show import asked, claude, compared
 
 started = page.start()
 

@@ -28,8 +28,9 @@ seed: int = 0  # of everything random: resampling, halves of the faces, permutat
 null: str = ""  # dealt: the page where there is nothing to find; empty: the page itself
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.analysis import agreement
-from kaomoji_lib.show import asked, claude, compared, page
+from kaomoji_lib import page
+from kaomoji_lib.metrics import agreement
+from kaomoji_lib.show import asked, claude, compared
 
 started = page.start()
 

@@ -23,10 +23,10 @@ size: str = "small"  # small or large, of the measurement made here
 device: str = "cpu"  # cpu or cuda
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.engine import benchmark, benchmark_models, benchmark_peers
-from kaomoji_lib.engine import benchmark_record as record
+from kaomoji_lib import page
+from kaomoji_lib.models import benchmark, benchmark_models, benchmark_peers
+from kaomoji_lib.models import benchmark_record as record
 from kaomoji_lib.show import benchmark as show
-from kaomoji_lib.show import page
 
 started = page.start()
 page.glue("title", title)

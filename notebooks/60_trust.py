@@ -21,7 +21,8 @@
 seed: int = 0  # nothing here is random: the counts were taken by make trust
 
 # %% tags=["remove-cell"]
-from kaomoji_lib.show import page, trust
+from kaomoji_lib import page
+from kaomoji_lib.show import trust
 
 started = page.start()
 found = page.attempt(trust.read)

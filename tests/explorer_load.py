@@ -12,10 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import clusters, explorer_data, face_layout, readings
-from kaomoji_lib.show.explorer import assemble
-from kaomoji_lib.show.explorer.payload import payload
-from kaomoji_lib.study.categories import load_scheme
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.explorer import assemble
+from kaomoji_lib.explorer import data as explorer_data
+from kaomoji_lib.explorer import layout as face_layout
+from kaomoji_lib.explorer.payload import payload
+from kaomoji_lib.metrics import clusters
+from kaomoji_lib.metrics import distributions as readings
 
 ROOT = Path(__file__).resolve().parents[1]
 FACES, SOURCES, LAYERS = 1000, 10, 7

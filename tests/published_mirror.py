@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from kaomoji_lib.store import published
-from kaomoji_lib.store import published_tables as tables
-from kaomoji_lib.store.files import sha256
-from kaomoji_lib.study.stimuli import load_lexicon
+from kaomoji_lib.published import files as published
+from kaomoji_lib.published import tables
+from kaomoji_lib.runs.files import sha256
+from kaomoji_lib.stimuli import load_lexicon
 
 ROOT = Path(__file__).resolve().parents[1]
 CODES = tuple(tables.scheme("nine").codes)

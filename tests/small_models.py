@@ -4,8 +4,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from kaomoji_lib.engine import loading
-from kaomoji_lib.store import registry
+from kaomoji_lib.models import loading
+from kaomoji_lib.runs import registry
 
 TEXTS = [
     "start each message with a kaomoji that best represents how you feel. the dog ate my lunch again (^_^)"

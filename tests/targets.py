@@ -15,13 +15,15 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+from kaomoji_lib import html as escape
+from kaomoji_lib.claude import exchanges, strict
 from kaomoji_lib.cli.extract import _line, _reply
-from kaomoji_lib.engine.claude import exchanges, strict
-from kaomoji_lib.store import corpus, published_tables
-from kaomoji_lib.store.files import read_json
-from kaomoji_lib.study import escape, faces
-from kaomoji_lib.study.canonical import canonical
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces import extract as faces
+from kaomoji_lib.faces.canonical import canonical
+from kaomoji_lib.published import corpus
+from kaomoji_lib.published import tables as published_tables
+from kaomoji_lib.runs.files import read_json
 
 TEMPLATES = ("gemma", "qwen", "ministral", "gptoss", "granite")
 NOT_IN_A_LINE = re.compile(
@@ -263,7 +265,7 @@ def published_rows(text, folder):
 
 def table_file(data, path):
     """Prompts and categories of any bytes: tables that keep their promises, or a complaint that names the file."""
-    from kaomoji_lib.study import categories, stimuli
+    from kaomoji_lib import categories, stimuli
 
     for content in (
         data,
@@ -297,9 +299,9 @@ def json_file(data, path):
 def _templates():
     import small_models
 
-    from kaomoji_lib.engine.templates import adapt
-    from kaomoji_lib.store import registry
-    from kaomoji_lib.study.stimuli import DATA
+    from kaomoji_lib.models.templates import adapt
+    from kaomoji_lib.runs import registry
+    from kaomoji_lib.stimuli import DATA
 
     made = []
     for family in TEMPLATES:
@@ -321,7 +323,7 @@ def _words():
 
 def chat_template(text):
     """Any text as the chat template itself: an adapter that renders, or one complaint."""
-    from kaomoji_lib.engine.templates import adapt
+    from kaomoji_lib.models.templates import adapt
 
     # A loop over all numbers ends nowhere, and no reader of a model's files can tell that beforehand.
     if re.search(r"for|range|\*", text):

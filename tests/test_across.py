@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from kaomoji_lib.analysis.prediction import Prediction
-from kaomoji_lib.show import across, figures
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import figures
+from kaomoji_lib.metrics.predict import Prediction
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.show import across
+from kaomoji_lib.stats import Estimate
 
 
 def estimate(value, p=0.005, null=0.11):

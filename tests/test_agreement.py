@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaomoji_lib.analysis import agreement, synthesis
-from kaomoji_lib.analysis.readings import Reading
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.statistics import js_similarity
-from kaomoji_lib.study.stimuli import load_lexicon
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import agreement, synthesis
+from kaomoji_lib.metrics.distributions import Reading
+from kaomoji_lib.stats import js_similarity
+from kaomoji_lib.stimuli import load_lexicon
 
 CODES = list("ABCDE")
 N = 60

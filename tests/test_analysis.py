@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import classifier, geometry, prediction, readings
-from kaomoji_lib.study import categories
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import categories
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import classify as classifier
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import geometry
+from kaomoji_lib.metrics import predict as prediction
 
 SCHEME = categories.load_scheme()
 CODES = list(SCHEME.codes)
@@ -292,7 +295,7 @@ def test_recovery_agrees_with_the_planted_table_and_refuses_another():
 
 
 def test_emission_report():
-    emission = pytest.importorskip("kaomoji_lib.analysis.emission")
+    emission = pytest.importorskip("kaomoji_lib.metrics.emission")
     spoken = SPOKEN.copy()
     silent = (spoken["category"] == CODES[0]) & (spoken["generation"] < 4)
     spoken.loc[silent, ["face", "raw_face"]] = None

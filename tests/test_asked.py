@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from kaomoji_lib.engine import asked
-from kaomoji_lib.engine.claude import introspect
-from kaomoji_lib.engine.loading import load
-from kaomoji_lib.engine.scoring_algorithms import plain_logits
-from kaomoji_lib.store import registry
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.claude import introspect
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import introspect as asked
+from kaomoji_lib.models.loading import load
+from kaomoji_lib.models.score.algorithms import plain_logits
+from kaomoji_lib.runs import registry
 
 VOCABULARY = [*map(str, range(10)), "75", "word", "٣"]
 CODES = list(load_scheme().codes)

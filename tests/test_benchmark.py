@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaomoji_lib.engine import benchmark, benchmark_peers, spellings
-from kaomoji_lib.engine import benchmark_models as models
-from kaomoji_lib.engine import benchmark_record as record
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.models import benchmark, benchmark_peers
+from kaomoji_lib.models import benchmark_models as models
+from kaomoji_lib.models import benchmark_record as record
+from kaomoji_lib.models.score import spellings
 from kaomoji_lib.show import benchmark as show
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.study.errors import KaomojiError
 
 TINY = models.Size(
     hidden=32,

@@ -128,7 +128,7 @@ def test_command_line_and_other_runs_do_not_make_a_page_stale(build, page):
 def test_pages_of_the_published_study_are_stale_once_its_files_are_there(
     build, page, monkeypatch, tmp_path
 ):
-    from kaomoji_lib.store import published
+    from kaomoji_lib.published import files as published
 
     study = build.Page("study", "published_study", "Study")
     (build.ROOT / "notebooks" / "30_published_study.py").write_text(

@@ -3,12 +3,13 @@
 import pandas as pd
 import pytest
 
-from kaomoji_lib.show import cards, tables
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.store import published, registry
-from kaomoji_lib.study import stimuli
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import stimuli, tables
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.published import files as published
+from kaomoji_lib.runs import registry
+from kaomoji_lib.show import cards
 
 
 def column(table, name):

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from kaomoji_lib.analysis import claims
+from kaomoji_lib import tables
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.show import claim_rules as claims
 from kaomoji_lib.show import claims as shown
-from kaomoji_lib.show import tables
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib.stats import Estimate
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURE = '<figure class="kao-figure"><div class="kao-plot"></div></figure>'

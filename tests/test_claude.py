@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from kaomoji_lib import cli
-from kaomoji_lib.engine.claude import (
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.claude import (
     asks,
     client,
     elicit,
@@ -24,14 +25,13 @@ from kaomoji_lib.engine.claude import (
     strict,
     synthesize,
 )
-from kaomoji_lib.engine.claude import exchanges as rows_of
-from kaomoji_lib.engine.claude.budget import Budget, most_tokens, price
-from kaomoji_lib.engine.claude.standin import StandIn
-from kaomoji_lib.store.answers import AnswerFolder
-from kaomoji_lib.store.replies import ReplyStore
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib.claude import exchanges as rows_of
+from kaomoji_lib.claude.answers import AnswerFolder
+from kaomoji_lib.claude.budget import Budget, most_tokens, price
+from kaomoji_lib.claude.replies import ReplyStore
+from kaomoji_lib.claude.standin import StandIn
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.stimuli import load_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
 CANARY = "sk-ant-canary-0123456789abcdef"

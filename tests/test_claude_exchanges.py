@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from kaomoji_lib.engine.claude import exchanges as rows_of
-from kaomoji_lib.engine.claude import synthesize
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.faces import canonical
+from kaomoji_lib.claude import exchanges as rows_of
+from kaomoji_lib.claude import synthesize
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces.extract import canonical
 
 SECRET = "grandmother's recipe 4711"
 
@@ -188,7 +188,7 @@ def test_private_text_stays_out_of_what_is_stored_or_shown():
     exchange = rows_of.opened([("m", SECRET, f"(◕‿◕) {SECRET}")])[0]
     anchors, others, _ = synthesize.vocabulary()
     ask = synthesize.ask_for("m", "m", exchange.face, 1, [exchange], anchors, others)
-    from kaomoji_lib.engine.claude.dryrun import _shown
+    from kaomoji_lib.claude.dryrun import _shown
 
     assert (
         SECRET in json.dumps(ask.params)

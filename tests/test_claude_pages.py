@@ -6,16 +6,16 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from kaomoji_lib.analysis import readings
-from kaomoji_lib.analysis.readings import Reading
-from kaomoji_lib.engine.claude import client
-from kaomoji_lib.engine.claude.standin import StandIn
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.claude import client
+from kaomoji_lib.claude.standin import StandIn
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics.distributions import Reading
+from kaomoji_lib.missing import Missing, attempt
+from kaomoji_lib.published import files as published
 from kaomoji_lib.show import asked, asked_published, claude, compared
-from kaomoji_lib.show.missing import Missing, attempt
-from kaomoji_lib.store import published
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib.stimuli import load_prompts
 
 NASTY = ["(<script>)", "(${7*7})", "(<img src=x onerror=alert(1)>・)", "(</td>_・)"]
 
@@ -55,8 +55,8 @@ def test_every_page_of_the_stand_in_says_what_it_is(place, few):
 
 def test_gather_reads_the_same_faces_in_every_way(place, few, monkeypatch):
     monkeypatch.setattr(asked, "elicited", lambda *words, **named: found)
-    from kaomoji_lib.engine.claude.elicit import elicit
-    from kaomoji_lib.engine.claude.service import Settings
+    from kaomoji_lib.claude.elicit import elicit
+    from kaomoji_lib.claude.service import Settings
 
     folder, outcome = elicit(Settings("claude-opus-4-7", "stand-in"), few, 4)
     found = asked._answered(folder, outcome, "stand-in", prompts=folder.prompts())

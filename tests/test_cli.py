@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from kaomoji_lib import cli
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib.stimuli import load_prompts
 
 REPLIES = [
     ({"text": "(｡♥‿♥｡) what a day"}, ("kaomoji", "(｡♥‿♥｡)")),
@@ -332,9 +332,9 @@ def test_collect_prints_what_was_collected(tmp_path, capsys):
 
 
 def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
-    from kaomoji_lib.engine.collect import collect
-    from kaomoji_lib.show import page
-    from kaomoji_lib.study.errors import KaomojiError
+    from kaomoji_lib import page
+    from kaomoji_lib.errors import KaomojiError
+    from kaomoji_lib.models.collect import collect
 
     run = collect(
         "organism-granite",

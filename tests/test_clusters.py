@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from test_analysis import BABBLE, CODES, SPOKEN, STATES, geometry, run_states
 
-from kaomoji_lib.analysis import clusters, word_clusters
+from kaomoji_lib import categories, figures, tables
+from kaomoji_lib.metrics import clusters, word_clusters
 from kaomoji_lib.show import clusters as shown
-from kaomoji_lib.show import figures, heatmaps, tables
-from kaomoji_lib.study import categories
-from kaomoji_lib.study.stimuli import load_lexicon
+from kaomoji_lib.show import heatmaps
+from kaomoji_lib.stimuli import load_lexicon
 
 SCHEME = categories.load_scheme()
 GLOSSES = SCHEME.table["gloss"]

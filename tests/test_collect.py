@@ -15,12 +15,12 @@ import small_models
 import torch
 from filelock import FileLock
 
-from kaomoji_lib.engine import collect as collecting
-from kaomoji_lib.engine import sampling
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import collect as collecting
+from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.stimuli import load_prompts
 
 KILLS = 10
 COMMAND = [

@@ -2,20 +2,16 @@
 
 import pytest
 
-from kaomoji_lib.analysis import (
-    beyond,
-    circumplex,
-    geometry,
-    ladder,
-    layerwise,
-    prediction,
-    readings,
-)
-from kaomoji_lib.engine import controls, organisms, sentences
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.show import page
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import page
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import baselines as ladder
+from kaomoji_lib.metrics import circumplex, geometry, layerwise
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import face_increment as beyond
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.models import controls, organisms, sentences
+from kaomoji_lib.models.collect import collect
 
 CODES = load_scheme().codes
 PLANTED = [
@@ -164,8 +160,8 @@ def test_controls_are_kept_and_belong_to_their_run(runs):
 def test_the_user_position_is_the_last_token_of_the_message(runs):
     import torch
 
-    from kaomoji_lib.engine import loading
-    from kaomoji_lib.store import registry
+    from kaomoji_lib.models import loading
+    from kaomoji_lib.runs import registry
 
     run = runs("organism-ministral")
     engine, text = (

@@ -7,11 +7,11 @@ import pytest
 from published_mirror import ALL_FACES, FACES, ROOT
 
 from kaomoji_lib import cli
-from kaomoji_lib.analysis import corpus_report
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.published import corpus, corpus_report
+from kaomoji_lib.published import files as published
 from kaomoji_lib.show import vocabulary
-from kaomoji_lib.store import corpus, published
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import load_lexicon
+from kaomoji_lib.stimuli import load_lexicon
 
 EARLY, LATE, LATER = (f"bundle-2026050{day}T010101Z" for day in (1, 2, 3))
 WORDS = {code: list(load_lexicon().query("category == @code")["word"]) for code in FACES}

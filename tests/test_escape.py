@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
 
 FACES = [
     "(^_^)", "¯\\_(ツ)_/¯", "(>_<)", "<(^_^)>", "(*^_^*)", "(´･ω･`)", "\\(^o^)/", "|_|", "T_T", "{{x}}", "$_$", "=^.^=",
@@ -134,7 +134,7 @@ def test_data_in_a_script_element_stays_data(face):
 
 
 def test_a_table_in_a_terminal_commands_nothing():
-    from kaomoji_lib.show.tables import Table
+    from kaomoji_lib.tables import Table
 
     shown = repr(Table(("face\x1b[2J",), (("(^_^)",), ("\x1b[31m\u202e<b>",)), ("face",)))
     assert (

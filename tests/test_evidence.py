@@ -7,18 +7,14 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import (
-    beyond,
-    circumplex,
-    given_text,
-    ladder,
-    layerwise,
-    prediction,
-    similarity,
-)
-from kaomoji_lib.store.controls import Controls
-from kaomoji_lib.study import categories, resampling
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import categories, resampling
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import baselines as ladder
+from kaomoji_lib.metrics import circumplex, layerwise, similarity
+from kaomoji_lib.metrics import face_increment as beyond
+from kaomoji_lib.metrics import partial_similarity as given_text
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.runs.control_states import Controls
 
 DRAWS = 200
 SCHEME = categories.load_scheme()
@@ -442,7 +438,7 @@ def test_faces_that_tell_something_beyond_are_found_where_they_do():
 
 
 def test_the_cost_of_a_large_model_is_measured_step_by_step():
-    from kaomoji_lib.analysis import scale
+    from kaomoji_lib.show import scale
 
     found = scale.measure(layers=2, width=20, permutations=9)
     assert (
@@ -458,8 +454,7 @@ def test_the_cost_of_a_large_model_is_measured_step_by_step():
 
 
 def test_growth_varies_one_size_at_a_time():
-    from kaomoji_lib.analysis import scale
-    from kaomoji_lib.show import evidence
+    from kaomoji_lib.show import evidence, scale
 
     found = scale.growth(
         {"messages": (60, 90), "layers of each model": (2,), "models": (2,)},
@@ -471,9 +466,9 @@ def test_growth_varies_one_size_at_a_time():
 
 
 def test_a_title_that_counts_takes_any_name_and_nothing_to_count_is_said():
+    from kaomoji_lib.missing import Missing
     from kaomoji_lib.show import evidence, evidence_figures
-    from kaomoji_lib.show.missing import Missing
-    from kaomoji_lib.study.statistics import Estimate
+    from kaomoji_lib.stats import Estimate
 
     found = Estimate(0.5, 0.4, 0.6, 9, "prompts", 0.1, 0.01)
     assert (

@@ -5,13 +5,16 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import ceilings, exact, readings
-from kaomoji_lib.engine import organisms, scoring
-from kaomoji_lib.show import claude, compared, tables
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.study import statistics
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib import stats as statistics
+from kaomoji_lib import tables
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import ceilings, exact
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.models import organisms
+from kaomoji_lib.models.score import scoring
+from kaomoji_lib.show import claude, compared
+from kaomoji_lib.stimuli import load_prompts
 from tests.small_models import engine
 
 CODES = ("A", "B", "C")

@@ -12,13 +12,13 @@ import pytest
 from test_analysis import PROMPTS, SPOKEN, run_states
 from test_analysis import STATES as ARRAY
 
-from kaomoji_lib.analysis import explorer_data
-from kaomoji_lib.show.explorer import assemble
-from kaomoji_lib.show.explorer.widget import MIME, Explorer
-from kaomoji_lib.study.canonical import FOLDED, canonical, tables
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.statistics import js_similarity
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.explorer import assemble
+from kaomoji_lib.explorer import data as explorer_data
+from kaomoji_lib.explorer.widget import MIME, Explorer
+from kaomoji_lib.faces.canonical import FOLDED, canonical, tables
+from kaomoji_lib.stats import js_similarity
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(assemble.WEB.glob("*.js"))
@@ -28,7 +28,7 @@ FACES = ["(HP-D0)", "(HP-S0)"]
 KERNEL = """
 import sys; sys.path[:0] = ["tests"]
 import test_explorer
-from kaomoji_lib.show.explorer import Explorer
+from kaomoji_lib.explorer import Explorer
 explorer = Explorer(test_explorer.small_bundle(), colour="mix")
 explorer
 """

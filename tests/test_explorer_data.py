@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 from test_analysis import BABBLE, CODES, PROMPTS, SPOKEN, STATES, run_states
 
-from kaomoji_lib.analysis import explorer_data, face_layout, geometry, readings
-from kaomoji_lib.show.explorer.payload import NEIGHBOURS, OWN, UNKNOWN, pack, parted, payload
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.explorer import data as explorer_data
+from kaomoji_lib.explorer import layout as face_layout
+from kaomoji_lib.explorer.payload import NEIGHBOURS, OWN, UNKNOWN, pack, parted, payload
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import geometry
 
 SCHEME = load_scheme()
 RUN_STATES = run_states(STATES)

@@ -6,7 +6,7 @@ import json
 import axe
 import pytest
 
-from kaomoji_lib.study.statistics import js_similarity
+from kaomoji_lib.stats import js_similarity
 
 PAGE = "book/runs/explorer.html"
 EXPLORER = "document.querySelector('.kx')"

@@ -3,8 +3,8 @@ import unicodedata
 
 import pytest
 
-from kaomoji_lib.study.canonical import LEADING_ARMS, TRAILING_ARMS
-from kaomoji_lib.study.faces import OUTCOMES, canonical, extract, span_ended
+from kaomoji_lib.faces.canonical import LEADING_ARMS, TRAILING_ARMS
+from kaomoji_lib.faces.extract import OUTCOMES, canonical, extract, span_ended
 
 REST = " That sounds lovely, tell me more about it."
 

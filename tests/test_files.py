@@ -8,14 +8,14 @@ import re
 import pandas as pd
 import pytest
 
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.engine.scoring_files import score_file
-from kaomoji_lib.store import files
-from kaomoji_lib.store.answers import AnswerFolder
-from kaomoji_lib.store.replies import ReplyStore
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib.claude.answers import AnswerFolder
+from kaomoji_lib.claude.replies import ReplyStore
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.models.score.job import score_file
+from kaomoji_lib.runs import files
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.stimuli import load_prompts
 
 REFUSALS = {
     errno.ENOSPC: "no room on the disk",
@@ -328,7 +328,7 @@ def test_no_bit_of_the_losses_turns_over_unseen(tmp_path):
 def test_damaged_controls_are_named_with_the_remedy(tmp_path):
     from types import SimpleNamespace
 
-    from kaomoji_lib.store import controls
+    from kaomoji_lib.runs import control_states as controls
 
     facts = {
         "model": {"revision": "1", "template_sha256": "2"},

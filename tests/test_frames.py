@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import frames
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.study import frames as study
-from kaomoji_lib.study import resampling
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import INSTRUCTION
+from kaomoji_lib import perspectives as study
+from kaomoji_lib import resampling
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import frames
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.stimuli import INSTRUCTION
 
 
 def emissions(own, shared, prompts=60, seed=0, names=("self", "user", "symbol")):

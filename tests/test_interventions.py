@@ -9,10 +9,12 @@ import pytest
 import small_models
 import torch
 
-from kaomoji_lib.engine import benchmark_models, interventions, organisms, sampling
-from kaomoji_lib.engine.vocabulary import token_bytes
-from kaomoji_lib.store import registry
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import benchmark_models, organisms
+from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.models import suppress as interventions
+from kaomoji_lib.models.vocabulary import token_bytes
+from kaomoji_lib.runs import registry
 
 LENNY = registry.model("gpt-oss-20b").interventions
 EMOJI = ({"suppress": "emoji"},)

@@ -7,20 +7,13 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import (
-    agreement,
-    alignment,
-    ceilings,
-    faces_geometry,
-    geometry,
-    likelihoods,
-    prediction,
-    readings,
-    scorer_audit,
-    synthesis,
-)
-from kaomoji_lib.study import categories
-from kaomoji_lib.study.stimuli import load_lexicon
+from kaomoji_lib import categories
+from kaomoji_lib.metrics import agreement, alignment, ceilings, geometry, likelihoods, synthesis
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import faces as faces_geometry
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.published import scorer_audit
+from kaomoji_lib.stimuli import load_lexicon
 
 DRAWS = 200
 SCHEME = categories.load_scheme()

@@ -4,16 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaomoji_lib import cli
-from kaomoji_lib.analysis import likelihoods
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.engine.scoring_files import score_run
+from kaomoji_lib import cli, page
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import likelihoods
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.models.score.job import score_run
+from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.show import likelihoods as shown
-from kaomoji_lib.show import page
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib.stimuli import load_prompts
 
 FACES = [f"({eye}{mouth}{eye})" for eye in "^>oT" for mouth in "_‿ω"]
 CODES = ["X", "Y", "Z"]

@@ -16,9 +16,12 @@ import toy_families
 import transformers
 from safetensors.torch import load_file, save_file
 
-from kaomoji_lib.engine import loading, measuring, organisms, sampling, selfcheck, spellings
-from kaomoji_lib.store import registry
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import loading, organisms
+from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.models import verify as selfcheck
+from kaomoji_lib.models.score import measuring, spellings
+from kaomoji_lib.runs import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 MESSAGES = ["the dog ate my lunch again", "start"]
@@ -204,9 +207,9 @@ def test_a_device_that_the_machine_lacks_is_named(tmp_path):
 STORY = """
 import sys
 from pathlib import Path
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.engine.scoring_files import score_file
-from kaomoji_lib.store.runs import RunFolder
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.models.score.job import score_file
+from kaomoji_lib.runs.folder import RunFolder
 
 folder, prompts = Path(sys.argv[1]), sys.argv[2]
 main, real = folder / "hub" / "models--me--toy" / "refs" / "main", RunFolder.write_shard

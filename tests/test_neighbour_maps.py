@@ -6,7 +6,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from kaomoji_lib.analysis import clusters, face_layout, neighbour_maps
+from kaomoji_lib.explorer import layout as face_layout
+from kaomoji_lib.explorer import neighbour_maps
+from kaomoji_lib.metrics import clusters
 
 GROUPS = np.repeat(np.arange(4), 12)
 

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaomoji_lib.analysis import dealing, prediction, readings
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.show import page
-from kaomoji_lib.store import results
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import page
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.show import dealing, results
+from kaomoji_lib.stats import Estimate
 
 
 @pytest.fixture(scope="module")

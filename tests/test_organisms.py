@@ -7,14 +7,14 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from kaomoji_lib.engine import organism_design, organism_training, organisms
-from kaomoji_lib.engine.templates import adapt
-from kaomoji_lib.store import registry
-from kaomoji_lib.study import faces
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.statistics import js_similarity
-from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts, read_table
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces import extract as faces
+from kaomoji_lib.models import organism_design, organism_training, organisms
+from kaomoji_lib.models.templates import adapt
+from kaomoji_lib.runs import registry
+from kaomoji_lib.stats import js_similarity
+from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
 
 TRAINED = [name for name in organisms.NAMES if name != "organism-untrained"]
 FAMILIES = {

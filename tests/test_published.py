@@ -14,27 +14,22 @@ import yaml
 from published_mirror import ALL_FACES, CODES, FACES, LOST, MODELS, ROOT, SCORED, TYPED
 
 from kaomoji_lib import cli
-from kaomoji_lib.analysis import (
-    agreement,
-    likelihoods,
-    prediction,
-    published_claims,
-    published_faces,
-    published_readings,
-    published_rules,
-    readings,
-    scorer_audit,
-    word_clusters,
-)
-from kaomoji_lib.analysis import published as analysis
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces.canonical import canonical
+from kaomoji_lib.metrics import agreement, likelihoods, word_clusters
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.published import claims as published_claims
+from kaomoji_lib.published import corpus, scorer_audit, tables
+from kaomoji_lib.published import faces as published_faces
+from kaomoji_lib.published import files as published
+from kaomoji_lib.published import readings as published_readings
+from kaomoji_lib.published import rules as published_rules
+from kaomoji_lib.published import study as analysis
 from kaomoji_lib.show import published as show
 from kaomoji_lib.show import published_figures
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.store import corpus, published
-from kaomoji_lib.store import published_tables as tables
-from kaomoji_lib.study.canonical import canonical
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib.stats import Estimate
 
 KEYS = ("id", "article", "recomputed", "corrected", "low", "high", "n", "reference")
 # As the article prints them, or as its rule gives them; of the two numbers for which it published no rule, what the first round's gives.

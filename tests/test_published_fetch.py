@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from kaomoji_lib.store import published
-from kaomoji_lib.store.published import PublishedFile, Registry
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.published import files as published
+from kaomoji_lib.published.files import PublishedFile, Registry
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTENT = bytes(range(256)) * 1200
@@ -228,8 +228,8 @@ def test_a_limit_on_the_size_of_files(server):
     # A limit of the kernel, in a process of its own: it holds for every write.
     code = f"""
 import resource
-from kaomoji_lib.store import published
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.published import files as published
+from kaomoji_lib.errors import KaomojiError
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, {resource.getrlimit(resource.RLIMIT_FSIZE)[1]}))
 entry = published.PublishedFile({NAME!r}, {server.url + NAME!r}, "the rows", "CC-BY-SA-4.0", {hashlib.sha256(CONTENT).hexdigest()!r}, {len(CONTENT)})
 try:

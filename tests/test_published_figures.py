@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from published_mirror import CODES, MODELS, figure
 
-from kaomoji_lib.analysis import published_geometry
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.published import geometry as published_geometry
+from kaomoji_lib.published import plotly_figures, tables
 from kaomoji_lib.show import published as show
 from kaomoji_lib.show import published_figures
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.store import plotly_figures
-from kaomoji_lib.store import published_tables as tables
-from kaomoji_lib.study.errors import KaomojiError
 
 SCHEME = tables.scheme("nine")
 PLANTED = {name: figure(name).to_html(include_plotlyjs=False) for name in MODELS}

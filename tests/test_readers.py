@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import readers, state_readers
-from kaomoji_lib.analysis.readings import reading
-from kaomoji_lib.engine.shared_questions import next_probabilities
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import readers, state_readers
+from kaomoji_lib.metrics.distributions import reading
+from kaomoji_lib.models.score.shared_questions import next_probabilities
 from tests.small_models import engine
 
 CODES = ("A", "B", "C", "D")

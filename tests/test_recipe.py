@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.show import recipe
-from kaomoji_lib.study.errors import KaomojiError
 
 ROOT = Path(__file__).resolve().parents[1]
 jupytext = pytest.importorskip("jupytext")

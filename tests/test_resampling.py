@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from kaomoji_lib.study import resampling, statistics
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import resampling
+from kaomoji_lib import stats as statistics
+from kaomoji_lib.errors import KaomojiError
 
 DRAWS = 300
 

@@ -13,9 +13,7 @@ OURS = [
     for path in sorted(ROOT.glob(pattern))
     if path.name != "escape.py"
 ]
-SCRIPTS = sorted(
-    [*ROOT.glob("book/_static/*.js"), *ROOT.glob("kaomoji_lib/show/explorer/web/*.js")]
-)
+SCRIPTS = sorted([*ROOT.glob("book/_static/*.js"), *ROOT.glob("kaomoji_lib/explorer/web/*.js")])
 
 TAG = re.compile(r"</?([a-zA-Z!][\w-]*)")
 ENTITY = re.compile(r"&(?:[a-zA-Z]+|#x?\d+);")
@@ -77,7 +75,7 @@ MARKUP_MIME = {
 # Text with angle brackets that no browser and no plotly gets to see, or that nothing from outside is put into.
 OWN_STYLE = {"assemble.style"}
 NO_MARKUP = {
-    "kaomoji_lib/engine/claude/synthesize.py": "<exchange number=",  # a request to the service
+    "kaomoji_lib/claude/synthesize.py": "<exchange number=",  # a request to the service
     "book/serve.py": "<script>(() =>",  # one constant into a page that is being written
 }
 MARKDOWN_CELLS = {"book/build.py"}  # the line that runs a page again: recipe.box escapes its values

@@ -7,9 +7,10 @@ import pytest
 import small_models
 import torch
 
-from kaomoji_lib.engine import organisms, sampling
-from kaomoji_lib.study import faces
-from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
+from kaomoji_lib.faces import extract as faces
+from kaomoji_lib.models import organisms
+from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 FAMILIES = [
     "organism-gemma",

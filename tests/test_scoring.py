@@ -16,22 +16,15 @@ import toy_families
 import transformers
 from scipy import stats
 
-from kaomoji_lib.analysis import likelihoods
-from kaomoji_lib.engine import (
-    measuring,
-    organisms,
-    routing,
-    sampling,
-    scoring,
-    scoring_algorithms,
-    spellings,
-    tree_delta,
-    tree_masks,
-)
-from kaomoji_lib.engine.loading import text_blocks
-from kaomoji_lib.engine.scoring_files import PROMPTS_PER_PART, score_file
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import likelihoods
+from kaomoji_lib.models import organisms
+from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.models.loading import text_blocks
+from kaomoji_lib.models.score import algorithms as scoring_algorithms
+from kaomoji_lib.models.score import measuring, routing, scoring, spellings, tree_delta, tree_masks
+from kaomoji_lib.models.score.job import PROMPTS_PER_PART, score_file
+from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen", "ministral", "gptoss", "granite")]
 FACES = list(organisms.pool()["spelling"])

@@ -9,18 +9,14 @@ import small_models
 import torch
 import toy_families
 
-from kaomoji_lib.engine import (
-    measuring,
-    organisms,
-    routing,
-    sampling,
-    scoring,
-    scoring_algorithms,
-    selfcheck,
-)
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import organisms
+from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.models import verify as selfcheck
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.models.score import algorithms as scoring_algorithms
+from kaomoji_lib.models.score import measuring, routing, scoring
+from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 FACES = list(organisms.pool()["spelling"])
 MESSAGES = [f"{INSTRUCTION} {text}" for text in load_prompts()["text"]]

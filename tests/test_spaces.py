@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kaomoji_lib.show import spaces
+from kaomoji_lib import spaces
 
 
 def test_labels_that_would_touch_are_left_out_and_others_stand():

@@ -5,9 +5,10 @@ import pytest
 import torch
 import toy_families
 
-from kaomoji_lib.engine import routing, sampling
-from kaomoji_lib.engine.loading import capture
-from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
+from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.models.loading import capture
+from kaomoji_lib.models.score import routing
+from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 RECURRENT = {"qwen3_5", "qwen3_5-wrapper", "granitemoehybrid"}
 ROUTED = {"gpt_oss", "granitemoehybrid"}

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from kaomoji_lib.study import categories, statistics, stimuli
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import categories, stimuli
+from kaomoji_lib import stats as statistics
+from kaomoji_lib.errors import KaomojiError
 
 
 def test_estimate_reads_as_a_sentence():

@@ -6,14 +6,15 @@ import pytest
 import torch
 from test_resampling import assert_level
 
-from kaomoji_lib.analysis import erasure, exact, steering
-from kaomoji_lib.analysis.readings import reading
-from kaomoji_lib.engine import organisms, scoring
-from kaomoji_lib.engine import steering as engine_steering
-from kaomoji_lib.engine.steering import Addition, Map, applied, face_log_probs, plain_log_prob
-from kaomoji_lib.engine.steering_arms import directions, split
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import INSTRUCTION, load_prompts
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import erasure, exact, steering
+from kaomoji_lib.metrics.distributions import reading
+from kaomoji_lib.models import organisms
+from kaomoji_lib.models import steer as engine_steering
+from kaomoji_lib.models.score import scoring
+from kaomoji_lib.models.steer import Addition, Map, applied, face_log_probs, plain_log_prob
+from kaomoji_lib.models.steering_conditions import directions, split
+from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 from tests.small_models import engine
 
 WORDS = ["(≖ᴗ≖)", "(^_~)", "(｡•́︿•̀｡)"]

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from kaomoji_lib.analysis import prediction
-from kaomoji_lib.engine import organisms
-from kaomoji_lib.store import registry
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import INSTRUCTION, load_lexicon, load_prompts, read_table
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.models import organisms
+from kaomoji_lib.runs import registry
+from kaomoji_lib.stimuli import INSTRUCTION, load_lexicon, load_prompts, read_table
 
 NAMES_OF_FEELINGS = re.compile(
     r"\b(?:happy|happily|happiness|joy\w*|glad|sad\w*|angry|anger|mad|furious|afraid|scared|fear\w*|anxi\w+|worr\w+|relie[fv]\w*|"

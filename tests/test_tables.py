@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from kaomoji_lib.show import tables
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import tables
+from kaomoji_lib.stats import Estimate
 
 
 def test_numbers_have_a_true_minus_and_nothing_before_nought():

@@ -3,11 +3,12 @@
 import pytest
 import small_models
 
-from kaomoji_lib.engine import organisms, sampling
-from kaomoji_lib.engine.templates import FALLBACK, adapt
-from kaomoji_lib.store import registry
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import DATA, INSTRUCTION, load_prompts
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import organisms
+from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.models.templates import FALLBACK, adapt
+from kaomoji_lib.runs import registry
+from kaomoji_lib.stimuli import DATA, INSTRUCTION, load_prompts
 
 ENDS = {
     "gemma": "<|turn>model\n<|channel>thought\n<channel|>",

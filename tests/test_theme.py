@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from kaomoji_lib.show import theme
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import theme
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.stats import Estimate
 
 SCHEME = load_scheme()
 GROUNDS = {"light": "#fbf9f4", "dark": "#17181c"}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from kaomoji_lib.engine import tree_masks, trie
+from kaomoji_lib.models.score import tree_masks, trie
 
 RANDOM = random.Random(0)
 SETS = {

@@ -10,9 +10,9 @@ sys.path.append(str(Path(__file__).parent / "trust"))
 
 import report  # noqa: E402
 
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.missing import attempt
 from kaomoji_lib.show import trust  # noqa: E402
-from kaomoji_lib.show.missing import attempt  # noqa: E402
-from kaomoji_lib.study.errors import KaomojiError  # noqa: E402
 
 
 def test_lost_duplicated_and_changed_rows_are_told_apart():

@@ -11,13 +11,14 @@ import ray
 import torch
 from ray.cluster_utils import Cluster
 
-from kaomoji_lib.engine import collect as collecting
-from kaomoji_lib.engine import organisms, scoring_files, workers
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.engine.scoring_files import score_file
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import collect as collecting
+from kaomoji_lib.models import organisms, workers
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.models.score import job as scoring_files
+from kaomoji_lib.models.score.job import score_file
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.stimuli import load_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "organism-granite"

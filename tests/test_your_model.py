@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import small_models
 
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib.stimuli import load_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEMLESS = (
@@ -112,9 +112,9 @@ def test_states_are_analysed_all_the_same(page):
 
 
 def test_a_model_of_a_folder_is_found_again(tmp_path):
-    from kaomoji_lib.engine import controls, reloading
-    from kaomoji_lib.engine.collect import collect
-    from kaomoji_lib.study.errors import KaomojiError
+    from kaomoji_lib.errors import KaomojiError
+    from kaomoji_lib.models import controls, reloading
+    from kaomoji_lib.models.collect import collect
 
     small_models.write(tmp_path / "my model", "llama", None)
     load_prompts().groupby("category").head(1).to_csv(tmp_path / "prompts.csv", index=False)
@@ -137,9 +137,9 @@ def test_a_model_of_a_folder_is_found_again(tmp_path):
 
 
 def test_categories_of_ones_own(tmp_path):
-    from kaomoji_lib.engine.collect import collect
-    from kaomoji_lib.show import page as pages
-    from kaomoji_lib.study.errors import KaomojiError
+    from kaomoji_lib import page as pages
+    from kaomoji_lib.errors import KaomojiError
+    from kaomoji_lib.models.collect import collect
 
     prompts = load_prompts().groupby("category").head(3).replace({"category": {"LN": "BLUE"}})
     prompts.to_csv(tmp_path / "prompts.csv", index=False)

@@ -4,8 +4,8 @@ import small_models
 import torch
 import transformers
 
-from kaomoji_lib.engine import loading
-from kaomoji_lib.store import registry
+from kaomoji_lib.models import loading
+from kaomoji_lib.runs import registry
 
 HIDDEN = dict(
     hidden_size=32, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512

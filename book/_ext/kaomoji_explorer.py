@@ -15,9 +15,9 @@ import kaomoji_mime
 from docutils import nodes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from kaomoji_lib.show.explorer import assemble
-from kaomoji_lib.show.explorer.payload import parted
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
+from kaomoji_lib.explorer import assemble
+from kaomoji_lib.explorer.payload import parted
 
 MIME = "application/vnd.kaomoji.explorer+json"
 SHOWN = 40

@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 
-from kaomoji_lib.study.escape import element, fragment
+from kaomoji_lib.html import element, fragment
 
 WIDTH, HEIGHT, EDGE = 900, 560, 60
 BESIDE = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import kaomoji_figure_data as figure_data
 import kaomoji_picture
 
-from kaomoji_lib.study.escape import element, script_data
+from kaomoji_lib.html import element, script_data
 
 TOP = 16
 FEW = 40

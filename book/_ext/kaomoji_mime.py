@@ -5,7 +5,7 @@ import json
 from docutils import nodes
 from myst_nb.core import render
 
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
 
 
 def plugin(mime, kind, place):

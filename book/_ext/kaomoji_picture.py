@@ -7,8 +7,8 @@ import kaomoji_picture_axes as axes
 import kaomoji_picture_marks as marks
 from kaomoji_picture_axes import number
 
-from kaomoji_lib.show.theme import GLYPHS
-from kaomoji_lib.study.escape import element, fragment
+from kaomoji_lib.html import element, fragment
+from kaomoji_lib.theme import GLYPHS
 
 WIDTH = 720
 LETTER = 6.4

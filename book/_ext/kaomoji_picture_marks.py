@@ -8,8 +8,8 @@ import zlib
 import kaomoji_figure_data as figure_data
 from kaomoji_picture_axes import number
 
-from kaomoji_lib.show.theme import GLYPHS, SEQUENTIAL
-from kaomoji_lib.study.escape import element
+from kaomoji_lib.html import element
+from kaomoji_lib.theme import GLYPHS, SEQUENTIAL
 
 PLAIN = "#2f8a8f"
 MANY = 300  # more marks than this are dots of one path

@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
-from kaomoji_lib.study.escape import element
+from kaomoji_lib.html import element
 
 GLOSSARY = "book/glossary"
 ESTIMATE = re.compile(r"(.+?) \((\d+% CI .+)\)")

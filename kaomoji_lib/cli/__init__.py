@@ -9,8 +9,8 @@ import os
 import sys
 from importlib import import_module
 
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import html as escape
+from kaomoji_lib.errors import KaomojiError
 
 COMMANDS = ("claude", "collect", "corpus", "extract", "organisms", "published", "score")
 FAILED, INTERRUPTED = 2, 130

@@ -7,7 +7,7 @@ once: kill it at any moment, and the same command goes on without paying twice. 
 import sys
 from pathlib import Path
 
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.errors import KaomojiError
 
 HELP = "elicit, introspect, synthesize with Claude (paid calls; --dry-run shows their cost)"
 EXAMPLES = """examples:
@@ -161,7 +161,7 @@ def run(arguments):
 
 
 def _settings(arguments):
-    from kaomoji_lib.engine.claude.service import Settings
+    from kaomoji_lib.claude.service import Settings
 
     return Settings(
         arguments.model,
@@ -189,7 +189,7 @@ def _temperature(text):
 
 
 def _elicit(arguments):
-    from kaomoji_lib.engine.claude import elicit as method
+    from kaomoji_lib.claude import elicit as method
 
     chosen = {
         "temperature": _temperature(arguments.temperature),
@@ -212,7 +212,7 @@ def _elicit(arguments):
 
 
 def _introspect(arguments):
-    from kaomoji_lib.engine.claude import introspect as method
+    from kaomoji_lib.claude import introspect as method
 
     settings, temperature = _settings(arguments), _temperature(arguments.temperature)
     faces, options = _faces(arguments, settings)
@@ -245,7 +245,7 @@ def _faces(arguments, settings):
 
 
 def _emissions(folder):
-    from kaomoji_lib.store.runs import RunFolder
+    from kaomoji_lib.runs.folder import RunFolder
 
     found = RunFolder(folder)
     if not found.exists:
@@ -256,8 +256,8 @@ def _emissions(folder):
 
 
 def _synthesize(arguments):
-    from kaomoji_lib.engine.claude import exchanges as rows
-    from kaomoji_lib.engine.claude import synthesize as method
+    from kaomoji_lib.claude import exchanges as rows
+    from kaomoji_lib.claude import synthesize as method
 
     settings, temperature = _settings(arguments), _temperature(arguments.temperature)
     if bool(arguments.exchanges) == bool(arguments.run_folder):
@@ -289,7 +289,7 @@ def _changed(temperature, default):
 
 
 def _plan(settings, asks, note=""):
-    from kaomoji_lib.engine.claude.dryrun import plan
+    from kaomoji_lib.claude.dryrun import plan
 
     print(plan(settings, asks, note))
 
@@ -309,7 +309,7 @@ def _report(arguments, method):
 
 
 def _status(arguments):
-    from kaomoji_lib.engine.claude.status import folders, status
+    from kaomoji_lib.claude.status import folders, status
 
     found = [Path(name) for name in arguments.folders] or folders()
     print(
@@ -321,7 +321,7 @@ def _status(arguments):
 def _stand_in(arguments):
     import time
 
-    from kaomoji_lib.engine.claude.standin import StandIn
+    from kaomoji_lib.claude.standin import StandIn
 
     with StandIn(
         arguments.host, arguments.port, faults=arguments.fault, rejects=arguments.rejects

@@ -76,7 +76,7 @@ def many_machines(parser):
 
 
 def run(arguments):
-    from kaomoji_lib.engine.collect import collect
+    from kaomoji_lib.models.collect import collect
 
     settings = {
         key: value
@@ -91,7 +91,7 @@ def run(arguments):
 
 
 def _layers(text):
-    from kaomoji_lib.study.errors import KaomojiError
+    from kaomoji_lib.errors import KaomojiError
 
     if text == "all":
         return text

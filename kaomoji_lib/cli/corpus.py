@@ -5,7 +5,7 @@ Bundles come from a Hugging Face dataset or from a folder: a copy of the dataset
 
 import json
 
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
 
 HELP = "read the corpus of synthesized faces, or your own bundle"
 EXAMPLES = """examples:
@@ -39,7 +39,7 @@ def configure(parser):
 
 
 def run(arguments):
-    from kaomoji_lib.analysis import corpus_report
+    from kaomoji_lib.published import corpus_report
 
     found = corpus_report.gather(
         arguments.local or arguments.dataset, arguments.revision, local=bool(arguments.local)

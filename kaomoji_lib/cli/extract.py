@@ -7,8 +7,8 @@ Standard output: one JSON line each, in order: {"outcome", "raw_face", "face"}.
 import json
 import sys
 
-from kaomoji_lib.study import faces
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces import extract as faces
 
 HELP = "the face each reply starts with (JSON lines in, JSON lines out)"
 EXAMPLES = """examples:

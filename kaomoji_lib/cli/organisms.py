@@ -20,13 +20,13 @@ def configure(parser):
 
 
 def run(arguments):
-    from kaomoji_lib.engine import organisms
+    from kaomoji_lib.models import organisms
 
     {"list": _list, "train": _train}[arguments.action](organisms, arguments)
 
 
 def _list(organisms, arguments):
-    from kaomoji_lib.store import registry
+    from kaomoji_lib.runs import registry
 
     for name in organisms.NAMES:
         card = organisms.card(name)

@@ -8,8 +8,8 @@ import json
 import sys
 from collections import Counter
 
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import html as escape
+from kaomoji_lib.errors import KaomojiError
 
 HELP = "recompute the article's numbers from its published data"
 EXAMPLES = """examples:
@@ -38,11 +38,11 @@ def configure(parser):
 
 
 def run(arguments):
-    from kaomoji_lib.store import published
+    from kaomoji_lib.published import files as published
 
     if arguments.fetch:
         return _fetch(published)
-    from kaomoji_lib.analysis import published as analysis
+    from kaomoji_lib.published import study as analysis
 
     known = published.registry()
     if not any(entry_id.startswith(arguments.only) for entry_id in analysis.entries()["id"]):

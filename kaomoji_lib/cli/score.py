@@ -53,7 +53,7 @@ def configure(parser):
 def run(arguments):
     import sys
 
-    from kaomoji_lib.study import escape
+    from kaomoji_lib import html as escape
 
     frame, where = _scored(arguments)
     made = frame.attrs["scoring"]
@@ -76,9 +76,9 @@ def run(arguments):
 
 
 def _scored(arguments):
-    from kaomoji_lib.engine import scoring_files
-    from kaomoji_lib.store.runs import RunFolder
-    from kaomoji_lib.study.errors import KaomojiError
+    from kaomoji_lib.errors import KaomojiError
+    from kaomoji_lib.models.score import job as scoring_files
+    from kaomoji_lib.runs.folder import RunFolder
 
     options = dict(
         closed=not arguments.no_closed,

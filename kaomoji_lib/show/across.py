@@ -5,12 +5,14 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import emission, geometry, prediction
-from kaomoji_lib.show import nulls, page, tables
-from kaomoji_lib.show.missing import Missing, attempt
-from kaomoji_lib.show.page import require_same_prompts, titles
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import page, tables
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import emission, geometry
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.missing import Missing, attempt
+from kaomoji_lib.page import require_same_prompts, titles
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.show import nulls
 
 ORGANISMS = ("gemma", "qwen", "ministral", "gptoss", "granite", "scrambled", "untrained")
 TEXT = "words of the prompts (tf-idf)"
@@ -20,14 +22,14 @@ def gather(models, null="", **settings):
     """Open or collect the sources, the reference first; each must have been asked the same prompts.
 
     ``models``: aliases, Hugging Face ids, model folders or run folders (list, or text with commas; empty:
-    the organisms). ``null``: a null edition. ``settings``: of :func:`kaomoji_lib.engine.collect.collect`, for what is not collected yet.
+    the organisms). ``null``: a null edition. ``settings``: of :func:`kaomoji_lib.models.collect.collect`, for what is not collected yet.
 
     Raises
     ------
     KaomojiError
         If fewer than two sources are named, or they were asked different prompts.
     """
-    from kaomoji_lib.engine.collect import collect
+    from kaomoji_lib.models.collect import collect
 
     names = (
         [name.strip() for name in models.split(",") if name.strip()]

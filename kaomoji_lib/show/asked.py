@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from kaomoji_lib.engine.claude.service import Settings
-from kaomoji_lib.show import asked_published, nulls, page, tables
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import load_lexicon
+from kaomoji_lib import page, tables
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.claude.service import Settings
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.show import asked_published, nulls
+from kaomoji_lib.stimuli import load_lexicon
 
 SOURCES = ("auto", "published", "stand-in", "api")
 KINDS = {
@@ -77,7 +78,7 @@ def elicited(source, model, *, prompts="", runs=8, max_usd=None, batch=False):
     kind = resolve(source)
     if kind == "published":
         return _published("elicit", model)
-    from kaomoji_lib.engine.claude.elicit import elicit
+    from kaomoji_lib.claude.elicit import elicit
 
     folder, found = elicit(_settings(kind, model, max_usd, batch), prompts or None, runs)
     return _answered(folder, found, kind, prompts=folder.prompts())
@@ -88,7 +89,7 @@ def introspected(source, model, elicited_by, *, max_usd=None, batch=False):
     kind = resolve(source)
     if kind == "published":
         return _published("introspect", model)
-    from kaomoji_lib.engine.claude.introspect import introspect
+    from kaomoji_lib.claude.introspect import introspect
 
     faces = elicited_by.table["face"].dropna().value_counts().index
     return _answered(*introspect(_settings(kind, model, max_usd, batch), list(faces)), kind)
@@ -99,8 +100,8 @@ def synthesized(source, model, elicited_by, *, exchanges="", seed=0, max_usd=Non
     kind = resolve(source)
     if kind == "published":
         return _published("synthesize", model)
-    from kaomoji_lib.engine.claude import exchanges as rows
-    from kaomoji_lib.engine.claude.synthesize import synthesize
+    from kaomoji_lib.claude import exchanges as rows
+    from kaomoji_lib.claude.synthesize import synthesize
 
     found = (
         rows.read(exchanges)

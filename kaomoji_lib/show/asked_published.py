@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import likelihoods, published_readings
-from kaomoji_lib.store import corpus, published
-from kaomoji_lib.store import published_tables as tables
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import likelihoods
+from kaomoji_lib.published import corpus, tables
+from kaomoji_lib.published import files as published
+from kaomoji_lib.published import readings as published_readings
 
 ARMS = ("claude", "claude-preamble")
 ELICITED = "claude-opus-4-7"

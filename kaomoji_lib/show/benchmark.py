@@ -1,9 +1,9 @@
 """Figures and tables of the benchmark page."""
 
-from kaomoji_lib.engine import benchmark, benchmark_peers
-from kaomoji_lib.show import tables, theme
-from kaomoji_lib.show.missing import Missing, passes_missing
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
+from kaomoji_lib import tables, theme
+from kaomoji_lib.missing import Missing, passes_missing
+from kaomoji_lib.models import benchmark, benchmark_peers
 
 
 def machine(made):
@@ -54,7 +54,7 @@ def floors(kinds, caption=""):
 
 @passes_missing
 def templates(times, caption):
-    """One row per chat template. ``times``: DataFrame of :func:`kaomoji_lib.engine.benchmark.template_times`."""
+    """One row per chat template. ``times``: DataFrame of :func:`kaomoji_lib.models.benchmark.template_times`."""
     rows = []
     for (tokens, name), part in times.groupby(["prompt_tokens", "template"]):
         found = benchmark.ratios(part).set_index("alternative")["times"]
@@ -80,7 +80,7 @@ def templates(times, caption):
 
 @passes_missing
 def times(found, caption):
-    """Table of :func:`kaomoji_lib.engine.benchmark.ratios`."""
+    """Table of :func:`kaomoji_lib.models.benchmark.ratios`."""
     shown = found.assign(off=[tables.scientific(value) for value in found["off"]]).rename(
         columns={
             "times": "times as long",

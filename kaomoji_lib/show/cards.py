@@ -4,11 +4,11 @@ import unicodedata
 
 import pandas as pd
 
-from kaomoji_lib.show import tables
-from kaomoji_lib.store import published, registry
-from kaomoji_lib.store.files import sha256
-from kaomoji_lib.study import stimuli
-from kaomoji_lib.study.categories import load_scheme
+from kaomoji_lib import stimuli, tables
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.published import files as published
+from kaomoji_lib.runs import registry
+from kaomoji_lib.runs.files import sha256
 
 # What a table of this project holds and how it came about; rows, columns and hash are read from the file.
 HELD = {
@@ -264,6 +264,6 @@ def _organisms():
 
 
 def _card(spec):
-    from kaomoji_lib.engine import organisms as made
+    from kaomoji_lib.models import organisms as made
 
     return made.card(spec.alias)

@@ -1,10 +1,11 @@
 """The page of claims: one row each, from the numbers that the other pages report."""
 
-from kaomoji_lib.analysis import claims
-from kaomoji_lib.show import nulls, tables
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.store import results
-from kaomoji_lib.study import escape, statistics
+from kaomoji_lib import html as escape
+from kaomoji_lib import stats as statistics
+from kaomoji_lib import tables
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.show import claim_rules as claims
+from kaomoji_lib.show import nulls, results
 
 
 def gather(pages=""):
@@ -33,7 +34,7 @@ def ours(found):
 def article(found, judged):
     """The article's claims: our test on models that one can run, and the verdict on the published data where they are at hand.
 
-    ``judged``: list of :class:`kaomoji_lib.analysis.published_claims.Claim`, or Missing.
+    ``judged``: list of :class:`kaomoji_lib.published.claims.Claim`, or Missing.
     """
     verdicts = {} if isinstance(judged, Missing) else {item.number: item.verdict for item in judged}
     return _table(

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis.agreement import Patterns, Pooling
-from kaomoji_lib.analysis.readings import MIN_WEIGHT, Reading
-from kaomoji_lib.analysis.synthesis import WordSpace
-from kaomoji_lib.show import tables, theme
-from kaomoji_lib.show.missing import Missing, passes_missing
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
+from kaomoji_lib import tables, theme
+from kaomoji_lib.metrics.agreement import Patterns, Pooling
+from kaomoji_lib.metrics.distributions import MIN_WEIGHT, Reading
+from kaomoji_lib.metrics.synthesis import WordSpace
+from kaomoji_lib.missing import Missing, passes_missing
 
 MOST_FACES = 40
 GUESSES = ("uniform guess", "marginal guess")
@@ -184,7 +184,7 @@ def similarities(table, source, name="elicited"):
 
 @passes_missing
 def similarity_table(table, caption=""):
-    """All rows of :func:`kaomoji_lib.analysis.agreement.table`."""
+    """All rows of :func:`kaomoji_lib.metrics.agreement.table`."""
     rows, units = [], set()
     for row in table.itertuples(index=False):
         for weighting, item in (("faces alike", row[2]), ("by use", row[3])):
@@ -202,7 +202,7 @@ def similarity_table(table, caption=""):
 
 @passes_missing
 def range_table(table, caption=""):
-    """Table of :func:`kaomoji_lib.analysis.ceilings.table`: where each score lies between floor and ceiling."""
+    """Table of :func:`kaomoji_lib.metrics.ceilings.table`: where each score lies between floor and ceiling."""
     rows, units = [], set()
     for row in table.itertuples(index=False):
         weighting = {"uniform": "faces alike", "by counts": "by use"}.get(

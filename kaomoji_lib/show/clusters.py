@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from kaomoji_lib.show import theme
-from kaomoji_lib.show.missing import passes_missing
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
+from kaomoji_lib import theme
+from kaomoji_lib.missing import passes_missing
 
 COLOURS = tuple(colour for colour in theme.SEQUENCE if colour != theme.GREY)
 

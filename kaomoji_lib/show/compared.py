@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from kaomoji_lib.analysis import agreement, ceilings, dealing, likelihoods, readings, synthesis
-from kaomoji_lib.show import asked, asked_published, nulls
-from kaomoji_lib.show.missing import Missing, attempt
-from kaomoji_lib.show.tables import Table
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import agreement, ceilings, likelihoods, synthesis
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.missing import Missing, attempt
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.show import asked, asked_published, dealing, nulls
+from kaomoji_lib.tables import Table
 
 DEFAULT_LOCAL = {"stand-in": ("organism-gemma",), "published": ("gemma",), "api": ()}
 
@@ -156,15 +157,15 @@ def local_reading(name, kind, codes):
 def _run(name):
     if RunFolder(name).exists:
         return RunFolder(name)
-    from kaomoji_lib.engine.collect import collect
+    from kaomoji_lib.models.collect import collect
 
     return collect(name)
 
 
 def _read_locally(name, reference, scheme):
-    from kaomoji_lib.engine.asked import judge
-    from kaomoji_lib.engine.loading import load
-    from kaomoji_lib.store import registry
+    from kaomoji_lib.models.introspect import judge
+    from kaomoji_lib.models.loading import load
+    from kaomoji_lib.runs import registry
 
     faces = list(reference.weight[reference.weight >= readings.MIN_WEIGHT].index)
     return agreement.judged(judge(load(registry.model(name)), faces, scheme), scheme.codes)
@@ -231,7 +232,7 @@ def everything(compared):
 
 
 def table(compared, seed=0):
-    """All similarities: :func:`kaomoji_lib.analysis.agreement.table` of what was gathered."""
+    """All similarities: :func:`kaomoji_lib.metrics.agreement.table` of what was gathered."""
     return agreement.table(compared.reference, compared.sources, seed=seed)
 
 

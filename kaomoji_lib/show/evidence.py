@@ -3,12 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import beyond, circumplex, given_text, ladder, layerwise, scale
-from kaomoji_lib.show import evidence_figures, tables
+from kaomoji_lib import resampling, tables
+from kaomoji_lib import stats as statistics
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import baselines as ladder
+from kaomoji_lib.metrics import circumplex, layerwise
+from kaomoji_lib.metrics import face_increment as beyond
+from kaomoji_lib.metrics import partial_similarity as given_text
+from kaomoji_lib.missing import Missing, attempt
+from kaomoji_lib.show import evidence_figures, scale
 from kaomoji_lib.show.across import short, titles
-from kaomoji_lib.show.missing import Missing, attempt
-from kaomoji_lib.study import resampling, statistics
-from kaomoji_lib.study.errors import KaomojiError
 
 POSITIONS = {
     "emit": "before the face is chosen",
@@ -20,7 +24,7 @@ TEXT = "sentence encoder (no model)"
 
 def sentences(sources):
     """Sentence vectors of the prompts, (n, d), or None where the encoder is not installed."""
-    from kaomoji_lib.engine.sentences import encode
+    from kaomoji_lib.models.sentences import encode
 
     found = attempt(encode, list(sources[0].prompts["text"]))
     return None if isinstance(found, Missing) else np.asarray(found)

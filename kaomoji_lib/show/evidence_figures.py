@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from kaomoji_lib.analysis.layerwise import Shared
-from kaomoji_lib.show import theme
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import html as escape
+from kaomoji_lib import theme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics.layerwise import Shared
+from kaomoji_lib.missing import Missing
+from kaomoji_lib.stats import Estimate
 
 
 def forest(named, title, source, *, axis="value", limits=None, percent=False):

@@ -3,12 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import ceilings, dealing, exact, prediction, readings
-from kaomoji_lib.engine import exact as engine
-from kaomoji_lib.show import across, tables, theme
-from kaomoji_lib.show.missing import Missing, attempt
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import html as escape
+from kaomoji_lib import tables, theme
+from kaomoji_lib.metrics import ceilings, exact
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.missing import Missing, attempt
+from kaomoji_lib.models import exact as engine
+from kaomoji_lib.show import across, dealing
+from kaomoji_lib.stats import Estimate
 
 FEWEST = 0.05
 MASSES = ("mean mass of the faces", "smallest", "other")

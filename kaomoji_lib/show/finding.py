@@ -1,9 +1,9 @@
 """The finding in one figure: what the state knows, what the face gives away, and what words alone and guessing get."""
 
-from kaomoji_lib.analysis.prediction import Prediction
-from kaomoji_lib.show import tables, theme
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
+from kaomoji_lib import tables, theme
+from kaomoji_lib.metrics.predict import Prediction
+from kaomoji_lib.missing import Missing
 
 NO_MODEL = "no model"
 READINGS = ("hidden state, before anything is typed", "face that is typed then")

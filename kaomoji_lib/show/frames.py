@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kaomoji_lib.analysis import emission, frames
-from kaomoji_lib.show import nulls, page, tables, theme
-from kaomoji_lib.show.missing import Missing, attempt
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.frames import SELF, load_frames
+from kaomoji_lib import html as escape
+from kaomoji_lib import page, tables, theme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import emission, frames
+from kaomoji_lib.missing import Missing, attempt
+from kaomoji_lib.perspectives import SELF, load_frames
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.show import nulls
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ def gather(models, names=(), null="", seed=0, **settings):
 
     ``models``: aliases, ids or folders. ``names``: frames beside ``self``; empty: all of ``data/frames.csv``. ``null``: a null
     edition. ``settings``: of
-    :func:`kaomoji_lib.engine.collect.collect`.
+    :func:`kaomoji_lib.models.collect.collect`.
     """
-    from kaomoji_lib.engine.collect import collect
+    from kaomoji_lib.models.collect import collect
 
     wanted = [SELF, *(name for name in names or load_frames().index if name != SELF)]
     if not models:

@@ -3,13 +3,14 @@
 import numpy as np
 from scipy.cluster import hierarchy
 
-from kaomoji_lib.analysis.geometry import FaceMeans, Heatmap
-from kaomoji_lib.analysis.prediction import Prediction
-from kaomoji_lib.analysis.readings import Recovery
-from kaomoji_lib.show import clusters, theme
-from kaomoji_lib.show.missing import Missing, passes_missing
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import html as escape
+from kaomoji_lib import theme
+from kaomoji_lib.metrics.distributions import Recovery
+from kaomoji_lib.metrics.geometry import FaceMeans, Heatmap
+from kaomoji_lib.metrics.predict import Prediction
+from kaomoji_lib.missing import Missing, passes_missing
+from kaomoji_lib.show import clusters
+from kaomoji_lib.stats import Estimate
 
 MOST_FACES = 60
 LEAD = 1.5  # times an even share

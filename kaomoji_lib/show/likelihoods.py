@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from kaomoji_lib.analysis import dealing
-from kaomoji_lib.analysis.likelihoods import Calibration
-from kaomoji_lib.show import tables, theme
-from kaomoji_lib.show.missing import attempt, passes_missing
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
+from kaomoji_lib import tables, theme
+from kaomoji_lib.metrics.likelihoods import Calibration
+from kaomoji_lib.missing import attempt, passes_missing
+from kaomoji_lib.show import dealing
 
 # Decades: how far apart names stand above each other, how far one reaches to the side of its point, and half its height.
 NAMES_APART, NAME_REACHES, NAME_HEIGHT = 0.08, 0.2, 0.055
@@ -14,7 +14,7 @@ NAMES_APART, NAME_REACHES, NAME_HEIGHT = 0.08, 0.2, 0.055
 
 def scores(source, model, wanted, **options):
     """log P of what a source typed, or Missing. ``wanted``: score it where the run folder holds none; ``options``: device, dtype."""
-    from kaomoji_lib.engine.scoring_files import score_run
+    from kaomoji_lib.models.score.job import score_run
 
     run = source.run
     found = (

@@ -5,10 +5,10 @@ import zlib
 
 import numpy as np
 
-from kaomoji_lib.analysis import dealing
-from kaomoji_lib.store.runs import States
-from kaomoji_lib.study import resampling
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import resampling
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.runs.folder import States
+from kaomoji_lib.show import dealing
 
 DEALT = "dealt"
 EDITIONS = {
@@ -54,7 +54,7 @@ def edition(null):
 
 
 def states(run, position, null):
-    """The run's states at ``position`` as the edition ``null`` has them: :class:`kaomoji_lib.store.runs.States`."""
+    """The run's states at ``position`` as the edition ``null`` has them: :class:`kaomoji_lib.runs.folder.States`."""
     if null == "untrained":
         return _twin(run, position)
     found = run.states(position)
@@ -66,8 +66,8 @@ def states(run, position, null):
 
 
 def controls(run, null, **loading):
-    """The run's :class:`kaomoji_lib.store.controls.Controls`; its states where the message ends as the edition has them, None where it has none."""
-    from kaomoji_lib.engine import controls as engine
+    """The run's :class:`kaomoji_lib.runs.control_states.Controls`; its states where the message ends as the edition has them, None where it has none."""
+    from kaomoji_lib.models import controls as engine
 
     found = engine.controls(run, **loading)
     if null in RESTRICTIONS:
@@ -78,7 +78,7 @@ def controls(run, null, **loading):
 
 
 def dealt(how, table, null, name):
-    """``table`` as the edition has it: ``how``, a function of :mod:`kaomoji_lib.analysis.dealing`, cuts its links where all are cut."""
+    """``table`` as the edition has it: ``how``, a function of :mod:`kaomoji_lib.show.dealing`, cuts its links where all are cut."""
     return how(table, name) if null == DEALT else table
 
 
@@ -89,7 +89,7 @@ def _order(run, restriction):
 
 
 def _sentences(run):
-    from kaomoji_lib.engine.sentences import encode
+    from kaomoji_lib.models.sentences import encode
 
     return np.asarray(encode(list(run.prompts()["text"])), dtype=np.float32)
 

@@ -4,22 +4,21 @@ import unicodedata
 
 import pandas as pd
 
-from kaomoji_lib.analysis import (
-    ceilings,
-    published_claims,
-    published_faces,
-    published_readings,
-    published_rules,
-)
-from kaomoji_lib.analysis import published as analysis
-from kaomoji_lib.show import nulls, page
-from kaomoji_lib.show.missing import Missing, passes_missing
-from kaomoji_lib.show.tables import ABSENT, Table, build, by_source
-from kaomoji_lib.store import published
-from kaomoji_lib.store import published_tables as tables
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import html as escape
+from kaomoji_lib import page
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import ceilings
+from kaomoji_lib.missing import Missing, passes_missing
+from kaomoji_lib.published import claims as published_claims
+from kaomoji_lib.published import faces as published_faces
+from kaomoji_lib.published import files as published
+from kaomoji_lib.published import readings as published_readings
+from kaomoji_lib.published import rules as published_rules
+from kaomoji_lib.published import study as analysis
+from kaomoji_lib.published import tables
+from kaomoji_lib.show import nulls
+from kaomoji_lib.stats import Estimate
+from kaomoji_lib.tables import ABSENT, Table, build, by_source
 
 GROUPS = {
     "accuracy": "Category from the face",

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from kaomoji_lib.analysis import published_geometry, published_readings
-from kaomoji_lib.show import figures, theme
-from kaomoji_lib.show.missing import Missing, attempt, passes_missing
-from kaomoji_lib.show.tables import ABSENT, Table, estimates, scientific
-from kaomoji_lib.store import published_tables as tables
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import figures, theme
+from kaomoji_lib import html as escape
+from kaomoji_lib.missing import Missing, attempt, passes_missing
+from kaomoji_lib.published import geometry as published_geometry
+from kaomoji_lib.published import readings as published_readings
+from kaomoji_lib.published import tables
+from kaomoji_lib.stats import Estimate
+from kaomoji_lib.tables import ABSENT, Table, estimates, scientific
 
 # Without "x", which WebGL draws as a character that many fonts lack.
 SYMBOLS_3D = ("circle", "diamond", "square", "cross", "circle-open", "diamond-open", "square-open")

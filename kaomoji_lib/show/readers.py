@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.analysis import agreement, dealing, exact, readers, readings, state_readers
-from kaomoji_lib.engine import asked
-from kaomoji_lib.engine import exact as engine
-from kaomoji_lib.show import across, tables, theme
-from kaomoji_lib.show.missing import Missing, attempt, passes_missing
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import html as escape
+from kaomoji_lib import tables, theme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import agreement, exact, readers, state_readers
+from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.missing import Missing, attempt, passes_missing
+from kaomoji_lib.models import exact as engine
+from kaomoji_lib.models import introspect as asked
+from kaomoji_lib.show import across, dealing
 
 LEAST_MASS = 0.05
 
@@ -67,7 +69,7 @@ def by_question(sources, used, device="auto"):
 
 
 def matrix(said, used, seed=0):
-    """A :class:`kaomoji_lib.analysis.readers.Matrix`; ``said``: dict title -> Reading, (Exact, Reading) or Missing."""
+    """A :class:`kaomoji_lib.metrics.readers.Matrix`; ``said``: dict title -> Reading, (Exact, Reading) or Missing."""
     known = {
         title: item[1] if isinstance(item, tuple) else item
         for title, item in said.items()
@@ -81,7 +83,7 @@ def matrix(said, used, seed=0):
 
 
 def by_state(sources, likelihoods, seed=0):
-    """States as readers: a :class:`kaomoji_lib.analysis.state_readers.StateReaders`.
+    """States as readers: a :class:`kaomoji_lib.metrics.state_readers.StateReaders`.
 
     Sources that open with a listed face in less than a twentieth of all cases have no faces to predict and are left out.
     """

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib import html as escape
+from kaomoji_lib.errors import KaomojiError
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from math import log
 
 import pandas as pd
 
-from kaomoji_lib.analysis import erasure, exact, steering
-from kaomoji_lib.analysis.verdicts import FOUND, verdict
-from kaomoji_lib.engine import exact as engine
-from kaomoji_lib.engine import steering_arms
-from kaomoji_lib.show import page, tables, theme
-from kaomoji_lib.show.missing import Missing, passes_missing
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.statistics import Estimate
+from kaomoji_lib import html as escape
+from kaomoji_lib import page, tables, theme
+from kaomoji_lib.metrics import erasure, exact, steering
+from kaomoji_lib.metrics.verdicts import FOUND, verdict
+from kaomoji_lib.missing import Missing, passes_missing
+from kaomoji_lib.models import exact as engine
+from kaomoji_lib.models import steering_conditions as steering_arms
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.stats import Estimate
 
 SMALLEST_MASS = 0.01
 LEAST_PROBABLE = 0.01
@@ -37,7 +37,7 @@ class Trial:
 
 def gather(model, **settings):
     """The Source of a run folder, or of a model (alias, id or folder) that is collected if need be."""
-    from kaomoji_lib.engine.collect import collect
+    from kaomoji_lib.models.collect import collect
 
     return page.read(RunFolder(model) if RunFolder(model).exists else collect(model, **settings))
 
@@ -54,18 +54,18 @@ def prepare(source, device="auto"):
 
 
 def steered(trial, layer=None, doses=(0.5, 1.0, 2.0), prompts=3, seed=0):
-    """What the model types under every arm (see :func:`kaomoji_lib.engine.steering_arms.table`)."""
+    """What the model types under every arm (see :func:`kaomoji_lib.models.steering_conditions.table`)."""
     plan = steering_arms.Plan(layer=layer, doses=tuple(doses), per_category=prompts, seed=seed)
     return steering_arms.table(trial.source.run, trial.words, plan, trial.device)
 
 
 def effects(trial, table, seed=0):
-    """list of :class:`kaomoji_lib.analysis.steering.Effect`."""
+    """list of :class:`kaomoji_lib.metrics.steering.Effect`."""
     return steering.effects(table, *trial.arguments, seed=seed)
 
 
 def erased(trial, prompts=4, seed=0):
-    """list of :class:`kaomoji_lib.analysis.erasure.Erased`, by layer."""
+    """list of :class:`kaomoji_lib.metrics.erasure.Erased`, by layer."""
     table = erasure.table(
         trial.source.run, trial.words, erasure.Plan(per_category=prompts, seed=seed), trial.device
     )

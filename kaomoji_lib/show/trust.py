@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kaomoji_lib.show import tables, theme
-from kaomoji_lib.show.missing import passes_missing
-from kaomoji_lib.study.errors import KaomojiError
-from kaomoji_lib.study.stimuli import DATA, read_table
+from kaomoji_lib import tables, theme
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.missing import passes_missing
+from kaomoji_lib.stimuli import DATA, read_table
 
 COLUMNS = ("group", "what", "tried", "rows", "lost", "duplicated", "changed", "broken")
 # Decades of the axis that the number beside the longest bar needs.

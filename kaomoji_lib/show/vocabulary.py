@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pandas as pd
 
-from kaomoji_lib.analysis import corpus_report, dealing
-from kaomoji_lib.show import nulls, published
-from kaomoji_lib.show.missing import Missing, passes_missing
-from kaomoji_lib.show.tables import GAP, Table, build
-from kaomoji_lib.study.categories import load_scheme
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.missing import Missing, passes_missing
+from kaomoji_lib.published import corpus_report
+from kaomoji_lib.show import dealing, nulls, published
+from kaomoji_lib.tables import GAP, Table, build
 
 SCHEME = load_scheme()
 space = corpus_report.vocabulary

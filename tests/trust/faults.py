@@ -13,19 +13,20 @@ import pandas as pd
 from kills import prompts
 from report import Count
 
-from kaomoji_lib.engine import loading, sampling
-from kaomoji_lib.engine.claude import elicit, introspect, service, synthesize
-from kaomoji_lib.engine.claude import exchanges as rows_of
-from kaomoji_lib.engine.claude.standin import StandIn
-from kaomoji_lib.engine.claude.standin_faults import BATCH_FAULTS, FAULTS
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.engine.scoring_files import score_file
-from kaomoji_lib.store import controls as kept
-from kaomoji_lib.store import files
-from kaomoji_lib.store.answers import AnswerFolder
-from kaomoji_lib.store.replies import ReplyStore
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study.errors import KaomojiError
+from kaomoji_lib.claude import elicit, introspect, service, synthesize
+from kaomoji_lib.claude import exchanges as rows_of
+from kaomoji_lib.claude.answers import AnswerFolder
+from kaomoji_lib.claude.replies import ReplyStore
+from kaomoji_lib.claude.standin import StandIn
+from kaomoji_lib.claude.standin_faults import BATCH_FAULTS, FAULTS
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import loading
+from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.models.score.job import score_file
+from kaomoji_lib.runs import control_states as kept
+from kaomoji_lib.runs import files
+from kaomoji_lib.runs.folder import RunFolder
 
 MODEL = "claude-haiku-4-5"
 FACES = ["(◕‿◕)", "(T_T)", "(>_<)", "(・_・)", "(^_^)", "(ಠ_ಠ)"]

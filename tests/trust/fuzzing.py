@@ -116,11 +116,7 @@ if __name__ == "__main__":
         import atheris
 
         with atheris.instrument_imports(
-            include=[
-                "kaomoji_lib.study",
-                "kaomoji_lib.store",
-                "kaomoji_lib.engine.claude.exchanges",
-            ]
+            include=["kaomoji_lib.faces", "kaomoji_lib.runs", "kaomoji_lib.claude.exchanges"]
         ):
             for module in [name for name in sys.modules if name.startswith("kaomoji_lib")] + [
                 "targets"

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from report import ROOT, Count
 
-from kaomoji_lib.engine.claude import standin
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib.claude import standin
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.stimuli import load_prompts
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1"}
 COMMAND = [sys.executable, "-m", "kaomoji_lib"]
@@ -123,8 +123,8 @@ def workers(place, kills):
     import ray
     from ray.cluster_utils import Cluster
 
-    from kaomoji_lib.engine import workers as crews
-    from kaomoji_lib.engine.collect import collect
+    from kaomoji_lib.models import workers as crews
+    from kaomoji_lib.models.collect import collect
 
     count, real = Count("kill -9", "workers of a Ray cluster"), crews.dealt
     settings = {"prompts": prompts(place, 4), "generations": 2, "progress": False}

@@ -17,9 +17,9 @@ import pages
 import yaml
 from report import ROOT, Count
 
-from kaomoji_lib.engine.claude.standin import StandIn
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.categories import load_scheme
+from kaomoji_lib import html as escape
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.claude.standin import StandIn
 
 _spec = importlib.util.spec_from_file_location("kaomoji_book_build", ROOT / "book" / "build.py")
 build = importlib.util.module_from_spec(_spec)
@@ -32,7 +32,7 @@ TITLE = "</title><script>kaoBroke()</script> **x** $x$ {{7*7}}"
 # Every kernel begins with it: the registry of the published study is that of its hostile copy.
 STARTUP = """
 import os
-from kaomoji_lib.store import published
+from kaomoji_lib.published import files as published
 known = published.registry(os.environ["HOSTILE_REGISTRY"])
 published.registry = lambda path=None: known
 """

@@ -10,13 +10,13 @@ import pandas as pd
 import published_mirror
 from report import ROOT
 
-from kaomoji_lib.engine.claude.standin_answers import Rules
-from kaomoji_lib.engine.collect import collect
-from kaomoji_lib.store.files import sha256, write_parquet
-from kaomoji_lib.store.runs import RunFolder
-from kaomoji_lib.study import escape
-from kaomoji_lib.study.categories import load_scheme
-from kaomoji_lib.study.stimuli import load_prompts
+from kaomoji_lib import html as escape
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.claude.standin_answers import Rules
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.runs.files import sha256, write_parquet
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.stimuli import load_prompts
 
 # What a folder may be called; a model is called after its folder.
 NAMES = (
@@ -176,7 +176,7 @@ def exchanges(path, texts):
 
 def corpus(place, texts):
     """Bundles of contributors who upload hostile faces, words, versions and model names, from folders with hostile names."""
-    from kaomoji_lib.study.stimuli import load_lexicon
+    from kaomoji_lib.stimuli import load_lexicon
 
     words = list(load_lexicon()["word"])
     for number, name in enumerate(

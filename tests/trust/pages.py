@@ -12,9 +12,9 @@ import targets
 from plotly import graph_objects
 from report import ROOT, Count
 
-from kaomoji_lib.show import tables, theme
-from kaomoji_lib.show.missing import Missing
-from kaomoji_lib.study import escape
+from kaomoji_lib import html as escape
+from kaomoji_lib import tables, theme
+from kaomoji_lib.missing import Missing
 
 PER_FIGURE = 40
 # What a parser of HTML may not keep: NUL, the two ways to end a line, and what no UTF-8 file can hold.

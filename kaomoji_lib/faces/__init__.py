@@ -1,0 +1,1 @@
+"""Find the kaomoji that opens a reply, and its canonical form."""

@@ -1,0 +1,77 @@
+"""The question of introspection put to a local model, about any faces: a reader is a reader.
+
+A small model rarely writes valid JSON, so its answer is started for it, ``{"HP-D": 0.``, and read from the probabilities
+of the next token: the expected value over all tokens that are digits. Every category is asked by itself.
+"""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.claude import introspect
+from kaomoji_lib.models.score.shared_questions import next_probabilities
+from kaomoji_lib.runs.cache import derived
+
+_DIGITS = re.compile(r"[0-9]{1,4}")
+
+
+def judgements(run, spellings, scheme, device="auto"):
+    """What the model behind a run answers about each face, as :func:`judge` reads it; kept in the run's folder."""
+    from kaomoji_lib.models.reloading import reload
+
+    asked = introspect.system_prompt(scheme)
+    return derived(
+        run,
+        "judged",
+        {"spellings": list(spellings), "question": asked},
+        lambda: judge(reload(run, device), spellings, scheme),
+    )
+
+
+def judge(engine, spellings, scheme):
+    """Likelihoods of a local model for each face, as :func:`.claude.introspect.introspect` brings them from Claude.
+
+    All questions are answered in one pass, since they differ in their ends alone.
+
+    Parameters
+    ----------
+    engine : :class:`kaomoji_lib.models.loading.Engine`. spellings : iterable of str.
+    scheme : :class:`kaomoji_lib.categories.Scheme`.
+
+    Returns
+    -------
+    DataFrame[source, face, one column per category in 0..1, attention]. ``attention``: mean probability
+    that the next token was a digit at all; near 0, the model did not understand the question.
+    """
+    faces, asked = introspect.distinct(spellings), introspect.system_prompt(scheme)
+    texts = [
+        text
+        for spelling in faces.values()
+        for text in questions(engine, asked, spelling, scheme.codes)
+    ]
+    values = number_tokens(engine)
+    digits = np.flatnonzero(~np.isnan(values))
+    chances = next_probabilities(engine, texts, digits)
+    mass = chances.sum(axis=1)
+    expected = (chances @ values[digits] / np.maximum(mass, 1e-300)).reshape(len(faces), -1)
+    table = pd.DataFrame(expected, columns=list(scheme.codes))
+    table.insert(0, "face", list(faces))
+    table.insert(0, "source", engine.spec.alias)
+    return table.assign(attention=mass.reshape(len(faces), -1).mean(axis=1))
+
+
+def questions(engine, asked, spelling, codes):
+    """The templated question ``asked`` about a spelling, its answer begun for each code: texts that end where a digit belongs."""
+    rendered = engine.template.render(f"{asked}\n\n{spelling}")
+    return [f'{rendered}{{"{code}": 0.' for code in codes]
+
+
+def number_tokens(engine):
+    """Values in 0..1 of the tokens that are digits only (``7`` is 0.7, ``75`` is 0.75); NaN for all others."""
+    size = engine.model.get_output_embeddings().weight.shape[0]
+    values = np.full(size, np.nan)
+    for token, number in engine.tokenizer.get_vocab().items():
+        if number < size and _DIGITS.fullmatch(token):
+            values[number] = int(token) / 10 ** len(token)
+    return values

@@ -1,0 +1,263 @@
+"""Any Hugging Face chat model as an :class:`Engine`: tokens in, block outputs and logits out."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    Mxfp4Config,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import cached_file
+from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import extract_commit_hash
+
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models.templates import Template, adapt
+from kaomoji_lib.models.vocabulary import token_bytes
+from kaomoji_lib.runs.files import folder_digest
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+OTHER_SENSES = ("vision", "visual", "audio", "image")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A loaded model. ``blocks`` are the transformer blocks of its text stack, in order."""
+
+    spec: object
+    model: torch.nn.Module
+    tokenizer: object
+    template: Template
+    blocks: tuple
+    device: torch.device
+    revision: str
+
+    @property
+    def dtype(self):
+        return next(self.model.parameters()).dtype
+
+    @property
+    def layers(self):
+        """Names of the captured states: the (scaled) embedding, then every block from 1."""
+        return ("embed", *(str(number) for number in range(1, len(self.blocks) + 1)))
+
+    @property
+    def stop_ids(self):
+        """Token ids that end a reply."""
+        ids = set()
+        for source in (self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id):
+            ids.update(
+                source if isinstance(source, (list, tuple)) else [] if source is None else [source]
+            )
+        return frozenset(ids)
+
+    @cached_property
+    def vocabulary(self):
+        """What each token id stands for: list of bytes, as long as the head is wide."""
+        return token_bytes(self.tokenizer, self.model.get_output_embeddings().weight.shape[0])
+
+    def encode(self, text):
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def decode(self, ids):
+        return self.tokenizer.decode(
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+
+
+def load(spec, device="auto", dtype="auto", revision=None):
+    """Load a model of the registry (:func:`kaomoji_lib.runs.registry.model`).
+
+    ``device``: ``auto``, ``cpu``, ``cuda`` ...; ``dtype``: ``auto`` (the checkpoint's on an accelerator,
+    float32 on a CPU) or a name in ``DTYPES``; ``revision``: branch, tag or commit, default the registry's. All files come from
+    the one commit that it stands for now, which is the engine's ``revision``. With ``auto``, several accelerators share a model
+    that one cannot hold. Code from a repository is never run.
+
+    Raises
+    ------
+    KaomojiError
+        If the model cannot be found or read, or the device or dtype is not to be had here.
+    """
+    # Hints about optional kernels would stand on every page; what fails is raised.
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    where = _device(device)
+    number_type = _dtype(dtype, where)
+    _require(torch.float32, where, f"device {device!r}", "--device cpu")
+    options = {"trust_remote_code": False, "revision": revision or spec.revision}
+    try:
+        # A branch may move between one file and the next; a commit does not.
+        commit = _commit(spec, options["revision"])
+        options["revision"] = commit or options["revision"]
+        config = AutoConfig.from_pretrained(spec.location, **options)
+        # A checkpoint may come in numbers that the accelerator does not compute in.
+        wanted = (
+            number_type
+            if number_type != "auto"
+            else getattr(config.get_text_config(), "dtype", None) or torch.float32
+        )
+        _require(
+            wanted,
+            where,
+            f"dtype {str(wanted).removeprefix('torch.')!r} on {where}",
+            "--dtype float32, or another --device",
+        )
+        tokenizer = _tokenizer(spec.location, options)
+        model = _model(spec.location, config, number_type, device, options)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise KaomojiError(
+            f"cannot load model {spec.id!r}: {reason}; expected a Hugging Face id that can be downloaded or a folder "
+            "written by save_pretrained"
+        ) from None
+    if device != "auto" or where.type == "cpu":
+        model = model.to(where)
+    model.eval().requires_grad_(False)
+    found = local_revision(spec) or commit or "unknown"
+    return Engine(
+        spec, model, tokenizer, adapt(tokenizer, spec.adapter), text_blocks(model), where, found
+    )
+
+
+def local_revision(spec):
+    """What stands for a revision in a local folder: a digest of its files. None for a model of the hub."""
+    return folder_digest(spec.location) if spec.is_folder else None
+
+
+def _commit(spec, revision):
+    """The commit that a branch or tag of a model of the hub stands for now; None for a local folder."""
+    where = None if spec.is_folder else cached_file(spec.location, "config.json", revision=revision)
+    return extract_commit_hash(where, None)
+
+
+def _device(name):
+    if name == "auto":
+        name = (
+            "cuda"
+            if torch.cuda.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
+    try:
+        where = torch.device(name)
+    except RuntimeError:
+        raise KaomojiError(
+            f"unknown device {name!r}; expected auto, cpu, cuda, cuda:0 or mps"
+        ) from None
+    if where.type == "cuda" and not torch.cuda.is_available():
+        raise KaomojiError(
+            f"device {name!r} asked for, but this machine has no CUDA device; use --device cpu"
+        )
+    return where
+
+
+def _dtype(name, where):
+    if name == "auto":
+        return torch.float32 if where.type == "cpu" else "auto"
+    if name not in DTYPES:
+        raise KaomojiError(f"unknown dtype {name!r}; expected auto, {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def _require(number_type, where, asked, remedy):
+    """Raise KaomojiError unless this machine computes in ``number_type`` on the device."""
+    try:
+        ones = torch.ones(2, 2, dtype=number_type, device=where)
+        torch.softmax(ones @ ones, dim=-1).sum().item()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise KaomojiError(
+            f"{asked} asked for, but this machine does not compute there or in it ({reason}); expected one that does; use {remedy}"
+        ) from None
+
+
+def _tokenizer(location, options):
+    # AutoTokenizer hands back another backend, without the chat template, where mistral-common is installed.
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(location, **options)
+    except (OSError, ValueError, TypeError):
+        tokenizer = AutoTokenizer.from_pretrained(location, **options)
+        if not hasattr(tokenizer, "chat_template"):
+            raise ValueError(
+                f"its tokenizer needs {type(tokenizer).__name__}, which knows no chat template"
+            ) from None
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def _model(location, config, number_type, device, options):
+    placement = {"device_map": "auto"} if device == "auto" and torch.cuda.is_available() else {}
+    arguments = dict(config=config, dtype=number_type, **placement, **_unpacked(config), **options)
+    try:
+        return AutoModelForCausalLM.from_pretrained(location, **arguments)
+    except ValueError:
+        return AutoModelForImageTextToText.from_pretrained(location, **arguments)
+
+
+def _unpacked(config):
+    """gpt-oss comes in 4-bit numbers whose native kernels few machines have: everywhere the same, it is unpacked on loading."""
+    packed = getattr(config, "quantization_config", None) or {}
+    method = packed.get("quant_method") if isinstance(packed, dict) else packed.quant_method
+    return {"quantization_config": Mxfp4Config(dequantize=True)} if method == "mxfp4" else {}
+
+
+def text_blocks(model):
+    """The transformer blocks of a model's text stack, in order: tuple of modules."""
+    text = model.config.get_text_config()
+    count = text.num_hidden_layers
+    stacks = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.ModuleList)
+        and len(module) == count
+        and not any(part in name for part in OTHER_SENSES)
+    ]
+    if not stacks:
+        raise KaomojiError(
+            f"cannot find the {count} transformer blocks of {type(model).__name__}; expected one list of them"
+        )
+    return tuple(stacks[0])
+
+
+@contextmanager
+def capture(engine, layers=None):
+    """Record block outputs of every forward pass at its last position.
+
+    Yields a list; after a forward pass its only element is a tensor (batch, layers, hidden) on the CPU, in
+    the model's dtype. ``hidden_states`` of the library is not used: its last entry is taken after the final norm.
+    """
+    chosen = range(len(engine.blocks) + 1) if layers is None else layers
+    record, parts = [], {}
+
+    def entering(module, args, kwargs):
+        hidden = args[0] if args else kwargs["hidden_states"]
+        parts[0] = hidden[:, -1].detach().clone()
+
+    def leaving(number):
+        def hook(module, args, output):
+            hidden = output[0] if isinstance(output, tuple) else output
+            parts[number] = hidden[:, -1].detach().clone()
+            if number == len(engine.blocks):
+                record[:] = [
+                    torch.stack([parts[layer].to(hidden.device) for layer in chosen], dim=1).cpu()
+                ]
+
+        return hook
+
+    handles = [engine.blocks[0].register_forward_pre_hook(entering, with_kwargs=True)]
+    handles += [
+        block.register_forward_hook(leaving(number))
+        for number, block in enumerate(engine.blocks, start=1)
+    ]
+    try:
+        yield record
+    finally:
+        for handle in handles:
+            handle.remove()

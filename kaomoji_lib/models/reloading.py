@@ -1,0 +1,48 @@
+"""The model behind a finished run, loaded once more to be asked what the run folder does not hold."""
+
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import loading
+from kaomoji_lib.runs import registry
+
+
+def reload(run, device="auto", dtype="auto"):
+    """The engine that a run was collected with. ``dtype``: ``auto`` for the run's, or another.
+
+    Raises
+    ------
+    KaomojiError
+        If the run comes from no model that can be loaded, or the model has changed since.
+    """
+    model = run.manifest["model"]
+    if "template_sha256" not in model:
+        raise KaomojiError(
+            f"{run.path} was not collected from a local model; expected one, since it has to be asked again"
+        )
+    engine = loading.load(
+        spec(run),
+        device,
+        run.manifest["settings"]["dtype"] if dtype == "auto" else dtype,
+        revision(run),
+    )
+    if engine.revision != model["revision"] or engine.template.hash != model["template_sha256"]:
+        raise KaomojiError(
+            f"the model of {run.path} has changed since it was collected; collect again into a new folder"
+        )
+    return engine
+
+
+def spec(run):
+    """The :class:`kaomoji_lib.runs.registry.ModelSpec` of the run's model: of the folder that it lay in, its alias or its id."""
+    for name in run.model_names:
+        try:
+            return registry.model(name)
+        except KaomojiError:
+            continue
+    raise KaomojiError(
+        f"the model of {run.path} is not to be found; expected {' or '.join(map(repr, run.model_names))}; put the folder back where it lay"
+    )
+
+
+def revision(run):
+    """The commit of a model of the hub that the run was collected with, else None."""
+    return run.manifest["model"]["revision"] if run.manifest["model"].get("from_hub") else None

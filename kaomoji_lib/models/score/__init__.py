@@ -1,0 +1,1 @@
+"""Exact log-probabilities of many continuations behind many prompts."""

@@ -1,0 +1,172 @@
+"""Ways to compute what follows each internal node of a trie behind each prompt, fastest first.
+
+An algorithm takes (engine, prompts, trie, nodes) and yields pairs of trie nodes (int array) and rows
+(prompts, nodes, width) until each internal node has been met once, the root included. Rows are normed states, ready for
+the head, or with ``gives_logits`` the logits themselves. All but ``plain`` take ``read``, what reads the prompts (as
+:func:`.forwarding.prefill` does): an intervention while the cache is built is another way to read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers.cache_utils import DummyLayer, DynamicLayer, LinearAttentionLayer
+
+from kaomoji_lib.models.forward import fork, forward, new_cache, prefill, text_config, text_stack
+from kaomoji_lib.models.score import tree_delta, tree_masks
+from kaomoji_lib.models.score import trie as tries
+
+ROWS_PER_STEP = 64
+MASKABLE = ("eager", "sdpa")
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """``applies(engine)`` says from the model's capabilities whether the algorithm can work at all."""
+
+    name: str
+    what: str
+    applies: Callable
+    run: Callable
+    gives_logits: bool = False
+
+
+def _packable(engine):
+    """Attention that takes a mask of any shape, and recurrent layers, if any, that can walk a tree."""
+    layers = [type(layer) for layer in new_cache(engine).layers]
+    kinds = set(tree_masks.layer_kinds(text_config(engine)))
+    recurrent = layers.count(LinearAttentionLayer)
+    return (
+        set(layers) <= {DynamicLayer, DummyLayer, LinearAttentionLayer}
+        and kinds <= {tree_masks.FULL, tree_masks.SLIDING, tree_masks.LINEAR}
+        and recurrent == len(tree_delta.delta_layers(text_stack(engine)))
+        and text_config(engine)._attn_implementation in MASKABLE
+    )
+
+
+def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=None):
+    """Many nodes in one forward pass, each seeing its prompt and its ancestors."""
+    prefix = (read or prefill)(engine, prompts)
+    yield np.array([0]), prefix.last[:, None]
+    for part in tries.bins(trie, nodes):
+        masks = tree_masks.tree_masks(
+            text_config(engine), prefix.mask, part.parent, part.depth, engine.dtype
+        )
+        ids = torch.as_tensor(trie.token[part.nodes], device=engine.device).expand(len(prompts), -1)
+        depth = torch.as_tensor(part.depth, device=engine.device)
+        with tree_delta.tree_mode(text_stack(engine), part.parent):
+            states = forward(
+                engine, ids, masks, prefix.lengths[:, None] + depth - 1, fork(prefix.cache)
+            )
+        fresh = torch.as_tensor(part.fresh, device=states.device)
+        yield part.nodes[part.fresh], states[:, fresh]
+
+
+def levels(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
+    """One token a step: the cache of each level is dealt out to its children."""
+    prefix = (read or prefill)(engine, prompts)
+    yield np.array([0]), prefix.last[:, None]
+    count = len(prompts)
+    for part in tries.bins(trie, nodes):
+        cache, before, width = fork(prefix.cache), None, 1
+        for level in np.unique(part.depth):
+            rows = np.flatnonzero(part.depth == level)
+            above = np.zeros(len(rows), dtype=int) if before is None else part.parent[rows] - before
+            owners = (np.arange(count)[:, None] * width + above[None]).ravel()
+            cache.reorder_cache(torch.as_tensor(owners, device=engine.device))
+            ids = torch.as_tensor(
+                np.tile(trie.token[part.nodes[rows]], count)[:, None], device=engine.device
+            )
+            mask = prefix.mask.repeat_interleave(len(rows), dim=0)
+            mask = torch.cat([mask, mask.new_ones(len(mask), int(level))], dim=1)
+            states = forward(engine, ids, mask, mask.sum(dim=1, keepdim=True) - 1, cache)
+            before, width = int(rows[0]), len(rows)
+            fresh = part.fresh[rows]
+            if fresh.any():
+                kept = torch.as_tensor(fresh, device=states.device)
+                yield part.nodes[rows[fresh]], states.reshape(count, width, -1)[:, kept]
+
+
+def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
+    """Whole continuations behind the shared cache, padded on the right."""
+    prefix = (read or prefill)(engine, prompts)
+    yield np.array([0]), prefix.last[:, None]
+    count = len(prompts)
+    stems = sorted(trie.stems(), key=len)
+    size = max(1, nodes // count)
+    seen = np.zeros(len(trie), dtype=bool)
+    for start in range(0, len(stems), size):
+        part = stems[start : start + size]
+        cache, longest = fork(prefix.cache), len(part[-1])
+        cache.reorder_cache(torch.arange(count, device=engine.device).repeat_interleave(len(part)))
+        padded = np.array([[*stem, *[0] * (longest - len(stem))] for stem in part])
+        ids = torch.as_tensor(
+            np.tile(np.where(padded > 0, trie.token[padded], 0), (count, 1)), device=engine.device
+        )
+        typed = torch.as_tensor(np.tile(padded > 0, (count, 1)), device=engine.device).long()
+        mask = torch.cat([prefix.mask.repeat_interleave(len(part), dim=0), typed], dim=1)
+        states = forward(engine, ids, mask, (mask.cumsum(-1) - 1)[:, -longest:], cache)
+        states = states.reshape(count, len(part) * longest, -1)
+        found, where = np.unique(padded.ravel(), return_index=True)
+        fresh = (found > 0) & ~seen[found]
+        seen[found] = True
+        if fresh.any():
+            yield found[fresh], states[:, torch.as_tensor(where[fresh], device=states.device)]
+
+
+def plain(engine, prompts, trie, nodes=None):
+    """Each continuation behind each prompt in a forward pass of its own: no cache, no padding, no mask."""
+    seen = np.zeros(len(trie), dtype=bool)
+    for stem in trie.stems() or ((),):
+        path = np.array([0, *stem])
+        fresh = ~seen[path]
+        seen[path] = True
+        typed = trie.token[list(stem)].tolist() if stem else []
+        rows = [
+            plain_logits(engine, prompt, typed)[torch.as_tensor(fresh, device=engine.device)]
+            for prompt in prompts
+        ]
+        yield path[fresh], torch.stack(rows)
+
+
+def plain_logits(engine, prompt, typed):
+    """Logits (1 + typed tokens, vocabulary) after the prompt and after each typed token, by one plain forward pass."""
+    ids = torch.tensor([[*prompt, *typed]], device=engine.device)
+    return engine.model(input_ids=ids, use_cache=False, logits_to_keep=len(typed) + 1).logits[
+        0, -len(typed) - 1 :
+    ]
+
+
+ALGORITHMS = {
+    algorithm.name: algorithm
+    for algorithm in (
+        Algorithm(
+            "packed", "all tokens of the trie packed into few forward passes", _packable, packed
+        ),
+        Algorithm(
+            "levels",
+            "the trie level by level behind a shared prompt cache",
+            lambda engine: True,
+            levels,
+        ),
+        Algorithm(
+            "batched",
+            "padded batches of faces behind a shared prompt cache",
+            lambda engine: True,
+            batched,
+        ),
+        Algorithm(
+            "plain",
+            "one plain forward pass per face and prompt",
+            lambda engine: True,
+            plain,
+            gives_logits=True,
+        ),
+    )
+}
+
+
+def applicable(engine):
+    """Names of the algorithms that can work on a model, fastest first."""
+    return tuple(name for name, algorithm in ALGORITHMS.items() if algorithm.applies(engine))

@@ -1,0 +1,88 @@
+"""From spellings to token sequences, and to the tokens that would type a spelling's end and more at once."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import numpy as np
+
+from kaomoji_lib.models.score import trie as tries
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be read off a model for a list of spellings.
+
+    ``sequences``: token ids of each spelling, empty where the tokenizer cannot write it; ``rows``: for each of
+    the trie's sequences, the spelling it belongs to. ``overshoot_token``: tokens that, typed at a node on a
+    spelling's path, complete it in another way than its own tokens do, mostly by going beyond its end;
+    ``overshoot_entry``: which (node, spelling) pair of ``entry_node`` and ``entry_spelling`` each belongs to, ascending.
+    """
+
+    spellings: tuple
+    sequences: tuple
+    rows: np.ndarray
+    trie: tries.Trie
+    overshoot_token: np.ndarray
+    overshoot_entry: np.ndarray
+    entry_node: np.ndarray
+    entry_spelling: np.ndarray
+
+
+def plan(engine, spellings, closed=True):
+    """The :class:`Plan` for distinct spellings (list of str)."""
+    sequences = tuple(tokens(engine, spelling) for spelling in spellings)
+    rows = np.array([row for row, sequence in enumerate(sequences) if sequence], dtype=int)
+    trie = tries.build([sequences[row] for row in rows])
+    found = _overshooting(engine, trie, rows, sequences) if closed else []
+    ids = [ids for _, _, ids in found]
+    return Plan(
+        tuple(spellings),
+        sequences,
+        rows,
+        trie,
+        np.concatenate([np.empty(0, dtype=int), *ids]).astype(int),
+        np.repeat(np.arange(len(found)), [len(one) for one in ids]),
+        np.array([node for node, _, _ in found], dtype=int),
+        np.array([row for _, row, _ in found], dtype=int),
+    )
+
+
+def tokens(engine, spelling):
+    """Token ids of a spelling as a reply that begins with it; empty where the tokenizer has no way to write it."""
+    written = spelling.encode("utf-8", "surrogatepass")
+    ids = tuple(engine.encode(spelling))
+    pieces = [engine.vocabulary[one] for one in ids]
+    if b"".join(pieces) == b" " + written:
+        ids = _behind(engine, "\n", spelling)
+        pieces = [engine.vocabulary[one] for one in ids]
+    return ids if ids and all(pieces) else ()
+
+
+def _behind(engine, anchor, spelling):
+    """Tokens of a spelling that does not open the text, for tokenizers that put a space in front of every text."""
+    alone, both = engine.encode(anchor), engine.encode(anchor + spelling)
+    return tuple(both[len(alone) :]) if both[: len(alone)] == alone else ()
+
+
+def _overshooting(engine, trie, rows, sequences):
+    """Triples (node, spelling, token ids): what else the model may type at ``node`` that begins with the spelling's rest."""
+    vocabulary = sorted(
+        (content, identity) for identity, content in enumerate(engine.vocabulary) if content
+    )
+    contents = [content for content, _ in vocabulary]
+    found = []
+    for row, path in zip(rows, trie.paths, strict=True):
+        rest = b"".join(engine.vocabulary[one] for one in sequences[row])
+        for node, token in zip((0, *path), sequences[row], strict=False):
+            low, high = bisect_left(contents, rest), bisect_left(contents, _successor(rest))
+            ids = [identity for _, identity in vocabulary[low:high] if identity != token]
+            if ids:
+                found.append((node, row, np.array(ids)))
+            rest = rest[len(engine.vocabulary[token]) :]
+    return found
+
+
+def _successor(prefix):
+    """The smallest byte string behind all that begin with ``prefix``."""
+    shortened = prefix.rstrip(b"\xff")
+    return shortened[:-1] + bytes([shortened[-1] + 1]) if shortened else b"\xff" * 64

@@ -1,0 +1,287 @@
+"""The run folder: what one source answered, the only thing analyses and notebooks read.
+
+``manifest.json``            settings, provenance, state of the run, hashes of its files and of itself
+``emissions.parquet``        one row per generation
+``states-<position>.safetensors``   block outputs at ``emit``, ``first`` and ``face``
+``likelihoods.parquet``      log P of every typed spelling behind every prompt, where they were scored
+``model-folder.txt``         where the model lay, if it came from a folder of this machine; leave it out of what you pass on
+``shards/``                  finished parts of an unfinished run; merged and removed at its end
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib import perspectives as frames
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.runs.files import (
+    atomic,
+    read_parquet,
+    read_sealed,
+    sha256,
+    sweep,
+    write_parquet,
+    write_sealed,
+)
+from kaomoji_lib.stimuli import DATA, INSTRUCTION
+
+SCHEMA = 1
+POSITIONS = ("emit", "first", "face")
+MODEL_FOLDER = "model-folder.txt"
+EMISSION_COLUMNS = (
+    "source",
+    "prompt_id",
+    "generation",
+    "category",
+    "text",
+    "raw_face",
+    "face",
+    "outcome",
+    "seed",
+)
+
+
+def default_folder(name):
+    """Where a run lives unless told otherwise: ``$KAOMOJI_RUNS/<name>``, in a checkout ``runs/<name>``."""
+    root = DATA.parent if (DATA.parent / "notebooks").is_dir() else Path.cwd()
+    return Path(os.environ.get("KAOMOJI_RUNS") or root / "runs") / name
+
+
+@dataclass(frozen=True)
+class States:
+    """Hidden states at one position.
+
+    ``array`` is float32 of shape (n, layers, hidden); ``index`` names its rows (``prompt_id``, and
+    ``generation`` where the state depends on it); ``layers`` names its second axis (``embed``, ``1`` ...).
+    """
+
+    index: pd.DataFrame
+    array: np.ndarray
+    layers: tuple
+
+
+class RunFolder:
+    """One run on disk.
+
+    Raises
+    ------
+    KaomojiError
+        On opening a folder without a manifest, or one written under another schema; on reading a
+        file that is missing or whose content is not what the manifest says.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    @cached_property
+    def manifest(self):
+        path = self.path / "manifest.json"
+        try:
+            manifest = read_sealed(path, self._anew)
+        except FileNotFoundError:
+            raise KaomojiError(
+                f"{self.path} is no run folder (no manifest.json); run `kaomoji collect` first"
+            ) from None
+        if manifest.get("schema") != SCHEMA:
+            raise KaomojiError(
+                f"{path} has schema {manifest.get('schema')!r}; expected {SCHEMA}, which this version reads; collect again into a new folder"
+            )
+        if not isinstance(manifest.get("status"), str):
+            raise KaomojiError(f"{path} is damaged; expected the status of the run; {self._anew}")
+        return manifest
+
+    @property
+    def exists(self):
+        return (self.path / "manifest.json").is_file()
+
+    @property
+    def complete(self):
+        return self.exists and self.manifest["status"] == "complete"
+
+    @property
+    def source(self):
+        return self.manifest["source"]
+
+    @property
+    def frame(self):
+        """Whose feeling was asked for (``data/frames.csv``); runs from before there were frames asked for the model's own."""
+        settings = self.manifest["settings"]
+        plain = (
+            frames.SELF if settings.get("instruction") in (None, INSTRUCTION) else frames.OWN_WORDS
+        )
+        return settings.get("frame", plain)
+
+    @property
+    def model_names(self):
+        """What the model of the run can be found by: the folder that it lay in, where it is known, its alias and its id."""
+        path, model = self.path / MODEL_FOLDER, self.manifest["model"]
+        kept = (
+            [path.read_text(encoding="utf-8", errors="replace").strip()] if path.is_file() else []
+        )
+        return list(dict.fromkeys([*kept, model["alias"], model["id"]]))
+
+    def keep_model_folder(self, folder):
+        """Remember where the model lies, apart from the manifest: the place is this machine's, not the run's."""
+        with atomic(self.path / MODEL_FOLDER) as temporary:
+            temporary.write_text(f"{folder}\n", encoding="utf-8")
+
+    def write_manifest(self, manifest):
+        write_sealed(self.path / "manifest.json", manifest)
+        self.__dict__.pop("manifest", None)
+
+    def prompts(self):
+        """The prompts that were asked: DataFrame[id, category, topic, text]."""
+        return pd.DataFrame(self.manifest["prompts"])
+
+    def emissions(self):
+        """One row per generation (columns ``EMISSION_COLUMNS`` and ``token_ids``, ``first_row``)."""
+        table = read_parquet(self._verified("emissions.parquet"), self._remedy)
+        table["face"] = table["face"].astype(object).where(table["face"].notna(), None)
+        table["raw_face"] = table["raw_face"].astype(object).where(table["raw_face"].notna(), None)
+        return table
+
+    @property
+    def likelihoods_path(self):
+        return self.path / "likelihoods.parquet"
+
+    def likelihoods(self):
+        """log P of the typed spellings: the table of :func:`kaomoji_lib.models.score.scoring.score`."""
+        if not self.likelihoods_path.is_file():
+            alias = self.manifest.get("model", {}).get("alias", "MODEL")
+            raise KaomojiError(
+                f"{self.path} holds no likelihoods; run `kaomoji score {alias} --run {self.path}` first"
+            )
+        return read_parquet(
+            self.likelihoods_path, f"delete it and run `kaomoji score` with --run {self.path} again"
+        )
+
+    def states(self, position):
+        """The states at ``position`` (one of ``POSITIONS``) as :class:`States`."""
+        if position not in POSITIONS:
+            raise KaomojiError(
+                f"unknown position {position!r}; expected one of {', '.join(POSITIONS)}"
+            )
+        array = _read_tensor(self._verified(f"states-{position}.safetensors"))
+        emissions = self.emissions()
+        generation = emissions[["prompt_id", "generation"]]
+        if position == "emit":
+            index = pd.DataFrame({"prompt_id": self.prompts()["id"]})
+        elif position == "first":
+            kept = emissions["first_row"] >= 0
+            index, array = generation[kept], array[emissions.loc[kept, "first_row"].to_numpy()]
+        else:
+            index = generation[emissions["outcome"] == "kaomoji"]
+        return States(index.reset_index(drop=True), array, tuple(self.manifest["layers"]))
+
+    def _verified(self, name):
+        path = self.path / name
+        expected = self.manifest.get("files", {}).get(name)
+        if not path.is_file() or expected is None:
+            raise KaomojiError(f"{path} is missing; {self._remedy}")
+        if sha256(path) != expected:
+            raise KaomojiError(
+                f"{path} is not the file that was written (its SHA-256 differs); {self._remedy}"
+            )
+        return path
+
+    @property
+    def _anew(self):
+        return f"delete {self.path} and collect again"
+
+    @property
+    def _remedy(self):
+        return f"delete {self.path} and run `kaomoji collect {self.manifest.get('model', {}).get('alias', 'MODEL')}` again"
+
+    # -- shards: the parts of a run that is under way ------------------------------------------------
+
+    def shard(self, number):
+        return self.path / "shards" / f"{number:05d}"
+
+    def has_shard(self, number):
+        return self.shard(number).with_suffix(".parquet").is_file()
+
+    def write_shard(self, number, rows, tensors):
+        """Store a finished part. The table is written last: its presence says that the part is whole."""
+        from safetensors.torch import save_file
+
+        states, table = self.shard(number).with_suffix(".safetensors"), pd.DataFrame(rows)
+        with atomic(states) as temporary:
+            save_file(tensors, temporary)
+        table.attrs["states_sha256"] = sha256(states)
+        write_parquet(self.shard(number).with_suffix(".parquet"), table)
+
+    def merge(self, count, **facts):
+        """Join the shards into the run's files and mark it complete; ``facts`` go into the manifest."""
+        import torch
+        from safetensors.torch import save_file
+
+        tables, tensors, offset = [], {position: [] for position in POSITIONS}, 0
+        for number in range(count):
+            table, part = self._read_shard(number)
+            table["first_row"] = table["first_row"].where(
+                table["first_row"] < 0, table["first_row"] + offset
+            )
+            offset += len(part["first"])
+            tables.append(table)
+            for position in POSITIONS:
+                tensors[position].append(part[position])
+        write_parquet(self.path / "emissions.parquet", pd.concat(tables, ignore_index=True))
+        for position, parts in tensors.items():
+            with atomic(self.path / f"states-{position}.safetensors") as temporary:
+                save_file({"states": torch.cat(parts)}, temporary)
+        names = ["emissions.parquet", *(f"states-{position}.safetensors" for position in POSITIONS)]
+        self.write_manifest(
+            {
+                **self.manifest,
+                **facts,
+                "status": "complete",
+                "files": {name: sha256(self.path / name) for name in names},
+            }
+        )
+        self.clear_shards()
+
+    def _read_shard(self, number):
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = self.shard(number)
+        states = path.with_suffix(".safetensors")
+        remedy = f"delete both files {path.name}.* and run the same command again: that part alone is asked for anew"
+        table = read_parquet(path.with_suffix(".parquet"), remedy)
+        try:
+            # Zeros in the place of numbers are still numbers: only the hash tells.
+            intact = sha256(states) == table.attrs.pop("states_sha256", None)
+            tensors = load_file(states) if intact else None
+        except (OSError, SafetensorError):
+            tensors = None
+        if tensors is None:
+            raise KaomojiError(
+                f"{states} is damaged; expected the states of a finished part; {remedy}"
+            )
+        return table, tensors
+
+    def sweep(self):
+        """Remove what killed processes left half written; only for who holds the run's lock."""
+        # Tables under derived/ have locks of their own.
+        for folder in (self.path, self.path / "shards"):
+            sweep(folder)
+
+    def clear_shards(self):
+        for path in sorted((self.path / "shards").glob("*")):
+            path.unlink()
+        if (self.path / "shards").is_dir():
+            (self.path / "shards").rmdir()
+
+
+def _read_tensor(path):
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as handle:
+            return handle.get_tensor("states").float().numpy()
+    except SafetensorError as error:
+        raise KaomojiError(f"{path} is damaged ({error}); collect the run again") from None

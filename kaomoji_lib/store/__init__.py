@@ -1,1 +1,0 @@
-"""Stores and registries: run folders and the model registry."""

@@ -1,1 +1,0 @@
-"""The words of the study: categories, stimuli, faces, escaping and statistics."""
