@@ -1,12 +1,10 @@
 # make book PYTHON=...  uses an environment you have; otherwise one is made in .venv from BASE_PYTHON.
-# make book OUT=FOLDER  leaves this checkout as it is and makes everything in a copy there.
 BASE_PYTHON ?= python3
 VENV ?= .venv
 REQUIREMENTS ?= requirements.txt
 PIP_FLAGS ?=
 CHROMIUM ?=
 PORT ?= 8000
-OUT ?=
 JOBS ?= 2
 TESTS ?= tests
 ONLY ?=
@@ -21,17 +19,7 @@ endif
 export CHROMIUM
 .DEFAULT_GOAL := help
 
-ifneq ($(OUT),)
-# A checkout that cannot be written, or should not be: everything is made in a copy of it.
-.PHONY: venv notebooks runs book null test
-venv notebooks runs book null test:
-	@mkdir -p "$(OUT)"
-	@tar -cf - --exclude=./.git --exclude=./_build --exclude=./build --exclude=./runs --exclude=./book/runs --exclude='./notebooks/*.ipynb' --exclude=./.venv --exclude=__pycache__ --exclude='*.egg-info' . | tar -C "$(OUT)" -xf -
-	@chmod -R u+w "$(OUT)"
-	@$(MAKE) -C "$(OUT)" $@ OUT=
-else
-
-.PHONY: help venv notebooks runs book null test bench scale lock trust fresh serve lab clean
+.PHONY: help venv notebooks runs book test bench lock trust fresh serve lab clean
 
 help:  ## this list
 	@echo "Introspection via Kaomoji"
@@ -56,9 +44,6 @@ runs: $(READY)  ## run the pages that are not up to date, without the HTML
 book: $(READY)  ## the study on the built-in models, and the book: _build/html/index.html
 	"$(PYTHON)" book/build.py --jobs $(JOBS)
 
-null: $(READY)  ## the null edition: every page again where there is nothing to find, linked from each figure
-	"$(PYTHON)" book/build.py --jobs $(JOBS) --null
-
 test: $(READY)  ## every test, the built book in a browser included
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
@@ -66,14 +51,13 @@ bench: $(READY)  ## scoring and sampling against other ways at a larger size, in
 	"$(PYTHON)" -m kaomoji_lib.models.benchmark_record
 
 serve: book  ## the book on http://localhost:8000; a saved change rebuilds and reloads it
-	"$(PYTHON)" book/serve.py --port $(PORT)
+	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) sphinx-autobuild==2025.8.25
+	"$(PYTHON)" -m jupyter_book config sphinx . && "$(PYTHON)" -m sphinx_autobuild . _build/html --port $(PORT) \
+	  --pre-build '"$(PYTHON)" book/build.py --pages' --ignore '*/_build/*' --ignore '*/book/runs/.*' --ignore '*/runs/*'
 
 lab: $(READY)  ## JupyterLab; the templates in notebooks/ open as notebooks
 	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) -r requirements-lab.txt
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" PYTHONPATH="$(CURDIR)" "$(PYTHON)" -m jupyter lab --notebook-dir=.
-
-scale: $(READY)  ## what the analyses cost on states of 60 layers and 5,376 dimensions: data/scale.csv
-	"$(PYTHON)" -m kaomoji_lib.show.scale
 
 trust: $(READY)  ## kill, injure and feed it on purpose; the counts go to data/trust.csv and onto a page
 	"$(PYTHON)" tests/trust
@@ -82,11 +66,9 @@ fresh:  ## make book and make test as a user with nothing but Debian's python3, 
 	.ci/fresh
 
 lock: $(READY)  ## requirements.lock and requirements-licences.csv, from requirements.txt
-	rm -rf build/lock && "$(PYTHON)" -m venv build/lock && build/lock/bin/python -m pip install --quiet --upgrade $(PIP_FLAGS) pip uv
-	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file build/lock/found.txt requirements.txt
-	"$(PYTHON)" .ci/lock.py build/lock/found.txt build/lock/bin/python
+	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) uv pip-licenses
+	"$(PYTHON)" -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --output-file requirements.lock requirements.txt
+	"$(PYTHON)" -m piplicenses --format=csv --output-file=requirements-licences.csv
 
 clean:  ## remove what was built (not the environment, not the run folders)
 	rm -rf _build book/runs notebooks/*.ipynb build dist *.egg-info .pytest_cache
-
-endif

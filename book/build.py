@@ -40,7 +40,6 @@ EXPLORER, WIDGET = (
     "application/vnd.jupyter.widget-view+json",
 )
 FORMAT = 1
-COUNTS = "trust.csv"
 
 
 @dataclass(frozen=True)
@@ -77,17 +76,9 @@ class Page:
             ["*"] if self.notebook in ("across_models", "evidence", "explorer") else []
         )
 
-    @property
-    def uses_published(self):
-        """Whether the template speaks of the published study, whose files may be fetched later."""
-        return "published" in self.source.read_text(encoding="utf-8")
 
-
-def grid(null=False):
-    """The parts of the book as in runs.yml, each page either a file name or a Page.
-
-    The null edition belongs to it when ``null`` is set; else those of its pages that are there and up to date.
-    """
+def grid():
+    """The parts of the book as in runs.yml, each page either a file name or a Page."""
     plan = yaml.safe_load((BOOK / "runs.yml").read_text(encoding="utf-8"))
     parts = []
     for part in plan["parts"]:
@@ -105,43 +96,12 @@ def grid(null=False):
                 )
         if pages:
             parts.append((part["caption"], pages))
-    return plan["root"], _with_null_edition(parts, plan.get("null_edition"), null)
+    return plan["root"], parts
 
 
-def _with_null_edition(parts, plan, wanted):
-    """The parts with one part per null edition before the page of claims, which reads all others."""
-    if not plan:
-        return parts
-    shared, added = None if wanted else shared_inputs(), []
-    for edition, of in plan.items():
-        pages = [
-            Page(
-                f"{page.name}--{edition}",
-                page.notebook,
-                f"{page.title}: {of['title']}",
-                {**page.parameters, "null": edition},
-            )
-            for _, listed in parts
-            for page in listed
-            if isinstance(page, Page) and page.notebook in of["notebooks"]
-        ]
-        pages = [page for page in pages if wanted or is_current(page, shared)]
-        if pages:
-            added.append((f"Null edition: {of['title']}", pages))
-    last = next(
-        (
-            place
-            for place, (_, listed) in enumerate(parts)
-            if any(getattr(page, "notebook", "") == "claims" for page in listed)
-        ),
-        len(parts),
-    )
-    return [*parts[:last], *added, *parts[last:]]
-
-
-def write_toc(null=False):
+def write_toc():
     """Write _toc.yml from the grid. Returns True when it has changed."""
-    root, parts = grid(null)
+    root, parts = grid()
     toc = {"format": "jb-book", "root": f"book/{root}", "parts": []}
     for caption, pages in parts:
         chapters = [
@@ -187,11 +147,10 @@ def shared_inputs():
         for path in files("kaomoji_lib", "*.py")
         if path.name != "__main__.py" and path.parent.name != "cli"
     ]
-    data = [path for path in files("data", "*") if path != ROOT / "data" / COUNTS]
     return {
         "format": FORMAT,
         "library": digest(library),
-        "data": digest(data),
+        "data": digest(files("data", "*")),
         "pins": digest([ROOT / "requirements.txt"]),
     }
 
@@ -205,32 +164,13 @@ def fingerprint(page, shared):
         for path in (ROOT / "runs").glob(f"{name}/manifest.json")
         if "--" not in path.parent.name
     ]
-    # The counts of `make trust` are data of their own page alone.
-    counts = [
-        path for path in [ROOT / "data" / COUNTS] if page.notebook == "trust" and path.is_file()
-    ]
     return {
         **shared,
         "template": digest([page.source]),
         "title": page.title,
-        "counts": digest(counts),
         "parameters": page.parameters,
         "runs": digest(manifests),
-        "published": page.uses_published and published_files(),
-        "pages": page.notebook == "claims" and executed(page),
     }
-
-
-def executed(page):
-    """One hash of the pages that ``page`` reads its numbers from: all others."""
-    return digest(path for path in PAGES.glob("[!.]*.ipynb") if path != page.path)
-
-
-def published_files():
-    """The published study's files that are on this machine, by name: pages look different once they are fetched."""
-    from kaomoji_lib.published import files as published
-
-    return [name for name in published.registry().files if published.present([name])]
 
 
 def is_current(page, shared):
@@ -286,8 +226,7 @@ def normalise(notebook):
 def how_to_run(page, template):
     """The last cell of every page: the line that makes it, with its own parameters."""
     import nbformat
-
-    from kaomoji_lib.show import recipe
+    import recipe
 
     cell = next(
         (cell.source for cell in template.cells if "parameters" in cell.metadata.get("tags", [])),
@@ -357,11 +296,11 @@ def kernel_channels(folder):
     )
 
 
-def run_pages(only=(), force=False, jobs=2, null=False):
+def run_pages(only=(), force=False, jobs=2):
     """Execute the pages that are not up to date, part by part. Returns the names that failed."""
     STATE.mkdir(parents=True, exist_ok=True)
     kernel_environment(jobs)
-    parts = [[page for page in pages if isinstance(page, Page)] for _, pages in grid(null)[1]]
+    parts = [[page for page in pages if isinstance(page, Page)] for _, pages in grid()[1]]
     known = {page.name for pages in parts for page in pages}
     if unknown := set(only) - known:
         raise SystemExit(
@@ -462,11 +401,6 @@ def main():
     )
     parser.add_argument("--force", action="store_true", help="run pages that are up to date too")
     parser.add_argument("--jobs", type=int, default=2, help="pages to run at once (default: 2)")
-    parser.add_argument(
-        "--null",
-        action="store_true",
-        help="run the null edition too: the pages where there is nothing to find",
-    )
     parser.add_argument("--notebooks", action="store_true", help="write the .ipynb twins and stop")
     parser.add_argument("--toc", action="store_true", help="write _toc.yml and stop")
     parser.add_argument(
@@ -490,7 +424,7 @@ def main():
         failed = (
             []
             if arguments.html
-            else run_pages(arguments.only, arguments.force, max(1, arguments.jobs), arguments.null)
+            else run_pages(arguments.only, arguments.force, max(1, arguments.jobs))
         )
         if failed:
             raise SystemExit(

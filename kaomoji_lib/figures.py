@@ -1,485 +1,371 @@
-"""Two-dimensional figures: what was asked, what was answered, what can be read from it."""
+"""The figures of the book. Each takes a tidy table and returns a plotly figure.
+
+Tables of estimates have the columns of :data:`kaomoji_lib.results.COLUMNS`. Titles state the result; captions say which
+model and data it came from. All text is plain and is escaped here.
+"""
+
+import numpy as np
+import pandas as pd
 
 from kaomoji_lib import html as escape
-from kaomoji_lib import theme
+from kaomoji_lib import results, theme
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics.geometry import Alignment
-from kaomoji_lib.metrics.predict import Prediction
 from kaomoji_lib.missing import Missing, passes_missing
-from kaomoji_lib.show.clusters import criterion
-from kaomoji_lib.show.finding import dumbbells
-from kaomoji_lib.show.heatmaps import cka, confusion, face_similarity, planted
-from kaomoji_lib.spaces import centroids, prompt_space
-from kaomoji_lib.stats import Estimate
 
-__all__ = [
-    "accuracies",
-    "accuracies_across",
-    "centroids",
-    "circumplex",
-    "cka",
-    "confusion",
-    "criterion",
-    "dumbbells",
-    "emission",
-    "emission_across",
-    "face_similarity",
-    "layer_curve",
-    "planted",
-    "prompt_space",
-    "residuals",
-]
-
-# Strength of the grey and pattern of what is no kaomoji.
-OTHER_OUTCOMES = {
-    "truncated": (0.75, "x"),
-    "emoji": (0.6, "/"),
-    "words": (0.45, ""),
-    "refusal": (0.45, "\\"),
-    "empty": (0.3, "."),
-}
-
-
-def circumplex(scheme, source):
-    """The categories on the plane of valence and arousal; high and low dominance stand a little above and below."""
-    fig = theme.figure(
-        f"{len(scheme.codes)} categories on the plane of valence and arousal",
-        f"{source} · high dominance (D) drawn a little above its place, low (S) a little below",
-        height=560,
-        showlegend=False,
-    )
-    for radius in (0.5, 1.0):
-        fig.add_shape(
-            type="circle",
-            x0=-radius,
-            x1=radius,
-            y0=-radius,
-            y1=radius,
-            layer="below",
-            line={"color": theme.FAINT, "width": 1.5},
-        )
-    lift = {"D": 0.15, "S": -0.15}
-    for code, row in scheme.table.iterrows():
-        fig.add_scatter(
-            x=[row["valence"]],
-            y=[row["arousal"] + lift.get(row["dominance"], 0)],
-            mode="markers+text",
-            marker={"color": row["colour"], "symbol": row["symbol"], "size": 18},
-            # Two hard spaces keep the words off the symbol, which plotly's text touches.
-            text=[
-                f"\u00a0\u00a0<b>{escape.label(code)}</b> {escape.label(row['gloss'])}\u00a0\u00a0"
-            ],
-            # Beside the symbol, and above or below it where the line at zero would run through the words.
-            textposition=f"{'middle' if row['arousal'] + lift.get(row['dominance'], 0) else 'bottom' if row['valence'] else 'top'} {'left' if row['valence'] > 0 else 'right'}",
-            textfont={"size": 16, "family": theme.FONT},
-            cliponaxis=False,
-            customdata=[escape.label(row["description"])],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
-    fig.update_xaxes(
-        **theme.axis(
-            "valence: unpleasant → pleasant",
-            range=[-1.3, 1.3],
-            showgrid=False,
-            tickvals=[-1, 0, 1],
-            ticktext=["−1", "0", "+1"],
-        )
-    )
-    fig.update_yaxes(
-        **theme.axis(
-            "arousal: calm → aroused",
-            range=[-1.35, 1.4],
-            scaleanchor="x",
-            constrain="domain",
-            showgrid=False,
-            tickvals=[-1, 0, 1],
-            ticktext=["−1", "0", "+1"],
-        )
-    )
-    return fig
+ALPHA = 0.05
+OUTCOMES = {"kaomoji": 0.9, "emoji": 0.6, "words": 0.4, "truncated": 0.75, "refusal": 0.5}
+ELLIPSE = np.linspace(0, 2 * np.pi, 41)
 
 
 @passes_missing
-def emission(report, scheme, source):
-    """How replies began, per category. ``report``: :func:`kaomoji_lib.metrics.emission.report`."""
-    _require_columns(
-        report, ("category", "n", "rate", "kaomoji"), "figures.emission", "emission.report"
-    )
-    fig = theme.figure(
-        _most_and_least(report),
-        source,
-        height=150 + 40 * len(report),
-        barmode="stack",
-        bargap=0.38,
-        margin={"b": 96},
-        legend={**theme.LEGEND, "traceorder": "normal"},
-    )
-    ranked = report.set_index("category", drop=False)
-    rows = ranked.loc[[code for code in scheme.codes if code in ranked.index]].iloc[::-1]
-    names = [theme.name(scheme, code) for code in rows["category"]]
-    up, down = zip(
-        *(
-            theme.whiskers(theme.require(item, Estimate, "figures.emission"))
-            for item in rows["rate"]
-        ),
-        strict=True,
-    )
-    fig.add_bar(
-        y=names,
-        x=[item.value for item in rows["rate"]],
-        orientation="h",
-        name="kaomoji",
-        showlegend=False,
-        marker={"color": [scheme.colour(code) for code in rows["category"]], "opacity": 0.75},
-        error_x={"type": "data", "array": up, "arrayminus": down, "thickness": 2, "width": 5},
-        customdata=[
-            [escape.label(str(item)), found]
-            for item, found in zip(rows["rate"], rows["distinct_faces"], strict=True)
-        ],
-        hovertemplate="%{y}: kaomoji in %{customdata[0]}<br>%{customdata[1]} different faces<extra></extra>",
-    )
-    for outcome, (strength, pattern) in OTHER_OUTCOMES.items():
-        if outcome in rows and rows[outcome].sum():
-            fig.add_bar(
-                y=names,
-                x=rows[outcome] / rows["n"],
-                orientation="h",
-                name=outcome,
-                marker={
-                    "color": f"rgba(128,128,128,{strength})",
-                    "pattern": {
-                        "shape": pattern,
-                        "fillmode": "overlay",
-                        "fgcolor": theme.GREY,
-                        "size": 6,
-                    },
-                },
-                customdata=rows[outcome],
-                hovertemplate=f"%{{y}}: %{{customdata}} replies of {escape.label(outcome)}<extra></extra>",
-            )
-    fig.update_xaxes(**theme.axis("share of replies", range=[0, 1.04], tickformat=".0%"))
-    fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False))
-    return fig
+def forest(
+    frame,
+    title,
+    caption,
+    *,
+    y="source",
+    series="measure",
+    x="",
+    percent=False,
+    lines=(),
+    height=None,
+):
+    """Draw one dot with its 95 % interval per estimate, and a tick at the mean of its null.
 
-
-def _most_and_least(report):
-    rates = report.set_index("category")["kaomoji"] / report.set_index("category")["n"]
-    ends = {
-        words: rates.index[rates == value]
-        for words, value in (("most often", rates.max()), ("least often", rates.min()))
-    }
-    said = [f"{words} in {found[0]}" for words, found in ends.items() if len(found) == 1]
-    return (
-        f"Replies begin with a kaomoji {', '.join(said)}"
-        if said
-        else "How often replies begin with a kaomoji, by category"
-    )
-
-
-@passes_missing
-def layer_curve(curve, source):
-    """Category accuracy and silhouette of each layer alone. ``curve``: :func:`kaomoji_lib.metrics.geometry.layer_curve`."""
-    _require_columns(
-        curve,
-        (
-            "layer",
-            "accuracy",
-            "ci_low",
-            "ci_high",
-            "null",
-            "p",
-            "n",
-            "silhouette",
-            "silhouette_low",
-            "silhouette_high",
-            "silhouette_null",
-        ),
-        "figures.layer_curve",
-        "geometry.layer_curve",
-    )
-    last = Estimate(
-        *curve[["accuracy", "ci_low", "ci_high"]].iloc[-1],
-        int(curve["n"].iloc[-1]),
-        "prompts",
-        *curve[["null", "p"]].iloc[-1],
-    )
-    fig = theme.figure(
-        f"From the last layer, the category is read at {last.value:.0%}",
-        source,
-        estimate=last,
-        height=380,
-        margin={"b": 96},
-        legend=theme.LEGEND,
-    )
-    main, side = theme.SEQUENCE[:2]
-    fig.add_scatter(
-        x=curve["layer"],
-        y=curve["ci_high"],
-        mode="lines",
-        line={"width": 0},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    fig.add_scatter(
-        x=curve["layer"],
-        y=curve["ci_low"],
-        mode="lines",
-        line={"width": 0},
-        fill="tonexty",
-        fillcolor="rgba(47,138,143,0.2)",
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    fig.add_scatter(
-        x=curve["layer"],
-        y=curve["accuracy"],
-        mode="lines+markers",
-        name="accuracy, 95% interval",
-        line={"color": main, "width": 3},
-        marker={"size": 8},
-        customdata=curve[["ci_low", "ci_high", "null"]],
-        hovertemplate="layer %{x}: %{y:.1%} (95% CI %{customdata[0]:.1%} to %{customdata[1]:.1%}, null %{customdata[2]:.1%})<extra></extra>",
-    )
-    fig.add_scatter(
-        x=curve["layer"],
-        y=curve["silhouette"],
-        mode="lines+markers",
-        name="silhouette",
-        line={"color": side, "width": 2},
-        marker={"size": 7, "symbol": "square"},
-        error_y={
-            "type": "data",
-            "array": curve["silhouette_high"] - curve["silhouette"],
-            "arrayminus": curve["silhouette"] - curve["silhouette_low"],
-            "thickness": 2,
-            "width": 0,
-            "color": side,
-        },
-        customdata=curve[["silhouette_low", "silhouette_high", "silhouette_null"]],
-        hovertemplate="layer %{x}: silhouette %{y:.2f} (95% CI %{customdata[0]:.2f} to %{customdata[1]:.2f}, null %{customdata[2]:.2f})<extra></extra>",
-    )
-    fig.add_scatter(
-        x=curve["layer"],
-        y=curve["null"],
-        mode="lines",
-        name="accuracy with shuffled categories",
-        line={"color": theme.GREY, "width": 2, "dash": "dot"},
-        hovertemplate="null %{y:.1%}<extra></extra>",
-    )
-    fig.add_scatter(
-        x=curve["layer"],
-        y=curve["silhouette_null"],
-        mode="lines",
-        name="silhouette with shuffled categories",
-        line={"color": theme.GREY, "width": 2, "dash": "dash"},
-        hovertemplate="null %{y:.2f}<extra></extra>",
-    )
-    fig.update_xaxes(**theme.axis("layer", type="category", showgrid=False))
-    lowest = curve[["silhouette", "silhouette_low", "silhouette_null"]].min().min()
-    fig.update_yaxes(**theme.axis("", range=[min(-0.05, lowest - 0.03), 1.02]))
-    return fig
-
-
-def accuracies(predictions, source):
-    """Accuracy of each reading of the category with its interval and its null. ``predictions``: list of Prediction or Missing."""
-    found = [item for item in predictions if not isinstance(item, Missing)]
-    if not found:
-        return predictions[0]
-    for item in found:
-        theme.require(item, Prediction, "figures.accuracies")
-    best = found[0]
-    fig = theme.figure(
-        f"Held-out prompts put into the right category from {best.name}: {best.accuracy.value:.0%}",
-        source,
-        estimate=best.accuracy,
-        height=140 + 46 * len(found),
-        margin={"b": 100},
-        legend=theme.LEGEND,
-    )
-    rows = found[::-1]
-    names = [escape.label(item.name) for item in rows]
-    _dots(fig, names, [item.accuracy for item in rows], theme.SEQUENCE[0], "accuracy, 95% interval")
-    nulls = [item.accuracy.null_mean for item in rows]
-    fig.add_scatter(
-        x=nulls,
-        y=names,
-        mode="markers",
-        name="shuffled categories",
-        marker={"symbol": "line-ns-open", "size": 15, "color": theme.GREY, "line": {"width": 2}},
-        hovertemplate="%{y}: null %{x:.1%}<extra></extra>",
-    )
-    fig.add_vline(x=best.majority, line={"color": theme.QUIET, "dash": "dot", "width": 1.5})
-    fig.add_scatter(
-        x=[None],
-        y=[None],
-        mode="lines",
-        name="always the commonest",
-        line={"color": theme.QUIET, "dash": "dot", "width": 1.5},
-    )
-    fig.update_xaxes(**theme.axis("accuracy", range=[0, 1.02], tickformat=".0%"))
-    fig.update_yaxes(
-        **theme.axis(showgrid=False, tickfont={"size": 15}, type="category", categoryarray=names)
-    )
-    return fig
-
-
-def accuracies_across(table, source):
-    """One row of dots per source. ``table``: dict source title -> list of Prediction (or Missing)."""
-    faces = any(
-        "face" in item.name
-        for items in table.values()
-        for item in items
-        if not isinstance(item, Missing)
-    )
-    fig = theme.figure(
-        f"What states{', faces' if faces else ''} and the text itself say about the category",
-        source,
-        height=150 + 62 * len(table),
-        margin={"b": 100},
-        legend=theme.LEGEND,
-    )
-    titles = list(table)[::-1]
-    by_reading = {}
-    for title in titles:
-        for item in table[title]:
-            if not isinstance(item, Missing):
-                theme.require(item, Prediction, "figures.accuracies_across")
-                by_reading.setdefault(item.name, []).append((title, item.accuracy))
-    of_title = {
-        title: [reading for reading, rows in by_reading.items() if title in dict(rows)]
-        for title in titles
-    }
-    step = min(0.22, 0.8 / max(map(len, of_title.values())))
-    for index, (reading, rows) in enumerate(by_reading.items()):
-        names, estimates = zip(*rows, strict=True)
-        shifts = [
-            step * ((len(of_title[name]) - 1) / 2 - of_title[name].index(reading)) for name in names
-        ]
-        places = [titles.index(name) + shift for name, shift in zip(names, shifts, strict=True)]
-        _dots(
-            fig,
-            places,
-            estimates,
-            theme.SEQUENCE[index % 8],
-            reading,
-            symbol=theme.SYMBOLS[index % 9],
-            hover=names,
-        )
+    ``frame``: tidy table; ``y``: column whose values are the rows; ``series``: column whose values are the colours;
+    ``x``: title of the axis; ``percent``: show shares as percentages; ``lines``: mapping label -> position of vertical
+    reference lines. Filled dots have p <= 0.05 or no null.
+    """
+    frame = _estimates(frame, y, series)
+    if frame.empty:
+        return Missing("no estimate could be computed for this figure")
+    rows, groups = list(dict.fromkeys(frame[y])), list(dict.fromkeys(frame[series]))
+    height = height or 70 + len(rows) * (26 + 14 * len(groups))
+    fig = theme.figure(title, caption, height=height, margin={"b": 90 if len(groups) > 1 else 60})
+    for number, name in enumerate(groups):
+        part = frame[frame[series] == name]
+        shift = (number - (len(groups) - 1) / 2) * 0.7 / len(groups)
+        places = [len(rows) - 1 - rows.index(row) - shift for row in part[y]]
+        colour = theme.SEQUENCE[number % len(theme.SEQUENCE)]
+        fill = [colour if p is None or p <= ALPHA else theme.CLEAR for p in _ps(part)]
+        marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}}
+        marker["symbol"] = theme.SYMBOLS[number % len(theme.SYMBOLS)]
         fig.add_scatter(
-            x=[item.null_mean for item in estimates],
+            x=part["value"],
             y=places,
             mode="markers",
-            name="shuffled categories",
-            showlegend=index == 0,
-            legendgroup="null",
-            marker={"symbol": "line-ns-open", "size": 9, "color": theme.GREY, "line": {"width": 2}},
-            hovertemplate="null %{x:.1%}<extra></extra>",
+            name=escape.label(name),
+            marker=marker,
+            error_x={**_whiskers(part), "color": colour, "thickness": 2, "width": 4},
+            customdata=_hovers(part, y, series),
+            hovertemplate="%{customdata}<extra></extra>",
+            showlegend=len(groups) > 1,
         )
-    fig.update_xaxes(
-        **theme.axis("accuracy on held-out prompts", range=[0, 1.02], tickformat=".0%")
-    )
-    _source_axis(fig, titles)
-    return fig
-
-
-def _source_axis(fig, titles):
+        nulls = part["null_mean"].notna().to_numpy()
+        if nulls.any():
+            fig.add_scatter(
+                x=part["null_mean"][nulls],
+                y=np.asarray(places)[nulls],
+                mode="markers",
+                name="null mean",
+                marker={"symbol": "line-ns-open", "size": 13, "color": theme.GREY},
+                hoverinfo="skip",
+                legendgroup="null",
+                showlegend=number == 0,
+            )
+    _reference_lines(fig, dict(lines), vertical=True)
+    ticks = {"tickvals": list(range(len(rows))), "ticktext": [escape.label(r) for r in rows[::-1]]}
     fig.update_yaxes(
-        **theme.axis(
-            showgrid=False,
-            tickvals=list(range(len(titles))),
-            ticktext=[escape.label(name) for name in titles],
-            range=[-0.6, len(titles) - 0.4],
-            tickfont={"size": 15},
-            zeroline=False,
+        **theme.axis(showgrid=False, ticklen=0, **ticks, range=[-0.6, len(rows) - 0.4])
+    )
+    fig.update_yaxes(zeroline=False, showline=False)
+    return fig.update_xaxes(**theme.axis(x, tickformat=".0%" if percent else None))
+
+
+@passes_missing
+def curve(frame, title, caption, *, x, series="source", x_title="", y="", percent=False, lines=()):
+    """Draw one line with its 95 % band per series.
+
+    ``frame``: tidy table with the numeric column ``x``; ``lines``: mapping label -> height of horizontal reference lines.
+    """
+    frame = _estimates(frame, x, series)
+    if frame.empty:
+        return Missing("no estimate could be computed for this figure")
+    fig = theme.figure(title, caption, height=380, margin={"b": 96})
+    for number, name in enumerate(dict.fromkeys(frame[series])):
+        part = frame[frame[series] == name].sort_values(x)
+        colour = theme.SEQUENCE[number % len(theme.SEQUENCE)]
+        band = pd.concat([part["ci_high"], part["ci_low"][::-1]])
+        fig.add_scatter(
+            x=pd.concat([part[x], part[x][::-1]]),
+            y=band,
+            fill="toself",
+            fillcolor=colour,
+            opacity=0.16,
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=str(name),
         )
-    )
-
-
-def emission_across(rates, source):
-    """Share of replies that begin with a kaomoji. ``rates``: dict source title -> Estimate."""
-    fig = theme.figure(
-        "How often each source begins its reply with a kaomoji",
-        source,
-        height=90 + 40 * len(rates),
-        showlegend=False,
-    )
-    names = list(rates)[::-1]
-    estimates = [theme.require(rates[name], Estimate, "figures.emission_across") for name in names]
-    _dots(fig, [escape.label(name) for name in names], estimates, theme.SEQUENCE[0], "rate")
-    fig.update_xaxes(**theme.axis("share of replies", range=[-0.015, 1.02], tickformat=".0%"))
-    fig.update_yaxes(**theme.axis(showgrid=False, tickfont={"size": 15}, type="category"))
-    return fig
-
-
-def residuals(alignments, source):
-    """Procrustes residual of each source against the reference. ``alignments``: dict title -> Alignment (or Missing)."""
-    found = {
-        name: theme.require(item, Alignment, "figures.residuals")
-        for name, item in alignments.items()
-        if not isinstance(item, Missing)
-    }
-    if not found:
-        return next(
-            iter(alignments.values()), Missing("no second source to lay onto the reference")
+        fig.add_scatter(
+            x=part[x],
+            y=part["value"],
+            mode="lines+markers",
+            name=escape.label(name),
+            legendgroup=str(name),
+            line={"color": colour, "width": 2.5},
+            marker={"symbol": theme.SYMBOLS[number % len(theme.SYMBOLS)], "size": 7},
+            customdata=_hovers(part, x, series),
+            hovertemplate="%{customdata}<extra></extra>",
         )
-    best = min(found, key=lambda name: found[name].residual.value)
-    fig = theme.figure(
-        f"{best} lies closest to the reference; 0 would be the same shape",
-        source,
-        height=150 + 44 * len(found),
-        margin={"b": 100},
-        legend=theme.LEGEND,
-    )
-    names = list(found)[::-1]
-    labels = [escape.label(name) for name in names]
-    _dots(
-        fig,
-        labels,
-        [found[name].residual for name in names],
-        theme.SEQUENCE[0],
-        "residual, 95% interval",
-        percent=False,
-    )
-    fig.add_scatter(
-        x=[found[name].residual.null_mean for name in names],
-        y=labels,
-        mode="markers",
-        name="shuffled categories",
-        marker={"symbol": "line-ns-open", "size": 15, "color": theme.GREY, "line": {"width": 2}},
-        hovertemplate="%{y}: null %{x:.2f}<extra></extra>",
-    )
-    fig.update_xaxes(**theme.axis("relative residual", range=[0, 1.02]))
-    fig.update_yaxes(**theme.axis(showgrid=False, tickfont={"size": 15}, type="category"))
-    return fig
+    _reference_lines(fig, dict(lines), vertical=False)
+    fig.update_xaxes(**theme.axis(x_title or x, zeroline=False))
+    return fig.update_yaxes(**theme.axis(y, tickformat=".0%" if percent else None, zeroline=False))
 
 
-def _dots(fig, places, estimates, colour, title, *, symbol="circle", hover=None, percent=True):
-    up, down = zip(*(theme.whiskers(item) for item in estimates), strict=True)
-    named = [escape.label(name) for name in (hover or places)]
+@passes_missing
+def matrix(
+    table,
+    title,
+    caption,
+    *,
+    text=".2f",
+    diverging=False,
+    limits=None,
+    bar="",
+    tips=None,
+    cell=34,
+    faces=False,
+):
+    """Draw a heat map of ``table`` (DataFrame of numbers; index = rows, columns = columns).
+
+    ``text``: format of the numbers in the cells, None for none; ``limits``: (low, high) of the colour scale; ``bar``:
+    its title; ``tips``: DataFrame of the same shape with the hover text; ``cell``: height of a row in pixels; ``faces``:
+    set the names of rows in the font for kaomoji.
+    """
+    values = table.to_numpy(dtype=float)
+    low, high = limits or (float(np.nanmin(values)), float(np.nanmax(values)))
+    if diverging:
+        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
+    columns = [escape.label(name) for name in table.columns]
+    fig = theme.figure(title, caption, height=110 + cell * len(table), margin={"b": 30, "r": 12})
+    shown = None if text is None else [[_number(v, text) for v in row] for row in values]
+    hover = tips.map(escape.label).to_numpy() if tips is not None else None
+    fig.add_heatmap(
+        z=values,
+        x=list(range(len(columns))),
+        y=list(range(len(table))),
+        zmin=low,
+        zmax=high,
+        colorscale=theme.DIVERGING if diverging else theme.SEQUENTIAL,
+        text=shown,
+        texttemplate=None if text is None else "%{text}",
+        customdata=hover,
+        hovertemplate="%{customdata}<extra></extra>" if hover is not None else None,
+        colorbar={"title": {"text": escape.label(bar)}, "thickness": 12, "outlinewidth": 0},
+        showscale=text is None,
+        xgap=1,
+        ygap=1,
+    )
+    bare = {"showgrid": False, "zeroline": False, "ticklen": 0}
+    names = [escape.label(name) for name in table.index]
+    family = {"family": theme.FONT, "size": theme.FACE} if faces else {}
+    rows = {"tickvals": list(range(len(names))), "ticktext": names, "autorange": "reversed"}
+    fig.update_yaxes(**theme.axis(**bare, **rows, tickfont=family))
+    fig.update_xaxes(**theme.axis(**bare, tickvals=list(range(len(columns))), ticktext=columns))
+    return fig.update_xaxes(side="top")
+
+
+@passes_missing
+def plane(points, scheme, title, caption, *, axes=("PC1", "PC2"), spread=True):
+    """Draw points of a plane with one ellipse per category (one standard deviation) and its name at the centroid.
+
+    ``points``: columns ``x``, ``y``, ``category``, ``hover``; optional ``label`` (kaomoji drawn in place of the marker).
+    """
+    fig = theme.figure(title, caption, height=560, margin={"b": 110})
+    for code in [code for code in scheme.codes if code in set(points["category"])]:
+        part = points[points["category"] == code]
+        colour, name = scheme.colour(code), escape.label(scheme.gloss(code))
+        labels = part["label"].fillna("") if "label" in part else pd.Series("", part.index)
+        fig.add_scatter(
+            x=part["x"],
+            y=part["y"],
+            mode="markers+text" if labels.any() else "markers",
+            text=[escape.label(label) for label in labels],
+            textfont={"family": theme.FONT, "size": theme.FACE, "color": colour},
+            textposition="top center",
+            name=name,
+            legendgroup=code,
+            marker={"color": colour, "symbol": theme.symbol(scheme, code), "size": 8},
+            opacity=0.75,
+            customdata=[escape.label(hover) for hover in part["hover"]],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+        if spread and len(part) > 2:
+            centre, cover = part[["x", "y"]].mean(), np.cov(part["x"], part["y"])
+            ring = np.linalg.cholesky(cover + 1e-12 * np.eye(2)) @ [
+                np.cos(ELLIPSE),
+                np.sin(ELLIPSE),
+            ]
+            fig.add_scatter(
+                x=centre["x"] + ring[0],
+                y=centre["y"] + ring[1],
+                mode="lines",
+                line={"color": colour, "width": 1.5},
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup=code,
+            )
+            fig.add_annotation(
+                x=centre["x"],
+                y=centre["y"] + ring[1].max(),
+                text=f"<b>{name}</b>",
+                showarrow=False,
+                yshift=9,
+                font={"color": colour, "size": 13},
+            )
+    fig.update_xaxes(**theme.axis(axes[0], zeroline=False))
+    return fig.update_yaxes(**theme.axis(axes[1], zeroline=False))
+
+
+@passes_missing
+def circumplex(places, scheme, title, caption):
+    """Place kaomoji on the plane of valence and arousal.
+
+    ``places``: columns ``face``, ``valence``, ``arousal`` (-1..1), ``category`` (colour), ``hover``, and ``weight``
+    (drawn larger). The category names stand at their own coordinates in grey.
+    """
+    fig = theme.figure(title, caption, height=620, showlegend=False)
+    for radius in (0.5, 1.0):
+        box = {"x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
+        fig.add_shape(type="circle", layer="below", line={"color": theme.FAINT}, **box)
+    lift = {"D": 0.12, "S": -0.12}
+    for _, row in scheme.table.iterrows():
+        at = {
+            "x": row["valence"] * 1.12,
+            "y": row["arousal"] * 1.12 + lift.get(row["dominance"], 0),
+        }
+        font = {"color": row["colour"], "size": 14}
+        fig.add_annotation(**at, text=escape.label(row["gloss"]), showarrow=False, font=font)
+    weight = np.sqrt(places["weight"] / places["weight"].max())
     fig.add_scatter(
-        x=[item.value for item in estimates],
-        y=places,
-        mode="markers",
-        name=escape.label(title),
-        marker={"size": 12, "color": colour, "symbol": symbol},
-        cliponaxis=False,
-        error_x={
-            "type": "data",
-            "array": up,
-            "arrayminus": down,
-            "thickness": 2,
-            "width": 0,
-            "color": colour,
+        x=places["valence"],
+        y=places["arousal"],
+        mode="text",
+        text=[escape.label(face) for face in places["face"]],
+        textfont={
+            "family": theme.FONT,
+            "size": list(13 + 9 * weight),
+            "color": [scheme.colour(code) for code in places["category"]],
         },
-        customdata=[
-            [name, escape.label(str(item))] for name, item in zip(named, estimates, strict=True)
-        ],
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+        customdata=[escape.label(hover) for hover in places["hover"]],
+        hovertemplate="%{customdata}<extra></extra>",
+        cliponaxis=False,
     )
+    ends = {"tickvals": [-1, 0, 1], "ticktext": ["−1", "0", "+1"], "showgrid": False}
+    fig.update_xaxes(**theme.axis("valence: unpleasant → pleasant", range=[-1.3, 1.3], **ends))
+    fig.update_yaxes(**theme.axis("arousal: calm → aroused", range=[-1.35, 1.4], **ends))
+    return fig.update_yaxes(scaleanchor="x", constrain="domain")
 
 
-def _require_columns(frame, columns, where, maker):
-    if not hasattr(frame, "columns") or not set(columns) <= set(frame.columns):
-        raise KaomojiError(
-            f"{where}: got {type(frame).__name__}; expected the table of {maker}; pass it unchanged"
+@passes_missing
+def outcomes(report, scheme, title, caption):
+    """Draw how replies begin, per category: shares of kaomoji, emoji, words and the rest.
+
+    ``report``: one row per category with ``category``, ``n`` and a column of counts per outcome.
+    """
+    report = report.set_index("category").loc[
+        [c for c in scheme.codes if c in set(report["category"])]
+    ]
+    fig = theme.figure(title, caption, height=130 + 36 * len(report), barmode="stack", bargap=0.38)
+    names = [theme.tagged(scheme, code) for code in report.index[::-1]]
+    for outcome, strength in OUTCOMES.items():
+        if outcome not in report or not report[outcome].sum():
+            continue
+        counts, total = report[outcome][::-1], report["n"][::-1]
+        colour = theme.SEQUENCE[0] if outcome == "kaomoji" else f"rgba(128,128,128,{strength})"
+        words = [
+            f"{count} of {n} replies: {outcome}" for count, n in zip(counts, total, strict=True)
+        ]
+        fig.add_bar(
+            y=names,
+            x=counts / total,
+            orientation="h",
+            name=outcome,
+            marker={"color": colour},
+            customdata=words,
+            hovertemplate="%{y}<br>%{customdata}<extra></extra>",
         )
+    fig.update_layout(margin={"b": 96})
+    fig.update_xaxes(**theme.axis("share of replies", range=[0, 1], tickformat=".0%"))
+    return fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False))
+
+
+@passes_missing
+def bars(table, title, caption, *, label, value, series=None, x="", percent=True, faces=True):
+    """Draw horizontal bars for exact quantities, such as probabilities of kaomoji.
+
+    ``table``: one row per bar with the columns ``label``, ``value`` and, for colours, ``series``.
+    """
+    groups = [None] if series is None else list(dict.fromkeys(table[series]))
+    rows = list(dict.fromkeys(table[label]))
+    height = 90 + len(rows) * (18 + 16 * len(groups))
+    fig = theme.figure(title, caption, height=height, margin={"b": 90 if series else 60})
+    for number, name in enumerate(groups):
+        part = table if series is None else table[table[series] == name]
+        fig.add_bar(
+            y=[escape.label(item) for item in part[label]],
+            x=part[value],
+            orientation="h",
+            name=escape.label(name or ""),
+            marker={"color": theme.SEQUENCE[number % len(theme.SEQUENCE)]},
+            text=[f"{item:.1%}" if percent else f"{item:.3g}" for item in part[value]],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{text}<extra></extra>",
+            showlegend=series is not None,
+        )
+    font = {"family": theme.FONT, "size": theme.FACE} if faces else {}
+    order = {"categoryorder": "array", "categoryarray": [escape.label(row) for row in rows[::-1]]}
+    fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False, tickfont=font, **order))
+    fig.update_xaxes(**theme.axis(x, tickformat=".0%" if percent else None, rangemode="tozero"))
+    return fig
+
+
+def _estimates(frame, *columns):
+    missing = {*columns, *results.FIELDS} - set(frame.columns)
+    if missing:
+        raise KaomojiError(
+            f"the table lacks {', '.join(sorted(missing))}; expected a tidy table of estimates; make it with results.frame"
+        )
+    return frame[frame["value"].notna()].reset_index(drop=True)
+
+
+def _ps(frame):
+    return [None if pd.isna(p) else p for p in frame["p"]]
+
+
+def _whiskers(frame):
+    up, down = frame["ci_high"] - frame["value"], frame["value"] - frame["ci_low"]
+    return {"type": "data", "array": up.clip(lower=0), "arrayminus": down.clip(lower=0)}
+
+
+def _hovers(frame, *columns):
+    return [
+        escape.label(" · ".join([*(str(row[c]) for c in columns), str(results.estimate(row))]))
+        for _, row in frame.iterrows()
+    ]
+
+
+def _number(value, form):
+    return "" if np.isnan(value) else format(value, form).replace("-", "−")
+
+
+def _reference_lines(fig, lines, vertical):
+    style = {"dash": "dot", "color": theme.GREY, "width": 1.5}
+    for name, place in lines.items():
+        note = {"annotation_text": escape.label(name), "annotation_font_color": theme.GREY}
+        if vertical:
+            fig.add_vline(x=place, line=style, annotation_position="top", **note)
+        else:
+            fig.add_hline(y=place, line=style, annotation_position="top left", **note)

@@ -193,42 +193,6 @@ def test_names_of_files_are_portable():
     ) == ["Con", "aux.txt", "a:b", "a/nul/b", "x.", "x ", "a<b", "name", "é"]
 
 
-def test_a_checkout_that_cannot_be_written_makes_everything_elsewhere(tmp_path):
-    checkout, out = tmp_path / "a check out", tmp_path / "made elsewhere é"
-    for path in own_files():
-        if (
-            path.relative_to(ROOT).parts[0]
-            in (
-                "Makefile",
-                "book",
-                "notebooks",
-                "kaomoji_lib",
-                "pyproject.toml",
-                "requirements.txt",
-                "_config.yml",
-            )
-            and path.stat().st_size < 10**6
-        ):
-            target = checkout / path.relative_to(ROOT)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    before = {path: path.stat().st_mtime_ns for path in checkout.rglob("*")}
-    for path in before:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    done = subprocess.run(
-        ["make", "notebooks", f"OUT={out}", f"PYTHON={sys.executable}"],
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (out / "notebooks" / "01_stimuli.ipynb").is_file() and {
-        path: path.stat().st_mtime_ns for path in checkout.rglob("*")
-    } == before
-    for path in before:
-        path.chmod(0o755)
-
-
 def test_static_files_ask_for_nothing_outside():
     for path in sorted((ROOT / "book" / "_static").glob("*.*")):
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")

@@ -13,13 +13,11 @@ from pathlib import Path
 import kaomoji_figures
 import kaomoji_mime
 import kaomoji_prose
-import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 PLOTLY = "application/vnd.plotly.v1+json"
-HEADLINES = ("kao-plot", "kao-estimates")
 GLUED = re.compile(r"\{glue:[a-z]*\}`([^`:]+\.ipynb)::")
 
 
@@ -76,64 +74,13 @@ class Launch(SphinxDirective):
         return [line]
 
 
-def twins(app, docname):
-    """Where the same cells stand with nothing to find, and on such a page where they stand with what was found: (lead, dict page -> words)."""
-    origin, _, edition = docname.partition("--")
-    if edition in app.config.kaomoji_null_editions:
-        lead, named = "A null edition of ", {origin: "what this is the twin of"}
-    else:
-        lead = "The same where there is nothing to find: "
-        named = {
-            f"{docname}--{name}": words for name, words in app.config.kaomoji_null_editions.items()
-        } | app.config.kaomoji_twins.get(docname, {})
-    return lead, {page: words for page, words in named.items() if page in app.env.found_docs}
-
-
-def link_null_twins(app, doctree, docname):
-    """Anchors for the cells of executed pages, and below each figure and each table of estimates links to its twins, where there are any."""
-    lead, pages = twins(app, docname)
-    # Counted among the cells that are shown: a page with parameters of its own has one more that is not.
-    for number, cell in enumerate(
-        [cell for cell in doctree.findall(nodes.container) if cell.get("nb_element") == "cell_code"]
-    ):
-        anchor = f"cell-{number}"
-        cell["ids"].append(anchor)
-        shown = (
-            [
-                node
-                for node in cell.findall(nodes.raw)
-                if any(name in node.astext() for name in HEADLINES)
-            ]
-            if pages
-            else []
-        )
-        for figure in shown[-1:]:
-            line = nodes.paragraph("", lead, classes=["kao-twins"])
-            for place, (page, words) in enumerate(pages.items()):
-                line += [nodes.Text(" · ")] if place else []
-                line += nodes.reference(
-                    "",
-                    words,
-                    refuri=f"{app.builder.get_relative_uri(docname, page)}#{anchor}",
-                    internal=True,
-                )
-            figure.parent.insert(figure.parent.index(figure) + 1, line)
-
-
-def null_editions(app, config):
-    """The editions, and the pages that are twins of each other, as book/runs.yml names them."""
-    plan = yaml.safe_load((Path(app.srcdir) / "book" / "runs.yml").read_text(encoding="utf-8"))
-    config.kaomoji_null_editions = {
-        name: of["title"] for name, of in plan.get("null_edition", {}).items()
-    }
-    pages = {
-        page["page"]: page for part in plan["parts"] for page in part["pages"] if "page" in page
-    }
-    config.kaomoji_twins = {
-        f"book/runs/{name}": {f"book/runs/{page['twin']}": pages[page["twin"]]["title"]}
-        for name, page in pages.items()
-        if "twin" in page
-    }
+def mark_cells(app, doctree, docname):
+    """Give each shown cell an anchor, so that other pages can link to its figure."""
+    cells = [
+        cell for cell in doctree.findall(nodes.container) if cell.get("nb_element") == "cell_code"
+    ]
+    for number, cell in enumerate(cells):
+        cell["ids"].append(f"cell-{number}")
 
 
 def load_plotly_where_needed(app, pagename, templatename, context, doctree):
@@ -191,11 +138,8 @@ def setup(app):
     app.add_directive("launch", Launch)
     app.add_config_value("kaomoji_launch", {}, "env", dict)
     app.add_directive("book-citation", kaomoji_prose.BookCitation)
-    app.add_config_value("kaomoji_null_editions", {}, "html")
-    app.add_config_value("kaomoji_twins", {}, "html")
-    app.connect("config-inited", null_editions)
     app.connect("builder-inited", lambda app: kaomoji_mime.install(FIGURE))
-    app.connect("doctree-resolved", link_null_twins)
+    app.connect("doctree-resolved", mark_cells)
     app.connect("html-page-context", load_plotly_where_needed)
     app.connect("doctree-resolved", kaomoji_prose.resolve)
     app.connect("html-page-context", escape_printed_title, priority=900)

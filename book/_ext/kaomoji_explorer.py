@@ -10,7 +10,6 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-import kaomoji_explorer_still
 import kaomoji_mime
 from docutils import nodes
 
@@ -41,11 +40,11 @@ def place(payload, env):
         (folder / name).write_text(
             f"kaomojiPart({escape.script_data(source['part'])}, {data});\n", encoding="utf-8"
         )
-    return explorer_html(common, kaomoji_explorer_still.picture(payload))
+    return explorer_html(common)
 
 
-def explorer_html(payload, still):
-    """The explorer's place, its data, and for readers without scripts a still map and the faces that are typed most."""
+def explorer_html(payload):
+    """The explorer's place, its data, and for browsers without JavaScript the most frequent kaomoji."""
     element = escape.element
     faces = (element("li", face) for face in payload["faces"][:SHOWN])
     return element(
@@ -54,9 +53,9 @@ def explorer_html(payload, still):
         element("script", escape.script_data(payload), type="application/json"),
         element(
             "noscript",
-            element("p", "The explorer needs JavaScript. Without it, its first map:"),
-            still,
-            element("p", "and the most typed faces of all sources:"),
+            element(
+                "p", "The explorer needs JavaScript. The most frequent kaomoji of all sources:"
+            ),
             element("ul", *faces, class_="kao-face"),
         ),
         **{"class_": "kao-explorer-frame", "aria-label": "Explorer of faces"},

@@ -4,12 +4,10 @@ import re
 from pathlib import Path
 
 import kaomoji_figure_data as figure_data
-import kaomoji_picture
 
 from kaomoji_lib.html import element, script_data
 
 TOP = 16
-FEW = 40
 FOLDER = "_figures"
 
 
@@ -60,39 +58,13 @@ def html(figure, address="", name=""):
         element("div", class_="kao-plot", style=f"min-height:{height}px"),
         element("script", body, type="application/json"),
         element("div", *([link] if link else []), class_="kao-tools"),
-        element("noscript", without_script(figure)),
+        element(
+            "noscript",
+            element("p", "This figure needs JavaScript; its values are in the CSV file."),
+        ),
         class_="kao-figure",
         aria_label=". ".join(filter(None, (title, source))),
     )
-
-
-def without_script(figure):
-    """What a reader without JavaScript sees: the figure as it stands at first, and its values where they are few."""
-    table, still = figure_data.table(figure), kaomoji_picture.picture(figure)
-    few = 0 < len(table.rows) <= FEW
-    where = "these are its values" if few else f"its {len(table.rows):,} values are in the CSV file"
-    words = (
-        f"A still picture, since turning and zooming need JavaScript; {where}."
-        if still
-        else f"The drawing needs JavaScript; {where}."
-    )
-    parts = [*([still] if still else []), element("p", words)]
-    if few:
-        head = element("tr", *(element("th", name, scope="col") for name in table.header))
-        rows = [
-            element("tr", *(element("td", figure_data.words(value)) for value in row))
-            for row in table.rows
-        ]
-        parts.append(
-            element(
-                "div",
-                element(
-                    "table", element("thead", head), element("tbody", *rows), class_="kao-table"
-                ),
-                class_="kao-scroll",
-            )
-        )
-    return element("div", *parts)
 
 
 def place(figure, env):

@@ -15,7 +15,6 @@ from kaomoji_lib.published import corpus, scorer_audit, tables
 from kaomoji_lib.published import faces as published_faces
 from kaomoji_lib.published import geometry as published_geometry
 from kaomoji_lib.published import readings as published_readings
-from kaomoji_lib.show import dealing
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
 
@@ -65,11 +64,7 @@ class Study:
     """
 
     def __init__(self, known=None, seed=0, dealt=False):
-        self.data, self.seed, self.dealt = (
-            (dealing.Published if dealt else tables.Files)(known),
-            seed,
-            dealt,
-        )
+        self.data, self.seed, self.dealt = (tables.Files(known), seed, dealt)
         self.accuracy, self.audit, self.pool, self.cloud = map(
             cache, (self._accuracy, self._audit, self._pool, self._cloud)
         )

@@ -1,1 +1,0 @@
-"""Figures, tables and the frame of a page. Imported by notebooks alone."""
