@@ -105,16 +105,20 @@ def read(run, categories=None):
     return Source(run, scheme)
 
 
-def glue(key, value):
+def glue(key, value, percent=False):
     """Make ``value`` (Estimate, number or text) available to the prose as ``{glue:text}`` of ``key``.
 
-    An Estimate keeps its fields beside its text, so that other pages and tests can read them.
+    An Estimate keeps its fields beside its text, so that other pages and tests can read them. ``percent``: write
+    shares as percentages.
     """
     from myst_nb import glue as myst_glue
 
-    text = f"{value:.2f}" if isinstance(value, float) else str(value)
+    text = str(value)
+    if isinstance(value, float):
+        text = f"{value:.0%}" if percent else f"{value:.2f}"
     fields = {}
     if isinstance(value, Estimate):
+        text = tables.sentence(value, percent)
         items = dataclasses.asdict(value).items()
         fields = {MIME: {name: None if pd.isna(item) else item for name, item in items}}
     myst_glue(key, _Glued({"text/plain": repr(text), **fields}), display=False)

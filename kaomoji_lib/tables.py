@@ -121,6 +121,17 @@ def cells(value, percent=False):
     )
 
 
+def sentence(value, percent=False):
+    """Return an :class:`Estimate` as running text: ``75% (95% CI 69% to 80%; null 11%, p < 0.001; n = 180 prompts)``."""
+    if not percent or np.isnan(value.value):
+        return str(value)
+    shown, interval, null, _, n = cells(value, percent=True)
+    chance = [] if value.null_mean is None else [f"null {null}"]
+    chance += [] if value.p is None else [format_p(value.p)]
+    parts = [f"95% CI {interval}", *([", ".join(chance)] if chance else []), f"n = {n}"]
+    return f"{shown} ({'; '.join(parts)})"
+
+
 def words(value, form=None):
     """Return a value as the text of a cell: numbers with a true minus sign, a dash where there is none."""
     if isinstance(value, Estimate):

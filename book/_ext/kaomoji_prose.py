@@ -7,6 +7,8 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from kaomoji_lib.html import element
+
 ESTIMATE = re.compile(r"(.+?) \((\d+% CI .+)\)")
 # An estimate in the midst of a sentence.
 INSIDE = re.compile(r"(?<!\S)([−-]?\d[\d.,]*%?) \((\d+% CI [^()]+)\)")
@@ -46,12 +48,12 @@ def set_estimates(document):
 
 
 def _estimate(value, rest):
-    parts = [_minus(RANGE.sub("–", part)).replace(" ", "\u00a0") for part in rest.split("; ")]
-    return [
-        nodes.inline(text=_minus(value), classes=["kao-value"]),
-        nodes.Text("\u00a0"),
-        nodes.inline(text=f"({'; '.join(parts)})", classes=["kao-interval"]),
-    ]
+    """The value, with what is needed to believe it (interval, null, p and n) shown on hover and on focus."""
+    words = "; ".join(_minus(RANGE.sub("–", part)) for part in rest.split("; "))
+    settings = {"class_": "kao-value", "tabindex": "0", "role": "note", "data_interval": words}
+    label = f"{_minus(value)}, {words}"
+    text = element("span", _minus(value), aria_label=label, **settings)
+    return [nodes.raw(text=text, format="html")]
 
 
 def set_faces(document):

@@ -1,0 +1,103 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Messages and categories
+#
+# We send a model short first-person messages. Each was written for one of nine emotion categories, and none of them
+# names its emotion. This page looks at the messages alone: how they are spread, and how much of the category a
+# program can recover from the text without any language model.
+
+# %% tags=["parameters", "remove-cell"]
+prompts: str = (
+    ""  # CSV file with the columns id, category, topic, text; empty: the messages of this project
+)
+categories: str = ""  # CSV file of a category scheme; empty: the nine categories of this project
+seed: int = 0  # random seed of folds and permutations
+
+# %% tags=["remove-cell"]
+from kaomoji_lib import categories as schemes
+from kaomoji_lib import figures, page, results, stimuli, tables
+from kaomoji_lib.metrics import predict
+from kaomoji_lib.models import sentences
+
+started = page.start()
+scheme = schemes.load_scheme(categories or None)
+messages = stimuli.load_prompts(prompts or None)
+page.glue("count", len(messages))
+page.glue("instruction", stimuli.INSTRUCTION)
+
+# %% [markdown]
+# ## Nine categories on the plane of valence and arousal
+# The categories follow Russell's circumplex {cite:p}`russell1980`, with dominance {cite:p}`mehrabian1996` to separate
+# playful from excited and frustrated from fearful.
+
+# %% tags=["hide-input"]
+scheme_table = scheme.table.reset_index()[["gloss", "description", "valence", "arousal", "code"]]
+tables.table(
+    scheme_table.rename(columns={"gloss": "category", "code": "code in files"}), "The categories"
+)
+
+# %% [markdown]
+# ## One example of each
+# Every message follows the same instruction in one user turn: *{glue:text}`instruction`* There are
+# {glue:text}`count` messages, two per category and topic (work, family, money, health, travel, home, food, study,
+# pets, weather).
+
+# %% tags=["hide-input"]
+listed = messages.assign(category=[scheme.gloss(code) for code in messages["category"]])
+tables.table(
+    listed.groupby("category", sort=False).first().reset_index()[["category", "text"]],
+    "One message of each category",
+)
+
+# %% tags=["hide-input"]
+tables.table(listed[["id", "category", "topic", "text"]], fold=f"All {len(listed)} messages")
+
+# %% [markdown]
+# ## What the text alone gives away
+# A hidden state is computed from the text. It cannot contain more about the category than the text does; it can only
+# make it easier to read off. So every result about hidden states in this book is compared with classifiers that see
+# the text alone, with the same folds. Accuracy from length and punctuation: {glue:text}`surface`. From words and
+# character sequences (tf-idf): {glue:text}`words`. From a small sentence encoder (MiniLM): {glue:text}`sentences`.
+
+# %% tags=["hide-input"]
+settings = {"seed": seed}
+surface = predict.from_text(messages, "surface", name="length and punctuation", **settings)
+words = predict.from_text(messages, "tfidf", name="words (tf-idf)", **settings)
+vectors = sentences.encode(messages["text"])
+labels = messages["category"], messages["id"]
+encoder = predict.from_states(vectors, *labels, name="sentence encoder (MiniLM)", **settings)
+baselines = [surface, words, encoder]
+accuracies = results.frame({item.name: item.accuracy for item in baselines}, source="messages")
+for key, item in zip(("surface", "words", "sentences"), baselines, strict=True):
+    page.glue(key, item.accuracy, percent=True)
+figures.forest(
+    accuracies,
+    "Text-only baselines recover part of the category",
+    f"Cross-validated accuracy on {len(messages)} messages; no language model is involved",
+    y="measure",
+    series="source",
+    x="accuracy",
+    percent=True,
+    lines={"chance": 1 / len(scheme.codes)},
+)
+
+# %% [markdown]
+# ```{admonition} Take-away
+# :class: tip
+# The categories are balanced over topics and lengths, but words alone still carry part of the category. A claim about a
+# model's hidden state has to be measured from these baselines, not from chance.
+# ```
+
+# %% tags=["hide-input"]
+page.provenance(None, {"prompts": prompts, "categories": categories, "seed": seed}, started)
