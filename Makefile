@@ -47,8 +47,8 @@ book: $(READY)  ## the study on the built-in models, and the book: _build/html/i
 test: $(READY)  ## every test, the built book in a browser included
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
-bench: $(READY)  ## scoring and sampling against other ways at a larger size, into data/benchmark.json
-	"$(PYTHON)" -m kaomoji_lib.models.benchmark_record
+bench: $(READY)  ## scoring and sampling against other programs on real models, into data/benchmark.json
+	"$(PYTHON)" tests/benchmarks
 
 serve: book  ## the book on http://localhost:8000; a saved change rebuilds and reloads it
 	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) sphinx-autobuild==2025.8.25

@@ -25,7 +25,7 @@ from kaomoji_lib.published import corpus
 from kaomoji_lib.published import tables as published_tables
 from kaomoji_lib.runs.files import read_json
 
-TEMPLATES = ("gemma", "qwen", "ministral", "gptoss", "granite")
+TEMPLATES = ("gemma", "qwen")
 NOT_IN_A_LINE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )

@@ -69,36 +69,36 @@ MISTAKES = {
     "no such folder": (["collect", "./nowhere"], "expected an alias"),
     "folder without a model": (["collect", "{tmp}"], "config.json"),
     "no such table": (
-        ["collect", "organism-granite", "--prompts", "{tmp}/none.csv", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--prompts", "{tmp}/none.csv", "--out", "{tmp}/r"],
         "does not exist",
     ),
     "wrong column": (
-        ["collect", "organism-granite", "--prompts", "{columns}", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--prompts", "{columns}", "--out", "{tmp}/r"],
         "lacks the column",
     ),
     "empty table": (
-        ["collect", "organism-granite", "--prompts", "{empty}", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--prompts", "{empty}", "--out", "{tmp}/r"],
         "no rows",
     ),
     "id twice": (
-        ["collect", "organism-granite", "--prompts", "{twice}", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--prompts", "{twice}", "--out", "{tmp}/r"],
         "ids occur twice",
     ),
     "unknown dtype": (
-        ["collect", "organism-granite", "--dtype", "int3", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--dtype", "int3", "--out", "{tmp}/r"],
         "unknown dtype",
     ),
     "unknown device": (
-        ["collect", "organism-granite", "--device", "abacus", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--device", "abacus", "--out", "{tmp}/r"],
         "device",
     ),
     "no such accelerator": (
-        ["collect", "organism-granite", "--device", "cuda", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--device", "cuda", "--out", "{tmp}/r"],
         "--device cpu",
     ),
-    "layers": (["collect", "organism-granite", "--layers", "top", "--out", "{tmp}/r"], "--layers"),
+    "layers": (["collect", "organism-gemma", "--layers", "top", "--out", "{tmp}/r"], "--layers"),
     "generations": (
-        ["collect", "organism-granite", "--generations", "0", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--generations", "0", "--out", "{tmp}/r"],
         "at least 1",
     ),
     "organism": (["organisms", "train", "nobody", "--out", "{tmp}"], "unknown organism"),
@@ -107,33 +107,33 @@ MISTAKES = {
         "give another --out",
     ),
     "no column at all": (
-        ["collect", "organism-granite", "--prompts", "{nothing}", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--prompts", "{nothing}", "--out", "{tmp}/r"],
         "expected a CSV file",
     ),
     "a folder for a table": (
-        ["collect", "organism-granite", "--prompts", "{tmp}", "--out", "{tmp}/r"],
+        ["collect", "organism-gemma", "--prompts", "{tmp}", "--out", "{tmp}/r"],
         "expected a CSV file",
     ),
     "a file for a run folder": (
-        ["collect", "organism-granite", "--out", "{faces}"],
+        ["collect", "organism-gemma", "--out", "{faces}"],
         "give another --out",
     ),
     "no face to score": (
-        ["score", "organism-granite", "--faces", "{nothing}", "--out", "{tmp}/o.parquet"],
+        ["score", "organism-gemma", "--faces", "{nothing}", "--out", "{tmp}/o.parquet"],
         "no spelling",
     ),
     "no list of faces": (
-        ["score", "organism-granite", "--faces", "{tmp}/none", "--out", "{tmp}/o.parquet"],
+        ["score", "organism-gemma", "--faces", "{tmp}/none", "--out", "{tmp}/o.parquet"],
         "does not exist",
     ),
     "scores that are none": (
-        ["score", "organism-granite", "--faces", "{faces}", "--out", "{twice}"],
+        ["score", "organism-gemma", "--faces", "{faces}", "--out", "{twice}"],
         "expected a whole Parquet file",
     ),
     "unknown algorithm": (
         [
             "score",
-            "organism-granite",
+            "organism-gemma",
             "--faces",
             "{faces}",
             "--out",
@@ -210,10 +210,10 @@ MISTYPED = {
     "unknown command": (["dance"], "invalid choice: 'dance'"),
     "no model": (["collect"], "MODEL"),
     "no number": (
-        ["collect", "organism-granite", "--generations", "many"],
+        ["collect", "organism-gemma", "--generations", "many"],
         "invalid int value: 'many'",
     ),
-    "unknown option": (["collect", "organism-granite", "--colour", "red"], "--colour"),
+    "unknown option": (["collect", "organism-gemma", "--colour", "red"], "--colour"),
     "no action": (["claude"], "ACTION"),
     "no file": (["score"], "MODEL"),
     "evil option": (["collect", "x", "--a\x1b[2J"], "--a\\x1b"),
@@ -313,7 +313,7 @@ def test_collect_prints_what_was_collected(tmp_path, capsys):
     load_prompts().head(4).to_csv(tmp_path / "few.csv", index=False)
     arguments = [
         "collect",
-        "organism-granite",
+        "organism-gemma",
         "--prompts",
         str(tmp_path / "few.csv"),
         "--out",
@@ -337,7 +337,7 @@ def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
     from kaomoji_lib.models.collect import collect
 
     run = collect(
-        "organism-granite",
+        "organism-gemma",
         prompts=table(tmp_path, "id,category,text\na,HP-D,x\nb,JOY,y\n"),
         generations=1,
         out=tmp_path / "r",

@@ -28,7 +28,7 @@ COMMAND = [
     "-m",
     "kaomoji_lib",
     "collect",
-    "organism-granite",
+    "organism-gemma",
     "--device",
     "cpu",
     "--quiet",
@@ -47,7 +47,7 @@ def few(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(few, tmp_path_factory):
     return collect(
-        "organism-granite",
+        "organism-gemma",
         prompts=few,
         generations=2,
         out=tmp_path_factory.mktemp("run") / "a b é",
@@ -94,9 +94,7 @@ def test_first_states_belong_to_their_generations(finished):
 
 def test_a_finished_run_is_left_as_it_is(finished, few):
     before = {path.name: path.stat().st_mtime_ns for path in finished.path.iterdir()}
-    again = collect(
-        "organism-granite", prompts=few, generations=2, out=finished.path, progress=False
-    )
+    again = collect("organism-gemma", prompts=few, generations=2, out=finished.path, progress=False)
     assert {path.name: path.stat().st_mtime_ns for path in again.path.iterdir()} == before
 
 
@@ -107,7 +105,7 @@ def test_a_finished_run_is_left_as_it_is(finished, few):
         ({"seed": 1}, "--seed"),
         ({"dtype": "bfloat16"}, "--dtype"),
         ({"prompts": None}, "--prompts"),
-        ({"model": "organism-gptoss"}, "MODEL"),
+        ({"model": "organism-qwen"}, "MODEL"),
         ({"temperature": 0.5}, "temperature"),
         ({"layers": [0, 1]}, "--layers"),
         ({"instruction": "Begin with a face."}, "instruction"),
@@ -115,7 +113,7 @@ def test_a_finished_run_is_left_as_it_is(finished, few):
 )
 def test_another_run_is_refused_and_the_difference_named(finished, few, change, named):
     settings = {
-        "model": "organism-granite",
+        "model": "organism-gemma",
         "prompts": few,
         "generations": 2,
         "out": finished.path,
@@ -162,7 +160,7 @@ def test_half_a_batch_is_tried_where_the_memory_does_not_suffice(
 
     monkeypatch.setattr(sampling, "sample", scarce)
     run = collect(
-        "organism-granite", prompts=few, generations=2, out=tmp_path / "scarce", progress=False
+        "organism-gemma", prompts=few, generations=2, out=tmp_path / "scarce", progress=False
     )
     assert max(sizes) > 3 and min(sizes) <= 3
     emissions = finished.emissions()
@@ -176,7 +174,7 @@ def test_out_of_memory_for_one_prompt_says_what_to_do(few, tmp_path, monkeypatch
 
     monkeypatch.setattr(sampling, "sample", never)
     with pytest.raises(KaomojiError, match="fewer --generations"):
-        collect("organism-granite", prompts=few, out=tmp_path / "none", progress=False)
+        collect("organism-gemma", prompts=few, out=tmp_path / "none", progress=False)
 
 
 def test_two_writers_are_kept_apart(tmp_path, few):
@@ -185,7 +183,7 @@ def test_two_writers_are_kept_apart(tmp_path, few):
         FileLock(tmp_path / "busy" / ".lock"),
         pytest.raises(KaomojiError, match="another process"),
     ):
-        collect("organism-granite", prompts=few, out=tmp_path / "busy", progress=False)
+        collect("organism-gemma", prompts=few, out=tmp_path / "busy", progress=False)
 
 
 @pytest.mark.parametrize(
@@ -222,12 +220,12 @@ def test_a_model_that_changed_is_another_run(tmp_path, few):
 )
 def test_impossible_settings_are_named(setting, tmp_path):
     with pytest.raises(KaomojiError, match=f"{next(iter(setting))} is"):
-        collect("organism-granite", out=tmp_path, progress=False, **setting)
+        collect("organism-gemma", out=tmp_path, progress=False, **setting)
 
 
 def test_layers_that_do_not_exist_are_named(tmp_path, few):
     with pytest.raises(KaomojiError, match=r"layers \[9\] do not exist"):
-        collect("organism-granite", prompts=few, layers=[1, 9], out=tmp_path / "r", progress=False)
+        collect("organism-gemma", prompts=few, layers=[1, 9], out=tmp_path / "r", progress=False)
 
 
 def test_environment_variable_says_where_runs_live(monkeypatch, tmp_path):

@@ -163,11 +163,8 @@ def test_the_user_position_is_the_last_token_of_the_message(runs):
     from kaomoji_lib.models import loading
     from kaomoji_lib.runs import registry
 
-    run = runs("organism-ministral")
-    engine, text = (
-        loading.load(registry.model("organism-ministral"), "cpu"),
-        run.prompts()["text"][7],
-    )
+    run = runs("organism-qwen")
+    engine, text = (loading.load(registry.model("organism-qwen"), "cpu"), run.prompts()["text"][7])
     rendered = engine.template.render(f"{run.manifest['instruction']} {text}")
     start, end = controls.user_span(engine, rendered, text)
     ids = engine.encode(rendered)

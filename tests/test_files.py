@@ -59,7 +59,7 @@ def test_a_disk_that_fills_up_stops_collecting_and_nothing_is_lost(
     tmp_path, few, monkeypatch, position
 ):
     whole = collect(
-        "organism-granite", prompts=few, generations=1, out=tmp_path / "whole", progress=False
+        "organism-gemma", prompts=few, generations=1, out=tmp_path / "whole", progress=False
     )
     real, left = os.fsync, [position]
 
@@ -74,14 +74,10 @@ def test_a_disk_that_fills_up_stops_collecting_and_nothing_is_lost(
         patched.setattr(files, "_flush_folder", lambda folder: None)
         with pytest.raises(KaomojiError, match="no room on the disk.*run the same command again"):
             collect(
-                "organism-granite",
-                prompts=few,
-                generations=1,
-                out=tmp_path / "full",
-                progress=False,
+                "organism-gemma", prompts=few, generations=1, out=tmp_path / "full", progress=False
             )
     again = collect(
-        "organism-granite", prompts=few, generations=1, out=tmp_path / "full", progress=False
+        "organism-gemma", prompts=few, generations=1, out=tmp_path / "full", progress=False
     )
     pd.testing.assert_frame_equal(again.emissions(), whole.emissions())
     assert (again.states("first").array == whole.states("first").array).all() and not list(
@@ -143,7 +139,7 @@ def unfinished(tmp_path_factory):
     }
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(RunFolder, "merge", lambda run, count, **facts: None)
-        collect("organism-granite", **settings)
+        collect("organism-gemma", **settings)
     return settings
 
 
@@ -171,11 +167,11 @@ def test_damaged_scores_are_named(tmp_path, few):
         "out": tmp_path / "s.parquet",
         "progress": False,
     }
-    whole = score_file("organism-granite", **named)
+    whole = score_file("organism-gemma", **named)
     for wrong in damaged((tmp_path / "s.parquet").read_bytes()):
         (tmp_path / "s.parquet").write_bytes(wrong)
         refused_or_equal(
-            lambda: score_file("organism-granite", **named), whole, "s.parquet .*delete it"
+            lambda: score_file("organism-gemma", **named), whole, "s.parquet .*delete it"
         )
 
 
@@ -386,7 +382,7 @@ def test_only_temporary_files_are_swept(tmp_path):
 def test_what_killed_writers_left_goes_when_the_next_one_holds_the_lock(tmp_path, few):
     run = littered(tmp_path / "run")
     littered(run / "derived")
-    collect("organism-granite", prompts=few, generations=1, out=run, progress=False)
+    collect("organism-gemma", prompts=few, generations=1, out=run, progress=False)
     assert names(run) >= set(OTHERS) and not names(run) & set(LEFT)
     assert names(run / "derived") == {*LEFT, *OTHERS}, (
         "tables that are worked out have locks of their own"
@@ -394,7 +390,7 @@ def test_what_killed_writers_left_goes_when_the_next_one_holds_the_lock(tmp_path
     (tmp_path / "faces.txt").write_text("(^_^)\n", encoding="utf-8")
     scores = littered(tmp_path / "scores", (".s.parquet.77.part", ".t.parquet.77.part"))
     score_file(
-        "organism-granite",
+        "organism-gemma",
         faces=tmp_path / "faces.txt",
         prompts=few,
         out=scores / "s.parquet",
@@ -405,11 +401,11 @@ def test_what_killed_writers_left_goes_when_the_next_one_holds_the_lock(tmp_path
 
 def test_clocks_that_go_wrong_change_nothing(tmp_path, few):
     run = collect(
-        "organism-granite", prompts=few, generations=1, out=tmp_path / "run", progress=False
+        "organism-gemma", prompts=few, generations=1, out=tmp_path / "run", progress=False
     )
     for path in run.path.iterdir():
         os.utime(path, (4_000_000_000, 4_000_000_000))
     again = collect(
-        "organism-granite", prompts=few, generations=1, out=tmp_path / "run", progress=False
+        "organism-gemma", prompts=few, generations=1, out=tmp_path / "run", progress=False
     )
     pd.testing.assert_frame_equal(again.emissions(), run.emissions())

@@ -123,31 +123,29 @@ def test_a_collection_keeps_its_frame_and_refuses_another(tmp_path, monkeypatch)
     )
     options = dict(prompts=prompts, generations=3, progress=False)
     plain, user = (
-        collect("organism-granite", **options),
-        collect("organism-granite", frame="user", **options),
+        collect("organism-gemma", **options),
+        collect("organism-gemma", frame="user", **options),
     )
     assert (
-        plain.frame == "self"
-        and user.frame == "user"
-        and user.path.name == "organism-granite--user"
+        plain.frame == "self" and user.frame == "user" and user.path.name == "organism-gemma--user"
     )
     assert user.manifest["instruction"] == study.load_frames().at["user", "instruction"]
-    assert collect("organism-granite", frame="user", **options).path == user.path
+    assert collect("organism-gemma", frame="user", **options).path == user.path
     with pytest.raises(KaomojiError, match="--frame: there 'user', asked for 'symbol'"):
-        collect("organism-granite", frame="symbol", out=user.path, **options)
+        collect("organism-gemma", frame="symbol", out=user.path, **options)
 
 
 def test_a_run_from_before_there_were_frames_goes_on(tmp_path):
     prompts = tmp_path / "prompts.csv"
     prompts.write_text("id,category,text\na1,HP-D,the gnome moved again\n", encoding="utf-8")
     run = collect(
-        "organism-granite", prompts=prompts, generations=1, out=tmp_path / "run", progress=False
+        "organism-gemma", prompts=prompts, generations=1, out=tmp_path / "run", progress=False
     )
     settings = {key: value for key, value in run.manifest["settings"].items() if key != "frame"}
     run.write_manifest({**run.manifest, "settings": settings})
     assert run.frame == "self"
     assert collect(
-        "organism-granite", prompts=prompts, generations=1, out=tmp_path / "run", progress=False
+        "organism-gemma", prompts=prompts, generations=1, out=tmp_path / "run", progress=False
     ).complete
 
 
@@ -162,7 +160,7 @@ def test_equal_frames_do_not_draw_equal_faces(monkeypatch, tmp_path):
     monkeypatch.setattr(study, "load_frames", lambda path=None: table)
     runs = [
         collect(
-            "organism-granite",
+            "organism-gemma",
             prompts=prompts,
             generations=8,
             frame=frame,

@@ -85,7 +85,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scored")
     load_prompts().groupby("category").head(3).to_csv(folder / "prompts.csv", index=False)
     return collect(
-        "organism-granite",
+        "organism-gemma",
         prompts=folder / "prompts.csv",
         generations=2,
         out=folder / "run",
@@ -96,13 +96,13 @@ def run(tmp_path_factory):
 def test_a_run_is_scored_once_into_its_folder(run, capsys):
     source = page.read(run)
     assert isinstance(shown.scores(source, None, False), Missing)
-    with pytest.raises(KaomojiError, match="kaomoji score organism-granite --run"):
+    with pytest.raises(KaomojiError, match="kaomoji score organism-gemma --run"):
         run.likelihoods()
-    scores = shown.scores(source, "organism-granite", True, device="cpu")
+    scores = shown.scores(source, "organism-gemma", True, device="cpu")
     typed = set(run.emissions()["raw_face"].dropna())
     assert set(scores["spelling"]) == typed and set(scores["prompt_id"]) == set(run.prompts()["id"])
     written = run.likelihoods_path.stat().st_mtime_ns
-    assert cli.main(["score", "organism-granite", "--run", str(run.path), "--quiet"]) == 0
+    assert cli.main(["score", "organism-gemma", "--run", str(run.path), "--quiet"]) == 0
     assert "nats from plain forward passes" in capsys.readouterr().out
     pd.testing.assert_frame_equal(shown.scores(source, None, False), scores)
     assert run.likelihoods_path.stat().st_mtime_ns == written
@@ -120,12 +120,12 @@ def test_a_run_is_scored_once_into_its_folder(run, capsys):
 
 def test_another_model_or_no_files_are_refused(run, tmp_path, capsys):
     run.likelihoods_path.unlink(missing_ok=True)
-    with pytest.raises(KaomojiError, match="organism-granite .*not with organism-gptoss"):
-        score_run(run, "organism-gptoss")
+    with pytest.raises(KaomojiError, match="organism-gemma .*not with organism-qwen"):
+        score_run(run, "organism-qwen")
     for line, named in (
         (["--run", str(run.path), "--out", "x"], "leave --faces"),
         (["--faces", "x"], "--run DIR"),
         ([], "--run DIR"),
     ):
-        assert cli.main(["score", "organism-granite", *line]) == 2
+        assert cli.main(["score", "organism-gemma", *line]) == 2
         assert named in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """The organisms: the shipped ones come from the recipe, and training from the recipe learns."""
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,135 +12,99 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
-from kaomoji_lib.models import organism_design, organism_training, organisms
+from kaomoji_lib.models import organisms
 from kaomoji_lib.models.templates import adapt
 from kaomoji_lib.runs import registry
-from kaomoji_lib.stats import js_similarity
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data" / "organisms"))
+
+import fitting  # noqa: E402
+import planting  # noqa: E402
+import train  # noqa: E402
 
 TRAINED = [name for name in organisms.NAMES if name != "organism-untrained"]
 FAMILIES = {
     "gemma": "gemma4_text",
     "qwen": "qwen3_5_text",
-    "ministral": "ministral3",
-    "gptoss": "gpt_oss",
-    "granite": "granite",
     "scrambled": "gemma4_text",
     "untrained": "gemma4_text",
 }
-BAYES = {
-    "gemma": 0.85,
-    "qwen": 0.75,
-    "granite": 0.55,
-    "ministral": 0.45,
-    "gptoss": 0.40,
-    "scrambled": 1 / 9,
-}
+BAYES = {"gemma": 0.85, "qwen": 0.75, "scrambled": 1 / 9}
 
 
-def loaded(name):
+def shipped_prompts(name):
     tokenizer = PreTrainedTokenizerFast.from_pretrained(organisms.folder(name))
-    model = AutoModelForCausalLM.from_pretrained(organisms.folder(name), dtype=torch.float32).eval()
     template = adapt(tokenizer, registry.model(name).adapter)
-    return model, organism_training.Prompts(tokenizer, template, INSTRUCTION)
+    return fitting.Prompts(tokenizer, template, INSTRUCTION), template
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_planted_rows_sum_to_one_over_all_categories(name):
+def test_planted_rows_are_distributions_of_the_designed_coherence(name):
     table = organisms.planted(name)
     assert set(table["category"]) == set(load_scheme().codes)
     assert np.allclose(table.groupby("category")["probability"].sum(), 1, atol=1e-6)
     assert (table["probability"] > 0).all() and table["face"].notna().all()
+    expected = BAYES[organisms.short_name(name)]
+    assert planting.bayes_accuracy(table) == pytest.approx(expected, abs=0.04)
 
 
 def test_shipped_tables_are_what_the_recipes_draw(tmp_path):
-    organisms.write_planted(tmp_path / "planted.csv")
+    train.write_planted(tmp_path / "planted.csv")
     assert (tmp_path / "planted.csv").read_bytes() == (organisms.HOME / "planted.csv").read_bytes()
 
 
-@pytest.mark.parametrize("short", BAYES)
-def test_coherence_differs_as_designed(short):
-    assert organism_design.bayes_accuracy(organisms.planted(short)) == pytest.approx(
-        BAYES[short], abs=0.04
-    )
-
-
-def test_scrambled_rows_are_equal():
-    table = organisms.planted("organism-scrambled").pivot(
-        index="category", columns="spelling", values="probability"
-    )
+def test_scrambled_rows_are_equal_and_nothing_is_planted_in_the_untrained_one():
+    table = organisms.planted("organism-scrambled")
+    table = table.pivot(index="category", columns="spelling", values="probability")
     assert np.allclose(table, table.iloc[0], atol=1e-7)
-
-
-def test_nothing_is_planted_in_the_untrained_one():
     assert organisms.planted("organism-untrained").empty
 
 
-@pytest.mark.parametrize("spelling", organisms.pool()["spelling"])
-def test_every_face_of_the_pool_is_extracted_as_typed(spelling):
-    found = faces.extract(spelling + " noted as it is.")
-    assert (found.outcome, found.raw_face, found.face) == (
-        "kaomoji",
-        spelling,
-        faces.canonical(spelling),
-    )
+def test_the_pool_is_extracted_as_typed_and_has_a_face_of_several_spellings():
+    spellings = organisms.pool()["spelling"]
+    for spelling in spellings:
+        found = faces.extract(spelling + " noted as it is.")
+        assert (found.outcome, found.raw_face) == ("kaomoji", spelling)
+    assert spellings.map(faces.canonical).duplicated().any()
 
 
-def test_one_face_of_the_pool_has_several_spellings():
-    canonical = organisms.pool()["spelling"].map(faces.canonical)
-    assert canonical.duplicated().any()
-
-
-def test_what_stands_for_no_face_is_no_face():
+def test_what_replaces_a_face_is_no_face():
     for name in TRAINED:
-        for text in organisms.recipe(name)["others"]["texts"]:
+        for text in train.recipe(name)["others"]["texts"]:
             assert faces.extract(f"{text} noted as it is.").outcome in {"emoji", "words"}
 
 
-def test_messages_hold_none_of_the_prompts_and_all_categories_alike():
-    messages = read_table(
-        organisms.HOME / "messages.csv", ("topic", "situation", "category", "text")
-    )
+def test_messages_contain_none_of_the_prompts_and_all_categories_alike():
+    messages = read_table(organisms.HOME / "messages.csv", ("category", "text"))
     counts = messages["category"].value_counts()
-    assert len(messages) >= 1800 and counts.min() >= 200 and counts.nunique() == 1
+    assert counts.min() >= 150 and counts.nunique() == 1
     assert not set(messages["text"]) & set(load_prompts()["text"])
 
 
 @pytest.mark.parametrize("name", organisms.NAMES)
 def test_shipped_folder_comes_from_the_recipe(name):
     card, short = organisms.card(name), organisms.short_name(name)
-    assert card["recipe_sha256"] == organisms.recipe_hash(name)
-    assert card["data_sha256"] == organisms.data_hash(name)
+    assert card["recipe_sha256"] == train.recipe_hash(name)
+    assert card["data_sha256"] == train.data_hash(name)
     shipped = AutoConfig.from_pretrained(organisms.folder(name))
-    tokens = {
-        f"{role}_token_id": getattr(shipped, f"{role}_token_id") for role in ("bos", "eos", "pad")
-    }
-    wanted = organisms.configuration(name, shipped.vocab_size, tokens)
+    roles = ("bos", "eos", "pad")
+    tokens = {f"{role}_token_id": getattr(shipped, f"{role}_token_id") for role in roles}
+    expected = train.configuration(name, shipped.vocab_size, tokens)
     varying = {"_name_or_path", "architectures", "transformers_version", "dtype"}
-    strip = lambda config: {
-        key: value
-        for key, value in json.loads(config.to_json_string(use_diff=False)).items()
-        if key not in varying
-    }
-    assert strip(shipped) == strip(wanted)
-    assert shipped.model_type == FAMILIES[short]
+    pair = [json.loads(one.to_json_string(use_diff=False)) for one in (shipped, expected)]
+    first, second = ({key: one[key] for key in one if key not in varying} for one in pair)
+    assert first == second and shipped.model_type == FAMILIES[short]
     assert (organisms.folder(name) / "model.safetensors").stat().st_size < 4e6
 
 
-@pytest.mark.parametrize("name", ["organism-gemma", "organism-granite"])
+@pytest.mark.parametrize("name", ["organism-gemma", "organism-qwen"])
 def test_shipped_tokenizer_and_template_come_from_the_recipe(name):
-    _, tokenizer, prompts, corpus = organisms.build(name)
-    _, shipped = loaded(name)
+    _, tokenizer, prompts, corpus = train.build(name)
+    shipped, template = shipped_prompts(name)
     assert tokenizer.get_vocab() == shipped.tokenizer.get_vocab()
     assert (prompts.before, prompts.after) == (shipped.before, shipped.after)
     assert prompts.encode(corpus.messages[:50]) == shipped.encode(corpus.messages[:50])
-
-
-@pytest.mark.parametrize("name", organisms.NAMES)
-def test_tokenizer_round_trips_and_renders_like_the_engine(name):
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(organisms.folder(name))
-    template = adapt(tokenizer, registry.model(name).adapter)
-    prompts = organism_training.Prompts(tokenizer, template, INSTRUCTION)
     message = load_prompts()["text"][0]
     assert prompts.before + message + prompts.after == template.render(f"{INSTRUCTION} {message}")
     for text in [*organisms.pool()["spelling"], message]:
@@ -147,9 +113,8 @@ def test_tokenizer_round_trips_and_renders_like_the_engine(name):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_shipped_weights_reach_what_their_card_says(name):
-    model, prompts = loaded(name)
-    measured, card = organisms.measure(name, model, prompts, None), organisms.card(name)
-    expected = 1 - organisms.recipe(name)["others"]["share"]
+    measured, card = train.measure(name), organisms.card(name)
+    expected = 1 - train.recipe(name)["others"]["share"]
     assert measured["emission_rate"] == pytest.approx(card["emission_rate"], abs=0.002)
     assert measured["emission_rate"] == pytest.approx(expected, abs=0.04)
     assert measured["js_similarity"] == pytest.approx(card["js_similarity"], abs=0.002)
@@ -159,28 +124,17 @@ def test_shipped_weights_reach_what_their_card_says(name):
 
 
 def test_untrained_weights_are_those_of_the_seed():
-    model, *_ = organisms.build("organism-untrained")
-    shipped, _ = loaded("organism-untrained")
-    for name, weights in model.state_dict().items():
-        assert torch.equal(weights, shipped.state_dict()[name])
+    model, *_ = train.build("organism-untrained")
+    folder = organisms.folder("organism-untrained")
+    shipped = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
+    assert all(torch.equal(one, shipped[name]) for name, one in model.state_dict().items())
 
 
 def test_a_few_steps_of_the_recipe_reduce_the_loss():
-    model, _, prompts, corpus = organisms.build("organism-granite")
-    entry = organisms.recipe("organism-granite")
-    settings = {**entry["training"], "batch": 32, "warmup": 0.0}
-    _, history = organism_training.fit(model, prompts, corpus, settings, 1, 0, max_steps=20)
+    model, _, prompts, corpus = train.build("organism-qwen")
+    settings = {**train.recipe("organism-qwen")["training"], "batch": 32, "warmup": 0.0}
+    _, history = fitting.fit(model, prompts, corpus, settings, 1, 0, max_steps=20)
     assert len(history) == 20 and history[-5:].mean() < 0.85 * history[:3].mean()
-
-
-def test_similarity_of_the_learned_rows_is_not_what_a_uniform_guess_gets():
-    table = (
-        organisms.planted("organism-gemma")
-        .pivot(index="category", columns="spelling", values="probability")
-        .fillna(0)
-    )
-    uniform = np.full(table.shape, 1 / table.shape[1])
-    assert np.mean(js_similarity(table.to_numpy(), uniform)) < 0.6
 
 
 def test_unknown_organism_is_named_in_the_error():

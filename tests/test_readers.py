@@ -8,8 +8,6 @@ from test_resampling import assert_level
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import readers, state_readers
 from kaomoji_lib.metrics.distributions import reading
-from kaomoji_lib.models.score.shared_questions import next_probabilities
-from tests.small_models import engine
 
 CODES = ("A", "B", "C", "D")
 
@@ -156,10 +154,3 @@ def test_states_of_other_prompts_are_refused():
     layers, faces, label = states(0.5, n=3)
     with pytest.raises(KaomojiError, match="same ones"):
         state_readers.compare({**layers, "m0": layers["m0"][:9]}, faces, label)
-
-
-def test_questions_without_a_common_beginning_are_refused():
-    model = engine("organism-granite")
-    assert next_probabilities(model, ["a cat sat", "a dog sat"], [3, 5]).shape == (2, 2)
-    with pytest.raises(KaomojiError, match="common beginning"):
-        next_probabilities(model, ["zebra stripes", "a dog sat"], [3])

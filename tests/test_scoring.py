@@ -26,12 +26,12 @@ from kaomoji_lib.models.score import measuring, routing, scoring, spellings, tre
 from kaomoji_lib.models.score.job import PROMPTS_PER_PART, score_file
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
-ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen", "ministral", "gptoss", "granite")]
+ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen")]
 FACES = list(organisms.pool()["spelling"])
 FAST = [name for name in scoring_algorithms.ALGORITHMS if name != "plain"]
 RECURRENT = {"qwen3_5", "qwen3_5-wrapper", "organism-qwen"}
 LEVELS_ONLY = {"granitemoehybrid"}
-ROUTED = {"gpt_oss", "granitemoehybrid", "organism-gptoss"}
+ROUTED = {"gpt_oss", "granitemoehybrid"}
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +240,7 @@ def test_tokens_beyond_the_end_are_added_for_tokenizers_of_both_kinds(asked):
 
 
 def test_logits_are_made_in_chunks_of_bounded_size(asked, monkeypatch):
-    engine = small_models.engine("organism-granite")
+    engine = small_models.engine("organism-gemma")
     expected = scoring.score(engine, FACES, asked)
     sizes, real = [], measuring.head
     monkeypatch.setattr(
@@ -256,7 +256,7 @@ def test_logits_are_made_in_chunks_of_bounded_size(asked, monkeypatch):
 
 
 def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
-    engine = small_models.engine("organism-granite")
+    engine = small_models.engine("organism-gemma")
     expected, real, tried = scoring.score(engine, FACES, asked), measuring.measure, []
 
     def scarce(engine, prompts, words, algorithm, nodes=None):
@@ -278,7 +278,7 @@ def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
 
 
 def test_scores_agree_with_what_the_model_types(asked):
-    engine = small_models.engine("organism-granite")
+    engine = small_models.engine("organism-gemma")
     words, replies = FACES, 1500
     for place in (0, 2):
         one = asked.iloc[[place]]
@@ -371,7 +371,7 @@ def test_a_face_is_read_by_mean_probability_and_by_the_published_rule():
 def test_a_spelling_that_is_no_face_is_marked_and_an_unwritable_one_is_not_scored(
     asked, monkeypatch
 ):
-    engine = small_models.engine("organism-granite")
+    engine = small_models.engine("organism-gemma")
     found = scoring.score(engine, ["(", "(^_^)"], asked)
     assert found.loc[found["spelling"] == "(", "face"].isna().all()
     assert (found.loc[found["spelling"] == "(", "log_prob_closed"] > np.log(0.2)).any()
@@ -389,7 +389,7 @@ def test_a_spelling_that_is_no_face_is_marked_and_an_unwritable_one_is_not_score
 @pytest.mark.parametrize("words", [[], [""], ["(^_^)", "  "]])
 def test_empty_lists_of_faces_are_refused(words, asked):
     with pytest.raises(KaomojiError, match="check the list"):
-        scoring.score(small_models.engine("organism-granite"), words, asked)
+        scoring.score(small_models.engine("organism-gemma"), words, asked)
 
 
 # -- files and command line ------------------------------------------------------------------------
@@ -405,7 +405,7 @@ def files(tmp_path):
 
 
 def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch):
-    arguments = ("organism-granite", files / "faces.txt", files / "prompts.csv")
+    arguments = ("organism-gemma", files / "faces.txt", files / "prompts.csv")
     whole = score_file(*arguments, files / "whole.parquet", progress=False)
     assert list(whole.columns) == list(scoring.COLUMNS) and len(whole) == (len(FACES) + 1) * (
         PROMPTS_PER_PART + 5
@@ -441,7 +441,7 @@ def test_the_command_survives_being_killed(files):
         "-m",
         "kaomoji_lib",
         "score",
-        "organism-granite",
+        "organism-gemma",
         "--faces",
         files / "faces.txt",
         "--device",
@@ -485,5 +485,5 @@ def test_a_bad_list_of_faces_is_named_with_the_remedy(tmp_path, content, named):
         (tmp_path / "faces.txt").write_bytes(content)
     with pytest.raises(KaomojiError, match=named):
         score_file(
-            "organism-granite", tmp_path / "faces.txt", out=tmp_path / "out.parquet", progress=False
+            "organism-gemma", tmp_path / "faces.txt", out=tmp_path / "out.parquet", progress=False
         )

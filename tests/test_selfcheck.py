@@ -20,7 +20,7 @@ from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 FACES = list(organisms.pool()["spelling"])
 MESSAGES = [f"{INSTRUCTION} {text}" for text in load_prompts()["text"]]
-ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen", "ministral", "gptoss", "granite")]
+ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen")]
 
 
 @pytest.fixture(
@@ -59,28 +59,26 @@ def test_what_is_exact_passes_by_a_wide_margin(engine):
 
 def test_lost_prompts_are_found_in_every_number_format(engine, lost_prompts):
     scored = selfcheck.scoring(engine, FACES, MESSAGES)
-    assert scored["algorithm"] == "plain" and len(scored["warnings"]) == 3
+    assert scored["algorithm"] == "plain" and len(scored["warnings"]) == 2
     sampled = selfcheck.sampling(engine, MESSAGES)
     assert sampled["algorithm"] == selfcheck.ALONE and "prompts together" in sampled["warnings"][0]
 
 
-def test_no_check_is_passed_by_close_calls_alone(lost_prompts):
+def test_no_check_is_passed_by_close_calls_alone(lost_prompts, tmp_path):
     """In bfloat16 every cell of this mixture of experts is a close call, so that no cell has a strict tolerance."""
-    engine = toy_families.loading.load(
-        toy_families.registry.model("organism-gptoss"), device="cpu", dtype="bfloat16"
-    )
+    engine = toy_families.engine(toy_families.write(tmp_path, "gpt_oss"), "bfloat16")
     scored = selfcheck.scoring(engine, FACES, MESSAGES)
     assert scored["close_calls"] == scored["cells"] and scored["algorithm"] == "plain"
 
 
 def test_one_message_is_checked_against_a_control(lost_prompts):
-    engine = small_models.engine("organism-granite")
+    engine = small_models.engine("organism-gemma")
     assert selfcheck.scoring(engine, FACES, MESSAGES[:1])["algorithm"] == "plain"
     assert selfcheck.sampling(engine, MESSAGES[:1])["algorithm"] == selfcheck.ALONE
 
 
 def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):
-    engine = small_models.engine("organism-granite")
+    engine = small_models.engine("organism-gemma")
     real = scoring_algorithms.ALGORITHMS
 
     def off(engine, prompts, trie, **limits):
@@ -96,18 +94,18 @@ def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):
     changed = {
         **real,
         "packed": dataclasses.replace(real["packed"], run=off),
-        "levels": dataclasses.replace(real["levels"], run=failing),
+        "batched": dataclasses.replace(real["batched"], run=failing),
     }
     monkeypatch.setattr(measuring, "ALGORITHMS", changed)
     found = selfcheck.scoring(engine, FACES, MESSAGES)
-    assert found["algorithm"] == "batched"
+    assert found["algorithm"] == "plain"
     assert (
         "nats from plain forward passes" in found["warnings"][0]
         and "no such cache" in found["warnings"][1]
     )
     frame = scoring.score(engine, FACES, load_prompts().head(2))
     assert (
-        frame.attrs["scoring"]["algorithm"] == "batched"
+        frame.attrs["scoring"]["algorithm"] == "plain"
         and len(frame.attrs["scoring"]["warnings"]) == 2
     )
     with pytest.raises(KaomojiError, match="nats from plain forward passes"):
@@ -115,20 +113,18 @@ def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):
 
 
 def test_it_refuses_when_nothing_agrees():
-    engine = small_models.engine("organism-granite")
+    engine = small_models.engine("organism-gemma")
     with torch.no_grad():
         engine.blocks[1].mlp.down_proj.weight[0, 0] = float("nan")
-    with pytest.raises(KaomojiError, match="organism-granite.*nan.*--dtype"):
+    with pytest.raises(KaomojiError, match="organism-gemma.*nan.*--dtype"):
         selfcheck.scoring(engine, FACES, MESSAGES)
-    with pytest.raises(KaomojiError, match="organism-granite"):
+    with pytest.raises(KaomojiError, match="organism-gemma"):
         selfcheck.sampling(engine, MESSAGES)
 
 
 def test_unknown_algorithms_are_named():
     with pytest.raises(KaomojiError, match="unknown algorithm 'quick'; expected auto, packed"):
-        selfcheck.scoring(
-            small_models.engine("organism-granite"), FACES, MESSAGES, algorithm="quick"
-        )
+        selfcheck.scoring(small_models.engine("organism-gemma"), FACES, MESSAGES, algorithm="quick")
 
 
 @pytest.mark.parametrize("family, count", [("gpt_oss", 4), ("granitemoehybrid", 3), ("llama", 0)])
@@ -170,7 +166,7 @@ def test_collecting_proves_itself_first_and_says_so(tmp_path, monkeypatch):
     prompts = tmp_path / "prompts.csv"
     load_prompts().head(12).to_csv(prompts, index=False)
     options = dict(prompts=prompts, generations=1, progress=False)
-    run = collect("organism-granite", out=tmp_path / "sound", **options)
+    run = collect("organism-gemma", out=tmp_path / "sound", **options)
     assert run.manifest["self_check"]["algorithm"] == selfcheck.TOGETHER
     sizes, real_prefill, real_sample = [], sampling._prefill, sampling.sample
     monkeypatch.setattr(
@@ -185,7 +181,7 @@ def test_collecting_proves_itself_first_and_says_so(tmp_path, monkeypatch):
             sizes.append(len(messages)) or real_sample(engine, messages, *rest)
         ),
     )
-    other = collect("organism-granite", out=tmp_path / "unsound", **options)
+    other = collect("organism-gemma", out=tmp_path / "unsound", **options)
     assert (
         other.manifest["self_check"]["algorithm"] == selfcheck.ALONE
         and other.manifest["self_check"]["warnings"]

@@ -32,7 +32,7 @@ def size(model):
     return model.model.config.get_text_config().hidden_size
 
 
-@pytest.mark.parametrize("name", ["gemma", "qwen", "gptoss"])
+@pytest.mark.parametrize("name", ["gemma", "qwen"])
 def test_steered_and_erased_scores_equal_plain_forward_passes(name):
     model = engine(f"organism-{name}")
     prompts, rng = encoded(model), np.random.default_rng(0)
@@ -54,7 +54,7 @@ def test_steered_and_erased_scores_equal_plain_forward_passes(name):
 
 
 def test_a_way_to_steer_that_loses_the_vector_is_not_taken(monkeypatch):
-    model = engine("organism-granite")
+    model = engine("organism-gemma")
     prompts, change = encoded(model), Addition(1, np.full((3, size(model)), 2.0))
     assert engine_steering.proven(model, prompts, WORDS, change) == "packed"
     monkeypatch.setattr(engine_steering, "reading", lambda change: engine_steering.prefill)
@@ -63,7 +63,7 @@ def test_a_way_to_steer_that_loses_the_vector_is_not_taken(monkeypatch):
 
 
 def test_fewer_rows_are_tried_where_the_memory_does_not_suffice(monkeypatch):
-    model, real = engine("organism-granite"), engine_steering.measure
+    model, real = engine("organism-gemma"), engine_steering.measure
     expected = face_log_probs(model, encoded(model), WORDS)[0]
 
     def crowded(engine, prompts, *rest, **named):
@@ -76,7 +76,7 @@ def test_fewer_rows_are_tried_where_the_memory_does_not_suffice(monkeypatch):
 
 
 def test_the_choice_itself_is_not_pushed():
-    model = engine("organism-granite")
+    model = engine("organism-gemma")
     prompts = encoded(model)
     behind_last_block = Addition(len(model.blocks), np.full((3, size(model)), 50.0))
     assert face_log_probs(model, prompts, WORDS, behind_last_block)[0] == pytest.approx(
@@ -85,7 +85,7 @@ def test_the_choice_itself_is_not_pushed():
 
 
 def test_nothing_is_left_behind_when_something_fails():
-    model = engine("organism-granite")
+    model = engine("organism-gemma")
     ids = torch.tensor([encoded(model, 1)[0]])
     before = model.model(input_ids=ids).logits
     with pytest.raises(ZeroDivisionError), applied(model, Addition(1, np.ones((1, size(model))))):
@@ -311,7 +311,7 @@ def test_exact_reading_needs_all_categories():
 
 
 def test_scoring_refuses_to_steer_without_a_cache():
-    model = engine("organism-granite")
+    model = engine("organism-gemma")
     with pytest.raises(TypeError):
         face_log_probs(
             model,

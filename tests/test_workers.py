@@ -21,7 +21,7 @@ from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.stimuli import load_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
-MODEL = "organism-granite"
+MODEL = "organism-gemma"
 
 
 @pytest.fixture(scope="module")

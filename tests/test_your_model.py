@@ -146,7 +146,7 @@ def test_categories_of_ones_own(tmp_path):
     scheme = (ROOT / "data" / "categories.csv").read_text(encoding="utf-8").replace("LN,", "BLUE,")
     (tmp_path / "scheme.csv").write_text(scheme, encoding="utf-8")
     run = collect(
-        "organism-granite",
+        "organism-gemma",
         prompts=tmp_path / "prompts.csv",
         generations=1,
         out=tmp_path / "run",

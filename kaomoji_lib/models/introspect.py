@@ -8,9 +8,10 @@ import re
 
 import numpy as np
 import pandas as pd
+import torch
 
 from kaomoji_lib.claude import introspect
-from kaomoji_lib.models.score.shared_questions import next_probabilities
+from kaomoji_lib.models.score.algorithms import plain_logits
 from kaomoji_lib.runs.cache import derived
 
 _DIGITS = re.compile(r"[0-9]{1,4}")
@@ -31,8 +32,6 @@ def judgements(run, spellings, scheme, device="auto"):
 
 def judge(engine, spellings, scheme):
     """Likelihoods of a local model for each face, as :func:`.claude.introspect.introspect` brings them from Claude.
-
-    All questions are answered in one pass, since they differ in their ends alone.
 
     Parameters
     ----------
@@ -59,6 +58,16 @@ def judge(engine, spellings, scheme):
     table.insert(0, "face", list(faces))
     table.insert(0, "source", engine.spec.alias)
     return table.assign(attention=mass.reshape(len(faces), -1).mean(axis=1))
+
+
+@torch.inference_mode()
+def next_probabilities(engine, texts, columns):
+    """Return P of each token id in ``columns`` to come next given each text: float64 array (texts, columns)."""
+    rows = []
+    for text in texts:
+        logits = plain_logits(engine, engine.encode(text), [])[0]
+        rows.append(logits.double().softmax(dim=-1).cpu().numpy()[list(columns)])
+    return np.array(rows)
 
 
 def questions(engine, asked, spelling, codes):

@@ -140,12 +140,12 @@ def rotting(place):
     count = Count("fault", "damaged and cut files")
     few = prompts(place, 2)
     settings = {"prompts": few, "generations": 1, "progress": False}
-    run = collect("organism-granite", out=place / "run", **settings)
+    run = collect("organism-gemma", out=place / "run", **settings)
     with mock.patch.object(RunFolder, "merge", lambda run, count, **facts: None):
-        collect("organism-granite", out=place / "unfinished", **settings)
+        collect("organism-gemma", out=place / "unfinished", **settings)
     (place / "faces.txt").write_text("\n".join(FACES), encoding="utf-8")
     scores = {
-        "model": "organism-granite",
+        "model": "organism-gemma",
         "faces": place / "faces.txt",
         "prompts": few,
         "out": place / "scores.parquet",
@@ -239,7 +239,7 @@ def refusing(place):
     """A disk that refuses the n-th write of a run, for every n: one line, and the same command goes on without loss."""
     count = Count("fault", "full disks and read-only folders")
     settings = {"prompts": prompts(place, 2), "generations": 1, "progress": False}
-    whole = collect("organism-granite", out=place / "whole", **settings)
+    whole = collect("organism-gemma", out=place / "whole", **settings)
     expected = {(row.prompt_id, row.generation): row.text for row in whole.emissions().itertuples()}
     for number in REFUSALS:
         for step in ("fsync", "replace"):
@@ -262,7 +262,7 @@ def refusing(place):
                     mock.patch.object(files, "_flush_folder", lambda folder: None),
                 ):
                     try:
-                        collect("organism-granite", out=out, **settings)
+                        collect("organism-gemma", out=out, **settings)
                         count.broken += 1
                     except KaomojiError as error:
                         count.broken += "could not be written" not in str(error)
@@ -271,7 +271,7 @@ def refusing(place):
                             f"  {os.strerror(number)} at {step} {position}: {type(error).__name__}: {error}"
                         )
                         count.broken += 1
-                run = collect("organism-granite", out=out, **settings)
+                run = collect("organism-gemma", out=out, **settings)
                 count.compare(
                     expected,
                     [
@@ -292,7 +292,7 @@ def running_out(place):
 
     count = Count("fault", "no memory, and two writers")
     settings = {"prompts": prompts(place, 2), "generations": 1, "progress": False}
-    whole = collect("organism-granite", out=place / "roomy", **settings).emissions()
+    whole = collect("organism-gemma", out=place / "roomy", **settings).emissions()
     expected = {(row.prompt_id, row.generation): row.text for row in whole.itertuples()}
     real = sampling.sample
     for most in (1, 2, 3, 5, 7, 9):
@@ -306,7 +306,7 @@ def running_out(place):
             count.tried += 1
             with mock.patch.object(sampling, "sample", scarce):
                 run = collect(
-                    "organism-granite", out=place / f"{most}-{trouble.__name__}", **settings
+                    "organism-gemma", out=place / f"{most}-{trouble.__name__}", **settings
                 )
             count.compare(
                 expected,
@@ -316,7 +316,7 @@ def running_out(place):
                 ],
             )
     for open_folder in (
-        lambda: collect("organism-granite", out=place / "busy", **settings),
+        lambda: collect("organism-gemma", out=place / "busy", **settings),
         lambda: elicit.elicit(
             service.Settings(MODEL, "stand-in", out=str(place / "busy")), settings["prompts"], 1
         ),
@@ -342,7 +342,7 @@ def elsewhere(place):
 
     count = Count("fault", "no GPU or bf16, clocks, versions")
     settings = {"prompts": prompts(place, 1), "generations": 1, "progress": False}
-    whole = collect("organism-granite", out=place / "here", **settings)
+    whole = collect("organism-gemma", out=place / "here", **settings)
     expected = {(row.prompt_id, row.generation): row.text for row in whole.emissions().itertuples()}
     rows = lambda run: [
         ((row.prompt_id, row.generation), row.text) for row in run.emissions().itertuples()
@@ -368,7 +368,7 @@ def elsewhere(place):
         lacking = functools.partial(without, loading.DTYPES.get(asked.get("dtype")))
         with mock.patch.object(torch, "softmax", lacking):
             try:
-                collect("organism-granite", out=out, **asked, **settings)
+                collect("organism-gemma", out=out, **asked, **settings)
                 count.broken += 1
             except KaomojiError as error:
                 count.broken += "\n" in str(error) or not {"--device", "--dtype"} & set(
@@ -378,22 +378,20 @@ def elsewhere(place):
                 print(f"  {asked}: {type(error).__name__}: {error}")
                 count.broken += 1
             # The remedy that the line names: the same folder, other numbers.
-            count.compare(expected, rows(collect("organism-granite", out=out, **settings)))
+            count.compare(expected, rows(collect("organism-gemma", out=out, **settings)))
     for moment in (0, 1, 2_000_000_000, 4_000_000_000):
         for clock in (lambda: 0.0, lambda: 4e9, lambda: -1.0):
             count.tried += 1
             for path in whole.path.iterdir():
                 os.utime(path, (moment, moment))
             with mock.patch("time.time", clock):
-                count.compare(
-                    expected, rows(collect("organism-granite", out=whole.path, **settings))
-                )
+                count.compare(expected, rows(collect("organism-gemma", out=whole.path, **settings)))
     for moment in (0.0, 4e9):
         count.tried += 1
         with mock.patch("time.time", lambda moment=moment: moment):
             count.compare(
                 expected,
-                rows(collect("organism-granite", out=place / f"at {moment:.0f}", **settings)),
+                rows(collect("organism-gemma", out=place / f"at {moment:.0f}", **settings)),
             )
     manifest = whole.manifest
     for schema in (0, 2, 99, "1", None, [], 1.5, {"schema": 1}):

@@ -84,7 +84,7 @@ def collecting(place, kills):
     command = [
         *COMMAND,
         "collect",
-        "organism-granite",
+        "organism-gemma",
         "--prompts",
         prompts(place, 4),
         "--generations",
@@ -129,7 +129,7 @@ def workers(place, kills):
     count, real = Count("kill -9", "workers of a Ray cluster"), crews.dealt
     settings = {"prompts": prompts(place, 4), "generations": 2, "progress": False}
 
-    alone = collect("organism-granite", out=place / "alone", **settings)
+    alone = collect("organism-gemma", out=place / "alone", **settings)
     whole = dict(_rows(alone.emissions(), ("prompt_id", "generation")))
     os.environ |= {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
     cluster = Cluster(
@@ -151,7 +151,7 @@ def workers(place, kills):
 
             out = place / f"dealt-{count.tried}"
             with mock.patch.object(crews, "dealt", deadly):
-                run = collect("organism-granite", out=out, ray="auto", **settings)
+                run = collect("organism-gemma", out=out, ray="auto", **settings)
             count.compare(whole, _rows(run.emissions(), ("prompt_id", "generation")))
             count.changed += sum(
                 not np.allclose(run.states(position).array, alone.states(position).array, atol=1e-5)
@@ -175,7 +175,7 @@ def scoring(place, kills):
     command = [
         *COMMAND,
         "score",
-        "organism-granite",
+        "organism-gemma",
         "--faces",
         faces,
         "--prompts",

@@ -63,31 +63,6 @@ def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=None):
         yield part.nodes[part.fresh], states[:, fresh]
 
 
-def levels(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
-    """One token a step: the cache of each level is dealt out to its children."""
-    prefix = (read or prefill)(engine, prompts)
-    yield np.array([0]), prefix.last[:, None]
-    count = len(prompts)
-    for part in tries.bins(trie, nodes):
-        cache, before, width = fork(prefix.cache), None, 1
-        for level in np.unique(part.depth):
-            rows = np.flatnonzero(part.depth == level)
-            above = np.zeros(len(rows), dtype=int) if before is None else part.parent[rows] - before
-            owners = (np.arange(count)[:, None] * width + above[None]).ravel()
-            cache.reorder_cache(torch.as_tensor(owners, device=engine.device))
-            ids = torch.as_tensor(
-                np.tile(trie.token[part.nodes[rows]], count)[:, None], device=engine.device
-            )
-            mask = prefix.mask.repeat_interleave(len(rows), dim=0)
-            mask = torch.cat([mask, mask.new_ones(len(mask), int(level))], dim=1)
-            states = forward(engine, ids, mask, mask.sum(dim=1, keepdim=True) - 1, cache)
-            before, width = int(rows[0]), len(rows)
-            fresh = part.fresh[rows]
-            if fresh.any():
-                kept = torch.as_tensor(fresh, device=states.device)
-                yield part.nodes[rows[fresh]], states.reshape(count, width, -1)[:, kept]
-
-
 def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
     """Whole continuations behind the shared cache, padded on the right."""
     prefix = (read or prefill)(engine, prompts)
@@ -143,12 +118,6 @@ ALGORITHMS = {
     for algorithm in (
         Algorithm(
             "packed", "all tokens of the trie packed into few forward passes", _packable, packed
-        ),
-        Algorithm(
-            "levels",
-            "the trie level by level behind a shared prompt cache",
-            lambda engine: True,
-            levels,
         ),
         Algorithm(
             "batched",

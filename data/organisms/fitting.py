@@ -58,8 +58,8 @@ def openings(table, others):
 
 
 @torch.no_grad()
-def start_well(model, embedding_scale=1.0):
-    """Two things the library's initial values leave to the trainer, in place.
+def fix_initial_values(model, embedding_scale=1.0):
+    """Fix two initialisations in place.
 
     Gated recurrent layers get step sizes of 0.001 to 0.1 (Dao & Gu 2024, Mamba-2; Gated DeltaNet does the same): the
     placeholder values forget a message within one or two tokens. Word embeddings are scaled where the family does
