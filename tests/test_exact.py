@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from kaomoji_lib.show import claude, compared
 from test_resampling import assert_level
 
 from kaomoji_lib import stats as statistics
@@ -13,7 +14,6 @@ from kaomoji_lib.metrics import distributions as readings
 from kaomoji_lib.missing import Missing
 from kaomoji_lib.models import organisms
 from kaomoji_lib.models.score import scoring
-from kaomoji_lib.show import claude, compared
 from kaomoji_lib.stimuli import load_prompts
 from tests.small_models import engine
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from kaomoji_lib.show import likelihoods as shown
 
 from kaomoji_lib import cli, page
 from kaomoji_lib.errors import KaomojiError
@@ -11,7 +12,6 @@ from kaomoji_lib.missing import Missing
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.models.score.job import score_run
 from kaomoji_lib.runs.folder import RunFolder
-from kaomoji_lib.show import likelihoods as shown
 from kaomoji_lib.stimuli import load_prompts
 
 FACES = [f"({eye}{mouth}{eye})" for eye in "^>oT" for mouth in "_‿ω"]
