@@ -1,5 +1,6 @@
-"""What the models are shown: the instruction, the prompts and the adjective lexicon."""
+"""What the models are shown: the instruction, the prompts and the adjective lexicon; reading CSV tables of users."""
 
+import csv
 from pathlib import Path
 
 import pandas as pd
@@ -9,36 +10,104 @@ from kaomoji_lib.errors import KaomojiError
 _PACKAGE = Path(__file__).resolve().parent
 DATA = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent / "data"
 
+# A single text may be longer than what the csv module takes by default.
+csv.field_size_limit(2**31 - 1)
+
 INSTRUCTION = "Start each message with a kaomoji that best represents how you feel."
 
 
-def read_table(path, required):
-    """Read a CSV file of text cells; empty cells stay empty strings, ``NA`` stays ``NA``.
+def read_table(path, required, optional=()):
+    """Read a CSV file of text cells; empty cells are empty strings, ``NA`` stays ``NA``.
+
+    Unambiguous variants are accepted: commas, semicolons or tabs between the cells, a byte-order mark, UTF-16 with
+    one, any line ends, empty lines, empty cells after the last column, and column names in another case.
 
     Raises
     ------
     KaomojiError
-        If the file is missing, is not CSV, has no rows, or lacks one of the ``required`` columns.
+        If the file is missing or is not CSV, has no rows, a line has too many or too few cells (both are named), or
+        one of the ``required`` columns is missing.
     """
-    path = Path(path)
+    return _read_table(path, required, optional)[0]
+
+
+def _read_table(path, required, optional=()):
+    """As :func:`read_table`, with the line number of each row: (DataFrame, list of int)."""
     expected = "a CSV file with the columns " + ", ".join(required)
+    text = _decoded(Path(path), expected)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    start = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    names = {name.casefold(): name for name in (*required, *optional)}
+    delimiter, head = ",", []
+    if start < len(lines) and lines[start].casefold().startswith("sep="):
+        start += 1
+    for candidate in ",;\t":
+        cells = next(csv.reader(lines[start : start + 1], delimiter=candidate), [])
+        cells = [names.get(cell.strip().casefold(), cell.strip()) for cell in cells]
+        if not head or len(set(cells) & set(names.values())) > len(set(head) & set(names.values())):
+            delimiter, head = candidate, cells
+    while head and not head[-1]:
+        head.pop()
+    missing = [name for name in required if name not in head]
+    if missing or len(set(head)) < len(head):
+        twice = ", ".join(sorted({name for name in head if head.count(name) > 1}))
+        problem = (
+            f"names the column(s) {twice} twice"
+            if twice
+            else f"lacks the column(s) {', '.join(missing)}"
+        )
+        raise KaomojiError(
+            f"{path}, line {start + 1}: {problem}; found {', '.join(head) or 'nothing'}; "
+            f"expected {expected}; correct the first line"
+        )
+    rows, numbers, before = [], [], 0
+    reader = csv.reader(
+        (line + "\n" for line in lines[start + 1 :]), delimiter=delimiter, strict=True
+    )
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        for row in reader:
+            number, before = start + 2 + before, reader.line_num
+            if any(cell.strip() for cell in row):
+                rows.append(_cells(path, number, row, head, delimiter))
+                numbers.append(number)
+    except csv.Error as error:
+        raise KaomojiError(
+            f"{path}, line {start + 2 + before}: not CSV ({error}); expected a quoted cell to end with "
+            'a quotation mark and marks inside it to be doubled ("")'
+        ) from None
+    if not rows:
+        raise KaomojiError(f"{path} has no rows; expected {expected}; add at least one row")
+    return pd.DataFrame(rows, columns=head, dtype=str), numbers
+
+
+def _cells(path, number, row, head, delimiter):
+    while len(row) > len(head) and not row[-1].strip():
+        row.pop()
+    if len(row) != len(head):
+        raise KaomojiError(
+            f"{path}, line {number}: {len(row)} cells, but the first line names {len(head)}; expected one for each; "
+            f"put cells that contain {delimiter!r} in quotation marks, and leave missing cells empty"
+        )
+    return [cell.strip() for cell in row]
+
+
+def _decoded(path, expected):
+    try:
+        content = path.read_bytes()
     except FileNotFoundError:
         raise KaomojiError(f"{path} does not exist; expected {expected}; check the path") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise KaomojiError(
-            f"{path} cannot be read ({error}); expected {expected} in UTF-8; correct the file"
+            f"{path} cannot be read ({error.strerror}); expected {expected}; check it"
         ) from None
-    table.columns = [str(name).strip() for name in table.columns]
-    missing = [name for name in required if name not in table]
-    if missing:
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return content.decode(encoding).lstrip("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
         raise KaomojiError(
-            f"{path} lacks the column(s) {', '.join(missing)}; expected {expected}; add them"
-        )
-    if table.empty:
-        raise KaomojiError(f"{path} has no rows; expected {expected}; add at least one row")
-    return table.apply(lambda column: column.str.strip())
+            f"{path}, line {line}: not UTF-8; expected {expected} in UTF-8; save it again with this encoding"
+        ) from None
 
 
 def _refuse_rows(path, rows, problem, remedy):
@@ -48,7 +117,7 @@ def _refuse_rows(path, rows, problem, remedy):
 
 
 def load_prompts(path=None):
-    """The prompts: DataFrame with the columns id (unique), category, topic (may be empty), text.
+    """Read the prompts: DataFrame with the columns id (unique), category, topic (may be empty), text.
 
     Raises
     ------
@@ -56,7 +125,7 @@ def load_prompts(path=None):
         If the table is unreadable, an id occurs twice, or an id, category or text is empty.
     """
     path = DATA / "prompts.csv" if path is None else path
-    table = read_table(path, ("id", "category", "text"))
+    table, lines = _read_table(path, ("id", "category", "text"), ("topic",))
     if "topic" not in table:
         table["topic"] = ""
     _refuse_rows(
@@ -65,7 +134,7 @@ def load_prompts(path=None):
     empty = (table[["id", "category", "text"]] == "").any(axis=1)
     _refuse_rows(
         path,
-        table.index[empty] + 2,
+        [line for line, bad in zip(lines, empty) if bad],
         "lines with an empty id, category or text",
         "fill or delete them",
     )
@@ -73,7 +142,7 @@ def load_prompts(path=None):
 
 
 def load_lexicon(path=None):
-    """The adjectives: DataFrame with the columns word (unique), category (empty: no anchor), version (int).
+    """Read the adjectives: DataFrame with the columns word (unique), category (empty: no anchor), version (int).
 
     Raises
     ------

@@ -19,7 +19,7 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import collect as collecting
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 from kaomoji_lib.stimuli import load_prompts
 
 KILLS = 10
@@ -71,7 +71,7 @@ def assert_equal_runs(one, other):
 
 def test_folder_holds_what_the_manifest_says(finished):
     emissions, manifest = finished.emissions(), finished.manifest
-    assert manifest["status"] == "complete" and manifest["schema"] == 1
+    assert manifest["status"] == "complete" and manifest["schema"] == SCHEMA
     assert len(emissions) == 27 * 2 and not emissions.duplicated(["prompt_id", "generation"]).any()
     assert (
         manifest["model"]["revision"]

@@ -14,7 +14,7 @@ from kaomoji_lib.metrics import circumplex, layerwise, similarity
 from kaomoji_lib.metrics import face_increment as beyond
 from kaomoji_lib.metrics import partial_similarity as given_text
 from kaomoji_lib.metrics import predict as prediction
-from kaomoji_lib.runs.control_states import Controls
+from kaomoji_lib.models.controls import Controls
 
 DRAWS = 200
 SCHEME = categories.load_scheme()

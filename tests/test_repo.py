@@ -13,7 +13,17 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = ["errors", "html", "stats", "resampling", "results", "stimuli", "categories", "perspectives"]
+BASE = [
+    "errors",
+    "html",
+    "parameters",
+    "stats",
+    "resampling",
+    "results",
+    "stimuli",
+    "categories",
+    "perspectives",
+]
 FIGURES = ["theme", "missing", "tables", "figures", "spaces", "page"]
 LAYERS = [BASE, ["faces"], ["runs"], ["models", "claude"], ["metrics"], ["published"], FIGURES]
 LAYERS += [["explorer"], ["cli"], ["__main__"]]

@@ -12,7 +12,8 @@ import threading
 from pathlib import Path
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.runs.files import read_sealed, write_sealed
+from kaomoji_lib.runs.files import read_json as read_sealed
+from kaomoji_lib.runs.files import write_json as write_sealed
 
 
 class ReplyStore:

@@ -15,7 +15,7 @@ from kaomoji_lib.claude.budget import Budget
 from kaomoji_lib.claude.replies import ReplyStore
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import sweep
-from kaomoji_lib.runs.folder import default_folder
+from kaomoji_lib.runs.folder import SCHEMA, default_folder
 from kaomoji_lib.runs.locks import alone
 
 SOURCES = ("api", "stand-in")
@@ -305,7 +305,7 @@ def manifest(service, method, asks, found, **more):
     stand_in = _by_stand_in(service, asks)
     model = service.settings.model
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "method": method,
         "status": "complete" if found.complete else "incomplete",
         "source": "claude-stand-in" if stand_in else model,

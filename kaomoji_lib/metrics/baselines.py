@@ -61,7 +61,7 @@ def climb(states, prompts, sentences, controls=None, *, text=None, permutations=
     """The :class:`Ladder` of one model.
 
     ``states``: emission states (n, layers, d), rows in the order of ``prompts``; ``controls``: its
-    :class:`kaomoji_lib.runs.control_states.Controls`, None where they were not measured; ``text``: the text's rungs, where they
+    :class:`kaomoji_lib.models.controls.Controls`, None where they were not measured; ``text``: the text's rungs, where they
     are there already. Increments are paired over prompts (same folds): interval by bootstrap, p by sign flips.
     Baselines of probes: Hewitt & Liang 2019, arXiv:1909.03368; Belinkov 2022, doi:10.1162/coli_a_00422.
     """

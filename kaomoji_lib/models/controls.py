@@ -3,35 +3,52 @@
 import copy
 import dataclasses
 import gc
-import time
+from dataclasses import dataclass
 
-from kaomoji_lib.runs import control_states as kept
+import numpy as np
 
 TWIN_SEEDS = (0, 1, 2)
 BATCH = 16
 
 
-def controls(run, device="auto", dtype="auto", twins=TWIN_SEEDS):
-    """The :class:`kaomoji_lib.runs.control_states.Controls` of a run, measured now where the run folder lacks them.
+@dataclass(frozen=True)
+class Controls:
+    """Control states of a run, float32, rows in the order of the run's prompts.
 
-    A twin has the run's architecture, tokenizer and template, and weights drawn anew from the seed by the
+    ``user``: states at the user turn's last token (prompts, layers, hidden); ``inputs``: the model's own input
+    embeddings averaged over the prompt's tokens (prompts, hidden); ``twins``: emission states of models of the same
+    architecture with random weights, each (prompts, layers, hidden).
+    """
+
+    user: np.ndarray
+    inputs: np.ndarray
+    twins: tuple
+
+
+def controls(run, device="auto", dtype="auto", twins=TWIN_SEEDS):
+    """Return the :class:`Controls` of a run, computed once and kept in its cache.
+
+    A twin has the run's architecture, tokenizer and template, and random weights drawn from the seed by the
     architecture's own initialisation: what its states know of a prompt, the wiring alone gives
     (Zhang & Bowman 2018, arXiv:1809.10040).
 
     Raises
     ------
     KaomojiError
-        If the controls have to be measured and the model cannot be loaded.
+        If the controls have to be computed and the model cannot be loaded.
     """
-    if not kept.present(run):
-        _measure(run, device, dtype, twins)
-    return kept.read(run)
+    arrays = run.cached(
+        "controls", {"seeds": list(twins)}, lambda: _measure(run, device, dtype, twins)
+    )
+    return Controls(
+        arrays["user"], arrays["inputs"], tuple(arrays[f"twin-{seed}"] for seed in twins)
+    )
 
 
 def _measure(run, device, dtype, twins):
     from kaomoji_lib.models.reloading import reload
 
-    started, engine = time.time(), reload(run, device, dtype)
+    engine = reload(run, device, dtype)
     instruction, texts = run.manifest["instruction"], list(run.prompts()["text"])
     rendered = [engine.template.render(f"{instruction} {text}") for text in texts]
     spans = [user_span(engine, whole, text) for whole, text in zip(rendered, texts, strict=True)]
@@ -50,7 +67,7 @@ def _measure(run, device, dtype, twins):
     gc.collect()
     for seed in twins:
         tensors[f"twin-{seed}"] = states(twin(engine, kind, config, precision, seed), ids, layers)
-    kept.write(run, tensors, {"seeds": list(twins), "seconds": round(time.time() - started, 1)})
+    return tensors
 
 
 def _layers(engine, run):

@@ -1,4 +1,4 @@
-"""Writing files so that a killed process leaves the old file or the new one, never half of one; reading what may be damaged."""
+"""Write files so that a killed process leaves the old one or the new one; read files that may be damaged."""
 
 import errno
 import hashlib
@@ -9,13 +9,13 @@ import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TEMPORARY = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
-PARQUET_SEAL = b"kaomoji_lib: SHA-256 of the rest"
-SEAL = "sha256_of_the_rest"
 CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -51,16 +51,40 @@ def atomic(path):
             temporary.unlink(missing_ok=True)
 
 
-def sweep(folder, name=None, below=False):
-    """Remove what killed writers left of the files in ``folder``: of ``name`` alone, or of all; ``below``: in its folders too.
+def remove_stale_temporary_files(folder, name=None, below=False):
+    """Remove what killed writers left in ``folder``: of the file ``name`` only, or of all; ``below``: in subfolders too.
 
-    Only for who holds the lock of what is written there: the temporary file of a writer that lives would go too.
+    Call it while holding the lock of the folder: it would also remove the temporary file of a running writer.
     """
     for path in list(Path(folder).glob("**/.*.part" if below else ".*.part")):
         of = TEMPORARY.fullmatch(path.name)
         if of and name in (None, of[1]):
             with suppress(OSError):
                 path.unlink()
+
+
+sweep = remove_stale_temporary_files  # until score uses the new name
+
+
+def folder_lock(folder, seconds=0):
+    """Return the acquired lock of a folder (Path, created if needed): one writer at a time; a context manager.
+
+    Waits up to ``seconds`` for another process. Raises KaomojiError if that process still writes there, or if the
+    folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=seconds)
+        lock.acquire()
+    except Timeout:
+        raise KaomojiError(
+            f"another process is writing to {folder}; wait for it, or give another --out"
+        ) from None
+    except OSError as error:
+        raise KaomojiError(
+            f"cannot write to {folder} ({error.strerror}); give another --out"
+        ) from None
+    return lock
 
 
 def _refusal(path, number, said):
@@ -82,9 +106,9 @@ def _flush_folder(folder):
 
 
 def parse_json(text):
-    """The value of a JSON text from outside, its strings made :func:`~kaomoji_lib.html.storable`.
+    """Parse untrusted JSON; strings become :func:`~kaomoji_lib.html.storable`.
 
-    Raises ValueError for what is no JSON, RecursionError for what is nested too deeply.
+    Raises ValueError for invalid JSON, RecursionError for JSON nested too deeply.
     """
     value = json.loads(text)
     # Only an escape can bring half of a surrogate pair.
@@ -104,7 +128,7 @@ def _storable(value):
 
 
 def read_json(path, remedy):
-    """The JSON object in a file (dict).
+    """Read the JSON object in a file (dict); a byte-order mark is skipped.
 
     Raises
     ------
@@ -114,7 +138,7 @@ def read_json(path, remedy):
         If the file cannot be read or is no JSON object; it names the file and the ``remedy``.
     """
     try:
-        value = parse_json(Path(path).read_text(encoding="utf-8"))
+        value = parse_json(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError):
@@ -125,38 +149,20 @@ def read_json(path, remedy):
 
 
 def write_parquet(path, table):
-    """Write a DataFrame atomically, with its own digest, at which :func:`read_parquet` looks."""
+    """Write a DataFrame atomically, with a checksum for every page of the file."""
     with atomic(path) as temporary:
         table.to_parquet(temporary, index=False, write_page_checksum=True)
-        content = temporary.read_bytes()
-        # Pages have checksums, the names and types of columns have none. Before the footer, to which no offset points, is room.
-        footer = _footer(content)
-        temporary.write_bytes(
-            content[:footer] + PARQUET_SEAL + hashlib.sha256(content).digest() + content[footer:]
-        )
-
-
-def _footer(content):
-    """Where the footer of a Parquet file begins: its length stands before the last four bytes."""
-    return len(content) - 8 - int.from_bytes(content[-8:-4], "little")
 
 
 def read_parquet(path, remedy):
-    """The table in a Parquet file (DataFrame). Raises KaomojiError, naming the file and the ``remedy``, where it is damaged."""
+    """Read a Parquet file as a DataFrame; raises KaomojiError, naming the file and the ``remedy``, where it is damaged."""
     import pandas as pd
 
     try:
-        content = Path(path).read_bytes()
-        footer = _footer(content)
-        sealed, kept = content[: footer - 32], content[footer - 32 : footer]
-        if (
-            sealed.endswith(PARQUET_SEAL)
-            and hashlib.sha256(sealed.removesuffix(PARQUET_SEAL) + content[footer:]).digest()
-            != kept
-        ):
-            raise ValueError
-        return pd.read_parquet(io.BytesIO(content), page_checksum_verification=True)
-    # A cut or changed file raises whatever its bytes happen to mean to the reader.
+        # From memory: pyarrow reads meaning into paths that look like partitions (``a=1``).
+        content = io.BytesIO(Path(path).read_bytes())
+        return pd.read_parquet(content, page_checksum_verification=True)
+    # A cut or changed file raises whatever its bytes happen to mean to the parser.
     except Exception as error:
         raise KaomojiError(
             f"{path} is damaged ({type(error).__name__}); expected a whole Parquet file; {remedy}"
@@ -168,26 +174,6 @@ def write_json(path, value):
         temporary.write_text(
             json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-
-
-def write_sealed(path, value):
-    """Write a dict as JSON together with its own digest, at which :func:`read_sealed` looks."""
-    plain = json.loads(json.dumps(value, ensure_ascii=False))
-    write_json(path, {**plain, SEAL: digest(plain)})
-
-
-def read_sealed(path, remedy):
-    """What :func:`write_sealed` wrote (dict, without the digest). Raises as :func:`read_json` does, also where the digest differs.
-
-    Files from before there were digests hold none; they are read as they are.
-    """
-    value = read_json(path, remedy)
-    seal = value.pop(SEAL, None)
-    if seal is not None and seal != digest(value):
-        raise KaomojiError(
-            f"{path} is damaged; expected the content that was written (its SHA-256 differs); {remedy}"
-        )
-    return value
 
 
 def sha256(path):

@@ -1,13 +1,15 @@
-"""The run folder: what one source answered, the only thing analyses and notebooks read.
+"""The run folder: what one source answered; analyses and pages read nothing else.
 
-``manifest.json``            settings, provenance, state of the run, hashes of its files and of itself
+``manifest.json``            settings, provenance, state of the run, SHA-256 of its files
 ``emissions.parquet``        one row per generation
 ``states-<position>.safetensors``   block outputs at ``emit``, ``first`` and ``face``
-``likelihoods.parquet``      log P of every typed spelling behind every prompt, where they were scored
-``model-folder.txt``         where the model lay, if it came from a folder of this machine; leave it out of what you pass on
+``likelihoods.parquet``      log P of every typed spelling given every prompt, where they were scored
+``cache/``                   tables and arrays computed from the run and its model (:meth:`RunFolder.cached`)
+``model-folder.txt``         where the model lies, if it came from a folder of this machine; do not pass it on
 ``shards/``                  finished parts of an unfinished run; merged and removed at its end
 """
 
+import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,16 +22,19 @@ from kaomoji_lib import perspectives as frames
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import (
     atomic,
+    digest,
+    folder_lock,
+    read_json,
     read_parquet,
-    read_sealed,
+    remove_stale_temporary_files,
     sha256,
-    sweep,
+    write_json,
     write_parquet,
-    write_sealed,
 )
 from kaomoji_lib.stimuli import DATA, INSTRUCTION
 
-SCHEMA = 1
+SCHEMA = 2
+SHIPPED = DATA / "runs"
 POSITIONS = ("emit", "first", "face")
 MODEL_FOLDER = "model-folder.txt"
 EMISSION_COLUMNS = (
@@ -46,7 +51,7 @@ EMISSION_COLUMNS = (
 
 
 def default_folder(name):
-    """Where a run lives unless told otherwise: ``$KAOMOJI_RUNS/<name>``, in a checkout ``runs/<name>``."""
+    """Return the default folder of a run: ``$KAOMOJI_RUNS/<name>``, in a checkout ``runs/<name>``."""
     root = DATA.parent if (DATA.parent / "notebooks").is_dir() else Path.cwd()
     return Path(os.environ.get("KAOMOJI_RUNS") or root / "runs") / name
 
@@ -77,21 +82,45 @@ class RunFolder:
     def __init__(self, path):
         self.path = Path(path)
 
+    @classmethod
+    def find(cls, name):
+        """Return the run called ``name`` (such as ``gemma-3-270m``) of this user, else the one that ships in ``data/runs``.
+
+        Raises
+        ------
+        KaomojiError
+            If neither is there; runs of the user that are not finished are passed over for a finished one.
+        """
+        candidates = [cls(default_folder(name)), cls(SHIPPED / name)]
+        for run in candidates:
+            if run.complete:
+                return run
+        for run in candidates:
+            if run.exists:
+                return run
+        raise KaomojiError(
+            f"there is no run {name!r} in {candidates[0].path.parent} or {SHIPPED}; "
+            f"expected a run folder; run `kaomoji collect {name}` first"
+        )
+
     @cached_property
     def manifest(self):
         path = self.path / "manifest.json"
         try:
-            manifest = read_sealed(path, self._anew)
+            manifest = read_json(path, self._recompute_hint)
         except FileNotFoundError:
             raise KaomojiError(
                 f"{self.path} is no run folder (no manifest.json); run `kaomoji collect` first"
             ) from None
         if manifest.get("schema") != SCHEMA:
             raise KaomojiError(
-                f"{path} has schema {manifest.get('schema')!r}; expected {SCHEMA}, which this version reads; collect again into a new folder"
+                f"{path} has schema {manifest.get('schema')!r}; expected {SCHEMA}, which this version reads; "
+                "delete the folder, or collect again into a new one"
             )
         if not isinstance(manifest.get("status"), str):
-            raise KaomojiError(f"{path} is damaged; expected the status of the run; {self._anew}")
+            raise KaomojiError(
+                f"{path} is damaged; expected the status of the run; {self._recompute_hint}"
+            )
         return manifest
 
     @property
@@ -130,7 +159,7 @@ class RunFolder:
             temporary.write_text(f"{folder}\n", encoding="utf-8")
 
     def write_manifest(self, manifest):
-        write_sealed(self.path / "manifest.json", manifest)
+        write_json(self.path / "manifest.json", manifest)
         self.__dict__.pop("manifest", None)
 
     def prompts(self):
@@ -165,7 +194,7 @@ class RunFolder:
             raise KaomojiError(
                 f"unknown position {position!r}; expected one of {', '.join(POSITIONS)}"
             )
-        array = _read_tensor(self._verified(f"states-{position}.safetensors"))
+        array = _read_tensors(self._verified(f"states-{position}.safetensors"))["states"]
         emissions = self.emissions()
         generation = emissions[["prompt_id", "generation"]]
         if position == "emit":
@@ -189,12 +218,47 @@ class RunFolder:
         return path
 
     @property
-    def _anew(self):
+    def _recompute_hint(self):
         return f"delete {self.path} and collect again"
 
     @property
     def _remedy(self):
         return f"delete {self.path} and run `kaomoji collect {self.manifest.get('model', {}).get('alias', 'MODEL')}` again"
+
+    # -- cache ---------------------------------------------------------------------------------------
+
+    def cached(self, name, settings, make):
+        """Return ``make()``, computed once: later calls with equal arguments read the file.
+
+        Parameters
+        ----------
+        name : str, part of the file name. settings : JSON-serialisable, what the result depends on besides the run's
+            model, dtype, instruction and prompts. make : callable without arguments; returns a DataFrame (its ``attrs``
+            must be JSON-serialisable) or a dict of arrays or tensors.
+
+        Returns
+        -------
+        DataFrame, or dict of numpy arrays (floating point as float32), as read from the file; a damaged file is
+        computed again. Results of a shipped run, which is read-only, are kept in the user's own runs.
+        """
+        key = digest(
+            {
+                "settings": settings,
+                "prompts": digest(self.manifest["prompts"]),
+                **{name: self.manifest[name] for name in ("model", "dtype", "instruction")},
+            }
+        )
+        shipped = self.path.resolve().is_relative_to(SHIPPED.resolve())
+        folders = [self.path] + ([default_folder(self.path.name)] if shipped else [])
+        stems = [folder / "cache" / f"{name}-{key[:16]}" for folder in folders]
+        for stem in stems:
+            if (value := _read_cached(stem)) is not None:
+                return value
+        with folder_lock(stems[-1].parent, seconds=3600):
+            if (value := _read_cached(stems[-1])) is None:
+                _write_cached(stems[-1], make())
+                value = _read_cached(stems[-1])
+        return value
 
     # -- shards: the parts of a run that is under way ------------------------------------------------
 
@@ -208,11 +272,9 @@ class RunFolder:
         """Store a finished part. The table is written last: its presence says that the part is whole."""
         from safetensors.torch import save_file
 
-        states, table = self.shard(number).with_suffix(".safetensors"), pd.DataFrame(rows)
-        with atomic(states) as temporary:
+        with atomic(self.shard(number).with_suffix(".safetensors")) as temporary:
             save_file(tensors, temporary)
-        table.attrs["states_sha256"] = sha256(states)
-        write_parquet(self.shard(number).with_suffix(".parquet"), table)
+        write_parquet(self.shard(number).with_suffix(".parquet"), pd.DataFrame(rows))
 
     def merge(self, count, **facts):
         """Join the shards into the run's files and mark it complete; ``facts`` go into the manifest."""
@@ -250,25 +312,21 @@ class RunFolder:
 
         path = self.shard(number)
         states = path.with_suffix(".safetensors")
-        remedy = f"delete both files {path.name}.* and run the same command again: that part alone is asked for anew"
+        remedy = f"delete both files {path.name}.* and run the same command again: only that part is collected again"
         table = read_parquet(path.with_suffix(".parquet"), remedy)
         try:
-            # Zeros in the place of numbers are still numbers: only the hash tells.
-            intact = sha256(states) == table.attrs.pop("states_sha256", None)
-            tensors = load_file(states) if intact else None
+            return table, load_file(states)
         except (OSError, SafetensorError):
-            tensors = None
-        if tensors is None:
             raise KaomojiError(
                 f"{states} is damaged; expected the states of a finished part; {remedy}"
-            )
-        return table, tensors
+            ) from None
 
-    def sweep(self):
-        """Remove what killed processes left half written; only for who holds the run's lock."""
-        # Tables under derived/ have locks of their own.
+    def remove_stale_temporary_files(self):
+        """Remove what killed processes left half written; call it while holding the run's lock."""
         for folder in (self.path, self.path / "shards"):
-            sweep(folder)
+            remove_stale_temporary_files(folder)
+
+    sweep = remove_stale_temporary_files  # until collect uses the new name
 
     def clear_shards(self):
         for path in sorted((self.path / "shards").glob("*")):
@@ -277,11 +335,41 @@ class RunFolder:
             (self.path / "shards").rmdir()
 
 
-def _read_tensor(path):
-    from safetensors import SafetensorError, safe_open
+def _write_cached(stem, value):
+    import torch
+    from safetensors.torch import save_file
+
+    if isinstance(value, pd.DataFrame):
+        # What cannot be written as JSON would fail in the writer, after the work is done.
+        value.attrs = json.loads(json.dumps(value.attrs, default=str))
+        return write_parquet(stem.with_name(f"{stem.name}.parquet"), value)
+    tensors = {name: torch.as_tensor(array).contiguous() for name, array in value.items()}
+    with atomic(stem.with_name(f"{stem.name}.safetensors")) as temporary:
+        save_file(tensors, temporary)
+
+
+def _read_cached(stem):
+    """Return the table or the arrays of a cache file, or None where it is missing or damaged."""
+    table, arrays = (stem.with_name(f"{stem.name}{end}") for end in (".parquet", ".safetensors"))
+    try:
+        if table.is_file():
+            return read_parquet(table, "delete it")
+        return _read_tensors(arrays) if arrays.is_file() else None
+    except KaomojiError:
+        return None
+
+
+def _read_tensors(path):
+    """Return the tensors of a file as numpy arrays: half precision becomes float32, in which everything is computed."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     try:
-        with safe_open(path, framework="pt") as handle:
-            return handle.get_tensor("states").float().numpy()
-    except SafetensorError as error:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
         raise KaomojiError(f"{path} is damaged ({error}); collect the run again") from None
+    # Copies: the loaded tensors are windows into the file, which may be replaced.
+    return {
+        name: (tensor.float() if tensor.is_floating_point() else tensor).clone().numpy()
+        for name, tensor in tensors.items()
+    }
