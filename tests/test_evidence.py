@@ -466,8 +466,9 @@ def test_growth_varies_one_size_at_a_time():
 
 
 def test_a_title_that_counts_takes_any_name_and_nothing_to_count_is_said():
-    from kaomoji_lib.missing import Missing
     from kaomoji_lib.show import evidence, evidence_figures
+
+    from kaomoji_lib.missing import Missing
     from kaomoji_lib.stats import Estimate
 
     found = Estimate(0.5, 0.4, 0.6, 9, "prompts", 0.1, 0.01)
