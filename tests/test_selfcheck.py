@@ -10,12 +10,12 @@ import torch
 import toy_families
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import organisms
+from kaomoji_lib.models import organisms, templates
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models import verify as selfcheck
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.models.score import algorithms as scoring_algorithms
-from kaomoji_lib.models.score import measuring, routing, scoring
+from kaomoji_lib.models.score import measuring, routing, scoring, spellings
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 FACES = list(organisms.pool()["spelling"])
@@ -75,6 +75,24 @@ def test_one_message_is_checked_against_a_control(lost_prompts):
     engine = small_models.engine("organism-gemma")
     assert selfcheck.scoring(engine, FACES, MESSAGES[:1])["algorithm"] == "plain"
     assert selfcheck.sampling(engine, MESSAGES[:1])["algorithm"] == selfcheck.ALONE
+
+
+@pytest.mark.parametrize("family", ["organism-gemma", "organism-granite"])
+def test_white_space_before_a_face_adds_its_probability(family):
+    engine = small_models.engine(family)
+    prompts = [engine.encode(engine.template.render(message)) for message in MESSAGES[:2]]
+    faces, leads = FACES[:8], templates.LEADS
+
+    def measured(words, **options):
+        return measuring.measure(
+            engine, prompts, spellings.plan(engine, words, **options), "packed"
+        )
+
+    apart = [measured([lead + face for face in faces]) for lead in leads]
+    for kind, together in enumerate(measured(faces, leads=leads)):
+        expected = np.logaddexp.reduce([one[kind] for one in apart])
+        assert np.allclose(together, expected, atol=1e-4)
+        assert (together > apart[0][kind]).all()
 
 
 def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):

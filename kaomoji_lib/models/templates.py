@@ -25,6 +25,8 @@ THINKING_CHANNEL = re.compile(
 CHANNEL_PREFILL = "<|channel|>final<|message|>"
 PINNED_DATE = "2025-01-01"
 DATE_CODES = "YmdBbyAaejFHMSIpZ"
+# White space that may come between a prompt and the face: with all of it, sampling and scoring speak of one event.
+LEADS = ("", " ", "\n", "\n\n")
 FALLBACK = "User: {message}\n\nAssistant:"
 
 

@@ -5,6 +5,7 @@ throughout for lack of this check. A plain forward pass has no cache, no padding
 """
 
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -16,10 +17,12 @@ from kaomoji_lib.models.score import measuring
 from kaomoji_lib.models.score import spellings as spelled
 from kaomoji_lib.models.score.algorithms import ALGORITHMS, applicable, plain_logits
 from kaomoji_lib.models.score.routing import closest_calls
+from kaomoji_lib.models.templates import LEADS
 
 FACES, PROMPTS = 6, 2
 CONTROL = "probe"
 SHARE_BETWEEN_PROMPTS = 0.5
+LEAD_SHARE = 1e-3
 TOGETHER, ALONE = "prompts together", "one prompt at a time"
 FAILURES = (
     RuntimeError,
@@ -68,7 +71,7 @@ def scoring(engine, spellings, messages, algorithm="auto"):
 
     Returns
     -------
-    dict for the manifest: ``algorithm``, ``cells``, ``largest_difference`` over all of them and ``tolerance`` (nats),
+    dict for the manifest: ``algorithm``, ``leads`` (white space before a face that is summed over), ``cells``, ``largest_difference`` over all of them and ``tolerance`` (nats),
     ``error`` and ``between_prompts`` (root mean squares: off by how much, and how far the same face lies apart under two
     prompts, which is what a lost prompt would cost), ``close_calls`` (cells behind a router decision within rounding),
     ``near_ties`` (those of them that moved, named), ``warnings`` (one sentence per faster algorithm passed over).
@@ -82,7 +85,9 @@ def scoring(engine, spellings, messages, algorithm="auto"):
         raise KaomojiError(
             f"unknown algorithm {algorithm!r}; expected auto, {', '.join(ALGORITHMS)}"
         )
-    wanted = spelled.plan(engine, _spread(_writable(engine, spellings), FACES), closed=False)
+    faces = _spread(_writable(engine, spellings), FACES)
+    with_leads = [f"{lead}{face}" for lead, face in zip(cycle(LEADS), faces)]
+    wanted = spelled.plan(engine, _writable(engine, with_leads), closed=False)
     prompts = _spread(
         [engine.encode(engine.template.render(message)) for message in _two(messages)], PROMPTS
     )
@@ -103,6 +108,7 @@ def scoring(engine, spellings, messages, algorithm="auto"):
         if (difference <= allowed).all() and error <= SHARE_BETWEEN_PROMPTS * between:
             return {
                 "algorithm": name,
+                "leads": _leads(engine, prompts, faces, name),
                 "cells": int(difference.size),
                 "largest_difference": float(difference.max()),
                 "tolerance": limits.log_prob,
@@ -119,6 +125,23 @@ def scoring(engine, spellings, messages, algorithm="auto"):
     raise KaomojiError(
         f"model {engine.spec.alias!r}: {'; '.join(warnings)}; use --algorithm auto or another --dtype"
     )
+
+
+def _leads(engine, prompts, faces, algorithm):
+    """White space before a face that holds a share of its probability, the empty string first: list of str."""
+    spelled_out = [f"{lead}{face}" for lead in LEADS for face in faces]
+    found, _ = measuring.measure(
+        engine, prompts, spelled.plan(engine, spelled_out, closed=False), algorithm
+    )
+    found = found.reshape(len(prompts), len(LEADS), len(faces))
+    shares = np.exp(
+        found - np.logaddexp.reduce(np.nan_to_num(found, nan=-np.inf), axis=1, keepdims=True)
+    )
+    return [
+        lead
+        for lead, share in zip(LEADS, np.nanmax(shares, axis=(0, 2)), strict=True)
+        if not lead or share > LEAD_SHARE
+    ]
 
 
 def _two(messages):

@@ -73,9 +73,9 @@ def _sums(wanted, steps, overshoot):
     for node in range(1, len(trie)):
         along[:, node] += along[:, trie.parent[node]]
     log_probs = np.full((len(steps), len(wanted.spellings)), np.nan)
-    log_probs[:, wanted.rows] = (
-        along[:, [path[-1] for path in trie.paths]] if len(wanted.rows) else 0.0
-    )
+    log_probs[:, wanted.rows] = -np.inf
+    for row, path in zip(wanted.rows, trie.paths, strict=True):
+        log_probs[:, row] = np.logaddexp(log_probs[:, row], along[:, path[-1]])
     closed = log_probs.copy()
     if len(wanted.entry_node):
         starts = np.searchsorted(wanted.overshoot_entry, np.arange(len(wanted.entry_node)))

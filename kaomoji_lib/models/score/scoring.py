@@ -14,6 +14,7 @@ from kaomoji_lib.models.score import measuring
 from kaomoji_lib.models.score import spellings as spelled
 from kaomoji_lib.models.score import trie as tries
 from kaomoji_lib.models.score.algorithms import ROWS_PER_STEP
+from kaomoji_lib.models.templates import LEADS
 from kaomoji_lib.stimuli import INSTRUCTION
 
 COLUMNS = ("prompt_id", "spelling", "face", "log_prob", "log_prob_closed", "n_tokens")
@@ -43,7 +44,8 @@ def score(
     """Score every spelling behind every prompt.
 
     Natural logarithms, summed over the spelling's tokens, at temperature 1, without length normalisation, end marker
-    or intervention: the probability that the reply begins with the spelling.
+    or intervention: the probability that the reply, white space aside, begins with the spelling. Which white space is
+    summed over is measured on this model by the self-check (``leads``).
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ def score(
     spellings = distinct(spellings)
     if check is None:
         check = selfcheck.scoring(engine, spellings, _messages(prompts, instruction), algorithm)
-    wanted = spelled.plan(engine, spellings, closed)
+    wanted = spelled.plan(engine, spellings, closed, check.get("leads", LEADS))
     encoded = [
         engine.encode(engine.template.render(message))
         for message in _messages(prompts, instruction)

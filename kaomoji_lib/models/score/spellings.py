@@ -13,7 +13,7 @@ class Plan:
     """What is to be read off a model for a list of spellings.
 
     ``sequences``: token ids of each spelling, empty where the tokenizer cannot write it; ``rows``: for each of
-    the trie's sequences, the spelling it belongs to. ``overshoot_token``: tokens that, typed at a node on a
+    the trie's sequences, the spelling it belongs to (one sequence per lead: probabilities of a spelling's sequences add up). ``overshoot_token``: tokens that, typed at a node on a
     spelling's path, complete it in another way than its own tokens do, mostly by going beyond its end;
     ``overshoot_entry``: which (node, spelling) pair of ``entry_node`` and ``entry_spelling`` each belongs to, ascending.
     """
@@ -28,12 +28,24 @@ class Plan:
     entry_spelling: np.ndarray
 
 
-def plan(engine, spellings, closed=True):
-    """The :class:`Plan` for distinct spellings (list of str)."""
+def plan(engine, spellings, closed=True, leads=("",)):
+    """Return the :class:`Plan` for distinct spellings (list of str).
+
+    ``leads``: white space (str) that may come before a spelling, :data:`kaomoji_lib.models.templates.LEADS` or fewer.
+    """
     sequences = tuple(tokens(engine, spelling) for spelling in spellings)
-    rows = np.array([row for row, sequence in enumerate(sequences) if sequence], dtype=int)
-    trie = tries.build([sequences[row] for row in rows])
-    found = _overshooting(engine, trie, rows, sequences) if closed else []
+    written = {
+        (row, tokens(engine, lead + spelling) if lead else sequence): None
+        for row, (spelling, sequence) in enumerate(zip(spellings, sequences, strict=True))
+        for lead in leads
+        if sequence
+    }
+    rows, paths = (
+        zip(*((row, path) for row, path in written if path), strict=True) if written else ((), ())
+    )
+    rows = np.array(rows, dtype=int)
+    trie = tries.build(paths)
+    found = _overshooting(engine, trie, rows, paths) if closed else []
     ids = [ids for _, _, ids in found]
     return Plan(
         tuple(spellings),
@@ -71,9 +83,9 @@ def _overshooting(engine, trie, rows, sequences):
     )
     contents = [content for content, _ in vocabulary]
     found = []
-    for row, path in zip(rows, trie.paths, strict=True):
-        rest = b"".join(engine.vocabulary[one] for one in sequences[row])
-        for node, token in zip((0, *path), sequences[row], strict=False):
+    for row, path, sequence in zip(rows, trie.paths, sequences, strict=True):
+        rest = b"".join(engine.vocabulary[one] for one in sequence)
+        for node, token in zip((0, *path), sequence, strict=False):
             low, high = bisect_left(contents, rest), bisect_left(contents, _successor(rest))
             ids = [identity for _, identity in vocabulary[low:high] if identity != token]
             if ids:
