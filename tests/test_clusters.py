@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from kaomoji_lib.show import clusters as shown
+from kaomoji_lib.show import heatmaps
 from test_analysis import BABBLE, CODES, SPOKEN, STATES, geometry, run_states
 
 from kaomoji_lib import categories, figures, tables
 from kaomoji_lib.metrics import clusters, word_clusters
-from kaomoji_lib.show import clusters as shown
-from kaomoji_lib.show import heatmaps
 from kaomoji_lib.stimuli import load_lexicon
 
 SCHEME = categories.load_scheme()

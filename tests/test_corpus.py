@@ -4,13 +4,13 @@ import json
 
 import published_mirror
 import pytest
+from kaomoji_lib.show import vocabulary
 from published_mirror import ALL_FACES, FACES, ROOT
 
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.published import corpus, corpus_report
 from kaomoji_lib.published import files as published
-from kaomoji_lib.show import vocabulary
 from kaomoji_lib.stimuli import load_lexicon
 
 EARLY, LATE, LATER = (f"bundle-2026050{day}T010101Z" for day in (1, 2, 3))

@@ -11,6 +11,8 @@ import pandas as pd
 import published_mirror
 import pytest
 import yaml
+from kaomoji_lib.show import published as show
+from kaomoji_lib.show import published_figures
 from published_mirror import ALL_FACES, CODES, FACES, LOST, MODELS, ROOT, SCORED, TYPED
 
 from kaomoji_lib import cli
@@ -27,8 +29,6 @@ from kaomoji_lib.published import files as published
 from kaomoji_lib.published import readings as published_readings
 from kaomoji_lib.published import rules as published_rules
 from kaomoji_lib.published import study as analysis
-from kaomoji_lib.show import published as show
-from kaomoji_lib.show import published_figures
 from kaomoji_lib.stats import Estimate
 
 KEYS = ("id", "article", "recomputed", "corrected", "low", "high", "n", "reference")

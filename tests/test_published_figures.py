@@ -5,14 +5,14 @@ import json
 
 import numpy as np
 import pytest
+from kaomoji_lib.show import published as show
+from kaomoji_lib.show import published_figures
 from published_mirror import CODES, MODELS, figure
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.missing import Missing
 from kaomoji_lib.published import geometry as published_geometry
 from kaomoji_lib.published import plotly_figures, tables
-from kaomoji_lib.show import published as show
-from kaomoji_lib.show import published_figures
 
 SCHEME = tables.scheme("nine")
 PLANTED = {name: figure(name).to_html(include_plotlyjs=False) for name in MODELS}
