@@ -1,0 +1,303 @@
+"""Compare a model's use of kaomoji with labels that people gave them.
+
+The reference is a dictionary of kaomoji with label groups (``data/human``). A group maps to a *set* of candidate categories,
+a partial label: ``happy`` may be excited, content or relieved. P(category | kaomoji) is a Dirichlet posterior with a flat
+prior of 0.5 per category; every score can be recomputed over draws of the posterior and of the weights inside each set.
+A category without labelled kaomoji is missing from the reference, not empty: set-valued scores allow for it.
+"""
+
+import csv
+import gzip
+import io
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from kaomoji_lib import stats
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces.canonical import canonical
+from kaomoji_lib.stimuli import DATA, read_table
+
+PRIOR = 0.5
+DRAWS = 200
+PERMUTATIONS = 1000
+LEVELS = ("raw", "arms", "canonical")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The labelled dictionary.
+
+    ``entries``: DataFrame[face, groups (tuple), sets (tuple of category codes)], one row per dictionary entry;
+    ``members``: dict group -> tuple of candidate categories; ``scheme``: the category scheme.
+    """
+
+    entries: pd.DataFrame
+    members: dict
+    scheme: object
+
+    @cached_property
+    def _index(self):
+        """Per level, the entry rows of each spelling."""
+        keys = {level: {} for level in LEVELS}
+        for row, face in enumerate(self.entries["face"]):
+            for level, key in zip(LEVELS, _levels(face), strict=True):
+                keys[level].setdefault(key, []).append(row)
+        return keys
+
+    def lookup(self, faces):
+        """Find each face in the dictionary: DataFrame indexed by face with ``level`` and ``rows`` (entry numbers).
+
+        Levels are tried in order: raw spelling, spelling with arms, canonical form. Faces without an entry are left out.
+        """
+        found = {}
+        for face in dict.fromkeys(faces):
+            for level, key in zip(LEVELS, _levels(face), strict=True):
+                if rows := self._index[level].get(key):
+                    found[face] = (level, rows)
+                    break
+        return pd.DataFrame.from_dict(found, orient="index", columns=["level", "rows"])
+
+    def theta(self, faces):
+        """Posterior mean of P(category | face): DataFrame face x category, rows sum to 1; listed faces only."""
+        found = self.lookup(faces)
+        even = {group: np.full(len(m), 1 / len(m)) for group, m in self.members.items() if m}
+        alpha = PRIOR + self._masses(found, even)
+        codes = list(self.scheme.codes)
+        return pd.DataFrame(alpha / alpha.sum(axis=1, keepdims=True), found.index, codes)
+
+    def draws(self, faces, number=DRAWS, seed=0):
+        """Yield ``number`` draws of P(category | face), of the posterior and of the weights inside each set."""
+        rng, found = np.random.default_rng(seed), self.lookup(faces)
+        for _ in range(number):
+            weights = {g: rng.dirichlet(np.ones(len(m))) for g, m in self.members.items() if m}
+            gamma = rng.standard_gamma(PRIOR + self._masses(found, weights))
+            table = gamma / gamma.sum(axis=1, keepdims=True)
+            yield pd.DataFrame(table, found.index, list(self.scheme.codes))
+
+    def _masses(self, found, weights):
+        """Labels per face and category: (faces, categories). Each entry adds 1, spread over its candidate set."""
+        place = {code: column for column, code in enumerate(self.scheme.codes)}
+        by_entry = np.zeros((len(self.entries), len(place)))
+        for row, (groups, sets) in enumerate(
+            zip(self.entries["groups"], self.entries["sets"], strict=True)
+        ):
+            for group in groups:
+                for code, weight in zip(self.members[group], weights.get(group, ()), strict=True):
+                    by_entry[row, place[code]] += weight if code in sets else 0
+        by_entry /= np.maximum(by_entry.sum(axis=1, keepdims=True), 1e-300)
+        return np.array([by_entry[rows].sum(axis=0) for rows in found["rows"]]).reshape(
+            len(found), len(place)
+        )
+
+    def allowed(self, faces):
+        """Whether a category is a candidate for a face: boolean DataFrame face x category; listed faces only."""
+        found, codes = self.lookup(faces), list(self.scheme.codes)
+        table = pd.DataFrame(False, found.index, codes)
+        for face, rows in found["rows"].items():
+            for row in rows:
+                table.loc[face, list(self.entries["sets"].iloc[row])] = True
+        return table
+
+
+def load(scheme, tiers=("core",)):
+    """Read the shipped reference for ``scheme``; ``tiers``: which parts of the dictionary.
+
+    An entry with several groups has the categories they share as candidates, or all of them if they share none.
+
+    Raises
+    ------
+    KaomojiError
+        If a group maps to a category that the scheme does not have.
+    """
+    table = read_table(DATA / "human" / "groups.csv", ("group", "categories"))
+    members = {row.group: tuple(row.categories.split()) for row in table.itertuples()}
+    unknown = {code for codes in members.values() for code in codes} - set(scheme.codes)
+    if unknown:
+        raise KaomojiError(
+            f"data/human/groups.csv names the categories {', '.join(sorted(unknown))}; expected those of the scheme, "
+            f"{', '.join(scheme.codes)}; map the groups onto your categories"
+        )
+    with gzip.open(DATA / "human" / "entries.csv.gz", "rt", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(io.StringIO(file.read())) if row["tier"] in tiers]
+    entries = []
+    for row in rows:
+        groups = tuple(group for group in row["groups"].split("|") if members.get(group))
+        sets = [set(members[group]) for group in groups]
+        if sets:
+            shared = set.intersection(*sets) or set.union(*sets)
+            entries.append((row["face"], groups, tuple(c for c in scheme.codes if c in shared)))
+    return Reference(pd.DataFrame(entries, columns=["face", "groups", "sets"]), members, scheme)
+
+
+def choices(emissions):
+    """Share of each face among a prompt's replies: DataFrame prompt x face (rows sum to at most 1)."""
+    counts = pd.crosstab(emissions["prompt_id"], emissions["face"])
+    replies = emissions.groupby("prompt_id", sort=False).size()
+    return counts.reindex(replies.index, fill_value=0).div(replies, axis=0)
+
+
+def reading(choice, labels, theta, *, ranges=(), seed=0):
+    """Score how well the dictionary recovers a message's category from the kaomoji a model chose, without training.
+
+    ``choice``: DataFrame prompt x face, P(face | prompt); ``labels``: category of each prompt; ``theta``: DataFrame
+    face x category of :meth:`Reference.theta`. The score is the mean over prompts of sum_f P(f | prompt) theta[f, category];
+    what is not listed scores one over the number of categories, so a reading that ignores the message scores exactly that.
+    ``ranges``: further thetas (draws); their scores become the 95 % range in the result.
+
+    Returns (Estimate over prompts with the null of categories permuted over prompts, coverage Estimate, (low, high) range).
+    """
+    labels = np.asarray(labels)
+    by_category, covered = _by_category(choice, theta)
+    place = {code: column for column, code in enumerate(theta.columns)}
+    columns = np.array([place[label] for label in labels])
+    rows, rng = np.arange(len(labels)), np.random.default_rng(seed)
+    null = [by_category[rows, rng.permutation(columns)].mean() for _ in range(PERMUTATIONS)]
+    score = stats.bootstrap(by_category[rows, columns], null=null, seed=seed)
+    draws = [_by_category(choice, table)[0][rows, columns].mean() for table in ranges]
+    spread = tuple(np.percentile(draws, [2.5, 97.5])) if draws else (np.nan, np.nan)
+    return score, stats.bootstrap(covered, seed=seed), spread
+
+
+def _by_category(choice, theta):
+    listed = [face for face in choice.columns if face in theta.index]
+    covered = choice[listed].sum(axis=1).to_numpy()
+    even = (1 - covered)[:, None] / len(theta.columns)
+    return choice[listed].to_numpy() @ theta.loc[listed].to_numpy() + even, covered
+
+
+def set_mass(table, weight, allowed, *, seed=0):
+    """Share of a model's P(category | kaomoji) that lies inside the dictionary's candidate sets, weighted by use.
+
+    ``table``: DataFrame face x category, rows sum to 1; ``weight``: Series of counts; ``allowed``: of
+    :meth:`Reference.allowed`. Interval: bootstrap over faces. Null: candidate sets permuted over faces.
+    """
+    faces = _shared(table, allowed)
+    shares, sets = table.loc[faces].to_numpy(), allowed.loc[faces].to_numpy()
+    weights = weight[faces].to_numpy(float)
+    rng, total = np.random.default_rng(seed), weights.sum()
+    null = [
+        weights @ (shares * sets[rng.permutation(len(sets))]).sum(axis=1) / total
+        for _ in range(PERMUTATIONS)
+    ]
+    inside = (shares * sets).sum(axis=1)
+    return stats.bootstrap(inside, weights=weights, unit="kaomoji", seed=seed, null=null)
+
+
+def coordinates(table, scheme):
+    """Expected valence and arousal of each face: DataFrame face x (valence, arousal), -1..1."""
+    places = scheme.table.loc[list(table.columns), ["valence", "arousal"]].astype(float)
+    return table @ places
+
+
+def correlation(table, theta, scheme, axis="valence", *, seed=0):
+    """Spearman correlation of the model's and the dictionary's expected ``axis`` over kaomoji.
+
+    Interval: bootstrap over faces. Null: faces permuted.
+    """
+    faces = _shared(table, theta)
+    own, human = (coordinates(item.loc[faces], scheme)[axis].to_numpy() for item in (table, theta))
+    rng = np.random.default_rng(seed)
+    null = [spearmanr(own, rng.permutation(human)).statistic for _ in range(PERMUTATIONS)]
+    picks = rng.integers(0, len(faces), (PERMUTATIONS, len(faces)))
+    with np.errstate(invalid="ignore"):
+        again = [spearmanr(own[rows], human[rows]).statistic for rows in picks]
+    value = spearmanr(own, human).statistic
+    return stats.estimate(value, again, len(faces), "kaomoji", null=null, bounds=(-1, 1))
+
+
+def same_sign(table, theta, scheme, *, weight=None, seed=0):
+    """Share of kaomoji (or, with ``weight``, of replies) whose valence has the sign that the dictionary gives it.
+
+    Faces whose expected valence is 0 in the dictionary are left out. Null: faces permuted.
+    """
+    faces = _shared(table, theta)
+    own, human = (coordinates(item.loc[faces], scheme)["valence"] for item in (table, theta))
+    clear = human.abs() > 0.05
+    own, human, faces = own[clear].to_numpy(), human[clear].to_numpy(), human.index[clear]
+    weights = np.ones(len(faces)) if weight is None else weight[faces].to_numpy(float)
+    rng = np.random.default_rng(seed)
+    null = [
+        weights @ (np.sign(own) == np.sign(rng.permutation(human))) / weights.sum()
+        for _ in range(PERMUTATIONS)
+    ]
+    hits = (np.sign(own) == np.sign(human)).astype(float)
+    return stats.bootstrap(hits, weights=weights, unit="kaomoji", seed=seed, null=null)
+
+
+def glyph_theta(reference, faces):
+    """P(category | glyphs) for ``faces`` from a naive Bayes classifier of characters.
+
+    It is trained on dictionary entries whose canonical form is not among ``faces``. A model has to agree with people
+    better than this classifier does, or only the shapes of the kaomoji have been shown to agree.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.naive_bayes import MultinomialNB
+
+    own = {_levels(face)[-1] for face in faces}
+    keep = [_levels(face)[-1] not in own for face in reference.entries["face"]]
+    entries = reference.entries[keep]
+    codes = list(reference.scheme.codes)
+    rows = [
+        (face, c, 1 / len(s))
+        for face, s in zip(entries["face"], entries["sets"], strict=True)
+        for c in s
+    ]
+    texts, labels, weights = zip(*rows, strict=True)
+    counter = CountVectorizer(analyzer="char", lowercase=False, binary=True)
+    model = MultinomialNB().fit(counter.fit_transform(texts), labels, sample_weight=weights)
+    table = pd.DataFrame(model.predict_proba(counter.transform(faces)), list(faces), model.classes_)
+    return table.reindex(columns=codes, fill_value=0.0)
+
+
+def ceiling(reference, *, seed=0):
+    """How far the dictionary agrees with itself: pairs of entries with one canonical form and different spellings.
+
+    Returns dict measure -> Estimate over pairs: set overlap (Jaccard), valence and arousal correlation.
+    """
+    groups = {}
+    for row, face in enumerate(reference.entries["face"]):
+        groups.setdefault(_levels(face)[-1], []).append(row)
+    pairs = [(rows[0], rows[1]) for rows in groups.values() if len(rows) > 1]
+    sets = [set(item) for item in reference.entries["sets"]]
+    overlap = np.array([len(sets[a] & sets[b]) / len(sets[a] | sets[b]) for a, b in pairs])
+    places = reference.scheme.table[["valence", "arousal"]].astype(float)
+    values = np.array([places.loc[list(item)].mean() for item in reference.entries["sets"]])
+    first, second = (values[[pair[side] for pair in pairs]] for side in (0, 1))
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(len(pairs)) for _ in range(PERMUTATIONS)]
+    shuffled = [
+        np.mean(
+            [
+                len(sets[pairs[i][0]] & sets[pairs[j][1]])
+                / len(sets[pairs[i][0]] | sets[pairs[j][1]])
+                for i, j in enumerate(order)
+            ]
+        )
+        for order in orders[:100]
+    ]
+    found = {"set overlap": stats.bootstrap(overlap, unit="pairs", seed=seed, null=shuffled)}
+    for column, axis in enumerate(("valence", "arousal")):
+        a, b = first[:, column], second[:, column]
+        picks = rng.integers(0, len(pairs), (PERMUTATIONS, len(pairs)))
+        again = [np.corrcoef(a[rows], b[rows])[0, 1] for rows in picks]
+        null = [np.corrcoef(a, b[order])[0, 1] for order in orders]
+        value = np.corrcoef(a, b)[0, 1]
+        found[f"{axis} correlation"] = stats.estimate(value, again, len(pairs), "pairs", null=null)
+    return found
+
+
+def _shared(table, other):
+    faces = [face for face in table.index if face in other.index]
+    if len(faces) < 3:
+        raise KaomojiError(
+            f"{len(faces)} kaomoji are in the human dictionary; expected at least 3; collect more replies"
+        )
+    return faces
+
+
+def _levels(face):
+    return face, face, canonical(face)
