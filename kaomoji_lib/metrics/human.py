@@ -69,6 +69,13 @@ class Reference:
         codes = list(self.scheme.codes)
         return pd.DataFrame(alpha / alpha.sum(axis=1, keepdims=True), found.index, codes)
 
+    def coordinates(self, faces):
+        """Mean valence and arousal of a face's labels, without the prior: DataFrame face x (valence, arousal), -1..1."""
+        found = self.lookup(faces)
+        even = {group: np.full(len(m), 1 / len(m)) for group, m in self.members.items() if m}
+        masses = pd.DataFrame(self._masses(found, even), found.index, list(self.scheme.codes))
+        return coordinates(masses.div(masses.sum(axis=1), axis=0), self.scheme)
+
     def draws(self, faces, number=DRAWS, seed=0):
         """Yield ``number`` draws of P(category | face), of the posterior and of the weights inside each set."""
         rng, found = np.random.default_rng(seed), self.lookup(faces)
@@ -193,14 +200,15 @@ def coordinates(table, scheme):
     return table @ places
 
 
-def correlation(table, theta, scheme, axis="valence", *, seed=0):
-    """Spearman correlation of the model's and the dictionary's expected ``axis`` over kaomoji.
+def correlation(table, people, scheme, axis="valence", *, seed=0):
+    """Spearman correlation of the model's expected ``axis`` with the one of people's labels, over kaomoji.
 
-    Interval: bootstrap over faces. Null: faces permuted.
+    ``table``: face x category; ``people``: of :meth:`Reference.coordinates`. Interval: bootstrap over faces. Null: faces
+    permuted.
     """
-    faces = _shared(table, theta)
-    own, human = (coordinates(item.loc[faces], scheme)[axis].to_numpy() for item in (table, theta))
-    rng = np.random.default_rng(seed)
+    faces = _shared(table, people)
+    own = coordinates(table.loc[faces], scheme)[axis].to_numpy()
+    human, rng = people.loc[faces, axis].to_numpy(), np.random.default_rng(seed)
     null = [spearmanr(own, rng.permutation(human)).statistic for _ in range(PERMUTATIONS)]
     picks = rng.integers(0, len(faces), (PERMUTATIONS, len(faces)))
     with np.errstate(invalid="ignore"):
@@ -209,23 +217,19 @@ def correlation(table, theta, scheme, axis="valence", *, seed=0):
     return stats.estimate(value, again, len(faces), "kaomoji", null=null, bounds=(-1, 1))
 
 
-def same_sign(table, theta, scheme, *, weight=None, seed=0):
-    """Share of kaomoji (or, with ``weight``, of replies) whose valence has the sign that the dictionary gives it.
+def same_sign(table, people, scheme, *, clear=0.1, seed=0):
+    """Share of kaomoji whose valence has the same sign for the model and in people's labels.
 
-    Faces whose expected valence is 0 in the dictionary are left out. Null: faces permuted.
+    Faces whose valence lies within ``clear`` of 0 on either side are left out. Arguments and interval as in
+    :func:`correlation`.
     """
-    faces = _shared(table, theta)
-    own, human = (coordinates(item.loc[faces], scheme)["valence"] for item in (table, theta))
-    clear = human.abs() > 0.05
-    own, human, faces = own[clear].to_numpy(), human[clear].to_numpy(), human.index[clear]
-    weights = np.ones(len(faces)) if weight is None else weight[faces].to_numpy(float)
-    rng = np.random.default_rng(seed)
-    null = [
-        weights @ (np.sign(own) == np.sign(rng.permutation(human))) / weights.sum()
-        for _ in range(PERMUTATIONS)
-    ]
-    hits = (np.sign(own) == np.sign(human)).astype(float)
-    return stats.bootstrap(hits, weights=weights, unit="kaomoji", seed=seed, null=null)
+    faces = _shared(table, people)
+    own = coordinates(table.loc[faces], scheme)["valence"].to_numpy()
+    human = people.loc[faces, "valence"].to_numpy()
+    keep = (np.abs(own) >= clear) & (np.abs(human) >= clear)
+    own, human, rng = np.sign(own[keep]), np.sign(human[keep]), np.random.default_rng(seed)
+    null = [(own == rng.permutation(human)).mean() for _ in range(PERMUTATIONS)]
+    return stats.bootstrap((own == human).astype(float), unit="kaomoji", seed=seed, null=null)
 
 
 def glyph_theta(reference, faces):
