@@ -19,11 +19,11 @@ endif
 export CHROMIUM
 .DEFAULT_GOAL := help
 
-.PHONY: help venv notebooks runs book test bench lock trust fresh serve lab clean
+.PHONY: help venv notebooks runs book test calibration bench lock trust fresh serve lab clean
 
 help:  ## this list
 	@echo "Introspection via Kaomoji"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.installed  ## a virtual environment with the pinned packages
 
@@ -46,6 +46,9 @@ book: $(READY)  ## the study on the built-in models, and the book: _build/html/i
 
 test: $(READY)  ## every test, the built book in a browser included
 	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
+
+calibration: $(READY)  ## how often each test errs, on simulated data, into data/calibration.csv
+	PYTHONPATH="$(CURDIR)" JOBS=$(JOBS) "$(PYTHON)" -m tests.calibration
 
 bench: $(READY)  ## scoring and sampling against other programs on real models, into data/benchmark.json
 	"$(PYTHON)" tests/benchmarks
