@@ -17,7 +17,7 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import assemble
 from kaomoji_lib.explorer import data as explorer_data
 from kaomoji_lib.explorer.widget import MIME, Explorer
-from kaomoji_lib.faces.canonical import FOLDED, canonical, tables
+from kaomoji_lib.faces.canonical import canonical, tables
 from kaomoji_lib.stats import js_similarity
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,10 +122,10 @@ def every_face():
 def hostile(count=4000):
     """Strings made of the very characters the folds speak of, where ports go wrong."""
     rng = np.random.default_rng(0)
-    parts = [value for key, value in tables().items() if key not in ("table", "folds")]
+    parts = [value for key, value in tables().items() if key not in ("deleted", "folds")]
     letters = [
         *"".join(parts),
-        *FOLDED,
+        *"\u200d\u200e\u2060\ufe0f\u0338\u2003",
         *"()[]ab <>&$\\_`~-・ТАЖ\n\u00a0\u3000\u0301\u0308ﾟ",
         "┻━┻",
         "(╯°□°)╯︵ ",

@@ -1,10 +1,12 @@
 import random
+import re
 import unicodedata
 
 import pytest
 
-from kaomoji_lib.faces.canonical import LEADING_ARMS, TRAILING_ARMS
+from kaomoji_lib.faces.canonical import DELETED, LEVELS, SPACES, at_level, with_arms
 from kaomoji_lib.faces.extract import OUTCOMES, canonical, extract, span_ended
+from kaomoji_lib.faces.published_fold import LEADING_ARMS, TRAILING_ARMS, published_fold
 
 REST = " That sounds lovely, tell me more about it."
 
@@ -143,7 +145,7 @@ def test_an_open_span_has_not_ended(text):
     assert not span_ended(text)
 
 
-FOLDS = [
+PUBLISHED_FOLDS = [
     ("（＾＿＾）", "(＾_＾)"), ("［；！？．，／～｜］", "[;!?.,/~|]"), ("(＞﹏＜)", "(>﹏<)"), ("(｀：´)", "(`:´)"),
     ("(ｃ_ｃ)", "(c_)"), ("(〜‘’“”)", "(~''\"\")"), ("(◔_◑)", "(◕_◕)"), ("(◐◒◓◖◗)", "(◕◕◕◕◕)"), ("(◉_●)", "(⊙_⊙)"),
     ("(º_˚)", "(°_°)"), ("(･ω•)", "(・ω・)"), ("(ᴗ◡ᵕ⌣)", "(‿‿‿‿)"), ("(◍‿。)", "(｡‿｡)"), ("(°Д°)", "(°д°)"),
@@ -153,39 +155,62 @@ FOLDS = [
     ("(╯°□°）╯︵ ┻━┻", "(╯°□°)"), ("\\(ಥ﹏ಥ\\)", "(ಥ﹏ಥ)"), ("\\(ಥ\\_ಥ)", "(ಥ_ಥ)"), ("  (^_^) ", "(^_^)"),
     ("「(^_^)」", "(^_^)"), ("(•́︿•̀)", "(・́︿・̀)"), ("e\u0301", "é"),
 ]  # fmt: skip
+# What ours does otherwise: every format character and every space goes, no eye is stripped, all arms are.
+OWN = [
+    ("(*_*)", "(*_*)"), ("(*_*;)", "(*_*;)"), ("(ｃ_ｃ)", "(c_c)"), ("(つ﹏⊂)", "(つ﹏⊂)"), ("(*o*)", "(*o*)"), ("(**)", "(**)"),
+    ("(\u200e^_^\u00ad)", "(^_^)"), ("(^\u00a0_\u2003^)", "(^_^)"), ("(　´∀`　)", "(´∀`)"), ("(・_・)ゞ", "(・_・)"),
+    ("d(^_^)b", "(^_^)"), ("┗(^_^)┛", "(^_^)"), ("ヽ༼ຈل͜ຈ༽ﾉ", "༼ຈل͜ຈ༽"), ("ʕ•ᴥ•ʔﾉ♡", "ʕ・ᴥ・ʔ"), ("^_^", "^_^"),
+    ("(*^_^*)", "(^_^)"), ("(^^)人(^^)", "(^^)人(^^)"),
+]  # fmt: skip
+DIFFERS = {"(ｃ_ｃ)", "(*_*)"}
 
 
-@pytest.mark.parametrize(("raw", "expected"), FOLDS)
-def test_canonical_folds(raw, expected):
-    assert canonical(raw) == expected
+@pytest.mark.parametrize(("raw", "expected"), PUBLISHED_FOLDS)
+def test_published_fold_is_exact_and_ours_follows(raw, expected):
+    assert published_fold(raw) == expected
+    assert raw in DIFFERS or canonical(raw) == expected
+
+
+@pytest.mark.parametrize(("raw", "expected"), OWN)
+def test_canonical_form(raw, expected):
+    assert canonical(raw) == expected == canonical(expected)
 
 
 @pytest.mark.parametrize(
-    "face",
-    ["(￣▽￣)", "(~_~)", "(﹏_﹏)", "(·_⋅)", "(・_・)", "ʕ・ᴥ・ʔ", "(ﾟдﾟ)", "(　´∀`　)", "^_^"],
+    ("raw", "expected"),
+    [
+        ("ヽ(´∀`)ﾉ", "ヽ(´∀`)ﾉ"),
+        ("(っ◕‿◕)っ ♡", "(っ◕‿◕)っ♡"),
+        ("（*＾_＾*）", "(*＾_＾*)"),
+        ("(╯°□°)╯︵ ┻━┻", "(╯°□°)╯︵┻━┻"),
+        ("\\(ಥ\\_ಥ\\)", "(ಥ_ಥ)"),
+    ],
 )
-def test_canonical_leaves_these_alone(face):
-    assert canonical(face) == face
+def test_with_arms_keeps_what_the_face_carries(raw, expected):
+    assert with_arms(raw) == expected == with_arms(expected)
 
 
 @pytest.mark.parametrize(
-    "pair", [("(￣_￣)", "(~_~)"), ("(﹏_﹏)", "(___)"), ("(·_·)", "(・_・)"), ("(⋅_⋅)", "(・_・)")]
+    "face", ["(￣▽￣)", "(~_~)", "(﹏_﹏)", "(·_⋅)", "(・_・)", "ʕ・ᴥ・ʔ", "(ﾟдﾟ)", "^_^"]
 )
-def test_these_stay_apart(pair):
-    assert canonical(pair[0]) != canonical(pair[1])
+def test_these_glyphs_stay_what_they_are(face):
+    assert canonical(face) == published_fold(face) == face
 
 
-@pytest.mark.parametrize("arm", LEADING_ARMS)
-def test_every_leading_arm_is_stripped(arm):
-    assert canonical(f"{arm}{arm}(^_^)") == "(^_^)"
+@pytest.mark.parametrize("arms", [*LEADING_ARMS, *(f"){arm}" for arm in TRAILING_ARMS)])
+def test_every_arm_is_stripped(arms):
+    raw = f"(^_^{arms}{arms[1:]}" if arms[0] == ")" else f"{arms}{arms}(^_^)"
+    assert canonical(raw) == published_fold(raw) == "(^_^)" != with_arms(raw)
 
 
-@pytest.mark.parametrize("arm", TRAILING_ARMS)
-def test_every_trailing_arm_is_stripped(arm):
-    assert canonical(f"(^_^){arm}{arm}") == "(^_^)"
+def test_every_format_character_and_every_space_is_deleted():
+    deleted = re.compile(f"[{DELETED}{SPACES}]")
+    for char in map(chr, range(0x110000)):
+        if unicodedata.category(char) == "Cf" or char.isspace():
+            assert deleted.match(char), hex(ord(char))
 
 
-def test_canonical_is_idempotent_and_never_compatibility_normalised():
+def test_each_level_is_idempotent_and_composed():
     rng = random.Random(1)
     alphabet = (
         "".join(SPANS + BARE)
@@ -194,9 +219,12 @@ def test_canonical_is_idempotent_and_never_compatibility_normalised():
         + " \\()*c_（）・-\u0301\u0338\u200d\ufe0f"
     )
     for _ in range(20000):
-        once = canonical("".join(rng.choices(alphabet, k=rng.randrange(14))))
-        assert canonical(once) == once
-        assert unicodedata.is_normalized("NFC", once)
+        text = "".join(rng.choices(alphabet, k=rng.randrange(14)))
+        for level in LEVELS:
+            once = at_level(text, level)
+            assert at_level(once, level) == once
+            assert level == "raw" or unicodedata.is_normalized("NFC", once)
+        assert published_fold(published_fold(text)) == published_fold(text)
     assert canonical("ﾟ") == "ﾟ"
 
 

@@ -1,54 +1,44 @@
-"""The canonical spelling of a face: one form for what models type in many ways."""
+"""A face's identity at three levels: as typed, with its arms, and canonical."""
 
 import re
 import unicodedata
 
-INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
-LEADING_ARMS = "\\⊂✧ΣψΨεƪ╲＼٩ᕕ໒ヽヾ╰╭╮┐┌¯_「『【〈《〔└┘♪♫♬♩♥♡❤★☆ᕦᕙ୧✿❀❣❥✦✩✪※"
-TRAILING_ARMS = "ﻭっ/／⊂⊃✧۶ᕗ७ψΨзʃ╱ノﾉ╯╮╭┌┐┘└¯_」』】〉》〕♪♫♬♩♥♡❤★☆ᕤ୨✿❀❣❥✦✩✪※つづ"
-TABLE = r"[┻┳┬┴┸┯][━─═―—ー ̄￣﹏]*[┻┳┬┴┸┯]"
-THROWN_TABLE = rf"[︵⌒彡ミ～~]*[ \u3000]?{TABLE}(?:[ \u3000]?[︵⌒彡ミ～~]+)?"
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces.published_fold import FOLDED, FOLDS
 
-INNER_HEAD, INNER_TAIL = "っ*つづ", "ςc*"
-DELETED = "".join(
-    map(
-        chr,
-        [
-            *range(0x200B, 0x200E),
-            0x2060,
-            0xFEFF,
-            0x0602,
-            *range(0xFE00, 0xFE10),
-            *range(0x0334, 0x0339),
-            0x033F,
-        ],
-    )
+LEVELS = ("raw", "with_arms", "canonical")
+
+# Every format character (category Cf), variation selectors and overlays: they change no glyph that a face is known by.
+DELETED = (
+    "\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
+    "\ufe00-\ufe0f\U000e0100-\U000e01ef\u0334-\u0338\u033f"
 )
-FOLDED = "（）［］＞＜；：＿＊｀？！．，／～｜ｃ〜‘’“”◔◑◐◒◓◖◗◉●º˚･•ᴗ◡ᵕ⌣◍。"
-FOLDS = "()[]><;:_*`?!.,/~|c~''\"\"◕◕◕◕◕◕◕⊙⊙°°・・‿‿‿‿｡｡"
+SPACES = (
+    "\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2800\u3000\u3164"
+)
+OPENERS, CLOSERS = "([{ʕʢ༼꒰₍⁽ˁ", ")]}ʔʡ༽꒱₎⁾ˀ"
+BLUSH_BEFORE, BLUSH_BEHIND = "っ*つづ", "ςc*"
+# Glyphs that are a mouth: where one end of a face is such a glyph and the other is none, an eye is lost.
+MOUTHS = "_﹏ωд∀▽△∇口ロ益皿ヮ‿ェᴥ﹃﹀︿"
 
-_DELETED = re.compile(f"[{DELETED}]")
+_DELETED = re.compile(f"[{DELETED}{SPACES}]")
 _FOLDS = str.maketrans(FOLDED, FOLDS)
 _CYRILLIC_CAPITAL = re.compile("[\u0400-\u042f]")
-_ARMS_BEFORE = re.compile(rf"^[{re.escape(LEADING_ARMS)}]+(?=\()")
-_ARMS_BEHIND = re.compile(rf"(?<=\))[{re.escape(TRAILING_ARMS)}]+$")
-_TABLE_BEHIND = re.compile(rf"(?<=[){re.escape(TRAILING_ARMS)}]){THROWN_TABLE}$")
-_TABLE_BEFORE = re.compile(rf"^{THROWN_TABLE}[ \u3000]?[ノﾉヽ]?(?=[{re.escape(LEADING_ARMS)}]*\()")
-_INNER_HEAD = re.compile(f"^[{INNER_HEAD}]+")
-_INNER_TAIL = re.compile(f"[{INNER_TAIL}]+$")
-_ESCAPED_PAIR = re.compile(r"^\\[(\[（].*\\[)\]）]")
-_ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^\s¯(]))\\(_)(?=\2)")
+_BRACKETED = re.compile(
+    rf"[^{re.escape(OPENERS)}]*(?P<face>[{re.escape(OPENERS)}].*[{re.escape(CLOSERS)}])", re.DOTALL
+)
+_ESCAPED_PAIR = re.compile(r"\\[(\[].*\\[)\]]")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^¯(]))\\(_)(?=\2)")
 
 
-def canonical(raw: str) -> str:
-    """Return the canonical spelling of the face ``raw``.
+def with_arms(raw: str) -> str:
+    """Return the face with all it carries, in one spelling.
 
-    Canonically equal spellings differ in white space, invisible characters,
-    width, arms and near-identical glyphs only.  The folds run to a fixpoint, so
-    ``canonical(canonical(x)) == canonical(x)`` for every string.  Never NFKC, and
-    bear brackets stay.  Markdown escapes around a bracketed face (``\\(..\\)``) and
-    thrown tables, which a span may carry, are dropped.
+    Spellings that are equal at this level differ in white space, format characters, width, Markdown escapes and
+    near-identical glyphs only. Composed (NFC, never NFKC), idempotent, never longer than the composed input.
     """
     face = raw
     while (folded := _fold_once(face)) != face:
@@ -56,31 +46,61 @@ def canonical(raw: str) -> str:
     return face
 
 
+def canonical(raw: str) -> str:
+    """Return the face between its brackets: :func:`with_arms` without arms, thrown tables and blushes.
+
+    No eye is stripped (``(*_*)`` stays, ``(*^_^*)`` gives ``(^_^)``), and brackets of other scripts stay what they are.
+    A face without a pair of brackets has no arms to lose. Idempotent.
+    """
+    face = with_arms(raw)
+    while (stripped := with_arms(_without_arms(face))) != face:
+        face = stripped
+    return face
+
+
+def at_level(raw: str, level: str) -> str:
+    """Return the identity of the spelling ``raw`` at one of ``LEVELS``.
+
+    Raises
+    ------
+    KaomojiError
+        If ``level`` is none of ``LEVELS``.
+    """
+    if level not in LEVELS:
+        raise KaomojiError(
+            f"unknown level of identity {level!r}; expected one of {', '.join(LEVELS)}; see kaomoji_lib.faces.canonical"
+        )
+    return {"raw": str, "with_arms": with_arms, "canonical": canonical}[level](raw)
+
+
 def tables() -> dict:
-    """The folds as plain data, for a port to another language: the same tables, so that there is one truth."""
+    """Return the folds as plain data, for the port to the browser."""
     return {
-        "deleted": DELETED,
+        "deleted": DELETED + SPACES,
         "folded": FOLDED,
         "folds": FOLDS,
-        "leading": LEADING_ARMS,
-        "trailing": TRAILING_ARMS,
-        "table": THROWN_TABLE,
-        "head": INNER_HEAD,
-        "tail": INNER_TAIL,
-        "space": "".join(char for char in map(chr, range(0x3001)) if char.isspace()),
+        "openers": OPENERS,
+        "closers": CLOSERS,
+        "head": BLUSH_BEFORE,
+        "tail": BLUSH_BEHIND,
+        "mouths": MOUTHS,
     }
 
 
 def _fold_once(face: str) -> str:
-    face = unicodedata.normalize("NFC", face.strip())
-    face = _DELETED.sub("", face)
+    face = _DELETED.sub("", unicodedata.normalize("NFC", face)).translate(_FOLDS)
+    face = _CYRILLIC_CAPITAL.sub(lambda match: match[0].lower(), face)
     if _ESCAPED_PAIR.match(face):
         face = _ESCAPE.sub(r"\1", face)
-    face = _ESCAPED_MARK.sub(lambda found: found[1] or found[3], face)
-    face = _CYRILLIC_CAPITAL.sub(lambda found: found[0].lower(), face.translate(_FOLDS))
-    face = _TABLE_BEHIND.sub("", _TABLE_BEFORE.sub("", face))
-    face = _ARMS_BEHIND.sub("", _ARMS_BEFORE.sub("", face))
-    if len(face) > 1 and face.startswith("(") and face.endswith(")"):
-        inner = _INNER_TAIL.sub("", _INNER_HEAD.sub("", face[1:-1]))
-        face = f"({inner.replace(' ', '')})"
-    return face.replace("・-・", "・_・")
+    face = _ESCAPED_MARK.sub(lambda match: match[1] or match[3], face)
+    return unicodedata.normalize("NFC", face.replace("・-・", "・_・"))
+
+
+def _without_arms(face: str) -> str:
+    bracketed = _BRACKETED.match(face)
+    if not bracketed:
+        return face
+    face = bracketed["face"]
+    inner = face[1:-1].lstrip(BLUSH_BEFORE).rstrip(BLUSH_BEHIND)
+    eyes = len(inner) > 1 and (inner[0] in MOUTHS) == (inner[-1] in MOUTHS)
+    return f"({inner})" if eyes and face[0] == "(" and face[-1] == ")" else face

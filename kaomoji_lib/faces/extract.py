@@ -3,13 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from kaomoji_lib.faces.canonical import (
-    INVISIBLE,
-    LEADING_ARMS,
-    THROWN_TABLE,
-    TRAILING_ARMS,
-    canonical,
-)
+from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.faces.glyphs import (
     is_bare_face,
     is_emoji,
@@ -17,9 +11,11 @@ from kaomoji_lib.faces.glyphs import (
     is_ornament,
     is_text_letter,
 )
+from kaomoji_lib.faces.published_fold import LEADING_ARMS, THROWN_TABLE, TRAILING_ARMS
 
 __all__ = ["OUTCOMES", "LONGEST", "Extraction", "canonical", "extract", "span_ended"]
 
+INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 OUTCOMES = ("kaomoji", "truncated", "emoji", "words", "refusal", "empty")
 LONGEST = 32
 _LOOK_THROUGH = 32

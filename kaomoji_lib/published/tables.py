@@ -6,8 +6,8 @@ import pandas as pd
 
 from kaomoji_lib.categories import Scheme, load_scheme
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.faces.extract import extract
+from kaomoji_lib.faces.published_fold import published_fold
 from kaomoji_lib.published import files as published
 from kaomoji_lib.published import plotly_figures
 from kaomoji_lib.runs.files import parse_json
@@ -90,10 +90,10 @@ def _cells(name):
 
 
 def published_face(stored):
-    """The canonical form that the published numbers were counted with; None for an empty span."""
+    """The spelling that the published numbers were counted with; None for an empty span."""
     if not isinstance(stored, str) or not stored:
         return None
-    return (UNKNOWN_ARM if stored.startswith(UNKNOWN_ARM) else "") + canonical(stored)
+    return (UNKNOWN_ARM if stored.startswith(UNKNOWN_ARM) else "") + published_fold(stored)
 
 
 def source(name, known=None):
@@ -110,7 +110,7 @@ def emissions(name, cells=None, known=None):
     """Emissions of a published source, faces extracted anew from its texts.
 
     Columns: those of a run's emissions, ``prompt_text``, and of the span that the published extractor had stored (None
-    without one) ``published_raw`` as it stands and ``published_face`` in canonical form. Texts were cut at 16 tokens, so an open span
+    without one) ``published_raw`` as it stands and ``published_face`` under the published fold, as is ``face``. Texts were cut at 16 tokens, so an open span
     is *truncated*. ``cells``: another cell scheme than the source's own; prompts outside it are left out.
     """
     entry = source(name, known)
@@ -131,7 +131,8 @@ def emissions(name, cells=None, known=None):
                 item.raw_face if kept else None for item, kept in zip(found, faced, strict=True)
             ),
             "face": _objects(
-                item.face if kept else None for item, kept in zip(found, faced, strict=True)
+                published_fold(item.raw_face) if kept else None
+                for item, kept in zip(found, faced, strict=True)
             ),
             "outcome": [item.outcome for item in found],
             "seed": raw["seed"] if "seed" in raw else 0,
