@@ -101,11 +101,6 @@ MISTAKES = {
         ["collect", "organism-gemma", "--generations", "0", "--out", "{tmp}/r"],
         "at least 1",
     ),
-    "organism": (["organisms", "train", "nobody", "--out", "{tmp}"], "unknown organism"),
-    "nowhere to train into": (
-        ["organisms", "train", "organism-gemma", "--out", "{faces}/x"],
-        "give another --out",
-    ),
     "no column at all": (
         ["collect", "organism-gemma", "--prompts", "{nothing}", "--out", "{tmp}/r"],
         "expected a CSV file",
@@ -349,11 +344,6 @@ def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
     ) as found:
         page.read(run)
     assert "\n" not in str(found.value)
-
-
-def test_organisms_are_listed(capsys):
-    assert cli.main(["organisms", "list"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 7
 
 
 def test_what_came_from_outside_cannot_command_the_terminal(capsys):

@@ -119,7 +119,7 @@ def test_another_run_is_refused_and_the_difference_named(finished, few, change, 
         "out": finished.path,
         **change,
     }
-    with pytest.raises(KaomojiError, match=f"holds another run .*{named}"):
+    with pytest.raises(KaomojiError, match=f"contains another run .*{named}"):
         collect(**settings, progress=False)
 
 

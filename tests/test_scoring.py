@@ -23,7 +23,7 @@ from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.loading import text_blocks
 from kaomoji_lib.models.score import algorithms as scoring_algorithms
 from kaomoji_lib.models.score import measuring, routing, scoring, spellings, tree_delta, tree_masks
-from kaomoji_lib.models.score.job import PROMPTS_PER_PART, score_file
+from kaomoji_lib.models.score.job import ScoringJob, score_file
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen")]
@@ -31,6 +31,7 @@ FACES = list(organisms.pool()["spelling"])
 FAST = [name for name in scoring_algorithms.ALGORITHMS if name != "plain"]
 RECURRENT = {"qwen3_5", "qwen3_5-wrapper", "organism-qwen"}
 LEVELS_ONLY = {"granitemoehybrid"}
+PER_PART = ScoringJob.prompts_per_part
 ROUTED = {"gpt_oss", "granitemoehybrid"}
 
 
@@ -242,9 +243,9 @@ def test_tokens_beyond_the_end_are_added_for_tokenizers_of_both_kinds(asked):
 def test_logits_are_made_in_chunks_of_bounded_size(asked, monkeypatch):
     engine = small_models.engine("organism-gemma")
     expected = scoring.score(engine, FACES, asked)
-    sizes, real = [], measuring.head
+    sizes, real = [], measuring.lm_head_logits
     monkeypatch.setattr(
-        measuring, "head", lambda *arguments: sizes.append(real(*arguments)) or sizes[-1]
+        measuring, "lm_head_logits", lambda *arguments: sizes.append(real(*arguments)) or sizes[-1]
     )
     monkeypatch.setattr(measuring, "LOGITS_AT_ONCE", 20 * len(engine.vocabulary))
     monkeypatch.setattr(measuring, "COLUMNS_AT_ONCE", 100)
@@ -259,7 +260,7 @@ def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
     engine = small_models.engine("organism-gemma")
     expected, real, tried = scoring.score(engine, FACES, asked), measuring.measure, []
 
-    def scarce(engine, prompts, words, algorithm, nodes=None):
+    def scarce(engine, prompts, words, algorithm, nodes=None, **rest):
         if len(words.spellings) == len(FACES):
             tried.append((len(prompts), nodes))
             if len(prompts) > 1 or (nodes or 512) > 128:
@@ -270,9 +271,7 @@ def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
     found = scoring.score(engine, FACES, asked)
     assert np.allclose(found["log_prob"], expected["log_prob"], atol=1e-4)
     assert tried[0][0] == 4 and tried[-4:] == [(1, 128)] * 4
-    monkeypatch.setattr(
-        measuring, "measure", lambda *arguments: (_ for _ in ()).throw(MemoryError())
-    )
+    monkeypatch.setattr(measuring, "measure", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(KaomojiError, match="--dtype"):
         scoring.score(engine, FACES, asked, check={"algorithm": "packed"})
 
@@ -400,7 +399,7 @@ def files(tmp_path):
     (tmp_path / "faces.txt").write_text(
         "\ufeff" + "\n".join([*FACES, "", FACES[0], "("]) + "\r\n", encoding="utf-8"
     )
-    load_prompts().head(PROMPTS_PER_PART + 5).to_csv(tmp_path / "prompts.csv", index=False)
+    load_prompts().head(PER_PART + 5).to_csv(tmp_path / "prompts.csv", index=False)
     return tmp_path
 
 
@@ -408,7 +407,7 @@ def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch):
     arguments = ("organism-gemma", files / "faces.txt", files / "prompts.csv")
     whole = score_file(*arguments, files / "whole.parquet", progress=False)
     assert list(whole.columns) == list(scoring.COLUMNS) and len(whole) == (len(FACES) + 1) * (
-        PROMPTS_PER_PART + 5
+        PER_PART + 5
     )
     real, calls = scoring.score, []
 
@@ -431,7 +430,7 @@ def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch):
         and len(calls) == 3
     )
     assert not list(files.glob(".*"))
-    with pytest.raises(KaomojiError, match="dtype asked for"):
+    with pytest.raises(KaomojiError, match="dtype: there"):
         score_file(*arguments, files / "again.parquet", dtype="bfloat16", progress=False)
 
 
@@ -478,7 +477,7 @@ def test_the_command_survives_being_killed(files):
 
 @pytest.mark.parametrize(
     "content, named",
-    [(None, "does not exist"), (b"\n \n", "holds no spelling"), (b"\xff\xfe(", "cannot be read")],
+    [(None, "does not exist"), (b"\n \n", "has no spelling"), (b"\xff\xfe(", "cannot be read")],
 )
 def test_a_bad_list_of_faces_is_named_with_the_remedy(tmp_path, content, named):
     if content is not None:

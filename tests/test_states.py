@@ -6,7 +6,7 @@ import torch
 import toy_families
 
 from kaomoji_lib.models import sample as sampling
-from kaomoji_lib.models.loading import capture
+from kaomoji_lib.models.forward import capture
 from kaomoji_lib.models.score import routing
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 

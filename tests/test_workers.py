@@ -70,7 +70,7 @@ def assert_equal_runs(one, other):
 @pytest.fixture
 def killing(monkeypatch):
     """Kills the worker that hands in the first part, as soon as it has done so. Gives the list of workers of all parts."""
-    seen, real = [], workers.dealt
+    seen, real = [], workers.run_distributed
 
     def deadly(*arguments):
         for found in real(*arguments):
@@ -79,14 +79,14 @@ def killing(monkeypatch):
                 os.kill(int(seen[0].rpartition(":")[2]), signal.SIGKILL)
             yield found
 
-    monkeypatch.setattr(workers, "dealt", deadly)
+    monkeypatch.setattr(workers, "run_distributed", deadly)
     return seen
 
 
-def test_a_run_begun_alone_goes_on_dealt_out_and_a_killed_worker_loses_nothing(
+def test_a_run_begun_alone_continues_distributed_and_a_killed_worker_loses_nothing(
     cluster, files, alone, killing, monkeypatch
 ):
-    out, real = files / "dealt", RunFolder.write_shard
+    out, real = files / "shared", RunFolder.write_shard
 
     def interrupted(run, number, *rest):
         real(run, number, *rest)
@@ -96,7 +96,7 @@ def test_a_run_begun_alone_goes_on_dealt_out_and_a_killed_worker_loses_nothing(
         patch.setattr(RunFolder, "write_shard", interrupted)
         with pytest.raises(KeyboardInterrupt):
             collect(MODEL, prompts=files / "prompts.csv", generations=2, out=out, progress=False)
-    monkeypatch.setattr(workers, "here", lambda *arguments: pytest.fail("not dealt out"))
+    monkeypatch.setattr(workers, "run_local", lambda *arguments: pytest.fail("not distributed"))
     run = collect(
         MODEL, prompts=files / "prompts.csv", generations=2, out=out, progress=False, ray="auto"
     )
@@ -107,14 +107,14 @@ def test_a_run_begun_alone_goes_on_dealt_out_and_a_killed_worker_loses_nothing(
     }
 
 
-def test_scores_are_dealt_out_and_survive_a_killed_worker(cluster, files, killing):
+def test_distributed_scores_survive_a_killed_worker(cluster, files, killing):
     arguments = (MODEL, files / "faces.txt", files / "prompts.csv")
     whole = score_file(*arguments, files / "alone.parquet", progress=False)
-    dealt = score_file(*arguments, files / "dealt.parquet", progress=False, ray="auto")
+    shared = score_file(*arguments, files / "shared.parquet", progress=False, ray="auto")
     assert len(set(killing)) >= 2
-    pd.testing.assert_frame_equal(whole, dealt, atol=1e-5)
-    assert dealt.attrs["scoring"]["settings"] == whole.attrs["scoring"]["settings"]
-    assert dealt.attrs["scoring"]["algorithm"] == "packed"
+    pd.testing.assert_frame_equal(whole, shared, atol=1e-5)
+    assert shared.attrs["scoring"]["settings"] == whole.attrs["scoring"]["settings"]
+    assert shared.attrs["scoring"]["algorithm"] == "packed"
 
 
 def test_a_mistake_reaches_the_caller_in_one_line(cluster, files):
@@ -130,8 +130,7 @@ def test_a_mistake_reaches_the_caller_in_one_line(cluster, files):
 
 
 def test_no_gradients_are_kept_in_a_worker():
-    row = workers._Worker(GradientJob())(workers._table({"number": 7})).to_pylist()[0]
-    frame, tensors = workers._unpacked(row)
+    _, _, frame, tensors = workers._Worker(GradientJob()).part(7)
     assert (
         torch.is_grad_enabled()
         and frame["wanted"].tolist() == [False]
@@ -154,7 +153,7 @@ class GradientJob:
 
 
 def test_nothing_left_to_do_needs_no_cluster(files, alone):
-    assert list(workers.dealt(None, [], "nowhere:1")) == []
+    assert list(workers.run_distributed(None, [], "nowhere:1")) == []
     again = collect(
         MODEL,
         prompts=files / "prompts.csv",

@@ -1,12 +1,12 @@
 """Ask a model every prompt and keep its replies and hidden states in a run folder.
 
-Kill it at any moment: the same command goes on where it stopped. A finished run is left as it is.
+Kill it at any moment: the same command continues where it stopped. A finished run is left as it is.
 """
 
 HELP = "ask a model every prompt; keep replies and hidden states"
 EXAMPLES = """examples:
   kaomoji collect organism-gemma
-  kaomoji collect Qwen/Qwen3-0.6B --generations 4
+  kaomoji collect Qwen/Qwen3-0.6B --generations 4 --suppress emoji
   kaomoji collect organism-gemma --frame user    (faces for how the user feels, into a folder of their own)
   kaomoji collect ./my-model --prompts my-prompts.csv --out runs/mine --dtype bfloat16
   kaomoji collect google/gemma-4-31b-it --ray auto    (all GPUs of a Ray cluster)
@@ -14,80 +14,78 @@ EXAMPLES = """examples:
 
 
 def configure(parser):
-    parser.add_argument(
-        "model", metavar="MODEL", help="an alias (data/models.yml), a Hugging Face id or a folder"
+    add_model_options(parser)
+    add = parser.add_argument
+    add("--generations", type=int, default=8, metavar="N", help="replies per prompt (default: 8)")
+    add(
+        "--frame",
+        default="self",
+        help="perspective, whose feeling the face expresses: self, user, third_party, symbol, opposite (default: self)",
     )
-    parser.add_argument(
+    add(
+        "--out",
+        metavar="DIR",
+        help="run folder (default: runs/<model>, for another perspective runs/<model>--<frame>)",
+    )
+    add("--seed", type=int, default=0, help="of the sampling (default: 0)")
+    add("--layers", default="all", help="all, or numbers such as 0,10,20 (default: all)")
+    add("--temperature", type=float, default=1.0, help="default: 1.0")
+    add("--top-p", type=float, default=1.0, help="default: 1.0")
+    add("--max-new-tokens", type=int, default=40, metavar="N", help="per reply (default: 40)")
+    add("--suppress", choices=("emoji", "none"), help="default: what the registry says")
+    add("--suppress-text", action="append", default=[], metavar="STR", help="never typed")
+    add_template_options(parser)
+    add_ray_options(parser)
+
+
+def add_model_options(parser):
+    """Add what every command that loads a model takes."""
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="an alias (data/models.yml), a Hugging Face id or a folder")
+    add(
         "--prompts",
         metavar="CSV",
         help="columns id, category, text (default: this project's prompts)",
     )
-    parser.add_argument(
-        "--generations", type=int, default=8, metavar="N", help="replies per prompt (default: 8)"
-    )
-    parser.add_argument(
-        "--frame",
-        default="self",
-        help="whose feeling the face stands for: self, user, third_party, symbol, opposite (default: self)",
-    )
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        help="run folder (default: runs/<model>, under another frame runs/<model>--<frame>)",
-    )
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:0, mps (default: auto)"
-    )
-    parser.add_argument(
-        "--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the sampling (default: 0)")
-    parser.add_argument(
-        "--layers", default="all", help="all, or numbers such as 0,10,20 (default: all)"
-    )
-    parser.add_argument("--temperature", type=float, default=1.0, help="default: 1.0")
-    parser.add_argument("--top-p", type=float, default=1.0, help="default: 1.0")
-    parser.add_argument(
-        "--max-new-tokens",
-        type=int,
-        default=40,
-        metavar="N",
-        help="per reply at most (default: 40)",
-    )
-    many_machines(parser)
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps (default: auto)")
+    add("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
 
 
-def many_machines(parser):
-    """The options that deal the prompts to several machines or accelerators."""
+def add_template_options(parser):
+    """Add what changes how a message is put to the model."""
+    parser.add_argument("--system", metavar="TEXT", help="system message (default: none)")
+    parser.add_argument("--prefill", metavar="TEXT", help="beginning of the reply (default: none)")
+
+
+def add_ray_options(parser):
+    """Add the options that distribute the prompts to several machines or accelerators, and silence."""
     parser.add_argument(
         "--ray",
         nargs="?",
         const="local",
         metavar="ADDRESS",
-        help="deal the prompts out over Ray: auto (the cluster this machine is in), an address, or nothing (start one here)",
+        help="use a Ray cluster: auto (the one this machine is in), an address, or nothing (start one here)",
     )
     parser.add_argument(
         "--workers",
         type=int,
         metavar="N",
-        help="with --ray: how many, each with a model of its own (default: one a GPU, else one a machine)",
+        help="with --ray: how many, each with a model of its own (default: one per GPU, else one per machine)",
     )
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
 def run(arguments):
     from kaomoji_lib.models.collect import collect
 
-    settings = {
-        key: value
-        for key, value in vars(arguments).items()
-        if key not in ("command", "run", "debug", "quiet")
-    }
+    settings = dict(vars(arguments))
+    for name in ("command", "run", "debug", "quiet"):
+        settings.pop(name)
     settings["layers"] = _layers(arguments.layers)
-    found = collect(**settings, progress=not arguments.quiet)
-    emissions = found.emissions()
+    folder = collect(**settings, progress=not arguments.quiet)
+    emissions = folder.emissions()
     share = (emissions["outcome"] == "kaomoji").mean()
-    print(f"{found.path}: {len(emissions)} replies, {share:.1%} begin with a kaomoji")
+    print(f"{folder.path}: {len(emissions)} replies, {share:.1%} begin with a kaomoji")
 
 
 def _layers(text):

@@ -1,29 +1,31 @@
-"""Collecting one model's replies and states into a run folder, in parts that a killed run keeps."""
+"""Collect one model's replies and hidden states into a run folder; a killed run continues where it stopped."""
 
+import dataclasses
+import platform
 import time
-from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from zlib import crc32
 
-from tqdm.auto import tqdm
+import pandas as pd
 
-from kaomoji_lib import perspectives as frames
+from kaomoji_lib import perspectives
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import workers as crews
-from kaomoji_lib.models.job import SamplingJob, manifest
+from kaomoji_lib.models import job as jobs
 from kaomoji_lib.runs import registry
-from kaomoji_lib.runs.files import digest
-from kaomoji_lib.runs.folder import RunFolder, default_folder
-from kaomoji_lib.runs.locks import alone
+from kaomoji_lib.runs.files import digest, folder_lock
+from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
 from kaomoji_lib.stimuli import load_prompts
 
-SETTINGS_TO_OPTIONS = {
+LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "kaomoji-lib")
+OPTIONS = {
+    **{name: f"--{name}" for name in ("prompts", "generations", "seed", "dtype", "layers")},
     "model": "MODEL",
-    "prompts": "--prompts",
-    "generations": "--generations",
-    "seed": "--seed",
-    "dtype": "--dtype",
-    "layers": "--layers",
     "frame": "--frame",
+    "top_p": "--top-p",
+    "interventions": "--suppress",
+    "adapter": "--system, --prefill",
 }
 
 
@@ -43,24 +45,30 @@ def collect(
     progress=True,
     ray=None,
     workers=None,
-    frame=frames.SELF,
+    frame=perspectives.SELF,
+    suppress=None,
+    suppress_text=(),
+    system=None,
+    prefill=None,
 ):
-    """Ask a model every prompt and keep its replies and hidden states.
+    """Ask a model every prompt; keep its replies and hidden states.
 
     Parameters
     ----------
     model : str, an alias of the registry, a Hugging Face id or a folder.
     prompts : path of a CSV file with the columns id, category, text; default the prompts of this project.
-    generations : int, replies per prompt. seed : int; every (prompt, generation) has its own random stream.
-    out : run folder, default ``runs/<model>``, under another frame than ``self`` ``runs/<model>--<frame>``. What it holds already is kept: a killed run goes on, a finished one
-        is returned as it is.
+    generations : int, replies per prompt. seed : int; every (model, instruction, prompt, generation) has its own
+        random stream.
+    out : run folder, default ``runs/<model>``, for a perspective other than ``self`` ``runs/<model>--<frame>``.
+        What it contains is kept: a killed run continues, a finished one is returned as it is.
     device, dtype : see :func:`kaomoji_lib.models.loading.load`.
     layers : ``all`` or a sequence of layer numbers (0 is the embedding output).
     temperature, top_p, max_new_tokens : sampling; a reply ends earlier once its leading span has ended.
-    frame : whose feeling the face is to stand for, a name in ``data/frames.csv``; every frame has its own random streams.
-    instruction : str, what every prompt is preceded by; default the frame's.
-    ray, workers : deal the prompts to the machines of a Ray cluster (:func:`kaomoji_lib.models.workers.dealt`); ``ray``
-        is its address, None for this process alone.
+    instruction : str, put before every prompt; default the perspective's.
+    progress : bool, report on stderr. ray, workers : see :func:`kaomoji_lib.models.job.run`.
+    frame : the perspective, a name in ``data/frames.csv``: whose feeling the face expresses.
+    suppress : ``emoji``, ``none``, or None for what the registry says; suppress_text : strings never to be typed.
+    system, prefill : str, the system message and the beginning of the reply; default what the template needs.
 
     Returns
     -------
@@ -69,38 +77,58 @@ def collect(
     Raises
     ------
     KaomojiError
-        If the folder holds another run (the differences are named), another process is writing to it, or the
-        model, device or dtype is not to be had.
+        If the folder contains another run (the differences are named), another process is writing to it, or the
+        model, device or dtype is not available.
     """
     from kaomoji_lib.models.sample import Sampling
 
-    spec = registry.model(model)
-    asked = load_prompts(prompts)
+    spec = adjusted(registry.model(model), suppress, suppress_text, system, prefill)
+    table = load_prompts(prompts)
     _check(generations, temperature, top_p, max_new_tokens)
     sampling = Sampling(generations, seed, temperature, top_p, max_new_tokens)
-    frame, instruction = frames.instruction_of(frame, instruction)
-    framed = frame not in (frames.SELF, frames.OWN_WORDS)
-    run = RunFolder(out or default_folder(f"{spec.slug}--{frame}" if framed else spec.slug))
-    wanted = _settings(spec, asked, sampling, dtype, layers, instruction, frame)
+    frame, instruction = perspectives.instruction_of(frame, instruction)
+    plain = frame in (perspectives.SELF, perspectives.OWN_WORDS)
+    run = RunFolder(out or default_folder(spec.slug if plain else f"{spec.slug}--{frame}"))
+    settings = {
+        "model": jobs.identity(spec),
+        "prompts": digest(table.to_dict("records"))[:12],
+        "frame": frame,
+        "instruction": instruction,
+        "interventions": list(spec.interventions),
+        "adapter": spec.adapter,
+        "dtype": dtype,
+        "layers": layers if layers == "all" else list(layers),
+        **{key: value for key, value in asdict(sampling).items() if key != "stream"},
+    }
     if run.exists:
-        _refuse_another_run(run, wanted)
+        existing = {"frame": run.frame, **run.manifest["settings"]}
+        jobs.refuse_difference(run.path, existing, settings, OPTIONS)
     if run.complete:
         return run
-    with alone(run.path):
-        run.sweep()
+    with folder_lock(run.path):
+        run.remove_stale_temporary_files()
         if spec.kind == "other" and spec.is_folder:
             run.keep_model_folder(spec.location)
-        _fill(
-            run,
-            SamplingJob(
-                spec, asked, sampling, layers, instruction, device, dtype, _begun_with(run), frame
-            ),
-            wanted,
-            progress,
-            ray,
-            workers,
+        begun = run.manifest["model"] if run.exists else {}
+        revision = begun.get("revision") if begun.get("from_hub") else None
+        job = SamplingJob(
+            spec, table, instruction, device, dtype, revision, sampling, layers, frame
         )
+        _fill(run, job, settings, progress, ray, workers)
     return run
+
+
+def adjusted(spec, suppress=None, suppress_text=(), system=None, prefill=None):
+    """Return the :class:`.registry.ModelSpec` with interventions and template options of the caller; see :func:`collect`."""
+    if suppress not in (None, "emoji", "none"):
+        raise KaomojiError(f"--suppress is {suppress!r}; expected emoji or none; correct it")
+    interventions = list(spec.interventions) if suppress is None else []
+    interventions += [{"suppress": "emoji"}] if suppress == "emoji" else []
+    texts = [suppress_text] if isinstance(suppress_text, str) else list(suppress_text)
+    interventions += [{"suppress": "strings", "strings": texts}] if any(texts) else []
+    options = {"system": system, "prefill": prefill}
+    adapter = spec.adapter | {key: value for key, value in options.items() if value is not None}
+    return dataclasses.replace(spec, interventions=tuple(interventions), adapter=adapter)
 
 
 def _check(generations, temperature, top_p, max_new_tokens):
@@ -111,73 +139,152 @@ def _check(generations, temperature, top_p, max_new_tokens):
         ("max_new_tokens", max_new_tokens, max_new_tokens >= 1, "at least 1"),
     ):
         if not right:
-            raise KaomojiError(f"{name} is {value}; expected {expected}")
+            raise KaomojiError(f"{name} is {value}; expected {expected}; correct it")
 
 
-def _settings(spec, asked, sampling, dtype, layers, instruction, frame):
-    """What makes two runs the same run, as far as it is known before the model is loaded."""
+def _fill(run, job, settings, progress, ray, workers):
+    started, count = time.time(), len(job.parts)
+
+    def write(number, facts, emissions, tensors):
+        if not run.exists:
+            run.write_manifest(manifest(job, facts, settings, started))
+        for name in ("template_sha256", "revision"):
+            begun, now = run.manifest["model"][name], facts["model"][name]
+            jobs.refuse_difference(run.path, {f"model {name}": begun}, {f"model {name}": now})
+        run.write_shard(number, emissions, tensors)
+
+    waiting = [number for number in range(count) if not run.has_shard(number)]
+    jobs.run(job, waiting, write, progress=progress, ray=ray, workers=workers)
+    run.merge(count, seconds=round(time.time() - started, 1))
+
+
+def manifest(job, facts, settings, started):
+    """Return the manifest of a run that begins: ``settings``, and ``facts`` of the worker (dict)."""
     from kaomoji_lib.models.loading import local_revision
 
+    spec = job.spec
+    about = {
+        **{name: getattr(spec, name) for name in ("alias", "id", "title", "kind", "note")},
+        "from_hub": local_revision(spec) is None,
+    }
+    if spec.kind == "other":
+        about["id"] = settings["model"]
     return {
-        "model": spec.id
-        if local_revision(spec) is None
-        else f"{spec.alias} ({local_revision(spec)[:12]})",
-        "prompts": digest(asked.to_dict("records"))[:12],
-        "frame": frame,
-        "instruction": instruction,
+        "schema": SCHEMA,
+        "status": "collecting",
+        "source": spec.alias,
+        "settings": settings,
+        **facts,
+        "model": {**about, **facts["model"]},
+        "instruction": job.instruction,
         "interventions": list(spec.interventions),
-        "dtype": dtype,
-        "layers": layers if layers == "all" else list(layers),
-        **asdict(sampling),
+        "prompts": job.prompts.to_dict("records"),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
     }
 
 
-def _refuse_another_run(run, wanted):
-    kept = {"frame": run.frame, **run.manifest["settings"]}
-    different = [key for key in wanted if kept.get(key) != wanted[key]]
-    if different:
-        named = "; ".join(
-            f"{SETTINGS_TO_OPTIONS.get(key, key)}: there {kept.get(key)!r}, asked for {wanted[key]!r}"
-            for key in different
-        )
-        raise KaomojiError(
-            f"{run.path} holds another run ({named}); give another --out, or delete the folder"
-        )
+@dataclass(frozen=True)
+class SamplingJob(jobs.Job):
+    """``sampling``: :class:`.sample.Sampling`; ``layers``: ``all`` or a list of numbers; ``frame``: the perspective."""
+
+    sampling: object
+    layers: object
+    frame: str = perspectives.SELF
+
+    def worker(self):
+        return SamplingWorker(self)
 
 
-def _begun_with(run):
-    """The revision of a model of the hub that a run was begun with: a newer one would be another model."""
-    model = run.manifest["model"] if run.exists else {}
-    return model.get("revision") if model.get("from_hub") else None
+class SamplingWorker:
+    """A loaded model that passed the self-check.
 
+    Raises
+    ------
+    KaomojiError
+        If the model, device or dtype is not available, a layer does not exist, or the self-check fails.
+    """
 
-def _fill(run, job, wanted, progress, ray, workers):
-    started, parts = time.time(), job.parts
-    waiting = [number for number in range(len(parts)) if not run.has_shard(number)]
-    done = len(job.asked) - sum(len(parts[number]) for number in waiting)
-    found = crews.here(job, waiting) if ray is None else crews.dealt(job, waiting, ray, workers)
-    with (
-        closing(found),
-        tqdm(
-            total=len(job.asked),
-            initial=done,
-            unit="prompt",
-            desc=job.spec.title,
-            disable=not progress or None,
-        ) as bar,
-    ):
-        for number, facts, emissions, tensors in found:
-            if not run.exists:
-                run.write_manifest(manifest(job, facts, wanted, started))
-            _refuse_other_model(run, facts)
-            run.write_shard(number, emissions, tensors)
-            bar.update(len(parts[number]))
-    run.merge(len(parts), seconds=round(time.time() - started, 1))
+    on_progress = None
 
+    def __init__(self, job):
+        from kaomoji_lib.models import verify
+        from kaomoji_lib.models.forward import Sizes
 
-def _refuse_other_model(run, facts):
-    for name, what in (("template_sha256", "chat template"), ("revision", "revision of the model")):
-        if run.manifest["model"][name] != facts["model"][name]:
-            raise KaomojiError(
-                f"{run.path} was begun with another {what}; give another --out, or delete the folder"
+        self.job, self.engine = job, job.load()
+        names, self.layers = self.engine.layers, None
+        if job.layers != "all":
+            self.layers = list(job.layers)
+            beyond = [layer for layer in self.layers if not 0 <= layer < len(names)]
+            if beyond:
+                raise KaomojiError(
+                    f"layers {beyond} do not exist; expected 0 (the embedding) to {len(names) - 1}; correct --layers"
+                )
+        self.check = verify.sampling(self.engine, job.messages(job.prompts))
+        together = self.check["algorithm"] == verify.TOGETHER
+        self.sizes = Sizes(job.prompts_per_part if together else 1, nodes=1)
+        words = f"{job.frame}\n{job.instruction}"
+        model = job.spec.alias if job.spec.kind != "other" else self.engine.revision
+        self.stream = (crc32(model.encode()), crc32(words.encode()))
+
+    @cached_property
+    def facts(self):
+        """What the manifest says of the model, the machine and the self-check (dict)."""
+        import torch
+
+        engine, names = self.engine, self.engine.layers
+        cuda = engine.device.type == "cuda"
+        return {
+            "model": {
+                "class": type(engine.model).__name__,
+                "revision": engine.revision,
+                "family": self.job.spec.family or engine.model.config.model_type,
+                "parameters": sum(parameter.numel() for parameter in engine.model.parameters()),
+                "template_sha256": engine.template.hash,
+                "template_notes": list(engine.template.notes),
+            },
+            "dtype": str(engine.dtype).removeprefix("torch."),
+            "device": torch.cuda.get_device_name(engine.device) if cuda else engine.device.type,
+            "layers": [names[layer] for layer in self.layers or range(len(names))],
+            "versions": {
+                "python": platform.python_version(),
+                **{name: _version(name) for name in LIBRARIES},
+            },
+            "self_check": self.check,
+        }
+
+    def part(self, number):
+        """Sample a part: emissions (DataFrame) and states (dict of tensors, :func:`.sample.sample`)."""
+        import torch
+
+        from kaomoji_lib.models import sample
+        from kaomoji_lib.models.forward import in_batches
+
+        prompts = self.job.parts[number]
+        sampling = dataclasses.replace(self.job.sampling, stream=self.stream)
+
+        def draw(batch):
+            part = prompts.iloc[batch]
+            return sample.sample(
+                self.engine, self.job.messages(part), list(part["id"]), sampling, self.layers
             )
+
+        rows, tensors = [], []
+        for batch, (drawn, states) in in_batches(range(len(prompts)), draw, self.sizes):
+            offset = sum(len(part["first"]) for part in tensors)
+            for row in drawn:
+                prompt = prompts.iloc[batch[row.pop("prompt")]]
+                row["first_row"] += offset if row["first_row"] >= 0 else 0
+                about = {"source": self.job.spec.alias, "prompt_id": prompt["id"]}
+                rows.append(about | {"category": prompt["category"], "seed": sampling.seed} | row)
+            tensors.append(states)
+            if self.on_progress:
+                self.on_progress(prompts=len(batch))
+        joined = {name: torch.cat([part[name] for part in tensors]) for name in tensors[0]}
+        return pd.DataFrame(rows), joined
+
+
+def _version(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

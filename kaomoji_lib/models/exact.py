@@ -1,18 +1,16 @@
-"""The model behind a finished run, asked again: its exact probabilities of every face, instead of eight samples a prompt."""
+"""Exact probabilities of every face under the model of a finished run, instead of eight samples per prompt."""
 
 import pandas as pd
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.runs.cache import derived
 
 PROMPTS_PER_FORWARD = 16
 
 
 def spellings(runs):
-    """What may open a reply: every spelling that the runs (list of RunFolder) hold, and the pool where organisms are among them.
+    """Return every spelling typed in the runs (list of RunFolder), and the organisms' pool where one is among them.
 
-    Spellings that are no face by themselves are left out. Order of first appearance, so that the same runs give the
-    same list.
+    Spellings that are no face by themselves are left out; order of first appearance.
     """
     from kaomoji_lib.models import organisms
     from kaomoji_lib.models.score.scoring import canonical_face
@@ -34,7 +32,8 @@ def spellings(runs):
 
 
 def scores(run, words, device="auto"):
-    """log P of every spelling (list of str) behind every prompt of a run: the table of :func:`.scoring.score`, kept in its folder."""
+    """Return :func:`.scoring.score` of the spellings (list of str) given every prompt of a run, cached in its folder."""
+    from kaomoji_lib.models.forward import Sizes
     from kaomoji_lib.models.reloading import reload
     from kaomoji_lib.models.score import scoring
 
@@ -44,7 +43,7 @@ def scores(run, words, device="auto"):
             words,
             pd.DataFrame(run.prompts()),
             instruction=run.manifest["instruction"],
-            sizes=scoring.Sizes(prompts=PROMPTS_PER_FORWARD),
+            sizes=Sizes(prompts=PROMPTS_PER_FORWARD),
         )
 
-    return derived(run, "scores", {"spellings": list(words)}, make)
+    return run.cached("scores", {"spellings": list(words)}, make)

@@ -1,6 +1,8 @@
-"""The two halves of a causal model, its stack of blocks and its head, and prompts whose cache is shared."""
+"""Forward passes in parts: prompts whose cache is shared, states after each block, logits; batches that fit in memory."""
 
 import copy
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +18,9 @@ from kaomoji_lib.errors import KaomojiError
 
 @dataclass(frozen=True)
 class Prefix:
-    """Prompts that have been read.
+    """Prompts after a forward pass.
 
-    ``cache`` is never written to: continue a :func:`fork`. ``mask``: (prompts, longest), 0 on the left padding;
+    ``cache`` is never written to: continue a :func:`copy_cache`. ``mask``: (prompts, longest), 0 on the left padding;
     ``lengths``: (prompts,); ``last``: (prompts, hidden), the normed output at the last position.
     """
 
@@ -29,7 +31,7 @@ class Prefix:
 
 
 def text_stack(engine):
-    """The module that owns the blocks: token ids in, normed states out; in a multimodal wrapper its text part."""
+    """Return the module that owns the blocks: token ids in, normed states out; of a multimodal wrapper the text part."""
     for module in engine.model.modules():
         for child in module.children():
             if (
@@ -44,11 +46,12 @@ def text_stack(engine):
 
 
 def text_config(engine):
+    """Return the configuration of the model's text part."""
     return engine.model.config.get_text_config(decoder=True)
 
 
 def new_cache(engine):
-    """An empty cache that keeps everything: a layer that kept its window alone could not be given a tree mask."""
+    """Return an empty cache that keeps everything: a layer that kept only its window could not take a tree mask."""
     cache = DynamicCache(config=text_config(engine))
     cache.layers = [
         DynamicLayer() if type(layer) is DynamicSlidingWindowLayer else layer
@@ -57,11 +60,11 @@ def new_cache(engine):
     return cache
 
 
-def fork(cache):
-    """A cache that starts where ``cache`` stands and leaves it as it is. Keys and values are shared until they grow."""
-    twin = copy.copy(cache)
-    twin.layers = [copy.copy(layer) for layer in cache.layers]
-    for layer in twin.layers:
+def copy_cache(cache):
+    """Return a cache that continues ``cache`` without changing it. Keys and values are shared until they grow."""
+    copied = copy.copy(cache)
+    copied.layers = [copy.copy(layer) for layer in cache.layers]
+    for layer in copied.layers:
         if isinstance(layer, LinearAttentionCacheLayerMixin):
             # Recurrent layers write into their states in place.
             for name in ("conv_states", "recurrent_states"):
@@ -77,11 +80,11 @@ def fork(cache):
                 "conv_kernel_size",
             ):
                 setattr(layer, name, dict(getattr(layer, name)))
-    return twin
+    return copied
 
 
 def prefill(engine, prompts):
-    """Read prompts (lists of token ids), padded on the left, in one forward pass: :class:`Prefix`."""
+    """Run prompts (lists of token ids), padded on the left, in one forward pass: :class:`Prefix`."""
     longest = max(map(len, prompts))
     ids = torch.tensor(
         [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=engine.device
@@ -96,7 +99,7 @@ def prefill(engine, prompts):
 
 
 def forward(engine, ids, mask, positions, cache=None):
-    """Normed states (batch, tokens, hidden) of the stack; ``cache`` grows by the tokens."""
+    """Return the normed states (batch, tokens, hidden) of the stack; ``cache`` grows by the tokens."""
     given = {} if cache is None else {"past_key_values": cache}
     output = text_stack(engine)(
         input_ids=ids,
@@ -108,8 +111,8 @@ def forward(engine, ids, mask, positions, cache=None):
     return output.last_hidden_state
 
 
-def head(engine, states):
-    """Logits (rows, vocabulary) of normed states (rows, hidden).
+def lm_head_logits(engine, states):
+    """Return the logits (rows, vocabulary) of normed states (rows, hidden).
 
     It is the model's own forward pass with the stack's output put in place, so that whatever a model does to its
     logits (soft caps, scales) is done, wherever its head lies.
@@ -137,3 +140,116 @@ class _StackOutput:
 
     def __getattr__(self, name):
         return None
+
+
+@contextmanager
+def on_states(engine, function, layers=None):
+    """Call ``function(layer, states)`` after each block of ``layers`` (default all; 0 is the embedding output).
+
+    ``states``: (batch, positions, hidden). What the function returns replaces them; None leaves them as they are.
+
+    Raises
+    ------
+    KaomojiError
+        If a layer does not exist.
+    """
+    layers = range(len(engine.blocks) + 1) if layers is None else layers
+    beyond = [layer for layer in layers if not 0 <= layer <= len(engine.blocks)]
+    if beyond:
+        raise KaomojiError(
+            f"layer {beyond[0]} does not exist; expected 0 (the embedding) to {len(engine.blocks)}; correct the layers"
+        )
+
+    def entering(module, args, kwargs):
+        changed = function(0, args[0] if args else kwargs["hidden_states"])
+        if changed is None:
+            return None
+        return (
+            ((changed, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": changed})
+        )
+
+    def leaving(layer):
+        def hook(module, args, output):
+            changed = function(layer, output[0] if isinstance(output, tuple) else output)
+            if changed is None or not isinstance(output, tuple):
+                return changed
+            return (changed, *output[1:])
+
+        return hook
+
+    handles = [
+        engine.blocks[layer - 1].register_forward_hook(leaving(layer))
+        if layer
+        else engine.blocks[0].register_forward_pre_hook(entering, with_kwargs=True)
+        for layer in layers
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def capture(engine, layers=None):
+    """Record the states of every forward pass at its last position.
+
+    Yields a list; after a forward pass its only element is a tensor (batch, layers, hidden) on the CPU, in the model's
+    dtype. ``hidden_states`` of the library is not used: its last entry is taken after the final norm.
+    """
+    chosen = list(range(len(engine.blocks) + 1) if layers is None else layers)
+    record, parts = [], {}
+
+    def keep(layer, states):
+        parts[layer] = states[:, -1].detach().clone()
+        if layer == max(chosen):
+            device = states.device
+            record[:] = [torch.stack([parts[one].to(device) for one in chosen], dim=1).cpu()]
+
+    with on_states(engine, keep, chosen):
+        yield record
+
+
+@dataclass
+class Sizes:
+    """How much is computed at once; it shrinks for good when the memory does not suffice.
+
+    ``prompts``: per forward pass; ``nodes``: of a trie per forward pass (default :data:`.score.trie.BIN_NODES`).
+    """
+
+    prompts: int = 4
+    nodes: int = 256
+
+    smallest_nodes = 16
+
+    def shrink(self, count):
+        """Halve what failed with ``count`` prompts. Raises KaomojiError where it cannot be less."""
+        if count > 1:
+            self.prompts = count // 2
+        elif self.nodes > self.smallest_nodes:
+            self.nodes //= 2
+        else:
+            raise KaomojiError(
+                "out of memory with one prompt at a time; expected room for it; use a smaller --dtype, another --device "
+                "or, in collecting, fewer --generations"
+            ) from None
+
+
+def in_batches(items, function, sizes):
+    """Yield (batch, ``function(batch)``) for consecutive batches of at most ``sizes.prompts`` of ``items`` (a sequence).
+
+    A batch that runs out of memory is tried again in halves (:class:`Sizes`).
+    """
+    start = 0
+    while start < len(items):
+        batch = items[start : start + sizes.prompts]
+        try:
+            result = function(batch)
+        except (torch.OutOfMemoryError, MemoryError):
+            sizes.shrink(len(batch))
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            continue
+        yield batch, result
+        start += len(batch)

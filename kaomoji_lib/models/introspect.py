@@ -1,4 +1,4 @@
-"""The question of introspection put to a local model, about any faces: a reader is a reader.
+"""Ask a local model the question of introspection, as a judge of any source's faces.
 
 A small model rarely writes valid JSON, so its answer is started for it, ``{"HP-D": 0.``, and read from the probabilities
 of the next token: the expected value over all tokens that are digits. Every category is asked by itself.
@@ -12,18 +12,16 @@ import torch
 
 from kaomoji_lib.claude import introspect
 from kaomoji_lib.models.score.algorithms import plain_logits
-from kaomoji_lib.runs.cache import derived
 
 _DIGITS = re.compile(r"[0-9]{1,4}")
 
 
 def judgements(run, spellings, scheme, device="auto"):
-    """What the model behind a run answers about each face, as :func:`judge` reads it; kept in the run's folder."""
+    """Return :func:`judge` of the run's model for each face, cached in the run's folder."""
     from kaomoji_lib.models.reloading import reload
 
     asked = introspect.system_prompt(scheme)
-    return derived(
-        run,
+    return run.cached(
         "judged",
         {"spellings": list(spellings), "question": asked},
         lambda: judge(reload(run, device), spellings, scheme),
@@ -31,7 +29,7 @@ def judgements(run, spellings, scheme, device="auto"):
 
 
 def judge(engine, spellings, scheme):
-    """Likelihoods of a local model for each face, as :func:`.claude.introspect.introspect` brings them from Claude.
+    """Return a local model's likelihoods for each face, as :func:`.claude.introspect.introspect` does for Claude.
 
     Parameters
     ----------
@@ -71,13 +69,13 @@ def next_probabilities(engine, texts, columns):
 
 
 def questions(engine, asked, spelling, codes):
-    """The templated question ``asked`` about a spelling, its answer begun for each code: texts that end where a digit belongs."""
+    """Return the templated question ``asked`` about a spelling with its answer begun for each code: the next token is a digit."""
     rendered = engine.template.render(f"{asked}\n\n{spelling}")
     return [f'{rendered}{{"{code}": 0.' for code in codes]
 
 
 def number_tokens(engine):
-    """Values in 0..1 of the tokens that are digits only (``7`` is 0.7, ``75`` is 0.75); NaN for all others."""
+    """Return the values in 0..1 of tokens of digits (``7`` is 0.7, ``75`` is 0.75); NaN for all others."""
     size = engine.model.get_output_embeddings().weight.shape[0]
     values = np.full(size, np.nan)
     for token, number in engine.tokenizer.get_vocab().items():

@@ -1,208 +1,88 @@
-"""One model's replies and states to a table of prompts, part by part: what a worker of a collection does."""
+"""Resumable jobs: a model and prompts in parts; every finished part is kept, and a killed job continues from there."""
 
-import gc
-import platform
-import time
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
-from kaomoji_lib import perspectives as frames
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.runs.folder import SCHEMA
+from kaomoji_lib.models import workers as distribution
+from kaomoji_lib.models.progress import Progress
 from kaomoji_lib.runs.registry import ModelSpec
-
-PROMPTS_PER_SHARD = 10
-LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "kaomoji-lib")
 
 
 @dataclass(frozen=True)
-class SamplingJob:
-    """What is to be collected. ``layers``: ``all`` or a list of numbers; ``revision``: of a model of the hub, None for its newest."""
+class Job:
+    """What is to be computed, for :mod:`.workers`; subclasses add settings and the worker class.
+
+    ``prompts``: DataFrame[id, category, topic, text]; ``device``, ``dtype``: see :func:`.loading.load`; ``revision``: of
+    a model of the hub, None for its newest.
+    """
 
     spec: ModelSpec
-    asked: pd.DataFrame
-    sampling: object
-    layers: object
+    prompts: pd.DataFrame
     instruction: str
     device: str
     dtype: str
-    revision: str | None = None
-    frame: str = frames.SELF
+    revision: str | None
 
-    def keys(self, part):
-        """Names of the prompts' random streams. Were they the same under all frames, equal distributions would give equal faces."""
-        plain = self.frame in (frames.SELF, frames.OWN_WORDS)
-        return list(part["id"]) if plain else [f"{self.frame}:{one}" for one in part["id"]]
+    prompts_per_part = 10
 
     @property
     def parts(self):
-        return [
-            self.asked.iloc[start : start + PROMPTS_PER_SHARD]
-            for start in range(0, len(self.asked), PROMPTS_PER_SHARD)
-        ]
+        """The prompts in consecutive tables of ``prompts_per_part`` rows: list of DataFrame."""
+        starts = range(0, len(self.prompts), self.prompts_per_part)
+        return [self.prompts.iloc[start : start + self.prompts_per_part] for start in starts]
 
-    def worker(self):
-        return SamplingWorker(self)
+    def messages(self, prompts):
+        """The user messages: instruction, a space, text (list of str)."""
+        return [f"{self.instruction} {text}" for text in prompts["text"]]
 
-
-class SamplingWorker:
-    """A model that has been loaded and has proven itself.
-
-    Raises
-    ------
-    KaomojiError
-        If the model, device or dtype is not to be had, a layer does not exist, or the model disagrees with itself.
-    """
-
-    def __init__(self, job):
+    def load(self):
+        """Load the model: :class:`kaomoji_lib.models.loading.Engine`."""
         from kaomoji_lib.models import loading
-        from kaomoji_lib.models import verify as selfcheck
 
-        self.job = job
-        self.engine = loading.load(job.spec, job.device, job.dtype, job.revision)
-        self.layers = _chosen_layers(self.engine, job.layers)
-        self.check = selfcheck.sampling(self.engine, self._messages(job.asked))
-        self.together = PROMPTS_PER_SHARD if self.check["algorithm"] == selfcheck.TOGETHER else 1
-
-    @cached_property
-    def facts(self):
-        """What the manifest says of the model, the machine and the self-check."""
-        import torch
-
-        engine, spec = self.engine, self.job.spec
-        names = engine.layers
-        return {
-            "model": {
-                "class": type(engine.model).__name__,
-                "revision": engine.revision,
-                "family": spec.family or engine.model.config.model_type,
-                "parameters": sum(parameter.numel() for parameter in engine.model.parameters()),
-                "template_sha256": engine.template.hash,
-                "template_notes": list(engine.template.notes),
-            },
-            "dtype": str(engine.dtype).removeprefix("torch."),
-            "device": torch.cuda.get_device_name(engine.device)
-            if engine.device.type == "cuda"
-            else engine.device.type,
-            "layers": list(
-                names if self.layers is None else (names[layer] for layer in self.layers)
-            ),
-            "versions": {
-                "python": platform.python_version(),
-                **{name: _version(name) for name in LIBRARIES},
-            },
-            "self_check": self.check,
-        }
-
-    def part(self, number):
-        """The emissions of a part (DataFrame) and its states (dict of tensors, :func:`kaomoji_lib.models.sample.sample`)."""
-        part = self.job.parts[number]
-        rows, tensors = self._sampled(part)
-        return pd.DataFrame([self._emission(row, part) for row in rows]), tensors
-
-    def _messages(self, part):
-        return [f"{self.job.instruction} {text}" for text in part["text"]]
-
-    def _sampled(self, part):
-        """Sample at most ``together`` prompts at once, in halves where the memory does not suffice."""
-        import torch
-
-        from kaomoji_lib.models import sample as sampling
-
-        try:
-            if len(part) > self.together:
-                return self._halves(part)
-            return sampling.sample(
-                self.engine,
-                self._messages(part),
-                self.job.keys(part),
-                self.job.sampling,
-                self.layers,
-            )
-        except (torch.OutOfMemoryError, MemoryError):
-            if len(part) == 1:
-                raise KaomojiError(
-                    f"out of memory with {self.job.sampling.generations} replies to one prompt; use fewer --generations, a smaller "
-                    "--dtype or another --device"
-                ) from None
-            self.together = len(part) // 2
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return self._halves(part)
-
-    def _halves(self, part):
-        middle = len(part) // 2
-        return _joined(
-            [self._sampled(half) for half in (part.iloc[:middle], part.iloc[middle:])], middle
-        )
-
-    def _emission(self, row, part):
-        prompt = part.iloc[row.pop("prompt")]
-        return {
-            "source": self.job.spec.alias,
-            "prompt_id": prompt["id"],
-            "category": prompt["category"],
-            "seed": self.job.sampling.seed,
-            **row,
-        }
+        return loading.load(self.spec, self.device, self.dtype, self.revision)
 
 
-def manifest(job, facts, settings, started):
-    """The manifest of a run that begins: what was asked, and ``facts`` of the worker. ``settings``: what makes two runs the same."""
+def run(job, waiting, write, *, progress=True, ray=None, workers=None):
+    """Do the parts ``waiting`` (list of int) and hand each to ``write(number, facts, frame, tensors)``.
+
+    ``ray``: address of a cluster (:func:`.workers.run_distributed`), None for this process.
+    """
+    parts = job.parts
+    finished = len(job.prompts) - sum(len(parts[number]) for number in waiting)
+    with Progress(job.spec.title, len(job.prompts), finished, progress) as count:
+        if ray is None:
+            results = distribution.run_local(job, waiting, count)
+        else:
+            results = distribution.run_distributed(job, waiting, ray, workers)
+        with closing(results):
+            for number, facts, frame, tensors in results:
+                write(number, facts, frame, tensors)
+                if ray is not None:
+                    count(prompts=len(parts[number]))
+
+
+def identity(spec):
+    """Return what makes two models the same: the id on the hub, or alias and digest of a local folder (str)."""
     from kaomoji_lib.models.loading import local_revision
 
-    spec = job.spec
-    about = {
-        "alias": spec.alias,
-        "id": spec.id if spec.kind != "other" else settings["model"],
-        "title": spec.title,
-        "kind": spec.kind,
-        "note": spec.note,
-        "from_hub": local_revision(spec) is None,
-    }
-    return {
-        "schema": SCHEMA,
-        "status": "collecting",
-        "source": spec.alias,
-        "settings": settings,
-        **facts,
-        "model": {**about, **facts["model"]},
-        "instruction": job.instruction,
-        "interventions": list(spec.interventions),
-        "prompts": job.asked.to_dict("records"),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-    }
+    revision = local_revision(spec)
+    return spec.id if revision is None else f"{spec.alias} ({revision[:12]})"
 
 
-def _chosen_layers(engine, layers):
-    if layers == "all":
-        return None
-    beyond = [layer for layer in layers if not 0 <= layer < len(engine.layers)]
-    if beyond:
+def refuse_difference(where, existing, settings, names=()):
+    """Raise KaomojiError, naming the differences, unless ``existing`` equals ``settings`` (dicts).
+
+    ``where``: what is named in the message; ``names``: dict from settings to options of the command line.
+    """
+    differences = [
+        f"{dict(names).get(key, key)}: there {existing.get(key)!r}, asked for {value!r}"
+        for key, value in settings.items()
+        if existing.get(key) != value
+    ]
+    if differences:
         raise KaomojiError(
-            f"layers {beyond} do not exist; this model has 0 (the embedding) to {len(engine.layers) - 1}"
+            f"{where} contains another run ({'; '.join(differences)}); give another --out, or delete it"
         )
-    return list(layers)
-
-
-def _version(name):
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _joined(halves, middle):
-    import torch
-
-    (rows, tensors), (more, others) = halves
-    for row in more:
-        row["prompt"] += middle
-        row["first_row"] += len(tensors["first"]) if row["first_row"] >= 0 else 0
-    return rows + more, {
-        position: torch.cat([tensors[position], others[position]]) for position in tensors
-    }

@@ -1,6 +1,5 @@
 """Any Hugging Face chat model as an :class:`Engine`: tokens in, block outputs and logits out."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -224,40 +223,3 @@ def text_blocks(model):
             f"cannot find the {count} transformer blocks of {type(model).__name__}; expected one list of them"
         )
     return tuple(stacks[0])
-
-
-@contextmanager
-def capture(engine, layers=None):
-    """Record block outputs of every forward pass at its last position.
-
-    Yields a list; after a forward pass its only element is a tensor (batch, layers, hidden) on the CPU, in
-    the model's dtype. ``hidden_states`` of the library is not used: its last entry is taken after the final norm.
-    """
-    chosen = range(len(engine.blocks) + 1) if layers is None else layers
-    record, parts = [], {}
-
-    def entering(module, args, kwargs):
-        hidden = args[0] if args else kwargs["hidden_states"]
-        parts[0] = hidden[:, -1].detach().clone()
-
-    def leaving(number):
-        def hook(module, args, output):
-            hidden = output[0] if isinstance(output, tuple) else output
-            parts[number] = hidden[:, -1].detach().clone()
-            if number == len(engine.blocks):
-                record[:] = [
-                    torch.stack([parts[layer].to(hidden.device) for layer in chosen], dim=1).cpu()
-                ]
-
-        return hook
-
-    handles = [engine.blocks[0].register_forward_pre_hook(entering, with_kwargs=True)]
-    handles += [
-        block.register_forward_hook(leaving(number))
-        for number, block in enumerate(engine.blocks, start=1)
-    ]
-    try:
-        yield record
-    finally:
-        for handle in handles:
-            handle.remove()

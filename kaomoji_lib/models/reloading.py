@@ -1,12 +1,14 @@
 """The model behind a finished run, loaded once more to be asked what the run folder does not hold."""
 
+import dataclasses
+
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import loading
 from kaomoji_lib.runs import registry
 
 
 def reload(run, device="auto", dtype="auto"):
-    """The engine that a run was collected with. ``dtype``: ``auto`` for the run's, or another.
+    """Load the engine that a run was collected with. ``dtype``: ``auto`` for the run's, or another.
 
     Raises
     ------
@@ -31,13 +33,24 @@ def reload(run, device="auto", dtype="auto"):
     return engine
 
 
-def spec(run):
-    """The :class:`kaomoji_lib.runs.registry.ModelSpec` of the run's model: of the folder that it lay in, its alias or its id."""
-    for name in run.model_names:
+def spec(run, model=None):
+    """Return the :class:`kaomoji_lib.runs.registry.ModelSpec` of the run's model, with the run's own template options.
+
+    It is found by the folder where it was, its alias or its id; ``model``: a name to use instead.
+    """
+    settings = run.manifest["settings"]
+    for name in run.model_names if model is None else [model]:
         try:
-            return registry.model(name)
+            found = registry.model(name)
         except KaomojiError:
+            if model is not None:
+                raise
             continue
+        return dataclasses.replace(
+            found,
+            adapter=settings.get("adapter", found.adapter),
+            interventions=tuple(settings.get("interventions", found.interventions)),
+        )
     raise KaomojiError(
         f"the model of {run.path} is not to be found; expected {' or '.join(map(repr, run.model_names))}; put the folder back where it lay"
     )

@@ -7,19 +7,23 @@ import torch
 from transformers import DynamicCache
 
 from kaomoji_lib.faces import extract as faces
-from kaomoji_lib.models.loading import capture
+from kaomoji_lib.models.forward import capture
 from kaomoji_lib.models.suppress import suppressor
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How replies are drawn. One random stream per (seed, prompt, generation), so order does not matter."""
+    """How replies are drawn. One random stream per (seed, stream, generation, prompt), so order does not matter.
+
+    ``stream``: ints that name model and instruction, so that neither shares random numbers with another.
+    """
 
     generations: int = 8
     seed: int = 0
     temperature: float = 1.0
     top_p: float = 1.0
     max_new_tokens: int = 40
+    stream: tuple = ()
 
 
 @dataclass
@@ -95,7 +99,7 @@ def sample(engine, messages, keys, sampling, layers=None):
 
 
 def _uniforms(sampling, key, generation):
-    entropy = [sampling.seed, generation, *key.encode()]
+    entropy = [sampling.seed, *sampling.stream, generation, *key.encode()]
     return np.random.default_rng(np.random.SeedSequence(entropy)).random(sampling.max_new_tokens)
 
 

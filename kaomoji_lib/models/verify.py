@@ -12,7 +12,7 @@ import torch
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import sample as samples
-from kaomoji_lib.models.loading import capture
+from kaomoji_lib.models.forward import capture
 from kaomoji_lib.models.score import measuring
 from kaomoji_lib.models.score import spellings as spelled
 from kaomoji_lib.models.score.algorithms import ALGORITHMS, applicable, plain_logits

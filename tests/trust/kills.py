@@ -126,7 +126,7 @@ def workers(place, kills):
     from kaomoji_lib.models import workers as crews
     from kaomoji_lib.models.collect import collect
 
-    count, real = Count("kill -9", "workers of a Ray cluster"), crews.dealt
+    count, real = Count("kill -9", "workers of a Ray cluster"), crews.run_distributed
     settings = {"prompts": prompts(place, 4), "generations": 2, "progress": False}
 
     alone = collect("organism-gemma", out=place / "alone", **settings)
@@ -150,7 +150,7 @@ def workers(place, kills):
                     yield found
 
             out = place / f"dealt-{count.tried}"
-            with mock.patch.object(crews, "dealt", deadly):
+            with mock.patch.object(crews, "run_distributed", deadly):
                 run = collect("organism-gemma", out=out, ray="auto", **settings)
             count.compare(whole, _rows(run.emissions(), ("prompt_id", "generation")))
             count.changed += sum(

@@ -13,7 +13,14 @@ import numpy as np
 import torch
 from transformers.cache_utils import DummyLayer, DynamicLayer, LinearAttentionLayer
 
-from kaomoji_lib.models.forward import fork, forward, new_cache, prefill, text_config, text_stack
+from kaomoji_lib.models.forward import (
+    copy_cache,
+    forward,
+    new_cache,
+    prefill,
+    text_config,
+    text_stack,
+)
 from kaomoji_lib.models.score import tree_delta, tree_masks
 from kaomoji_lib.models.score import trie as tries
 
@@ -57,7 +64,7 @@ def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=None):
         depth = torch.as_tensor(part.depth, device=engine.device)
         with tree_delta.tree_mode(text_stack(engine), part.parent):
             states = forward(
-                engine, ids, masks, prefix.lengths[:, None] + depth - 1, fork(prefix.cache)
+                engine, ids, masks, prefix.lengths[:, None] + depth - 1, copy_cache(prefix.cache)
             )
         fresh = torch.as_tensor(part.fresh, device=states.device)
         yield part.nodes[part.fresh], states[:, fresh]
@@ -73,7 +80,7 @@ def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
     seen = np.zeros(len(trie), dtype=bool)
     for start in range(0, len(stems), size):
         part = stems[start : start + size]
-        cache, longest = fork(prefix.cache), len(part[-1])
+        cache, longest = copy_cache(prefix.cache), len(part[-1])
         cache.reorder_cache(torch.arange(count, device=engine.device).repeat_interleave(len(part)))
         padded = np.array([[*stem, *[0] * (longest - len(stem))] for stem in part])
         ids = torch.as_tensor(

@@ -1,97 +1,94 @@
-"""Scores of one model in one Parquet file, written in parts that a killed process keeps."""
+"""Score a model's faces into one Parquet file, in parts that a killed process keeps."""
 
 import shutil
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import workers as crews
+from kaomoji_lib.models import job as jobs
 from kaomoji_lib.runs import registry
-from kaomoji_lib.runs.files import digest, read_json, read_parquet, sweep, write_json, write_parquet
-from kaomoji_lib.runs.locks import alone
+from kaomoji_lib.runs.files import (
+    digest,
+    folder_lock,
+    read_json,
+    read_parquet,
+    remove_stale_temporary_files,
+    write_json,
+    write_parquet,
+)
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
-
-PROMPTS_PER_PART = 12
-AGAIN = "delete it and run the same command again: that part alone is scored anew"
 
 
 def score_file(
-    model,
-    faces,
-    prompts=None,
-    out=None,
-    *,
-    closed=True,
-    algorithm="auto",
-    device="auto",
-    dtype="auto",
-    instruction=INSTRUCTION,
-    progress=True,
-    ray=None,
-    workers=None,
+    model, faces, prompts=None, out=None, *, revision=None, instruction=INSTRUCTION, **options
 ):
-    """Score every spelling of a file behind every prompt of another, and write the table.
+    """Score every spelling given every prompt, and write the table.
 
     Parameters
     ----------
-    model : alias, Hugging Face id or folder. faces : path of a UTF-8 text file, one spelling a line.
-    prompts : path of a CSV file with the columns id, category, text; default the prompts of this project.
-    out : path of the Parquet file. Parts that a killed run left beside it are used; a finished file is returned as it is.
-    closed, algorithm, instruction : see :func:`kaomoji_lib.models.score.scoring.score`.
-    ray, workers : deal the prompts to the machines of a Ray cluster (:func:`kaomoji_lib.models.workers.dealt`); ``ray``
-        is its address, None for this process alone.
+    model : alias, Hugging Face id, folder or :class:`.registry.ModelSpec`. faces : path of a UTF-8 text file, one
+        spelling per line, or a list of str.
+    prompts : path of a CSV file with the columns id, category, text, or such a DataFrame; default this project's.
+    out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
+    closed, algorithm, instruction : see :func:`.scoring.score`. device, dtype : see :func:`.loading.load`.
+    progress, ray, workers : see :func:`kaomoji_lib.models.job.run`.
 
     Returns
     -------
-    DataFrame as :func:`kaomoji_lib.models.score.scoring.score` gives it; what it was made from is in ``attrs["scoring"]``,
-    which the file keeps.
+    DataFrame of :func:`.scoring.score`; what it was computed from is in ``attrs["scoring"]``, which the file keeps.
 
     Raises
     ------
     KaomojiError
-        If the file holds other scores (the differences are named), another process is writing it, or something cannot
-        be read.
+        If the file contains other scores (the differences are named), another process is writing it, or something
+        cannot be read.
     """
     if out is None:
         raise KaomojiError(
             "nowhere to write the scores; expected the path of a Parquet file; give --out FILE.parquet"
         )
-    return _score(
-        model,
-        read_spellings(faces),
-        load_prompts(prompts),
-        Path(out),
-        closed,
-        algorithm,
-        device,
-        dtype,
-        instruction,
-        progress,
-        ray,
-        workers,
-    )
+    options = {
+        **dict(closed=True, algorithm="auto", device="auto", dtype="auto"),
+        **dict(progress=True, ray=None, workers=None),
+        **options,
+    }
+    spec = model if isinstance(model, registry.ModelSpec) else registry.model(model)
+    spellings = list(faces) if isinstance(faces, list | tuple) else read_spellings(faces)
+    table = prompts if isinstance(prompts, pd.DataFrame) else load_prompts(prompts)
+    settings = {
+        "model": jobs.identity(spec),
+        "faces": digest(spellings)[:12],
+        "prompts": digest(table[["id", "text"]].to_dict("records"))[:12],
+        "instruction": instruction,
+        "adapter": spec.adapter,
+        **{name: options[name] for name in ("closed", "algorithm", "dtype")},
+    }
+    out = Path(out)
+    if out.exists():
+        frame = read_parquet(out, "delete it, or give another --out")
+        jobs.refuse_difference(out, frame.attrs.get("scoring", {}).get("settings", {}), settings)
+        return frame
+    folder = out.with_name(f".{out.name}.parts")
+    with folder_lock(folder):
+        remove_stale_temporary_files(out.parent, out.name)
+        _begin(folder, settings)
+        begun = revision or _begun_with(folder, settings)
+        how = options["device"], options["dtype"], begun, spellings, options["closed"]
+        job = ScoringJob(spec, table, instruction, *how, options["algorithm"])
+        running = {name: options[name] for name in ("progress", "ray", "workers")}
+        frame = _fill(folder, job, settings, running)
+        write_parquet(out, frame)
+    shutil.rmtree(folder, ignore_errors=True)
+    return frame
 
 
-def score_run(
-    run,
-    model=None,
-    *,
-    closed=True,
-    algorithm="auto",
-    device="auto",
-    dtype="auto",
-    progress=True,
-    ray=None,
-    workers=None,
-):
-    """Score every face that a run typed, as it was typed, behind every prompt of the run, into the run folder.
+def score_run(run, model=None, **options):
+    """Score every face that a run typed, as it was typed, given every prompt of the run, into the run folder.
 
-    ``run``: a finished :class:`kaomoji_lib.runs.folder.RunFolder`; ``model``: alias, id or folder, default the run's own.
-    What the folder holds already is returned as it is. See :func:`score_file`.
+    ``run``: a finished :class:`kaomoji_lib.runs.folder.RunFolder`; ``model``: alias, id or folder, default the run's;
+    other options as in :func:`score_file`. What the folder contains already is returned as it is.
 
     Raises
     ------
@@ -100,100 +97,33 @@ def score_run(
     """
     from kaomoji_lib.models import reloading
 
-    manifest = run.manifest
     typed = run.emissions()["raw_face"].dropna()
     if typed.empty:
-        raise KaomojiError("no reply begins with a kaomoji, so that there is none to score")
+        raise KaomojiError(
+            "no reply begins with a kaomoji; expected one to score; suppress emoji, or score an inventory of faces"
+        )
     if run.likelihoods_path.is_file() and set(run.likelihoods()["spelling"]) >= set(typed):
         return run.likelihoods()
-    spec = registry.model(model) if model else reloading.spec(run)
-    if _identity(spec) != manifest["settings"]["model"]:
+    spec = reloading.spec(run, model)
+    expected = run.manifest["settings"]["model"]
+    if jobs.identity(spec) != expected:
         raise KaomojiError(
-            f"{run.path} was collected with {manifest['settings']['model']}, not with {_identity(spec)}; name that model"
+            f"{run.path} was collected with {expected}, not with {jobs.identity(spec)}; expected the same; name that model"
         )
-    name = spec.location if spec.kind == "other" else spec.alias
-    return _score(
-        name,
-        list(typed.value_counts().index),
-        run.prompts(),
-        run.likelihoods_path,
-        closed,
-        algorithm,
-        device,
-        dtype,
-        manifest["instruction"],
-        progress,
-        ray,
-        workers,
-        reloading.revision(run),
-    )
-
-
-def _identity(spec):
-    from kaomoji_lib.models.loading import local_revision
-
-    return (
-        spec.id if local_revision(spec) is None else f"{spec.alias} ({local_revision(spec)[:12]})"
-    )
-
-
-def _score(
-    model,
-    spellings,
-    asked,
-    out,
-    closed,
-    algorithm,
-    device,
-    dtype,
-    instruction,
-    progress,
-    ray,
-    workers,
-    revision=None,
-):
-    spec = registry.model(model)
-    wanted = {
-        "model": _identity(spec),
-        "faces": digest(spellings)[:12],
-        "prompts": digest(asked[["id", "text"]].to_dict("records"))[:12],
-        "instruction": instruction,
-        "closed": closed,
-        "algorithm asked for": algorithm,
-        "dtype asked for": dtype,
-    }
-    if out.exists():
-        return _finished(out, wanted)
-    parts = out.with_name(f".{out.name}.parts")
-    with alone(parts):
-        sweep(out.parent, out.name)
-        _begin(parts, wanted, out)
-        job = ScoringJob(
-            spec,
-            asked,
-            spellings,
-            closed,
-            algorithm,
-            instruction,
-            device,
-            dtype,
-            revision or _begun_with(parts, spec),
-        )
-        frame = _fill(parts, job, wanted, progress, ray, workers)
-        write_parquet(out, frame)
-    shutil.rmtree(parts, ignore_errors=True)
-    return frame
+    options |= {"revision": reloading.revision(run), "instruction": run.manifest["instruction"]}
+    spellings = list(typed.value_counts().index)
+    return score_file(spec, spellings, run.prompts(), run.likelihoods_path, **options)
 
 
 def read_spellings(path):
-    """The spellings of a text file, one a line, without empty lines and repetitions.
+    """Read the spellings of a UTF-8 text file, one per line, without empty lines and repetitions: list of str.
 
     Raises
     ------
     KaomojiError
-        If the file cannot be read as UTF-8, or holds none.
+        If the file cannot be read as UTF-8, or has none.
     """
-    expected = "expected a UTF-8 text file with one spelling a line"
+    expected = "expected a UTF-8 text file with one spelling per line"
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
@@ -202,145 +132,85 @@ def read_spellings(path):
         raise KaomojiError(
             f"{path} cannot be read ({error}); {expected}; correct the file"
         ) from None
-    found = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-    if not found:
-        raise KaomojiError(f"{path} holds no spelling; {expected}; add one")
-    return found
+    spellings = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not spellings:
+        raise KaomojiError(f"{path} has no spelling; {expected}; add one")
+    return spellings
 
 
-def _finished(out, wanted):
-    frame = read_parquet(out, "delete it, or give another --out")
-    _refuse_other(out, frame.attrs.get("scoring", {}).get("settings", {}), wanted)
-    return frame
-
-
-def _refuse_other(where, kept, wanted):
-    different = [
-        f"{key}: there {kept.get(key)!r}, asked for {wanted[key]!r}"
-        for key in wanted
-        if kept.get(key) != wanted[key]
-    ]
-    if different:
-        raise KaomojiError(
-            f"{where} holds other scores ({'; '.join(different)}); give another --out, or delete it"
-        )
-
-
-def _begin(parts, wanted, out):
-    settings = parts / "settings.json"
-    if settings.is_file():
-        _refuse_other(
-            f"{parts} (unfinished, of {out.name})",
-            read_json(settings, f"delete {parts} and score again"),
-            wanted,
-        )
+def _begin(folder, settings):
+    path = folder / "settings.json"
+    if path.is_file():
+        existing = read_json(path, f"delete {folder} and score again")
+        jobs.refuse_difference(f"{folder} (unfinished)", existing, settings)
     else:
-        write_json(settings, wanted)
+        write_json(path, settings)
 
 
-def _begun_with(parts, spec):
-    """The revision of a model of the hub that the parts were scored with: a newer one would be another model."""
-    from kaomoji_lib.models.loading import local_revision
+def _begun_with(folder, settings):
+    """Return the commit of a model of the hub that the parts were scored with: a newer one would be another model."""
+    parts = [] if settings["model"].endswith(")") else sorted(folder.glob("*.parquet"))
+    return _read(parts[0]).attrs["scoring"]["revision"] if parts else None
 
-    found = sorted(parts.glob("*.parquet")) if local_revision(spec) is None else []
-    return read_parquet(found[0], AGAIN).attrs["scoring"]["revision"] if found else None
+
+def _read(path):
+    return read_parquet(
+        path, "delete it and run the same command again: only that part is scored again"
+    )
+
+
+def _fill(folder, job, settings, running):
+    paths = [folder / f"{number:05d}.parquet" for number in range(len(job.parts))]
+
+    def write(number, facts, frame, tensors):
+        write_parquet(paths[number], frame)
+
+    jobs.run(job, [row for row, path in enumerate(paths) if not path.is_file()], write, **running)
+    frames = [_read(path) for path in paths]
+    checks = [frame.attrs["scoring"] for frame in frames]
+    first = {"revision": checks[0]["revision"]}
+    for check in checks:
+        jobs.refuse_difference(folder, first, {"revision": check["revision"]})
+    merged = pd.concat(frames, ignore_index=True)
+    # If self-checks differ between workers, record the worst.
+    worst = max(checks, key=lambda check: check["largest_difference"])
+    merged.attrs["scoring"] = {**worst, "settings": settings}
+    return merged
 
 
 @dataclass(frozen=True)
-class ScoringJob:
-    """What is to be scored: prompts (DataFrame) and spellings (list of str), see :func:`score_file`."""
+class ScoringJob(jobs.Job):
+    """``spellings``: list of str; ``closed``, ``algorithm``: see :func:`.scoring.score`."""
 
-    spec: registry.ModelSpec
-    asked: pd.DataFrame
     spellings: list
     closed: bool
     algorithm: str
-    instruction: str
-    device: str
-    dtype: str
-    revision: str | None = None
 
-    @property
-    def parts(self):
-        return [
-            self.asked.iloc[start : start + PROMPTS_PER_PART]
-            for start in range(0, len(self.asked), PROMPTS_PER_PART)
-        ]
+    prompts_per_part = 12
 
     def worker(self):
         return ScoringWorker(self)
 
 
 class ScoringWorker:
-    """A model that has been loaded and has proven itself; ``facts``: revision and self-check."""
+    """A loaded model that passed the self-check; ``facts``: revision and self-check."""
+
+    on_progress = None
 
     def __init__(self, job):
-        from kaomoji_lib.models import loading
-        from kaomoji_lib.models import verify as selfcheck
-        from kaomoji_lib.models.score import scoring
+        from kaomoji_lib.models import verify
+        from kaomoji_lib.models.forward import Sizes
 
-        self.job, self.engine, self.sizes = (
-            job,
-            loading.load(job.spec, job.device, job.dtype, job.revision),
-            scoring.Sizes(),
-        )
-        messages = [f"{job.instruction} {text}" for text in job.asked["text"]]
-        self.facts = {
-            "revision": self.engine.revision,
-            **selfcheck.scoring(self.engine, job.spellings, messages, job.algorithm),
-        }
+        self.job, self.engine, self.sizes = job, job.load(), Sizes()
+        messages = job.messages(job.prompts)
+        check = verify.scoring(self.engine, job.spellings, messages, job.algorithm)
+        self.facts = {"revision": self.engine.revision, **check}
 
     def part(self, number):
-        """The scores of a part (DataFrame), and no tensors."""
+        """Score a part: a DataFrame, and no tensors."""
         from kaomoji_lib.models.score import scoring
 
         job = self.job
-        return scoring.score(
-            self.engine,
-            job.spellings,
-            job.parts[number],
-            job.closed,
-            instruction=job.instruction,
-            check=self.facts,
-            sizes=self.sizes,
-        ), {}
-
-
-def _fill(parts, job, wanted, progress, ray, workers):
-    places = [
-        parts / f"{number * PROMPTS_PER_PART:06d}.parquet" for number in range(len(job.parts))
-    ]
-    waiting = [number for number, path in enumerate(places) if not path.is_file()]
-    done = len(job.asked) - sum(len(job.parts[number]) for number in waiting)
-    found = crews.here(job, waiting) if ray is None else crews.dealt(job, waiting, ray, workers)
-    with (
-        closing(found),
-        tqdm(
-            total=len(job.asked),
-            initial=done,
-            unit="prompt",
-            desc=job.spec.title,
-            disable=not progress or None,
-        ) as bar,
-    ):
-        for number, _, frame, _ in found:
-            write_parquet(places[number], frame)
-            bar.update(len(job.parts[number]))
-    frames = [read_parquet(path, AGAIN) for path in places]
-    return _joined(frames, wanted)
-
-
-def _joined(frames, wanted):
-    """One table of all parts. Where workers differed in their self-checks, the least favourable one stands for all."""
-    checks = [frame.attrs["scoring"] for frame in frames]
-    revisions = sorted({check["revision"] for check in checks})
-    if len(revisions) > 1:
-        raise KaomojiError(
-            f"the parts were scored with different revisions of the model ({', '.join(revisions)}); delete the parts and score again"
-        )
-    merged = pd.concat(frames, ignore_index=True)
-    merged.attrs["scoring"] = {
-        **max(checks, key=lambda check: check["largest_difference"]),
-        "settings": wanted,
-    }
-    return merged
+        options = {"check": self.facts, "sizes": self.sizes, "progress": self.on_progress}
+        options |= {"closed": job.closed, "instruction": job.instruction}
+        return scoring.score(self.engine, job.spellings, job.parts[number], **options), {}

@@ -1,9 +1,9 @@
-"""log P of spellings behind prompts, read off the logits that an algorithm of ``scoring_algorithms`` yields."""
+"""Read log P of spellings given prompts off the logits that an algorithm yields."""
 
 import numpy as np
 import torch
 
-from kaomoji_lib.models.forward import head
+from kaomoji_lib.models.forward import lm_head_logits
 from kaomoji_lib.models.score.algorithms import ALGORITHMS
 
 LOGITS_AT_ONCE = 2**23
@@ -11,46 +11,47 @@ COLUMNS_AT_ONCE = 2**13
 
 
 @torch.inference_mode()
-def measure(engine, prompts, wanted, algorithm, nodes=None, read=None):
-    """log P and its prefix-closed form behind prompts (lists of token ids): two float64 arrays (prompts, spellings).
+def measure(engine, prompts, plan, algorithm, nodes=None, read=None, progress=None):
+    """Return log P and its prefix-closed form: two float64 arrays (prompts, spellings).
 
-    ``read``: what reads the prompts in the place of :func:`.forwarding.prefill`, such as
-    :func:`kaomoji_lib.models.steer.reading`; not for the algorithm ``plain``, which reads nothing beforehand.
+    Parameters
+    ----------
+    prompts : lists of token ids. plan : :class:`.spellings.Plan`. algorithm : a name of :data:`.algorithms.ALGORITHMS`.
+    nodes : of the trie per forward pass. read : replaces :func:`kaomoji_lib.models.forward.prefill`, such as
+        :func:`kaomoji_lib.models.steer.reading`; not for ``plain``, which has no prefill.
+    progress : callable(nodes=int), called as nodes are computed.
     """
-    chosen = ALGORITHMS[algorithm]
-    trie = wanted.trie
+    chosen, trie = ALGORITHMS[algorithm], plan.trie
     steps = np.zeros((len(prompts), len(trie)))
-    overshoot = np.full((len(prompts), len(wanted.overshoot_token)), -np.inf)
-    limits = {
-        **({} if nodes is None else {"nodes": nodes}),
-        **({} if read is None else {"read": read}),
-    }
+    overshoot = np.full((len(prompts), len(plan.overshoot_token)), -np.inf)
+    limits = {"nodes": nodes, "read": read}
+    limits = {name: value for name, value in limits.items() if value is not None}
     size = max(1, LOGITS_AT_ONCE // (len(engine.vocabulary) * len(prompts)))
     for found, rows in chosen.run(engine, prompts, trie, **limits) if len(trie) > 1 else ():
         for start in range(0, len(found), size):
-            part = rows[:, start : start + size]
-            logits = (
-                part
-                if chosen.gives_logits
-                else head(engine, part.flatten(0, 1)).unflatten(0, part.shape[:2])
-            )
-            _read(found[start : start + size], logits, wanted, steps, overshoot)
-    return _sums(wanted, steps, overshoot)
+            logits = rows[:, start : start + size]
+            if not chosen.gives_logits:
+                shape = logits.shape[:2]
+                logits = lm_head_logits(engine, logits.flatten(0, 1)).unflatten(0, shape)
+            _read(found[start : start + size], logits, plan, steps, overshoot)
+        if progress:
+            progress(nodes=len(found) * len(prompts))
+    return _sums(plan, steps, overshoot)
 
 
-def _read(nodes, logits, wanted, steps, overshoot):
-    """Pick what is wanted from logits (prompts, nodes, vocabulary)."""
+def _read(nodes, logits, plan, steps, overshoot):
+    """Pick the plan's tokens from logits (prompts, nodes, vocabulary)."""
     norm = log_normaliser(logits)
-    place = np.full(len(wanted.trie), -1)
+    place = np.full(len(plan.trie), -1)
     place[nodes] = np.arange(len(nodes))
-    children = np.flatnonzero(place[wanted.trie.parent[1:]] >= 0) + 1
+    children = np.flatnonzero(place[plan.trie.parent[1:]] >= 0) + 1
     steps[:, children] = _picked(
-        logits, norm, place[wanted.trie.parent[children]], wanted.trie.token[children]
+        logits, norm, place[plan.trie.parent[children]], plan.trie.token[children]
     )
-    if len(wanted.overshoot_token):
-        at = place[wanted.entry_node[wanted.overshoot_entry]]
+    if len(plan.overshoot_token):
+        at = place[plan.entry_node[plan.overshoot_entry]]
         chosen = np.flatnonzero(at >= 0)
-        overshoot[:, chosen] = _picked(logits, norm, at[chosen], wanted.overshoot_token[chosen])
+        overshoot[:, chosen] = _picked(logits, norm, at[chosen], plan.overshoot_token[chosen])
 
 
 def _picked(logits, norm, rows, tokens):
@@ -59,7 +60,7 @@ def _picked(logits, norm, rows, tokens):
 
 
 def log_normaliser(logits):
-    """log-sum-exp over the last axis, float32, a slice of the vocabulary at a time: no second table of logits arises."""
+    """Return log-sum-exp over the last axis, float32, a slice of the vocabulary at a time, which needs little memory."""
     total = None
     for start in range(0, logits.shape[-1], COLUMNS_AT_ONCE):
         part = torch.logsumexp(logits[..., start : start + COLUMNS_AT_ONCE].float(), dim=-1)
@@ -67,19 +68,19 @@ def log_normaliser(logits):
     return total
 
 
-def _sums(wanted, steps, overshoot):
-    trie = wanted.trie
+def _sums(plan, steps, overshoot):
+    trie = plan.trie
     along = steps.copy()
     for node in range(1, len(trie)):
         along[:, node] += along[:, trie.parent[node]]
-    log_probs = np.full((len(steps), len(wanted.spellings)), np.nan)
-    log_probs[:, wanted.rows] = -np.inf
-    for row, path in zip(wanted.rows, trie.paths, strict=True):
+    log_probs = np.full((len(steps), len(plan.spellings)), np.nan)
+    log_probs[:, plan.rows] = -np.inf
+    for row, path in zip(plan.rows, trie.paths, strict=True):
         log_probs[:, row] = np.logaddexp(log_probs[:, row], along[:, path[-1]])
     closed = log_probs.copy()
-    if len(wanted.entry_node):
-        starts = np.searchsorted(wanted.overshoot_entry, np.arange(len(wanted.entry_node)))
-        masses = np.logaddexp.reduceat(overshoot, starts, axis=1) + along[:, wanted.entry_node]
-        for entry, row in enumerate(wanted.entry_spelling):
+    if len(plan.entry_node):
+        starts = np.searchsorted(plan.overshoot_entry, np.arange(len(plan.entry_node)))
+        masses = np.logaddexp.reduceat(overshoot, starts, axis=1) + along[:, plan.entry_node]
+        for entry, row in enumerate(plan.entry_spelling):
             closed[:, row] = np.logaddexp(closed[:, row], masses[:, entry])
     return log_probs, closed

@@ -1,32 +1,18 @@
-"""log P(spelling | prompt): what a model gives to every face behind every prompt, each token computed once."""
-
-import gc
-from dataclasses import dataclass
+"""log P(spelling | prompt): the probability of every face given every prompt, each token computed once."""
 
 import numpy as np
 import pandas as pd
-import torch
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
-from kaomoji_lib.models import verify as selfcheck
+from kaomoji_lib.models import verify
+from kaomoji_lib.models.forward import Sizes, in_batches
 from kaomoji_lib.models.score import measuring
 from kaomoji_lib.models.score import spellings as spelled
-from kaomoji_lib.models.score import trie as tries
-from kaomoji_lib.models.score.algorithms import ROWS_PER_STEP
 from kaomoji_lib.models.templates import LEADS
 from kaomoji_lib.stimuli import INSTRUCTION
 
 COLUMNS = ("prompt_id", "spelling", "face", "log_prob", "log_prob_closed", "n_tokens")
-PROMPTS_PER_FORWARD = 4
-
-
-@dataclass
-class Sizes:
-    """How much is computed at once. It shrinks for good when the memory does not suffice."""
-
-    prompts: int = PROMPTS_PER_FORWARD
-    nodes: int | None = None
 
 
 def score(
@@ -41,7 +27,7 @@ def score(
     sizes=None,
     progress=None,
 ):
-    """Score every spelling behind every prompt.
+    """Score every spelling given every prompt.
 
     Natural logarithms, summed over the spelling's tokens, at temperature 1, without length normalisation, end marker
     or intervention: the probability that the reply, white space aside, begins with the spelling. Which white space is
@@ -54,10 +40,10 @@ def score(
     prompts : DataFrame with the columns ``id`` and ``text``.
     closed : also compute ``log_prob_closed``, which adds every token that completes the spelling in one step and goes
         on beyond it (where ``)`` and a line break are one token, its own tokens alone miss that mass). Else NaN.
-    algorithm : a name of ``scoring_algorithms.ALGORITHMS``, or ``auto``: the fastest that agrees with plain forward
+    algorithm : a name of :data:`.algorithms.ALGORITHMS`, or ``auto``: the fastest that agrees with plain forward
         passes on this model (:mod:`kaomoji_lib.models.verify`).
-    check : the result of a self-check made before, so that it is not made again.
-    sizes : :class:`Sizes`, kept between calls. progress : callable(number of prompts), after each forward group.
+    check : the result of an earlier self-check, so that it is not repeated.
+    sizes : :class:`kaomoji_lib.models.forward.Sizes`, kept between calls. progress : callable(prompts=, nodes=).
 
     Returns
     -------
@@ -70,27 +56,27 @@ def score(
     KaomojiError
         If there is nothing to score, or no algorithm agrees with plain forward passes.
     """
-    spellings = distinct(spellings)
+    spellings, messages = distinct(spellings), _messages(prompts, instruction)
     if check is None:
-        check = selfcheck.scoring(engine, spellings, _messages(prompts, instruction), algorithm)
-    wanted = spelled.plan(engine, spellings, closed, check.get("leads", LEADS))
-    encoded = [
-        engine.encode(engine.template.render(message))
-        for message in _messages(prompts, instruction)
-    ]
+        check = verify.scoring(engine, spellings, messages, algorithm)
+    plan = spelled.plan(engine, spellings, closed, check.get("leads", LEADS))
+    encoded = [engine.encode(engine.template.render(message)) for message in messages]
     sizes = sizes or Sizes()
-    tables = list(
-        _in_groups(
-            engine, encoded, wanted, check["algorithm"], sizes, progress or (lambda count: None)
+
+    def measure(group):
+        return measuring.measure(
+            engine, group, plan, check["algorithm"], sizes.nodes, progress=progress
         )
-    )
+
+    tables = []
+    for group, pair in in_batches(encoded, measure, sizes):
+        tables.append(pair)
+        if progress:
+            progress(prompts=len(group))
     log_probs, closed_ones = (np.concatenate(parts) for parts in zip(*tables, strict=True))
-    frame = _frame(
-        list(prompts["id"]),
-        wanted,
-        log_probs,
-        closed_ones if closed else np.full_like(closed_ones, np.nan),
-    )
+    if not closed:
+        closed_ones = np.full_like(closed_ones, np.nan)
+    frame = _frame(list(prompts["id"]), plan, log_probs, closed_ones)
     frame.attrs["scoring"] = {
         **check,
         "dtype": str(engine.dtype).removeprefix("torch."),
@@ -100,11 +86,11 @@ def score(
 
 
 def distinct(spellings):
-    """The spellings (str) without repetitions, in order. Raises KaomojiError where there are none, or an empty one."""
+    """Return the spellings (str) without repetitions, in order. Raises KaomojiError for none, or an empty one."""
     found = list(dict.fromkeys(spellings))
     if not found or not all(isinstance(one, str) and one.strip() for one in found):
         raise KaomojiError(
-            f"{len(found)} spellings, or an empty one among them; expected one face or more; check the list of faces"
+            f"no spelling, or an empty one among {len(found)}; expected at least one face; check the list of faces"
         )
     return found
 
@@ -117,35 +103,8 @@ def _messages(prompts, instruction):
     return [f"{instruction} {text}" for text in prompts["text"]]
 
 
-def _in_groups(engine, encoded, wanted, algorithm, sizes, progress):
-    start = 0
-    while start < len(encoded):
-        group = encoded[start : start + sizes.prompts]
-        try:
-            yield measuring.measure(engine, group, wanted, algorithm, sizes.nodes)
-        except (torch.OutOfMemoryError, MemoryError):
-            _shrink(sizes, len(group))
-            continue
-        start += len(group)
-        progress(len(group))
-
-
-def _shrink(sizes, prompts):
-    if prompts > 1:
-        sizes.prompts = prompts // 2
-    elif (sizes.nodes or tries.BIN_NODES) > ROWS_PER_STEP // 4:
-        sizes.nodes = (sizes.nodes or tries.BIN_NODES) // 2
-    else:
-        raise KaomojiError(
-            "out of memory with one prompt at a time; use a smaller --dtype or another --device"
-        ) from None
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def _frame(ids, wanted, log_probs, closed):
-    count, words = len(ids), wanted.spellings
+def _frame(ids, plan, log_probs, closed):
+    count, words = len(ids), plan.spellings
     canonical = [canonical_face(spelling) for spelling in words]
     return pd.DataFrame(
         {
@@ -154,13 +113,13 @@ def _frame(ids, wanted, log_probs, closed):
             "face": canonical * count,
             "log_prob": log_probs.ravel(),
             "log_prob_closed": closed.ravel(),
-            "n_tokens": [len(sequence) for sequence in wanted.sequences] * count,
+            "n_tokens": [len(sequence) for sequence in plan.sequences] * count,
         },
         columns=list(COLUMNS),
     )
 
 
 def canonical_face(spelling):
-    """The canonical form of a spelling that is a face by itself, else None."""
+    """Return the canonical form of a spelling that is a face by itself, else None."""
     found = faces.extract(spelling)
     return found.face if found.outcome == "kaomoji" and found.raw_face == spelling else None
