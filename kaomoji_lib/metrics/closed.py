@@ -1,0 +1,111 @@
+"""What a model would choose if it had to choose a kaomoji: exact choices from a closed set.
+
+The closed set lets a model that never types a kaomoji be measured. Three scores of a kaomoji f under a message i, from the
+exact log P(f | i): ``raw`` is the behaviour, softmax of log P over the set; ``pmi`` takes off the mean probability of each
+kaomoji; ``standardised`` also divides by its spread. The last two are sensitivity analyses: they amplify traces that
+nobody would see in the model's replies. Means and spreads come from training folds only.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+from sklearn.linear_model import RidgeCV
+
+from kaomoji_lib import stats
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics.predict import folds
+
+KINDS = ("raw", "pmi", "standardised")
+DRAWS = 200
+PERMUTATIONS = 1000
+PENALTIES = np.logspace(-1, 4, 11)
+
+
+def _scores(log_prob, train, labels, kind):
+    """Scores (prompts, faces) with the constants of each face taken from the rows ``train``."""
+    if kind == "raw":
+        return log_prob
+    if kind == "pmi":
+        # The mean over categories of the mean over prompts, so that unequal categories do not shift it.
+        means = [np.exp(log_prob[train & (labels == code)]).mean(axis=0) for code in set(labels)]
+        return log_prob - np.log(np.mean(means, axis=0))
+    known = log_prob[train]
+    return (log_prob - known.mean(axis=0)) / np.maximum(known.std(axis=0), 1e-9)
+
+
+def choice(log_prob, labels, kind="raw", seed=0):
+    """P(face | prompt, one of the set): DataFrame prompt x face, rows sum to 1.
+
+    ``log_prob``: DataFrame prompt x face of natural logs of exclusive events; ``labels``: category of each prompt;
+    ``kind``: one of :data:`KINDS`. For each test fold the constants come from the other folds.
+
+    Raises
+    ------
+    KaomojiError
+        If ``kind`` is unknown or a probability is zero or missing.
+    """
+    if kind not in KINDS:
+        raise KaomojiError(f"unknown score {kind!r}; expected one of {', '.join(KINDS)}; name one")
+    values, labels = log_prob.to_numpy(float), np.asarray(labels)
+    if not np.isfinite(values).all():
+        raise KaomojiError(
+            "a kaomoji of the set has probability 0 under some message; expected finite log-probabilities; "
+            "score in float32, or drop that kaomoji"
+        )
+    table = np.empty_like(values)
+    for test in _folds(labels, seed):
+        table[test] = softmax(_scores(values, ~test, labels, kind)[test], axis=1)
+    return pd.DataFrame(table, log_prob.index, log_prob.columns)
+
+
+def text_choice(chosen, vectors, labels, seed=0):
+    """What a reader of the text alone would predict that this model chooses: DataFrame like ``chosen``.
+
+    Cross-validated ridge regression from ``vectors`` (prompts, d) to the square roots of the probabilities, whose distance
+    is the Hellinger distance; squared and normalised.
+    """
+    target, vectors = np.sqrt(chosen.to_numpy()), np.asarray(vectors, float)
+    table = np.empty_like(target)
+    for test in _folds(np.asarray(labels), seed):
+        model = RidgeCV(PENALTIES).fit(vectors[~test], target[~test])
+        table[test] = np.clip(model.predict(vectors[test]), 1e-6, None) ** 2
+    table /= table.sum(axis=1, keepdims=True)
+    return pd.DataFrame(table, chosen.index, chosen.columns)
+
+
+def _folds(labels, seed):
+    _, codes = np.unique(labels, return_inverse=True)
+    number = folds(codes, seed)
+    return [number == fold for fold in np.unique(number)]
+
+
+def forced_choice(log_prob, labels, categories, kind="raw", *, seed=0):
+    """Accuracy of choosing among one random kaomoji per category: Estimate over prompts, chance = 1 / categories.
+
+    ``categories``: Series face -> category, without foils. Averaged over random sets of one face per category, so the
+    composition of the inventory does not matter. Null: categories permuted over prompts.
+    """
+    labels, codes = np.asarray(labels), sorted(set(categories))
+    values = log_prob[list(categories.index)].to_numpy(float)
+    rng = np.random.default_rng(seed)
+    scores = np.empty_like(values)
+    for test in _folds(labels, seed):
+        scores[test] = _scores(values, ~test, labels, kind)[test]
+    members = [np.flatnonzero((categories == code).to_numpy()) for code in codes]
+    votes = np.zeros((len(labels), len(codes)))
+    for _ in range(DRAWS):
+        picks = [rng.choice(member) for member in members]
+        votes[np.arange(len(labels)), scores[:, picks].argmax(axis=1)] += 1 / DRAWS
+    truth, rows = np.array([codes.index(label) for label in labels]), np.arange(len(labels))
+    null = [votes[rows, rng.permutation(truth)].mean() for _ in range(PERMUTATIONS)]
+    return stats.bootstrap(votes[rows, truth], seed=seed, null=null)
+
+
+def gains(log_prob, labels, categories):
+    """Mean standardised score of each category's kaomoji under each category of messages.
+
+    Returns DataFrame kaomoji category x message category, in standard deviations over messages.
+    """
+    z = (log_prob - log_prob.mean()) / log_prob.std(ddof=0).clip(lower=1e-9)
+    by_message = z[list(categories.index)].groupby(np.asarray(labels)).mean()
+    return by_message.T.groupby(categories).mean()
