@@ -31,7 +31,8 @@ FONT = DATA.parent / "book" / "_static" / "fonts" / "kaomoji.woff2"
 def writable(face, characters):
     """Whether a face is short, whole to the extraction, stable and drawn by the shipped font."""
     found = extract.extract(face + " ok")
-    plain = "  " not in face and "\u3000" not in face and "((" not in face
+    blanks = [char for char in face if char.isspace()]
+    plain = set(blanks) <= {" "} and len(blanks) < 3 and "((" not in face
     return (
         plain
         and 3 <= len(face) <= 12

@@ -18,13 +18,12 @@ from scipy.stats import spearmanr
 
 from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.faces.canonical import canonical
+from kaomoji_lib.faces.canonical import LEVELS, at_level
 from kaomoji_lib.stimuli import DATA, read_table
 
 PRIOR = 0.5
 DRAWS = 200
 PERMUTATIONS = 1000
-LEVELS = ("raw", "arms", "canonical")
 
 
 @dataclass(frozen=True)
@@ -304,4 +303,4 @@ def _shared(table, other):
 
 
 def _levels(face):
-    return face, face, canonical(face)
+    return tuple(at_level(face, level) for level in LEVELS)
