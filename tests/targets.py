@@ -22,7 +22,6 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.published import corpus
-from kaomoji_lib.published import tables as published_tables
 from kaomoji_lib.runs.files import read_json
 
 TEMPLATES = ("gemma", "qwen")
@@ -200,69 +199,6 @@ def bundle(text, folder):
     )
 
 
-def published_file(data, path):
-    """A published file of any bytes: a table, or a complaint that names it."""
-    path.write_bytes(data)
-    real = published_tables.published.locate
-    published_tables.published.locate = lambda name, known=None: path
-    try:
-        published_tables._json_lines("some/file.jsonl", ("text",), None)
-    except KaomojiError as error:
-        assert "some/file.jsonl" in str(error)
-    finally:
-        published_tables.published.locate = real
-
-
-def published_rows(text, folder):
-    """Published rows with any text in every field, through the loaders of replies, judgements and synthesized words."""
-    real, known = published_tables.published.locate, published_tables.published.registry()
-    codes = published_tables.scheme("nine").codes
-    rows = {
-        known.sources["gemma"]["emissions"][0]: {
-            "prompt_id": text,
-            "prompt_text": text,
-            "text": text,
-            "first_word": text,
-            "seed": text,
-        },
-        known.judgements["opus"]["file"]: {
-            "face": text,
-            **{f"opus_lik_{code}": 0.5 for code in codes},
-        },
-        known.syntheses: {
-            "kaomoji": text,
-            "descriptions": [
-                {
-                    "count": 1,
-                    "contributor": text,
-                    "bundle": text,
-                    "lexicon_version": 2,
-                    "source_model": text,
-                    "synthesis": {"primary_affect": [text], "stance_modality_function": [text]},
-                }
-            ],
-        },
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, row in enumerate(rows.values()):
-        (folder / f"{number}.jsonl").write_text(
-            json.dumps(row) + "\n" + json.dumps({**row, "prompt_id": "hp01"}) + "\n",
-            encoding="utf-8",
-        )
-    published_tables.published.locate = lambda name, known=None: (
-        folder / f"{list(rows).index(name)}.jsonl"
-    )
-    try:
-        emissions = published_tables.emissions("gemma")
-        assert (
-            set(emissions["prompt_id"]) <= {text, "hp01", escape.storable(text)}
-            and len(published_tables.prompts(emissions)) <= 2
-        )
-        assert len(published_tables.judgements("opus")) == len(published_tables.syntheses()) == 2
-    finally:
-        published_tables.published.locate = real
-
-
 def table_file(data, path):
     """Prompts and categories of any bytes: tables that keep their promises, or a complaint that names the file."""
     from kaomoji_lib import categories, stimuli
@@ -373,17 +309,8 @@ TEXTS = {
     "chat templates": chat_template,
     "command line": command,
 }
-PLACED = {
-    "exchange rows": exchange_rows,
-    "corpus bundles": bundle,
-    "published rows": published_rows,
-}
-BYTES = {
-    "exchange files": exchange_file,
-    "published files": published_file,
-    "tables (CSV)": table_file,
-    "stored JSON": json_file,
-}
+PLACED = {"exchange rows": exchange_rows, "corpus bundles": bundle}
+BYTES = {"exchange files": exchange_file, "tables (CSV)": table_file, "stored JSON": json_file}
 
 if str(Path(__file__).parent) not in sys.path:
     sys.path.insert(0, str(Path(__file__).parent))

@@ -159,9 +159,7 @@ def readings_by_category(rng):
 def audited_scorer(rng):
     scores = pd.DataFrame(rng.normal(size=(len(IDS), 6)), IDS, [f"(^{sign}^)" for sign in "_.-ow~"])
     emissions = replies(rng).assign(face=rng.choice(scores.columns, 3 * len(IDS)))
-    return scorer_audit.audit(
-        scores, scores.columns, emissions, typed_as="face", permutations=19
-    ).better.p
+    return scorer_audit.audit(scores, emissions, typed_as="face", permutations=19).better.p
 
 
 def published_components(rng):

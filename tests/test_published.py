@@ -1,35 +1,31 @@
-"""The published study, recomputed: on a small study with planted answers, and on the real one where its files are here."""
+"""The published study, recomputed from the tables that ship."""
 
 import json
-import math
-import re
+import socket
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
-import published_mirror
 import pytest
-import yaml
-from kaomoji_lib.show import published as show
-from kaomoji_lib.show import published_figures
-from published_mirror import ALL_FACES, CODES, FACES, LOST, MODELS, ROOT, SCORED, TYPED
+from published_mirror import real
 
 from kaomoji_lib import cli
-from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.canonical import canonical
-from kaomoji_lib.metrics import agreement, likelihoods, word_clusters
-from kaomoji_lib.metrics import distributions as readings
-from kaomoji_lib.metrics import predict as prediction
-from kaomoji_lib.missing import Missing
-from kaomoji_lib.published import claims as published_claims
-from kaomoji_lib.published import corpus, scorer_audit, tables
-from kaomoji_lib.published import faces as published_faces
-from kaomoji_lib.published import files as published
-from kaomoji_lib.published import readings as published_readings
-from kaomoji_lib.published import rules as published_rules
-from kaomoji_lib.published import study as analysis
-from kaomoji_lib.stats import Estimate
+from kaomoji_lib.published import (
+    claims,
+    corpus,
+    export,
+    faces,
+    files,
+    geometry,
+    rules,
+    scorer_audit,
+    sources,
+    study,
+    tables,
+)
+from kaomoji_lib.runs.files import sha256
 
 KEYS = ("id", "article", "recomputed", "corrected", "low", "high", "n", "reference")
 # As the article prints them, or as its rule gives them; of the two numbers for which it published no rule, what the first round's gives.
@@ -61,550 +57,344 @@ PRINTED = {
     "synthesis.pc1": ".204",
     "synthesis.pc2": ".134",
 }
-REAL, REGISTRY = published_mirror.real(), published.registry
+CODES = list(tables.scheme().codes)
 
 
 @pytest.fixture(scope="module")
-def quick():
-    """Fewer permutations than on the pages."""
+def rows():
+    """Every row, computed without the originals and without a network."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            published_faces, "accuracy", partial(published_faces.accuracy, permutations=20)
-        )
-        patch.setattr(
-            published_readings,
-            "held_out_pool",
-            partial(published_readings.held_out_pool, halves=40, permutations=10),
-        )
-        patch.setattr(scorer_audit, "audit", partial(scorer_audit.audit, permutations=20))
-        patch.setattr(
-            word_clusters,
-            "vocabulary",
-            partial(word_clusters.vocabulary, resamples=20, permutations=10),
-        )
-        yield
-
-
-@pytest.fixture(scope="module")
-def mirror(tmp_path_factory, quick):
-    """A small published study; the whole library reads it in place of the real one."""
-    place = tmp_path_factory.mktemp("mirror")
-    known = published_mirror.write(place)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(published.PLACE, str(place))
-        patch.setenv(published.CACHE, str(place / "cache"))
-        patch.setattr(published, "registry", lambda path=None: known)
-        yield known
-
-
-@pytest.fixture(scope="module")
-def study(mirror):
-    return analysis.Study(mirror)
-
-
-@pytest.fixture(scope="module")
-def rows(study):
-    return {row.id: row for row in analysis.rows(study)}
-
-
-@pytest.fixture(scope="module")
-def claims(study):
-    return {claim.number: claim for claim in published_claims.claims(study)}
+        patch.setenv(files.PLACE, "/nowhere")
+        patch.setattr(socket.socket, "connect", None)
+        return study.article().set_index("id")
 
 
 def printed(value, like):
     return f"{value:.{len(like) - 1}f}".removeprefix("0")
 
 
-def the_articles_numbers_come_out_of_the_real_files(quick, monkeypatch):
-    monkeypatch.setenv(published.PLACE, str(REAL))
-    monkeypatch.setattr(published, "registry", REGISTRY)
-    study = analysis.Study()
-    found = {row.id: row for row in analysis.rows(study)}
-    assert {
-        name: printed(found[name].recomputed, like) for name, like in PRINTED.items()
-    } == PRINTED
-    assert (len(study.published.faces), study.published.emissions) == (50, 1138)
-    assert len(published_readings.wider_faces(study.published, "gemma", "opus")) == 70
-    assert found["corpus.uploads"].recomputed == 2 and found["corpus.uploads"].corrected == 1
-    audits = {name: study.audit(name) for name in MODELS}
-    assert {name for name, item in audits.items() if item.verdict == "has lost its prompt"} == {
-        "qwen"
+# --- the article's numbers ---------------------------------------------------------------------------------------------
+
+
+def test_the_articles_numbers_come_out_of_the_shipped_tables(rows):
+    recomputed = rows["recomputed"]
+    assert {name: printed(recomputed[name], like) for name, like in PRINTED.items()} == PRINTED
+    old = sources.as_published()
+    assert (len(old.faces), old.replies) == (50, 1138)
+    assert len(sources.read_by(old, "gemma", "opus")) == 70
+    told = rows[rows["article"].notna() & recomputed.notna()]
+    missed = told.index[~told["reproduces"].astype(bool)]
+    assert set(missed) == {
+        *("accuracy.later.granite", "accuracy.later.gpt-oss"),
+        *("states.variance.least", "states.variance.most"),
     }
-    assert (
-        f"{audits['qwen'].own:.1f}",
-        f"{audits['qwen'].elsewhere:.1f}",
-        f"{audits['gemma'].own:.1f}",
-    ) == ("-14.2", "-14.4", "-0.7")
-    assert audits["gemma"].elsewhere == pytest.approx(-11.4, abs=0.2)
-    folded = audits["gemma"].worst.set_index("face")
-    assert (
-        f"{folded['sampled'].iloc[0]:.1%}" == "11.5%"
-        and f"{folded['scored'].iloc[0]:.0e}" == "6e-07"
-        and "ᴗ" in folded["typed as"].iloc[0]
-    )
-    assert (
-        all(item.fragments.iloc[0]["scored"] == "(" for item in audits.values())
-        and audits["gemma"].fragments.iloc[0]["probability"] > 0.99
-    )
-    wrong = published_faces.differences(study.emissions("granite"))
-    assert f"{wrong['rows'].sum() / 1440:.1%}" == "10.7%"
-    verdicts = {claim.number: claim for claim in published_claims.claims(study)}
-    assert (
-        len(verdicts) == 11
-        and verdicts[8].verdict == published_claims.IN_PART
-        and verdicts[5].verdict == published_claims.UNTESTABLE
+
+
+def test_every_estimate_has_its_interval_and_its_reference(rows):
+    own = rows[rows["n"] > 0]
+    assert len(own) > 80 and own["unit"].ne("").all() and own["reference"].notna().all()
+    assert (own["ci_low"] <= own["value"]).all() and (own["value"] <= own["ci_high"]).all()
+    absent = rows[rows["missing"] != ""]
+    assert set(absent["criterion"]) == {"states"} and (rows.loc[absent.index, "n"] == 0).all()
+    assert rows.loc["states.accuracy.gemma", "reference"] == pytest.approx(1 / 3), (
+        "five classes, of which one has a third of the messages"
     )
 
 
-# The files are no part of the project: where they are not, the small study below stands in for them.
-if REAL is not None:
-    test_the_articles_numbers_come_out_of_the_real_files = (
-        the_articles_numbers_come_out_of_the_real_files
+def test_similarities_share_one_face_set_and_one_baseline(rows):
+    own = rows[rows.index.str.startswith(("similarity.", "introspection.", "pool."))]
+    assert own["n"].nunique() == 1 and own["n"].iloc[0] == len(sources.corrected().faces)
+    for weighting in sources.WEIGHTINGS:
+        elicited = own[own.index.str.match(rf"similarity\.elicited-.*\.{weighting}")]
+        guess = rows.loc[f"similarity.marginal-guess.{weighting}", "value"]
+        assert len(elicited) > 8 and np.allclose(elicited["null_mean"].astype(float), guess)
+    best = rows.loc["similarity.elicited-introspected.uniform"]
+    assert best["p"] < 0.01 and rows.loc["similarity.elicited-qwen.uniform", "p"] > 0.05
+    shuffled = rows.loc["similarity.shuffled-faces.uniform", "ci_high"]
+    assert shuffled < best["ci_low"]
+    gap = rows.loc["introspection.over.gemma", "value"]
+    assert gap == pytest.approx(
+        best["value"] - rows.loc["similarity.elicited-gemma.uniform", "value"]
     )
 
 
-def test_the_registered_hashes_are_those_of_the_real_files():
-    listed = (
-        {}
-        if REAL is None
-        else dict(
-            reversed(line.split(maxsplit=1))
-            for line in (REAL / "SHA256SUMS").read_text().splitlines()
-            if line.strip()
-        )
-    )
-    known = {name: entry.sha256 for name, entry in REGISTRY().files.items() if entry.sha256}
-    assert len(known) == 19 and all(len(bytes.fromhex(value)) == 32 for value in known.values())
-    assert (
-        listed == {} or {name.removeprefix("./"): value for name, value in listed.items()} == known
-    )
-
-
-def test_json_has_the_documented_keys_and_stable_ids(mirror, rows, capsys, monkeypatch):
-    monkeypatch.setattr(
-        analysis,
-        "rows",
-        lambda study, only="": [row for row in rows.values() if row.id.startswith(only)],
-    )
+def test_json_has_the_documented_keys_and_stable_ids(rows, capsys, monkeypatch):
+    every = rows.reset_index()
+    chosen = lambda only="", seed=0: every[every["id"].str.startswith(only)]
+    monkeypatch.setattr(study, "article", chosen)
     assert cli.main(["published", "--json"]) == 0
     out, err = capsys.readouterr()
-    found = json.loads(out)
-    assert [tuple(item) for item in found] == [KEYS] * len(found)
-    assert [item["id"] for item in found] == list(analysis.entries()["id"]) and len(found) == len(
-        {item["id"] for item in found}
-    )
-    assert set(PRINTED) <= {item["id"] for item in found}
-    assert all(
-        isinstance(value, int | float | None) for item in found for value in list(item.values())[1:]
-    )
-    assert "the hidden states were never published" in err
+    table = json.loads(out)
+    assert [tuple(item) for item in table] == [KEYS] * len(table)
+    assert [item["id"] for item in table] == list(study.entries()["id"])
+    assert len({item["id"] for item in table}) == len(table) and set(PRINTED) <= set(every["id"])
+    numbers = [value for item in table for value in list(item.values())[1:]]
+    assert all(isinstance(value, int | float | None) for value in numbers)
+    assert "the hidden states were not published" in err
     assert cli.main(["published", "--only", "similarity.elicited-gemma"]) == 0
     assert "CC-BY-SA-4.0" in capsys.readouterr().out
     assert cli.main(["published", "--only", "nonsense"]) == 2
+    assert cli.main(["published", "--claims", "--json"]) == 0
+    assert [claim["number"] for claim in json.loads(capsys.readouterr().out)] == list(range(1, 12))
 
 
-def test_every_row_carries_what_it_is_held_against(rows):
-    for row in rows.values():
-        if isinstance(row.corrected, Estimate):
-            assert (
-                row.record()["n"] > 0
-                and row.reference is not None
-                and row.corrected.ci_low <= row.corrected.value <= row.corrected.ci_high
-            ), row.id
-    assert {row.id for row in rows.values() if row.missing} == {
-        f"states.accuracy.{name}" for name in MODELS
+# --- the shipped tables ------------------------------------------------------------------------------------------------
+
+
+def test_shipped_tables_are_whole_small_licensed_and_without_texts():
+    manifest, folder = tables.manifest(), tables.FOLDER
+    assert set(manifest["tables"]) == set(tables.NAMES)
+    assert {n: sha256(folder / n) for n in tables.NAMES} == {
+        name: entry["sha256"] for name, entry in manifest["tables"].items()
     }
-    assert rows["states.accuracy.gemma"].reference == pytest.approx(1 / 3), (
-        "five classes, of which one has a third of the messages"
-    )
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 6e6
+    for name in ("LICENSE", "README.md"):
+        assert "CC-BY-SA-4.0" in (folder / name).read_text(encoding="utf-8")
+    commits = files.registry().commits.values()
+    assert set(manifest["commits"].values()) == set(commits)
+    assert all(sha in (folder / "README.md").read_text(encoding="utf-8") for sha in commits)
+    for name in tables.NAMES:
+        texts = tables.read(name).select_dtypes(["object", "string"])
+        for column in texts.columns.difference(["primary", "others", "contributor"]):
+            assert texts[column].dropna().str.len().max() <= 32, (name, column)
+    words = tables.read("words.csv")
+    listed = set(" ".join([*words["primary"], *words["others"]]).split())
+    assert len(listed) < 110 and max(map(len, listed)) < 20, "words of two lexicons, no sentences"
+
+
+def test_shipped_emissions_are_those_of_the_readme():
+    sizes = {name: len(tables.emissions(name)) for name in tables.titles()}
+    local = dict.fromkeys(tables.LOCAL, 1440)
+    first = dict.fromkeys(tables.FIRST_ROUND, 960)
+    assert sizes == {**local, "claude": 1360, "claude-preamble": 120, **first}
+    gemma = tables.emissions("gemma")
     assert (
-        rows["similarity.shuffled-faces.uniform"].corrected.value
-        < rows["similarity.elicited-introspected.uniform"].corrected.ci_low
+        gemma.groupby("prompt_id")["generation"].apply(list).map(sorted).map(tuple).nunique() == 1
     )
+    assert set(gemma["category"]) == set(CODES) and "text" not in gemma
+    assert set(tables.emissions("gemma", "first")["category"]) == set(tables.scheme("first").codes)
+    typed = gemma[gemma["face"].notna()]
+    assert (typed["face"] == typed["raw_face"].map(canonical)).all()
+    assert (gemma["face"].notna() == (gemma["outcome"] == "kaomoji")).all()
+    wrong = faces.differences(tables.emissions("granite"))
+    assert f"{wrong['rows'].sum() / 1440:.1%}" == "10.7%"
 
 
-def test_planted_coherence_is_recovered_and_its_absence(rows):
-    value = {name: rows[f"accuracy.nine.{name}"].corrected for name in MODELS}
+@pytest.mark.skipif(real() is None, reason="the originals are not on this machine")
+def test_shipped_tables_are_what_the_originals_give(monkeypatch):
+    monkeypatch.setenv(files.PLACE, str(real()))
+    assert export.verify() == dict.fromkeys(tables.NAMES, 0)
+
+
+# --- what the article did not see --------------------------------------------------------------------------------------
+
+
+def test_one_score_file_has_lost_its_prompt():
+    audits = {name: study.audit(name) for name in tables.LOCAL}
+    lost = [name for name, item in audits.items() if item.verdict == scorer_audit.LOST]
+    assert lost == ["qwen"]
+    gemma, qwen = audits["gemma"], audits["qwen"]
+    assert (f"{qwen.own:.1f}", f"{qwen.elsewhere:.1f}", f"{gemma.own:.1f}") == (
+        "-14.2",
+        "-14.4",
+        "-0.7",
+    )
+    assert gemma.elsewhere == pytest.approx(-11.4, abs=0.2) and gemma.better.ci_low > 0.9
+    folded = gemma.worst.iloc[0]
+    assert (f"{folded['sampled']:.1%}", f"{folded['scored']:.0e}") == ("11.5%", "6e-07")
+    assert "ᴗ" in folded["typed as"], "typed with one mouth, scored with another"
+    for item in audits.values():
+        assert item.fragments.iloc[0]["scored"] == "(" and item.fragments.iloc[0]["begins"] > 500
+    likely = gemma.calibration[gemma.calibration["log_prob"] > -1]
+    assert (np.exp(likely["log_prob"]) / likely["value"]).between(0.5, 2).all() and len(likely)
+
+
+def streams(rng, shared, prompts=10, indices=8, kinds=40):
+    """Replies whose face depends on the category and, where ``shared``, on the index alone beside it."""
+    rows = []
+    draw = rng.integers(kinds, size=(len(CODES), indices))
+    for number, code in enumerate(CODES):
+        for prompt in range(prompts):
+            for index in range(indices):
+                face = draw[number, index] if shared else rng.integers(kinds)
+                rows.append((f"{code}{prompt}", index, code, f"({face})"))
+    return pd.DataFrame(rows, columns=["prompt_id", "generation", "category", "face"])
+
+
+def test_a_shared_stream_leaks_over_prompts_and_is_left_out():
+    leaking = streams(np.random.default_rng(0), shared=True)
+    out = faces.accuracy(leaking, permutations=20).estimate()
+    kept = faces.accuracy(leaking, own_index=True, permutations=0).estimate()
+    assert kept.value > 0.5 > 0.25 > out.value, "a face of one index says nothing at another"
+    assert faces.same_face(leaking, permutations=20).p < 0.05
+    sound = streams(np.random.default_rng(1), shared=False)
+    assert faces.accuracy(sound, permutations=20).estimate().p > 0.05
+    assert faces.same_face(sound, permutations=20).p > 0.05
+
+
+def test_published_streams_are_shared_by_the_models_and_not_by_the_service(rows):
+    gain = rows[rows.index.str.startswith("stream.accuracy.")]
+    assert set(gain.index[gain["ci_low"] > 0]) == {
+        f"stream.accuracy.{name}" for name in ("qwen", "ministral", "gpt-oss")
+    }
+    same = rows[rows.index.str.startswith("stream.same-face.")]
+    assert set(same.index[same["p"] > 0.05]) == {"stream.same-face.claude"}
+    assert same.loc["stream.same-face.ministral", "value"] == pytest.approx(0.45, abs=0.005)
+    corrected = rows.loc["accuracy.nine.qwen"]
+    assert corrected["value"] < corrected["recomputed"] - 0.04 and corrected["unit"] == "prompts"
+
+
+def test_an_interval_over_prompts_and_indices_is_wider_than_one_over_prompts():
+    hits = np.repeat(np.random.default_rng(0).integers(2, size=(1, 8)), 180, axis=0).astype(float)
+    found = faces.Accuracy(hits, np.empty(0)).estimate()
+    assert found.ci_high - found.ci_low > 0.3, "the eight streams alone differ"
+    rest = faces.Accuracy(np.where(np.arange(8) < 2, np.nan, hits), np.empty(0)).estimate()
+    assert rest.value == pytest.approx(hits[0, 2:].mean()) and rest.n == 180
+
+
+def test_an_upload_under_two_names_counts_once(rows):
+    words = tables.syntheses()
     assert (
-        min(value["gemma"].ci_low, value["qwen"].ci_low)
-        > 0.6
-        > 0.35
-        > max(value["ministral"].ci_high, value["gpt-oss"].ci_high)
+        words["contributor"].nunique() == 2
+        and corpus.uploads_once(words)["contributor"].nunique() == 1
     )
-    assert all(abs(item.null_mean - 1 / 9) < 0.02 for item in value.values())
-    assert rows["similarity.elicited-qwen.uniform"].corrected.value == pytest.approx(
-        rows["similarity.uniform-guess.uniform"].corrected.value, abs=0.03
-    ), "scores without their prompt are a guess"
-    assert rows["similarity.elicited-gemma.uniform"].corrected.ci_low > 0.8
+    assert rows.loc["corpus.uploads", ["recomputed", "value"]].tolist() == [2, 1]
 
 
-def test_claims_are_judged_by_what_was_computed(claims):
-    assert sorted(claims) == list(range(1, 12))
-    assert claims[3].verdict == published_claims.SURVIVES and "5 of 5 models" in claims[3].reason
-    assert claims[4].verdict == published_claims.IN_PART and "4 of 4" in claims[4].reason
-    assert claims[6].verdict == published_claims.IN_PART and "gemma 0.7" in claims[6].reason
-    assert claims[8].verdict == published_claims.FAILS, "in this study synthesis does well"
-    assert claims[10].verdict == published_claims.FAILS, "nine clusters were planted"
-    for claim in (claims[5], claims[7]):
-        assert claim.verdict == published_claims.UNTESTABLE and "never published" in claim.reason
-    for claim in claims.values():
-        assert (
-            claim.reason.endswith(".")
-            and len(claim.reason) > 60
-            and "nan" not in claim.reason.split()
+# --- geometry ----------------------------------------------------------------------------------------------------------
+
+
+def test_published_components_follow_valence_and_not_arousal(rows):
+    gemma = rows.loc[["states.valence.gemma", "states.arousal.gemma"]]
+    assert gemma["value"].round(2).tolist() == [0.87, 0.07]
+    assert gemma["p"].iloc[0] < 0.01 < 0.5 < gemma["p"].iloc[1] and set(gemma["n"]) == {9}
+    assert sum(geometry.cloud("gemma").shares) == pytest.approx(0.464)
+    assert {len(geometry.cloud(name).prompts) for name in tables.LOCAL} == {178, 180}
+
+
+def test_a_component_passes_only_for_the_coordinate_it_follows():
+    cloud = geometry.cloud("gemma")
+    rng, guides = np.random.default_rng(0), geometry.coordinates()
+    planted = replace(
+        cloud, scores=np.column_stack([guides[n].loc[cloud.labels] for n in guides]) * 1.0
+    )
+    for name in guides:
+        assert geometry.follows(planted, name).value == pytest.approx(1)
+    wrong = replace(planted, scores=planted.scores[:, [1, 0, 2]] + rng.normal(0, 0.1, (180, 3)))
+    assert geometry.follows(wrong, "valence").p > 0.1, "nine clusters alone do not pass"
+
+
+def test_merged_and_displaced_categories_are_seen():
+    cloud, others = geometry.cloud("gemma"), [geometry.cloud("qwen"), geometry.cloud("granite")]
+    assert geometry.merged(cloud, [cloud]).value == 0
+    negative = np.isin(cloud.labels, geometry.NEGATIVE)
+    middle = cloud.scores[negative].mean(axis=0)
+    together = np.where(negative[:, None], middle + 0.3 * (cloud.scores - middle), cloud.scores)
+    assert geometry.merged(replace(cloud, scores=together), others).ci_high < 0
+    moved = cloud.scores + 200 * (cloud.labels == "LN")[:, None]
+    assert geometry.displaced(cloud, replace(cloud, scores=moved), ["LN"]).ci_low > 0
+    assert geometry.displaced(cloud, replace(cloud, scores=moved), ["NB"]).ci_low < 0
+    turned = replace(cloud, scores=cloud.scores[:, [2, 0, 1]] * -3)
+    assert geometry.align(cloud, turned).residual.value == pytest.approx(0, abs=1e-6)
+
+
+def test_favourite_faces_of_prompts_do_not_make_blocks():
+    """Faces that depend on the prompt and not on its category: with emissions permuted, 9 of 10 such sets pass."""
+    cloud, rng, passed = geometry.cloud("gemma"), np.random.default_rng(0), 0
+    names = np.array([f"({number})" for number in range(12)])
+    for _ in range(40):
+        shares = rng.dirichlet(np.ones(12), size=len(cloud.prompts))
+        drawn = [rng.choice(names, size=8, p=share) for share in shares]
+        emissions = pd.DataFrame(
+            {
+                "prompt_id": np.repeat(cloud.prompts["id"].to_numpy(), 8),
+                "face": np.concatenate(drawn),
+            }
         )
+        passed += geometry.face_blocks(cloud, emissions, permutations=39).p <= 0.05
+    assert passed <= 6, "binomial(40, .05): 6 or fewer in 99.7 % of cases"
+    assert geometry.face_blocks(cloud, tables.emissions("gemma"), permutations=39).p <= 0.05
 
 
-def test_every_claim_leads_to_a_page_of_the_book(claims):
-    plan = yaml.safe_load((ROOT / "book" / "runs.yml").read_text(encoding="utf-8"))
-    pages = {page.get("page", page.get("file")) for part in plan["parts"] for page in part["pages"]}
-    assert {claim.page for claim in claims.values()} <= pages
-    table = show.claims(list(claims.values()))._repr_html_()
-    assert all(f'href="{claim.page}.html"' in table for claim in claims.values())
-    bare = show.claims(
-        Missing("the file x is not on this machine; run `kaomoji published --fetch`")
-    )
+# --- claims ------------------------------------------------------------------------------------------------------------
+
+
+def test_claims_say_what_reproduces_and_what_holds(rows):
+    tests, verdicts = claims.tests(), claims.verdicts().set_index("number")
+    assert list(verdicts.index) == list(range(1, 12)) and set(tests["claim"]) == set(verdicts.index)
     assert (
-        len(bare.rows) == 11
-        and "--fetch" in bare.caption
-        and all(row[2] == "not judged here" for row in bare.rows)
+        tests[["criterion", "article"]]
+        .apply(lambda row: row.iloc[0] != "" or row.iloc[1] > 0 or True, axis=1)
+        .all()
     )
-    assert all(
-        claim.claim in bare._repr_html_().replace("&#x27;", "'") for claim in claims.values()
-    )
+    assert verdicts.loc[5, "verdict"] == claims.STATES and verdicts.loc[5, "holds"] == ""
+    assert verdicts.loc[9, "reproduces"] == "4 of 4" and verdicts.loc[1, "reproduces"] == "0 of 2"
+    assert verdicts.loc[10, "verdict"] == claims.FAILS
+    assert {"held", "models", "tested", "data"} - set(verdicts) == {"held"}
+    assert (verdicts[["statement", "models", "tested", "data"]] != "").all(axis=None)
+    undecided = tests["holds"].isna() & tests["criterion"].ne("") & tests["criterion"].ne("states")
+    assert not undecided.any(), "every criterion is one that the code knows"
+    holds = tests.set_index("id")["holds"]
+    assert holds["introspection.over.haiku"] and not holds["introspection.over.gemma"]
+    assert holds["accuracy.nine.gemma"] and not holds["accuracy.nine.gpt-oss"]
 
 
-def test_claims_without_the_figures_say_where_to_get_them(mirror, monkeypatch, tmp_path):
-    plain = {name: replace(item, name=item.name) for name, item in mirror.files.items()}
-    bare = replace(
-        mirror,
-        files=plain,
-        sources={
-            name: {**entry, "figure": "llmoji-experiment/figures/none.html"}
-            for name, entry in mirror.sources.items()
-            if name in MODELS
-        }
-        | {name: entry for name, entry in mirror.sources.items() if name not in MODELS},
-    )
-    bare.files["llmoji-experiment/figures/none.html"] = replace(
-        plain[next(iter(plain))], name="llmoji-experiment/figures/none.html", sha256=None, size=None
-    )
-    for _number, rule in ((1, "variance"), (3, "circumplex")):
-        with pytest.raises(KaomojiError, match="figures cannot be had"):
-            published_claims.JUDGES[rule](analysis.Study(bare))
-    missing = analysis.rows(analysis.Study(bare), only="states.valence")
-    assert len(missing) == 5 and all(
-        row.missing == "the article's interactive figures cannot be had" for row in missing
-    )
+def test_a_verdict_follows_the_numbers(rows, monkeypatch):
+    every = rows.reset_index()
+
+    def verdict(number, **changes):
+        changed = every.copy()
+        changed.loc[changed["claim"] == str(number), list(changes)] = list(changes.values())
+        monkeypatch.setattr(study, "article", lambda seed=0: changed)
+        return claims.verdicts().set_index("number").loc[number, "verdict"]
+
+    assert verdict(2, ci_low=-1.0, ci_high=1.0) == claims.FAILS
+    assert verdict(4, p=0.5) == claims.FAILS and verdict(4, p=0.001) == claims.HOLDS
+    assert verdict(4, p=0.02) == claims.FAILS, "four rows of one rule: Holm"
+    assert verdict(10, value=4.0) == claims.HOLDS
+    assert claims.holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
 
 
-def test_without_any_file_one_line_says_how_to_get_them(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv(published.PLACE, str(tmp_path / "nothing"))
-    monkeypatch.setenv(published.CACHE, str(tmp_path / "cache"))
-    assert cli.main(["published", "--json"]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and len(err.splitlines()) == 1 and "--fetch" in err
-
-
-def test_where_every_link_is_cut_nothing_of_the_study_is_left(mirror, study):
-    dealt = analysis.Study(mirror, dealt=True)
-    own, moved = study.emissions("gemma"), dealt.emissions("gemma")
-    keys = ["prompt_id", "prompt_text", "generation", "category"]
-    assert (
-        moved[keys].equals(own[keys])
-        and sorted(moved["text"]) == sorted(own["text"])
-        and (moved["text"] != own["text"]).mean() > 0.5
-    )
-    for name in MODELS:
-        assert dealt.accuracy(name, None).corrected.accuracy.value < 0.2
-        assert (
-            abs(dealt.audit(name).better.value - 0.5) < 0.1
-            and dealt.cloud(name).silhouette.value < 0.02
-        )
-    rows = {row.id: row for row in analysis.rows(dealt, only="similarity.elicited-introspected")}
-    assert rows["similarity.elicited-introspected.uniform"].corrected.p > 0.02
-    words = dealt.words[dealt.words["lexicon_version"] == 1]
-    assert set(words["primary"].map(tuple)) == {("old",)}, "words of two lists are never mixed"
-    assert (
-        "everything dealt" in show.line("dealt")
-        and show.attribution("dealt").startswith("A null edition")
-        and show.study(null="dealt").dealt
-    )
-    with pytest.raises(KaomojiError, match="unknown null"):
-        show.study(null="sideways")
-
-
-# --- the seven traps ---------------------------------------------------------------------------------------------------
-
-
-def test_a_scorer_that_lost_its_prompt_is_seen_through(study):
-    verdicts = {name: study.audit(name).verdict for name in MODELS}
-    assert {name for name, words in verdicts.items() if words == "has lost its prompt"} == {LOST}
-    lost, sound = study.audit(LOST), study.audit("gemma")
-    assert lost.better.p > 0.05 and abs(lost.own - lost.elsewhere) < 0.2
-    assert sound.better.ci_low > 0.7 and sound.own - sound.elsewhere > 3 and sound.better.p < 0.06
-    assert 0.8 < sound.ratio < 1.2, "the scores are the planted probabilities"
-    figure = published_figures.own_prompt(published_figures.audits(study), show.line())
-    assert "Qwen3.6 27B: the scores do not know the prompt" in figure.to_json()
-
-
-def test_sampled_frequency_follows_the_scores_of_a_sound_scorer(study):
-    table = study.audit("gemma").calibration
-    likely = table[table["log_prob"] > -3]
-    assert len(likely) >= 2
-    for row in likely.itertuples():
-        assert math.exp(row.log_prob) * 0.6 < row.sampled.value < math.exp(row.log_prob) * 1.6
-    assert (study.audit(LOST).calibration["log_prob"] < -8).all()
+# --- the article's rules -----------------------------------------------------------------------------------------------
 
 
 def test_rows_of_one_prompt_do_not_leak_into_the_published_rule():
     rng = np.random.default_rng(1)
     table = pd.DataFrame(
-        [
-            (f"lp{index:02d}", rng.choice(list("ABC")), f"(·{index}ω)")
-            for index in range(60)
-            for _ in range(8)
-        ],
-        columns=["prompt_id", "category", "face"],
+        [(f"lp{number:02d}", index, f"(·{number}ω)") for number in range(60) for index in range(8)],
+        columns=["prompt_id", "generation", "face"],
     )
-    table["category"] = table.groupby("prompt_id")["category"].transform("first")
-    own = published_rules.lookup_accuracy(table)
-    assert own < 0.6 and published_rules.luck(table, 3)[1] < 0.6, (
-        "a face that only one message draws tells nothing about other messages"
-    )
+    codes = dict(zip(table["prompt_id"].unique(), rng.choice(list("ABC"), 60), strict=True))
+    table["category"] = table["prompt_id"].map(codes)
+    assert rules.lookup_accuracy(table) < 0.6, "a face of one message says nothing about others"
+    assert faces.accuracy(table, permutations=0).estimate().value < 0.6
+    clear = table.assign(face=table["category"].map({"A": "(^_^)", "B": "(T_T)", "C": "(o_o)"}))
     assert (
-        published_rules.lookup_accuracy(
-            table.assign(face=table["category"].map({"A": "(^_^)", "B": "(T_T)", "C": "(o_o)"}))
-        )
-        == 1
+        rules.lookup_accuracy(clear) == 1 == faces.accuracy(clear, permutations=0).estimate().value
     )
-    assert prediction.from_faces(table, permutations=20).accuracy.value < 0.6
-
-
-def test_a_face_typed_with_one_mouth_and_scored_with_another(study):
-    assert canonical(TYPED) == canonical(SCORED) == SCORED != TYPED
-    found = study.audit("gemma")
-    row = found.worst.set_index("face").loc[SCORED]
-    assert row["typed as"] == TYPED and row["sampled"] > 0.1 and row["scored"] < 1e-5
-    spelling = found.spelling.set_index("spelling")
-    assert (
-        spelling.loc["in another spelling", "scored"]
-        < 1e-4
-        < 0.1
-        < spelling.loc["in another spelling", "sampled"]
-    )
-    assert spelling.loc["as it was scored", "scored"] == pytest.approx(
-        spelling.loc["as it was scored", "sampled"], rel=0.3
-    )
-
-
-def test_an_upload_under_two_names_counts_once(study):
-    once = corpus.uploads_once(study.words[study.words["lexicon_version"] == 2])
-    assert set(once["contributor"]) == {"two"} and len(once) == len(ALL_FACES), "the later one"
-    another = study.words[study.words["contributor"] == "one"].assign(
-        contributor="four", bundle="bundle-20260301T000000Z", source_model="another"
-    )
-    assert set(corpus.uploads_once(pd.concat([once, another]))["contributor"]) == {"two", "four"}, (
-        "another model's faces are no repetition"
-    )
-
-
-def test_a_lone_bracket_is_no_face_and_is_named(study):
-    found = study.audit("gemma").fragments.set_index("scored")
-    assert (
-        found.loc["(", "probability"] > 0.9
-        and found.loc["(", "begins"] == len(ALL_FACES) + 1
-        and list(found.index) == ["("]
-    )
-    assert (
-        study.audit("gemma").calibration["sampled"].map(lambda item: item.value).iloc[-1] > 0.3
-    ), "it does not spoil the likeliest bin"
-    assert "(" not in study.corrected.faces
-    scores = pd.DataFrame(
-        {
-            "prompt_id": "p",
-            "spelling": ["(", "(^_^)", "(^_^)/"],
-            "face": [None, "(^_^)", "(^_^)"],
-            "log_prob": [-0.01, -1.0, -1.5],
-        }
-    )
-    assert likelihoods.by_face(scores, likelihoods.ALONE).to_dict() == {"(^_^)": {"p": -1.0}}, (
-        "nor is a spelling counted twice that begins with another"
-    )
-
-
-def test_a_pool_is_not_scored_on_the_faces_it_was_chosen_on(study):
-    pool = study.pool("uniform")
-    assert pool.held_out.null_mean < pool.held_out.ci_low and pool.gain.n == len(
-        study.corrected.faces
-    )
-    rng = np.random.default_rng(3)
-    noise = {
-        name: readings.reading(
-            pd.DataFrame(
-                rng.dirichlet(np.ones(9), 30), index=list(map(str, range(30))), columns=CODES
-            ),
-            pd.Series(5.0, list(map(str, range(30)))),
-        )
-        for name in "abcdef"
-    }
-    chosen = agreement.pooling(
-        noise["a"], {name: noise[name] for name in "bcde"}, halves=100, permutations=10
-    )
-    assert chosen.in_sample > chosen.held_out.value, (
-        "what was chosen on the faces it is scored on looks better than it is"
-    )
-
-
-# --- extraction, schemes, tables ---------------------------------------------------------------------------------------
-
-
-def test_what_counted_as_a_kaomoji():
-    assert all(map(published_rules.carries, ("(^_^)", ":(", "♥♥♥", "(⁄", "(🚨)", "(ᵔᴥᵔ)")))
-    assert not any(
-        map(published_rules.carries, (None, "", "()", "OwO", "(TT)", "❤", "(" + "●" * 40 + ")"))
-    )
-
-
-def test_faces_are_extracted_anew_and_differences_explained(study):
-    table = study.emissions("gemma")
-    assert len(table) == 180 * 4 and set(table["category"]) == set(CODES)
-    reasons = published_faces.differences(table).set_index("reason")["rows"].to_dict()
-    assert reasons == {
-        "the reply was cut inside the face": 1,
-        "an emoji in brackets is no kaomoji": 1,
-        "what was stored is no face": 1,
-        "a face was there and none was stored": 1,
-    }
-    assert published_faces.differences(table[table["face"] == table["published_face"]]).empty
 
 
 @pytest.mark.parametrize(
-    "prompt, nine, first, six",
-    [
-        ("hp01", "HP-S", "HP", "HP"),
-        ("hp21", "HP-D", None, None),
-        ("hn20", "HN-D", "HN", "HN-D"),
-        ("hn21", "HN-S", "HN", "HN-S"),
-        ("np05", "NP", None, None),
-        ("hb20", "HB", None, None),
-        ("ln01", "LN", "LN", "LN"),
-        ("zz01", None, None, None),
-        ("hp", None, None, None),
-        ("hp99", None, None, None),
-    ],
+    "face, counts",
+    [("(^_^)", True), ("()", False), ("OwO", False), ("♥", False), ("(OwO)", False), (None, False)],
 )
-def test_categories_come_from_the_id_by_a_table(prompt, nine, first, six):
-    assert [tables.category([prompt], name)[0] for name in ("nine", "first", "six")] == [
-        nine,
-        first,
-        six,
-    ]
-
-
-def test_schemes_of_six_and_nine_cells_go_through_the_same_code(study):
-    assert (
-        set(study.emissions("first-gemma")["category"])
-        == {"HP", "LP", "HN", "LN", "NB"}
-        == set(tables.scheme("first").codes)
-    )
-    assert set(study.emissions("gemma", "six")["category"]) == {
-        "HP",
-        "LP",
-        "HN-D",
-        "HN-S",
-        "LN",
-        "NB",
-    }
-    with pytest.raises(KaomojiError, match="unknown cell scheme"):
-        tables.scheme("seven")
+def test_what_the_article_took_for_a_kaomoji(face, counts):
+    assert rules.is_kaomoji(face) is counts
 
 
 @pytest.mark.parametrize(
-    "content, words",
+    "function, wrong",
     [
-        ("{", "not JSON lines"),
-        ('{"prompt_id": "hp01"}\n', "lacks the field"),
-        ("\ud800".encode("utf-8", "surrogatepass"), "not JSON lines"),
+        (tables.emissions, "llama"),
+        (tables.log_probs, "claude"),
+        (tables.judgements, "sonnet"),
+        (tables.components, "claude"),
+        (tables.scheme, "seven"),
+        (tables.read, "texts.csv"),
+        (partial(tables.category, ["hp01"]), "seven"),
     ],
 )
-def test_a_file_of_another_form_is_named(mirror, tmp_path, monkeypatch, content, words):
-    name = mirror.sources["gemma"]["emissions"][0]
-    (tmp_path / name).parent.mkdir(parents=True)
-    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    monkeypatch.setenv(published.PLACE, str(tmp_path))
-    unchecked = replace(
-        mirror, files={**mirror.files, name: replace(mirror.files[name], sha256=None, size=None)}
-    )
-    with pytest.raises(KaomojiError, match=words) as error:
-        tables.emissions("gemma", known=unchecked)
-    assert len(str(error.value).splitlines()) == 1
-
-
-def test_mean_log_and_mean_probability_are_compared_on_the_same_faces(study):
-    table = published_readings.aggregations(
-        study.corrected, study.log_probs, tables.prompts(study.emissions("gemma"))
-    )
-    assert list(table["name"]) == list(published_readings.LOCAL)
-    for row in table.itertuples(index=False):
-        assert (
-            row.gain.value == pytest.approx(row[2].value - row[1].value)
-            and row.gain.n == row[1].n == row[2].n
-        )
-
-
-def test_clusters_of_words_are_found_where_they_were_planted(study):
-    assert study.vocabulary.chosen == study.claudes_own.chosen == 9
-    groups = study.vocabulary.clusters.groupby(study.vocabulary.clusters).groups.values()
-    assert {frozenset(group) for group in groups} == {frozenset(own) for own in FACES.values()}
-
-
-# --- the pages ---------------------------------------------------------------------------------------------------------
-
-
-def test_tables_of_the_page_have_the_articles_value_beside_ours(rows, study):
-    found = list(rows.values())
-    for group in show.GROUPS:
-        table = show.article(found, group)
-        assert table.rows and re.search(r"<t[dh]", table._repr_html_())
-    first = show.article(found, "accuracy").rows[0]
-    assert (
-        first[1] == "0.806"
-        and first[2] == printed_value(rows["accuracy.first.gemma"].recomputed)
-        and "prompts" in first[5]
-    )
-    assert show.article(found, "accuracy").rows[2][1].startswith("~")
-    assert {row[0] for row in show.identifiers(found).rows} == set(rows)
-    assert show.one(found, "accuracy.nine.gemma") == rows["accuracy.nine.gemma"].corrected
-    with pytest.raises(KaomojiError, match="no row is called"):
-        show.one(found, "accuracy")
-    assert "between 0." in show.luck(study, "gemma")
-    assert len(show.aggregations(study).rows) == 15 and show.differences(study).rows
-
-
-def printed_value(number):
-    return f"{number:.3f}"
-
-
-def test_figures_and_tables_of_the_audit(study, rows):
-    audits = published_figures.audits(study)
-    assert (
-        len(published_figures.audit_table(audits).rows) == 5
-        and len(published_figures.spelling_table(audits).rows) == 10
-    )
-    assert len(published_figures.fragment_table(audits).rows) == 5
-    assert published_figures.worst_table(audits, "Gemma 4 31B").rows[0][0] == SCORED
-    for figure in (
-        published_figures.calibration(audits, show.line()),
-        published_figures.own_prompt(audits, show.line()),
-        published_figures.accuracies(list(rows.values()), show.line()),
-    ):
-        assert "CC-BY-SA-4.0" in figure.to_json()
-
-
-def test_every_page_names_the_licence():
-    for path in sorted((ROOT / "notebooks").glob("3*_published_*.py")):
-        text = path.read_text(encoding="utf-8")
-        assert "{glue:text}`attribution`" in text and 'page.glue("attribution"' in text, path.name
-    assert "CC-BY-SA-4.0" in show.attribution() and "a9lim" in show.attribution()
+def test_an_unknown_name_is_refused_with_what_is_known(function, wrong):
+    with pytest.raises(Exception, match="expected") as error:
+        function(wrong)
+    assert type(error.value).__name__ == "KaomojiError" and len(str(error.value).splitlines()) == 1

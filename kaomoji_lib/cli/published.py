@@ -1,7 +1,7 @@
-"""The published study, recomputed from its own data: the article's number, the published rule's, and ours.
+"""The published study, recomputed from tables that ship with this project: the article's number, its rule's, and ours.
 
-The data (CC-BY-SA-4.0) is downloaded to the user's cache on first use and verified; KAOMOJI_PUBLISHED_DIR names a folder
-that holds it instead.
+No network is needed. The tables (data/published, CC-BY-SA-4.0) were derived from the author's public files; --fetch,
+--verify and --export work on those files, which KAOMOJI_PUBLISHED_DIR names or which are downloaded to the user's cache.
 """
 
 import json
@@ -13,13 +13,14 @@ from kaomoji_lib.errors import KaomojiError
 
 HELP = "recompute the article's numbers from its published data"
 EXAMPLES = """examples:
-  kaomoji published --fetch                       download and verify all files
   kaomoji published                               the table
   kaomoji published --only similarity             the rows whose id begins so
   kaomoji published --json > published.json       the same for programs
+  kaomoji published --claims                      the article's eleven claims: what reproduces, what holds
+  kaomoji published --verify                      are the shipped tables what the originals give?
 
 each row of --json: id, article, recomputed (published rule), corrected (our rule) with low, high (95%) and n, and
-reference: what a reader gets who knows nothing. null: there is no such number.
+reference: what a guess gets. null: there is no such number.
 """
 COLUMNS = ("article", "recomputed", "corrected", "low", "high", "n", "reference")
 
@@ -29,8 +30,18 @@ def configure(parser):
     parser.add_argument(
         "--only", metavar="PREFIX", default="", help="rows whose id begins with PREFIX"
     )
-    parser.add_argument(
-        "--fetch", action="store_true", help="download and verify all files, then stop"
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--claims", action="store_true", help="a verdict on each claim, then stop")
+    what.add_argument("--fetch", action="store_true", help="download and verify the originals")
+    what.add_argument(
+        "--verify", action="store_true", help="derive the tables anew and compare them"
+    )
+    what.add_argument(
+        "--export",
+        nargs="?",
+        const="",
+        metavar="FOLDER",
+        help="derive the tables anew and write them",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of folds, permutations and resamples (default: 0)"
@@ -38,58 +49,71 @@ def configure(parser):
 
 
 def run(arguments):
-    from kaomoji_lib.published import files as published
+    from kaomoji_lib.published import claims, export, files, study
 
     if arguments.fetch:
-        return _fetch(published)
-    from kaomoji_lib.published import study as analysis
-
-    known = published.registry()
-    if not any(entry_id.startswith(arguments.only) for entry_id in analysis.entries()["id"]):
+        return _fetch(files)
+    if arguments.verify:
+        return _verify(export.verify())
+    if arguments.export is not None:
+        print(f"{export.export(arguments.export or None)}: the tables are written")
+        return 0
+    if arguments.claims:
+        return _claims(claims.verdicts(arguments.seed), arguments.json)
+    if not study.entries()["id"].str.startswith(arguments.only).any():
         raise KaomojiError(
             f"no row begins with {arguments.only!r}; expected a prefix such as accuracy or similarity; see data/published_article.csv"
         )
-    published.locate(next(iter(known.files)))
-    found = analysis.rows(analysis.Study(seed=arguments.seed), only=arguments.only)
+    rows = study.article(arguments.only, seed=arguments.seed)
+    records = [study.record(row) for _, row in rows.iterrows()]
+    absent = [
+        f"{count} rows are not computed: {escape.terminal(reason)}"
+        for reason, count in Counter(rows.loc[rows["missing"] != "", "missing"]).items()
+    ]
     if arguments.json:
-        print(json.dumps([row.record() for row in found], indent=1, allow_nan=False))
-        for line in _absent(found):
+        print(json.dumps(records, indent=1, allow_nan=False))
+        for line in absent:
             print(f"kaomoji: {line}", file=sys.stderr)
         return 0
-    _table(found)
-    print(f"\n{known.attribution}")
+    width = max(len(record["id"]) for record in records)
+    print("  ".join([f"{'id':<{width}}", *(f"{name:>10}" for name in COLUMNS)]))
+    for record in records:
+        cells = (f"{_words(record[name]):>10}" for name in COLUMNS)
+        print("  ".join([f"{record['id']:<{width}}", *cells]))
+    print("\n".join(["", *absent, files.registry().attribution]))
     return 0
 
 
-def _fetch(published):
+def _fetch(files):
     problems = []
-    known = published.registry()
-    count = published.fetch_all(report=problems.append)
+    count = files.fetch_all(report=problems.append)
+    known = files.registry()
     print(f"{count} of {len(known.files)} files are here and as published. {known.attribution}")
     if problems:
         raise KaomojiError(f"{len(problems)} files are missing; the first: {problems[0]}")
     return 0
 
 
-def _table(found):
-    width = max(len(row.id) for row in found)
-    print("  ".join([f"{'id':<{width}}", *(f"{name:>10}" for name in COLUMNS)]))
-    for row in found:
-        record = row.record()
-        print(
-            "  ".join([f"{row.id:<{width}}", *(f"{_words(record[name]):>10}" for name in COLUMNS)])
+def _verify(differing):
+    for name, rows in differing.items():
+        print(f"{name}: {f'{rows} rows differ' if rows else 'as derived from the originals'}")
+    if any(differing.values()):
+        raise KaomojiError(
+            "the shipped tables are not what the originals give; expected no difference; run `kaomoji published --export`"
         )
-    for line in _absent(found):
-        print(f"\n{line}")
+    return 0
 
 
-def _absent(found):
-    """A line for each reason why rows were not computed."""
-    counts = Counter(row.missing for row in found if row.missing)
-    return [
-        f"{count} rows are not computed: {escape.terminal(reason)}"
-        for reason, count in counts.items()
-    ]
+def _claims(table, as_json):
+    if as_json:
+        print(json.dumps(table.to_dict("records"), indent=1))
+        return 0
+    for claim in table.itertuples(index=False):
+        print(f"{claim.number}. {claim.statement}")
+        counted = [f"reproduces {claim.reproduces}"] * bool(claim.reproduces)
+        counted += [f"holds {claim.holds}"] * bool(claim.holds)
+        print(f"   {'; '.join([claim.verdict, *counted])}")
+    return 0
 
 
 def _words(value):

@@ -1,63 +1,133 @@
-"""What the published replies say: category from the face, and where extraction differs."""
+"""Category from the typed face in the published replies, with prompt *and* stream left out.
+
+The article's generations took one seed per index for all prompts, so that replies to different prompts share random
+numbers: the same index types the same face more often than another index does, and a fold over prompts leaks it. Here
+the reply that is judged shares neither prompt nor index with what it is judged by, and intervals resample both.
+"""
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
+from kaomoji_lib import stats
 from kaomoji_lib.faces.glyphs import is_emoji
-from kaomoji_lib.metrics import predict as prediction
-from kaomoji_lib.published import rules as published_rules
+from kaomoji_lib.metrics import predict
 
-FIRST = ("first-gemma", "first-qwen", "first-ministral")
-NINE = ("gemma", "qwen", "ministral", "granite", "gpt-oss", "claude")
-LATER = ("granite", "gpt-oss")
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class FaceAccuracy:
-    """Category from the face: ``published`` is the old rule's share of hits, ``corrected`` a :class:`Prediction` by ours."""
+class Accuracy:
+    """Right answers of a lookup from face to category.
 
-    published: float
-    corrected: prediction.Prediction
-
-
-def accuracy(emissions, *, permutations=200, seed=0):
-    """Both rules on the emissions of one source (columns of ``published_tables.emissions``).
-
-    Dealt labels as a null: Fisher 1935.
+    ``hits``: (prompts, indices), 0..1, NaN where no face was typed; ``null``: accuracies under permuted categories.
     """
-    old = emissions.assign(face=emissions["published_face"])
-    return FaceAccuracy(
-        published_rules.lookup_accuracy(old),
-        prediction.from_faces(emissions, permutations=permutations, seed=seed),
-    )
+
+    hits: np.ndarray
+    null: np.ndarray
+
+    def estimate(self, minus=None, seed=0):
+        """Return the accuracy, or its difference to another one of the same replies, as an Estimate.
+
+        Every prompt counts once. Interval: prompts and indices resampled independently (Owen 2007). ``n``: prompts.
+        """
+        hits = self.hits if minus is None else self.hits - minus.hits
+        mask = np.isfinite(hits)
+        hits, rows = np.where(mask, hits, 0.0), mask.any(axis=1)
+        prompts = stats.resampling_counts(len(hits), RESAMPLES, seed)
+        streams = stats.resampling_counts(hits.shape[1], RESAMPLES, seed + 1)
+        draws = _mean(streams @ hits.T, streams @ mask.T, prompts)
+        value = _mean(hits.sum(axis=1)[None], mask.sum(axis=1)[None], np.ones((1, len(hits))))[0]
+        null = self.null if minus is None and len(self.null) else None
+        return stats.estimate(value, draws, int(rows.sum()), "prompts", null=null)
+
+
+def _mean(sums, sizes, counts):
+    """Weighted mean over prompts of their mean hits, (r,): ``sums``, ``sizes``, ``counts`` (r, prompts)."""
+    used = sizes > 0
+    return (np.where(used, sums / np.maximum(sizes, 1), 0) * counts).sum(axis=1) / (
+        used * counts
+    ).sum(axis=1)
+
+
+def accuracy(emissions, *, own_index=False, repeats=5, permutations=200, seed=0):
+    """Return the category :class:`Accuracy` of a lookup trained on other prompts' other indices.
+
+    ``emissions``: DataFrame[prompt_id, generation, category, face]. Five folds of prompts, stratified. A face's category
+    is the one with most training mass, each prompt counting once; ties are shared, an unseen face is a tie of all.
+    ``own_index``: leave out another index instead, so that the shared random stream leaks in: with equally many training
+    replies it shows what the leak is worth. The null permutes categories among the prompts of a fold.
+    """
+    typed = emissions[emissions["face"].notna()]
+    prompt, ids = pd.factorize(typed["prompt_id"])
+    face, index = (pd.factorize(typed[name])[0] for name in ("face", "generation"))
+    label, codes = pd.factorize(typed.drop_duplicates("prompt_id")["category"])
+    counts = np.zeros((index.max() + 1, len(ids), face.max() + 1))
+    np.add.at(counts, (index, prompt, face), 1)
+    total, member, rng = counts.sum(axis=0), np.eye(len(codes)), np.random.default_rng(seed)
+    score, null = np.zeros(len(typed)), np.zeros(permutations)
+    weight = 1 / np.bincount(prompt)[prompt] / len(ids)
+    for repeat in range(repeats):
+        fold = predict.folds(label, seed + repeat)
+        draws = permutations if repeat == 0 else 0
+        labels = np.array([label, *(label[stats.permute_within(fold, rng)] for _ in range(draws))])
+        for number in range(len(counts)):
+            training = total - counts[(number + own_index) % len(counts)]
+            shares = training / np.maximum(training.sum(axis=1, keepdims=True), 1)
+            for part in range(fold.max() + 1):
+                train, test = fold != part, (index == number) & (fold[prompt] == part)
+                seen = np.round(shares[train].T @ member[labels[:, train]], 9)
+                best = seen == seen.max(axis=2, keepdims=True)
+                best = best / best.sum(axis=2, keepdims=True)
+                rows = np.arange(len(labels))[:, None]
+                right = best[rows, face[test], labels[:, prompt[test]]]
+                score[test] += right[0] / repeats
+                if draws:
+                    null += right[1:] @ weight[test]
+    hits = np.full((len(ids), len(counts)), np.nan)
+    hits[prompt, index] = score
+    return Accuracy(hits, null)
+
+
+def same_face(emissions, *, permutations=200, seed=0):
+    """Return how often two prompts of a category draw the same face at one index: Estimate over indices, 0..1.
+
+    The null permutes the indices of each prompt, after which two prompts share a stream only by chance.
+    """
+    typed, rng = emissions[emissions["face"].notna()], np.random.default_rng(seed)
+    names = ("generation", "category", "face", "prompt_id")
+    index, category, face, prompt = (pd.factorize(typed[name])[0] for name in names)
+    shape = (index.max() + 1, category.max() + 1, face.max() + 1)
+
+    def rates(index):
+        counts = np.zeros(shape)
+        np.add.at(counts, (index, category, face), 1)
+        size = counts.sum(axis=2)
+        return (counts * (counts - 1)).sum(axis=(1, 2)) / (size * (size - 1)).sum(axis=1)
+
+    null = [rates(index[stats.permute_within(prompt, rng)]).mean() for _ in range(permutations)]
+    return stats.bootstrap(rates(index), unit="indices", seed=seed, null=null)
 
 
 def differences(emissions):
-    """Where our extraction differs from the stored span, and why.
+    """Return where our extraction differs from the article's: DataFrame[reason, rows, stored, ours], most frequent first.
 
-    Returns a DataFrame [reason, rows, stored, ours] with one example each, most frequent reason first.
+    ``stored`` and ``ours`` are the commonest example of each reason.
     """
-    rows = []
-    for item in emissions.itertuples():
-        stored, ours = _text(item.published_face), _text(item.face)
-        if stored != ours:
-            rows.append((_reason(stored, ours, item.outcome), stored or "–", ours or item.outcome))
-    found = pd.DataFrame(rows, columns=["reason", "stored", "ours"])
-    if found.empty:
-        return found.assign(rows=pd.Series(dtype=int))[["reason", "rows", "stored", "ours"]]
-    counted = found.groupby("reason").agg(
-        rows=("stored", "size"), stored=("stored", _commonest), ours=("ours", _commonest)
+    text = lambda column: emissions[column].fillna("")
+    table = pd.DataFrame(
+        {"stored": text("published_face"), "ours": text("face"), "outcome": emissions["outcome"]}
+    )
+    table = table[table["stored"] != table["ours"]]
+    table["reason"] = [_reason(*row) for row in table.itertuples(index=False)]
+    table["ours"] = table["ours"].where(table["ours"] != "", table["outcome"])
+    table["stored"] = table["stored"].replace("", "–")
+    first = lambda column: column.value_counts().index[0]
+    counted = table.groupby("reason").agg(
+        rows=("stored", "size"), stored=("stored", first), ours=("ours", first)
     )
     return counted.sort_values("rows", ascending=False, kind="stable").reset_index()
-
-
-def _text(value):
-    return value if isinstance(value, str) else ""
-
-
-def _commonest(column):
-    return column.value_counts().index[0]
 
 
 def _reason(stored, ours, outcome):

@@ -1,103 +1,214 @@
-"""The shape of the five real models' states, as far as the published figures tell: three components per prompt."""
+"""The shape of the five models' states as far as it was published: three component scores per prompt."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats as statistics
+from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import geometry
-from kaomoji_lib.published import plotly_figures
-from kaomoji_lib.published import tables as published_tables
+from kaomoji_lib.published import tables
 
-MODELS = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
+AXES = ("PC1", "PC2", "PC3")
+NEGATIVE = ("HN-D", "HN-S", "LN")
+# What the article says of its third component: positive for these, negative for HP-S, nothing of the others.
+THIRD = {"NB": 1, "HB": 1, "HP-D": 1, "HP-S": -1}
+MINIMUM_EMISSIONS, MINIMUM_PROMPTS = 3, 2
 
 
 @dataclass(frozen=True)
 class Cloud:
     """Prompts of one model in the space of its first three components.
 
-    ``prompts``: DataFrame[id, category, topic, text]; ``scores``: (n, 3), signs fixed by the scheme; ``shares``: shares of
-    variance that the figure's axes tell (None where they do not); ``silhouette``: of the categories, in these three
-    dimensions; ``valence``, ``arousal``: as in :class:`geometry.Components`.
+    ``prompts``: DataFrame[id, category, topic, text]. ``published``: (n, 3), the scores in the article's figure, centred;
+    ``scores``: their principal components with each prompt counted once (gemma's published axes correlate by .39). Both
+    are signed so that PC1 grows with valence, PC2 with arousal and PC3 as the article says. ``shares``: shares of
+    variance that the figure's axes give.
     """
 
+    name: str
     title: str
     prompts: pd.DataFrame
+    published: np.ndarray
     scores: np.ndarray
     shares: tuple
-    silhouette: statistics.Estimate
-    valence: statistics.Estimate
-    arousal: statistics.Estimate
 
     @property
     def labels(self):
-        return self.prompts["category"].to_numpy()
+        """Category of each prompt, (n,)."""
+        return self.prompts["category"].to_numpy(object)
 
 
-def cloud(name, data=None, *, seed=0):
-    """The :class:`Cloud` of a published model, from its interactive figure. ``data``: as of :class:`published_tables.Files`.
+@cache
+def cloud(name):
+    """Return the :class:`Cloud` of a local model, from the scores in the article's figure."""
+    table, variance = tables.components(name), tables.read("variance.csv").set_index("source")
+    published = table[list(AXES)].to_numpy(float)
+    published = published - published.mean(axis=0)
+    U, singular, _ = np.linalg.svd(published, full_matrices=False)
+    guides = [_on_prompts(guide, table["category"]) for guide in coordinates().values()]
+    signed = [
+        scores * np.where((scores * np.column_stack(guides)).sum(axis=0) < 0, -1, 1)
+        for scores in (published, U * singular)
+    ]
+    prompts = table[["id", "category"]].assign(topic="", text="")
+    shares = tuple(float(share) for share in variance.loc[name, list(AXES)])
+    return Cloud(name, tables.titles()[name], prompts, *signed, shares)
 
-    Raises
-    ------
-    KaomojiError
-        If the figure is not to be had or cannot be read.
+
+def coordinates():
+    """Return what each component is said to follow: dict ``valence``, ``arousal``, ``third`` -> Series over categories."""
+    table = tables.scheme().table
+    third = pd.Series(THIRD).reindex(table.index, fill_value=0)
+    return {"valence": table["valence"], "arousal": table["arousal"], "third": third}
+
+
+def _on_prompts(guide, categories):
+    values = guide.reindex(categories).to_numpy(float)
+    return values - values.mean()
+
+
+def follows(found, coordinate, *, published=False, permutations=10_000, seed=0):
+    """Return |r| of a component with what it is said to follow, a key of :func:`coordinates`: Estimate, 0..1.
+
+    The null permutes the coordinate among the nine categories, so that mere clusters do not pass: ``n`` counts
+    categories. The interval resamples prompts (Efron 1979) and takes the components as given. ``published``: use the
+    article's axes.
     """
-    data = data or published_tables.Files()
-    entry = published_tables.source(name, data.known)
-    return from_components(
-        *data.components(name), entry["title"], published_tables.scheme(entry["scheme"]), seed=seed
+    rng, guides = np.random.default_rng(seed), coordinates()
+    guide, axis = guides[coordinate], list(guides).index(coordinate)
+    score = (found.published if published else found.scores)[:, axis]
+    codes = pd.Categorical(found.labels, guide.index).codes
+    values = guide.to_numpy(float)
+    dealt = np.vstack([values, rng.permuted(np.tile(values, (permutations, 1)), axis=1)])[:, codes]
+    null = np.abs(_correlation(score[None], dealt))
+    rows = rng.integers(len(score), size=(1000, len(score)))
+    draws = _correlation(score[rows], values[codes][rows])
+    sign = np.sign(draws.mean()) or 1
+    return stats.estimate(
+        null[0], draws * sign, len(guide), "categories", null=null[1:], bounds=(0, 1)
     )
 
 
-def from_components(table, shares, title, scheme, *, seed=0):
-    """The :class:`Cloud` of component scores: DataFrame[category, x, y, z], a row a prompt; categories of ``scheme``."""
-    order = pd.Categorical(table["category"], scheme.codes)
-    table = table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
-    number = table.groupby("category").cumcount() + 1
-    prompts = pd.DataFrame(
-        {
-            "id": [
-                f"{code}:{index}" for code, index in zip(table["category"], number, strict=True)
-            ],
-            "category": table["category"],
-            "topic": "",
-            "text": "",
-        }
-    )
-    found = geometry.pca(
-        table[list(plotly_figures.COORDINATES)].to_numpy(), prompts, scheme, seed=seed
-    )
-    return Cloud(
-        title,
-        prompts,
-        found.scores[:, :3],
-        shares,
-        geometry.silhouette(found.scores, prompts["category"], permutations=500, seed=seed),
-        found.valence,
-        found.arousal,
-    )
+def _correlation(x, y):
+    x, y = (part - part.mean(axis=1, keepdims=True) for part in (x, y))
+    scale = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    return (x * y).sum(axis=1) / np.maximum(scale, 1e-300)
 
 
-def align(reference, moved, codes, *, seed=0):
-    """Category centroids of ``moved`` laid onto those of ``reference`` (both Cloud): a :class:`geometry.Alignment`."""
-    common = set(reference.labels) & set(moved.labels)
-    if len(common) < 3:
-        raise KaomojiError(
-            f"{moved.title} and {reference.title} have {len(common)} categories in common; expected at least 3; fetch both figures again"
+def silhouette(found, *, seed=0):
+    """Return how far the categories stand apart in the three components: Estimate over prompts; null: labels permuted."""
+    return geometry.silhouette(found.scores, found.labels, permutations=500, seed=seed)
+
+
+def pair(first, second):
+    """Return the scores of two clouds on the prompts that both have, and their categories: (n, 3), (n, 3), (n,)."""
+    own = pd.Index(first.prompts["id"])
+    shared = own[own.isin(second.prompts["id"])]
+    rows = own.get_indexer(shared)
+    other = pd.Index(second.prompts["id"]).get_indexer(shared)
+    return first.scores[rows], second.scores[other], first.labels[rows]
+
+
+def align(reference, moved, *, seed=0):
+    """Return the category centroids of ``moved`` laid onto those of ``reference``: :class:`geometry.Alignment`."""
+    left, right, labels = pair(reference, moved)
+    return geometry.procrustes(left, right, labels, tables.scheme().codes, seed=seed)
+
+
+def shared(reference, moved, *, seed=0):
+    """Return debiased CKA of two clouds; null: prompts permuted within their category (is more than that shared?)."""
+    return geometry.linear_cka(*pair(reference, moved), permutations=1000, seed=seed)[1]
+
+
+def merged(found, others, codes=NEGATIVE, *, seed=0):
+    """Return how much nearer to each other some categories lie in a cloud than on average in other clouds: Estimate.
+
+    Distances between centroids, divided by their mean over all pairs; negative: nearer. Prompts are resampled within
+    their category, the same ones in all clouds.
+    """
+    among = np.isin(tables.scheme().codes, codes)
+    pairs = np.triu_indices(len(among), 1)
+    own = among[pairs[0]] & among[pairs[1]]
+
+    def nearness(item, counts):
+        centres = _centroids(item, counts)
+        distances = np.linalg.norm(centres[:, pairs[0]] - centres[:, pairs[1]], axis=2)
+        return distances[:, own].mean(axis=1) / distances.mean(axis=1)
+
+    def gap(counts):
+        return nearness(found, counts) - np.mean(
+            [nearness(item, counts) for item in others], axis=0
         )
-    # A figure holds the messages that were answered with a face, not the same ones in every model.
-    own = None if list(reference.labels) == list(moved.labels) else moved.labels
-    return geometry.procrustes(
-        reference.scores, moved.scores, reference.labels, codes, own_labels=own, seed=seed
-    )
+
+    return _over_prompts(gap, seed)
 
 
-def nearest(cloud_, codes):
-    """Distances between category centroids divided by their mean: DataFrame category x category."""
-    centres = np.array([cloud_.scores[cloud_.labels == code].mean(axis=0) for code in codes])
-    distances = np.linalg.norm(centres[:, None] - centres[None], axis=2)
-    return pd.DataFrame(
-        distances / distances[np.triu_indices(len(codes), 1)].mean(), list(codes), list(codes)
+def displaced(reference, moved, codes, *, seed=0):
+    """Return how much farther than the other categories some lie from their place in the reference: Estimate.
+
+    After Procrustes, distances between the two centroids of a category, divided by their mean; positive: farther.
+    """
+    chosen = np.isin(tables.scheme().codes, codes)
+
+    def gap(counts):
+        A, B = (_centroids(item, counts) for item in (reference, moved))
+        A, B = (part - part.mean(axis=1, keepdims=True) for part in (A, B))
+        U, singular, V = np.linalg.svd(B.swapaxes(1, 2) @ A)
+        scale = singular.sum(axis=1) / (B**2).sum(axis=(1, 2))
+        away = np.linalg.norm(A - B @ (U @ V) * scale[:, None, None], axis=2)
+        return (away[:, chosen].mean(axis=1) - away[:, ~chosen].mean(axis=1)) / away.mean(axis=1)
+
+    return _over_prompts(gap, seed)
+
+
+def _over_prompts(statistic, seed, resamples=1000):
+    """A statistic of counts (r, prompts) -> (r,), with an interval over prompts resampled within category: Estimate."""
+    prompts, rng = tables.prompts(), np.random.default_rng(seed)
+    counts = np.ones((resamples + 1, len(prompts)))
+    for rows in prompts.groupby("category", sort=False).indices.values():
+        counts[1:, rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), resamples)
+    values = statistic(counts)
+    return stats.estimate(values[0], values[1:], len(prompts), "prompts", interval="normal")
+
+
+def _centroids(found, counts):
+    """Centroid of each category when prompt i counts ``counts[r, i]`` times: (r, categories, 3)."""
+    rows = pd.Index(tables.prompts()["id"]).get_indexer(found.prompts["id"])
+    member = (found.labels[:, None] == np.array(tables.scheme().codes)).astype(float)
+    sums = np.einsum("rp,pc,pk->rck", counts[:, rows], member, found.scores, optimize=True)
+    return sums / np.maximum(counts[:, rows] @ member, 1e-12)[:, :, None]
+
+
+def face_blocks(found, emissions, *, permutations=500, seed=0):
+    """Return how far faces of one category stand apart in three components: silhouette, Estimate over faces.
+
+    A face's place is the mean over its replies of their prompt's scores, its category the one it was typed for most;
+    faces with 3 replies from 2 prompts or more. All replies of a prompt share one state, so the null permutes whole
+    prompts, with the faces that they drew, among the places, and computes means *and* categories anew.
+    """
+    ids = pd.Index(found.prompts["id"])
+    typed = emissions[emissions["face"].notna() & emissions["prompt_id"].isin(ids)]
+    counts = (
+        pd.crosstab(typed["prompt_id"], typed["face"]).reindex(ids, fill_value=0).to_numpy(float)
     )
+    counts = counts[
+        :, (counts.sum(axis=0) >= MINIMUM_EMISSIONS) & ((counts > 0).sum(axis=0) >= MINIMUM_PROMPTS)
+    ]
+    if counts.shape[1] < 5:
+        raise KaomojiError(
+            f"{found.title} typed {counts.shape[1]} faces often enough; expected at least 5; use another model"
+        )
+    member = found.labels[:, None] == np.array(tables.scheme().codes)
+    rng = np.random.default_rng(seed)
+
+    def widths(counts):
+        means = counts.T @ found.scores / counts.sum(axis=0)[:, None]
+        centred = means - means.mean(axis=0)
+        centred = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+        return stats.silhouettes(1 - centred @ centred.T, (counts.T @ member).argmax(axis=1))
+
+    null = [widths(counts[rng.permutation(len(counts))]).mean() for _ in range(permutations)]
+    return stats.bootstrap(widths(counts), unit="faces", seed=seed, null=null)

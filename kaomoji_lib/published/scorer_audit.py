@@ -5,33 +5,37 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats as statistics
+from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import extract
 
 BINS = 12
+LOST, LOW, AGREES = (
+    "has lost its prompt",
+    "knows its prompt, but scores too low",
+    "agrees with what was sampled",
+)
 
 
 @dataclass(frozen=True)
 class Audit:
-    """A scorer held against the replies of the same model.
+    """A scorer compared with the replies of the same model.
 
-    The first four stand on the replies that were typed in the scored spelling. ``own`` and ``elsewhere``: medians of
-    log P of the emitted face after its own prompt, and after the other prompts (nat). ``better``: share of (reply, other
+    The first four come from the replies that were typed in the scored spelling. ``own`` and ``elsewhere``: medians of
+    log P of the emitted face given its own prompt, and given the other prompts (nat). ``better``: share of (reply, other
     prompt) pairs in which the own prompt scores higher, Estimate over prompts; a scorer that lost its prompt gets 0.5.
-    ``pairs``: DataFrame [prompt_id, face, own, elsewhere], a row a reply. ``calibration``: DataFrame
-    [log_prob, sampled (Estimate), cells], frequency of the scored face among the replies by bin of log P; what is no face
-    by itself is left out. ``fragments``: DataFrame [scored, probability, begins], those left out, the likeliest first: a
-    lone bracket is scored with the mass of every face that ``begins`` with it (their number).
-    ``spelling``: DataFrame [spelling, replies, sampled, scored], how much of all replies was typed in the spelling that
-    was scored, and how much probability those faces were given (mean over prompts); and the same of the faces that were
-    only typed in others. ``worst``: DataFrame [face, typed as, sampled, scored], the faces whose
-    probability is furthest below their frequency, most first.
+    ``pairs``: DataFrame [prompt_id, face, own, elsewhere], one row per reply. ``calibration``: tidy frame with
+    ``log_prob`` and ``cells``, frequency of the scored face among the replies by bin of log P; what is no face by itself
+    is left out. ``fragments``: DataFrame [scored, probability, begins], those left out, the likeliest first: a lone
+    bracket is scored with the mass of every face that ``begins`` with it (their number). ``spelling``: DataFrame
+    [spelling, replies, sampled, scored], how much of all replies was typed in the spelling that was scored, and how much
+    probability those faces were given (mean over prompts); and the same of the faces that were only typed in others.
+    ``worst``: DataFrame [face, typed as, sampled, scored], the faces whose probability is furthest below their frequency.
     """
 
     own: float
     elsewhere: float
-    better: statistics.Estimate
+    better: stats.Estimate
     pairs: pd.DataFrame
     calibration: pd.DataFrame
     fragments: pd.DataFrame
@@ -46,22 +50,17 @@ class Audit:
 
     @property
     def verdict(self):
-        """In words: whether the scores know their prompt and come near what was sampled."""
+        """In words (:data:`LOST`, :data:`LOW`, :data:`AGREES`): do the scores know their prompt and fit the samples?"""
         if self.ratio < 0.01 and self.own - self.elsewhere < 1:
-            return "has lost its prompt"
-        return (
-            "agrees with what was sampled"
-            if self.ratio >= 0.5
-            else "knows its prompt, but scores too low"
-        )
+            return LOST
+        return AGREES if self.ratio >= 0.5 else LOW
 
 
-def audit(log_probs, spellings, emissions, *, typed_as="raw_face", permutations=200, seed=0):
-    """Check ``log_probs`` (DataFrame prompt x face, nat) against ``emissions`` (DataFrame[prompt_id, face, ``typed_as``]).
+def audit(log_probs, emissions, *, typed_as="raw_face", permutations=200, seed=0):
+    """Check ``log_probs`` (DataFrame prompt x scored spelling, nat) against ``emissions``.
 
-    ``spellings``: the strings that were scored.
-
-    Intervals: Efron 1979.
+    ``emissions``: DataFrame[prompt_id, face, ``typed_as``], ``face`` in the form of the scored spellings and
+    ``typed_as`` the column of what was typed. Intervals: Efron 1979.
 
     Raises
     ------
@@ -70,36 +69,23 @@ def audit(log_probs, spellings, emissions, *, typed_as="raw_face", permutations=
     """
     replies = emissions[emissions["prompt_id"].isin(log_probs.index)]
     typed = replies[replies["face"].notna() & replies["face"].isin(log_probs.columns)]
-    if typed.empty:
-        raise KaomojiError(
-            "none of the typed faces was scored; expected the faces that the model types; score those"
-        )
-    exact = typed[typed_as].isin(set(spellings))
+    exact = typed[typed_as].isin(set(log_probs.columns))
     same = typed[exact]
     if same.empty:
         raise KaomojiError(
             "no face was typed in a scored spelling; expected the raw spellings that the model types; score those"
         )
     scores = log_probs.to_numpy(float)
-    row, column = (
-        log_probs.index.get_indexer(same["prompt_id"]),
-        log_probs.columns.get_indexer(same["face"]),
-    )
+    row = log_probs.index.get_indexer(same["prompt_id"])
+    column = log_probs.columns.get_indexer(same["face"])
     own, other = scores[row, column], _elsewhere(scores, row, column)
     whole = np.array([extract(face).outcome == "kaomoji" for face in log_probs.columns])
-    pairs = pd.DataFrame(
-        {
-            "prompt_id": same["prompt_id"].to_numpy(),
-            "face": same["face"].to_numpy(),
-            "own": own,
-            "elsewhere": np.nanmedian(other, axis=0),
-        }
-    )
+    pairs = same[["prompt_id", "face"]].reset_index(drop=True)
     return Audit(
         own=float(np.median(own)),
         elsewhere=float(np.nanmedian(other)),
         better=_better(scores, row, column, permutations, seed),
-        pairs=pairs,
+        pairs=pairs.assign(own=own, elsewhere=np.nanmedian(other, axis=0)),
         calibration=_calibration(log_probs.loc[:, whole], replies, seed),
         fragments=_fragments(log_probs, whole),
         spelling=_spelling(log_probs, typed, exact, replies),
@@ -125,7 +111,7 @@ def _better(scores, row, column, permutations, seed):
     rng = np.random.default_rng(seed)
     null = [share(rng.permutation(len(scores))[row]).mean() for _ in range(permutations)]
     by_prompt = pd.Series(share(row)).groupby(row).agg(["mean", "size"])
-    return statistics.bootstrap(by_prompt["mean"], weights=by_prompt["size"], seed=seed, null=null)
+    return stats.bootstrap(by_prompt["mean"], weights=by_prompt["size"], seed=seed, null=null)
 
 
 def _calibration(log_probs, replies, seed):
@@ -135,18 +121,21 @@ def _calibration(log_probs, replies, seed):
     asked = replies["prompt_id"].value_counts().reindex(log_probs.index).to_numpy(float)
     frequency = counts.to_numpy() / asked[:, None]
     logs = log_probs.to_numpy()
-    edges = np.linspace(-12, 0, BINS + 1)
-    place = np.clip(np.digitize(logs, edges) - 1, 0, BINS - 1)
-    rows = []
+    place = np.clip(np.digitize(logs, np.linspace(-12, 0, BINS + 1)) - 1, 0, BINS - 1)
+    tables = []
     for index in range(BINS):
         cells = place == index
         by_prompt = cells.sum(axis=1)
-        if cells.sum() >= 5 and (by_prompt > 0).sum() >= 2:
-            used = by_prompt > 0
+        used = by_prompt > 0
+        if cells.sum() >= 5 and used.sum() >= 2:
             means = np.where(cells, frequency, 0).sum(axis=1)[used] / by_prompt[used]
-            sampled = statistics.bootstrap(means, weights=by_prompt[used], seed=seed, resamples=500)
-            rows.append((float(np.log(np.exp(logs[cells]).mean())), sampled, int(cells.sum())))
-    return pd.DataFrame(rows, columns=["log_prob", "sampled", "cells"])
+            sampled = stats.bootstrap(means, weights=by_prompt[used], seed=seed, resamples=500)
+            labels = {
+                "log_prob": float(np.log(np.exp(logs[cells]).mean())),
+                "cells": int(cells.sum()),
+            }
+            tables.append(results.frame({"sampled": sampled}, **labels))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _fragments(log_probs, whole):

@@ -1,284 +1,196 @@
-"""The published study's files as the common tables: emissions, likelihoods, judgements, synthesized words."""
+"""The article's data as the common tables, read from the tables of facts that ship in ``data/published/``."""
 
-from dataclasses import dataclass
+import json
+import re
+from functools import cache
 
 import pandas as pd
 
 from kaomoji_lib.categories import Scheme, load_scheme
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.faces.extract import extract
-from kaomoji_lib.faces.published_fold import published_fold
-from kaomoji_lib.published import files as published
-from kaomoji_lib.published import plotly_figures
-from kaomoji_lib.runs.files import parse_json
-from kaomoji_lib.runs.folder import EMISSION_COLUMNS
+from kaomoji_lib.faces.canonical import canonical
+from kaomoji_lib.published import files
+from kaomoji_lib.published.rules import published_face
 from kaomoji_lib.stimuli import DATA, read_table
 
-CUT = 16
-# The published folds did not know this wide arm: `＼(^o^)／` stayed apart from `(^o^)`, and was dropped later because it
-# does not start with "(". Without it the published numbers cannot be had to the last digit.
-UNKNOWN_ARM = "＼"
+__all__ = ["published_face"]
+FOLDER = DATA / "published"
+NAMES = (
+    "emissions.parquet",
+    "likelihoods.parquet",
+    "judgements.csv",
+    "words.csv",
+    "components.csv",
+    "variance.csv",
+    "centroids.csv",
+    "face_means.csv",
+)
+LOCAL = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
+FIRST_ROUND = ("first-gemma", "first-qwen", "first-ministral")
+JUDGES = ("opus", "haiku")
 
 
-@dataclass(frozen=True)
-class Files:
-    """The tables of one published round by name, read when asked for. ``known``: another registry than the project's."""
-
-    known: published.Registry | None = None
-
-    def emissions(self, name, cells=None):
-        return emissions(name, cells, self.known)
-
-    def likelihoods(self, name):
-        return likelihoods(name, self.known)
-
-    def judgements(self, name):
-        return judgements(name, self.known)
-
-    def syntheses(self):
-        return syntheses(self.known)
-
-    def components(self, name):
-        return components(name, self.known)
-
-
-def scheme(name):
-    """The category scheme of a cell table: ``nine``, ``six`` or ``first`` (five classes), as :class:`Scheme`."""
-    cells = _cells(name)
-    everything = load_scheme(DATA / "published_categories.csv").table
-    return Scheme(
-        everything.loc[[code for code in everything.index if code in set(cells["category"])]]
-    )
-
-
-def category(prompt_ids, name):
-    """Category of each prompt id (``hp21``) under a cell scheme: list, None where the scheme has no such cell."""
-    cells = _cells(name)
-    spans = list(
-        zip(
-            cells["prefix"],
-            cells["first"].astype(int),
-            cells["last"].astype(int),
-            cells["category"],
-            strict=True,
-        )
-    )
-    known = {}
-    for prompt in dict.fromkeys(prompt_ids):
-        prefix, number = prompt.rstrip("0123456789"), prompt[len(prompt.rstrip("0123456789")) :]
-        known[prompt] = next(
-            (
-                code
-                for start, first, last, code in spans
-                if start == prefix and number and first <= int(number) <= last
-            ),
-            None,
-        )
-    return [known[prompt] for prompt in prompt_ids]
-
-
-def _cells(name):
-    table = read_table(
-        DATA / "published_cells.csv", ("scheme", "prefix", "first", "last", "category")
-    )
-    found = table[table["scheme"] == name]
-    if found.empty:
-        raise KaomojiError(
-            f"unknown cell scheme {name!r}; expected one of {', '.join(dict.fromkeys(table['scheme']))}; see data/published_cells.csv"
-        )
-    return found
-
-
-def published_face(stored):
-    """The spelling that the published numbers were counted with; None for an empty span."""
-    if not isinstance(stored, str) or not stored:
-        return None
-    return (UNKNOWN_ARM if stored.startswith(UNKNOWN_ARM) else "") + published_fold(stored)
-
-
-def source(name, known=None):
-    """The registry entry of a published source (dict)."""
-    known = known or published.registry()
-    if name not in known.sources:
-        raise KaomojiError(
-            f"unknown published source {name!r}; expected one of {', '.join(known.sources)}; see data/published.yml"
-        )
-    return known.sources[name]
-
-
-def emissions(name, cells=None, known=None):
-    """Emissions of a published source, faces extracted anew from its texts.
-
-    Columns: those of a run's emissions, ``prompt_text``, and of the span that the published extractor had stored (None
-    without one) ``published_raw`` as it stands and ``published_face`` under the published fold, as is ``face``. Texts were cut at 16 tokens, so an open span
-    is *truncated*. ``cells``: another cell scheme than the source's own; prompts outside it are left out.
-    """
-    entry = source(name, known)
-    parts = [
-        _json_lines(path, ("prompt_id", "text", "first_word"), known) for path in entry["emissions"]
-    ]
-    raw = pd.concat(parts, ignore_index=True)
-    found = [extract(text, truncated=True) for text in raw["text"]]
-    faced = [item.outcome == "kaomoji" for item in found]
-    table = pd.DataFrame(
-        {
-            "source": name,
-            "prompt_id": raw["prompt_id"],
-            "generation": raw.groupby("prompt_id").cumcount(),
-            "category": category(list(raw["prompt_id"]), cells or entry["scheme"]),
-            "text": raw["text"],
-            "raw_face": _objects(
-                item.raw_face if kept else None for item, kept in zip(found, faced, strict=True)
-            ),
-            "face": _objects(
-                published_fold(item.raw_face) if kept else None
-                for item, kept in zip(found, faced, strict=True)
-            ),
-            "outcome": [item.outcome for item in found],
-            "seed": raw["seed"] if "seed" in raw else 0,
-            "prompt_text": raw["prompt_text"] if "prompt_text" in raw else "",
-            "published_raw": _objects(
-                word if isinstance(word, str) and word else None for word in raw["first_word"]
-            ),
-            "published_face": _objects(map(published_face, raw["first_word"])),
-        }
-    )
-    return table[table["category"].notna()].reset_index(drop=True)[
-        [*EMISSION_COLUMNS, "prompt_text", "published_raw", "published_face"]
-    ]
-
-
-def as_published(table):
-    """The same emissions with the faces that the published numbers were counted with (outcome: kaomoji or words)."""
-    face = table["published_face"]
-    outcome = pd.Series(face.notna(), table.index).map({True: "kaomoji", False: "words"})
-    return table.assign(face=face, outcome=outcome)
-
-
-def prompts(table):
-    """The prompts behind emissions: DataFrame[id, category, topic, text]."""
-    first = table.drop_duplicates("prompt_id")
-    return pd.DataFrame(
-        {
-            "id": first["prompt_id"],
-            "category": first["category"],
-            "topic": "",
-            "text": first["prompt_text"],
-        }
-    ).reset_index(drop=True)
-
-
-def likelihoods(name, known=None):
-    """log P(face | prompt) of a published source: DataFrame[source, prompt_id, spelling, face, log_prob (nat), n_tokens]."""
-    entry = source(name, known)
-    if "likelihoods" not in entry:
-        raise KaomojiError(
-            f"{entry['title']} has no published likelihoods; expected a local model; name another"
-        )
-    columns = ["first_word", "prompt_id", "log_prob", "n_face_tokens"]
-    path = published.locate(entry["likelihoods"], known)
-    try:
-        table = pd.read_parquet(path, columns=columns)
-    except (OSError, ValueError) as error:
-        raise KaomojiError(
-            f"{entry['likelihoods']} cannot be read ({error}); expected a parquet file with {', '.join(columns)}; fetch it again"
-        ) from None
-    faces = {spelling: published_face(spelling) for spelling in table["first_word"].unique()}
-    return pd.DataFrame(
-        {
-            "source": name,
-            "prompt_id": table["prompt_id"],
-            "spelling": table["first_word"],
-            "face": table["first_word"].map(faces),
-            "log_prob": table["log_prob"],
-            "n_tokens": table["n_face_tokens"],
-        }
-    )
-
-
-def judgements(name, known=None):
-    """A judge's likelihoods: DataFrame[source, face, one column per category in 0..1], independent of each other."""
-    known = known or published.registry()
-    if name not in known.judgements:
-        raise KaomojiError(
-            f"unknown judge {name!r}; expected one of {', '.join(known.judgements)}; see data/published.yml"
-        )
-    codes = scheme("nine").codes
-    table = _json_lines(
-        known.judgements[name]["file"], ("face", *(f"{name}_lik_{code}" for code in codes)), known
-    )
-    columns = {code: table[f"{name}_lik_{code}"].astype(float) for code in codes}
-    return pd.DataFrame({"source": name, "face": table["face"].map(published_face), **columns})
-
-
-def syntheses(known=None):
-    """Synthesized words, one row per description.
-
-    Columns: face, count, contributor, bundle, lexicon_version, source_model, primary and others (lists of words).
-    """
-    known = known or published.registry()
-    rows = []
-    for entry in _json_lines(known.syntheses, ("kaomoji", "descriptions"), known).itertuples():
-        for item in entry.descriptions:
-            said = item.get("synthesis") or {}
-            rows.append(
-                {
-                    "face": published_face(entry.kaomoji),
-                    "count": int(item["count"]),
-                    "contributor": item["contributor"],
-                    "bundle": item["bundle"],
-                    "lexicon_version": int(item["lexicon_version"]),
-                    "source_model": item["source_model"],
-                    "primary": list(said.get("primary_affect", [])),
-                    "others": list(said.get("stance_modality_function", [])),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def components(name, known=None):
-    """Three component scores of every prompt of a published model, decoded from its interactive figure.
-
-    Returns (DataFrame[category, x, y, z], shares of variance that the figure's axes tell, None where they do not).
+@cache
+def read(name):
+    """Return a shipped table by file name, as it is. Callers copy before they change it.
 
     Raises
     ------
     KaomojiError
-        If the figure is not to be had or cannot be read.
+        If it is not one of :data:`NAMES` or cannot be read.
     """
-    entry = source(name, known)
-    if "figure" not in entry:
-        raise KaomojiError(
-            f"{entry['title']} has no published figure of its states; expected a local model; name another"
-        )
+    if name not in NAMES:
+        raise KaomojiError(f"unknown table {name!r}; expected one of {', '.join(NAMES)}")
+    path = FOLDER / name
     try:
-        path = published.locate(entry["figure"], known)
-    except KaomojiError as error:
-        why = str(error).partition("; expected")[0]
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, keep_default_na=False, na_values={"PC1": "", "PC2": "", "PC3": ""})
+    except (OSError, ValueError) as error:
         raise KaomojiError(
-            f"the article's interactive figures cannot be had; expected them ({why}); run `kaomoji published --fetch`"
+            f"{path.name} of the published data cannot be read ({error}); expected the table that ships; install again"
         ) from None
-    return plotly_figures.components(
-        path.read_text(encoding="utf-8", errors="replace"), scheme(entry["scheme"]).codes
+
+
+def manifest():
+    """Return ``data/published/manifest.json``: licence, author, commits, date, and SHA-256 of each table."""
+    return json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
+
+
+def attribution():
+    """Return whose data this is, in one sentence for every page that uses it."""
+    return files.registry().attribution
+
+
+def titles():
+    """Return the title of each source of emissions: dict name -> title."""
+    return {name: entry["title"] for name, entry in files.registry().sources.items()}
+
+
+@cache
+def _spans(name):
+    """Which prompt ids of a scheme belong to which category: list of (prefix, first, last, code)."""
+    table = read_table(DATA / "published_categories.csv", ("code",))
+    if name not in ("nine", "first"):
+        raise KaomojiError(f"unknown scheme {name!r}; expected nine or first")
+    spans = table.loc[table[name] != "", ["code", name]].itertuples(index=False, name=None)
+    pattern = re.compile(r"([a-z]+)(\d+)-[a-z]+(\d+)")
+    parts = [(code, pattern.fullmatch(span)) for code, span in spans]
+    return [(match[1], int(match[2]), int(match[3]), code) for code, match in parts]
+
+
+@cache
+def scheme(name="nine"):
+    """Return the categories of a round: ``nine``, or ``first`` (the five classes of the first round)."""
+    codes = [code for *_, code in _spans(name)]
+    return Scheme(load_scheme(DATA / "published_categories.csv").table.loc[codes])
+
+
+def category(prompt_ids, name="nine"):
+    """Return the category of each prompt id (``hp21``) under a scheme: list, None where there is none."""
+    codes = {}
+    for prefix, first, last, code in _spans(name):
+        codes.update({f"{prefix}{number:02d}": code for number in range(first, last + 1)})
+    return [codes.get(prompt) for prompt in prompt_ids]
+
+
+def source(name):
+    """Return the entry of a source in ``data/published.yml`` (dict)."""
+    sources = files.registry().sources
+    if name not in sources:
+        raise KaomojiError(
+            f"unknown published source {name!r}; expected one of {', '.join(sources)}"
+        )
+    return sources[name]
+
+
+def emissions(name, scheme=None):
+    """Return the emissions of a published source, one row per reply, in the order of the originals.
+
+    Columns: source, prompt_id, generation (index of the seed, of Claude's run), category, raw_face, face (None without
+    one), outcome; and ``published_raw``, ``published_face``: the span that the article's own extractor cut. There are no
+    texts: what our extractor reads was fixed when the tables were derived. ``scheme``: another one than the source's own;
+    prompts without a category in it are left out.
+    """
+    entry, table = source(name), read("emissions.parquet")
+    table = table[table["source"] == name].reset_index(drop=True)
+    table = table.astype(
+        {column: object for column in ("raw_face", "published_raw", "published_face")}
     )
+    table = table.where(table.notna(), None)
+    table["category"] = category(table["prompt_id"], scheme or entry["scheme"])
+    table["face"] = each(canonical, table["raw_face"])
+    columns = ["source", "prompt_id", "generation", "category", "raw_face", "face", "outcome"]
+    kept = table[table["category"].notna()].reset_index(drop=True)
+    return kept[[*columns, "published_raw", "published_face"]]
 
 
-def _json_lines(name, required, known):
-    path = published.locate(name, known)
-    try:
-        with path.open(encoding="utf-8") as handle:
-            table = pd.DataFrame([parse_json(line) for line in handle if line.strip()])
-    except (ValueError, UnicodeDecodeError) as error:
-        raise KaomojiError(
-            f"{name} is not JSON lines ({error}); expected one object a line; fetch it again"
-        ) from None
-    missing = [column for column in required if column not in table]
-    if missing:
-        raise KaomojiError(
-            f"{name} lacks the field(s) {', '.join(missing)}; expected {', '.join(required)}; fetch it again"
-        )
-    return table
+def as_published(table):
+    """Return emissions with the faces that the published numbers were counted with."""
+    face = table["published_face"]
+    return table.assign(face=face, outcome=face.notna().map({True: "kaomoji", False: "words"}))
 
 
-def _objects(values):
-    return pd.Series(list(values), dtype=object)
+@cache
+def prompts(scheme="nine"):
+    """Return the prompts of a round: DataFrame[id, category, topic, text]; the texts are not part of what ships."""
+    rows = [
+        (f"{prefix}{number:02d}", code, "", "")
+        for prefix, first, last, code in _spans(scheme)
+        for number in range(first, last + 1)
+    ]
+    return pd.DataFrame(rows, columns=["id", "category", "topic", "text"])
+
+
+def log_probs(name):
+    """Return log P(spelling | prompt) of a local model: DataFrame prompt x spelling, nat.
+
+    Columns are the 770 scored spellings, all in the article's canonical form.
+    """
+    if name not in LOCAL:
+        raise KaomojiError(f"{name!r} has no likelihoods; expected one of {', '.join(LOCAL)}")
+    table = read("likelihoods.parquet")
+    table = table[table["source"] == name].set_index("spelling")
+    return table.drop(columns=["source", "n_tokens"]).T.astype(float).rename_axis("prompt_id")
+
+
+def judgements(judge):
+    """Return a judge's likelihoods: DataFrame[source, face, one column per category, 0..1], independent of each other."""
+    table = read("judgements.csv")
+    if judge not in JUDGES:
+        raise KaomojiError(f"unknown judge {judge!r}; expected one of {', '.join(JUDGES)}")
+    own = table[table["judge"] == judge].rename(columns={"judge": "source", "spelling": "face"})
+    return own.reset_index(drop=True)
+
+
+def syntheses():
+    """Return the synthesized words, one row per description, repeated uploads included.
+
+    Columns: face, count, lexicon_version, source_model, contributor, bundle, primary and others (lists of words).
+    """
+    table = read("words.csv").rename(columns={"spelling": "face"})
+    lists = {column: table[column].str.split() for column in ("primary", "others")}
+    return table.assign(face=each(published_face, table["face"]), **lists)
+
+
+def components(name):
+    """Return three component scores per prompt of a local model: DataFrame[id, category, PC1, PC2, PC3].
+
+    Decoded from the article's interactive figures; all that was published of the hidden states. A prompt without a
+    kaomoji in any reply has none (two prompts of granite).
+    """
+    source(name)
+    table = read("components.csv")
+    table = (
+        table[table["source"] == name].rename(columns={"prompt_id": "id"}).drop(columns="source")
+    )
+    if table.empty:
+        raise KaomojiError(f"{name!r} has no components; expected one of {', '.join(LOCAL)}")
+    table.insert(1, "category", category(table["id"]))
+    return table.reset_index(drop=True)
+
+
+def each(function, column):
+    """Return ``function`` of each text of a column, called once per distinct one; None stays None."""
+    known = {value: function(value) if value else None for value in column.unique()}
+    return pd.Series([known[value] for value in column], column.index, dtype=object)

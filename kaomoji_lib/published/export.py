@@ -1,0 +1,240 @@
+"""Deriving the tables of facts in ``data/published/`` from the originals: counts and numbers, never texts."""
+
+import datetime
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces.extract import extract
+from kaomoji_lib.published import files, plotly_figures, rules, tables
+from kaomoji_lib.runs.files import atomic, parse_json, sha256, write_json
+
+FIGURE_NAMES = {"gpt_oss_20b": "gpt-oss"}
+FACE_PANELS = ("gemma", "qwen", "ministral", "gpt-oss", "granite")
+
+
+def export(folder=None, known=None, today=None):
+    """Write every table of :data:`tables.NAMES` and ``manifest.json`` to ``folder`` (default: ``data/published``).
+
+    Returns
+    -------
+    The folder (Path). LICENSE and README.md, which are written by hand, are left as they are.
+
+    Raises
+    ------
+    KaomojiError
+        If an original is not to be had or not of the expected form.
+    """
+    folder, known = Path(folder or tables.FOLDER), known or files.registry()
+    entries = {}
+    for name, table in derive(known).items():
+        path = folder / name
+        with atomic(path) as temporary:
+            if path.suffix == ".parquet":
+                floats = list(table.select_dtypes("float32"))
+                table.to_parquet(
+                    temporary,
+                    index=False,
+                    compression="zstd",
+                    compression_level=19,
+                    use_dictionary=[column for column in table if column not in floats],
+                    use_byte_stream_split=floats,
+                )
+            else:
+                table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")
+        entries[name] = {"sha256": sha256(path), "bytes": path.stat().st_size, "rows": len(table)}
+    manifest = {
+        "licence": known.licence,
+        "author": known.author,
+        "commits": {f"{known.author}/{name}": sha for name, sha in known.commits.items()},
+        "derived": str(today or datetime.date.today()),
+        "by": "kaomoji published --export",
+        "tables": entries,
+    }
+    write_json(folder / "manifest.json", manifest)
+    return folder
+
+
+def verify(known=None):
+    """Derive every table anew from the originals: dict name -> number of rows that differ from the shipped table.
+
+    A table with other columns or another number of rows counts with all its rows.
+    """
+    differing = {}
+    for name, table in derive(known or files.registry()).items():
+        shipped = tables.read(name)
+        if list(shipped) != list(table) or len(shipped) != len(table):
+            differing[name] = max(len(shipped), len(table))
+            continue
+        same = [_same(table[column], shipped[column]) for column in table]
+        differing[name] = int((~np.logical_and.reduce(same)).sum())
+    return differing
+
+
+def _same(derived, shipped):
+    if pd.api.types.is_float_dtype(derived):
+        return np.isclose(derived, shipped.astype(float), rtol=1e-6, atol=1e-9, equal_nan=True)
+    return (derived.astype(object).fillna("") == shipped.astype(object).fillna("")).to_numpy()
+
+
+def derive(known):
+    """Return every table by file name: dict of DataFrames as described in ``data/published/README.md``."""
+    emissions = pd.concat(
+        [_emissions(name, entry, known) for name, entry in known.sources.items()], ignore_index=True
+    )
+    clouds = {
+        name: _cloud(name, known, emissions) for name, e in known.sources.items() if "figure" in e
+    }
+    return {
+        "emissions.parquet": emissions,
+        "likelihoods.parquet": _likelihoods(known),
+        "judgements.csv": _judgements(known),
+        "words.csv": _words(known),
+        "components.csv": pd.concat([cloud for cloud, _ in clouds.values()], ignore_index=True),
+        "variance.csv": pd.DataFrame(
+            [(name, *shares) for name, (_, shares) in clouds.items()],
+            columns=["source", "PC1", "PC2", "PC3"],
+        ),
+        "centroids.csv": _centroids(known),
+        "face_means.csv": _face_means(known),
+    }
+
+
+def _emissions(name, entry, known):
+    raw = _json_lines(entry["emissions"], ("prompt_id", "text", "first_word"), known)
+    # Texts were cut at 16 tokens, so a span that is still open is truncated.
+    ours = [extract(text, truncated=True) for text in raw["text"]]
+    typed = [item.raw_face if item.outcome == "kaomoji" else None for item in ours]
+    stored = [word if isinstance(word, str) and word else None for word in raw["first_word"]]
+    index = raw["run_index"] if "run_index" in raw else raw["seed"]
+    return pd.DataFrame(
+        {
+            "source": name,
+            "prompt_id": raw["prompt_id"],
+            "generation": index.astype("int8"),
+            "outcome": [item.outcome for item in ours],
+            "raw_face": pd.Series(typed, dtype=object),
+            "published_raw": pd.Series(stored, dtype=object),
+            "published_face": pd.Series(map(rules.published_face, stored), dtype=object),
+        }
+    )
+
+
+def _likelihoods(known):
+    """One row per source and spelling; a column per prompt with log P (nat, float32)."""
+    parts = []
+    for name, entry in known.sources.items():
+        if "likelihoods" in entry:
+            path = files.locate(entry["likelihoods"], known)
+            try:
+                long = pd.read_parquet(path)
+                wide = long.pivot(index="first_word", columns="prompt_id", values="log_prob")
+                tokens = long.groupby("first_word")["n_face_tokens"].first()
+            except (KeyError, OSError, ValueError) as error:
+                raise KaomojiError(
+                    f"{entry['likelihoods']} cannot be read ({error}); expected log_prob by first_word and prompt_id; fetch it again"
+                ) from None
+            first = {"source": name, "spelling": wide.index, "n_tokens": tokens.astype("int8")}
+            parts.append(pd.DataFrame(first).join(wide.astype("float32")))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _judgements(known):
+    codes, parts = tables.scheme("nine").codes, []
+    for judge, entry in known.judgements.items():
+        columns = {code: f"{judge}_lik_{code}" for code in codes}
+        raw = _json_lines(entry["file"], ("face", *columns.values()), known)
+        values = {code: raw[column].astype(float).round(6) for code, column in columns.items()}
+        parts.append(pd.DataFrame({"judge": judge, "spelling": raw["face"], **values}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _words(known):
+    rows = []
+    for entry in _json_lines(known.syntheses, ("kaomoji", "descriptions"), known).itertuples():
+        for item in entry.descriptions:
+            lists = item.get("synthesis") or {}
+            row = {"spelling": entry.kaomoji}
+            for field in ("count", "lexicon_version", "source_model", "contributor", "bundle"):
+                row[field] = item[field]
+            row["primary"] = " ".join(lists.get("primary_affect", []))
+            row["others"] = " ".join(lists.get("stance_modality_function", []))
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _cloud(name, known, emissions):
+    """Three component scores of every prompt, and the shares of variance that the figure's axes give.
+
+    The figure has a point for each reply with a kaomoji, in the order of the replies and without their ids. All points
+    of a prompt coincide, so that the n-th place of a category is its n-th prompt that has such a reply.
+    """
+    html = files.locate(known.sources[name]["figure"], known).read_text(encoding="utf-8")
+    traces, layout = plotly_figures.arguments(html)
+    own = emissions[emissions["source"] == name]
+    own = own[own["published_face"].map(rules.is_kaomoji).astype(bool)]
+    category = pd.Series(tables.category(own["prompt_id"], "nine"), own.index)
+    parts = []
+    for code in tables.scheme("nine").codes:
+        named = [t for t in traces if re.match(rf"{code} \(n=\d+\)$", str(t.get("name")))]
+        places = _distinct(plotly_figures.points(named[0])) if len(named) == 1 else np.empty((0, 3))
+        ids = own.loc[category == code, "prompt_id"].unique()
+        if len(ids) != len(places):
+            raise KaomojiError(
+                f"the figure of {name} has {len(places)} places of {code}; expected {len(ids)}, one for each prompt with a kaomoji; fetch it again"
+            )
+        parts.append(pd.DataFrame(places, columns=["PC1", "PC2", "PC3"]).assign(prompt_id=ids))
+    table = pd.concat(parts, ignore_index=True).assign(source=name)
+    return table[["source", "prompt_id", "PC1", "PC2", "PC3"]], plotly_figures.shares(layout)
+
+
+def _distinct(points, tolerance=1e-3):
+    """The places of ``points`` (n, 3) in order; neighbours that differ by rounding alone are one."""
+    step = np.abs(np.diff(points, axis=0)).max(axis=1)
+    return points[np.r_[True, step > tolerance * np.abs(points).max()]]
+
+
+def _centroids(known):
+    """Centroids of the categories: in each model's own components, and laid onto gemma's by the article."""
+    html = files.locate(known.figures["centroids"], known).read_text(encoding="utf-8")
+    rows = []
+    for trace in plotly_figures.arguments(html)[0]:
+        label = re.match(r"(\w+)<br>([\w-]+)<br>(PC1|x)=", str(trace.get("hovertemplate")))
+        if label:
+            panel = "own" if label[3] == "PC1" else "aligned"
+            place = plotly_figures.points(trace)[0]
+            rows.append((FIGURE_NAMES.get(label[1], label[1]), panel, label[2], *place))
+    return pd.DataFrame(rows, columns=["source", "panel", "category", "PC1", "PC2", "PC3"])
+
+
+def _face_means(known):
+    """Components of the mean state of each face (a PCA of its own per model), with the face's replies per category."""
+    html = files.locate(known.figures["face_means"], known).read_text(encoding="utf-8")
+    codes, rows = tables.scheme("nine").codes, []
+    for source, trace in zip(FACE_PANELS, plotly_figures.arguments(html)[0], strict=True):
+        for face, hover, place in zip(
+            trace["text"], trace["hovertext"], plotly_figures.points(trace), strict=True
+        ):
+            counts = dict(re.findall(r"([\w-]+)=(\d+)", hover.rpartition("<br>")[2]))
+            rows.append((source, face, *place, *(int(counts.get(code, 0)) for code in codes)))
+    return pd.DataFrame(rows, columns=["source", "spelling", "PC1", "PC2", "PC3", *codes])
+
+
+def _json_lines(name, required, known):
+    path = files.locate(name, known)
+    try:
+        with path.open(encoding="utf-8") as handle:
+            table = pd.DataFrame([parse_json(line) for line in handle if line.strip()])
+    except ValueError as error:
+        raise KaomojiError(
+            f"{name} is not JSON lines ({error}); expected one object a line; fetch it again"
+        ) from None
+    missing = [column for column in required if column not in table]
+    if missing:
+        raise KaomojiError(
+            f"{name} lacks the field(s) {', '.join(missing)}; expected {', '.join(required)}; fetch it again"
+        )
+    return table

@@ -1,0 +1,199 @@
+"""What each published source says about a face: distributions over the nine categories, by the article's rules and by ours.
+
+Every similarity of the published data uses one of two face sets, :func:`as_published` or :func:`corrected`, and one
+baseline: the marginal guess, which never looks at the face but knows how often each category was typed.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from kaomoji_lib import stats
+from kaomoji_lib.faces.published_fold import published_fold
+from kaomoji_lib.metrics import agreement, distributions, likelihoods, synthesis
+from kaomoji_lib.published import corpus, rules, tables
+from kaomoji_lib.stimuli import load_lexicon
+
+WEIGHTINGS = ("uniform", "weighted")
+GUESSES = ("uniform guess", "marginal guess")
+TITLES = {
+    "opus": "Claude Opus 4.7, introspected",
+    "haiku": "Claude Haiku 4.5, introspected",
+    "synthesized": "Claude Haiku 4.5, synthesized",
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The elicited distribution of Claude, the sources compared with it by short name, and the faces of every row.
+
+    ``elicited`` and the values of ``others`` have a ``table`` (face x category, rows sum to 1) and a ``weight``.
+    """
+
+    elicited: object
+    others: dict
+    faces: pd.Index
+
+    @property
+    def weight(self):
+        """Replies of the elicited source per face, over :attr:`faces`."""
+        return self.elicited.weight[self.faces]
+
+    @property
+    def replies(self):
+        """Number of elicited replies that typed one of the faces."""
+        return int(self.weight.sum())
+
+    def get(self, name):
+        """Return a source by name: ``elicited``, one of ``others``, several joined by ``+`` (their mean), or a guess."""
+        if name in GUESSES:
+            share = self.elicited.table.loc[self.faces].mul(self.weight, axis=0).sum()
+            share = share * 0 + 1 if name == "uniform guess" else share
+            index = self.elicited.table.index
+            return distributions.reading(pd.DataFrame([share] * len(index), index=index))
+        if name == "elicited":
+            return self.elicited
+        parts = [self.others[part] for part in name.split("+")]
+        return parts[0] if len(parts) == 1 else agreement.pool(parts)
+
+
+@cache
+def as_published():
+    """Return the :class:`Sources` by the article's rules.
+
+    Both Claude arms pooled, faces as its extractor cut them, likelihoods as mean log P, its older lexicon left out.
+    """
+    arms = pd.concat([tables.emissions(name) for name in ("claude", "claude-preamble")])
+    return _gather(tables.as_published(arms), "mean log", tables.syntheses(), rules.published_face)
+
+
+@cache
+def corrected():
+    """Return the :class:`Sources` by our rules: the arm without the preamble, our extraction, mean P, each upload once.
+
+    Faces are told apart as the article's tables do it, since the scored and judged spellings are in that form.
+    """
+    emissions, words = tables.emissions("claude"), corpus.uploads_once(tables.syntheses())
+    typed = emissions.assign(face=tables.each(published_fold, emissions["raw_face"]))
+    return _gather(typed, "mean probability", words, published_fold)
+
+
+def _gather(emissions, rule, words, fold):
+    codes = list(tables.scheme().codes)
+    elicited = distributions.elicited(emissions, codes)
+    others = {}
+    for judge in tables.JUDGES:
+        table = tables.judgements(judge)
+        others[judge] = agreement.judged(table.assign(face=table["face"].map(fold)), codes)
+    words = words.assign(face=words["face"].map(fold))
+    others["synthesized"] = synthesis.synthesized(words, load_lexicon(), codes)
+    faces = distributions.shared_faces(elicited, *others.values())
+    for name in tables.LOCAL:
+        others[name] = likelihoods.by_category(
+            face_log_probs(name, fold), tables.prompts(), codes, rule
+        )
+        faces = faces[faces.isin(others[name].table.index)]
+    return Sources(elicited, others, faces)
+
+
+@cache
+def face_log_probs(name, fold=published_fold):
+    """Return log P(face | prompt) of a local model: DataFrame prompt x face, nat; spellings of a face added up."""
+    table = tables.log_probs(name)
+    faces = table.columns.map(fold)
+    if faces.is_unique:
+        return table.set_axis(faces, axis=1)
+    columns = {face: logsumexp(table.loc[:, faces == face], axis=1) for face in faces.unique()}
+    return pd.DataFrame(columns, index=table.index)
+
+
+def read_by(sources, *names):
+    """Return the faces typed three times or more that the named sources have: the face set of one published row."""
+    return distributions.shared_faces(sources.elicited, *(sources.others[name] for name in names))
+
+
+def published_similarity(sources, a, b="elicited", faces=None):
+    """Return the similarity of two sources by the article's rule: dict weighting -> value, 0..1."""
+    faces = sources.faces if faces is None else faces
+    left, right = (sources.get(name) for name in (b, a))
+    weights = {"uniform": None, "weighted": sources.elicited.weight[faces]}
+    return {name: rules.similarity(left, right, faces, weights[name]) for name in WEIGHTINGS}
+
+
+def similarity(sources, a, b="elicited", weighting="uniform", *, seed=0):
+    """Return the similarity of two sources as an Estimate over faces.
+
+    Its ``null_mean`` is what the marginal guess gets on the same faces; p is two-sided, of the paired difference to it.
+    Jensen-Shannon: Lin 1991, doi:10.1109/18.61115.
+    """
+    own = _per_face(sources, a, b)
+    guess = _per_face(sources, "marginal guess", b)
+    value = stats.bootstrap(own, weights=_weights(sources, weighting), unit="faces", seed=seed)
+    if a == "marginal guess":
+        return value
+    gap = _gap(own - guess, _weights(sources, weighting), seed)
+    fields = (value.value, value.ci_low, value.ci_high, value.n, value.unit)
+    return stats.Estimate(*fields, value.value - gap.value, gap.p)
+
+
+def difference(sources, a, b, weighting="uniform", *, seed=0):
+    """Return how much nearer to the elicited distribution ``a`` is than ``b``: paired by face, p two-sided."""
+    gap = _per_face(sources, a, "elicited") - _per_face(sources, b, "elicited")
+    return _gap(gap, _weights(sources, weighting), seed)
+
+
+def shuffled(sources, name, weighting, *, permutations=2000, seed=0):
+    """Return what a source gets when its rows are permuted over the faces: the mean, with the 95 % range as interval."""
+    faces, columns = sources.faces, sources.elicited.table.columns
+    left, right = (
+        sources.get(n).table.loc[faces, columns].to_numpy(float) for n in ("elicited", name)
+    )
+    pairs, rows = stats.js_similarity(left[:, None], right[None]), np.arange(len(faces))
+    rng, weights = np.random.default_rng(seed), _weights(sources, weighting)
+    null = [
+        np.average(pairs[rows, rng.permutation(rows)], weights=weights) for _ in range(permutations)
+    ]
+    return stats.estimate(float(np.mean(null)), null, len(faces), "faces")
+
+
+def positivity(sources, name="synthesized", *, seed=0):
+    """Return how much more mass a source puts on categories of positive valence than elicitation does: over faces."""
+    valence = tables.scheme().table["valence"]
+    pleasant, faces = list(valence.index[valence > 0]), sources.faces
+    own, elicited = (
+        sources.get(n).table.loc[faces, pleasant].sum(axis=1) for n in (name, "elicited")
+    )
+    return stats.bootstrap(own - elicited, unit="faces", seed=seed)
+
+
+@cache
+def held_out_pool(weighting, seed=0):
+    """Return pools chosen on one half of the faces and scored on the other: :class:`agreement.Pooling`."""
+    sources = corrected()
+    cut = lambda item: type(item)(item.table.loc[sources.faces], item.weight.reindex(sources.faces))
+    others = {name: cut(item) for name, item in sources.others.items()}
+    weighted = weighting == "weighted"
+    return agreement.pooling(cut(sources.elicited), others, weighted, permutations=100, seed=seed)
+
+
+def _per_face(sources, a, b):
+    columns = sources.elicited.table.columns
+    parts = (sources.get(name).table.loc[sources.faces, columns].to_numpy(float) for name in (a, b))
+    return stats.js_similarity(*parts)
+
+
+def _weights(sources, weighting):
+    return (
+        sources.weight.to_numpy(float) if weighting == "weighted" else np.ones(len(sources.faces))
+    )
+
+
+def _gap(gap, weights, seed):
+    signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(10_000, len(gap)))
+    null = np.abs(signs @ (gap * weights)) / weights.sum()
+    plain = stats.bootstrap(gap, weights=weights, unit="faces", seed=seed)
+    p = stats.permutation_p(abs(plain.value), null)
+    return stats.Estimate(plain.value, plain.ci_low, plain.ci_high, plain.n, plain.unit, 0.0, p)
