@@ -13,6 +13,7 @@ import pandas as pd
 from kaomoji_lib import stats
 from kaomoji_lib.faces.glyphs import is_emoji
 from kaomoji_lib.metrics import predict
+from kaomoji_lib.published import rules
 
 RESAMPLES = 2000
 
@@ -113,12 +114,11 @@ def same_face(emissions, *, permutations=200, seed=0):
 def differences(emissions):
     """Return where our extraction differs from the article's: DataFrame[reason, rows, stored, ours], most frequent first.
 
-    ``stored`` and ``ours`` are the commonest example of each reason.
+    Spans are compared in the article's own form of a face; ``stored`` and ``ours`` are the commonest of each reason.
     """
-    text = lambda column: emissions[column].fillna("")
-    table = pd.DataFrame(
-        {"stored": text("published_face"), "ours": text("face"), "outcome": emissions["outcome"]}
-    )
+    ours = emissions["raw_face"].map(rules.published_face).fillna("")
+    table = pd.DataFrame({"stored": emissions["published_face"].fillna(""), "ours": ours})
+    table["outcome"] = emissions["outcome"]
     table = table[table["stored"] != table["ours"]]
     table["reason"] = [_reason(*row) for row in table.itertuples(index=False)]
     table["ours"] = table["ours"].where(table["ours"] != "", table["outcome"])
