@@ -147,9 +147,9 @@ def test_controls_are_kept_and_belong_to_their_run(runs):
     stamp = path.stat().st_mtime_ns
     again = controls.controls(run, device="cpu")
     assert path.stat().st_mtime_ns == stamp and (first.user == again.user).all()
-    assert len(first.twins) == 3 and not (first.twins[0] == first.twins[1]).all()
+    assert len(first.random_init) == 3 and not (first.random_init[0] == first.random_init[1]).all()
     path.write_bytes(b"other")
-    assert (controls.controls(run, device="cpu").twins[2] == first.twins[2]).all()
+    assert (controls.controls(run, device="cpu").random_init[2] == first.random_init[2]).all()
 
 
 def test_the_user_position_is_the_last_token_of_the_message(runs):

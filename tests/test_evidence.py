@@ -302,7 +302,9 @@ def test_the_ladder_counts_only_what_the_text_does_not_say(planted):
     states = (
         np.hstack([sentences + 0.3 * rng.normal(size=(90, 6)), more + rng.normal(size=(90, 6))])
     )[:, None]
-    controls = Controls(user=states, inputs=sentences, twins=tuple(rng.normal(size=(3, 90, 1, 6))))
+    controls = Controls(
+        user=states, inputs=sentences, random_init=tuple(rng.normal(size=(3, 90, 1, 6)))
+    )
     found = ladder.climb(states, asked, sentences, controls, permutations=40)
     assert found.text == ladder.SENTENCES and [rung.name for rung in found.rungs] == [
         ladder.SURFACE,

@@ -127,7 +127,7 @@ def test_a_model_of_a_folder_is_found_again(tmp_path):
     )
     assert str(tmp_path) not in json.dumps(run.manifest), "its place is no part of the manifest"
     assert reloading.reload(run, "cpu").revision == run.manifest["model"]["revision"]
-    assert len(controls.controls(run, device="cpu").twins) == 3
+    assert len(controls.controls(run, device="cpu").random_init) == 3
     (tmp_path / "my model").rename(tmp_path / "elsewhere")
     with pytest.raises(KaomojiError, match="put the folder back where it lay"):
         reloading.reload(run, "cpu")

@@ -70,7 +70,7 @@ def climb(states, prompts, sentences, controls=None, *, text=None, permutations=
     named = (
         {}
         if controls is None
-        else {INPUTS: controls.inputs, TWIN: tuple(stack(part) for part in controls.twins)}
+        else {INPUTS: controls.inputs, TWIN: tuple(stack(part) for part in controls.random_init)}
     )
     if controls is not None and controls.user is not None:
         named[USER] = stack(controls.user)

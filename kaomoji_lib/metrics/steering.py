@@ -9,14 +9,14 @@ from kaomoji_lib import resampling
 from kaomoji_lib import stats as statistics
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics.exact import exclusive
-from kaomoji_lib.models.steering_conditions import META
 
 PERMUTATIONS = 10_000
+META = ("prompt_id", "topic", "layer", "condition", "direction", "scale")
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What one layer and dose did. Masses are of categories, 0..1, given that the reply opens with a listed face.
+    """What one layer and scale did. Masses are of categories, 0..1, given that the reply opens with a listed face.
 
     ``target``: mass gained by the category steered to; ``selectivity``: that less what the mean other category gained (neither
     target nor the prompt's own); ``wrong``: what a category gained under directions to other categories; ``shuffled`` and
@@ -28,7 +28,7 @@ class Effect:
     """
 
     layer: int
-    dose: float
+    scale: float
     target: statistics.Estimate
     selectivity: statistics.Estimate
     wrong: statistics.Estimate
@@ -52,13 +52,13 @@ class _Moved:
 
 
 def effects(table, faces, reading, prompts, *, permutations=PERMUTATIONS, seed=0):
-    """The :class:`Effect` of every layer and dose.
+    """The :class:`Effect` of every layer and scale.
 
     Directions of a difference of means: Turner et al. 2023, arXiv:2308.10248; Rimsky et al. 2024, arXiv:2312.06681.
 
     Parameters
     ----------
-    table : DataFrame of :func:`kaomoji_lib.models.steering_conditions.table`. faces : Series spelling -> canonical face.
+    table : DataFrame of :func:`kaomoji_lib.models.steering_conditions.steering_table`. faces : Series spelling -> canonical face.
     reading : :class:`kaomoji_lib.metrics.distributions.Reading`, P(category | face) of the unsteered model: what a face's mass means.
     prompts : DataFrame[id, category].
 
@@ -69,31 +69,31 @@ def effects(table, faces, reading, prompts, *, permutations=PERMUTATIONS, seed=0
     """
     moved = _moved(table, faces, reading, prompts)
     found = []
-    for (layer, dose), part in moved.meta[moved.meta["arm"] == "category"].groupby(
-        ["layer", "dose"]
+    for (layer, scale), part in moved.meta[moved.meta["condition"] == "category"].groupby(
+        ["layer", "scale"]
     ):
         found.append(
-            _effect(moved, int(layer), float(dose), part.index.to_numpy(), permutations, seed)
+            _effect(moved, int(layer), float(scale), part.index.to_numpy(), permutations, seed)
         )
     if not found:
         raise KaomojiError(
-            "no prompt was steered to a category; expected the table of steering_arms.table; pass it unchanged"
+            "no prompt was steered to a category; expected the table of steering_conditions.steering_table; pass it unchanged"
         )
     return found
 
 
-def profile(found, dose):
-    """The effects of one dose over all layers: list of Effect, by layer."""
-    return sorted((item for item in found if item.dose == dose), key=lambda item: item.layer)
+def profile(found, scale):
+    """The effects of one scale over all layers: list of Effect, by layer."""
+    return sorted((item for item in found if item.scale == scale), key=lambda item: item.layer)
 
 
-def best_layer(table, faces, reading, prompts, dose, *, permutations=PERMUTATIONS, seed=0):
-    """The largest selectivity over the layers at one dose, against the largest under renamed directions: an Estimate over prompts.
+def best_layer(table, faces, reading, prompts, scale, *, permutations=PERMUTATIONS, seed=0):
+    """The largest selectivity over the layers at one scale, against the largest under renamed directions: an Estimate over prompts.
 
     The same renaming acts on all layers, so that a maximum is compared with maxima (Westfall & Young 1993).
     """
     moved = _moved(table, faces, reading, prompts)
-    kept = moved.meta[(moved.meta["arm"] == "category") & (moved.meta["dose"] == dose)]
+    kept = moved.meta[(moved.meta["condition"] == "category") & (moved.meta["scale"] == scale)]
     parts = [part.index.to_numpy() for _, part in kept.groupby("layer")]
     orders = _renamings(len(moved.codes), permutations, seed)
     null = np.max([_renamed(moved, rows, orders)[1] for rows in parts], axis=0)
@@ -117,7 +117,8 @@ def _moved(table, faces, reading, prompts):
     entropy = -(chances * np.log2(np.where(chances > 0, chances, 1))).sum(axis=1)
     meta = table[list(META)]
     still = pd.Series(
-        np.flatnonzero(meta["arm"] == "none"), meta.loc[meta["arm"] == "none", "prompt_id"]
+        np.flatnonzero(meta["condition"] == "none"),
+        meta.loc[meta["condition"] == "none", "prompt_id"],
     )
     base = still.reindex(meta["prompt_id"]).to_numpy()
     codes = tuple(reading.table.columns)
@@ -178,22 +179,22 @@ def _renamed(moved, rows, orders):
     )
 
 
-def _effect(moved, layer, dose, rows, permutations, seed):
+def _effect(moved, layer, scale, rows, permutations, seed):
     orders = _renamings(len(moved.codes), permutations, seed)
     target = _targets(moved, rows)
     toward, selective = _by_row(moved, rows, target)
     null_target, null_selective = _renamed(moved, rows, orders)
     arms = {
         arm: np.flatnonzero(
-            (moved.meta["arm"] == arm)
+            (moved.meta["condition"] == arm)
             & (moved.meta["layer"] == layer)
-            & (moved.meta["dose"] == dose)
+            & (moved.meta["scale"] == scale)
         )
         for arm in ("shuffled", "isotropic")
     }
     return Effect(
         layer,
-        dose,
+        scale,
         _estimate(moved, rows, toward, seed, null_target),
         _estimate(moved, rows, selective, seed, null_selective),
         _estimate(moved, rows, _mean_other(moved, rows, target), seed),

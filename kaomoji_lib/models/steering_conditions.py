@@ -1,9 +1,7 @@
-"""Which prompt is steered where, and what it then types: one table of exact probabilities per run.
+"""Which prompt is steered, erased or patched where, and how its faces change: one table of exact probabilities each.
 
-Directions are estimated on most of the prompts of each category and tried on the rest. Each tried prompt is
-steered toward a few categories that are not its own, drawn at random, and as often along directions of the same length that
-mean nothing: *shuffled* ones, differences of means after the categories were dealt to other prompts (they lie where the
-states vary), and *isotropic* ones.
+Directions and erasers are estimated on most prompts of each category and tested on the others, drawn at random. Cells of
+the tables are P(the reply opens with the spelling), prefix-closed; tables are cached in the run's folder.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,45 +10,69 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.runs.cache import derived
+from kaomoji_lib.models import reloading, steer
 
-ARMS = ("none", "category", "shuffled", "isotropic")
-META = ("prompt_id", "layer", "arm", "direction", "dose")
+STEERING = ("prompt_id", "topic", "layer", "condition", "direction", "scale")
+ERASURE = ("prompt_id", "topic", "layer", "condition", "number", "removed")
+PATCHING = ("prompt_id", "donor_id", "topic", "layer", "position", "condition")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """``layer``: where the dose is varied, 0 the embedding; None: a quarter of the way up. ``doses``: lengths of what is added, in
-    units of the mean length of a state there. ``per_category``: tried prompts; ``targets``: directions of each arm a prompt
-    gets; ``profile``: the dose that is tried at every layer (None: at no other)."""
+class SteeringDesign:
+    """``layer``: where the scale is varied, 0 the embedding; None: a quarter of the way up. ``scales``: lengths of what is
+    added, in units of the median length of a state over the message's tokens there. ``per_category``: tested prompts;
+    ``targets``: directions of each condition per prompt; ``profile``: the scale tested at every layer (None: no other)."""
 
     layer: int | None = None
-    doses: tuple = (0.5, 1.0, 2.0)
+    scales: tuple = (0.5, 1.0, 2.0)
     per_category: int = 3
     targets: int = 3
     profile: float | None = 1.0
     seed: int = 0
 
 
-def split(prompts, per_category):
-    """Which prompts directions are estimated on (bool array), and which are tried (int array, equally many per category).
+@dataclass(frozen=True)
+class ErasureDesign:
+    """``per_category``: tested prompts; ``random``: subspaces of equal rank; ``layers``: None for every block."""
 
-    Tried are every other of the first prompts of a category, in the order of the table; all others go to the estimate.
+    per_category: int = 4
+    random: int = 1
+    layers: tuple | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PatchingDesign:
+    """``per_category``: hosts; ``layers``: None for six from the first block to the last."""
+
+    per_category: int = 2
+    layers: tuple | None = None
+    seed: int = 0
+
+
+def train_test_prompts(prompts, per_category, seed=0):
+    """Return which prompts are estimated on (bool array), and which are tested (int array, equally many per category).
+
+    The tested ones are drawn at random, so that their topics vary.
     """
-    place = prompts.groupby("category").cumcount().to_numpy()
-    tried = (place % 2 == 1) & (place < 2 * per_category)
-    return ~tried, np.flatnonzero(tried)
+    rng, tested = np.random.default_rng(seed), []
+    for _, part in prompts.reset_index(drop=True).groupby("category", sort=False):
+        tested.extend(sorted(rng.permutation(part.index)[:per_category]))
+    train = np.ones(len(prompts), dtype=bool)
+    train[tested] = False
+    return train, np.array(tested)
 
 
 def directions(states, labels, codes):
-    """Unit vectors from the mean of the categories' means to each of them: (categories, hidden).
+    """Return unit vectors from the mean of the categories' means to each of them: (categories, hidden).
 
     ``states``: (prompts, hidden); ``labels``: (prompts,). Raises KaomojiError where a category has no prompt.
     """
     absent = [code for code in codes if not (labels == code).any()]
     if absent:
         raise KaomojiError(
-            f"no prompt of category {', '.join(absent)} to estimate a direction on; expected all of {', '.join(codes)}"
+            f"no prompt of category {', '.join(absent)} to estimate a direction on; expected all of {', '.join(codes)}; "
+            "add prompts, or test fewer"
         )
     means = np.array([states[labels == code].mean(axis=0) for code in codes])
     moved = means - means.mean(axis=0)
@@ -58,102 +80,242 @@ def directions(states, labels, codes):
     return moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
 
 
-def table(run, words, plan=Plan(), device="auto"):  # noqa: B008
-    """What the run's model types under every arm: DataFrame[META, one column per spelling in ``words``], kept in the run's folder.
+def steering_table(run, words, design=SteeringDesign(), device="auto"):  # noqa: B008
+    """Steer tested prompts toward categories that are not their own: DataFrame[STEERING, one column per spelling].
 
-    The cells are P(the reply begins with the spelling), prefix-closed. ``direction`` is a category's code or a number.
+    ``condition``: none; category (difference of means); shuffled (the same after categories were permuted over prompts, so
+    that it lies where states vary); isotropic (random directions). ``direction``: a category's code, or a number.
     """
-    return derived(
-        run,
-        "steering",
-        {"spellings": list(words), **asdict(plan)},
-        lambda: _table(run, words, plan, device),
-    )
+    settings = {"spellings": list(words), **asdict(design)}
+    return run.cached("steering", settings, lambda: _steering(run, list(words), design, device))
 
 
-def _table(run, words, plan, device):
-    from kaomoji_lib.models.reloading import reload
-    from kaomoji_lib.models.steer import Addition, face_log_probs, prompt_states, proven
-
-    engine, prompts = reload(run, device), run.prompts()
+def _steering(run, words, design, device):
+    engine, prompts, encoded, train, tested = _setup(run, design, device)
     codes = list(dict.fromkeys(prompts["category"]))
-    encoded = [
-        engine.encode(engine.template.render(f"{run.manifest['instruction']} {text}"))
-        for text in prompts["text"]
-    ]
-    fit, tried = split(prompts, plan.per_category)
-    middle, _ = prompt_states(engine, [encoded[row] for row in np.flatnonzero(fit)])
-    labels, algorithm = prompts["category"].to_numpy()[fit], None
-    main = max(1, round(len(engine.blocks) / 4)) if plan.layer is None else plan.layer
-    rng, frames = np.random.default_rng(plan.seed), []
-    for layer in range(len(engine.blocks)) if plan.profile is not None else [main]:
-        sets = (
-            _sets(middle[:, layer], labels, codes, rng)
-            if layer == main
-            else {"category": directions(middle[:, layer], labels, codes)}
-        )
-        length = float(np.linalg.norm(middle[:, layer], axis=1).mean())
-        doses = plan.doses if layer == main else (plan.profile,)
+    states = steer.prompt_states(engine, encoded[np.flatnonzero(train)])
+    labels, rng = prompts["category"].to_numpy()[train], np.random.default_rng(design.seed)
+    main = design.layer
+    if main is None:
+        main = max(1, round(len(engine.blocks) / 4))
+    frames, algorithm = [], None
+    for layer in range(len(engine.blocks)) if design.profile is not None else [main]:
+        message, unit = states["message"][:, layer], float(np.median(states["norm"][:, layer]))
+        sets = {"category": directions(message, labels, codes)}
+        if layer == main:
+            isotropic = rng.normal(size=sets["category"].shape)
+            sets["shuffled"] = directions(message, rng.permutation(labels), codes)
+            sets["isotropic"] = isotropic / np.linalg.norm(isotropic, axis=1, keepdims=True)
         rows = [
-            (row, arm, number, dose)
-            for arm, vectors in sets.items()
-            for dose in doses
-            for row, number in _dealt(
-                prompts["category"].to_numpy(), tried, codes, plan.targets, rng
-            )
+            (row, condition, number, scale)
+            for condition in sets
+            for scale in (design.scales if layer == main else (design.profile,))
+            for row, number in _targets(prompts, tested, codes, design.targets, rng)
         ]
-        change = Addition(
-            layer,
-            np.array(
-                [sets[arm][number] * length * dose for _, arm, number, dose in rows],
-                dtype=np.float32,
-            ),
-        )
-        asked = [encoded[row] for row, *_ in rows]
-        algorithm = algorithm or proven(engine, asked, words, change)
-        closed = face_log_probs(engine, asked, words, change, algorithm)[1]
-        meta = [
-            (
-                prompts["id"].iloc[row],
-                layer,
-                arm,
-                codes[number] if arm == "category" else str(number),
-                dose,
-            )
-            for row, arm, number, dose in rows
-        ]
-        frames.append(_frame(meta, closed, words))
-    still = face_log_probs(engine, [encoded[row] for row in tried], words, algorithm=algorithm)[1]
-    frames.insert(
-        0, _frame([(prompts["id"].iloc[row], main, "none", "", 0.0) for row in tried], still, words)
+        vectors = [sets[condition][number] * unit * scale for _, condition, number, scale in rows]
+        change = steer.Addition(layer, np.array(vectors, dtype=np.float32))
+        hosts = [row for row, *_ in rows]
+        ids = encoded[hosts].ids
+        algorithm = algorithm or steer.verified_algorithm(engine, ids, words, change)
+        about = pd.DataFrame(rows, columns=["row", "condition", "direction", "scale"])
+        named = [codes[one] if of == "category" else str(one) for _, of, one, _ in rows]
+        about = about.assign(layer=layer, direction=named)
+        frames.append(_scored(engine, prompts, hosts, ids, words, change, algorithm, about))
+    about = pd.DataFrame(
+        {"layer": main, "condition": "none", "direction": "", "scale": 0.0}, tested
     )
-    return pd.concat(frames, ignore_index=True)
+    still = _scored(engine, prompts, tested, encoded[tested].ids, words, None, algorithm, about)
+    return pd.concat([still, *frames], ignore_index=True)[[*STEERING, *words]]
 
 
-def _sets(states, labels, codes, rng):
-    isotropic = rng.normal(size=(len(codes), states.shape[1]))
-    return {
-        "category": directions(states, labels, codes),
-        "shuffled": directions(states, rng.permutation(labels), codes),
-        "isotropic": isotropic / np.linalg.norm(isotropic, axis=1, keepdims=True),
-    }
+def _setup(run, design, device):
+    engine, prompts = reloading.reload(run, device), run.prompts()
+    encoded = steer.encode(engine, run)
+    return engine, prompts, encoded, *train_test_prompts(prompts, design.per_category, design.seed)
 
 
-def _dealt(categories, tried, codes, targets, rng):
-    """Pairs (prompt, direction): ``targets`` categories that are not its own for each tried prompt."""
-    pairs = []
-    for row in tried:
-        own = codes.index(categories[row])
+def _scored(engine, prompts, rows, ids, words, change, algorithm, about):
+    """Join ``about`` (DataFrame, one row per scored prompt) with ids, topics and exp(log P) of ``words``."""
+    closed = steer.face_log_probs(engine, ids, words, change, algorithm)[1]
+    table = prompts.iloc[list(rows)].reset_index(drop=True)
+    about = about.reset_index(drop=True).assign(prompt_id=table["id"], topic=table["topic"])
+    return pd.concat([about, pd.DataFrame(np.exp(closed), columns=words)], axis=1)
+
+
+def _targets(prompts, tested, codes, targets, rng):
+    """Draw ``targets`` categories that are not its own for each tested prompt: pairs (prompt, category)."""
+    for row in tested:
+        own = codes.index(prompts["category"].iloc[row])
         for step in rng.permutation(len(codes) - 1)[:targets]:
-            pairs.append((int(row), int((own + 1 + step) % len(codes))))
-    return pairs
+            yield int(row), int((own + 1 + step) % len(codes))
 
 
-def _frame(meta, log_probs, words):
-    return pd.concat(
-        [
-            pd.DataFrame(meta, columns=list(META)),
-            pd.DataFrame(np.exp(log_probs), columns=list(words)),
-        ],
-        axis=1,
+@dataclass(frozen=True)
+class Eraser:
+    """x -> x - (x - ``centre``) @ ``matrix``; ``rank``: dimensions that are removed."""
+
+    matrix: np.ndarray
+    centre: np.ndarray
+    rank: int
+
+    def __call__(self, states):
+        """Return erased states (n, hidden)."""
+        return states - (states - self.centre) @ self.matrix
+
+    def removed(self, states):
+        """Return the share of the states' variance that is changed, mean ||x - erased x||² over mean ||x - mean||²."""
+        return float(
+            np.square(states - self(states)).sum() / np.square(states - states.mean(axis=0)).sum()
+        )
+
+
+def leace(states, labels):
+    """Return the :class:`Eraser` of the categories ``labels`` (n,) from ``states`` (n, hidden).
+
+    LEACE (Belrose et al. 2023, arXiv:2306.03819) is the affine map that changes states least while no linear probe can
+    tell the label. The covariance is shrunk (Ledoit & Wolf 2004, doi:10.1016/S0047-259X(03)00096-4), since there are
+    fewer prompts than dimensions: the covariance with the label is exactly 0 all the same, "least" is then approximate.
+    """
+    root, inverse, centre = _whitener(states)
+    member = (np.asarray(labels)[:, None] == np.unique(labels)[None]).astype(float)
+    cross = (states - centre).T @ (member - member.mean(axis=0)) / len(states)
+    left, singular, _ = np.linalg.svd(inverse @ cross, full_matrices=False)
+    basis = left[:, singular > 1e-8 * max(singular[0], 1e-30)]
+    return Eraser(inverse @ (basis @ basis.T) @ root, centre, basis.shape[1])
+
+
+def random_eraser(states, rank, rng):
+    """Return the same for a random subspace of ``rank`` dimensions."""
+    root, inverse, centre = _whitener(states)
+    basis = np.linalg.qr(rng.normal(size=(states.shape[1], rank)))[0]
+    return Eraser(inverse @ (basis @ basis.T) @ root, centre, rank)
+
+
+def matched_eraser(states, labels, like):
+    """Return an eraser that changes as much variance as ``like`` and keeps the differences between the labels.
+
+    It scales the ``like.rank`` largest principal components of the states within labels (Elazar et al. 2021,
+    arXiv:2006.00995, ask for such a control).
+    """
+    states, labels = np.asarray(states, dtype=float), np.asarray(labels)
+    means = pd.DataFrame(states).groupby(labels).transform("mean").to_numpy()
+    basis = np.linalg.svd(states - means, full_matrices=False)[2][: like.rank].T
+    plain = Eraser(basis @ basis.T, states.mean(axis=0), basis.shape[1])
+    factor = np.sqrt(like.removed(states) / plain.removed(states))
+    return Eraser(factor * plain.matrix, plain.centre, plain.rank)
+
+
+def _whitener(states):
+    from sklearn.covariance import ledoit_wolf
+
+    states = np.asarray(states, dtype=float)
+    values, vectors = np.linalg.eigh(ledoit_wolf(states)[0])
+    roots = np.sqrt(np.maximum(values, values.max() * 1e-9 + 1e-30))
+    return (vectors * roots) @ vectors.T, (vectors / roots) @ vectors.T, states.mean(axis=0)
+
+
+def erasure_table(run, words, design=ErasureDesign(), device="auto"):  # noqa: B008
+    """Erase the category from the emission state after each block: DataFrame[ERASURE, one column per spelling].
+
+    ``condition``: none; category (LEACE); matched (:func:`matched_eraser`); topic (LEACE of the topic, where prompts have
+    several); random (subspaces of equal rank, ``number`` counts them). ``removed``: share of the tested states' variance
+    that the eraser changes.
+    """
+    settings = {"spellings": list(words), **asdict(design)}
+    return run.cached("erasure", settings, lambda: _erasure(run, list(words), design, device))
+
+
+def _erasure(run, words, design, device):
+    engine, prompts, encoded, train, tested = _setup(run, design, device)
+    emit = steer.prompt_states(engine, encoded)["emit"]
+    labels = {name: prompts[name].to_numpy()[train] for name in ("category", "topic")}
+    rng, ids, frames, algorithm = np.random.default_rng(design.seed), encoded[tested].ids, [], None
+    for layer in design.layers or range(1, len(engine.blocks) + 1):
+        states = emit[train][:, layer]
+        category = leace(states, labels["category"])
+        erasers = [("category", 0, category)]
+        erasers.append(("matched", 0, matched_eraser(states, labels["category"], category)))
+        if len(set(labels["topic"])) > 1:
+            erasers.append(("topic", 0, leace(states, labels["topic"])))
+        for number in range(design.random):
+            erasers.append(("random", number, random_eraser(states, category.rank, rng)))
+        for condition, number, eraser in erasers:
+            change = steer.Map(layer, eraser.matrix, eraser.centre)
+            algorithm = algorithm or steer.verified_algorithm(engine, ids, words, change)
+            removed = eraser.removed(emit[tested][:, layer])
+            about = {"layer": layer, "condition": condition, "number": number, "removed": removed}
+            about = pd.DataFrame(about, tested)
+            frames.append(_scored(engine, prompts, tested, ids, words, change, algorithm, about))
+    about = pd.DataFrame({"layer": 0, "condition": "none", "number": 0, "removed": 0.0}, tested)
+    still = _scored(engine, prompts, tested, ids, words, None, algorithm, about)
+    return pd.concat([still, *frames], ignore_index=True)[[*ERASURE, *words]]
+
+
+def patching_table(run, words, design=PatchingDesign(), device="auto"):  # noqa: B008
+    """Replace a host's state by a donor's: DataFrame[PATCHING, one column per spelling].
+
+    ``position``: ``message`` (the message's last token) or ``emission`` (the prompt's last position). ``condition``: none
+    (every host and donor as it is; ``donor_id`` empty); donor (same topic, another category); same_category (a donor of
+    the host's category); other_topic (the donor's category, another topic); shuffled_position (the donor's state at a random
+    token of the host's message). ``topic``: the host's.
+    """
+    settings = {"spellings": list(words), **asdict(design)}
+    return run.cached("patching", settings, lambda: _patching(run, list(words), design, device))
+
+
+def _patching(run, words, design, device):
+    engine, prompts, encoded, _, hosts = _setup(run, design, device)
+    rng = np.random.default_rng(design.seed)
+    pairs = pd.DataFrame(
+        [pair for host in hosts for pair in _donors(prompts, int(host), rng)],
+        columns=["host", "donor", "condition"],
     )
+    if pairs.empty:
+        raise KaomojiError(
+            "no two prompts of different categories share a topic; expected topics in the prompts; fill the column topic"
+        )
+    involved = sorted({*pairs["host"], *pairs["donor"]})
+    states = steer.prompt_states(engine, encoded[involved])
+    places = pd.Series(range(len(involved)), involved)
+    donors, ids = places[pairs["donor"]].to_numpy(), encoded[list(pairs["host"])].ids
+    host = encoded[list(pairs["host"])]
+    shuffled = (pairs["condition"] == "shuffled_position").to_numpy()
+    anywhere = rng.integers(host.start, np.maximum(host.end - 1, host.start + 1))
+    count, frames, algorithm = len(engine.blocks), [], None
+    layers = design.layers or sorted({round(one) for one in np.linspace(1, count, min(6, count))})
+    for position, source, place in (
+        ("message", "end", host.end - 1),
+        ("emission", "emit", host.lengths - 1),
+    ):
+        back = host.lengths - np.where(shuffled, anywhere, place)
+        for layer in layers:
+            change = steer.Patch(layer, states[source][donors, layer], back)
+            algorithm = algorithm or steer.verified_algorithm(engine, ids, words, change)
+            about = pairs.assign(layer=layer, position=position)
+            about["donor_id"] = prompts["id"].to_numpy()[pairs["donor"]]
+            rows = list(pairs["host"])
+            frames.append(_scored(engine, prompts, rows, ids, words, change, algorithm, about))
+    about = {"layer": 0, "position": "none", "condition": "none", "donor_id": ""}
+    about = pd.DataFrame(about, involved)
+    ids = encoded[involved].ids
+    still = _scored(engine, prompts, involved, ids, words, None, algorithm, about)
+    return pd.concat([still, *frames], ignore_index=True)[[*PATCHING, *words]]
+
+
+def _donors(prompts, host, rng):
+    """Draw a donor of each condition for one host: triples (host, donor, condition); [] without a topic-matched one."""
+    category, topic = prompts["category"].to_numpy(), prompts["topic"].to_numpy()
+    others = np.arange(len(prompts)) != host
+    matched = np.flatnonzero((topic == topic[host]) & (category != category[host]))
+    if not len(matched):
+        return []
+    donor = int(rng.choice(matched))
+    pools = {
+        "same_category": (category == category[host]) & others,
+        "other_topic": (category == category[donor]) & (topic != topic[host]),
+    }
+    pairs = [(host, donor, "donor"), (host, donor, "shuffled_position")]
+    for condition, pool in pools.items():
+        if pool.any():
+            pairs.append((host, int(rng.choice(np.flatnonzero(pool))), condition))
+    return pairs

@@ -173,7 +173,7 @@ def rotting(place):
     ReplyStore(place / "claude").lose("ab1", 0.25, "cut-body")
     kept.write(
         run,
-        {"user": torch.ones(2, 1, 3), "inputs": torch.ones(2, 3), "twin-0": torch.zeros(2, 1, 3)},
+        {"user": torch.ones(2, 1, 3), "inputs": torch.ones(2, 3), "random-0": torch.zeros(2, 1, 3)},
         {"seeds": [0]},
     )
 
