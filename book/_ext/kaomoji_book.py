@@ -47,6 +47,17 @@ class BookFigure(SphinxDirective):
         )
 
 
+class InlineDrawing(SphinxDirective):
+    """A drawing of ``book/_static`` written into the page, so that it follows light and dark: ``{drawing} name.svg``."""
+
+    required_arguments = 1
+
+    def run(self):
+        path = Path(self.env.srcdir) / "book" / "_static" / self.arguments[0]
+        self.env.note_dependency(str(path))
+        return [nodes.raw(text=path.read_text(encoding="utf-8"), format="html")]
+
+
 class Launch(SphinxDirective):
     """Links that open a template on a service: ``{launch} 10_local_model``. Nothing without ``kaomoji_launch`` in _config.yml."""
 
@@ -135,6 +146,7 @@ def pages_with_stale_numbers(app, env, added, changed, removed):
 def setup(app):
     app.setup_extension("kaomoji_explorer")
     app.add_directive("book-figure", BookFigure)
+    app.add_directive("drawing", InlineDrawing)
     app.add_directive("launch", Launch)
     app.add_config_value("kaomoji_launch", {}, "env", dict)
     app.add_directive("book-citation", kaomoji_prose.BookCitation)
