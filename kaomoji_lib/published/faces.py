@@ -12,8 +12,8 @@ import pandas as pd
 
 from kaomoji_lib import stats
 from kaomoji_lib.faces.glyphs import is_emoji
+from kaomoji_lib.faces.published_fold import published_fold
 from kaomoji_lib.metrics import predict
-from kaomoji_lib.published import rules
 
 RESAMPLES = 2000
 
@@ -116,7 +116,7 @@ def differences(emissions):
 
     Spans are compared in the article's own form of a face; ``stored`` and ``ours`` are the commonest of each reason.
     """
-    ours = emissions["raw_face"].map(rules.published_face).fillna("")
+    ours = emissions["raw_face"].map(published_fold, na_action="ignore").fillna("")
     table = pd.DataFrame({"stored": emissions["published_face"].fillna(""), "ours": ours})
     table["outcome"] = emissions["outcome"]
     table = table[table["stored"] != table["ours"]]
