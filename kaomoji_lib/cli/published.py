@@ -85,9 +85,13 @@ def run(arguments):
 
 
 def _fetch(files):
-    problems = []
-    count = files.fetch_all(report=problems.append)
-    known = files.registry()
+    known, problems = files.registry(), []
+    for name in known.files:
+        try:
+            files.locate(name)
+        except KaomojiError as error:
+            problems.append(str(error))
+    count = len(known.files) - len(problems)
     print(f"{count} of {len(known.files)} files are here and as published. {known.attribution}")
     if problems:
         raise KaomojiError(f"{len(problems)} files are missing; the first: {problems[0]}")

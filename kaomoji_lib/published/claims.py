@@ -34,7 +34,7 @@ def tests(seed=0):
     rows = rows[rows["claim"] != ""].reset_index(drop=True)
     rows["claim"] = rows["claim"].astype(int)
     p = rows["p"].astype(float)
-    for _, part in p[p.notna()].groupby([rows["claim"], rows["rule"]]):
+    for _, part in p[p.notna()].groupby([rows["claim"], rows["rule"], rows["option"]]):
         p[part.index] = holm(part.to_numpy())
     passed = {
         "p": p < ALPHA,

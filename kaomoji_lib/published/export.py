@@ -49,7 +49,7 @@ def export(folder=None, known=None, today=None):
     manifest = {
         "licence": known.licence,
         "author": known.author,
-        "commits": {f"{known.author}/{name}": sha for name, sha in known.commits.items()},
+        "commits": known.commits,
         "derived": str(today or datetime.date.today()),
         "by": "kaomoji published --export",
         "tables": entries,

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import stats
-from kaomoji_lib.faces.glyphs import is_emoji
 from kaomoji_lib.faces.published_fold import published_fold
 from kaomoji_lib.metrics import predict
 
@@ -112,35 +111,16 @@ def same_face(emissions, *, permutations=200, seed=0):
 
 
 def differences(emissions):
-    """Return where our extraction differs from the article's: DataFrame[reason, rows, stored, ours], most frequent first.
+    """Return where our extraction differs from the article's: DataFrame[stored, ours, rows, example], most rows first.
 
-    Spans are compared in the article's own form of a face; ``stored`` and ``ours`` are the commonest of each reason.
+    ``stored``: whether the article's stored a span; ``ours``: our outcome. ``example``: the commonest stored span and our
+    face. Spans are compared in the article's own form of a face.
     """
     ours = emissions["raw_face"].map(published_fold, na_action="ignore").fillna("")
-    table = pd.DataFrame({"stored": emissions["published_face"].fillna(""), "ours": ours})
-    table["outcome"] = emissions["outcome"]
-    table = table[table["stored"] != table["ours"]]
-    table["reason"] = [_reason(*row) for row in table.itertuples(index=False)]
-    table["ours"] = table["ours"].where(table["ours"] != "", table["outcome"])
-    table["stored"] = table["stored"].replace("", "–")
-    first = lambda column: column.value_counts().index[0]
-    counted = table.groupby("reason").agg(
-        rows=("stored", "size"), stored=("stored", first), ours=("ours", first)
+    stored = emissions["published_face"].fillna("")
+    table = pd.DataFrame(
+        {"stored": stored != "", "ours": emissions["outcome"], "example": stored + " → " + ours}
     )
+    groups = table[stored != ours].groupby(["stored", "ours"])["example"]
+    counted = groups.agg(rows="size", example=lambda column: column.value_counts().index[0])
     return counted.sort_values("rows", ascending=False, kind="stable").reset_index()
-
-
-def _reason(stored, ours, outcome):
-    if not stored:
-        return "a face was there and none was stored"
-    if ours:
-        return (
-            "an arm was kept apart"
-            if stored.endswith(ours) and len(stored) < len(ours) + 2
-            else "the span was cut at a space or an arm"
-        )
-    if outcome == "truncated":
-        return "the reply was cut inside the face"
-    if outcome == "emoji" or any(is_emoji(char) for char in stored):
-        return "an emoji in brackets is no kaomoji"
-    return "what was stored is no face"

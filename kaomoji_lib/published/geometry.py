@@ -98,11 +98,6 @@ def _correlation(x, y):
     return (x * y).sum(axis=1) / np.maximum(scale, 1e-300)
 
 
-def silhouette(found, *, seed=0):
-    """Return how far the categories stand apart in the three components: Estimate over prompts; null: labels permuted."""
-    return geometry.silhouette(found.scores, found.labels, permutations=500, seed=seed)
-
-
 def pair(first, second):
     """Return the scores of two clouds on the prompts that both have, and their categories: (n, 3), (n, 3), (n,)."""
     own = pd.Index(first.prompts["id"])

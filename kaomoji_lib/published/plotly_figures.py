@@ -1,7 +1,6 @@
 """Reading numbers out of a figure that plotly wrote to HTML. Nothing in the file is executed."""
 
 import base64
-import binascii
 import json
 import re
 
@@ -9,10 +8,9 @@ import numpy as np
 
 from kaomoji_lib.errors import KaomojiError
 
-CALL = "Plotly.newPlot("
-AXES = ("x", "y", "z")
+CALL, AXES = "Plotly.newPlot(", ("x", "y", "z")
 # The numpy codes that plotly.js writes; anything else is refused, objects above all.
-DTYPE = re.compile(r"(?:[fiu][1248]c?|float(?:32|64)|u?int(?:8|16|32))$")
+DTYPES = re.compile(r"[fiu][1248]$")
 
 
 def arguments(html):
@@ -36,49 +34,40 @@ def arguments(html):
         if isinstance(values[1], list) and isinstance(values[2], dict):
             return values[1], values[2]
     raise KaomojiError(
-        "the page has no readable Plotly.newPlot call; expected a figure written by plotly; fetch it again"
+        "no readable Plotly.newPlot call; expected a figure by plotly; fetch it again"
     )
 
 
-def array(value):
-    """Return a coordinate of a trace as floats: a JSON list, or plotly's ``{"dtype", "bdata"[, "shape"]}``.
+def points(trace):
+    """Return the (n, 3) coordinates of a 3-D trace: JSON lists, or plotly's ``{"dtype", "bdata"}``.
 
     Raises
     ------
     KaomojiError
-        If it is neither, the type is no plain number, or the bytes do not fit it.
+        If a coordinate is neither, its type is no plain number, or the three differ in length.
     """
     try:
-        if isinstance(value, list):
-            return np.asarray(value, dtype=float)
-        if not DTYPE.match(value["dtype"]):
+        columns = [_array(trace[axis]) for axis in AXES]
+        if {column.shape for column in columns} != {(len(columns[0]),)}:
             raise ValueError
-        flat = np.frombuffer(
-            base64.b64decode(value["bdata"], validate=True),
-            dtype=np.dtype(value["dtype"].removesuffix("c")).newbyteorder("<"),
-        )
-        shape = [int(size) for size in str(value.get("shape", flat.size)).split(",")]
-        return flat.astype(float).reshape(shape)
-    except (binascii.Error, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise KaomojiError(
-            "a coordinate of the figure is damaged; expected numbers, or base64 of them; fetch the figure again"
+            "the coordinates of a trace are damaged; expected three columns of numbers; fetch the figure again"
         ) from None
-
-
-def points(trace):
-    """Return the (n, 3) coordinates of a 3-D trace; KaomojiError where its axes differ in length."""
-    columns = [array(trace.get(axis)).ravel() for axis in AXES]
-    if len({len(column) for column in columns}) != 1:
-        raise KaomojiError(
-            "the coordinates of a trace differ in number; expected as many of each; fetch the figure again"
-        )
     return np.column_stack(columns)
 
 
+def _array(value):
+    if isinstance(value, list):
+        return np.asarray(value, dtype=float)
+    if not DTYPES.match(value["dtype"]):
+        raise ValueError
+    return np.frombuffer(
+        base64.b64decode(value["bdata"], validate=True), f"<{value['dtype']}"
+    ).astype(float)
+
+
 def shares(layout):
-    """Return the shares of variance in the axis titles (``PC1 (23.4%)``) of the first scene: three, NaN without one."""
-    scene = layout.get("scene") or {}
-    titles = [(scene.get(f"{axis}axis") or {}).get("title") or "" for axis in AXES]
-    texts = [title.get("text", "") if isinstance(title, dict) else title for title in titles]
-    matches = [re.search(r"(\d+(?:\.\d+)?)\s*%", str(text)) for text in texts]
-    return tuple(float(match[1]) / 100 if match else float("nan") for match in matches)
+    """Return the shares of variance in the axis titles (``PC1 (23.4%)``) of the first scene: three floats."""
+    titles = [str(layout["scene"][f"{axis}axis"]["title"]) for axis in AXES]
+    return tuple(float(re.search(r"(\d+(?:\.\d+)?)\s*%", title)[1]) / 100 for title in titles)

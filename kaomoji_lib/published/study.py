@@ -4,7 +4,6 @@ The rows are those of ``data/published_article.csv``: ``rule`` names the functio
 its ``source`` and ``option``; ``criterion`` says what the claim that the row belongs to needs of it.
 """
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -12,39 +11,23 @@ import pandas as pd
 
 from kaomoji_lib import results
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import geometry as shapes
 from kaomoji_lib.metrics import synthesis, word_clusters
 from kaomoji_lib.published import corpus, faces, geometry, rules, scorer_audit, sources, tables
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
 
-ENTRY = (
-    "id",
-    "claim",
-    "what",
-    "article",
-    "tolerance",
-    "rule",
-    "source",
-    "option",
-    "criterion",
-    "note",
-)
-COLUMNS = [
-    *("id", "claim", "what", "article", "recomputed", "reproduces"),
-    *results.COLUMNS,
-    *("reference", "rule", "criterion", "missing", "note"),
-]
+ENTRY = "id claim what article tolerance rule source option criterion note".split()
+KEYS = {
+    "article": "article",
+    "recomputed": "recomputed",
+    "corrected": "value",
+    "low": "ci_low",
+    "high": "ci_high",
+    "n": "n",
+    "reference": "reference",
+}
 DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a rule computes: by the article's rule, by ours, and a reference; ``missing`` says why there is nothing."""
-
-    recomputed: float | None = None
-    corrected: Estimate | float | None = None
-    reference: float | None = None
-    missing: str = ""
 
 
 def entries():
@@ -53,45 +36,58 @@ def entries():
 
 
 @cache
-def _row(rule, source, option, seed):
+def _computed(rule, source, option, seed):
+    """(recomputed, corrected, reference), and why there is nothing."""
     try:
-        return RULES[rule](source, option, seed)
+        recomputed, corrected, *reference = RULES[rule](source, option, seed)
     except KaomojiError as error:
-        return Row(missing=str(error).partition("; expected")[0])
+        return (None, None, None), str(error).partition("; expected")[0]
+    if not reference and isinstance(corrected, Estimate):
+        reference = [corrected.null_mean or 0.0]
+    missing = (
+        "" if (recomputed, corrected) != (None, None) else "the hidden states were not published"
+    )
+    return (recomputed, corrected, *(reference or [None])), missing
 
 
 def article(only="", *, seed=0):
-    """Return every row whose id begins with ``only`` as a tidy frame, columns :data:`COLUMNS`.
+    """Return every row whose id begins with ``only`` as a tidy frame: the fields of the entry, and those of an Estimate.
 
     ``article``: as printed (NaN: none); ``recomputed``: by the article's rule; ``reproduces``: whether the two agree
     within the tolerance (None: one is missing). ``value`` to ``unit``: by our rule; a plain number has no interval.
-    ``null_mean`` of a similarity is the marginal guess. ``missing``: why nothing was computed.
+    ``reference``: what a guess gets; ``null_mean`` of a similarity is the marginal guess. ``missing``: why nothing was
+    computed.
     """
+    table = entries()
+    table = table[table["id"].str.startswith(only)].reset_index(drop=True)
     rows = []
-    for entry in entries().itertuples(index=False):
-        if not entry.id.startswith(only):
-            continue
-        item = _row(entry.rule, entry.source, entry.option, seed)
-        value = item.corrected
+    for entry in table.itertuples(index=False):
+        (recomputed, value, reference), missing = _computed(
+            entry.rule, entry.source, entry.option, seed
+        )
         if not isinstance(value, Estimate):
             value = Estimate(np.nan if value is None else value, np.nan, np.nan, 0, "")
-        told, own = (
-            float(entry.article or "nan"),
-            np.nan if item.recomputed is None else item.recomputed,
+        fields = {name: getattr(value, name) for name in results.FIELDS}
+        rows.append(
+            {"recomputed": recomputed, **fields, "reference": reference, "missing": missing}
         )
-        agrees = None if np.isnan(told - own) else abs(told - own) <= float(entry.tolerance) + 1e-9
-        first = (entry.id, entry.claim, entry.what, told, own, agrees, entry.source, entry.id)
-        last = (item.reference, entry.rule, entry.criterion, item.missing, entry.note)
-        rows.append((*first, *(getattr(value, name) for name in results.FIELDS), *last))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    computed = pd.DataFrame(rows).astype(
+        dict.fromkeys(("recomputed", "null_mean", "p", "reference"), float)
+    )
+    table = table.join(computed).assign(measure=table["id"])
+    table["article"], tolerance = (pd.to_numeric(table[name]) for name in ("article", "tolerance"))
+    gap = (table["article"] - table["recomputed"]).abs()
+    table["reproduces"] = (gap <= tolerance + 1e-9).astype(object).where(gap.notna(), None)
+    return table
 
 
 def record(row):
     """Return a row as plain numbers: dict id, article, recomputed, corrected, low, high, n, reference (None: none)."""
-    names = ("article", "recomputed", "value", "ci_low", "ci_high", "n", "reference")
-    keys = ("article", "recomputed", "corrected", "low", "high", "n", "reference")
-    numbers = {key: _number(row[name]) for key, name in zip(keys, names, strict=True)}
-    return {"id": row["id"], **numbers, "n": numbers["n"] or None}
+    return {
+        "id": row["id"],
+        **{key: _number(row[name]) for key, name in KEYS.items()},
+        "n": row["n"] or None,
+    }
 
 
 def _number(value):
@@ -101,20 +97,19 @@ def _number(value):
 
 
 @cache
-def accuracy(name, own_index=False, seed=0):
+def accuracy(name, own_index=False, scheme=None, seed=0):
     """Return the :class:`faces.Accuracy` of a source, prompt and stream left out."""
-    permutations = 0 if own_index else 200
-    return faces.accuracy(
-        tables.emissions(name), own_index=own_index, permutations=permutations, seed=seed
-    )
+    options = {"own_index": own_index, "permutations": 0 if own_index else 200}
+    return faces.accuracy(tables.emissions(name, scheme), **options, seed=seed)
 
 
 @cache
 def audit(name, seed=0):
     """Return the :class:`scorer_audit.Audit` of a local model's likelihoods."""
     emissions = tables.as_published(tables.emissions(name))
-    scores = sources.face_log_probs(name, rules.published_face)
-    return scorer_audit.audit(scores, emissions, typed_as="published_raw", seed=seed)
+    return scorer_audit.audit(
+        tables.log_probs(name), emissions, typed_as="published_raw", seed=seed
+    )
 
 
 @cache
@@ -127,107 +122,88 @@ def vocabulary(own=False, seed=0):
 
 def _faces(source, option, seed):
     emissions = tables.emissions(source, option or None)
-    ours = accuracy(source, seed=seed) if not option else faces.accuracy(emissions, seed=seed)
-    ours = ours.estimate(seed=seed)
-    published = rules.lookup_accuracy(tables.as_published(emissions))
-    return Row(published, ours, ours.null_mean)
+    ours = accuracy(source, scheme=option or None, seed=seed).estimate(seed=seed)
+    return rules.lookup_accuracy(tables.as_published(emissions)), ours
 
 
 def _gap(source, option, seed):
+    """The lower of gemma and qwen minus a model, on the prompts that both answered with a face."""
     lower = min(("gemma", "qwen"), key=lambda name: accuracy(name, seed=seed).estimate().value)
-    first, second = (tables.emissions(name) for name in (lower, source))
-    shared = [set(part.loc[part["face"].notna(), "prompt_id"]) for part in (first, second)]
-    both = (
-        first["prompt_id"].isin(shared[0] & shared[1]),
-        second["prompt_id"].isin(shared[0] & shared[1]),
-    )
-    parts = [faces.accuracy(t[m], permutations=0, seed=seed) for t, m in zip((first, second), both)]
-    return Row(None, parts[0].estimate(parts[1], seed=seed), 0.0)
+    typed = [t[t["face"].notna()] for t in map(tables.emissions, (lower, source))]
+    both = set.intersection(*(set(part["prompt_id"]) for part in typed))
+    parts = [part[part["prompt_id"].isin(both)] for part in typed]
+    first, second = (faces.accuracy(part, permutations=0, seed=seed) for part in parts)
+    return None, first.estimate(second, seed=seed)
 
 
 def _stream(source, option, seed):
-    if option == "accuracy":
-        kept, left_out = accuracy(source, True, seed), accuracy(source, seed=seed)
-        return Row(None, kept.estimate(left_out, seed=seed), 0.0)
-    shared = faces.same_face(tables.emissions(source), seed=seed)
-    return Row(None, shared, shared.null_mean)
+    if option == "same":
+        return None, faces.same_face(tables.emissions(source), seed=seed)
+    kept, left_out = accuracy(source, True, seed=seed), accuracy(source, seed=seed)
+    return None, kept.estimate(left_out, seed=seed)
 
 
 def _similarity(source, option, seed):
     weighting, *wider = option.split()
-    first, second = source.split() if source == "opus synthesized" else (source, "elicited")
+    pair = source.split() if source == "opus synthesized" else (source, "elicited")
     old, new = sources.as_published(), sources.corrected()
-    guess = sources.similarity(new, "marginal guess", "elicited", weighting, seed=seed).value
-    if source.endswith("shuffled"):
-        name = source.partition(" ")[0]
-        old, new = (sources.shuffled(part, name, weighting, seed=seed) for part in (old, new))
-        return Row(old.value, new, guess)
     wider = sources.read_by(old, *source.split("+")) if wider else None
-    value = sources.published_similarity(old, first, second, wider)[weighting]
-    return Row(value, sources.similarity(new, first, second, weighting, seed=seed), guess)
+    ours = sources.similarity(new, *pair, weighting, seed=seed)
+    reference = ours.value if ours.null_mean is None else ours.null_mean
+    return sources.published_similarity(old, *pair, wider)[weighting], ours, reference
+
+
+def _shuffled(source, option, seed):
+    old, new = sources.as_published(), sources.corrected()
+    values = [sources.shuffled(part, source, option, seed=seed) for part in (old, new)]
+    guess = sources.similarity(new, "marginal guess", "elicited", option, seed=seed)
+    return values[0].value, values[1], guess.value
 
 
 def _difference(source, option, seed):
-    first, _, second = source.partition(" ")
-    return Row(None, sources.difference(sources.corrected(), first, second, option, seed=seed), 0.0)
-
-
-def _positivity(source, option, seed):
-    return Row(None, sources.positivity(sources.corrected(), source, seed=seed), 0.0)
-
-
-def _pool(source, option, seed):
-    pool = sources.held_out_pool(option, seed)
-    return Row(None, pool.held_out, pool.single.value)
-
-
-def _gain(source, option, seed):
-    return Row(None, sources.held_out_pool(option, seed).gain, 0.0)
+    pair = source.partition(" ")[::2]
+    return None, sources.difference(sources.corrected(), *pair, option, seed=seed)
 
 
 def _words(source, option, seed):
     index, words = int(option), tables.syntheses()
     old = synthesis.word_space(words, load_lexicon(), resamples=2, permutations=1).variance[index]
-    ours = vocabulary(seed=seed).variance[index]
-    return Row(old.value, ours, ours.null_mean)
-
-
-def _clusters(source, option, seed):
-    return Row(None, vocabulary(option == "claude", seed).chosen)
+    return old.value, vocabulary(seed=seed).variance[index]
 
 
 def _uploads(source, option, seed):
     words = tables.syntheses()
-    once = corpus.uploads_once(words)
-    if option == "descriptions":
-        return Row(len(words), len(once))
-    return Row(words["bundle"].nunique(), once["bundle"].nunique())
-
-
-def _scorer(source, option, seed):
-    item = audit(source, seed)
-    return Row(item.own - item.elsewhere, item.better, item.better.null_mean)
+    counts = [(len(w), w["bundle"].nunique()) for w in (words, corpus.uploads_once(words))]
+    return tuple(count[option != "descriptions"] for count in counts)
 
 
 def _variance(source, option, seed):
     sums = [sum(geometry.cloud(name).shares) for name in tables.LOCAL]
-    return Row(min(sums) if option == "least" else max(sums))
+    return (min if option == "least" else max)(sums), None
 
 
-def _follows(coordinate):
-    def rule(source, option, seed):
-        cloud = geometry.cloud(source)
-        old = geometry.follows(cloud, coordinate, published=True, permutations=1, seed=seed)
-        ours = geometry.follows(cloud, coordinate, seed=seed)
-        return Row(old.value, ours, ours.null_mean)
+def _follows(source, option, seed):
+    cloud = geometry.cloud(source)
+    old = geometry.follows(cloud, option, published=True, permutations=1, seed=seed)
+    return old.value, geometry.follows(cloud, option, seed=seed)
 
-    return rule
+
+def _scorer(source, option, seed):
+    item = audit(source, seed)
+    return item.own - item.elsewhere, item.better
+
+
+def _unpublished(source, option, seed):
+    # What a guess of the commonest category gets: the article compared its values with one in nine, for five unequal classes.
+    share = tables.prompts("first")["category"].value_counts(normalize=True).iloc[0]
+    return None, None, float(share) if source else None
 
 
 def _of_cloud(function):
+    """A rule from a function of a cloud, gemma's, the categories in the option, and the seed."""
+
     def rule(source, option, seed):
-        ours = function(geometry.cloud(source), option.split(), seed)
-        return Row(None, ours, 0.0 if ours.null_mean is None else ours.null_mean)
+        return None, function(geometry.cloud(source), geometry.cloud("gemma"), option.split(), seed)
 
     return rule
 
@@ -236,48 +212,42 @@ def _others(cloud):
     return [geometry.cloud(name) for name in tables.LOCAL if name != cloud.name]
 
 
-def _unpublished(source, option, seed):
-    # What a guess of the commonest category gets: the article compared its values with one in nine, for five unequal classes.
-    share = tables.prompts("first")["category"].value_counts(normalize=True).iloc[0]
-    return Row(
-        missing="the hidden states were not published", reference=float(share) if source else None
-    )
-
-
 RULES = {
     "faces": _faces,
     "gap": _gap,
     "stream": _stream,
     "similarity": _similarity,
+    "shuffled": _shuffled,
     "difference": _difference,
-    "positivity": _positivity,
-    "pool": _pool,
-    "gain": _gain,
+    "positivity": lambda name, _, seed: (
+        None,
+        sources.positivity(sources.corrected(), name, seed=seed),
+    ),
+    "pool": lambda _, weighting, seed: (
+        None,
+        sources.held_out_pool(weighting, seed).held_out,
+        sources.held_out_pool(weighting, seed).single.value,
+    ),
+    "gain": lambda _, weighting, seed: (None, sources.held_out_pool(weighting, seed).gain, 0.0),
     "words": _words,
-    "clusters": _clusters,
+    "clusters": lambda _, whose, seed: (None, vocabulary(whose == "claude", seed).chosen),
     "uploads": _uploads,
     "scorer": _scorer,
     "variance": _variance,
-    "valence": _follows("valence"),
-    "arousal": _follows("arousal"),
-    "third": _follows("third"),
-    "silhouette": _of_cloud(lambda cloud, _, seed: geometry.silhouette(cloud, seed=seed)),
-    "residual": _of_cloud(
-        lambda cloud, _, seed: geometry.align(geometry.cloud("gemma"), cloud, seed=seed).residual
-    ),
-    "shared": _of_cloud(
-        lambda cloud, _, seed: geometry.shared(geometry.cloud("gemma"), cloud, seed=seed)
-    ),
-    "displaced": _of_cloud(
-        lambda cloud, codes, seed: geometry.displaced(
-            geometry.cloud("gemma"), cloud, codes, seed=seed
+    "follows": _follows,
+    "silhouette": _of_cloud(
+        lambda cloud, _, codes, seed: shapes.silhouette(
+            cloud.scores, cloud.labels, permutations=500, seed=seed
         )
     ),
-    "merged": _of_cloud(
-        lambda cloud, codes, seed: geometry.merged(cloud, _others(cloud), codes, seed=seed)
+    "residual": _of_cloud(lambda c, gemma, _, seed: geometry.align(gemma, c, seed=seed).residual),
+    "shared": _of_cloud(lambda c, gemma, _, seed: geometry.shared(gemma, c, seed=seed)),
+    "displaced": _of_cloud(
+        lambda c, gemma, codes, seed: geometry.displaced(gemma, c, codes, seed=seed)
     ),
+    "merged": _of_cloud(lambda c, _, codes, seed: geometry.merged(c, _others(c), codes, seed=seed)),
     "blocks": _of_cloud(
-        lambda cloud, _, seed: geometry.face_blocks(cloud, tables.emissions(cloud.name), seed=seed)
+        lambda c, *_: geometry.face_blocks(c, tables.emissions(c.name), seed=_[-1])
     ),
     "unpublished": _unpublished,
 }
