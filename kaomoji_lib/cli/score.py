@@ -63,8 +63,11 @@ def run(arguments):
 def _scored(arguments):
     from kaomoji_lib.errors import KaomojiError
     from kaomoji_lib.models.score import job
+    from kaomoji_lib.runs import registry
     from kaomoji_lib.runs.folder import RunFolder
 
+    asked = {name: getattr(arguments, name) for name in ("weights", "quantize", "system", "prefill")}
+    model = registry.model(arguments.model, **asked)
     names = ("algorithm", "device", "dtype", "ray", "workers")
     options = {name: getattr(arguments, name) for name in names}
     options |= {"closed": not arguments.no_closed, "progress": not arguments.quiet}
@@ -74,10 +77,10 @@ def _scored(arguments):
                 "--run takes faces and prompts from the run and writes into its folder; leave --faces, --prompts and --out out"
             )
         run = RunFolder(arguments.folder)
-        return job.score_run(run, arguments.model, **options), run.likelihoods_path
+        return job.score_run(run, model, **options), run.likelihoods_path
     if not (arguments.faces and arguments.out):
         raise KaomojiError(
             "nothing to score, or nowhere to write it; expected --faces FILE and --out FILE.parquet, or --run DIR"
         )
     files = arguments.faces, arguments.prompts, arguments.out
-    return job.score_file(arguments.model, *files, **options), arguments.out
+    return job.score_file(model, *files, **options), arguments.out

@@ -26,6 +26,7 @@ OPTIONS = {
     "top_p": "--top-p",
     "interventions": "--suppress",
     "adapter": "--system, --prefill",
+    "quantize": "--quantize",
 }
 
 
@@ -50,6 +51,8 @@ def collect(
     suppress_text=(),
     system=None,
     prefill=None,
+    weights=None,
+    quantize="",
 ):
     """Ask a model every prompt; keep its replies and hidden states.
 
@@ -69,6 +72,7 @@ def collect(
     frame : the perspective, a name in ``data/frames.csv``: whose feeling the face expresses.
     suppress : ``emoji``, ``none``, or None for what the registry says; suppress_text : strings never to be typed.
     system, prefill : str, the system message and the beginning of the reply; default what the template needs.
+    weights : path of the model's GGUF file or folder; quantize : ``8bit`` or ``4bit``, on a CUDA device.
 
     Returns
     -------
@@ -82,7 +86,15 @@ def collect(
     """
     from kaomoji_lib.models.sample import Sampling
 
-    spec = adjusted(registry.model(model), suppress, suppress_text, system, prefill)
+    spec = registry.model(
+        model,
+        weights=weights,
+        quantize=quantize,
+        suppress=suppress,
+        suppress_text=suppress_text,
+        system=system,
+        prefill=prefill,
+    )
     table = load_prompts(prompts)
     _check(generations, temperature, top_p, max_new_tokens)
     sampling = Sampling(generations, seed, temperature, top_p, max_new_tokens)
@@ -96,6 +108,7 @@ def collect(
         "instruction": instruction,
         "interventions": list(spec.interventions),
         "adapter": spec.adapter,
+        "quantize": spec.quantize,
         "dtype": dtype,
         "layers": layers if layers == "all" else list(layers),
         **{key: value for key, value in asdict(sampling).items() if key != "stream"},
@@ -107,7 +120,7 @@ def collect(
         return run
     with folder_lock(run.path):
         run.remove_stale_temporary_files()
-        if spec.kind == "other" and spec.is_folder:
+        if spec.is_local and not spec.is_organism:
             run.keep_model_folder(spec.location)
         begun = run.manifest["model"] if run.exists else {}
         revision = begun.get("revision") if begun.get("from_hub") else None
@@ -116,19 +129,6 @@ def collect(
         )
         _fill(run, job, settings, progress, ray, workers)
     return run
-
-
-def adjusted(spec, suppress=None, suppress_text=(), system=None, prefill=None):
-    """Return the :class:`.registry.ModelSpec` with interventions and template options of the caller; see :func:`collect`."""
-    if suppress not in (None, "emoji", "none"):
-        raise KaomojiError(f"--suppress is {suppress!r}; expected emoji or none; correct it")
-    interventions = list(spec.interventions) if suppress is None else []
-    interventions += [{"suppress": "emoji"}] if suppress == "emoji" else []
-    texts = [suppress_text] if isinstance(suppress_text, str) else list(suppress_text)
-    interventions += [{"suppress": "strings", "strings": texts}] if any(texts) else []
-    options = {"system": system, "prefill": prefill}
-    adapter = spec.adapter | {key: value for key, value in options.items() if value is not None}
-    return dataclasses.replace(spec, interventions=tuple(interventions), adapter=adapter)
 
 
 def _check(generations, temperature, top_p, max_new_tokens):
@@ -164,7 +164,7 @@ def manifest(job, facts, settings, started):
 
     spec = job.spec
     about = {
-        **{name: getattr(spec, name) for name in ("alias", "id", "title", "kind", "note")},
+        **{name: getattr(spec, name) for name in ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")},
         "from_hub": local_revision(spec) is None,
     }
     if spec.kind == "other":
@@ -240,7 +240,7 @@ class SamplingWorker:
                 "family": self.job.spec.family or engine.model.config.model_type,
                 "parameters": sum(parameter.numel() for parameter in engine.model.parameters()),
                 "template_sha256": engine.template.hash,
-                "template_notes": list(engine.template.notes),
+                "notes": [*engine.notes, *engine.template.notes],
             },
             "dtype": str(engine.dtype).removeprefix("torch."),
             "device": torch.cuda.get_device_name(engine.device) if cuda else engine.device.type,

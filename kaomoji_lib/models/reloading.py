@@ -38,14 +38,17 @@ def spec(run, model=None):
 
     It is found by the folder where it was, its alias or its id; ``model``: a name to use instead.
     """
-    settings = run.manifest["settings"]
+    settings, alias = run.manifest["settings"], run.manifest["model"]["alias"]
     for name in run.model_names if model is None else [model]:
         try:
-            found = registry.model(name)
+            found = registry.model(name, quantize=settings.get("quantize", ""))
         except KaomojiError:
             if model is not None:
                 raise
             continue
+        if found.weights and alias in registry.aliases():
+            # Several entries may share one file.
+            found = registry.model(alias, weights=found.weights, quantize=found.quantize)
         return dataclasses.replace(
             found,
             adapter=settings.get("adapter", found.adapter),

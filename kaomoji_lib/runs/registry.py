@@ -1,21 +1,30 @@
-"""The model registry: aliases, template adapters and interventions, as data."""
+"""The model registry: aliases, where weights are, template options and interventions, as data."""
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
 
+from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.runs.files import sha256
 from kaomoji_lib.stimuli import DATA
+
+QUANTIZE = ("", "8bit", "4bit")
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """One model and what its own files do not say about it.
 
-    ``kind`` is ``real`` (a listed checkpoint), ``organism`` (a positive control that ships
-    with this project) or ``other`` (any other Hugging Face id or folder).
+    ``kind``: ``real`` (a listed checkpoint), ``organism`` (a positive control that ships with this project) or ``other``.
+    ``id``: Hugging Face id, or a folder below ``data/``. A model whose weights are one GGUF file has ``file`` (its name),
+    ``sha256``, ``quantization`` (of the file), ``hub`` (the repository that has the file) and, where a Python package
+    carries it, ``package`` (``name==version``). ``weights``: path of a file or folder on this machine. ``quantize``:
+    ``8bit`` or ``4bit``, how weights are packed while loading.
     """
 
     alias: str
@@ -27,6 +36,14 @@ class ModelSpec:
     interventions: tuple = ()
     note: str = ""
     revision: str = "main"
+    licence: str = ""
+    hub: str = ""
+    file: str = ""
+    sha256: str = ""
+    quantization: str = ""
+    package: str = ""
+    weights: str = ""
+    quantize: str = ""
 
     @property
     def is_organism(self):
@@ -34,20 +51,48 @@ class ModelSpec:
 
     @property
     def location(self):
-        """Folder or Hugging Face id, as ``from_pretrained`` takes it."""
-        return str(DATA / self.id) if self.is_organism else self.id
+        """Folder, GGUF file or Hugging Face id (of the repository that has ``file``)."""
+        if self.is_organism:
+            return str(DATA / self.id)
+        return self.weights or self._packaged() or self._configured() or self.hub or self.id
 
     @property
-    def is_folder(self):
-        """Whether it lies on this machine, not on the hub."""
-        return Path(self.location).is_dir()
+    def is_local(self):
+        """Whether its weights are on this machine; a model of the hub is not, even when it has been downloaded."""
+        return Path(self.location).exists()
 
     @property
     def slug(self):
         """The alias as a file name that every operating system accepts."""
-        from kaomoji_lib import html as escape
-
         return escape.filename(self.alias)
+
+    def _packaged(self):
+        """The file in the installed package that carries it, found without importing the package; else ''."""
+        module = self.package.split("==")[0].replace("-", "_")
+        found = find_spec(module) if module else None
+        places = found.submodule_search_locations if found else None
+        paths = [Path(place) / self.file for place in places or ()]
+        return next((str(path) for path in paths if path.is_file()), "")
+
+    def _configured(self):
+        """The file under ``$KAOMOJI_WEIGHTS`` (files and folders, separated as in PATH) with the right SHA-256; else ''."""
+        for place in filter(None, os.environ.get("KAOMOJI_WEIGHTS", "").split(os.pathsep)):
+            path = Path(place).expanduser()
+            for file in sorted(path.glob("*.gguf")) if path.is_dir() else [path]:
+                if self.sha256 and file.is_file() and digest(file) == self.sha256:
+                    return str(file.resolve())
+        return ""
+
+
+def digest(path):
+    """Return the hex SHA-256 of a file, read once per process as long as size and time stay the same."""
+    state = os.stat(path)
+    return _digest(str(path), state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _digest(path, size, time):
+    return sha256(path)
 
 
 @cache
@@ -66,41 +111,91 @@ def aliases():
     return tuple(_entries())
 
 
-def model(name):
-    """The registry entry for an alias, a Hugging Face id or a local folder.
+def model(
+    name, *, weights=None, quantize="", suppress=None, suppress_text=(), system=None, prefill=None
+):
+    """Return the :class:`ModelSpec` of an alias, a GGUF file, a folder or a Hugging Face id.
+
+    What exists on this machine is looked at before a name is taken for an id. A known file is recognised by its SHA-256.
+
+    Parameters
+    ----------
+    name : str, path, or a ModelSpec that only takes the options. weights : path of the model's GGUF file or folder, if it is elsewhere than the entry says.
+    quantize : ``8bit`` or ``4bit``, or '' for the numbers of the checkpoint.
+    suppress : ``emoji``, or ``none`` for no suppression at all. suppress_text : strings that must not be typed.
+    system, prefill : str, system message and first characters of the reply, in place of the entry's.
 
     Raises
     ------
     KaomojiError
-        If ``name`` is neither listed, nor an existing model folder, nor shaped like ``owner/name``.
+        If ``name`` is neither listed, nor something that exists and holds a model, nor shaped like ``owner/name``; if an
+        option is none of the above.
     """
-    name = str(name)
+    spec = name if isinstance(name, ModelSpec) else _named(str(name))
+    if weights:
+        spec = replace(spec, weights=_existing(weights))
+    if quantize not in QUANTIZE:
+        raise KaomojiError(f"quantize is {quantize!r}; expected 8bit or 4bit; correct --quantize")
+    if suppress not in (None, "none", "emoji"):
+        raise KaomojiError(
+            f"suppress is {suppress!r}; expected emoji or none; for strings use --suppress-text"
+        )
+    rules = () if suppress == "none" else spec.interventions
+    if suppress == "emoji" and {"suppress": "emoji"} not in rules:
+        rules += ({"suppress": "emoji"},)
+    if texts := [suppress_text] if isinstance(suppress_text, str) else list(suppress_text):
+        rules += ({"suppress": "strings", "strings": texts},)
+    asked = {"system": system, "prefill": prefill}
+    adapter = {**spec.adapter, **{key: value for key, value in asked.items() if value is not None}}
+    return replace(spec, quantize=quantize or spec.quantize, interventions=rules, adapter=adapter)
+
+
+def _named(name):
     entries = _entries()
+    by_id = {spec.id: spec for spec in entries.values() if not spec.file}
     if name in entries:
         return entries[name]
-    by_id = {spec.id: spec for spec in entries.values()}
+    if Path(name).expanduser().exists():
+        path = _existing(name)
+        known = path.endswith(".gguf") and digest(path)
+        spec = next((one for one in entries.values() if one.sha256 == known), None)
+        title = Path(path).stem if known else Path(path).name
+        return replace(spec, weights=path) if spec else ModelSpec(title, path, title, weights=path)
     if name in by_id:
         return by_id[name]
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise KaomojiError(
-                f"model folder {name!r} has no config.json; expected a folder written by save_pretrained; "
-                "check the path"
-            )
-        return ModelSpec(
-            alias=folder.resolve().name, id=str(folder.resolve()), title=folder.resolve().name
-        )
     owner, _, rest = name.partition("/")
-    if (
-        owner
-        and rest
-        and "/" not in rest
-        and not name.startswith((".", "/", "~"))
-        and " " not in name
-    ):
+    outside = name.startswith((".", "/", "~")) or name.endswith(".gguf")
+    if owner and rest and "/" not in rest and not outside and " " not in name:
         return ModelSpec(alias=name, id=name, title=rest)
     raise KaomojiError(
-        f"unknown model {name!r}; expected an alias ({', '.join(entries)}), a Hugging Face id (owner/name) "
-        "or an existing folder"
+        f"unknown model {name!r}; expected an alias ({', '.join(entries)}), a Hugging Face id (owner/name), "
+        "or a GGUF file or model folder that exists; check the path"
     )
+
+
+def _existing(path):
+    """The resolved path of a GGUF file, or of a folder that holds one model in a way that can be loaded."""
+    place = Path(path).expanduser().resolve()
+    if place.is_file() and place.suffix == ".gguf":
+        return str(place)
+    if not place.is_dir():
+        what = "is no GGUF file" if place.exists() else "does not exist"
+        raise KaomojiError(
+            f"{path} {what}; expected a .gguf file or a model folder; check the path"
+        )
+    if (place / "config.json").is_file():
+        return str(place)
+    files = sorted(place.glob("*.gguf"))
+    if len(files) == 1:
+        return str(files[0])
+    expected = "expected a folder written by save_pretrained, or one GGUF file"
+    if (place / "adapter_config.json").is_file():
+        raise KaomojiError(
+            f"model folder {str(path)!r} holds only an adapter; {expected}; load its base model with peft, "
+            "merge_and_unload() it and save the result"
+        )
+    if files:
+        raise KaomojiError(
+            f"model folder {str(path)!r} holds {len(files)} GGUF files; {expected}; name one of them: {files[0]}"
+        )
+    raise KaomojiError(f"model folder {str(path)!r} has no config.json; {expected}; check the path")
