@@ -46,8 +46,12 @@ def add_model_options(parser):
         metavar="MODEL",
         help="an alias (data/models.yml), a GGUF file, a folder or a Hugging Face id",
     )
-    add("--weights", metavar="PATH", help="where the model's GGUF file or folder is on this machine")
-    add("--quantize", choices=("8bit", "4bit"), default="", help="pack weights (CUDA, bitsandbytes)")
+    add(
+        "--weights", metavar="PATH", help="where the model's GGUF file or folder is on this machine"
+    )
+    add(
+        "--quantize", choices=("8bit", "4bit"), default="", help="pack weights (CUDA, bitsandbytes)"
+    )
     add(
         "--prompts",
         metavar="CSV",

@@ -4,7 +4,7 @@ Kill it at any moment: the same command continues where it stopped. A finished f
 scored, the fast path is compared with plain forward passes of the same model.
 """
 
-from kaomoji_lib.cli.collect import add_model_options, add_ray_options
+from kaomoji_lib.cli.collect import add_model_options, add_ray_options, add_template_options
 
 HELP = "how probable every face is given every prompt"
 EXAMPLES = """examples:
@@ -34,6 +34,7 @@ def configure(parser):
         help="auto, packed, batched, plain (default: auto, the fastest that passes the self-check)",
     )
     add("--no-closed", action="store_true", help="leave log_prob_closed out")
+    add_template_options(parser)
     add_ray_options(parser)
 
 
@@ -66,7 +67,9 @@ def _scored(arguments):
     from kaomoji_lib.runs import registry
     from kaomoji_lib.runs.folder import RunFolder
 
-    asked = {name: getattr(arguments, name) for name in ("weights", "quantize", "system", "prefill")}
+    asked = {
+        name: getattr(arguments, name) for name in ("weights", "quantize", "system", "prefill")
+    }
     model = registry.model(arguments.model, **asked)
     names = ("algorithm", "device", "dtype", "ray", "workers")
     options = {name: getattr(arguments, name) for name in names}

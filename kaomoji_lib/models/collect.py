@@ -164,7 +164,19 @@ def manifest(job, facts, settings, started):
 
     spec = job.spec
     about = {
-        **{name: getattr(spec, name) for name in ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")},
+        **{
+            name: getattr(spec, name)
+            for name in (
+                "alias",
+                "id",
+                "title",
+                "kind",
+                "note",
+                "licence",
+                "quantization",
+                "quantize",
+            )
+        },
         "from_hub": local_revision(spec) is None,
     }
     if spec.kind == "other":
