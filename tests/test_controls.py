@@ -5,7 +5,7 @@ import pytest
 from kaomoji_lib import page
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.metrics import baselines as ladder
-from kaomoji_lib.metrics import circumplex, geometry, layerwise
+from kaomoji_lib.metrics import circumplex, geometry, similarity
 from kaomoji_lib.metrics import distributions as readings
 from kaomoji_lib.metrics import face_increment as beyond
 from kaomoji_lib.metrics import predict as prediction
@@ -109,28 +109,25 @@ def test_the_ladder_finds_what_training_planted_and_nothing_in_random_weights(ru
 def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_does_not(runs):
     names = ("organism-gemma", "organism-scrambled", "organism-untrained")
     states = {name: runs(name).states("emit").array for name in names}
-    found = layerwise.shared(states, runs(names[0]).prompts(), permutations=99, halves=4)
-    assert found[names[0], names[1]].tests["within category and topic"].p < 0.05
-    assert found[names[0], names[2]].tests["within category and topic"].p > 0.05
+    table = similarity.compare(states, runs(names[0]).prompts(), permutations=99, halves=4).table
+    p = table[table["null"] == "within category and topic"].set_index(["left", "right"])["p"]
+    assert p[names[0], names[1]] < 0.05 < p[names[0], names[2]]
 
 
 def test_the_text_is_no_circle_and_untrained_states_are_nothing(runs):
     prompts, scheme = runs("organism-gemma").prompts(), load_scheme()
-    text = circumplex.circumplex(
-        sentences.encode(prompts["text"]), prompts["category"], scheme, splits=8, halves=4
+    text, nothing = (
+        circumplex.circumplex(X, prompts["category"], scheme, splits=8, halves=4)[0].set_index(
+            "measure"
+        )
+        for X in (
+            sentences.encode(prompts["text"]),
+            geometry.stack(runs("organism-untrained").states("emit").array),
+        )
     )
-    nothing = circumplex.circumplex(
-        geometry.stack(runs("organism-untrained").states("emit").array),
-        prompts["category"],
-        scheme,
-        splits=8,
-        halves=4,
-    )
-    assert (
-        text.order.p > 0.05
-        and nothing.order.p > 0.05
-        and abs(nothing.ceiling.value) < 0.4 < text.ceiling.value
-    )
+    assert text.loc[circumplex.ORDER, "p"] > 0.05 and nothing.loc[circumplex.ORDER, "p"] > 0.05
+    ceilings = [part.loc[circumplex.CEILING, "value"] for part in (nothing, text)]
+    assert abs(ceilings[0]) < 0.4 < ceilings[1]
 
 
 def test_faces_of_the_scrambled_organism_come_from_no_particular_state(runs):

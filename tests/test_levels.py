@@ -8,7 +8,7 @@ import pytest
 from test_resampling import assert_level
 
 from kaomoji_lib import categories
-from kaomoji_lib.metrics import agreement, alignment, ceilings, geometry, likelihoods, synthesis
+from kaomoji_lib.metrics import agreement, ceilings, likelihoods, synthesis
 from kaomoji_lib.metrics import distributions as readings
 from kaomoji_lib.metrics import faces as faces_geometry
 from kaomoji_lib.metrics import predict as prediction
@@ -40,21 +40,6 @@ def states_to_category(rng):
 def faces_to_category(rng):
     found = prediction.from_faces(replies(rng), repeats=1, permutations=19)
     return found.accuracy.p, found.mutual_information.p
-
-
-def centroids(rng):
-    scores = (
-        rng.normal(size=(2, len(LABELS), 3))
-        + 2 * rng.normal(size=(2, len(CODES), 3))[:, np.repeat(np.arange(len(CODES)), 6)]
-    )
-    return alignment.procrustes(*scores, LABELS, CODES).residual.p
-
-
-def valence(rng):
-    clustered = rng.normal(size=len(CODES))[np.repeat(np.arange(len(CODES)), 6)] + 0.3 * rng.normal(
-        size=len(LABELS)
-    )
-    return geometry._circumplex(clustered, LABELS, SCHEME.table["valence"], 0, permutations=99).p
 
 
 def face_blocks(rng):
@@ -113,16 +98,6 @@ def difference_of_readers(rng):
     return readings.difference(counted, source, of_faces(rng)[1]).p
 
 
-def matched_geometry(rng):
-    free, within = alignment.linear_cka(
-        rng.normal(size=(len(LABELS), 6)),
-        rng.normal(size=(len(LABELS), 6)),
-        LABELS,
-        permutations=19,
-    )
-    return free.p, within.p
-
-
 def word_components(rng):
     words = load_lexicon()["word"].to_numpy()
     # Some faces are described once, others often: what differs in number alone is no structure.
@@ -162,27 +137,19 @@ def audited_scorer(rng):
     return scorer_audit.audit(scores, emissions, typed_as="face", permutations=19).better.p
 
 
-def published_components(rng):
-    return geometry.silhouette(rng.normal(size=(len(LABELS), 3)), LABELS, permutations=19).p
-
-
 TESTS = [
     states_to_category,
     faces_to_category,
-    centroids,
-    valence,
     face_blocks,
     reading_similarity,
     pools,
     shared_first_category,
     share_of_the_range,
     difference_of_readers,
-    matched_geometry,
     word_components,
     own_prompt,
     readings_by_category,
     audited_scorer,
-    published_components,
 ]
 
 

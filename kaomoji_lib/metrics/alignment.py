@@ -1,33 +1,25 @@
-"""Whether two sources arrange the same prompts in the same way."""
+"""One source's categories laid onto another's."""
 
 from dataclasses import dataclass
-from itertools import permutations as orders
-from math import factorial
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import resampling
-from kaomoji_lib import stats as statistics
+from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import classify as classifier
-from kaomoji_lib.metrics import similarity
 from kaomoji_lib.metrics.threads import one_thread
-
-EXACT_LIMIT = 50_000
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """One source's category centroids laid onto another's.
+    """Category centroids after a rotation, reflection and isotropic scale.
 
-    ``residual``: relative residual, 0 (same shape) to 1, with a null over shuffled categories.
-    ``aligned``: all prompts of the moved source in the reference's coordinates (n, k).
-    ``centroids`` and ``reference``: DataFrames category x component, moved and reference.
-    ``reflected``: whether the map mirrors (its angle then means nothing).
+    ``residual``: relative residual, 0 (same shape) to 1, over categories. ``aligned``: all prompts of the moved source
+    in the reference's coordinates (n, k). ``centroids`` and ``reference``: DataFrames category x component, moved and
+    reference. ``reflected``: whether the map mirrors (its angle then means nothing).
     """
 
-    residual: statistics.Estimate
+    residual: stats.Estimate
     aligned: np.ndarray
     centroids: pd.DataFrame
     reference: pd.DataFrame
@@ -44,74 +36,69 @@ def procrustes(
     *,
     own_labels=None,
     dimensions=3,
-    permutations=10_000,
+    permutations=stats.PERMUTATIONS,
     seed=0,
 ):
-    """Orthogonal Procrustes of category centroids onto a reference (reflection and isotropic scale allowed).
+    """Align category centroids with a reference by orthogonal Procrustes (reflection and isotropic scale allowed).
 
-    ``reference_scores``, ``scores``: component scores (n, >= 1) of the same prompts in the same order,
-    of which the first ``dimensions`` are used; ``labels``: (n,). Where the prompts of ``scores`` are others, ``own_labels`` names
-    their categories: only centroids are compared. Residual = |A - B R s| / |A| (Frobenius).
-    Null: the categories of B in every order, or ``permutations`` random ones where there are more
-    than 50,000; p is the share of residuals as small. Interval: prompts resampled within category.
+    Residual = |A - B R s| / |A| (Frobenius), A the reference. Null: the categories of B in another order. Interval:
+    prompts resampled within category, corrected for the bias that noise in the centroids adds (basic bootstrap).
     Schoenemann 1966, doi:10.1007/BF02289451.
+
+    Parameters
+    ----------
+    reference_scores, scores : component scores (n, >= 1) of the same prompts in the same order; the first
+        ``dimensions`` are used.
+    labels : (n,), categories. own_labels : those of ``scores``, where its prompts are others; only centroids are compared.
+    codes : the order of the categories; those without a prompt in either source are left out.
+
+    Raises
+    ------
+    KaomojiError
+        If the sources have different numbers of prompts and no ``own_labels``.
     """
+    if own_labels is None and not len(reference_scores) == len(scores) == len(labels):
+        raise KaomojiError(
+            f"cannot align {len(reference_scores)} with {len(scores)} prompts and {len(labels)} labels; "
+            "expected the same prompts in the same order; collect both runs with one prompt table"
+        )
     k = min(dimensions, np.shape(reference_scores)[1], np.shape(scores)[1])
     left, right = (np.asarray(part, dtype=float)[:, :k] for part in (reference_scores, scores))
-    if own_labels is None:
-        _require_pairs(left, right, labels)
-    labels = np.asarray(labels)
-    own_labels = labels if own_labels is None else np.asarray(own_labels)
-    codes = [code for code in codes if (labels == code).any() and (own_labels == code).any()]
-    members, own = (
-        [np.flatnonzero(part == code) for code in codes] for part in (labels, own_labels)
-    )
-    A, B = _centroids(left, members), _centroids(right, own)
-    origin, middle = A.mean(axis=0), B.mean(axis=0)
-    A0, B0 = A - origin, B - middle
-    U, singular, Vt = np.linalg.svd(B0.T @ A0)
-    rotation, scale = U @ Vt, singular.sum() / (B0**2).sum()
+    sides = (np.asarray(labels), np.asarray(labels if own_labels is None else own_labels))
+    codes = [code for code in codes if all((side == code).any() for side in sides)]
+    members = [[np.flatnonzero(side == code) for code in codes] for side in sides]
+    A, B = (_centroids(X, rows) for X, rows in zip((left, right), members))
+    origin, middle, count = A.mean(axis=0), B.mean(axis=0), len(codes)
+    U, singular, Vt = np.linalg.svd((B - middle).T @ (A - origin))
+    rotation, scale = U @ Vt, singular.sum() / max(((B - middle) ** 2).sum(), 1e-300)
 
     rng = np.random.default_rng(seed)
-    count = len(codes)
-    if factorial(count) <= EXACT_LIMIT:
-        shuffled = np.array(list(orders(range(count))))[1:]
-    else:
-        shuffled = rng.permuted(np.tile(np.arange(count), (permutations, 1)), axis=1)
-    resampled = [rng.choice(rows, size=(1000, len(rows))) for rows in members]
-    moved = (
-        resampled
-        if own_labels is labels
-        else [rng.choice(rows, size=(1000, len(rows))) for rows in own]
-    )
-    draws = [
-        np.stack([part[rows].mean(axis=1) for rows in chosen], axis=1)
-        for part, chosen in ((left, resampled), (right, moved))
-    ]
-    residual = statistics.estimate(
-        float(_residual(A0, B0)),
-        _residual(*draws),
+    orders = rng.permuted(np.tile(np.arange(count), (permutations, 1)), axis=1)
+    drawn = [[rng.choice(rows, size=(1000, len(rows))) for rows in side] for side in members]
+    if own_labels is None:
+        drawn[1] = drawn[0]
+    value = float(_residual(A, B))
+    again = _residual(*(_centroids(X, rows) for X, rows in zip((left, right), drawn)))
+    residual = stats.estimate(
+        value,
+        2 * value - again,
         count,
         "categories",
-        null=_residual(A0, B0[shuffled]),
+        null=_residual(A, B[orders]),
         tail="less",
-        interval="normal",
         bounds=(0, 1),
     )
     columns = [f"PC{index + 1}" for index in range(k)]
     move = lambda points: (points - middle) @ rotation * scale + origin  # noqa: E731
+    moved, fixed = pd.DataFrame(move(B), codes, columns), pd.DataFrame(A, codes, columns)
     return Alignment(
-        residual,
-        move(right),
-        pd.DataFrame(move(B), codes, columns),
-        pd.DataFrame(A, codes, columns),
-        float(scale),
-        bool(np.linalg.det(rotation) < 0),
+        residual, move(right), moved, fixed, float(scale), bool(np.linalg.det(rotation) < 0)
     )
 
 
 def _centroids(scores, members):
-    return np.array([scores[rows].mean(axis=0) for rows in members])
+    """Means of the rows ``members`` (a list of (..., rows) per category): (..., categories, k)."""
+    return np.stack([scores[rows].mean(axis=-2) for rows in members], axis=-2)
 
 
 def _residual(A, B):
@@ -120,66 +107,3 @@ def _residual(A, B):
     nuclear = np.linalg.svd(np.swapaxes(B, -1, -2) @ A, compute_uv=False).sum(axis=-1)
     energy = (A**2).sum(axis=(-2, -1)) * (B**2).sum(axis=(-2, -1))
     return np.sqrt(np.clip(1 - nuclear**2 / np.maximum(energy, 1e-300), 0, 1))
-
-
-def linear_cka(X, Y, labels, *, permutations=1000, seed=0):
-    """Debiased linear CKA of two sets of states of the same prompts, about 0 (unrelated) to 1.
-
-    ``X``: (n, d), ``Y``: (n, e), ``labels``: (n,). Returns two Estimates of the same value: the null of
-    the first deals the prompts of Y freely, that of the second only within their category (is more
-    shared than the category?). Interval: half samples. Kornblith et al. 2019, arXiv:1905.00414; Murphy
-    et al. 2024, arXiv:2405.01012.
-    """
-    return _alike(X, Y, labels, "CKA", permutations, seed, (-1, 1))
-
-
-def rsa(X, Y, labels, *, permutations=1000, seed=0):
-    """Spearman correlation of the two distance matrices; arguments and result as :func:`linear_cka`.
-
-    Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008.
-    """
-    return _alike(X, Y, labels, "RSA", permutations, seed, (-1, 1))
-
-
-def neighbour_overlap(X, Y, labels, *, permutations=1000, seed=0):
-    """Share of each prompt's nearest neighbours (10 of 180) that both sources agree on, 0..1; else as :func:`linear_cka`.
-
-    Huh et al. 2024, arXiv:2405.07987.
-    """
-    return _alike(X, Y, labels, "mutual kNN", permutations, seed, (0, 1))
-
-
-@one_thread
-def _alike(X, Y, labels, measure, permutations, seed, bounds):
-    _require_pairs(X, Y, labels)
-    X, Y = classifier.compact(X), classifier.compact(Y)
-    n = len(X)
-    left, right = (similarity.signature(part, measure)[:, None] for part in (X, Y))
-    halves = [
-        float(similarity.signature(X[half], measure) @ similarity.signature(Y[half], measure))
-        for half in statistics.half_samples(n, 100, seed)
-    ]
-    results = []
-    for number, blocks in enumerate((np.zeros(n, dtype=int), pd.factorize(np.asarray(labels))[0])):
-        orders = resampling.orders(blocks, permutations, [seed, number])
-        null = similarity.permuted(left, right, orders, measure)[:, 0, 0]
-        results.append(
-            statistics.estimate(
-                (left * right).sum(),
-                halves,
-                n,
-                "prompts",
-                null=null,
-                interval="normal",
-                bounds=bounds,
-            )
-        )
-    return tuple(results)
-
-
-def _require_pairs(left, right, labels):
-    if not len(left) == len(right) == len(labels):
-        raise KaomojiError(
-            f"cannot align {len(left)} with {len(right)} prompts and {len(labels)} labels; "
-            "expected the same prompts in the same order; collect both runs with one prompt table"
-        )

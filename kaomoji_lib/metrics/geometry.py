@@ -1,105 +1,103 @@
-"""The shape of the states: principal components, layers, and (from their own modules) alignment and faces."""
+"""The shape of the states: principal components, how far categories stand apart, and where in the layers."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats as statistics
+from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import classify as classifier
-from kaomoji_lib.metrics import predict as prediction
-from kaomoji_lib.metrics.alignment import Alignment, linear_cka, neighbour_overlap, procrustes, rsa
-from kaomoji_lib.metrics.faces import FaceMeans, Heatmap, cosine, face_means
+from kaomoji_lib.metrics import classify
+from kaomoji_lib.metrics.alignment import Alignment, procrustes
+from kaomoji_lib.metrics.similarity import linear_cka
 from kaomoji_lib.metrics.stacking import stack
 from kaomoji_lib.metrics.threads import one_thread
 
-__all__ = [
-    "Alignment",
-    "Components",
-    "FaceMeans",
-    "Heatmap",
-    "cosine",
-    "face_means",
-    "layer_curve",
-    "linear_cka",
-    "neighbour_overlap",
-    "pca",
-    "procrustes",
-    "rsa",
-    "stack",
-]
-
-NULL_COLUMNS = 1024
+__all__ = ["Alignment", "Components", "linear_cka", "pca", "procrustes", "signs", "silhouette"]
+__all__ += ["stack"]
+NULL_COLUMNS = 512
 
 
 @dataclass(frozen=True)
 class Components:
     """Principal components of one row per prompt.
 
-    ``scores``: (n, k). ``variance``: Estimates of the first components' shares of variance (0..1), null:
-    columns shuffled independently. ``participation_ratio``: (sum of variances)^2 / sum of squares,
-    1..n-1. ``valence`` / ``arousal``: |correlation| of PC1 / PC2 with the scheme's coordinate; their
-    null deals the coordinates to other categories, so clustering by itself does not pass.
+    ``scores``: (n, k). ``labels``: (n,). ``variance``: Estimates of the first components' shares of variance (0..1);
+    null: columns permuted independently. ``participation_ratio``: (sum of variances)^2 / sum of squares, 1..n-1.
+    ``valence`` / ``arousal``: |correlation| of PC1 / PC2 with the scheme's coordinate. Their null gives the coordinates
+    to other categories, so that clustering by itself does not pass, and their n is the number of categories.
     """
 
     scores: np.ndarray
     labels: np.ndarray
     variance: tuple
-    participation_ratio: statistics.Estimate
-    valence: statistics.Estimate
-    arousal: statistics.Estimate
+    participation_ratio: stats.Estimate
+    valence: stats.Estimate
+    arousal: stats.Estimate
+
+    def table(self):
+        """Return the estimates as a tidy table."""
+        named = {f"PC{i}, share of variance": item for i, item in enumerate(self.variance, start=1)}
+        named |= {"participation ratio": self.participation_ratio}
+        return results.frame(
+            {**named, "PC1 and valence": self.valence, "PC2 and arousal": self.arousal}
+        )
 
 
 @one_thread
-def pca(X, prompts, scheme, *, components=10, shown=3, seed=0):
-    """Column-centred, unscaled PCA with signs fixed by the scheme.
+def pca(X, prompts, scheme, *, components=10, shown=3, permutations=stats.PERMUTATIONS, seed=0):
+    """Compute principal components: column-centred, unscaled, signs fixed by the scheme.
 
-    ``X``: (n, d), rows in the order of ``prompts`` (DataFrame with category). PC1 grows with valence,
-    PC2 with arousal, PC3 with dominance (D over S), so that pictures of different models compare.
-    The intervals come from half samples of prompts.
-    Components against columns dealt anew: Horn 1965, doi:10.1007/BF02289447.
+    ``X``: (n, d), rows in the order of ``prompts`` (DataFrame with category). PC1 grows with valence, PC2 with arousal,
+    PC3 with dominance (D over S), so that pictures of different models compare. All intervals come from half samples of
+    prompts, in which the components are computed again. Parallel analysis: Horn 1965, doi:10.1007/BF02289447.
     """
     if len(X) != len(prompts):
         raise KaomojiError(
             f"{len(X)} states for {len(prompts)} prompts; expected one row a prompt; average or select rows first"
         )
-    labels = prompts["category"].to_numpy(dtype=object)
+    labels, n = prompts["category"].to_numpy(dtype=object), len(X)
     coordinates = _coordinates(labels, scheme)
-    compact = classifier.compact(X)
-    U, singular, _ = np.linalg.svd(compact - compact.mean(axis=0), full_matrices=False)
-    scores = (U * singular)[:, :components]
-    scores = scores * signs(scores, coordinates)
-    spectrum = _shares(compact)
-    halves = [_shares(compact[half]) for half in statistics.half_samples(len(X), seed=seed)]
-    nulls = _column_null(X, seed)
+    compact = classify.compact(X)
+    scores, shares = _decompose(compact)
+    scores = scores[:, :components] * signs(scores[:, :components], coordinates)
+    halves, close = [], []
+    for half in stats.half_samples(n, seed=seed):
+        part, part_shares = _decompose(compact[half])
+        halves.append(part_shares)
+        close.append(np.abs(_correlations(part, coordinates[half])))
+    rng = np.random.default_rng(seed)
+    nulls = _column_null(X, permutations, rng)
+    pick = lambda parts, i: [part[i] for part in parts]  # noqa: E731
+    normal = {"interval": "normal", "bounds": (0, 1)}
     variance = tuple(
-        statistics.estimate(
-            spectrum[i],
-            [half[i] for half in halves],
-            len(X),
-            "prompts",
-            null=[null[i] for null in nulls],
-            interval="normal",
-            bounds=(0, 1),
-        )
+        stats.estimate(shares[i], pick(halves, i), n, "prompts", null=pick(nulls, i), **normal)
         for i in range(min(shown, scores.shape[1]))
     )
-    ratio = statistics.estimate(
-        _ratio(spectrum),
-        [_ratio(half) for half in halves],
-        len(X),
+    ratio = stats.estimate(
+        _ratio(shares),
+        list(map(_ratio, halves)),
+        n,
         "prompts",
-        null=[_ratio(null) for null in nulls],
+        null=list(map(_ratio, nulls)),
         tail="less",
         interval="normal",
         bounds=(1, np.inf),
     )
-    readings = [
-        _circumplex(scores[:, min(i, scores.shape[1] - 1)], labels, scheme.table[name], seed)
-        for i, name in enumerate(("valence", "arousal"))
-    ]
-    return Components(scores, labels, variance, ratio, *readings)
+    codes, names = pd.factorize(labels)
+    moved = rng.permuted(np.tile(np.arange(len(names)), (permutations, 1)), axis=1)
+    observed, places = np.abs(_correlations(scores, coordinates)), []
+    for i in range(2):
+        of = scheme.table.loc[list(names), ("valence", "arousal")[i]].to_numpy(float)
+        null = [
+            abs(_correlation(scores[:, min(i, scores.shape[1] - 1)], of[o][codes])) for o in moved
+        ]
+        places.append(
+            stats.estimate(
+                observed[i], pick(close, i), len(names), "categories", null=null, **normal
+            )
+        )
+    return Components(scores, labels, variance, ratio, *places)
 
 
 def _coordinates(labels, scheme):
@@ -114,129 +112,67 @@ def _coordinates(labels, scheme):
 
 
 def signs(scores, coordinates):
-    signs = np.ones(scores.shape[1])
-    for i in range(scores.shape[1]):
-        guide = (
-            coordinates[:, i] - coordinates[:, i].mean()
-            if i < coordinates.shape[1]
-            else np.zeros(len(scores))
-        )
-        product = scores[:, i] @ guide
-        if abs(product) < 1e-12:
-            product = scores[np.abs(scores[:, i]).argmax(), i]
-        signs[i] = -1.0 if product < 0 else 1.0
-    return signs
+    """Return the sign (k,) of each component with which it grows with its column of ``coordinates`` (n, <= k).
+
+    Components without a column, or uncorrelated with it, get the sign that makes their largest score positive.
+    """
+    guides = np.zeros(scores.shape)
+    width = min(guides.shape[1], coordinates.shape[1])
+    guides[:, :width] = (coordinates - coordinates.mean(axis=0))[:, :width]
+    product = (scores * guides).sum(axis=0)
+    largest = scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])]
+    return np.where(np.where(np.abs(product) < 1e-12, largest, product) < 0, -1.0, 1.0)
 
 
-def _shares(X):
-    centred = X - X.mean(axis=0)
-    gram = centred @ centred.T if len(centred) <= centred.shape[1] else centred.T @ centred
-    values = np.maximum(np.linalg.eigvalsh(gram)[::-1], 0)
-    return np.pad(values / max(values.sum(), 1e-300), (0, 8))
+def _decompose(X):
+    """Return component scores (n, rank) and shares of variance, padded with zeros."""
+    U, singular, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    return U * singular, np.pad(singular**2 / max((singular**2).sum(), 1e-300), (0, 8))
 
 
 def _ratio(shares):
     return 1 / max((shares**2).sum(), 1e-300)
 
 
-def _column_null(X, seed, permutations=100):
-    """Spectra with each column shuffled by itself; a random 1,024 columns where there are more."""
-    rng = np.random.default_rng(seed)
+def _correlations(scores, coordinates):
+    """Return the correlation of PC1 with valence and of PC2 with arousal."""
+    last = scores.shape[1] - 1
+    return np.array([_correlation(scores[:, min(i, last)], coordinates[:, i]) for i in range(2)])
+
+
+def _correlation(x, y):
+    x, y = x - x.mean(), y - y.mean()
+    return float(x @ y / max(np.linalg.norm(x) * np.linalg.norm(y), 1e-300))
+
+
+def _column_null(X, permutations, rng):
+    """Spectra with each column permuted by itself; of 512 random columns where there are more."""
     X = np.asarray(X)
     if X.shape[1] > NULL_COLUMNS:
         X = X[:, rng.choice(X.shape[1], NULL_COLUMNS, replace=False)]
-    X = X.astype(np.float64)
-    return [_shares(rng.permuted(X, axis=0)) for _ in range(permutations)]
-
-
-def _circumplex(score, labels, coordinate, seed, permutations=10_000):
-    codes, names = pd.factorize(labels)
-    values = coordinate.loc[list(names)].to_numpy(float)
-    rng = np.random.default_rng(seed)
-    member = np.eye(len(names))[codes]
-    counts = statistics.resampling_counts(len(score), 1000, seed)
-    observed = _correlation(score, values[codes], np.ones((1, len(score))))[0]
-    replicates = _correlation(score, values[codes], counts)
-    dealt = rng.permuted(np.tile(values, (permutations, 1)), axis=1) @ member.T
-    dealt = dealt - dealt.mean(axis=1, keepdims=True)
-    centred = score - score.mean()
-    scale = np.linalg.norm(centred) * np.linalg.norm(dealt, axis=1)
-    null = np.abs(dealt @ centred) / np.maximum(scale, 1e-300)
-    return statistics.estimate(
-        abs(observed),
-        replicates * np.sign(observed or 1),
-        len(score),
-        "prompts",
-        null=null,
-        bounds=(0, 1),
-    )
-
-
-def _correlation(x, y, weights):
-    """Weighted Pearson correlation for each row of ``weights`` (m, n)."""
-    total = weights.sum(axis=1)
-    mean_x, mean_y = weights @ x / total, weights @ y / total
-    covariance = weights @ (x * y) / total - mean_x * mean_y
-    variances = (weights @ (x * x) / total - mean_x**2) * (weights @ (y * y) / total - mean_y**2)
-    return covariance / np.sqrt(np.maximum(variances, 1e-300))
+    X = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
+    spectra = []
+    for _ in range(permutations):
+        moved = rng.permuted(X, axis=0)
+        gram = moved @ moved.T if len(X) <= X.shape[1] else moved.T @ moved
+        values = np.maximum(np.linalg.eigvalsh(gram)[::-1], 0)
+        spectra.append(np.pad(values / max(values.sum(), 1e-300), (0, 8)))
+    return spectra
 
 
 @one_thread
-def silhouette(X, labels, *, permutations=100, seed=0, rng=None):
-    """How well the categories ``labels`` (n,) stand apart among the rows of ``X`` (n, d): Estimate over prompts.
+def silhouette(X, labels, *, permutations=stats.PERMUTATIONS, seed=0):
+    """Measure how far the categories ``labels`` (n,) stand apart among the rows of ``X`` (n, d): Estimate over prompts, -1..1.
 
-    Null: the labels dealt to other prompts (Fisher 1935), by ``rng`` where several analyses draw from one. Silhouette: Rousseeuw 1987.
+    Null: the labels of other prompts (Fisher 1935). Interval: half samples. Silhouette: Rousseeuw 1987.
     """
-    distances, codes, rng = (
-        statistics.pairwise_distances(X),
-        pd.factorize(np.asarray(labels))[0],
-        rng or np.random.default_rng(seed),
+    distances, codes = stats.pairwise_distances(X), pd.factorize(np.asarray(labels))[0]
+    mean = lambda labels, rows=slice(None): (  # noqa: E731
+        stats.silhouettes(distances[rows][:, rows], labels[rows]).mean()
     )
-    null = [
-        statistics.silhouettes(distances, rng.permutation(codes)).mean()
-        for _ in range(permutations)
-    ]
-    return statistics.bootstrap(statistics.silhouettes(distances, codes), seed=seed, null=null)
-
-
-@one_thread
-def layer_curve(states, labels, *, layers=None, repeats=1, permutations=100, seed=0):
-    """Category accuracy and silhouette of each layer alone.
-
-    ``states``: (n, layers, d), one row per prompt. Returns a DataFrame: layer, accuracy (cross-validated
-    as in :func:`prediction.from_states`), ci_low, ci_high, null, p, n, majority, and silhouette with
-    silhouette_low, _high, _null and _p. Nulls are per layer: for the best layer multiply its p by the
-    number of layers.
-    Probes by layer: Alain & Bengio 2017, arXiv:1610.01644; silhouettes: Rousseeuw 1987.
-    """
-    labels = np.asarray(labels)
-    names = range(states.shape[1]) if layers is None else layers
     rng = np.random.default_rng(seed)
-    rows = []
-    for index, layer in enumerate(names):
-        X = states[:, index]
-        found = prediction.from_states(
-            X,
-            labels,
-            np.arange(len(X)),
-            name=str(layer),
-            repeats=repeats,
-            permutations=permutations,
-            seed=seed,
-        )
-        width = silhouette(
-            classifier.compact(X), labels, permutations=permutations, seed=seed, rng=rng
-        )
-        rows.append(
-            {
-                "layer": str(layer),
-                **found.accuracy.fields("accuracy"),
-                "majority": found.majority,
-                "silhouette": width.value,
-                "silhouette_low": width.ci_low,
-                "silhouette_high": width.ci_high,
-                "silhouette_null": width.null_mean,
-                "silhouette_p": width.p,
-            }
-        )
-    return pd.DataFrame(rows)
+    null = [mean(rng.permutation(codes)) for _ in range(permutations)]
+    halves = [mean(codes, half) for half in stats.half_samples(len(codes), seed=seed)]
+    return stats.estimate(
+        mean(codes), halves, len(codes), "prompts", null=null, interval="normal", bounds=(-1, 1)
+    )
