@@ -100,14 +100,19 @@ def _decoded(path, expected):
         raise KaomojiError(
             f"{path} cannot be read ({error.strerror}); expected {expected}; check it"
         ) from None
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        return content.decode(encoding).lstrip("\ufeff")
+        return decode(content)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise KaomojiError(
             f"{path}, line {line}: not UTF-8; expected {expected} in UTF-8; save it again with this encoding"
         ) from None
+
+
+def decode(content):
+    """Decode the bytes of a text file: UTF-8 with or without a byte-order mark, or UTF-16 with one."""
+    utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return content.decode("utf-16" if utf16 else "utf-8-sig").lstrip("\ufeff")
 
 
 def _refuse_rows(path, rows, problem, remedy):

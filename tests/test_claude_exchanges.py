@@ -123,6 +123,86 @@ def test_chatgpt_export_follows_the_branch_that_was_shown(tmp_path):
     assert [row.face for row in looped] == ["(◕‿◕)"], "a loop of parents ends"
 
 
+HUMAN, REPLY = "human", "assistant"
+
+
+def message(uuid, parent, sender, text):
+    return {"uuid": uuid, "parent_message_uuid": parent, "sender": sender, "text": text}
+
+
+TREES = {
+    "a retried reply": (
+        [("h", "0", HUMAN, "hi"), ("a", "h", REPLY, "(◕‿◕) one"), ("b", "h", REPLY, "(T_T) two")],
+        [("hi", "(◕‿◕)"), ("hi", "(T_T)")],
+    ),
+    "a reply retried after others were written": (
+        [
+            ("h", "0", HUMAN, "hi"),
+            ("a", "h", REPLY, "(◕‿◕) one"),
+            ("i", "a", HUMAN, "and now?"),
+            ("c", "i", REPLY, "(>_<) three"),
+            ("b", "h", REPLY, "(T_T) two"),
+        ],
+        [("hi", "(◕‿◕)"), ("and now?", "(>_<)"), ("hi", "(T_T)")],
+    ),
+    "an edited message": (
+        [
+            ("h", "0", HUMAN, "hi"),
+            ("a", "h", REPLY, "(◕‿◕) one"),
+            ("e", "0", HUMAN, "hi, edited"),
+            ("b", "e", REPLY, "(T_T) two"),
+        ],
+        [("hi", "(◕‿◕)"), ("hi, edited", "(T_T)")],
+    ),
+    "the reply before the message": (
+        [("a", "h", REPLY, "(◕‿◕) one"), ("h", "0", HUMAN, "hi")],
+        [("hi", "(◕‿◕)")],
+    ),
+    "a reply to a reply": (
+        [("h", "0", HUMAN, "hi"), ("a", "h", REPLY, "let me see"), ("b", "a", REPLY, "(T_T) no")],
+        [("hi", "(T_T)")],
+    ),
+    "a parent that is not there": (
+        [("h", "0", HUMAN, "hi"), ("a", "gone", REPLY, "(◕‿◕) x"), ("b", "h", REPLY, "(T_T) y")],
+        [("hi", "(T_T)")],
+    ),
+    "a loop": (
+        [("a", "b", REPLY, "(◕‿◕) x"), ("b", "a", REPLY, "(T_T) y"), ("h", "0", HUMAN, "hi")],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "pairs"), TREES.values(), ids=TREES)
+def test_claude_export_pairs_each_reply_with_the_message_it_answers(tmp_path, rows, pairs):
+    conversation = {"uuid": "u", "chat_messages": [message(*row) for row in rows]}
+    exchanges = rows_of.read(written(tmp_path / "conversations.json", [conversation]))
+    assert [(one.user, one.face) for one in exchanges] == pairs
+
+
+def test_a_bad_line_is_named_and_the_rest_is_kept(tmp_path):
+    good = json.dumps({"user": "hi", "assistant": "(◕‿◕) hello"})
+    content = f"{good}\r\nnot json {SECRET}\n[1]\n\n{good.replace('hi', 'ho')}\n".encode()
+    path, skipped = tmp_path / "x.jsonl", []
+    path.write_bytes(b"\xef\xbb\xbf" + content + b'{"user": "\xff"}\n')
+    assert [one.user for one in rows_of.read(path, skipped)] == ["hi", "ho"]
+    assert [line.split(": no exchange")[0].split(", ")[1] for line in skipped] == [
+        "line 2",
+        "line 3",
+        "line 6",
+    ]
+    assert SECRET not in "".join(skipped)
+
+
+def test_a_bad_conversation_is_named_and_the_rest_is_kept(tmp_path):
+    rows = [message("h", "0", HUMAN, "hi"), message("a", "h", REPLY, "(◕‿◕) one")]
+    value, skipped = [{"title": SECRET}, {"chat_messages": rows}, 7], []
+    path = tmp_path / "conversations.json"
+    path.write_bytes(json.dumps(value).encode("utf-16"))
+    assert len(rows_of.read(path, skipped)) == 1 and len(skipped) == 2
+    assert "conversation 1: " in skipped[0] and SECRET not in "".join(skipped)
+
+
 @pytest.mark.parametrize(
     "content",
     ["not json", "[1, 2", '{"a": 1}', '[{"title": "x"}]', '{"user": 3, "assistant": "x"}'],
@@ -164,8 +244,8 @@ def test_no_question_shows_the_face_it_asks_about():
         exchange = rows_of.opened(
             [("m", f"you typed {raw} again", f"{raw} yes, {canonical(raw)}!")]
         )[0]
-        ask = synthesize.ask_for("m", "m", exchange.face, 1, [exchange], anchors, others)
-        shown = ask.params["messages"][0]["content"]
+        request = synthesize.request_for("m", "m", exchange.face, 1, [exchange], anchors, others)
+        shown = request.params["messages"][0]["content"]
         assert canonical(raw) not in shown and raw not in shown and shown.count(rows_of.MASK) == 3
 
 
@@ -187,12 +267,12 @@ def test_samples_are_few_seeded_and_independent_of_the_order():
 def test_private_text_stays_out_of_what_is_stored_or_shown():
     exchange = rows_of.opened([("m", SECRET, f"(◕‿◕) {SECRET}")])[0]
     anchors, others, _ = synthesize.vocabulary()
-    ask = synthesize.ask_for("m", "m", exchange.face, 1, [exchange], anchors, others)
+    request = synthesize.request_for("m", "m", exchange.face, 1, [exchange], anchors, others)
     from kaomoji_lib.claude.dryrun import _shown
 
     assert (
-        SECRET in json.dumps(ask.params)
-        and SECRET not in json.dumps(ask.public())
-        and SECRET not in repr(exchange) + repr(ask)
-        and SECRET not in _shown(ask)
+        SECRET in json.dumps(request.params)
+        and SECRET not in json.dumps(request.public())
+        and SECRET not in repr(exchange) + repr(request)
+        and SECRET not in _shown(request)
     )

@@ -1,119 +1,68 @@
 """What a run would send and cost, without sending it. Needs neither key nor network; counts tokens with them."""
 
 import json
-from dataclasses import dataclass
+import os
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.claude import client
-from kaomoji_lib.claude.budget import MILLION, Budget, estimated_tokens, price
-from kaomoji_lib.claude.replies import ReplyStore
-from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.claude.budget import Budget, estimated_tokens
+from kaomoji_lib.claude.store import ReplyStore
 
-COUNTED = 12
-SHOWN = 2
+COUNTED, SHOWN = 12, 2
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A run on paper. ``tokens``: of all input; ``counted``: by the service, or estimated.
+def plan(settings, requests, note=""):
+    """Return a run on paper as text: requests, tokens, the most that they can cost, and examples.
 
-    ``usd``: the input, and the most that the output can cost; None where the model has no price.
+    Raises KaomojiError for a limit that cannot be kept.
     """
-
-    model: str
-    requests: int
-    stored: int
-    input_tokens: int
-    output_tokens: int
-    counted: str
-    usd: float | None
-    spent: float
-    limit: float | None
-    batch: bool
-    examples: tuple
-    note: str = ""
-
-    def __str__(self):
-        cost = (
-            "unknown: no price for this model in data/prices.csv"
-            if self.usd is None
-            else f"at most about {self.usd:.2f} US dollars"
-        )
-        lines = [
-            f"{self.model}: {self.requests} requests to send, {self.stored} replies stored already"
-            + (" (batch prices)" if self.batch else ""),
-            f"input: {self.input_tokens:,} tokens ({self.counted}); output: at most {self.output_tokens:,} tokens",
-            f"cost: {cost}; spent in this folder so far: {self.spent:.4f}",
-        ]
-        lines += [self.note] if self.note else []
-        if self.limit is not None and self.usd is not None and self.spent + self.usd > self.limit:
-            lines.append(
-                f"--max-usd {self.limit:g} may stop it before the end; what is stored by then stays, and the same command goes on"
-            )
-        lines += [f"example request:\n{example}" for example in self.examples]
-        lines.append(
-            "nothing was sent but token counts"
-            if "by the service" in self.counted
-            else "nothing was sent"
-        )
-        return "\n".join(escape.terminal(line) for part in lines for line in part.splitlines())
-
-
-def plan(settings, asks, note=""):
-    """The :class:`Plan` of ``asks`` under ``settings``; replies that are stored cost nothing."""
     store, origin = ReplyStore(settings.folder), settings.origin
-    wanted = {key: ask for ask in asks if (key := ask.key(origin)) not in store}
-    todo = list(wanted.values())
-    tokens, counted = _tokens(settings, todo)
-    most_output = sum(ask.params["max_tokens"] for ask in todo)
-    rate, spent = price(settings.model), store.spent()
-    # Checked here so that a limit that cannot be kept is noticed before anything is sent.
-    Budget(settings.model, settings.max_usd, spent)
-    usd = None
-    if rate is not None:
-        usd = (
-            (tokens * rate.input + most_output * rate.output)
-            / MILLION
-            * (rate.batch_factor if settings.batch else 1.0)
+    due = list({key: r for r in requests if (key := r.key(origin)) not in store}.values())
+    tokens, counted = _tokens(due)
+    output, spent = sum(r.params["max_tokens"] for r in due), store.spent()
+    price, limit = Budget(settings.model, settings.max_usd, spent).price, settings.max_usd
+    cost, usd = "unknown: no price for this model in data/claude_models.csv", 0.0
+    if price is not None:
+        usd = price.of({"input_tokens": tokens, "output_tokens": output}, settings.batch)
+        cost = f"at most about {usd:.2f} US dollars"
+    lines = [
+        f"{settings.model}: {len(due)} requests to send, {len(requests) - len(due)} replies stored already"
+        + (" (batch prices)" if settings.batch else ""),
+        f"input: {tokens:,} tokens ({counted}); output: at most {output:,} tokens",
+        f"cost: {cost}; spent in this folder so far: {spent:.4f}",
+        *([note] if note else []),
+    ]
+    if limit is not None and spent + usd > limit:
+        lines.append(
+            f"--max-usd {limit:g} may stop it before the end; what is stored by then stays, and the same command goes on"
         )
-    return Plan(
-        settings.model,
-        len(todo),
-        len(asks) - len(todo),
-        tokens,
-        most_output,
-        counted,
-        usd,
-        spent,
-        settings.max_usd,
-        settings.batch,
-        tuple(_shown(ask) for ask in todo[:SHOWN]),
-        note,
+    lines += [f"example request:\n{_shown(request)}" for request in due[:SHOWN]]
+    lines.append(
+        "nothing was sent but token counts" if "by the service" in counted else "nothing was sent"
     )
+    return "\n".join(escape.terminal(line) for part in lines for line in part.splitlines())
 
 
-def _tokens(settings, todo):
-    rough = [estimated_tokens(ask.params) for ask in todo]
-    if not todo or settings.source != "api" or not client.has_key():
+def _tokens(due):
+    rough = [estimated_tokens(request.params) for request in due]
+    if not due or not os.environ.get(client.KEY):
         return sum(rough), "estimated from their length"
-    chosen = range(0, len(todo), max(1, len(todo) // COUNTED))
+    chosen = range(0, len(due), max(1, len(due) // COUNTED))
+    connection = client.Connection(retries=1, timeout=15.0)
     try:
-        session = client.connect(retries=1, timeout=15.0)
-        try:
-            exact = {number: session.count_tokens(todo[number].params) for number in chosen}
-        finally:
-            session.close()
-    except (client.Refused, KaomojiError):
+        exact = {number: connection.count_tokens(due[number].params) for number in chosen}
+    except client.Refused:
         return sum(rough), "estimated from their length; the service did not count them"
+    finally:
+        connection.sdk.close()
     scale = sum(exact.values()) / max(sum(rough[number] for number in exact), 1)
-    return round(
-        sum(rough) * scale
-    ), f"{len(exact)} of them counted by the service, the rest in proportion"
+    where = f"{len(exact)} of them counted by the service, the rest in proportion"
+    return round(sum(rough) * scale), where
 
 
-def _shown(ask):
-    params = ask.params
-    if ask.private:
+def _shown(request):
+    params = request.params
+    if request.private:
         hidden = [
             {**message, "content": f"[private: {len(message['content'])} characters]"}
             for message in params["messages"]

@@ -6,11 +6,10 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats as statistics
-from kaomoji_lib.claude.answers import AnswerFolder
-from kaomoji_lib.claude.asking import Report
-from kaomoji_lib.claude.asks import Ask
-from kaomoji_lib.claude.service import Service, manifest, other_model, outcome
+from kaomoji_lib import stats
+from kaomoji_lib.claude.client import Client, Report, other_model
+from kaomoji_lib.claude.method import CUT, AnswerFolder, manifest, outcome
+from kaomoji_lib.claude.requests import Request, body
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.runs.folder import EMISSION_COLUMNS
@@ -20,23 +19,19 @@ RUNS, MAX_TOKENS = 8, 40
 MOST_UNSEEN, MOST_NATS, FEWEST_RUNS = 1, 0.10, 2
 
 
-def ask_for(
+def request_for(
     model, prompt, generation, *, temperature=1.0, max_tokens=MAX_TOKENS, instruction=INSTRUCTION
 ):
-    """The question for one prompt (row with id, category, text) and generation: no system message, no thinking."""
-    params = {
-        "model": model,
-        "max_tokens": max_tokens,
-        "thinking": {"type": "disabled"},
-        "messages": [{"role": "user", "content": f"{instruction} {prompt['text']}"}],
-        **({} if temperature is None else {"temperature": temperature}),
-    }
+    """Return the request for one prompt (row with id, category, text) and generation: one user message, no system."""
     about = {"prompt_id": prompt["id"], "category": prompt["category"], "generation": generation}
-    return Ask(params=params, about=about, occasion=str(generation))
+    content = f"{instruction} {prompt['text']}"
+    return Request(
+        body(model, max_tokens, content, temperature=temperature), about, occasion=str(generation)
+    )
 
 
 def saturated(before, latest, most_unseen=MOST_UNSEEN, most_nats=MOST_NATS):
-    """Whether a run brought nothing new: at most ``most_unseen`` new faces, and at most ``most_nats`` away.
+    """Return whether a run brought nothing new: at most ``most_unseen`` new faces, at most ``most_nats`` away.
 
     ``before``: Counter of the faces of all earlier runs; ``latest``: of the newest. The distance is the
     Jensen-Shannon divergence of the two, in nats (0 to ln 2). A run without faces is never enough.
@@ -46,13 +41,8 @@ def saturated(before, latest, most_unseen=MOST_UNSEEN, most_nats=MOST_NATS):
     seen = sorted(set(before) | set(latest))
     unseen = sum(face not in before for face in latest)
     P, Q = (np.array([[counts[face] for face in seen]], dtype=float) for counts in (before, latest))
-    nats = (1 - statistics.js_similarity(P, Q, epsilon=1e-12)[0]) * math.log(2)
-    return unseen <= most_unseen and nats <= most_nats
-
-
-def problem(record, ask):
-    """Every reply of the right model is an outcome, refusals and words too."""
-    return other_model(record, ask.params["model"])
+    nats = (1 - stats.js_similarity(P, Q, epsilon=1e-12)[0]) * math.log(2)
+    return bool(unseen <= most_unseen and nats <= most_nats)
 
 
 def elicit(
@@ -62,17 +52,17 @@ def elicit(
     temperature=1.0,
     max_tokens=MAX_TOKENS,
     instruction=INSTRUCTION,
-    told=None,
+    on_progress=None,
 ):
-    """Elicit faces from a model.
+    """Elicit faces from a model. Every reply of the right model is an outcome, refusals and words too.
 
     Parameters
     ----------
-    settings : :class:`kaomoji_lib.claude.service.Settings`.
+    settings : :class:`kaomoji_lib.claude.client.Settings`.
     prompts : path of a CSV file (id, category, text); default this project's.
     runs : most generations per prompt; a category stops earlier once it is :func:`saturated`.
-    temperature : sent unless None; models that reject it answer at their own.
-    told : callable (done, total), after every answer.
+    temperature : sent unless None, or rejected by the model (``data/claude_models.csv``).
+    on_progress : callable (done, total), after every reply.
 
     Returns
     -------
@@ -81,67 +71,57 @@ def elicit(
     Raises
     ------
     KaomojiError
-        For what the user can mend (no key, no price, a bad table); not for what the service does.
+        For what the user can fix (no key, no price, a bad table); not for what the service does.
     """
-    asked = load_prompts(prompts)
+    table = load_prompts(prompts)
     chosen = {"temperature": temperature, "max_tokens": max_tokens, "instruction": instruction}
     _check(runs, max_tokens)
-    with Service(settings, told) as service:
-        active, report, done = list(dict.fromkeys(asked["category"])), Report(), []
-        stops = {}
+    with Client(settings, on_progress) as client:
+        active, report, done, stops = list(dict.fromkeys(table["category"])), Report(), [], {}
         for run in range(runs):
-            part = one_run(settings.model, asked, run, active, **chosen)
+            part = one_run(settings.model, table, run, active, **chosen)
             if not part:
                 break
             done += part
-            report.add(service.ask(part, problem))
-            held = {ask.about["category"] for ask in part if service.stored(ask) is None}
-            rows = emissions(service, done)
+            report.add(client.ask(part, other_model))
+            unanswered = {r.about["category"] for r in part if client.stored(r) is None}
+            rows = emissions(client, done)
             finished = {
                 code
                 for code in active
-                if code not in held and run + 1 >= FEWEST_RUNS and _enough(rows, code, run)
+                if code not in unanswered and run + 1 >= FEWEST_RUNS and _enough(rows, code, run)
             }
             stops.update(dict.fromkeys(finished, run + 1))
-            active = [code for code in active if code not in held | finished]
+            active = [code for code in active if code not in unanswered | finished]
             if report.stopped or report.waiting:
                 break
         options = _options(prompts, runs, temperature, max_tokens)
-        found = outcome(service, "elicit", done, problem, report, options)
-        folder = AnswerFolder(found.folder)
-        folder.write(
-            emissions(service, done),
-            manifest(
-                service,
-                "elicit",
-                done,
-                found,
-                prompts=asked.to_dict("records"),
-                settings={**chosen, "runs": runs},
-                saturated_after=stops,
-            ),
-        )
-    return folder, found
+        result = outcome(client, "elicit", done, other_model, report, options)
+        folder = AnswerFolder(result.folder)
+        facts = {
+            "prompts": table.to_dict("records"),
+            "settings": {**chosen, "runs": runs},
+            "saturated_after": stops,
+        }
+        folder.write(emissions(client, done), manifest(client, "elicit", done, result, **facts))
+    return folder, result
 
 
 def one_run(model, prompts, run, categories, **chosen):
-    """The questions of one run: one per prompt of the ``categories``."""
+    """Return the requests of one run: one per prompt of the ``categories``."""
     return [
-        ask_for(model, row, run, **chosen)
+        request_for(model, row, run, **chosen)
         for row in prompts.to_dict("records")
         if row["category"] in categories
     ]
 
 
-def all_asks(model, prompts=None, runs=RUNS, **chosen):
-    """Every question that eliciting may come to, should no category be saturated early."""
-    asked = load_prompts(prompts)
+def all_requests(model, prompts=None, runs=RUNS, **chosen):
+    """Return every request that eliciting may need, should no category be saturated early."""
+    table = load_prompts(prompts)
     _check(runs, chosen.get("max_tokens", MAX_TOKENS))
-    return [
-        ask
-        for run in range(runs)
-        for ask in one_run(model, asked, run, set(asked["category"]), **chosen)
-    ]
+    codes = set(table["category"])
+    return [r for run in range(runs) for r in one_run(model, table, run, codes, **chosen)]
 
 
 def _check(runs, max_tokens):
@@ -151,31 +131,27 @@ def _check(runs, max_tokens):
 
 def _enough(rows, code, run):
     own = rows[(rows["category"] == code) & rows["face"].notna()]
-    return saturated(
-        Counter(own.loc[own["generation"] < run, "face"]),
-        Counter(own.loc[own["generation"] == run, "face"]),
-    )
+    before, latest = own["generation"] < run, own["generation"] == run
+    return saturated(Counter(own.loc[before, "face"]), Counter(own.loc[latest, "face"]))
 
 
-def emissions(service, asks):
-    """The replies to ``asks`` as emission rows; those of another model and those still missing are left out."""
+def emissions(client, requests):
+    """Return the replies as emission rows (``EMISSION_COLUMNS``); missing ones and those of another model are left out."""
     rows = []
-    for ask in asks:
-        record = service.stored(ask)
-        if record is None or problem(record, ask):
+    for request in requests:
+        record = client.stored(request)
+        if record is None or other_model(record, request):
             continue
         stop = record["stop_reason"]
-        found = faces.extract(
-            record["text"], truncated=stop == "max_tokens", refused=stop == "refusal"
-        )
+        face = faces.extract(record["text"], truncated=stop in CUT, refused=stop == "refusal")
         rows.append(
             {
-                "source": service.settings.label,
-                **ask.about,
+                "source": client.settings.model,
+                **request.about,
                 "text": record["text"],
-                "raw_face": found.raw_face,
-                "face": found.face,
-                "outcome": found.outcome,
+                "raw_face": face.raw_face,
+                "face": face.face,
+                "outcome": face.outcome,
                 "seed": 0,
             }
         )
@@ -183,11 +159,12 @@ def emissions(service, asks):
 
 
 def _options(prompts, runs, temperature, max_tokens):
-    options = ["--prompts", prompts] if prompts else []
-    options += ["--runs", runs] if runs != RUNS else []
-    options += (
-        ["--temperature", "none" if temperature is None else temperature]
-        if temperature != 1.0
-        else []
-    )
-    return options + (["--max-tokens", max_tokens] if max_tokens != MAX_TOKENS else [])
+    words = {
+        "--prompts": (prompts, None),
+        "--runs": (runs, RUNS),
+        "--max-tokens": (max_tokens, MAX_TOKENS),
+    }
+    words["--temperature"] = ("none" if temperature is None else temperature, 1.0)
+    return [
+        word for name, (value, usual) in words.items() if value != usual for word in (name, value)
+    ]

@@ -1,7 +1,6 @@
-"""Exchanges that open with a face: reading them from exports and journals, masking the face, drawing samples.
+"""Exchanges whose reply opens with a face: read them from exports and journals, mask the face, draw samples.
 
-Rows are JSON lines with ``user``, ``assistant`` and ``source_model``. The texts are private: they stay in memory and
-in the request.
+The texts are private: they stay in memory and in the request.
 """
 
 import re
@@ -13,6 +12,7 @@ import numpy as np
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.runs.files import parse_json
+from kaomoji_lib.stimuli import decode
 
 MASK = "[FACE]"
 SAMPLES = 4
@@ -34,53 +34,79 @@ class Exchange:
         return f"Exchange(source_model={self.source_model!r}, face={self.face!r})"
 
 
-def read(path):
-    """All exchanges of a file whose reply opens with a face; equal ones once.
+def read(path, skipped=None):
+    """Read all exchanges of a file whose reply opens with a face; equal ones once.
 
-    The format is found out: JSON lines of this project, journals of coding agents, or the
-    ``conversations.json`` of a claude.ai or ChatGPT export.
+    The format is recognised: JSON lines of this project, journals of coding agents, or the ``conversations.json`` of
+    a claude.ai or ChatGPT export. Lines and conversations of no known format are left out, and each adds a sentence
+    without quotation to the list ``skipped``.
 
     Raises
     ------
     KaomojiError
-        If the file is missing, or holds none of the known formats. The message quotes nothing of it.
+        If the file is missing, or nothing in it has a known format. The message quotes nothing of it.
     """
-    path = Path(path)
+    path, skipped = Path(path), [] if skipped is None else skipped
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        content = path.read_bytes()
+    except OSError:
         raise KaomojiError(
-            f"{path} cannot be read as UTF-8 text; expected JSON lines or an unpacked conversations.json; check the path"
+            f"{path} cannot be read; expected JSON lines or an unpacked conversations.json; check the path"
         ) from None
-    try:
-        whole = parse_json(text)
-    except (ValueError, RecursionError):
-        whole = None
+    whole = _parsed(content)
     if isinstance(whole, dict) and "conversations" in whole:
         whole = whole["conversations"]
     if isinstance(whole, list):
-        turns = [
-            turn
-            for conversation in whole
-            if isinstance(conversation, dict)
-            for turn in _conversation(conversation, path)
-        ]
+        parts = {f"conversation {number}": part for number, part in enumerate(whole, start=1)}
     else:
-        turns = _lines(text, path)
+        lines = enumerate(re.split(rb"\r\n|\r|\n", content), start=1)
+        parts = {f"line {number}": _parsed(line) for number, line in lines if line.strip()}
+    turns, before = [], len(skipped)
+    for where, part in parts.items():
+        found = _turns(part) if isinstance(part, dict) else None
+        if found is None:
+            skipped.append(f"{path}, {where}: no exchange; expected {_EXPECTED}; it was left out")
+        else:
+            turns += found
+    if not parts or len(skipped) - before == len(parts):
+        raise KaomojiError(f"{path}: no exchange in it; expected {_EXPECTED}; check the file")
     return opened(turns)
 
 
+_EXPECTED = (
+    "a JSON object with the texts user and assistant (or user_text and assistant_text), or a conversation of a "
+    "claude.ai or ChatGPT export"
+)
+
+
+def _parsed(content):
+    try:
+        return parse_json(decode(content))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _turns(part):
+    """Return the turns (source_model, user, assistant) of a line or a conversation, or None for another format."""
+    if isinstance(part.get("chat_messages"), list):
+        return list(_claude(part))
+    if isinstance(part.get("mapping"), dict):
+        return list(_chatgpt(part))
+    row = _row(part)
+    return None if row is None else [row]
+
+
 def opened(turns):
-    """The turns (source_model, user, assistant) whose reply opens with a face, as exchanges; equal ones once."""
-    kept = {}
+    """Return the turns (source_model, user, assistant) whose reply opens with a face as exchanges; equal ones once."""
+    exchanges = {}
     for source_model, user, assistant in turns:
-        found = faces.extract(assistant)
-        if found.outcome == "kaomoji":
+        face = faces.extract(assistant)
+        if face.outcome == "kaomoji":
             exchange = Exchange(
-                source_model or UNKNOWN_MODEL, found.face, found.raw_face, user, assistant
+                source_model or UNKNOWN_MODEL, face.face, face.raw_face, user, assistant
             )
-            kept.setdefault((exchange.source_model, user, assistant), exchange)
-    return list(kept.values())
+            exchanges.setdefault((exchange.source_model, user, assistant), exchange)
+    return list(exchanges.values())
 
 
 def from_emissions(emissions, prompts):
@@ -88,25 +114,6 @@ def from_emissions(emissions, prompts):
     text = dict(zip(prompts["id"], prompts["text"], strict=True))
     rows = emissions[emissions["outcome"] == "kaomoji"]
     return opened(zip(rows["source"], rows["prompt_id"].map(text), rows["text"], strict=True))
-
-
-def _lines(text, path):
-    turns = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = parse_json(line)
-        except (ValueError, RecursionError):
-            row = None
-        turn = _row(row) if isinstance(row, dict) else None
-        if turn is None:
-            raise KaomojiError(
-                f"{path}, line {number}: no exchange; expected a JSON object with the texts user and assistant "
-                "(or user_text and assistant_text, or a conversations.json)"
-            )
-        turns.append(turn)
-    return turns
 
 
 def _row(row):
@@ -125,36 +132,44 @@ def _row(row):
     return None
 
 
-def _conversation(conversation, path):
-    if isinstance(conversation.get("chat_messages"), list):
-        return _claude(conversation)
-    if isinstance(conversation.get("mapping"), dict):
-        return _chatgpt(conversation)
-    raise KaomojiError(
-        f"{path}: a conversation is of no known format; expected an export of claude.ai (chat_messages) or ChatGPT (mapping)"
-    )
-
-
 def _claude(conversation):
-    user = None
-    for message in conversation["chat_messages"]:
-        if not isinstance(message, dict):
-            continue
-        blocks = message.get("content") if isinstance(message.get("content"), list) else []
-        text = "\n".join(
-            block["text"]
-            for block in blocks
-            if isinstance(block, dict) and isinstance(block.get("text"), str)
-        )
-        text = text or (message.get("text") if isinstance(message.get("text"), str) else "")
+    """Yield the turns of a claude.ai conversation: each reply with the message that it answers.
+
+    Retried replies and edited messages are branches of a tree (``parent_message_uuid``); files without the tree are
+    read in their order.
+    """
+    messages = [one for one in conversation["chat_messages"] if isinstance(one, dict)]
+    by_id = {one["uuid"]: one for one in messages if isinstance(one.get("uuid"), str)}
+    is_tree = any(one.get("parent_message_uuid") in by_id for one in messages if _parent(one))
+    latest = None
+    for message in messages:
         if message.get("sender") == "human":
-            user = text
-        elif message.get("sender") == "assistant" and user is not None:
-            yield str(conversation.get("model") or "claude.ai"), user, text
+            latest = message
+        elif message.get("sender") == "assistant":
+            asked, seen = message if is_tree else latest, set()
+            while is_tree and asked is not None and asked.get("sender") != "human":
+                seen.add(id(asked))
+                asked = by_id.get(_parent(asked))
+                asked = None if asked is not None and id(asked) in seen else asked
+            if asked is not None:
+                model = str(conversation.get("model") or "claude.ai")
+                yield model, _text(asked), _text(message)
+
+
+def _parent(message):
+    parent = message.get("parent_message_uuid")
+    return parent if isinstance(parent, str) else None
+
+
+def _text(message):
+    blocks = message.get("content") if isinstance(message.get("content"), list) else []
+    texts = [block.get("text") for block in blocks if isinstance(block, dict)]
+    joined = "\n".join(text for text in texts if isinstance(text, str))
+    return joined or (message["text"] if isinstance(message.get("text"), str) else "")
 
 
 def _chatgpt(conversation):
-    """Along the branch that was shown last; regenerated replies beside it are left out."""
+    """Yield the turns of the branch that was shown last; regenerated replies beside it are left out."""
     nodes, name, path, seen = conversation["mapping"], conversation.get("current_node"), [], set()
     while isinstance(name, str) and name in nodes and name not in seen:
         seen.add(name)

@@ -2,13 +2,9 @@
 
 from functools import partial
 
-import pandas as pd
-
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.claude import answered
-from kaomoji_lib.claude.answers import AnswerFolder
-from kaomoji_lib.claude.asks import Ask, json_format, system_block
-from kaomoji_lib.claude.service import Service, manifest, outcome
+from kaomoji_lib.claude.method import judge
+from kaomoji_lib.claude.requests import Request, body
 from kaomoji_lib.claude.strict import likelihood, read_object
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import canonical
@@ -33,33 +29,29 @@ Answer with one JSON object and nothing else, of this form: {form}"""
 
 
 def adjectives(scheme, lexicon=None):
-    """Three to six adjectives per category where the tables have them: dict code -> tuple of str.
+    """Return three to six adjectives per category where the tables have them: dict code -> tuple of str.
 
     From the category's own description, then from the anchors of the lexicon.
     """
     table = load_lexicon() if lexicon is None else lexicon
-    found = {}
+    words = {}
     for code, row in scheme.table.iterrows():
-        own = [
-            word.strip() for word in [*row["description"].split(","), row["gloss"]] if word.strip()
-        ]
-        anchors = list(table.loc[table["category"] == code, "word"])
-        found[code] = tuple(list(dict.fromkeys([*own, *anchors]))[:MOST_ADJECTIVES])
-    return found
+        own = [word.strip() for word in [*row["description"].split(","), row["gloss"]]]
+        anchors = table.loc[table["category"] == code, "word"]
+        words[code] = tuple(list(dict.fromkeys(filter(None, [*own, *anchors])))[:MOST_ADJECTIVES])
+    return words
 
 
 def system_prompt(scheme, lexicon=None):
-    """The fixed part of the question, the same for every face and every reader."""
-    lines = "\n".join(
-        f"- {code}: {', '.join(words)}" for code, words in adjectives(scheme, lexicon).items()
-    )
-    return SYSTEM.format(
-        categories=lines, form="{" + ", ".join(f'"{code}": number' for code in scheme.codes) + "}"
-    )
+    """Return the fixed part of the question, the same for every face and every judge."""
+    words = adjectives(scheme, lexicon)
+    lines = "\n".join(f"- {code}: {', '.join(own)}" for code, own in words.items())
+    form = ", ".join(f'"{code}": number' for code in scheme.codes)
+    return SYSTEM.format(categories=lines, form="{" + form + "}")
 
 
 def schema(codes):
-    """JSON schema of the answer. It cannot bound numbers, so what comes back is checked here."""
+    """Return the JSON schema of the answer. It cannot bound numbers, so replies are checked when they are read."""
     return {
         "type": "object",
         "properties": {code: {"type": "number"} for code in codes},
@@ -68,33 +60,20 @@ def schema(codes):
     }
 
 
-def ask_for(model, face, spelling, scheme, temperature=0.0):
-    params = {
-        "model": model,
-        "max_tokens": MAX_TOKENS,
-        "system": system_block(system_prompt(scheme)),
-        "thinking": {"type": "disabled"},
-        "messages": [{"role": "user", "content": spelling}],
-        "output_config": json_format(schema(scheme.codes)),
-        **({} if temperature is None else {"temperature": temperature}),
-    }
-    return Ask(params=params, about={"face": face})
-
-
 def read(record, codes):
-    """Likelihood per category of a stored reply: dict code -> float. Raises :class:`.strict.NotAnswered`."""
+    """Return the likelihood per category of a stored reply: dict code -> float. Raises :class:`.strict.NotAnswered`."""
     return {code: likelihood(value) for code, value in read_object(record["text"], codes).items()}
 
 
-def introspect(settings, faces, categories=None, temperature=0.0, told=None, options=()):
-    """Ask a model what each face would mean in its own mouth.
+def introspect(settings, faces, categories=None, temperature=0.0, on_progress=None, options=()):
+    """Ask a model what each face would mean if it typed it.
 
     Parameters
     ----------
-    settings : :class:`kaomoji_lib.claude.service.Settings`.
+    settings : :class:`kaomoji_lib.claude.client.Settings`.
     faces : iterable of str; spellings with one canonical form are asked once, in the first spelling.
     categories : path of a category table; default this project's.
-    temperature : sent unless None. options : command line options that say where ``faces`` came from.
+    temperature : sent unless None, or rejected by the model. options : command line options that name ``faces``.
 
     Returns
     -------
@@ -103,50 +82,46 @@ def introspect(settings, faces, categories=None, temperature=0.0, told=None, opt
     Raises
     ------
     KaomojiError
-        If there is no face, and for what else the user can mend.
+        If there is no face, and for what else the user can fix.
     """
     scheme = load_scheme(categories)
-    asks = all_asks(settings.model, faces, categories, temperature)
-    answer = partial(read, codes=scheme.codes)
-    problem = answered.complaint(answer)
-    with Service(settings, told) as service:
-        report = service.ask(asks, problem)
-        found = outcome(service, "introspect", asks, problem, report, options)
-        folder = AnswerFolder(found.folder)
-        folder.write(
-            pd.DataFrame(
-                answered.rows(service, asks, problem, answer),
-                columns=["source", "face", *scheme.codes],
-            ),
-            manifest(
-                service,
-                "introspect",
-                asks,
-                found,
-                settings={"temperature": temperature, "system": system_prompt(scheme)},
-                codes=list(scheme.codes),
-            ),
-        )
-    return folder, found
+    return judge(
+        settings,
+        "introspect",
+        all_requests(settings.model, faces, categories, temperature),
+        partial(read, codes=scheme.codes),
+        ["source", "face", *scheme.codes],
+        {
+            "settings": {"temperature": temperature, "system": system_prompt(scheme)},
+            "codes": list(scheme.codes),
+        },
+        options,
+        on_progress,
+    )
 
 
-def all_asks(model, faces, categories=None, temperature=0.0):
-    """One question per distinct face."""
+def all_requests(model, faces, categories=None, temperature=0.0):
+    """Return one request per distinct face."""
     scheme = load_scheme(categories)
+    fixed = {
+        "system": system_prompt(scheme),
+        "schema": schema(scheme.codes),
+        "temperature": temperature,
+    }
     return [
-        ask_for(model, face, spelling, scheme, temperature)
+        Request(body(model, MAX_TOKENS, spelling, **fixed), {"face": face})
         for face, spelling in distinct(faces).items()
     ]
 
 
 def distinct(faces):
-    """dict canonical face -> its first spelling. Raises KaomojiError when there is none."""
-    found = {}
-    for spelling in faces:
-        if str(spelling).strip():
-            found.setdefault(canonical(str(spelling)), str(spelling).strip())
-    if not found:
+    """Return dict canonical face -> its first spelling. Raises KaomojiError when there is none."""
+    spellings = {}
+    for spelling in map(str, faces):
+        if spelling.strip():
+            spellings.setdefault(canonical(spelling), spelling.strip())
+    if not spellings:
         raise KaomojiError(
             "no face to ask about; expected at least one; elicit first, or name a file with one face per line"
         )
-    return found
+    return spellings

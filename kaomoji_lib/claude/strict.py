@@ -1,4 +1,4 @@
-"""Strict reading of JSON that a model wrote. What does not follow the schema to the letter is no answer."""
+"""Read JSON that a model wrote. What does not follow the schema to the letter is no answer."""
 
 import json
 import math
@@ -12,21 +12,14 @@ class NotAnswered(ValueError):
 
 
 def read_object(text, fields):
-    """The JSON object that ``text`` is, with exactly the names ``fields``.
+    """Return the JSON object that ``text`` is, with exactly the names ``fields``; a Markdown fence around it is skipped.
 
-    A Markdown fence around it is looked through, as models without schema support write one.
-
-    Raises
-    ------
-    NotAnswered
-        If it is anything else: no JSON, cut off, NaN or Infinity, a name twice, missing or too many.
+    Raises :class:`NotAnswered` for anything else: no JSON, cut off, NaN or Infinity, a name twice, missing or too many.
     """
     fenced = _FENCE.match(text)
     try:
         value = json.loads(
-            fenced[1] if fenced else text,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_unique,
+            fenced[1] if fenced else text, parse_constant=_refuse, object_pairs_hook=_unique
         )
     except NotAnswered:
         raise
@@ -41,7 +34,7 @@ def read_object(text, fields):
     return value
 
 
-def _refuse_constant(name):
+def _refuse(name):
     raise NotAnswered(f"a value is {name}")
 
 
@@ -52,7 +45,7 @@ def _unique(pairs):
 
 
 def likelihood(value):
-    """A finite number in 0..1 as float; raises :class:`NotAnswered` for all else, text and booleans too."""
+    """Return a finite number in 0..1 as float; raises :class:`NotAnswered` for all else, text and booleans too."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise NotAnswered("a likelihood is no number")
     if not 0 <= value <= 1:
@@ -61,7 +54,7 @@ def likelihood(value):
 
 
 def words(value, allowed, fewest, most):
-    """A list of ``fewest`` to ``most`` different words, all of them in ``allowed``; raises :class:`NotAnswered` otherwise."""
+    """Return a list of ``fewest`` to ``most`` different words of ``allowed``; raises :class:`NotAnswered` otherwise."""
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise NotAnswered("the words are no list of words")
     if any(word not in allowed for word in value):

@@ -1,14 +1,8 @@
 """Synthesize: let a model describe, in words of a fixed lexicon, what a masked face did in real exchanges."""
 
-from functools import partial
-
-import pandas as pd
-
-from kaomoji_lib.claude import answered
 from kaomoji_lib.claude import exchanges as rows_of
-from kaomoji_lib.claude.answers import AnswerFolder
-from kaomoji_lib.claude.asks import Ask, json_format, system_block
-from kaomoji_lib.claude.service import Service, manifest, outcome
+from kaomoji_lib.claude.method import judge
+from kaomoji_lib.claude.requests import Request, body
 from kaomoji_lib.claude.strict import read_object, words
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stimuli import load_lexicon
@@ -30,21 +24,20 @@ Answer with one JSON object and nothing else, of this form: {{"primary": [words 
 
 
 def vocabulary(lexicon=None):
-    """Anchor words, other words and the lexicon's version: (tuple, tuple, int)."""
+    """Return anchor words, other words and the lexicon's version: (tuple, tuple, int)."""
     table = load_lexicon() if lexicon is None else lexicon
     if table["version"].nunique() != 1:
         raise KaomojiError(
-            "the lexicon holds more than one version; expected one; versions never mix"
+            "the lexicon has more than one version; expected one; versions never mix; delete the older rows"
         )
     anchored = table["category"] != ""
-    return (
-        tuple(table.loc[anchored, "word"]),
-        tuple(table.loc[~anchored, "word"]),
-        int(table["version"].iloc[0]),
-    )
+    own, others = (tuple(table.loc[rows, "word"]) for rows in (anchored, ~anchored))
+    return own, others, int(table["version"].iloc[0])
 
 
 def schema(anchors, others):
+    """Return the JSON schema of the answer."""
+
     def listed(allowed):
         return {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
 
@@ -56,8 +49,8 @@ def schema(anchors, others):
     }
 
 
-def ask_for(model, source_model, face, count, drawn, anchors, others, temperature=0.0):
-    """The question for one (source model, face): its sampled exchanges, the face masked in all of them."""
+def request_for(model, source_model, face, count, drawn, anchors, others, temperature=0.0):
+    """Return the request for one (source model, face): its sampled exchanges, the face masked in all of them."""
     blocks = []
     for number, exchange in enumerate(drawn, start=1):
         user, reply = (
@@ -74,20 +67,16 @@ def ask_for(model, source_model, face, count, drawn, anchors, others, temperatur
         anchors=", ".join(anchors),
         rest=", ".join(others),
     )
-    params = {
-        "model": model,
-        "max_tokens": MAX_TOKENS,
-        "system": system_block(system),
-        "thinking": {"type": "disabled"},
-        "messages": [{"role": "user", "content": "\n\n".join(blocks)}],
-        "output_config": json_format(schema(anchors, others)),
-        **({} if temperature is None else {"temperature": temperature}),
-    }
-    return Ask(
-        params=params,
-        about={"source_model": source_model, "face": face, "count": count},
-        private=True,
+    params = body(
+        model,
+        MAX_TOKENS,
+        "\n\n".join(blocks),
+        system=system,
+        schema=schema(anchors, others),
+        temperature=temperature,
     )
+    about = {"source_model": source_model, "face": face, "count": count}
+    return Request(params, about, private=True)
 
 
 def _shortened(text):
@@ -95,69 +84,63 @@ def _shortened(text):
 
 
 def read(record, anchors, others):
-    """Picked words of a stored reply: dict with ``primary`` and ``others``. Raises :class:`.strict.NotAnswered`."""
-    found = read_object(record["text"], ("primary", "others"))
+    """Return the words of a stored reply: dict with ``primary`` and ``others``. Raises :class:`.strict.NotAnswered`."""
+    value = read_object(record["text"], ("primary", "others"))
     return {
-        "primary": words(found["primary"], set(anchors), *PRIMARY),
-        "others": words(found["others"], set(others), *OTHERS),
+        "primary": words(value["primary"], set(anchors), *PRIMARY),
+        "others": words(value["others"], set(others), *OTHERS),
     }
 
 
 def synthesize(
-    settings, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0, told=None, options=()
+    settings, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0, on_progress=None, options=()
 ):
     """Describe every (source model, face) of the exchanges.
 
     Parameters
     ----------
-    settings : :class:`kaomoji_lib.claude.service.Settings`.
+    settings : :class:`kaomoji_lib.claude.client.Settings`.
     exchanges : list of :class:`kaomoji_lib.claude.exchanges.Exchange`.
     seed : of the samples. most : exchanges per (source model, face).
 
     Returns
     -------
-    AnswerFolder, Outcome. The table holds counts and picked words, nothing of the exchanges.
+    AnswerFolder, Outcome. The table has counts and words, nothing of the exchanges.
 
     Raises
     ------
     KaomojiError
-        If no exchange opens with a face, and for what else the user can mend.
+        If no exchange opens with a face, and for what else the user can fix.
     """
     anchors, others, version = vocabulary()
-    asks = all_asks(settings.model, exchanges, seed, most, temperature)
-    answer = partial(read, anchors=anchors, others=others)
-    problem = answered.complaint(answer)
-    with Service(settings, told) as service:
-        report = service.ask(asks, problem)
-        found = outcome(service, "synthesize", asks, problem, report, options)
-        table = pd.DataFrame(
-            answered.rows(service, asks, problem, answer), columns=list(COLUMNS)
-        ).assign(lexicon_version=version)
-        folder = AnswerFolder(found.folder)
-        folder.write(
-            table,
-            manifest(
-                service,
-                "synthesize",
-                asks,
-                found,
-                settings={"seed": seed, "samples": most, "temperature": temperature},
-                exchanges=len(exchanges),
-                lexicon_version=version,
-            ),
-        )
-    return folder, found
+
+    def read_reply(record):
+        return {**read(record, anchors, others), "lexicon_version": version}
+
+    return judge(
+        settings,
+        "synthesize",
+        all_requests(settings.model, exchanges, seed, most, temperature),
+        read_reply,
+        COLUMNS,
+        {
+            "settings": {"seed": seed, "samples": most, "temperature": temperature},
+            "exchanges": len(exchanges),
+            "lexicon_version": version,
+        },
+        options,
+        on_progress,
+    )
 
 
-def all_asks(model, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0):
-    """One question per (source model, face). Raises KaomojiError when no exchange is given."""
+def all_requests(model, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0):
+    """Return one request per (source model, face). Raises KaomojiError when no exchange is given."""
     if not exchanges:
         raise KaomojiError(
             "no reply in these exchanges opens with a face; expected at least one; check the files"
         )
     anchors, others, _ = vocabulary()
-    drawn = rows_of.samples(exchanges, seed, most)
     return [
-        ask_for(model, *key, count, chosen, anchors, others, temperature)
-        for key, (count, chosen) in drawn.items()
+        request_for(model, *key, count, drawn, anchors, others, temperature)
+        for key, (count, drawn) in rows_of.samples(exchanges, seed, most).items()
     ]

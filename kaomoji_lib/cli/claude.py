@@ -7,6 +7,7 @@ once: kill it at any moment, and the same command goes on without paying twice. 
 import sys
 from pathlib import Path
 
+from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
 
 HELP = "elicit, introspect, synthesize with Claude (paid calls; --dry-run shows their cost)"
@@ -15,7 +16,6 @@ EXAMPLES = """examples:
   kaomoji claude elicit --model claude-opus-4-7 --runs 8 --max-usd 5
   kaomoji claude introspect --model claude-opus-4-7 --faces faces.txt --batch
   kaomoji claude synthesize --exchanges conversations.json --max-usd 2
-  kaomoji claude elicit --source stand-in --out runs/trial
   kaomoji claude status
 """
 ELICITED, SYNTHESIZER = "claude-opus-4-7", "claude-haiku-4-5"
@@ -24,53 +24,37 @@ INCOMPLETE = 1
 
 def configure(parser):
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    elicit = _method(
-        actions, "elicit", "messages that begin with a kaomoji, run after run", ELICITED, "1.0"
-    )
-    elicit.add_argument(
-        "--prompts",
-        metavar="CSV",
-        help="columns id, category, text (default: this project's prompts)",
-    )
-    elicit.add_argument(
+    one = _method(actions, "elicit", "messages that begin with a kaomoji", ELICITED, "1.0")
+    one("--prompts", metavar="CSV", help="columns id, category, text (default: this project's)")
+    one(
         "--runs",
         type=int,
         default=8,
         metavar="N",
         help="generations per prompt at most (default: 8)",
     )
-    elicit.add_argument(
-        "--max-tokens", type=int, default=40, metavar="N", help="per reply at most (default: 40)"
-    )
-    introspect = _method(
-        actions, "introspect", "likelihoods of every category for every face", ELICITED, "0.0"
-    )
-    introspect.add_argument(
-        "--faces", metavar="FILE", help="one face per line (default: the faces of --from)"
-    )
-    introspect.add_argument(
+    one("--max-tokens", type=int, default=40, metavar="N", help="per reply at most (default: 40)")
+    one = _method(actions, "introspect", "likelihoods of every category per face", ELICITED, "0.0")
+    one("--faces", metavar="FILE", help="one face per line (default: the faces of --from)")
+    one(
         "--from",
         dest="run_folder",
         metavar="DIR",
-        help="run folder whose faces are asked about (default: what was elicited)",
+        help="ask about the faces of this run folder (default: the elicited ones)",
     )
-    introspect.add_argument(
-        "--categories", metavar="CSV", help="a category table (default: this project's)"
-    )
-    synthesize = _method(
+    one("--categories", metavar="CSV", help="a category table (default: this project's)")
+    one = _method(
         actions, "synthesize", "words for what a masked face did in exchanges", SYNTHESIZER, "0.0"
     )
-    synthesize.add_argument(
+    one(
         "--exchanges",
         nargs="+",
         metavar="FILE",
         help="JSON lines, a journal, or an export's conversations.json",
     )
-    synthesize.add_argument(
-        "--from", dest="run_folder", metavar="DIR", help="take the replies of a run folder instead"
-    )
-    synthesize.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
-    synthesize.add_argument(
+    one("--from", dest="run_folder", metavar="DIR", help="take the replies of a run folder instead")
+    one("--seed", type=int, default=0, help="of the samples (default: 0)")
+    one(
         "--samples",
         type=int,
         default=4,
@@ -79,100 +63,79 @@ def configure(parser):
     )
     status = actions.add_parser("status", help="what is stored, what is under way, what it cost")
     status.add_argument("folders", nargs="*", metavar="DIR", help="default: runs/claude-*")
-    trial = actions.add_parser(
-        "stand-in", help="run the stand-in server, for trying things without a key"
-    )
-    trial.add_argument(
-        "--host", default="127.0.0.1", help="a loopback address (default: 127.0.0.1)"
-    )
-    trial.add_argument("--port", type=int, default=0, help="default: any free one")
-    trial.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="misbehave once, in this way; may be given again",
-    )
-    trial.add_argument(
-        "--rejects",
-        action="append",
-        default=[],
-        metavar="PARAMETER",
-        help="refuse an optional parameter, as newer models do",
-    )
 
 
 def _method(actions, name, words, model, temperature):
-    parser = actions.add_parser(name, help=words)
-    parser.add_argument("--model", default=model, help=f"default: {model}")
-    parser.add_argument("--source", default="api", choices=("api", "stand-in"), help="default: api")
-    parser.add_argument(
-        "--out", metavar="DIR", help="folder of the replies (default: runs/claude-<model>)"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print requests, tokens and cost, send nothing"
-    )
-    parser.add_argument(
+    parser = actions.add_parser(name, help=words, description=words)
+    one = parser.add_argument
+    one("--model", default=model, help=f"default: {model}")
+    one("--out", metavar="DIR", help="folder of the replies (default: runs/claude-<model>)")
+    one("--dry-run", action="store_true", help="print requests, tokens and cost, send nothing")
+    one(
         "--max-usd",
         type=float,
         metavar="X",
         help="stop before this folder has cost more, in US dollars",
     )
-    parser.add_argument(
-        "--batch", action="store_true", help="message batches: half the price, up to a day"
+    one(
+        "--batch",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="ID",
+        help="message batches: half the price, up to a day; ID: of a batch whose id was not stored",
     )
-    parser.add_argument(
+    one(
+        "--resend",
+        action="store_true",
+        help="send the requests of a batch again that does not exist",
+    )
+    one(
         "--no-wait",
         action="store_true",
         help="with --batch: submit, and leave the rest to a later call",
     )
-    parser.add_argument(
+    one(
         "--poll",
         type=float,
         default=30.0,
         metavar="SECONDS",
         help="between looks at a batch (default: 30)",
     )
-    parser.add_argument(
-        "--workers", type=int, default=4, metavar="N", help="requests at a time (default: 4)"
-    )
-    parser.add_argument(
-        "--again",
+    one("--workers", type=int, default=4, metavar="N", help="requests at a time (default: 4)")
+    one(
+        "--retry-invalid",
         action="store_true",
         help="ask (and pay) again where the stored reply is unusable",
     )
-    parser.add_argument(
+    one(
         "--temperature",
         default=temperature,
         help=f"a number, or none to leave it to the model (default: {temperature})",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    return parser
+    one("--quiet", action="store_true", help="no progress bar")
+    return one
 
 
 def run(arguments):
-    return {
-        "elicit": _elicit,
-        "introspect": _introspect,
-        "synthesize": _synthesize,
-        "status": _status,
-        "stand-in": _stand_in,
-    }[arguments.action](arguments)
+    actions = {"elicit": _elicit, "introspect": _introspect, "synthesize": _synthesize}
+    return {**actions, "status": _status}[arguments.action](arguments)
 
 
 def _settings(arguments):
-    from kaomoji_lib.claude.service import Settings
+    from kaomoji_lib.claude.client import Settings
 
     return Settings(
         arguments.model,
-        arguments.source,
         arguments.out,
         arguments.max_usd,
-        arguments.batch,
+        bool(arguments.batch),
         not arguments.no_wait,
         arguments.poll,
         arguments.workers,
-        arguments.again,
+        arguments.retry_invalid,
+        arguments.batch if isinstance(arguments.batch, str) else None,
+        arguments.resend,
     )
 
 
@@ -198,17 +161,12 @@ def _elicit(arguments):
     settings = _settings(arguments)
     if arguments.dry_run:
         note = "a category ends earlier once a run brings it nothing new, so that fewer may be sent"
-        return _plan(
-            settings,
-            method.all_asks(settings.model, arguments.prompts, arguments.runs, **chosen),
-            note,
-        )
-    return _report(
-        arguments,
-        lambda told: method.elicit(
-            settings, arguments.prompts, arguments.runs, **chosen, told=told
-        ),
+        requests = method.all_requests(settings.model, arguments.prompts, arguments.runs, **chosen)
+        return _plan(settings, requests, note)
+    call = lambda report: method.elicit(
+        settings, arguments.prompts, arguments.runs, **chosen, on_progress=report
     )
+    return _report(arguments, call)
 
 
 def _introspect(arguments):
@@ -216,29 +174,26 @@ def _introspect(arguments):
 
     settings, temperature = _settings(arguments), _temperature(arguments.temperature)
     faces, options = _faces(arguments, settings)
+    chosen = faces, arguments.categories, temperature
     if arguments.dry_run:
-        return _plan(
-            settings, method.all_asks(settings.model, faces, arguments.categories, temperature)
-        )
+        return _plan(settings, method.all_requests(settings.model, *chosen))
     options += ["--categories", arguments.categories] if arguments.categories else []
-    options += _changed(arguments.temperature, "0.0")
-    return _report(
-        arguments,
-        lambda told: method.introspect(
-            settings, faces, arguments.categories, temperature, told, options
-        ),
-    )
+    options += _changed(arguments.temperature)
+    call = lambda report: method.introspect(settings, *chosen, on_progress=report, options=options)
+    return _report(arguments, call)
 
 
 def _faces(arguments, settings):
+    from kaomoji_lib.stimuli import decode
+
     if arguments.faces:
-        path = Path(arguments.faces)
         try:
-            return path.read_text(encoding="utf-8-sig").splitlines(), ["--faces", arguments.faces]
+            text = decode(Path(arguments.faces).read_bytes())
         except (OSError, UnicodeDecodeError):
             raise KaomojiError(
-                f"{path} cannot be read; expected a UTF-8 text file with one face per line; check the path"
+                f"{arguments.faces} cannot be read; expected a UTF-8 text file with one face per line; check the path"
             ) from None
+        return text.splitlines(), ["--faces", arguments.faces]
     emissions, _ = _emissions(arguments.run_folder or settings.folder / "elicit")
     counts = emissions["face"].dropna().value_counts()
     return list(counts.index), ["--from", arguments.run_folder] if arguments.run_folder else []
@@ -247,12 +202,12 @@ def _faces(arguments, settings):
 def _emissions(folder):
     from kaomoji_lib.runs.folder import RunFolder
 
-    found = RunFolder(folder)
-    if not found.exists:
+    run = RunFolder(folder)
+    if not run.exists:
         raise KaomojiError(
             f"{folder} is no run folder; expected one with replies; elicit first, or name another with --from"
         )
-    return found.emissions(), found.prompts()
+    return run.emissions(), run.prompts()
 
 
 def _synthesize(arguments):
@@ -265,33 +220,33 @@ def _synthesize(arguments):
             "synthesize needs either --exchanges FILE ... or --from DIR; expected one of them; name the exchanges"
         )
     if arguments.exchanges:
-        found = [exchange for path in arguments.exchanges for exchange in rows.read(path)]
-        exchanges, options = list(dict.fromkeys(found)), ["--exchanges", *arguments.exchanges]
+        skipped, options = [], ["--exchanges", *arguments.exchanges]
+        found = [exchange for path in arguments.exchanges for exchange in rows.read(path, skipped)]
+        exchanges = list(dict.fromkeys(found))
+        if skipped:
+            line = f"kaomoji: {len(skipped)} parts left out; the first: {skipped[0]}"
+            print(escape.terminal(line), file=sys.stderr)
     else:
-        exchanges, options = (
-            rows.from_emissions(*_emissions(arguments.run_folder)),
-            ["--from", arguments.run_folder],
-        )
+        options = ["--from", arguments.run_folder]
+        exchanges = rows.from_emissions(*_emissions(arguments.run_folder))
     options += ["--seed", arguments.seed] if arguments.seed else []
     options += ["--samples", arguments.samples] if arguments.samples != 4 else []
-    options += _changed(arguments.temperature, "0.0")
-    chosen = {"seed": arguments.seed, "most": arguments.samples, "temperature": temperature}
+    options += _changed(arguments.temperature)
+    chosen = exchanges, arguments.seed, arguments.samples, temperature
     if arguments.dry_run:
-        return _plan(settings, method.all_asks(settings.model, exchanges, **chosen))
-    return _report(
-        arguments,
-        lambda told: method.synthesize(settings, exchanges, **chosen, told=told, options=options),
-    )
+        return _plan(settings, method.all_requests(settings.model, *chosen))
+    call = lambda report: method.synthesize(settings, *chosen, on_progress=report, options=options)
+    return _report(arguments, call)
 
 
-def _changed(temperature, default):
-    return [] if temperature == default else ["--temperature", temperature]
+def _changed(temperature):
+    return [] if temperature == "0.0" else ["--temperature", temperature]
 
 
-def _plan(settings, asks, note=""):
+def _plan(settings, requests, note=""):
     from kaomoji_lib.claude.dryrun import plan
 
-    print(plan(settings, asks, note))
+    print(plan(settings, requests, note))
 
 
 def _report(arguments, method):
@@ -299,36 +254,20 @@ def _report(arguments, method):
 
     with tqdm(unit="reply", disable=arguments.quiet or None, file=sys.stderr) as bar:
 
-        def told(done, total):
+        def on_progress(done, total):
             bar.total, bar.n = total, done
             bar.refresh()
 
-        _, found = method(told)
-    print(found)
-    return 0 if found.complete else INCOMPLETE
+        _, outcome = method(on_progress)
+    print(outcome)
+    return 0 if outcome.complete else INCOMPLETE
 
 
 def _status(arguments):
-    from kaomoji_lib.claude.status import folders, status
+    from kaomoji_lib.claude.method import folders, status
 
-    found = [Path(name) for name in arguments.folders] or folders()
+    chosen = [Path(name) for name in arguments.folders] or folders()
     print(
-        "\n".join(status(folder) for folder in found)
+        "\n".join(status(folder) for folder in chosen)
         or "no replies of Claude are stored yet; kaomoji claude elicit --dry-run shows what asking costs"
     )
-
-
-def _stand_in(arguments):
-    import time
-
-    from kaomoji_lib.claude.standin import StandIn
-
-    with StandIn(
-        arguments.host, arguments.port, faults=arguments.fault, rejects=arguments.rejects
-    ) as server:
-        print(
-            f"the stand-in answers at {server.url}; to use it: ANTHROPIC_BASE_URL={server.url} ANTHROPIC_API_KEY=none-needed",
-            flush=True,
-        )
-        while True:
-            time.sleep(3600)

@@ -10,6 +10,7 @@ import pandas as pd
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.published.tables import published_face
 from kaomoji_lib.runs.files import parse_json
+from kaomoji_lib.stimuli import decode
 
 DATASET = "a9lim/llmoji"
 BUNDLE = re.compile(r"bundle(-\d{8}T\d{6}Z)?$")
@@ -200,20 +201,20 @@ def _bundle(path, folder, skipped):
     lexicon = lexicon if isinstance(lexicon, int) and not isinstance(lexicon, bool) else NO_LEXICON
     rows, failed = [], {}
     for file in sorted(path.parent.glob("*.jsonl")):
-        for line in _lines(file):
+        for at, line in _lines(file):
             row, problem = _row(line, file.stem, lexicon)
             if problem:
-                failed[problem] = failed.get(problem, 0) + 1
+                failed.setdefault(problem, []).append(f"{file.name} line {at}")
             else:
                 rows.append({**row, "contributor": contributor, "bundle": bundle})
-    skipped += [(where, problem, count) for problem, count in failed.items()]
+    skipped += [(where, f"{why} (first: {at[0]})", len(at)) for why, at in failed.items()]
     versions = {row["lexicon_version"] for row in rows}
     return rows, (contributor, bundle, version, max(versions, default=lexicon), len(rows))
 
 
 def _object(path):
     try:
-        value = parse_json(path.read_text(encoding="utf-8"))
+        value = parse_json(decode(path.read_bytes()))
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -221,10 +222,10 @@ def _object(path):
 
 def _lines(file):
     try:
-        with file.open(encoding="utf-8", errors="replace") as handle:
-            yield from (line for line in handle if line.strip())
+        with file.open(encoding="utf-8-sig", errors="replace") as handle:
+            yield from ((at, line) for at, line in enumerate(handle, start=1) if line.strip())
     except OSError:
-        yield ""
+        yield 1, ""
 
 
 def _row(line, stem, lexicon):

@@ -1,0 +1,50 @@
+"""One request to the service: what is sent, which row the reply fills, and the hash it is stored under."""
+
+from dataclasses import dataclass, field
+
+from kaomoji_lib.claude.models import omitted
+from kaomoji_lib.runs.files import digest
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request and its place.
+
+    ``params``: body of a Messages request. ``about``: the row it fills, free of private text. ``occasion``: tells
+    equal requests apart that want different replies (generations). ``private``: the request contains text that must
+    not be written anywhere.
+    """
+
+    params: dict = field(repr=False)
+    about: dict
+    occasion: str = ""
+    private: bool = False
+
+    def key(self, origin):
+        """Return 64 hexadecimal digits, equal for equal requests to the same ``origin`` (host)."""
+        return digest({"params": self.params, "occasion": self.occasion, "origin": origin})
+
+    def public(self):
+        """Return what may be written beside the reply."""
+        return {"about": self.about, "params": None if self.private else self.params}
+
+
+def body(model, max_tokens, content, *, system=None, schema=None, temperature=None):
+    """Return the body of a request with one user message, without thinking, less what the model rejects.
+
+    ``system``: a fixed system prompt, sent as a cacheable block. ``schema``: JSON schema of the answer.
+    """
+    params = {
+        "model": model,
+        "max_tokens": max_tokens,
+        "thinking": {"type": "disabled"},
+        "messages": [{"role": "user", "content": content}],
+    }
+    if system is not None:
+        block = {"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}
+        params["system"] = [block]
+    if schema is not None:
+        params["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    if temperature is not None:
+        params["temperature"] = temperature
+    return {name: value for name, value in params.items() if name not in omitted(model)}

@@ -1,0 +1,359 @@
+"""A fake Messages API on a loopback port, without a model: real HTTP for the real SDK, with faults on demand."""
+
+import hashlib
+import itertools
+import json
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
+from urllib.parse import urlsplit
+
+from kaomoji_lib.stimuli import load_lexicon, load_prompts
+
+FACES = ["(◕‿◕)", "(T_T)", "(>_<)", "(・_・)", "(^_^)", "(ಠ_ಠ)", "(╯°□°)", "(´・ω・`)", "(－_－)"]
+SOON = {"retry-after-ms": "20"}
+
+
+def digest(params):
+    return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
+
+
+class Answers:
+    """Answers by rule: faces by category, likelihoods by face, words of the lexicon; all depend on the request alone."""
+
+    def __init__(self):
+        table, words = load_prompts(), load_lexicon()
+        codes = list(dict.fromkeys(table["category"]))
+        self.category = dict(zip(table["text"], map(codes.index, table["category"]), strict=True))
+        self.anchors = list(words.loc[words["category"] != "", "word"])
+        self.others = list(words.loc[words["category"] == "", "word"])
+
+    def __call__(self, params, occurrence):
+        """Text and stop reason for a request; ``occurrence`` counts equal requests from 0."""
+        luck = int(digest([params, occurrence])[:8], 16)
+        content, fields = params["messages"][-1]["content"], schema_fields(params)
+        if not params.get("system"):
+            if luck % 50 == 0:
+                return ("", "refusal") if luck % 100 else ("I see.", "end_turn")
+            code = next((c for text, c in self.category.items() if content.endswith(text)), luck)
+            return f"{FACES[(code + luck % 3) % len(FACES)]} tell me more", "max_tokens"
+        if "primary" in fields or '"primary"' in json.dumps(params["system"]):
+            start = luck % 10
+            words = {"primary": self.anchors[start:][:2], "others": self.others[start:][:4]}
+            return json.dumps(words), "end_turn"
+        shares = [((luck >> place) % 90 + 5) / 100 for place in range(len(fields))]
+        return json.dumps(dict(zip(fields, shares, strict=True))), "end_turn"
+
+
+def schema_fields(params):
+    schema = ((params.get("output_config") or {}).get("format") or {}).get("schema") or {}
+    return list(schema.get("properties") or {})
+
+
+# -- faults: functions of the handler, the request and the message that would be sent ---------------------------------
+
+
+def _status(code, kind, detail, headers=None):
+    return lambda handler, params, message: handler.refuse(code, kind, detail, headers)
+
+
+def _reset(handler, params, message):
+    body = json.dumps(message).encode()
+    handler.start(200, len(body))
+    handler.wfile.write(body[: len(body) // 2])
+    handler.wfile.flush()
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.hang_up()
+
+
+def _timeout(handler, params, message):
+    time.sleep(handler.server.stall)
+    handler.hang_up()
+
+
+def _key(handler):
+    return handler.headers.get("authorization") or handler.headers.get("x-api-key")
+
+
+def _leak(handler, params, message):
+    handler.refuse(401, "authentication_error", f"invalid credential: {_key(handler)}")
+
+
+def _bytes(content, kind="text/html"):
+    return lambda handler, *_: handler.send_bytes(200, content, {"content-type": kind})
+
+
+def _changed(change):
+    """A fault that answers with the message ``change(handler, message, text)``."""
+
+    def fault(handler, params, message):
+        text = message["content"][0]["text"] if message["content"] else ""
+        handler.send_json(200, {**message, **change(handler, message, text)})
+
+    return fault
+
+
+def _text(change):
+    def changed(handler, message, text):
+        return {"content": [{"type": "text", "text": change(text)}]}
+
+    return _changed(changed)
+
+
+def _fields(text):
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return {}
+
+
+def _first(value):
+    return _text(lambda text: json.dumps({**_fields(text), next(iter(_fields(text)), "a"): value}))
+
+
+def _model(spelling):
+    return _changed(lambda handler, message, text: {"model": spelling.format(message["model"])})
+
+
+def _stop(reason):
+    return _changed(lambda handler, message, text: {"content": [], "stop_reason": reason})
+
+
+# Faults that end without a paid answer.
+UNPAID = {
+    "429": _status(429, "rate_limit_error", "slow down", {"retry-after": "0.05"}),
+    "529": _status(529, "overloaded_error", "Overloaded", SOON),
+    "500": _status(500, "api_error", "Internal server error", SOON),
+    "400": _status(400, "invalid_request_error", "this request is malformed"),
+    "401": _leak,
+    "reset": _reset,
+    "timeout": _timeout,
+    "error-200": _status(200, "overloaded_error", "Overloaded", SOON),
+    "html-200": _bytes(b"<!DOCTYPE html><title>Sign in</title>"),
+    "html-as-json": _bytes(b"\n <html>Sign in</html>", "application/json"),
+    "proxy-error-200": _bytes(b'{"error": {"message": "upstream"}}', "application/json"),
+    "no-message-200": _bytes(b'{"status": "ok"}', "application/json"),
+    "list-200": _bytes(b"[]", "application/json"),
+}
+PAID = {
+    "cut-body": lambda handler, params, message: handler.send_bytes(
+        200, json.dumps(message).encode()[:-20]
+    ),
+    "cut-json": _text(lambda text: text[: max(len(text) // 2, 1)]),
+    "schema": _text(lambda text: json.dumps({"answer": 42})),
+    "likelihood": _first(1.7),
+    "nan": _first("NaN"),
+    "bare-nan": _first(float("nan")),
+    "unknown-word": _text(lambda text: json.dumps({**_fields(text), "primary": ["sparkly"]})),
+    "refusal": _stop("refusal"),
+    "empty": _stop("end_turn"),
+    "surrogate": _text(lambda text: f"(・_・) \ud800{text}\udfff"),
+    "echo-key": _changed(
+        lambda handler, message, text: {
+            "content": [{"type": "text", "text": f"(・_・) {_key(handler)}"}]
+        }
+    ),
+    "context-full": _changed(
+        lambda handler, message, text: {
+            "content": [{"type": "text", "text": "(・_"}],
+            "stop_reason": "model_context_window_exceeded",
+        }
+    ),
+    "wrong-model": _model("another-model-1"),
+    "vertex": _model("{}@20251001"),
+    "bedrock": _model("us.anthropic.{}-20251001-v1:0"),
+    "no-usage": _changed(lambda handler, message, text: {"usage": None}),
+}
+FAULTS = {**UNPAID, **PAID}
+BATCH_FAULTS = ("expired", "errored", "canceled", "duplicate", "missing")
+
+
+class FakeAPI(ThreadingHTTPServer):
+    """A running fake; a context manager that stops it.
+
+    ``answers``: callable (params, occurrence) -> (text, stop reason). ``faults``: names of FAULTS, one used up per
+    message or batch creation in order of arrival, an empty name for none. ``batch_faults``: names of BATCH_FAULTS for
+    the first requests of the first batch. ``rejects``: a parameter that is refused with status 400. ``batch_seconds``:
+    how long a batch takes; ``stall``: seconds of the timeout. ``paid`` counts answers sent, by request.
+    """
+
+    daemon_threads, block_on_close, request_queue_size = True, False, 64
+
+    def __init__(
+        self, *, answers=None, faults=(), batch_faults=(), rejects="", batch_seconds=0.0, stall=5.0
+    ):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers = answers or Answers()
+        self.faults, self.batch_faults, self.rejects = list(faults), list(batch_faults), rejects
+        self.batch_seconds, self.stall = batch_seconds, stall
+        self.lock, self.numbers = threading.Lock(), itertools.count(1)
+        self.seen, self.paid, self.requests, self.batches = Counter(), Counter(), Counter(), {}
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.shutdown()
+        self.server_close()
+
+    @contextmanager
+    def environment(self, key="none-needed"):
+        """Run the fake and let the environment name it."""
+        with self, mock.patch.dict("os.environ", self.variables(key)):
+            yield self
+
+    def variables(self, key="none-needed"):
+        return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": key}
+
+    def handle_error(self, request, client_address):
+        """Clients that hang up, and faults that hang up on them, are expected."""
+
+    def next_fault(self):
+        with self.lock:
+            return self.faults.pop(0) if self.faults else ""
+
+    def complaint(self, params):
+        if self.rejects and self.rejects in params:
+            return f"`{self.rejects}` is deprecated for this model."
+        return "" if params.get("messages") else "messages: Field required"
+
+    def message(self, params):
+        with self.lock:
+            occurrence = self.seen[digest(params)]
+            self.seen[digest(params)] += 1
+            number = next(self.numbers)
+        text, stop = self.answers(params, occurrence)
+        return {
+            "id": f"msg_fake_{number}",
+            "type": "message",
+            "role": "assistant",
+            "model": params["model"],
+            "stop_sequence": None,
+            "content": [{"type": "text", "text": text}] if text else [],
+            "stop_reason": stop,
+            "usage": {"input_tokens": count(params), "output_tokens": max(1, len(text) // 4)},
+        }
+
+    def pay(self, params):
+        with self.lock:
+            self.paid[digest(params)] += 1
+
+    def create_batch(self, requests):
+        lines = [line for request in requests for line in self._results(request)]
+        batch = {
+            "id": f"msgbatch_fake_{next(self.numbers)}",
+            "keys": {request["custom_id"] for request in requests},
+            "ends": time.monotonic() + self.batch_seconds,
+            "lines": lines,
+        }
+        self.batches[batch["id"]] = batch
+        return batch
+
+    def _results(self, request):
+        custom, params = request["custom_id"], request["params"]
+        fault = self.batch_faults.pop(0) if self.batch_faults else ""
+        if fault == "missing":
+            return []
+        if fault in ("expired", "canceled"):
+            return [{"custom_id": custom, "result": {"type": fault}}]
+        if fault == "errored" or self.complaint(params):
+            error = {"type": "api_error", "message": self.complaint(params) or "it went wrong"}
+            error = {"type": "error", "error": error, "request_id": None}
+            return [{"custom_id": custom, "result": {"type": "errored", "error": error}}]
+        self.pay(params)
+        return [
+            {"custom_id": custom, "result": {"type": "succeeded", "message": self.message(params)}}
+            for _ in range(2 if fault == "duplicate" else 1)
+        ]
+
+    def batch_state(self, batch):
+        ended, now = time.monotonic() >= batch["ends"], datetime.now(UTC)
+        kinds = Counter(line["result"]["type"] for line in batch["lines"]) if ended else Counter()
+        counts = {kind: kinds[kind] for kind in ("succeeded", "errored", "canceled", "expired")}
+        return {
+            "id": batch["id"],
+            "type": "message_batch",
+            "processing_status": "ended" if ended else "in_progress",
+            "request_counts": {**counts, "processing": 0 if ended else len(batch["keys"])},
+            "created_at": now.isoformat(),
+            "expires_at": (now + timedelta(hours=24)).isoformat(),
+            "ended_at": now.isoformat() if ended else None,
+            "archived_at": None,
+            "cancel_initiated_at": None,
+            "results_url": f"{self.url}/v1/messages/batches/{batch['id']}/results",
+        }
+
+
+def count(params):
+    return len(json.dumps([params.get("system", ""), params["messages"]])) // 4
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+    def start(self, code, length, headers=None):
+        self.send_response(code)
+        sent = {"content-type": "application/json", "content-length": str(length)}
+        for name, value in {**sent, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def send_bytes(self, code, body, headers=None):
+        self.start(code, len(body), headers)
+        self.wfile.write(body)
+
+    def send_json(self, code, value, headers=None):
+        self.send_bytes(code, json.dumps(value).encode(), headers)
+
+    def hang_up(self):
+        self.close_connection = True
+        self.connection.close()
+
+    def refuse(self, code, kind, detail, headers=None):
+        error = {"type": "error", "error": {"type": kind, "message": detail}}
+        self.send_json(code, error, headers)
+
+    def do_POST(self):
+        path, server = urlsplit(self.path).path, self.server
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)))
+        server.requests[path] += 1
+        if path == "/v1/messages/count_tokens":
+            return self.send_json(200, {"input_tokens": count(body)})
+        is_batch = path == "/v1/messages/batches"
+        if not is_batch and path != "/v1/messages":
+            return self.refuse(404, "not_found_error", "no such address")
+        fault = server.next_fault()
+        if complaint := not is_batch and fault not in UNPAID and server.complaint(body):
+            return self.refuse(400, "invalid_request_error", complaint)
+        answer = None
+        if is_batch and (fault == "reset" or fault not in UNPAID):
+            answer = server.batch_state(server.create_batch(body["requests"]))
+        elif fault == "reset" or fault not in UNPAID:
+            answer = server.message(body)
+            if fault != "reset":
+                server.pay(body)
+        return FAULTS[fault](self, body, answer) if fault else self.send_json(200, answer)
+
+    def do_GET(self):
+        path = urlsplit(self.path).path
+        self.server.requests[path] += 1
+        names = path.strip("/").split("/")
+        batch = self.server.batches.get(names[3]) if len(names) > 3 else None
+        if batch is None:
+            return self.refuse(404, "not_found_error", "no such batch")
+        if len(names) == 4:
+            return self.send_json(200, self.server.batch_state(batch))
+        lines = "".join(json.dumps(line) + "\n" for line in batch["lines"])
+        return self.send_bytes(200, lines.encode(), {"content-type": "application/x-jsonl"})
