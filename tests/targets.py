@@ -121,8 +121,8 @@ def reply_line(text):
     """The command `extract`: a record, or one line that says why not."""
     for line in (text, json.dumps({"text": text}), json.dumps({"text": text})[:-1]):
         try:
-            said, truncated = _reply(line, 1)
-        except KaomojiError as error:
+            said, truncated = _reply(line)
+        except ValueError as error:
             assert "\n" not in escape.terminal(str(error))
             continue
         found = faces.extract(said, truncated)

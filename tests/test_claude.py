@@ -528,7 +528,7 @@ def test_killed_mid_run_and_resumed(tmp_path, server):
 
 def test_killed_mid_batch_and_resumed(tmp_path, server):
     there, out = server(batch_seconds=2.0), tmp_path / "out"
-    words = ["elicit", "--model", MODEL, "--out", out, "--runs", "1", "--batch", "--poll", "0.1"]
+    words = ["elicit", "--model", MODEL, "--out", out, "--runs", "1", "--batch", "--poll", "0.05"]
     kill_when(run_cli(*words, wait=False), lambda: any("fake" in path for path in there.requests))
     assert stored(out) == 0
     _, trouble, code = run_cli(*words)

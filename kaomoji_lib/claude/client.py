@@ -79,6 +79,7 @@ class Settings:
             )
         if self.workers < 1 or self.poll < 0:
             raise KaomojiError("expected at least 1 of --workers and no negative seconds in --poll")
+        Budget(self.model, self.max_usd)
 
     @property
     def folder(self):

@@ -5,25 +5,23 @@ import os
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.claude import client
-from kaomoji_lib.claude.budget import Budget, estimated_tokens
+from kaomoji_lib.claude.budget import estimated_tokens
+from kaomoji_lib.claude.models import price
 from kaomoji_lib.claude.store import ReplyStore
 
 COUNTED, SHOWN = 12, 2
 
 
 def plan(settings, requests, note=""):
-    """Return a run on paper as text: requests, tokens, the most that they can cost, and examples.
-
-    Raises KaomojiError for a limit that cannot be kept.
-    """
+    """Return a run on paper as text: requests, tokens, the most that they can cost, and examples."""
     store, origin = ReplyStore(settings.folder), settings.origin
     due = list({key: r for r in requests if (key := r.key(origin)) not in store}.values())
     tokens, counted = _tokens(due)
     output, spent = sum(r.params["max_tokens"] for r in due), store.spent()
-    price, limit = Budget(settings.model, settings.max_usd, spent).price, settings.max_usd
+    model_price, limit = price(settings.model), settings.max_usd
     cost, usd = "unknown: no price for this model in data/claude_models.csv", 0.0
-    if price is not None:
-        usd = price.of({"input_tokens": tokens, "output_tokens": output}, settings.batch)
+    if model_price is not None:
+        usd = model_price.of({"input_tokens": tokens, "output_tokens": output}, settings.batch)
         cost = f"at most about {usd:.2f} US dollars"
     lines = [
         f"{settings.model}: {len(due)} requests to send, {len(requests) - len(due)} replies stored already"
