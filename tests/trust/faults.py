@@ -10,15 +10,15 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
+from kaomoji_lib.claude.answers import AnswerFolder
+from kaomoji_lib.claude.replies import ReplyStore
+from kaomoji_lib.claude.standin import StandIn
+from kaomoji_lib.claude.standin_faults import BATCH_FAULTS, FAULTS
 from kills import prompts
 from report import Count
 
 from kaomoji_lib.claude import elicit, introspect, service, synthesize
 from kaomoji_lib.claude import exchanges as rows_of
-from kaomoji_lib.claude.answers import AnswerFolder
-from kaomoji_lib.claude.replies import ReplyStore
-from kaomoji_lib.claude.standin import StandIn
-from kaomoji_lib.claude.standin_faults import BATCH_FAULTS, FAULTS
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import loading
 from kaomoji_lib.models import sample as sampling
