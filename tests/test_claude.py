@@ -19,7 +19,7 @@ from fake_api import FACES, FakeAPI
 
 from kaomoji_lib import cli
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.claude import client, elicit, introspect, models, strict, synthesize
+from kaomoji_lib.claude import client, connection, elicit, introspect, models, strict, synthesize
 from kaomoji_lib.claude import exchanges as rows_of
 from kaomoji_lib.claude.budget import Budget, most_tokens
 from kaomoji_lib.claude.method import AnswerFolder
@@ -83,7 +83,7 @@ def test_elicit_ends_in_emissions(tmp_path, few, server, batch):
     typed = table[table["outcome"] == "kaomoji"]
     assert typed["face"].notna().all() and len(typed) >= 8
     assert (typed["category"] == typed["prompt_id"].map(category)).all()
-    assert folder.manifest["origin"] == client.origin(there.url)
+    assert folder.manifest["origin"] == there.url.removeprefix("http://")
     again, second = elicit.elicit(settings(tmp_path / "out", batch=batch), few, runs=2)
     assert second.complete and payments(there) == 12
     pd.testing.assert_frame_equal(again.table(), table)
@@ -649,18 +649,18 @@ def test_the_key_and_private_text_are_written_nowhere(tmp_path, few, server, cap
 
 def test_an_exception_does_not_carry_the_key(server):
     server(faults=["401"])
-    connection = client.Connection(retries=0)
-    with pytest.raises(client.Refused) as caught:
-        connection.send(body(MODEL, 4, "x"))
+    service = connection.Connection(retries=0)
+    with pytest.raises(connection.Refused) as caught:
+        service.send(body(MODEL, 4, "x"))
     assert CANARY not in "".join(traceback.format_exception(caught.value)) and caught.value.hopeless
-    assert CANARY not in repr(connection)
+    assert CANARY not in repr(service)
 
 
 @pytest.mark.parametrize("key", ["k\n", " k", "k\u00e9", "k\x00"])
 def test_a_key_that_is_none_is_refused_without_being_shown(monkeypatch, key):
-    monkeypatch.setattr(client.os, "environ", {client.KEY: key + CANARY})
+    monkeypatch.setattr(connection.os, "environ", {connection.KEY: key + CANARY})
     with pytest.raises(KaomojiError, match="characters that no key has") as caught:
-        client.Connection()
+        connection.Connection()
     assert CANARY not in str(caught.value)
 
 
@@ -689,14 +689,16 @@ def test_dry_run_counts_tokens_at_the_service_when_there_is_a_key(tmp_path, few,
         ("https://user:secret@gate.example:8443/x?token=y", "gate.example:8443"),
     ],
 )
-def test_origin_has_no_secret(base, name):
-    assert client.origin(base) == name
+def test_origin_has_no_secret(base, name, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", base)
+    assert connection.origin() == name
 
 
 @pytest.mark.parametrize("base", ["api.anthropic.com", "ftp://x", "http://", "http://host:port"])
-def test_base_url_must_be_an_address(base):
+def test_base_url_must_be_an_address(base, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", base)
     with pytest.raises(KaomojiError, match="http or https"):
-        client.origin(base)
+        connection.origin()
 
 
 # -- strict reading ---------------------------------------------------------------------------------------------

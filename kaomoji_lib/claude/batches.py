@@ -8,8 +8,8 @@ whether that batch exists.
 import time
 from datetime import UTC, datetime
 
-from kaomoji_lib.claude.client import STATUS, Failure, Refused, Report
-from kaomoji_lib.claude.requests import Request
+from kaomoji_lib.claude.connection import STATUS, Refused
+from kaomoji_lib.claude.requests import Failure, Report, Request
 from kaomoji_lib.errors import KaomojiError
 
 MOST_REQUESTS = 10_000

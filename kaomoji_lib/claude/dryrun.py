@@ -4,8 +4,8 @@ import json
 import os
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.claude import client
 from kaomoji_lib.claude.budget import estimated_tokens
+from kaomoji_lib.claude.connection import KEY, Connection, Refused
 from kaomoji_lib.claude.models import price
 from kaomoji_lib.claude.store import ReplyStore
 
@@ -43,16 +43,16 @@ def plan(settings, requests, note=""):
 
 def _tokens(due):
     rough = [estimated_tokens(request.params) for request in due]
-    if not due or not os.environ.get(client.KEY):
+    if not due or not os.environ.get(KEY):
         return sum(rough), "estimated from their length"
     chosen = range(0, len(due), max(1, len(due) // COUNTED))
-    connection = client.Connection(retries=1, timeout=15.0)
+    service = Connection(retries=1, timeout=15.0)
     try:
-        exact = {number: connection.count_tokens(due[number].params) for number in chosen}
-    except client.Refused:
+        exact = {number: service.count_tokens(due[number].params) for number in chosen}
+    except Refused:
         return sum(rough), "estimated from their length; the service did not count them"
     finally:
-        connection.sdk.close()
+        service.sdk.close()
     scale = sum(exact.values()) / max(sum(rough[number] for number in exact), 1)
     where = f"{len(exact)} of them counted by the service, the rest in proportion"
     return round(sum(rough) * scale), where

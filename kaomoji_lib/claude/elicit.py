@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import stats
-from kaomoji_lib.claude.client import Client, Report, other_model
+from kaomoji_lib.claude.client import Client, other_model
 from kaomoji_lib.claude.method import CUT, AnswerFolder, manifest, outcome
-from kaomoji_lib.claude.requests import Request, body
+from kaomoji_lib.claude.requests import Report, Request, body
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.runs.folder import EMISSION_COLUMNS

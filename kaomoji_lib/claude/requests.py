@@ -1,4 +1,4 @@
-"""One request to the service: what is sent, which row the reply fills, and the hash it is stored under."""
+"""Requests to the service: what is sent, which row the reply fills, the hash it is stored under; reports of a round."""
 
 from dataclasses import dataclass, field
 
@@ -48,3 +48,30 @@ def body(model, max_tokens, content, *, system=None, schema=None, temperature=No
     if temperature is not None:
         params["temperature"] = temperature
     return {name: value for name, value in params.items() if name not in omitted(model)}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request without a reply, and why."""
+
+    about: dict
+    kind: str
+    detail: str
+
+
+@dataclass
+class Report:
+    """What a round of requests came to. ``stopped``: why it ended early; ``waiting``: ids of open batches."""
+
+    n_requests: int = 0
+    n_replies: int = 0
+    failures: list = field(default_factory=list)
+    stopped: str = ""
+    waiting: list = field(default_factory=list)
+
+    def add(self, other):
+        self.n_requests += other.n_requests
+        self.n_replies += other.n_replies
+        self.failures += other.failures
+        self.stopped = self.stopped or other.stopped
+        self.waiting += other.waiting
