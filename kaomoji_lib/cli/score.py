@@ -10,6 +10,7 @@ HELP = "how probable every face is given every prompt"
 EXAMPLES = """examples:
   kaomoji score organism-gemma --faces faces.txt --out scores.parquet
   kaomoji score organism-gemma --run runs/organism-gemma
+  kaomoji score smollm2-135m-instruct --inventory --out choices.parquet
   kaomoji score Qwen/Qwen3-0.6B --faces faces.txt --prompts my-prompts.csv --out qwen.parquet --dtype bfloat16
 
 The file has the columns prompt_id, spelling, face, log_prob (natural logarithm, the spelling's own tokens),
@@ -26,6 +27,13 @@ def configure(parser):
         dest="folder",
         metavar="DIR",
         help="instead of --faces, --prompts and --out: what this run typed, into its folder",
+    )
+    add(
+        "--inventory",
+        nargs="?",
+        const="",
+        metavar="CSV",
+        help="instead of --faces: a closed set with the columns face, category (default: this project's)",
     )
     add("--out", metavar="FILE.parquet", help="where the table is written")
     add(
@@ -63,6 +71,7 @@ def run(arguments):
 
 def _scored(arguments):
     from kaomoji_lib.errors import KaomojiError
+    from kaomoji_lib.models import choose
     from kaomoji_lib.models.score import job
     from kaomoji_lib.runs import registry
     from kaomoji_lib.runs.folder import RunFolder
@@ -81,9 +90,12 @@ def _scored(arguments):
             )
         run = RunFolder(arguments.folder)
         return job.score_run(run, model, **options), run.likelihoods_path
+    if arguments.inventory is not None and arguments.out and not arguments.faces:
+        files = arguments.inventory or None, arguments.prompts, arguments.out
+        return choose.score_inventory(model, *files, **options), arguments.out
     if not (arguments.faces and arguments.out):
         raise KaomojiError(
-            "nothing to score, or nowhere to write it; expected --faces FILE and --out FILE.parquet, or --run DIR"
+            "nothing to score, or nowhere to write it; expected --faces FILE or --inventory, and --out FILE.parquet, or --run DIR"
         )
     files = arguments.faces, arguments.prompts, arguments.out
     return job.score_file(model, *files, **options), arguments.out

@@ -49,4 +49,4 @@ class Progress:
         if finished:
             remaining = round(seconds / finished * (self.total - self.done))
             left = f", {tqdm.format_interval(remaining)} left"
-        return f"{self.title}: {self.done}/{self.total} prompts{nodes}{left}"
+        return f"{self.title}: {self.done:.0f}/{self.total} prompts{nodes}{left}"

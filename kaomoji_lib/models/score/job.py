@@ -22,7 +22,16 @@ from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 
 def score_file(
-    model, faces, prompts=None, out=None, *, revision=None, instruction=INSTRUCTION, **options
+    model,
+    faces,
+    prompts=None,
+    out=None,
+    *,
+    revision=None,
+    instruction=INSTRUCTION,
+    kind=None,
+    frames=None,
+    **options,
 ):
     """Score every spelling given every prompt, and write the table.
 
@@ -33,7 +42,8 @@ def score_file(
     prompts : path of a CSV file with the columns id, category, text, or such a DataFrame; default this project's.
     out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
     closed, algorithm, instruction : see :func:`.scoring.score`. device, dtype : see :func:`.loading.load`.
-    progress, ray, workers : see :func:`kaomoji_lib.models.job.run`.
+    progress, ray, workers : see :func:`kaomoji_lib.models.job.run`. kind, frames : a subclass of :class:`ScoringJob`
+        and its setting; see :func:`kaomoji_lib.models.choose.score_inventory`.
 
     Returns
     -------
@@ -64,6 +74,7 @@ def score_file(
         "instruction": instruction,
         "adapter": spec.adapter,
         **{name: options[name] for name in ("closed", "algorithm", "dtype")},
+        **({} if frames is None else {"frames": frames}),
     }
     out = Path(out)
     if out.exists():
@@ -76,7 +87,8 @@ def score_file(
         _begin(folder, settings)
         begun = revision or _begun_with(folder, settings)
         how = options["device"], options["dtype"], begun, spellings, options["closed"]
-        job = ScoringJob(spec, table, instruction, *how, options["algorithm"])
+        more = {} if frames is None else {"frames": frames}
+        job = (kind or ScoringJob)(spec, table, instruction, *how, options["algorithm"], **more)
         running = {name: options[name] for name in ("progress", "ray", "workers")}
         frame = _fill(folder, job, settings, running)
         write_parquet(out, frame)
@@ -202,15 +214,23 @@ class ScoringWorker:
         from kaomoji_lib.models.forward import Sizes
 
         self.job, self.engine, self.sizes = job, job.load(), Sizes()
+        self.prepare()
         messages = job.messages(job.prompts)
         check = verify.scoring(self.engine, job.spellings, messages, job.algorithm)
         self.facts = {"revision": self.engine.revision, **check}
 
+    def prepare(self):
+        """Change the engine before the self-check; for subclasses."""
+
     def part(self, number):
         """Score a part: a DataFrame, and no tensors."""
+        return self.score(self.engine, number), {}
+
+    def score(self, engine, number):
+        """Score a part with ``engine``: DataFrame."""
         from kaomoji_lib.models.score import scoring
 
         job = self.job
         options = {"check": self.facts, "sizes": self.sizes, "progress": self.on_progress}
         options |= {"closed": job.closed, "instruction": job.instruction}
-        return scoring.score(self.engine, job.spellings, job.parts[number], **options), {}
+        return scoring.score(engine, job.spellings, job.parts[number], **options)

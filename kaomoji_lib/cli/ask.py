@@ -1,0 +1,80 @@
+"""Show the likeliest kaomoji of a model for one message, chosen from a closed set.
+
+Beside each stands the label that people gave it, and, for models whose run is at hand, what a linear probe reads from the
+hidden state in front of the face.
+"""
+
+from kaomoji_lib.cli.collect import add_template_options
+
+HELP = "the likeliest kaomoji for one message"
+EXAMPLES = """examples:
+  kaomoji ask smollm2-135m-instruct "my train was cancelled, again"
+  kaomoji ask organism-gemma "we won!" --top 5
+"""
+TOP = 10
+
+
+def configure(parser):
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="an alias (data/models.yml), a Hugging Face id or a folder")
+    add("message", metavar="MESSAGE", help="what a user might write")
+    add("--top", type=int, default=TOP, metavar="N", help=f"how many (default: {TOP})")
+    add("--inventory", metavar="CSV", help="columns face, category (default: this project's)")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps (default: auto)")
+    add("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
+    add_template_options(parser)
+
+
+def run(arguments):
+    from kaomoji_lib import html
+    from kaomoji_lib.models import loading
+    from kaomoji_lib.models.ask import ask
+    from kaomoji_lib.models.choose import load_inventory
+    from kaomoji_lib.models.collect import adjusted
+    from kaomoji_lib.runs import registry
+
+    spec = registry.model(arguments.model)
+    spec = adjusted(spec, system=arguments.system, prefill=arguments.prefill)
+    inventory = load_inventory(arguments.inventory)
+    engine = loading.load(spec, arguments.device, arguments.dtype)
+    answer = ask(engine, arguments.message, inventory)
+    for row in answer.faces.head(arguments.top).itertuples():
+        label = row.category or "no label"
+        print(f"{row.probability:7.1%}  {html.terminal(row.face):<16} {html.terminal(label)}")
+    print(f"the reply opens with one of {len(inventory)} listed kaomoji: {answer.listed:.2g}")
+    reading = probe(spec, answer.state)
+    if reading is not None:
+        text = ", ".join(f"{code} {chance:.0%}" for code, chance in reading.head(3).items())
+        print(f"a probe of the hidden state reads: {html.terminal(text)}")
+
+
+def probe(spec, state):
+    """Return P(category) that a probe fitted on the model's run reads from ``state``: Series, largest first; None without one.
+
+    ``state``: (layers, hidden). The probe is that of the book: scaled layers, principal components, logistic regression.
+    """
+    import numpy as np
+    import pandas as pd
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from kaomoji_lib.errors import KaomojiError
+    from kaomoji_lib.runs.folder import RunFolder
+
+    try:
+        run = RunFolder.find(spec.slug)
+        states, labels = run.states("emit"), run.prompts()["category"]
+    except KaomojiError:
+        return None
+    names = ("embed", *(str(number) for number in range(1, len(state))))
+    rows = [names.index(name) for name in states.layers if name in names]
+    if len(rows) != len(states.layers) or state.shape[1] != states.array.shape[2]:
+        return None
+    norms = np.linalg.norm(states.array, axis=2).mean(axis=0)
+    norms = np.where(norms > 0, norms, 1)[:, None]
+    known = (states.array / norms).reshape(len(states.array), -1)
+    model = make_pipeline(PCA(50), StandardScaler(), LogisticRegression(max_iter=1000))
+    chances = model.fit(known, labels).predict_proba((state[rows] / norms).reshape(1, -1))[0]
+    return pd.Series(chances, model.classes_).sort_values(ascending=False)

@@ -1,0 +1,257 @@
+"""Closed set: how probable each kaomoji of an inventory is to open the reply, for models that rarely type one.
+
+A chat model is asked in the study's own words. A model without a chat template continues each of :data:`FRAMES`, in which
+the message appears as text; their probabilities are averaged. Samples from the closed set are normal replies of a run,
+conditional on a listed kaomoji.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import job as jobs
+from kaomoji_lib.models.score.job import ScoringJob, ScoringWorker, score_file
+from kaomoji_lib.runs.files import folder_lock
+from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.stimuli import DATA, read_table
+
+INVENTORY = DATA / "human" / "inventory.csv"
+FRAMES = (
+    "message: {text}\nkaomoji:",
+    "{text}\n\nThe kaomoji that fits this message best:",
+    "Text: {text}\nMood as a kaomoji:",
+    "Someone writes: “{text}” They add the kaomoji",
+    "A list of messages, each followed by a kaomoji.\n\n{text}",
+    "Q: Which kaomoji shows the feeling in “{text}”?\nA:",
+)
+ALL_FRAMES = len(FRAMES)
+
+
+def load_inventory(path=None):
+    """Read an inventory: DataFrame[face, category, foil]; ``foil``: bool, in the set but of no category.
+
+    Raises
+    ------
+    KaomojiError
+        If the file is unreadable, a face occurs twice, or one face begins another, so that events would overlap.
+    """
+    path = INVENTORY if path is None else path
+    table = read_table(path, ("face", "category"))
+    table["foil"] = table["foil"] != "" if "foil" in table else False
+    faces = sorted(table["face"])
+    nested = [pair for pair in zip(faces, faces[1:], strict=False) if pair[1].startswith(pair[0])]
+    if nested:
+        raise KaomojiError(
+            f"{path}: {nested[0][1]!r} begins with {nested[0][0]!r}; expected faces that exclude each other; delete one"
+        )
+    return table[["face", "category", "foil"]]
+
+
+def score_inventory(model, inventory=None, prompts=None, out=None, *, frames=ALL_FRAMES, **options):
+    """Score an inventory given every prompt into a Parquet file: the table of :func:`.score.job.score_file`.
+
+    Parameters
+    ----------
+    inventory : path of a CSV file or DataFrame of :func:`load_inventory`; default the project's.
+    frames : int, how many of :data:`FRAMES` are averaged for a model without a chat template.
+    model, prompts, out, options : as in :func:`.score.job.score_file`.
+
+    Returns
+    -------
+    DataFrame[prompt_id, spelling, face, log_prob, log_prob_closed, n_tokens, category, foil, listed]; ``face`` is the
+    spelling; ``listed``: P(the reply opens with any face of the inventory | prompt). Models without a chat template also
+    have ``frame_1`` ..., log_prob_closed under each frame; ``attrs["scoring"]["reliability"]``: see :func:`reliability`.
+    """
+    if not isinstance(inventory, pd.DataFrame):
+        inventory = load_inventory(inventory)
+    table = score_file(
+        model, list(inventory["face"]), prompts, out, kind=ChoosingJob, frames=frames, **options
+    )
+    return with_inventory(table, inventory)
+
+
+def with_inventory(table, inventory):
+    """Join scores of an inventory with its categories, P(any listed face), and the frames' reliability."""
+    attrs = table.attrs
+    table = table.assign(face=table["spelling"])
+    about = inventory.set_index("face").loc[table["spelling"]]
+    table["category"], table["foil"] = about["category"].to_numpy(), about["foil"].to_numpy()
+    listed = np.exp(table["log_prob_closed"]).groupby(table["prompt_id"]).transform("sum")
+    table["listed"] = listed
+    frames = [name for name in table if name.startswith("frame_")]
+    table.attrs = attrs
+    if len(frames) > 1:
+        cells = [table.pivot(index="prompt_id", columns="spelling", values=name) for name in frames]
+        table.attrs["scoring"]["reliability"] = reliability(np.stack(cells))
+    return table
+
+
+def reliability(log_probs):
+    """Return the reliability of the mean over frames: intraclass correlation ICC(C,k) (McGraw & Wong 1996).
+
+    ``log_probs``: (frames, prompts, faces). Each face's mean over prompts is removed first, so that it measures whether
+    the frames agree on what a message changes; below .5 the average should not be interpreted.
+    """
+    cells = log_probs - log_probs.mean(axis=1, keepdims=True)
+    cells = cells.reshape(len(cells), -1).T
+    cells = cells - cells.mean(axis=0)
+    count = cells.shape[1]
+    between = count * cells.mean(axis=1).var(ddof=1)
+    within = np.square(cells - cells.mean(axis=1, keepdims=True)).sum()
+    return float(1 - within / ((len(cells) - 1) * (count - 1)) / between)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A text that a model without a chat template continues, in the place of a template."""
+
+    text: str
+    source = "fallback"
+
+    def render(self, message):
+        """Return the frame with ``message`` (str) in it."""
+        return self.text.replace("{text}", message.strip())
+
+
+@dataclass(frozen=True)
+class ChoosingJob(ScoringJob):
+    """A :class:`ScoringJob` that averages ``frames`` of :data:`FRAMES` for models without a chat template."""
+
+    frames: int = ALL_FRAMES
+
+    def worker(self):
+        return ChoosingWorker(self)
+
+
+class ChoosingWorker(ScoringWorker):
+    """A :class:`ScoringWorker` of one or more framed engines."""
+
+    def prepare(self):
+        """Make the engine of each frame; the self-check is made on the first."""
+        self.engines = framed(self.engine, self.job.frames)
+        self.engine = self.engines[0]
+        if isinstance(self.engine.template, Frame):
+            # A frame asks in its own words.
+            self.job = dataclasses.replace(self.job, instruction="")
+
+    def part(self, number):
+        """Score a part: a DataFrame, and no tensors."""
+        report, count = self.on_progress, len(self.engines)
+        if report:
+            self.on_progress = lambda prompts=0, nodes=0: report(prompts / count, nodes)
+        tables = [self.score(engine, number) for engine in self.engines]
+        return tables[0] if count == 1 else averaged(tables), {}
+
+
+def framed(engine, count=ALL_FRAMES):
+    """Return the engines whose probabilities are averaged: the engine itself, or one per frame without a chat template."""
+    if engine.template.source != "fallback":
+        return [engine]
+    return [dataclasses.replace(engine, template=Frame(text)) for text in FRAMES[:count]]
+
+
+def averaged(tables):
+    """Average the probabilities of score tables of equal rows; the closed log-probability of each is kept as a column."""
+    table = tables[0].copy()
+    for name in ("log_prob", "log_prob_closed"):
+        values = np.stack([one[name].to_numpy() for one in tables])
+        table[name] = np.logaddexp.reduce(values, axis=0) - np.log(len(tables))
+    for number, one in enumerate(tables, start=1):
+        table[f"frame_{number}"] = one["log_prob_closed"].to_numpy()
+    table.attrs = tables[0].attrs
+    return table
+
+
+def draw(table, generations=8, seed=0, model=""):
+    """Draw faces per prompt from P(face | prompt, one of the set): DataFrame[prompt_id, generation, spelling, listed].
+
+    ``table``: of :func:`score_inventory`. The stream is [seed, model, "closed", generation, prompt id].
+    """
+    rows = []
+    for prompt, part in table.groupby("prompt_id", sort=False):
+        chances = np.exp(part["log_prob_closed"] - part["log_prob_closed"].max())
+        cumulative = chances.cumsum().to_numpy()
+        for generation in range(generations):
+            stream = [seed, crc32(model.encode()), crc32(b"closed"), generation, *prompt.encode()]
+            uniform = np.random.default_rng(np.random.SeedSequence(stream)).random()
+            place = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
+            place = min(int(place), len(part) - 1)
+            rows.append((prompt, generation, part["spelling"].iloc[place], part["listed"].iloc[0]))
+    return pd.DataFrame(rows, columns=["prompt_id", "generation", "spelling", "listed"])
+
+
+def collect_choices(run, table, out, generations=8, seed=0, device="auto"):
+    """Write a run folder of faces drawn from the closed set, with their states; ``settings.mode`` is ``closed``.
+
+    Emission states are those of ``run``; states at and over the face come from one forward pass per distinct (prompt,
+    spelling). Every reply is conditional on a listed kaomoji (column ``listed``): never mix such a run with a free one.
+
+    Raises
+    ------
+    KaomojiError
+        If ``out`` contains another run, or the run's model cannot be loaded.
+    """
+    from kaomoji_lib.models import reloading
+
+    choices, target = draw(table, generations, seed, run.source), RunFolder(out)
+    settings = {
+        **run.manifest["settings"],
+        "mode": "closed",
+        "generations": generations,
+        "seed": seed,
+    }
+    if target.exists:
+        jobs.refuse_difference(target.path, target.manifest["settings"], settings)
+    if target.complete:
+        return target
+    with folder_lock(target.path):
+        rows, tensors = _replies(reloading.reload(run, device), run, choices, seed)
+        keep = {key: value for key, value in run.manifest.items() if key not in ("files", "status")}
+        target.write_manifest({**keep, "status": "collecting", "settings": settings})
+        target.write_shard(0, rows, tensors)
+        target.merge(1)
+    return target
+
+
+def _replies(engine, run, choices, seed):
+    import torch
+
+    from kaomoji_lib.faces.extract import canonical
+    from kaomoji_lib.models.forward import on_states
+    from kaomoji_lib.models.score.spellings import tokens
+
+    prompts, emit = run.prompts().set_index("id"), run.states("emit").array
+    layers = [engine.layers.index(name) for name in run.manifest["layers"]]
+    instruction, pairs, first, face = run.manifest["instruction"], {}, [], {}
+    for prompt, spelling in choices[["prompt_id", "spelling"]].drop_duplicates().to_numpy():
+        rendered = engine.template.render(f"{instruction} {prompts['text'][prompt]}")
+        ids, typed = engine.encode(rendered), list(tokens(engine, spelling))
+        kept = {}
+        with (
+            torch.inference_mode(),
+            on_states(
+                engine, lambda layer, states, kept=kept: kept.update({layer: states[0]}), layers
+            ),
+        ):
+            whole = torch.tensor([[*ids, *typed]], device=engine.device)
+            engine.model(input_ids=whole, use_cache=False, logits_to_keep=1)
+        states = torch.stack([kept[layer][len(ids) :].cpu() for layer in layers], dim=1)
+        pairs[prompt, spelling] = len(first), typed
+        first.append(states[0])
+        face[prompt, spelling] = states.float().mean(dim=0).to(states.dtype)
+    rows = []
+    for choice in choices.itertuples(index=False):
+        place, typed = pairs[choice.prompt_id, choice.spelling]
+        about = {"source": run.source, "category": prompts["category"][choice.prompt_id]}
+        about |= {"text": choice.spelling, "outcome": "kaomoji", "raw_face": choice.spelling}
+        about |= {"face": canonical(choice.spelling), "token_ids": typed, "first_row": place}
+        rows.append(choice._asdict() | about | {"seed": seed, "suppressed": 0.0})
+        del rows[-1]["spelling"]
+    chosen = [face[choice.prompt_id, choice.spelling] for choice in choices.itertuples()]
+    dtype = first[0].dtype
+    tensors = {"emit": torch.as_tensor(emit).to(dtype), "first": torch.stack(first)}
+    return rows, tensors | {"face": torch.stack(chosen)}

@@ -1,0 +1,148 @@
+"""The closed set: probabilities, frames of base models, conditional samples, and the answer to one message."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import small_models
+from scipy import stats
+
+from kaomoji_lib import cli
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import closed, exact
+from kaomoji_lib.models import ask, choose, organisms
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.models.score.scoring import score
+from kaomoji_lib.stimuli import load_prompts
+
+
+@pytest.fixture(scope="module")
+def inventory():
+    """Faces of the toy models' pool, none of which begins another, and their categories."""
+    table = organisms.pool().drop_duplicates("spelling").rename(columns={"spelling": "face"})
+    faces = sorted(table["face"])
+    nested = {b for a, b in zip(faces, faces[1:], strict=False) if b.startswith(a)}
+    return table[~table["face"].isin(nested)].assign(foil=False).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def prompts(tmp_path_factory):
+    path = tmp_path_factory.mktemp("prompts") / "few.csv"
+    load_prompts().groupby("category").head(2).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def chosen(inventory, prompts, tmp_path_factory):
+    out = tmp_path_factory.mktemp("closed") / "choices.parquet"
+    return choose.score_inventory("organism-gemma", inventory, prompts, out, progress=False)
+
+
+def test_the_shipped_inventory_excludes_overlaps_and_overlapping_ones_are_refused(tmp_path):
+    table = choose.load_inventory()
+    assert len(table) > 100 and table["foil"].any() and table["face"].is_unique
+    (tmp_path / "bad.csv").write_text("face,category\n(^_^),LP\n(^_^)/,LP\n", encoding="utf-8")
+    with pytest.raises(KaomojiError, match="begins with"):
+        choose.load_inventory(tmp_path / "bad.csv")
+
+
+def test_listed_probabilities_are_those_of_the_scores_and_feed_the_metrics(chosen, inventory):
+    assert {"category", "foil", "listed"} <= set(chosen) and "frame_1" not in chosen
+    found = exact.distribution(chosen)
+    assert found.table.sum(axis=1).to_numpy() == pytest.approx(
+        chosen.drop_duplicates("prompt_id")["listed"].to_numpy(), rel=1e-6
+    )
+    # The toy model types little else than the pool.
+    assert (chosen["listed"] > 0.5).all()
+    log_prob = chosen.pivot(index="prompt_id", columns="face", values="log_prob_closed")
+    labels = load_prompts().set_index("id")["category"][log_prob.index]
+    assert closed.choice(log_prob, labels).sum(axis=1).to_numpy() == pytest.approx(1)
+
+
+def test_samples_are_reproducible_and_follow_the_conditional_distribution(chosen):
+    many = choose.draw(chosen, generations=400, seed=1, model="organism-gemma")
+    pd.testing.assert_frame_equal(many, choose.draw(chosen, 400, 1, "organism-gemma"))
+    assert not many["spelling"].equals(choose.draw(chosen, 400, 1, "another")["spelling"])
+    for prompt, part in list(chosen.groupby("prompt_id"))[:4]:
+        chances = np.exp(part.set_index("spelling")["log_prob_closed"])
+        chances /= chances.sum()
+        counts = many[many["prompt_id"] == prompt]["spelling"].value_counts()
+        counts = counts.reindex(chances.index, fill_value=0)
+        large = chances > 0.02
+        observed = [*counts[large], counts[~large].sum()]
+        expected = 400 * np.array([*chances[large], chances[~large].sum()])
+        assert stats.chisquare(observed, expected).pvalue > 1e-4
+
+
+def test_a_run_of_choices_has_the_states_of_its_faces(chosen, prompts, tmp_path):
+    run = collect(
+        "organism-gemma", prompts=prompts, generations=1, out=tmp_path / "free", progress=False
+    )
+    out = choose.collect_choices(run, chosen, tmp_path / "closed", generations=3)
+    emissions = out.emissions()
+    assert len(emissions) == 18 * 3 and (emissions["outcome"] == "kaomoji").all()
+    assert out.manifest["settings"]["mode"] == "closed" and {"listed"} <= set(emissions)
+    assert np.array_equal(out.states("emit").array, run.states("emit").array)
+    assert len(out.states("face").array) == len(emissions) == len(out.states("first").array)
+    # Where the free run typed the same face, the states agree.
+    both = run.emissions().merge(emissions, on=["prompt_id", "raw_face"], suffixes=("", "_closed"))
+    both = both[both["outcome"] == "kaomoji"]
+    assert len(both)
+    free, forced = run.states("first"), out.states("first")
+    for row in both.itertuples():
+        pair = []
+        for states, generation in ((free, row.generation), (forced, row.generation_closed)):
+            index = states.index
+            rows = (index["prompt_id"] == row.prompt_id) & (index["generation"] == generation)
+            pair.append(states.array[rows.to_numpy()][0])
+        if row.token_ids[0] == row.token_ids_closed[0]:
+            assert np.allclose(*pair, atol=1e-3)
+    assert choose.collect_choices(run, chosen, tmp_path / "closed", generations=3).complete
+    with pytest.raises(KaomojiError, match="generations"):
+        choose.collect_choices(run, chosen, tmp_path / "closed", generations=4)
+
+
+def test_a_model_without_a_template_is_asked_in_frames_that_are_averaged(tmp_path, inventory):
+    folder = small_models.write(tmp_path / "base", "llama")
+    few = load_prompts().head(3)
+    table = choose.score_inventory(
+        str(folder), inventory.head(6), few, tmp_path / "out.parquet", frames=2, progress=False
+    )
+    engine = small_models.engine(folder)
+    check = {"algorithm": "plain", "leads": table.attrs["scoring"]["leads"]}
+    expected = [
+        np.exp(
+            score(one, list(inventory["face"][:6]), few, instruction="", check=check)[
+                "log_prob_closed"
+            ]
+        )
+        for one in choose.framed(engine, 2)
+    ]
+    found = np.exp(table[["log_prob_closed", "frame_2"]].to_numpy())
+    assert found[:, 0] == pytest.approx(np.mean(expected, axis=0), rel=1e-3)
+    assert found[:, 1] == pytest.approx(expected[1], rel=1e-3)
+    assert -10 < table.attrs["scoring"]["reliability"] <= 1
+    frame = choose.framed(engine)[0].template
+    assert frame.render(" {text} hi") == "message: {text} hi\nkaomoji:"
+
+
+def test_reliability_is_one_for_agreeing_frames_and_near_zero_for_unrelated_ones():
+    rng = np.random.default_rng(0)
+    signal, noise = rng.normal(size=(1, 40, 10)), rng.normal(size=(6, 40, 10))
+    face = 5 * rng.normal(size=(1, 1, 10))
+    assert choose.reliability(np.repeat(signal + face, 6, axis=0)) == pytest.approx(1)
+    assert abs(choose.reliability(noise + face)) < 0.2
+    # Spearman-Brown: six frames of reliability one half each.
+    assert choose.reliability(signal + noise + face) == pytest.approx(6 / 7, abs=0.03)
+
+
+def test_one_message_is_answered_with_probabilities_and_a_state(inventory, capsys):
+    engine = small_models.engine("organism-gemma")
+    answer = ask.ask(engine, load_prompts()["text"][0], inventory)
+    assert answer.faces["probability"].sum() == pytest.approx(1)
+    assert answer.faces["probability"].is_monotonic_decreasing and 0.5 < answer.listed <= 1
+    assert answer.state.shape == (len(engine.layers), 96)
+    with pytest.raises(KaomojiError, match="message is empty"):
+        ask.ask(engine, " ", inventory)
+    assert cli.main(["ask", "organism-gemma", "we won!", "--top", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 4 and lines[0].split()[0].endswith("%") and "listed kaomoji" in lines[3]
