@@ -4,7 +4,7 @@ Beside each stands the label that people gave it, and, for models whose run is a
 hidden state in front of the face.
 """
 
-from kaomoji_lib.cli.collect import add_template_options
+from kaomoji_lib.cli.collect import add_model_options, add_template_options
 
 HELP = "the likeliest kaomoji for one message"
 EXAMPLES = """examples:
@@ -15,13 +15,11 @@ TOP = 10
 
 
 def configure(parser):
+    add_model_options(parser, prompts=False)
     add = parser.add_argument
-    add("model", metavar="MODEL", help="an alias (data/models.yml), a Hugging Face id or a folder")
     add("message", metavar="MESSAGE", help="what a user might write")
     add("--top", type=int, default=TOP, metavar="N", help=f"how many (default: {TOP})")
     add("--inventory", metavar="CSV", help="columns face, category (default: this project's)")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps (default: auto)")
-    add("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
     add_template_options(parser)
 
 
@@ -30,11 +28,10 @@ def run(arguments):
     from kaomoji_lib.models import loading
     from kaomoji_lib.models.ask import ask
     from kaomoji_lib.models.choose import load_inventory
-    from kaomoji_lib.models.collect import adjusted
     from kaomoji_lib.runs import registry
 
-    spec = registry.model(arguments.model)
-    spec = adjusted(spec, system=arguments.system, prefill=arguments.prefill)
+    names = ("weights", "quantize", "system", "prefill")
+    spec = registry.model(arguments.model, **{name: getattr(arguments, name) for name in names})
     inventory = load_inventory(arguments.inventory)
     engine = loading.load(spec, arguments.device, arguments.dtype)
     answer = ask(engine, arguments.message, inventory)

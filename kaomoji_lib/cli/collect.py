@@ -38,7 +38,7 @@ def configure(parser):
     add_ray_options(parser)
 
 
-def add_model_options(parser):
+def add_model_options(parser, prompts=True):
     """Add what every command that loads a model takes."""
     add = parser.add_argument
     add(
@@ -52,11 +52,12 @@ def add_model_options(parser):
     add(
         "--quantize", choices=("8bit", "4bit"), default="", help="pack weights (CUDA, bitsandbytes)"
     )
-    add(
-        "--prompts",
-        metavar="CSV",
-        help="columns id, category, text (default: this project's prompts)",
-    )
+    if prompts:
+        add(
+            "--prompts",
+            metavar="CSV",
+            help="columns id, category, text (default: this project's prompts)",
+        )
     add("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps (default: auto)")
     add("--dtype", default="auto", help="auto, float32, bfloat16, float16 (default: auto)")
 
