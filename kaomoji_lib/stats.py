@@ -9,7 +9,7 @@ RESAMPLES = 2000
 # Permutations of every null; and of nulls that refit a probe each time, where a thousand would take minutes.
 PERMUTATIONS, REFITS = 1000, 200
 FLOORS = tuple(1 / (1 + number) for number in (PERMUTATIONS, REFITS))
-CORRECTION_ERROR = 0.25
+CORRECTION_ERROR = 0.5
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def jackknife(whole, without, *, unit="prompts", null=None):
     """Return the jackknife :class:`Estimate` of a biased statistic whose units are nested (replies in prompts).
 
     ``whole``: the statistic of all n units; ``without``: (n,), the same without each of them; ``null``: jackknifed values
-    under permutation. The interval adds to the jackknife's standard error a quarter of the correction itself: where the bias
+    under permutation. The interval adds to the jackknife's standard error half of the correction itself: where the bias
     is large, what is left of it is of that size (simulated in tests/calibration).
     """
     without = np.asarray(without, dtype=float)

@@ -1,43 +1,45 @@
-"""How well something predicts the category of a prompt it was not fitted on.
+"""How well something predicts the category of a prompt that it was not fitted on.
 
-All readings of the category (states, faces, text) share one protocol: folds are drawn over prompts,
-stratified by category; intervals resample prompts; the null deals the categories to other prompts
-of the same fold, so that each fold keeps its class counts and all rows of a prompt stay together.
+States, faces and text share one protocol: folds are drawn over prompts, stratified by category; intervals resample
+prompts; the null gives categories to other prompts of the same fold, so that each fold keeps its class counts and all
+rows of a prompt stay together. A fitted probe varies with its training prompts too, which a bootstrap of held-out hits
+does not show: its interval is widened by Nadeau and Bengio's factor (2003, doi:10.1023/A:1024068626366).
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats as statistics
+from kaomoji_lib import resampling, results, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import classify as classifier
+from kaomoji_lib.metrics import classify, information
 from kaomoji_lib.metrics.threads import one_thread
 
 FOLDS = 5
+WIDENED = np.sqrt(1 + FOLDS / (FOLDS - 1))
 
 
 @dataclass(frozen=True)
 class Prediction:
     """Cross-validated prediction of the category.
 
-    ``confusion``: prompts, true category x predicted category, mean over repeats (and over the rows of a prompt). ``recall``: Series
-    per category. ``majority``: accuracy of always guessing the most frequent category. ``hits``: Series, share of
-    right answers for each prompt, by its id, for paired comparisons. Only a prediction from faces has ``bayes_bound`` (in-sample accuracy of the best rule) and
-    ``mutual_information`` (bits).
+    ``confusion``: prompts, true category x predicted category, mean over repeats and over the rows of a prompt.
+    ``recall``: Series per category. ``majority``: accuracy of always guessing the most frequent category. ``hits``:
+    Series by prompt id, share of right answers, for paired comparisons. ``fitted``: whether a probe was fitted (its
+    interval is widened). A prediction from faces has ``mutual_information`` (bits).
     """
 
     name: str
-    accuracy: statistics.Estimate
-    macro_f1: statistics.Estimate
+    accuracy: stats.Estimate
+    macro_f1: stats.Estimate
     recall: pd.Series
     confusion: pd.DataFrame
     majority: float
     hits: pd.Series
-    bayes_bound: float | None = None
-    mutual_information: statistics.Estimate | None = None
+    fitted: bool
+    mutual_information: stats.Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -92,34 +94,27 @@ def folds(design_label, seed):
 
 
 @one_thread
-def from_states(X, labels, groups, *, name="states", repeats=5, permutations=200, seed=0):
-    """Category from hidden states (or any features): PCA(50), standardise, logistic regression in each fold.
+def from_states(X, labels, groups, *, name="states", repeats=5, permutations=stats.REFITS, seed=0):
+    """Predict the category from states (or any features): PCA(50), standardise, logistic regression in each fold.
 
     ``X``: (n, d), or a tuple of such arrays, versions of one representation (random weights under several seeds)
     whose answers are averaged; ``labels``, ``groups``: (n,), category and prompt id of each row. The null refits the
-    first repeat alone with permuted categories (``permutations`` times), so it is a little wider
-    than the observed mean over ``repeats``: the p-value errs on the safe side.
+    first repeat alone, so it is a little wider than the observed mean over ``repeats``.
     Linear probes: Alain & Bengio 2017, arXiv:1610.01644.
     """
-    versions = [classifier.compact(part) for part in (X if isinstance(X, tuple) else (X,))]
+    versions = [classify.compact(part) for part in (X if isinstance(X, tuple) else (X,))]
     for part in versions:
         if len(part) != len(labels):
             raise KaomojiError(
-                f"{name}: {len(part)} rows of states but {len(labels)} labels; expected one label a row"
+                f"{name}: {len(part)} rows of states but {len(labels)} labels; expected one label per row"
             )
-    return _probe(
-        name,
-        _design(labels, groups),
-        [lambda train, X=part: X for part in versions],
-        repeats,
-        permutations,
-        seed,
-    )
+    features = [lambda train, X=part: X for part in versions]
+    return _probe(name, _design(labels, groups), features, repeats, permutations, seed)
 
 
 @one_thread
-def from_text(prompts, kind="tfidf", *, name=None, repeats=5, permutations=200, seed=0):
-    """Category from the text of the prompt alone, through the same classifier.
+def from_text(prompts, kind="tfidf", *, name=None, repeats=5, permutations=stats.REFITS, seed=0):
+    """Predict the category from the text of the prompt alone, through the same classifier.
 
     ``prompts``: DataFrame[id, category, text]. ``kind``: ``tfidf`` (words, word pairs and runs of 2 to 5 characters,
     fitted inside the fold; Salton & Buckley 1988) or ``surface`` (lengths and punctuation).
@@ -164,77 +159,67 @@ def _tfidf(texts, train):
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     characters = TfidfVectorizer(ngram_range=(2, 5), sublinear_tf=True, analyzer="char_wb")
     known = [text for text, kept in zip(texts, train, strict=True) if kept]
-    return classifier.compact(
+    return classify.compact(
         np.hstack([part.fit(known).transform(texts).toarray() for part in (words, characters)])
     )
 
 
 def _probe(name, design, features, repeats, permutations, seed):
-    label, predicted, null_hits = design.row_label, [], np.zeros(permutations)
+    label, group = design.row_label, design.group
+    predicted, null = np.zeros((len(design.label), len(design.codes))), np.zeros(permutations)
+    weight = 1 / (np.bincount(group)[group] * repeats * len(features))
     for repeat, version in itertools.product(range(repeats), features):
         fold = folds(design.label, seed + repeat)
         guess = np.empty(len(label), dtype=int)
         labellings = label[None]
         if repeat == 0:
             shuffled = _permuted(design.label, fold, permutations, seed)
-            labellings = np.vstack([labellings, shuffled[:, design.group]])
+            labellings = np.vstack([labellings, shuffled[:, group]])
         for number in range(fold.max() + 1):
-            test = fold[design.group] == number
-            scores = classifier.project(version(~test), ~test)
-            weights = classifier.fit(scores[~test], labellings[:, ~test], len(design.codes))
-            answers = classifier.predict(scores[test], weights)
+            test = fold[group] == number
+            scores = classify.project(version(~test), ~test)
+            weights = classify.fit(scores[~test], labellings[:, ~test], len(design.codes))
+            answers = classify.predict(scores[test], weights)
             guess[test] = answers[0]
             if repeat == 0:
-                null_hits += (answers[1:] == labellings[1:, test]).sum(axis=1)
-        predicted.append(guess)
-    return _summary(name, design, predicted, null_hits / (len(label) * len(features)), seed)
+                null += (answers[1:] == labellings[1:, test]).sum(axis=1)
+        np.add.at(predicted, (group, guess), weight)
+    null /= len(label) * len(features)
+    return _summary(name, design, predicted, null, seed, fitted=True)
 
 
 def _permuted(label, fold, permutations, seed):
-    rng = np.random.default_rng(seed)
-    draws = [label[statistics.permute_within(fold, rng)] for _ in range(permutations)]
-    return np.array(draws, dtype=int).reshape(permutations, len(label))
+    return label[resampling.orders(fold, permutations, seed)]
 
 
-def _summary(name, design, predicted, null, seed, **extra):
+def _summary(name, design, predicted, null, seed, *, fitted, **extra):
+    """``predicted``: (prompts, categories), how often each category is the answer; rows sum to 1."""
     k, n = len(design.codes), len(design.label)
-    tables = np.zeros((n, k, k))
-    for guess in predicted:
-        np.add.at(
-            tables,
-            (design.group, design.row_label, guess),
-            1 / (len(predicted) * np.bincount(design.group)[design.group]),
-        )
+    tables = np.eye(k)[design.label][:, :, None] * predicted[:, None]
     confusion = tables.sum(axis=0)
-    resampled = (statistics.resampling_counts(n, seed=seed) @ tables.reshape(n, -1)).reshape(
-        -1, k, k
-    )
-    null = null if len(null) else None
-    return Prediction(
-        name=name,
-        accuracy=statistics.estimate(
-            _accuracy(confusion), _accuracy(resampled), n, "prompts", null=null
-        ),
-        macro_f1=statistics.estimate(
-            _macro_f1(confusion),
-            _macro_f1(resampled),
+    resampled = stats.resampling_counts(n, seed=seed) @ tables.reshape(n, -1)
+    scores = {}
+    for measure in (_accuracy, _macro_f1):
+        value, replicates = measure(confusion), measure(resampled.reshape(-1, k, k))
+        scores[measure] = stats.estimate(
+            value,
+            value + (replicates - value) * (WIDENED if fitted else 1),
             n,
             "prompts",
-            interval="normal",
+            null=null if measure is _accuracy and len(null) else None,
+            interval="percentile" if measure is _accuracy else "normal",
             bounds=(0, 1),
-        ),
-        recall=pd.Series(
-            confusion.diagonal() / np.maximum(confusion.sum(axis=1), 1e-12),
-            design.codes,
-            name="recall",
-        ),
+        )
+    size = np.maximum(confusion.sum(axis=1), 1e-12)
+    return Prediction(
+        name=name,
+        accuracy=scores[_accuracy],
+        macro_f1=scores[_macro_f1],
+        recall=pd.Series(confusion.diagonal() / size, design.codes, name="recall"),
         confusion=pd.DataFrame(confusion, index=design.codes, columns=design.codes),
-        majority=float(confusion.sum(axis=1).max() / confusion.sum()),
-        hits=pd.Series(
-            np.trace(tables, axis1=1, axis2=2) / np.maximum(tables.sum(axis=(1, 2)), 1e-12),
-            design.names,
-            name="hits",
-        ),
+        majority=float(size.max() / confusion.sum()),
+        hits=pd.Series(predicted[np.arange(n), design.label], design.names, name="hits"),
+        fitted=fitted,
         **extra,
     )
 
@@ -250,95 +235,85 @@ def _macro_f1(confusion):
 
 
 @one_thread
-def from_faces(emissions, *, name="faces", repeats=5, permutations=200, seed=0):
-    """Category from the typed face: the modal category of that face in the training fold.
+def from_faces(emissions, *, name="faces", repeats=5, permutations=stats.PERMUTATIONS, seed=0):
+    """Predict the category from the generated face: the face's modal category among the training prompts.
 
-    A face that training has not seen gets the training majority, ties go to the category that is
-    more frequent in training. Rows without a face are left out, and every prompt counts once, however many rows it has: else
-    categories that were asked more often would be guessed rightly without a look at the face, which dealing them to other prompts
-    would not show. ``mutual_information`` has its own null (categories dealt to other prompts) and interval (over prompts).
-    Dealt labels as a null: Fisher 1935; information: Miller 1955.
+    ``emissions``: DataFrame[prompt_id, category, face]; rows without a face are left out, and every prompt counts once,
+    however many rows it has. Where categories tie, or the face is new, the answer is shared among those that tie.
     """
     typed = emissions[emissions["face"].notna()]
     if typed.empty:
         raise KaomojiError(
-            "no emission carries a face; expected at least two categories of faces; see the emission report"
+            "no emission has a face; expected faces of at least two categories; see the emission report"
         )
     design = _design(typed["category"], typed["prompt_id"])
     face, faces = pd.factorize(typed["face"])
     counts = np.zeros((len(design.label), len(faces)))
     np.add.at(counts, (design.group, face), 1)
+    bits = information.from_counts(counts, design.label, permutations=permutations, seed=seed)
     shares = counts / counts.sum(axis=1, keepdims=True)
-    guesses, null = [], np.zeros(permutations)
+    return _looked_up(name, design, shares, repeats, permutations, seed, bits)
+
+
+@one_thread
+def from_probabilities(
+    table, labels, *, name="faces, exact", repeats=5, permutations=stats.PERMUTATIONS, seed=0
+):
+    """Predict the category from one face drawn from each prompt's exact distribution: expected values, no sampling noise.
+
+    ``table``: DataFrame prompt x face, rows sum to 1; ``labels``: category of each prompt, in the order of the rows.
+    """
+    design, shares = _design(labels, table.index), table.to_numpy(float)
+    bits = information.from_probabilities(
+        shares, design.label, permutations=permutations, seed=seed
+    )
+    return _looked_up(name, design, shares, repeats, permutations, seed, bits)
+
+
+def _looked_up(name, design, shares, repeats, permutations, seed, bits):
+    k, predicted = len(design.codes), 0.0
     for repeat in range(repeats):
         fold = folds(design.label, seed + repeat)
-        guess = _lookup(shares, design.label[None], fold, len(design.codes))[0]
-        guesses.append(guess[design.group, face])
-        if repeat == 0:
-            shuffled = _permuted(design.label, fold, permutations, seed)
-            for index, label in enumerate(shuffled):
-                answers = _lookup(shares, label[None], fold, len(design.codes))[0]
-                null[index] = (shares * (answers == label[:, None])).sum() / len(shares)
-    member = np.eye(len(design.codes))[design.label]
-    return _summary(
-        name,
-        design,
-        guesses,
-        null,
-        seed,
-        bayes_bound=float((shares.T @ member).max(axis=1).sum() / len(shares)),
-        mutual_information=_information(counts, member, permutations, seed),
-    )
+        predicted = predicted + _lookup(shares, design.label, fold, k) / repeats
+    fold, prompts = folds(design.label, seed), np.arange(len(shares))
+    null = [
+        _lookup(shares, label, fold, k)[prompts, label].mean()
+        for label in _permuted(design.label, fold, permutations, seed)
+    ]
+    return _summary(name, design, predicted, null, seed, fitted=False, mutual_information=bits)
 
 
-def _lookup(shares, labels, fold, k):
-    """Predicted category of each face wherever a prompt of each fold would type it: ints (m, prompts, faces); ``shares``: (prompts, faces)."""
-    answers = np.empty((len(labels), *shares.shape), dtype=int)
+def _lookup(shares, label, fold, k):
+    """Return how often each category is the answer for each held-out prompt: (prompts, k); ``shares``: (prompts, faces)."""
+    predicted = np.empty((len(label), k))
     for number in range(fold.max() + 1):
         train = fold != number
         # Rounded, so that what is equal but for the order of adding is a tie.
-        seen = np.round(shares[train].T @ np.eye(k)[labels[:, train]], 9)
-        prior = seen.sum(axis=1, keepdims=True)
-        answers[:, ~train] = (seen + 1e-6 * prior / prior.sum(axis=2, keepdims=True)).argmax(
-            axis=2
-        )[:, None]
-    return answers
-
-
-def _information(counts, member, permutations, seed):
-    rng = np.random.default_rng(seed)
-    n = len(counts)
-    joint = counts.T @ member
-    null = [
-        statistics.mutual_information(counts.T @ member[rng.permutation(n)])
-        for _ in range(permutations)
-    ]
-    halves = statistics.half_samples(n, seed=seed)
-    replicates = [statistics.mutual_information(counts[half].T @ member[half]) for half in halves]
-    return statistics.estimate(
-        statistics.mutual_information(joint),
-        replicates,
-        n,
-        "prompts",
-        null=null if permutations else None,
-        interval="normal",
-        bounds=(0, np.inf),
-    )
+        seen = np.round(shares[train].T @ np.eye(k)[label[train]], 9)
+        seen[~seen.any(axis=1)] = np.bincount(label[train], minlength=k)
+        best = seen == seen.max(axis=1, keepdims=True)
+        predicted[~train] = shares[~train] @ (best / best.sum(axis=1, keepdims=True))
+    return predicted
 
 
 def table(predictions):
-    """Predictions as rows: reading, accuracy with its interval, null and p, macro_f1, majority, n (prompts)."""
-    rows = []
-    for item in predictions:
-        accuracy = item.accuracy.fields("accuracy")
-        n = accuracy.pop("n")
-        rows.append(
-            {
-                "reading": item.name,
-                **accuracy,
-                "macro_f1": item.macro_f1.value,
-                "majority": item.majority,
-                "n": n,
-            }
+    """Return predictions as a tidy table: source (what it is predicted from), measure ``accuracy`` or ``macro F1``, majority."""
+    parts = [
+        results.frame(
+            {(item.name, "accuracy"): item.accuracy, (item.name, "macro F1"): item.macro_f1},
+            majority=item.majority,
         )
-    return pd.DataFrame(rows)
+        for item in predictions
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def difference(left, right, seed=0):
+    """Return the accuracy of ``left`` minus that of ``right`` (Predictions of the same prompts): Estimate over prompts.
+
+    Paired by prompt; p by sign flips (Fisher 1935), interval widened where a probe was fitted.
+    """
+    gap = resampling.paired(left.hits, right.hits[left.hits.index], seed=seed)
+    factor = WIDENED if left.fitted or right.fitted else 1.0
+    low, high = (gap.value + (end - gap.value) * factor for end in (gap.ci_low, gap.ci_high))
+    return replace(gap, ci_low=float(low), ci_high=float(high))
