@@ -1,33 +1,33 @@
-"""How alike several sources read the same faces, and whether reading them together is better.
+"""How alike several sources read the same faces, and whether pooling them is better.
 
-All rows of one comparison stand on the same faces, those of the reference that every source reads, and beside what a
-reader gets who never looks at the face.
+All rows of one comparison are on the same faces: those of the reference that every source lists.
 """
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats as statistics
+from kaomoji_lib import resampling, results, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import distributions as readings
-from kaomoji_lib.metrics.distributions import Reading
+from kaomoji_lib.metrics import distributions
+from kaomoji_lib.metrics.distributions import COUNTS, UNIFORM, Reading, per_face
 
 HALVES = 200
 MOST_SOURCES = 8
+GUESSES = {"uniform guess": "uniform", "marginal guess": "marginal"}
 
 
 def judged(table, codes):
-    """The reading that independent likelihoods give: divided by their sum. ``table``: face and one column per code."""
-    return readings.reading(
+    """Return the reading of independent likelihoods, divided by their sum; ``table``: face and one column per code."""
+    return distributions.reading(
         table.drop_duplicates("face").set_index("face")[list(codes)].astype(float)
     )
 
 
 def pool(sources):
-    """The arithmetic mean of several readings (list), over the faces that all of them have."""
+    """Return the arithmetic mean of several readings (list), over the faces that all of them have."""
     faces = sources[0].table.index
     for source in sources[1:]:
         faces = faces[faces.isin(source.table.index)]
@@ -37,203 +37,147 @@ def pool(sources):
 
 
 def weighted_as(source, reference):
-    """``source`` with the weights of ``reference``: what similarities of two sources are weighted by."""
+    """Return ``source`` with the weights of ``reference``, by which similarities of two sources are weighted."""
     return Reading(source.table, reference.weight.reindex(source.table.index).fillna(0.0))
 
 
-def table(reference, sources, *, faces=None, name="elicited", seed=0):
-    """Similarity of every source to the reference and of every two sources to each other, all on one face set.
+def compare(
+    reference,
+    sources,
+    *,
+    name="elicited",
+    faces=None,
+    pairs=False,
+    permutations=stats.PERMUTATIONS,
+    seed=0,
+):
+    """Compare every source with the reference, all on one face set: tidy table.
 
-    ``sources``: dict name -> Reading. Returns a DataFrame [source, compared with, uniform, weighted] of
-    Estimates: uniform over faces, and weighted by the reference's counts. Two rows say what a uniform
-    guess and a guess of the marginal get; each Estimate's null is the source with shuffled faces.
+    ``sources``: mapping name -> Reading. Label columns: ``compared_with`` (``name``, or a source with ``pairs``),
+    ``weights`` (``uniform`` or ``counts``) and ``p_holm`` (p adjusted for the number of sources, Holm 1979). Measures:
+    ``similarity``, also of the two guesses that ignore the face; where the reference has its replies by prompt,
+    ``share of range`` (:func:`.distributions.similarity` with ``normalise``) and ``ceiling``.
     """
     _require(sources)
-    faces = readings.shared_faces(reference, *sources.values()) if faces is None else faces
-    rows = [
-        (title, name, *_both(reference, source, faces, seed)) for title, source in sources.items()
-    ]
-    marginal = (reference.table.loc[faces].mul(reference.weight[faces], axis=0)).sum()
+    faces = distributions.shared_faces(reference, *sources.values()) if faces is None else faces
+    settings = {"faces": faces, "seed": seed, "permutations": permutations}
+    ranged = reference.replies is not None and len(faces) >= distributions.FEWEST_FACES
+    best = distributions.ceiling(reference, faces, seed=seed) if ranged else None
     guesses = {
-        "uniform guess": np.full(len(marginal), 1 / len(marginal)),
-        "marginal guess": (marginal / marginal.sum()).to_numpy(),
+        title: distributions.baseline(reference, kind, faces) for title, kind in GUESSES.items()
     }
-    for title, guess in guesses.items():
-        constant = Reading(
-            pd.DataFrame([guess] * len(faces), index=faces, columns=marginal.index),
-            reference.weight[faces],
-        )
-        values = per_face(reference, constant, faces).to_numpy()
-        rows.append(
-            (
-                title,
-                name,
-                statistics.bootstrap(values, unit="faces", seed=seed),
-                statistics.bootstrap(
-                    values, weights=reference.weight[faces], unit="faces", seed=seed
-                ),
+    parts = []
+    for weights in (UNIFORM, COUNTS):
+        weight = reference.weight[faces] if weights == COUNTS else None
+        options = {**settings, "weights": weights}
+        rows = {
+            (title, "similarity"): distributions.similarity(reference, source, **options)
+            for title, source in sources.items()
+        }
+        table = results.frame(rows, compared_with=name, weights=weights)
+        parts.append(table.assign(p_holm=stats.holm(table["p"])))
+        rows = {
+            (title, "similarity"): stats.bootstrap(
+                per_face(reference, guess, faces), weights=weight, unit="faces", seed=seed
             )
-        )
-    for (left, first), (right, second) in itertools.combinations(sources.items(), 2):
-        rows.append((left, right, *_both(weighted_as(first, reference), second, faces, seed)))
-    return pd.DataFrame(rows, columns=["source", "compared with", "uniform", "weighted"])
-
-
-def _both(reference, source, faces, seed):
-    return tuple(
-        readings.similarity(reference, source, weighted, faces=faces, permutations=2000, seed=seed)
-        for weighted in (False, True)
-    )
-
-
-def per_face(a, b, faces):
-    """Similarity of two readings face by face: Series over ``faces``."""
-    left, right = a.table.loc[faces], b.table.loc[faces, a.table.columns]
-    return pd.Series(statistics.js_similarity(left.to_numpy(), right.to_numpy()), index=faces)
-
-
-def by_category(reference, sources, *, permutations=1000, seed=0):
-    """Similarity to the reference within each category, a face belonging where the reference has it most often.
-
-    Returns a DataFrame [category, source, similarity (Estimate)]; the null shuffles all faces, so that a
-    source that gives every face one category is seen through.
-
-    Dealt faces as a null: Fisher 1935.
-    """
-    faces = readings.shared_faces(reference, *sources.values())
-    primary = reference.table.loc[faces].idxmax(axis=1)
-    rng, rows = np.random.default_rng(seed), []
-    orders = [rng.permutation(len(faces)) for _ in range(permutations)]
-    for title, source in sources.items():
-        right = source.table.loc[faces, reference.table.columns].to_numpy()
-        pairs = statistics.js_similarity(
-            reference.table.loc[faces].to_numpy()[:, None], right[None]
-        )
-        for code in reference.table.columns:
-            own = np.flatnonzero(primary == code)
-            if len(own):
-                null = [pairs[own, order[own]].mean() for order in orders]
-                found = statistics.bootstrap(pairs[own, own], unit="faces", seed=seed, null=null)
-                # One face resamples to itself: an interval of no width would claim certainty.
-                rows.append(
-                    (
-                        code,
-                        title,
-                        found if len(own) > 1 else replace(found, ci_low=np.nan, ci_high=np.nan),
-                    )
+            for title, guess in guesses.items()
+        }
+        if ranged:
+            top = stats.bootstrap(best, weights=weight, unit="faces", seed=seed)
+            for title, source in sources.items():
+                rows[title, "ceiling"] = top
+                rows[title, "share of range"] = distributions.similarity(
+                    reference, source, normalise=True, **options
                 )
-    return pd.DataFrame(rows, columns=["category", "source", "similarity"])
+        parts.append(results.frame(rows, compared_with=name, weights=weights))
+        for (left, first), (right, second) in itertools.combinations(
+            sources.items() if pairs else (), 2
+        ):
+            value = distributions.similarity(weighted_as(first, reference), second, **options)
+            parts.append(
+                results.frame({(left, "similarity"): value}, compared_with=right, weights=weights)
+            )
+    return pd.concat(parts, ignore_index=True)
 
 
 def divergent(reference, sources, most=15):
-    """The faces that the sources read most differently from the reference, the worst first.
+    """Return the faces that the sources read most differently from the reference, the worst first.
 
-    DataFrame [face, n, elicited as, <source> reads (category), <source> (similarity) ...]; n is the face's
-    weight in the reference, and faces are ranked by their mean similarity over the sources.
+    DataFrame [face, n, elicited as, <source> reads (category), <source> (similarity) ...]; n is the face's weight in the
+    reference; faces are ranked by their mean similarity over the sources.
     """
-    faces = readings.shared_faces(reference, *sources.values())
-    found = pd.DataFrame(
+    faces = distributions.shared_faces(reference, *sources.values())
+    rows = pd.DataFrame(
         {
             "n": reference.weight[faces].astype(int),
             "elicited as": reference.table.loc[faces].idxmax(axis=1),
         }
     )
-    means = 0.0
     for title, source in sources.items():
-        found[f"{title} reads"] = source.table.loc[faces].idxmax(axis=1)
-        found[title] = per_face(reference, source, faces)
-        means = means + found[title]
-    return (
-        found.loc[means.sort_values(kind="stable").index]
-        .head(most)
-        .rename_axis("face")
-        .reset_index()
-    )
+        rows[f"{title} reads"] = _primary(source, faces)
+        rows[title] = per_face(reference, source, faces)
+    order = rows[list(sources)].mean(axis=1).sort_values(kind="stable").index
+    return rows.loc[order].head(most).rename_axis("face").reset_index()
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """Which sources find the reference's first category.
+def patterns(reference, sources, *, permutations=stats.PERMUTATIONS, seed=0):
+    """Return which sources find the reference's most frequent category: (tidy table, patterns).
 
-    ``agreement``: dict source -> Estimate, share of faces whose first category is the reference's.
-    ``all_agree``: Estimate, share of faces where every source does. ``counts``: DataFrame [sources that
-    agree, faces, weight (share of the reference's emissions), examples].
+    The tidy table has the share of faces where each source does, and all of them (source ``all``); its null gives the
+    sources' faces to other faces, all in the same way. ``patterns``: DataFrame [sources that agree, faces, weight (share of
+    the reference's), examples], most frequent first. Permutation: Fisher 1935.
     """
-
-    agreement: dict
-    all_agree: statistics.Estimate
-    counts: pd.DataFrame
-
-
-def patterns(reference, sources, *, seed=0, permutations=2000):
-    """Agreement patterns of the first categories. Null: the sources' faces shuffled, all in the same way.
-
-    Shuffled labels as a null: Fisher 1935.
-    """
-    faces = readings.shared_faces(reference, *sources.values())
-    truth = reference.table.loc[faces].idxmax(axis=1).to_numpy()
-    read = np.array(
-        [source.table.loc[faces].idxmax(axis=1).to_numpy() for source in sources.values()]
-    )
-    rng = np.random.default_rng(seed)
-    orders = [rng.permutation(len(faces)) for _ in range(permutations)]
+    faces = distributions.shared_faces(reference, *sources.values())
+    truth = _primary(reference, faces).to_numpy()
+    read = np.array([_primary(source, faces).to_numpy() for source in sources.values()])
+    orders = resampling.orders(np.zeros(len(faces)), permutations, seed)
 
     def share(rows):
         null = [(rows[:, order] == truth).all(axis=0).mean() for order in orders]
-        return statistics.bootstrap((rows == truth).all(axis=0), unit="faces", seed=seed, null=null)
+        return stats.bootstrap((rows == truth).all(axis=0), unit="faces", seed=seed, null=null)
 
+    estimates = {(name, "agreement"): share(read[[row]]) for row, name in enumerate(sources)}
+    estimates["all", "agreement"] = share(read)
     names = np.array(list(sources))
-    labels = pd.Series(
-        [" · ".join(names[column]) or "none" for column in (read == truth).T], index=faces
-    )
+    labels = [" · ".join(names[column]) or "none" for column in (read == truth).T]
     weight = reference.weight[faces]
     rows = [
-        (
-            label,
-            len(part),
-            weight[part.index].sum() / weight.sum(),
-            "   ".join(weight[part.index].nlargest(4).index),
-        )
-        for label, part in labels.groupby(labels)
+        (label, len(part), part.sum() / weight.sum(), "   ".join(part.nlargest(4).index))
+        for label, part in weight.groupby(pd.Series(labels, index=faces))
     ]
-    counts = pd.DataFrame(
-        rows, columns=["sources that agree", "faces", "weight", "examples"]
-    ).sort_values("faces", ascending=False)
-    return Patterns(
-        {name: share(read[[index]]) for index, name in enumerate(sources)},
-        share(read),
-        counts.reset_index(drop=True),
-    )
+    counts = pd.DataFrame(rows, columns=["sources that agree", "faces", "weight", "examples"])
+    counts = counts.sort_values("faces", ascending=False, kind="stable", ignore_index=True)
+    return results.frame(estimates), counts
 
 
 @dataclass(frozen=True)
 class Pooling:
     """Pools chosen on one half of the faces and scored on the other, many times.
 
-    ``held_out``: similarity of the chosen pool on the unseen half; ``single``: the same for the best
-    single source; ``gain``: their paired difference; ``in_sample``: the best pool on all faces, which is
-    too good. ``chosen``: DataFrame [pool, chosen (share of halves), similarity (Estimate, all faces)].
+    ``held_out``: similarity of the chosen pool on the unseen half; ``single``: of the best single source; ``gain``: their
+    paired difference; ``in_sample``: the best pool on all faces, which is too good. ``chosen``: tidy table, source the
+    pool, measure ``similarity`` (all faces), column ``chosen`` (share of halves).
     """
 
-    held_out: statistics.Estimate
-    single: statistics.Estimate
-    gain: statistics.Estimate
+    held_out: stats.Estimate
+    single: stats.Estimate
+    gain: stats.Estimate
     in_sample: float
     chosen: pd.DataFrame
 
 
-def pooling(reference, sources, weighted=False, *, halves=HALVES, permutations=200, seed=0):
-    """Choose the best pool of ``sources`` (dict name -> Reading) on random halves of the faces, score it on the rest.
+def pooling(reference, sources, *, weights=UNIFORM, halves=HALVES, permutations=200, seed=0):
+    """Choose the best pool of ``sources`` (name -> Reading) on random halves of the faces, score it on the rest: :class:`Pooling`.
 
-    Intervals: the spread over complementary halves is the standard error of the whole (Shao & Wu 1989).
-    Null of all three: the same procedure with the sources' faces shuffled, for a mean of readings is nearer to anything than
-    one reading is, whether they know the face or not.
+    Intervals: the spread over complementary halves is the standard error of the whole (Shao & Wu 1989). Null: the same
+    procedure with the sources' faces shuffled, for a mean of readings is nearer to anything than one reading is.
     """
     _require(sources)
-    faces = readings.shared_faces(reference, *sources.values())
-    if len(faces) < 6:
+    faces = distributions.shared_faces(reference, *sources.values())
+    n = len(faces)
+    if n < 6:
         raise KaomojiError(
-            f"only {len(faces)} faces are read by all sources; expected at least 6 to hold half of them out; collect more"
+            f"only {n} faces are listed by all sources; expected at least 6 to hold half of them out; collect more"
         )
     names = [
         subset
@@ -241,73 +185,67 @@ def pooling(reference, sources, weighted=False, *, halves=HALVES, permutations=2
         for subset in itertools.combinations(sources, size)
     ]
     tables = {
-        name: source.table.loc[faces, reference.table.columns].to_numpy()
-        for name, source in sources.items()
+        title: distributions.aligned(reference, source, faces)[1]
+        for title, source in sources.items()
     }
     pools = np.array([np.mean([tables[name] for name in subset], axis=0) for subset in names])
-    weights = reference.weight[faces].to_numpy(float) if weighted else np.ones(len(faces))
+    weight = distributions.face_weights(reference, faces, weights)
     truth = reference.table.loc[faces].to_numpy()
     alone = np.array([len(subset) == 1 for subset in names])
-    first = statistics.half_samples(len(faces), halves, seed)
-    member = np.zeros((halves, len(faces)))
-    member[np.arange(halves)[:, None], first] = 1
+    member = np.zeros((halves, n))
+    member[np.arange(halves)[:, None], stats.half_samples(n, halves, seed)] = 1
+    each = np.arange(halves)
 
     def run(order):
-        scores = statistics.js_similarity(truth[None], pools[:, order])
-        train = _means(scores, weights * member)
-        test = _means(scores, weights * (1 - member))
-        best, best_single = train.argmax(axis=0), np.where(alone[:, None], train, -1).argmax(axis=0)
-        each = np.arange(halves)
-        return test[best, each], test[best_single, each], best, scores
+        scores = stats.js_similarity(truth[None], pools[:, order])
+        train, test = _means(scores, weight * member), _means(scores, weight * (1 - member))
+        best, single = train.argmax(axis=0), np.where(alone[:, None], train, -1).argmax(axis=0)
+        return test[best, each], test[single, each], scores, best
 
-    rng = np.random.default_rng(seed)
-    held, single, best, scores = run(np.arange(len(faces)))
-    chosen, alone_dealt, shuffled = [], [], []
-    for _ in range(permutations):
-        dealt, best_alone, _, its_scores = run(rng.permutation(len(faces)))
-        chosen.append(dealt.mean())
-        alone_dealt.append(best_alone.mean())
-        shuffled.append(_means(its_scores, weights[None])[:, 0])
-    chosen, alone_dealt, shuffled = map(np.array, (chosen, alone_dealt, shuffled))
-    gaps = held - single
-    whole = _means(scores, weights[None])[:, 0]
-    shares = np.bincount(best, minlength=len(names)) / halves
+    held, single, scores, best = run(np.arange(n))
+    null, shuffled = [], []
+    for order in resampling.orders(np.zeros(n), permutations, seed):
+        pooled, one, under, _ = run(order)
+        null.append((pooled.mean(), one.mean()))
+        shuffled.append(_means(under, weight[None])[:, 0])
+    null, shuffled = np.array(null).reshape(-1, 2), np.array(shuffled)
+
+    def summary(values, under, bounds=(0, 1)):
+        return stats.estimate(
+            values.mean(), values, n, "faces", null=under, interval="normal", bounds=bounds
+        )
+
+    whole, shares = _means(scores, weight[None])[:, 0], np.bincount(best, minlength=len(names))
     rows = [
-        (
-            " + ".join(names[index]),
-            shares[index],
-            statistics.bootstrap(
-                scores[index], weights=weights, unit="faces", seed=seed, null=shuffled[:, index]
-            ),
+        results.frame(
+            {
+                (" + ".join(names[index]), "similarity"): stats.bootstrap(
+                    scores[index], weights=weight, unit="faces", seed=seed, null=shuffled[:, index]
+                )
+            },
+            chosen=shares[index] / halves,
         )
         for index in np.argsort(-whole)
-        if shares[index] > 0 or alone[index]
+        if shares[index] or alone[index]
     ]
     return Pooling(
-        held_out=statistics.estimate(
-            held.mean(), held, len(faces), "faces", null=chosen, interval="normal", bounds=(0, 1)
-        ),
-        single=statistics.estimate(
-            single.mean(),
-            single,
-            len(faces),
-            "faces",
-            null=alone_dealt,
-            interval="normal",
-            bounds=(0, 1),
-        ),
-        gain=statistics.estimate(
-            gaps.mean(), gaps, len(faces), "faces", null=chosen - alone_dealt, interval="normal"
-        ),
-        in_sample=float(whole.max()),
-        chosen=pd.DataFrame(rows, columns=["pool", "chosen", "similarity"]),
+        summary(held, null[:, 0]),
+        summary(single, null[:, 1]),
+        summary(held - single, null[:, 0] - null[:, 1], (-1, 1)),
+        float(whole.max()),
+        pd.concat(rows, ignore_index=True),
     )
 
 
 def _means(scores, weights):
-    """Weighted means of ``scores`` (pools, faces) under each row of ``weights`` (halves, faces): (pools, halves)."""
+    """Return the weighted means of ``scores`` (pools, faces) under each row of ``weights`` (halves, faces): (pools, halves)."""
     total = weights.sum(axis=1)
     return scores @ weights.T / np.where(total > 0, total, 1)
+
+
+def _primary(source, faces):
+    listed = distributions.match(source, faces)["listed"].reindex(faces)
+    return pd.Series(source.table.loc[listed].idxmax(axis=1).to_numpy(), index=faces)
 
 
 def _require(sources):

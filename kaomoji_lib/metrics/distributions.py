@@ -1,207 +1,320 @@
-"""What a face says about the category: distributions, and how alike two sources read them."""
+"""What a face says about the category: P(category | face) by source, and how alike two sources are.
 
-from dataclasses import dataclass
+A similarity is to be read between two numbers: what an answer that ignores the face gets, and what a reader who knew the
+truth would get against counts that are themselves a sample (the noise ceiling: Nili et al. 2014,
+doi:10.1371/journal.pcbi.1003553).
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats as statistics
+from kaomoji_lib import resampling, results, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib.faces.canonical import LEVELS, at_level
+from kaomoji_lib.metrics import predict
 
 MIN_WEIGHT = 3
+UNIFORM, COUNTS = "uniform", "counts"
+NARROWEST, FEWEST_FACES = 0.02, 5
+CEILING_DRAWS = 400
 
 
 @dataclass(frozen=True)
 class Reading:
     """P(category | face) of one source.
 
-    ``table``: face x category, rows sum to 1. ``weight``: Series over the same faces (for an elicited
-    reading its emission counts).
+    ``table``: face x category, rows sum to 1. ``weight``: Series over the same faces (of a reading of emissions: their
+    counts). ``replies``: DataFrame[prompt_id, category, face], the emissions that were counted, or None.
     """
 
     table: pd.DataFrame
     weight: pd.Series
+    replies: pd.DataFrame | None = None
 
 
-def reading(masses, weight=None):
-    """A :class:`Reading` from non-negative masses (DataFrame face x category); rows without mass are dropped."""
+def reading(masses, weight=None, replies=None):
+    """Return the :class:`Reading` of non-negative masses (DataFrame face x category); rows without mass are dropped."""
     masses = masses.loc[masses.sum(axis=1) > 0].astype(float)
     total = masses.sum(axis=1)
-    return Reading(
-        masses.div(total, axis=0),
-        total if weight is None else weight.reindex(masses.index).fillna(0.0),
-    )
+    weight = total if weight is None else weight.reindex(masses.index).fillna(0.0)
+    return Reading(masses.div(total, axis=0), weight, replies)
 
 
-def elicited(emissions, codes):
-    """The reading that a source's own emissions give: counts of each face per category, normalised."""
+def elicited(emissions, codes, level="canonical"):
+    """Return the reading of a source's own emissions: counts of each face per category, normalised.
+
+    ``emissions``: DataFrame[prompt_id, category, face, raw_face]; ``level``: how faces are told apart, one of
+    :data:`.canonical.LEVELS`. ``with_arms`` keeps apart what arms tell apart, for reading; ``canonical`` joins with tables
+    keyed by ``face``.
+    """
     typed = emissions[emissions["face"].notna()]
-    counts = pd.crosstab(typed["face"], typed["category"]).reindex(
-        columns=list(codes), fill_value=0
-    )
-    return reading(counts)
+    if level != "canonical":
+        typed = typed.assign(face=typed["raw_face"].map(lambda face: at_level(face, level)))
+    counts = pd.crosstab(typed["face"], typed["category"])
+    replies = typed[["prompt_id", "category", "face"]] if "prompt_id" in typed else None
+    return reading(counts.reindex(columns=list(codes), fill_value=0), replies=replies)
+
+
+def match(source, faces):
+    """Return the first level (raw, with_arms, canonical) at which ``source`` lists each face: DataFrame[face, listed, level].
+
+    Indexed by ``faces``; ``listed`` is the source's own spelling; a face that the source lacks has no row.
+    """
+    rows = {}
+    for face in faces:
+        for level in LEVELS:
+            if (listed := at_level(face, level)) in source.table.index:
+                rows[face] = (listed, level)
+                break
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["listed", "level"])
 
 
 def shared_faces(reference, *others, min_weight=MIN_WEIGHT):
-    """Faces of weight >= ``min_weight`` in ``reference`` that every other reading has, in reference order."""
-    kept = reference.table.index[reference.weight >= min_weight]
+    """Return the faces of weight >= ``min_weight`` in ``reference`` that every other reading lists, in reference order."""
+    faces = reference.table.index[reference.weight >= min_weight]
     for other in others:
-        kept = kept[kept.isin(other.table.index)]
-    if len(kept) < 2:
+        faces = faces[faces.isin(match(other, faces).index)]
+    if len(faces) < 2:
         raise KaomojiError(
-            f"only {len(kept)} faces of weight >= {min_weight} occur in all readings; expected at least 2; "
+            f"only {len(faces)} faces of weight >= {min_weight} occur in all readings; expected at least 2; "
             "collect more generations or lower min_weight"
         )
-    return kept
+    return faces
+
+
+def baseline(reference, kind, faces=None):
+    """Return the reading that ignores the face: ``uniform`` over categories, or ``marginal``, the reference's own mean.
+
+    ``faces``: those that the marginal is taken over; default all.
+    """
+    faces = reference.table.index if faces is None else faces
+    table, weight = reference.table.loc[faces], reference.weight[faces]
+    guesses = {
+        "uniform": pd.Series(1 / table.shape[1], table.columns),
+        "marginal": table.mul(weight, axis=0).sum() / weight.sum(),
+    }
+    if kind not in guesses:
+        raise KaomojiError(f"unknown baseline {kind!r}; expected {' or '.join(guesses)}")
+    return Reading(pd.DataFrame([guesses[kind]] * len(faces), index=faces), weight)
+
+
+def per_face(a, b, faces):
+    """Return the similarity of two readings face by face: Series over ``faces``."""
+    return pd.Series(stats.js_similarity(*aligned(a, b, faces)), index=faces)
 
 
 def similarity(
-    a, b, weighted=False, *, faces=None, min_weight=MIN_WEIGHT, permutations=10_000, seed=0
+    a,
+    b,
+    *,
+    weights=UNIFORM,
+    by=None,
+    normalise=False,
+    faces=None,
+    min_weight=MIN_WEIGHT,
+    permutations=stats.PERMUTATIONS,
+    seed=0,
 ):
-    """Mean Jensen-Shannon similarity of two readings over their faces, 0..1.
+    """Return the mean Jensen-Shannon similarity of two readings over their faces, 0..1: Estimate over faces.
 
-    ``a`` is the reference: its weights select the faces (or give ``faces``) and, with ``weighted``,
-    weigh them. Interval: bootstrap over faces. Null: the rows of ``b`` are dealt to the faces at
-    random, so it keeps what any reader of ``b`` would get without looking at the face.
-    Similarity: Lin 1991, doi:10.1109/18.61115.
+    Parameters
+    ----------
+    a, b : ``a`` is the reference: its weights select the faces (or give ``faces``). weights : ``uniform`` or ``counts``
+        (those of ``a``). by : ``category`` gives a dict category -> Estimate, each face counted where ``a`` has it most.
+    normalise : the share of the way from the reference's marginal (0) to the noise ceiling (1); not defined where the two
+        are closer than ``NARROWEST``.
+
+    Interval: bootstrap over faces. Null: the rows of ``b`` are given to other faces, so it keeps what ``b`` gets without
+    looking at the face. Similarity: Lin 1991, doi:10.1109/18.61115.
+
+    Raises
+    ------
+    KaomojiError
+        If the schemes differ, fewer than two faces are shared, or a ceiling is asked of a reference without replies.
     """
     faces = shared_faces(a, b, min_weight=min_weight) if faces is None else faces
-    weights = a.weight[faces].to_numpy(float) if weighted else np.ones(len(faces))
-    pairs = _pairs(a, b, faces)
-    rng = np.random.default_rng(seed)
-    rows = np.arange(len(faces))
-    null = (
-        np.array([pairs[rows, rng.permutation(rows)] @ weights for _ in range(permutations)])
-        / weights.sum()
-    )
-    return statistics.bootstrap(
-        pairs.diagonal(), weights=weights, unit="faces", seed=seed, null=null
-    )
+    weight = face_weights(a, faces, weights)
+    left, right = aligned(a, b, faces)
+    pairs, rows = stats.js_similarity(left[:, None], right[None]), np.arange(len(faces))
+    orders = resampling.orders(np.zeros(len(faces)), permutations, seed)
 
-
-def difference(reference, a, b, weighted=False, *, faces=None, seed=0):
-    """Similarity of ``a`` minus that of ``b`` to ``reference``, paired by face; null: swapping a and b per face."""
-    faces = shared_faces(reference, a, b) if faces is None else faces
-    weights = reference.weight[faces].to_numpy(float) if weighted else np.ones(len(faces))
-    gap = _paired(reference, a, faces) - _paired(reference, b, faces)
-    value = gap @ weights / weights.sum()
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(10_000, len(gap)))
-    null = signs @ (gap * weights) / weights.sum()
-    plain = statistics.bootstrap(gap, weights=weights, unit="faces", seed=seed)
-    p = statistics.permutation_p(abs(value), np.abs(null))
-    return statistics.Estimate(
-        plain.value, plain.ci_low, plain.ci_high, plain.n, plain.unit, 0.0, p
-    )
-
-
-def compare(reference, sources, weighted=False, *, min_weight=MIN_WEIGHT, seed=0):
-    """Several sources against one reference, all on the same faces, with two reference rows.
-
-    ``sources``: dict name -> Reading. Returns a DataFrame [source, similarity (Estimate)]; the rows
-    ``uniform guess`` and ``marginal guess`` say what a reader that ignores the face gets, and each
-    Estimate's null what the source with shuffled faces gets.
-    """
-    faces = shared_faces(reference, *sources.values(), min_weight=min_weight)
-    weight = reference.weight[faces]
-    marginal = reference.table.loc[faces].mul(weight, axis=0).sum() / weight.sum()
-    guesses = {
-        "uniform guess": pd.Series(1 / len(marginal), marginal.index),
-        "marginal guess": marginal,
-    }
-    rows = [
-        (name, similarity(reference, source, weighted, faces=faces, seed=seed))
-        for name, source in sources.items()
-    ]
-    for name, guess in guesses.items():
-        table = pd.DataFrame([guess] * len(faces), index=faces)
-        values = _paired(reference, Reading(table, weight), faces)
-        rows.append(
-            (
-                name,
-                statistics.bootstrap(
-                    values, weights=weight if weighted else None, unit="faces", seed=seed
-                ),
-            )
+    def over(chosen):
+        null = pairs[chosen, orders[:, chosen]] @ weight[chosen] / weight[chosen].sum()
+        return stats.bootstrap(
+            pairs[chosen, chosen], weights=weight[chosen], unit="faces", seed=seed, null=null
         )
-    return pd.DataFrame(rows, columns=["source", "similarity"])
+
+    if by == "category":
+        primary = a.table.loc[faces].to_numpy().argmax(axis=1)
+        groups = {
+            code: np.flatnonzero(primary == number) for number, code in enumerate(a.table.columns)
+        }
+        estimates = {code: over(group) for code, group in groups.items() if len(group)}
+        # One face resamples to itself: an interval of no width would claim certainty.
+        return {
+            code: item if item.n > 1 else replace(item, ci_low=np.nan, ci_high=np.nan)
+            for code, item in estimates.items()
+        }
+    score = over(rows)
+    if not normalise:
+        return score
+    low, high = stats.js_similarity(left, _marginal(a, faces)), ceiling(a, faces, seed=seed)
+    span = (high - low) @ weight / weight.sum()
+    if span < NARROWEST:
+        return stats.Estimate(np.nan, np.nan, np.nan, len(faces), "faces")
+    resampled = stats.resampling_counts(len(faces), seed=seed) * weight
+    spans = resampled @ (high - low)
+    floor = low @ weight / weight.sum()
+    null = (pairs[rows, orders] @ weight / weight.sum() - floor) / span
+    return stats.estimate(
+        (score.value - floor) / span,
+        resampled @ (pairs.diagonal() - low) / np.where(spans > 0, spans, np.nan),
+        len(faces),
+        "faces",
+        null=null,
+    )
 
 
-@dataclass(frozen=True)
-class Recovery:
-    """How well the measured reading recovers a planted one.
+def difference(reference, a, b, *, weights=UNIFORM, faces=None, seed=0):
+    """Return the similarity of ``a`` minus that of ``b`` to ``reference``, paired by face: Estimate, p two-sided.
 
-    ``similarity`` (faces) with a face-shuffled null; ``expected``: what sampling alone allows (mean
-    and 95% range of the same similarity when faces are redrawn from the planted table);
-    ``bayes_accuracy``: the best accuracy that any reader of the face can reach;
-    ``measured_accuracy``: the cross-validated lookup; ``unplanted``: share of typed faces that the
-    table does not know; ``planted`` and ``measured``: the two readings.
+    Null: a and b change places face by face (Fisher 1935).
     """
+    faces = shared_faces(reference, a, b) if faces is None else faces
+    weight = face_weights(reference, faces, weights)
+    gap = (per_face(reference, a, faces) - per_face(reference, b, faces)).to_numpy()
+    plain = stats.bootstrap(gap, weights=weight, unit="faces", seed=seed)
+    signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], (stats.RESAMPLES, len(gap)))
+    null = signs @ (gap * weight) / weight.sum()
+    return replace(plain, null_mean=0.0, p=stats.permutation_p(abs(plain.value), np.abs(null)))
 
-    similarity: statistics.Estimate
-    expected: statistics.Estimate
-    bayes_accuracy: float
-    measured_accuracy: statistics.Estimate
-    unplanted: float
-    planted: Reading
-    measured: Reading
+
+def ceiling(reference, faces, *, draws=CEILING_DRAWS, seed=0):
+    """Return the expected similarity of each face's counts to its true distribution: float array (faces,).
+
+    The truth is unknown, but has a posterior: Dirichlet around the marginal, with the counts taken for as many
+    independent ones as they are worth. The replies to one prompt resemble each other, so n replies are worth
+    n / (1 + (m - 1) r) of them (Kish 1965's design effect; m replies per prompt, r the excess of same faces within over
+    between prompts). The prior's concentration follows from how often two uses of a face, by different prompts, are of one category.
+
+    Raises
+    ------
+    KaomojiError
+        If the reference has no replies by prompt, or there are fewer than ``FEWEST_FACES`` faces.
+    """
+    if reference.replies is None:
+        raise KaomojiError(
+            "the reference is not a table of replies; expected an elicited reading with prompts; a ceiling needs them"
+        )
+    if len(faces) < FEWEST_FACES:
+        raise KaomojiError(
+            f"only {len(faces)} faces to compare; expected at least {FEWEST_FACES} to estimate a ceiling; collect more generations"
+        )
+    replies = reference.replies
+    used = pd.crosstab(replies["prompt_id"], replies["face"])
+    category = replies.groupby("prompt_id")["category"].first().reindex(used.index)
+    own = used[faces].to_numpy(float)
+    total, same, own_pairs = own.sum(axis=0), 0.0, (own**2).sum(axis=0)
+    for _, part in used[faces].groupby(category):
+        part = part.to_numpy(float)
+        n = len(part)
+        same = same + (part.sum(axis=0) ** 2 - (part**2).sum(axis=0)) * n / max(n - 1, 1)
+    pairs = total**2 - own_pairs
+    rate = (same[pairs > 0] / pairs[pairs > 0]).mean() if (pairs > 0).any() else 1.0
+    base = _marginal(reference, faces, 0.5)
+    concentration = np.clip((1 - rate) / max(rate - (base**2).sum(), 1e-3), 0.03, 1000)
+    counts = reference.table.loc[faces].to_numpy() * total[:, None]
+    posterior = concentration * base + counts / design_effect(used.to_numpy(float), category)
+    gammas = np.random.default_rng(seed).standard_gamma(posterior, size=(draws, *counts.shape))
+    # Where all of a row's tiny shapes underflow, adding next to nothing keeps it a distribution.
+    return stats.js_similarity(counts, gammas + 1e-300).mean(axis=0)
 
 
-def recovery(emissions, planted, codes, *, permutations=200, simulations=200, seed=0):
-    """Compare what was measured with what was planted.
+def design_effect(used, category):
+    """Return by how much the replies of one prompt resemble each other: >= 1, the variance of their counts over that of independent ones.
 
-    ``planted``: DataFrame [category, face, probability], probabilities of a category sum to 1. The
-    prior of the categories is their share among the typed faces.
-    Similarity: Lin 1991, doi:10.1109/18.61115.
+    ``used``: (prompts, faces), counts; ``category``: (prompts,).
+    """
+    size, codes = used.sum(axis=1), pd.factorize(category)[0]
+    within = (used * (used - 1)).sum() / max((size * (size - 1)).sum(), 1)
+    member = np.eye(codes.max() + 1)[codes]
+    both = ((member.T @ used) ** 2).sum() - (used**2).sum()
+    between = both / max(((member.T @ size) ** 2).sum() - (size**2).sum(), 1)
+    alike = (within - between) / (1 - between) if between < 1 else 0.0
+    return 1 + max(alike, 0.0) * (size.mean() - 1)
+
+
+def recovery(
+    emissions, planted, codes, *, simulations=200, permutations=stats.PERMUTATIONS, seed=0
+):
+    """Compare measured readings with planted ones: tidy table.
+
+    ``planted``: DataFrame [category, face, probability], probabilities of a category sum to 1; the prior of the categories
+    is their share among the typed faces. Measures: ``similarity``; ``similarity that sampling allows`` (the same when as many
+    faces are drawn from the planted table); ``accuracy`` of the lookup; ``best possible accuracy`` (no interval). Permutation: Fisher 1935.
     """
     codes = list(codes)
     typed = emissions[emissions["face"].notna()]
     prior = typed["category"].value_counts().reindex(codes, fill_value=0)
     given = planted.pivot_table(
         index="face", columns="category", values="probability", aggfunc="sum", fill_value=0.0
-    )
-    given = given.reindex(columns=codes, fill_value=0.0)
+    ).reindex(columns=codes, fill_value=0.0)
     joint = given * (prior / prior.sum())
     truth, measured = reading(joint), elicited(typed, codes)
-    rng = np.random.default_rng(seed)
-    redrawn = []
+    rng, redrawn = np.random.default_rng(seed), []
     for _ in range(simulations):
-        draws = {code: rng.multinomial(prior[code], _shares(given[code])) for code in codes}
+        draws = {
+            code: rng.multinomial(prior[code], given[code] / given[code].sum()) for code in codes
+        }
         sample = reading(pd.DataFrame(draws, index=given.index))
-        faces = sample.table.index[sample.weight >= MIN_WEIGHT]
-        redrawn.append(_paired(sample, truth, faces).mean())
-    observed = similarity(measured, truth, seed=seed)
-    return Recovery(
-        similarity=observed,
-        expected=statistics.estimate(np.mean(redrawn), redrawn, observed.n, "faces"),
-        bayes_accuracy=float(joint.max(axis=1).sum() / joint.to_numpy().sum()),
-        measured_accuracy=prediction.from_faces(
-            emissions, permutations=permutations, seed=seed
-        ).accuracy,
-        unplanted=float((~typed["face"].isin(given.index)).mean()),
-        planted=truth,
-        measured=measured,
+        redrawn.append(per_face(sample, truth, shared_faces(sample, truth)).mean())
+    likeness = similarity(measured, truth, permutations=permutations, seed=seed)
+    best = float(joint.max(axis=1).sum() / joint.to_numpy().sum())
+    lookup = predict.from_faces(emissions, permutations=permutations, seed=seed)
+    return results.frame(
+        {
+            "similarity": likeness,
+            "similarity that sampling allows": stats.estimate(
+                np.mean(redrawn), redrawn, likeness.n, "faces"
+            ),
+            "accuracy": lookup.accuracy,
+            "best possible accuracy": stats.Estimate(best, np.nan, np.nan, len(given), "faces"),
+        }
     )
 
 
-def _shares(column):
-    total = column.sum()
-    return column / total if total > 0 else np.full(len(column), 1 / len(column))
+def require_categories(category, codes):
+    """Raise unless every code occurs in ``category`` (the categories of the scored prompts)."""
+    absent = [code for code in codes if not (category == code).any()]
+    if absent:
+        raise KaomojiError(
+            f"no scored prompt is of category {', '.join(absent)}; expected all of {', '.join(codes)}; score their prompts"
+        )
 
 
-def _aligned(a, b, faces):
+def face_weights(reference, faces, weights):
+    """Return the weights of ``faces``: ones (``uniform``) or the reference's own (``counts``): float array (faces,)."""
+    if weights not in (UNIFORM, COUNTS):
+        raise KaomojiError(f"unknown weights {weights!r}; expected {UNIFORM} or {COUNTS}")
+    return reference.weight[faces].to_numpy(float) if weights == COUNTS else np.ones(len(faces))
+
+
+def _marginal(reference, faces, added=0.0):
+    total = reference.table.loc[faces].mul(reference.weight[faces], axis=0).sum().to_numpy() + added
+    return total / total.sum()
+
+
+def aligned(a, b, faces):
+    """Return the rows of two readings for ``faces``, categories in the order of ``a``: two float arrays (faces, categories)."""
     if set(a.table.columns) != set(b.table.columns):
         raise KaomojiError(
             f"the readings have the categories {', '.join(a.table.columns)} and {', '.join(b.table.columns)}; "
             "expected one scheme; compare sources of the same study"
         )
-    return a.table.loc[faces].to_numpy(float), b.table.loc[faces, a.table.columns].to_numpy(float)
-
-
-def _paired(a, b, faces):
-    return statistics.js_similarity(*_aligned(a, b, faces))
-
-
-def _pairs(a, b, faces):
-    left, right = _aligned(a, b, faces)
-    return statistics.js_similarity(left[:, None], right[None])
+    rows = [match(part, faces)["listed"].reindex(faces) for part in (a, b)]
+    return tuple(
+        part.table.loc[listed, a.table.columns].to_numpy(float)
+        for part, listed in zip((a, b), rows, strict=True)
+    )

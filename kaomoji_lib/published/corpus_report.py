@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import word_clusters
+from kaomoji_lib.metrics import synthesis
 from kaomoji_lib.published import corpus
 from kaomoji_lib.published import files as published
 from kaomoji_lib.published import tables as published_tables
@@ -52,7 +52,7 @@ def _frozen():
 
 
 def vocabulary(found, *, seed=0):
-    """The :class:`word_clusters.Vocabulary` of the rows that were described with this project's lexicon."""
+    """The :class:`synthesis.WordSpace` of the rows that were described with this project's lexicon."""
     lexicon = load_lexicon()
     version = int(lexicon["version"].iloc[0])
     rows = found.of_version(version)
@@ -61,7 +61,7 @@ def vocabulary(found, *, seed=0):
         raise KaomojiError(
             f"{found.origin} has no row of lexicon version {version} (it has: {others}); expected some; use bundles of llmoji 2"
         )
-    return word_clusters.vocabulary(rows, lexicon, load_scheme().codes, seed=seed)
+    return synthesis.word_space(rows, lexicon, load_scheme().codes, seed=seed)
 
 
 def summary(found, *, seed=0):
@@ -96,7 +96,9 @@ def summary(found, *, seed=0):
     try:
         space = vocabulary(found, seed=seed)
         report.update(
-            clusters=space.chosen, pc1=space.variance[0].value, pc2=space.variance[1].value
+            clusters=space.clustering.chosen,
+            pc1=space.variance[0].value,
+            pc2=space.variance[1].value,
         )
     except KaomojiError as error:
         report["no_clusters"] = str(error)
