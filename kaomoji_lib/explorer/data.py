@@ -128,7 +128,7 @@ def from_emissions(
     typed = emissions[emissions["face"].notna()]
     found = states if states is not None else _as_categories(emissions, scheme)
     means = face_means(found, typed, min_emissions=1, min_prompts=1)
-    uses = _uses(means, len(found.index))
+    uses = means.uses
     drawn = pd.Series((uses > 0).sum(axis=1), index=list(means.faces))
     firm = (means.counts >= FIRM_COUNT) & (drawn >= FIRM_PROMPTS)
     if firm.sum() < face_layout.AXES:
@@ -182,7 +182,9 @@ def from_reading(
     X = (table if vectors is None else vectors.reindex(table.index).fillna(0.0)).to_numpy(float)
     layout = face_layout.lay(np.eye(len(X)), X @ X.T, _guide(table, scheme), resampled=False)
     clustering = (
-        clusters.of_vectors(pd.DataFrame(X, index=table.index), seed=seed) if len(X) >= 5 else None
+        clusters.cluster_vectors(pd.DataFrame(X, index=table.index), seed=seed)
+        if len(X) >= 5
+        else None
     )
     return FaceSource(
         id=name,
@@ -287,15 +289,6 @@ def _as_categories(emissions, scheme):
         [scheme.codes.index(code) for code in prompts["category"]]
     ]
     return States(prompts[["prompt_id"]], array[:, None], (CATEGORIES,))
-
-
-def _uses(means, rows):
-    face, row, _ = means.uses.T
-    return (
-        np.bincount(face * rows + row, minlength=len(means.faces) * rows)
-        .reshape(len(means.faces), rows)
-        .astype(float)
-    )
 
 
 def _grams(means, states, layers):

@@ -188,11 +188,11 @@ def _tree(source):
                 *map(
                     _number,
                     (
-                        row.silhouette.value,
-                        row.silhouette.ci_low,
-                        row.silhouette.ci_high,
-                        row.silhouette.null_mean,
-                        row.silhouette.p,
+                        row.value,
+                        row.ci_low,
+                        row.ci_high,
+                        row.null_mean,
+                        row.p_adjusted,
                         row.stability,
                     ),
                 ),
