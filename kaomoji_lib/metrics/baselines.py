@@ -1,89 +1,77 @@
-"""Readers of the category that know less and less of the model, and what the state adds to each of them.
+"""Text-only and partial baselines of category decoding, and the gain of the emission state over each.
 
-A state that "predicts the category" has done nothing yet that the words of the prompt would not do. The rungs, from
-the bare surface of the text to the emission state, share folds, classifier and intervals; the headline is the
-difference between the emission state and the *strongest* reader of the text alone (the choice favours the text).
+A state is a function of its text: that it "predicts the category" says nothing until the words of the prompt are put
+through the same probe. Baselines, from the surface of the text to the state at the message's last token, share folds, classifier
+and intervals; the headline is the gain over the *strongest* probe of the text alone (the choice favours the text).
 """
 
-from dataclasses import dataclass
+import pandas as pd
 
-from kaomoji_lib import resampling
-from kaomoji_lib.metrics import predict as prediction
+from kaomoji_lib import results, stats
+from kaomoji_lib.metrics import predict
 from kaomoji_lib.metrics.stacking import stack
-from kaomoji_lib.stats import Estimate
 
-SURFACE, WORDS, SENTENCES = (
-    "length and punctuation",
-    "words and characters (tf-idf)",
-    "sentence encoder",
-)
-INPUTS, TWIN, USER, EMIT = (
-    "input embeddings, averaged",
-    "random weights, three seeds",
-    "state at the message's last token",
-    "emission state",
-)
+SURFACE, WORDS = "length and punctuation", "words and characters (tf-idf)"
+SENTENCES, INPUTS = "sentence encoder", "input embeddings, averaged"
+TWIN, USER = "random weights, three seeds", "state at the message's last token"
+EMIT, STRONGEST = "emission state", "strongest text probe"
 TEXT = (SURFACE, WORDS, SENTENCES)
 
 
-@dataclass(frozen=True)
-class Ladder:
-    """``rungs``: Predictions, bottom first; ``text``: name of the strongest reader of the text alone; ``increment``:
-    emission state minus that reader, share of prompts; ``increments``: the same against every rung, by name.
-    """
-
-    rungs: tuple
-    text: str
-    increment: Estimate
-    increments: dict
-
-
-def text_rungs(prompts, sentences, *, permutations=200, seed=0):
-    """The readers of the text: list of Prediction. ``sentences``: vectors of the prompts (n, d), or None without an encoder.
+def text_probes(prompts, sentences=None, *, permutations=stats.REFITS, seed=0):
+    """Return the probes of the text: list of Prediction. ``sentences``: vectors of the prompts (n, d), if there is an encoder.
 
     Tf-idf: Salton & Buckley 1988; sentence vectors: Reimers & Gurevych 2019, arXiv:1908.10084.
     """
     settings = {"permutations": permutations, "seed": seed}
-    found = [
-        prediction.from_text(prompts, "surface", name=SURFACE, **settings),
-        prediction.from_text(prompts, "tfidf", name=WORDS, **settings),
+    probes = [
+        predict.from_text(prompts, "surface", name=SURFACE, **settings),
+        predict.from_text(prompts, "tfidf", name=WORDS, **settings),
     ]
     if sentences is not None:
-        found.append(
-            prediction.from_states(
-                sentences, prompts["category"], prompts["id"], name=SENTENCES, **settings
-            )
-        )
-    return found
+        labels = prompts["category"], prompts["id"]
+        probes.append(predict.from_states(sentences, *labels, name=SENTENCES, **settings))
+    return probes
 
 
-def climb(states, prompts, sentences, controls=None, *, text=None, permutations=200, seed=0):
-    """The :class:`Ladder` of one model.
+def compare(
+    states, prompts, sentences=None, controls=None, *, text=None, permutations=stats.REFITS, seed=0
+):
+    """Compare the emission state with every baseline: tidy table.
 
-    ``states``: emission states (n, layers, d), rows in the order of ``prompts``; ``controls``: its
-    :class:`kaomoji_lib.models.controls.Controls`, None where they were not measured; ``text``: the text's rungs, where they
-    are there already. Increments are paired over prompts (same folds): interval by bootstrap, p by sign flips.
-    Baselines of probes: Hewitt & Liang 2019, arXiv:1909.03368; Belinkov 2022, doi:10.1162/coli_a_00422.
+    Parameters
+    ----------
+    states : emission states (n, layers, d), rows in the order of ``prompts``. controls : the model's control states, with
+        ``inputs`` (n, d), ``twins`` (arrays like ``states``) and ``user`` (like ``states``, or None). text : its probes, where
+        they were fitted already.
+
+    Returns
+    -------
+    Measures ``accuracy``, of every probe (source), with ``majority``; and ``gain of the state``, emission state minus that probe,
+    paired over prompts, also over the ``strongest text probe``. Hewitt & Liang 2019, arXiv:1909.03368; Belinkov 2022,
+    doi:10.1162/coli_a_00422.
     """
     settings = {"permutations": permutations, "seed": seed}
-    rungs = list(text or text_rungs(prompts, sentences, **settings))
-    named = (
-        {}
-        if controls is None
-        else {INPUTS: controls.inputs, TWIN: tuple(stack(part) for part in controls.random_init)}
-    )
-    if controls is not None and controls.user is not None:
-        named[USER] = stack(controls.user)
-    for name, X in {**named, EMIT: stack(states)}.items():
-        rungs.append(
-            prediction.from_states(X, prompts["category"], prompts["id"], name=name, **settings)
-        )
-    top = rungs[-1]
-    increments = {
-        rung.name: resampling.paired(top.hits, rung.hits[top.hits.index], seed=seed)
-        for rung in rungs[:-1]
+    probes = list(text or text_probes(prompts, sentences, **settings))
+    features = {}
+    if controls is not None:
+        features[INPUTS] = controls.inputs
+        features[TWIN] = tuple(stack(part) for part in controls.twins)
+        if controls.user is not None:
+            features[USER] = stack(controls.user)
+    for name, X in {**features, EMIT: stack(states)}.items():
+        labels = prompts["category"], prompts["id"]
+        probes.append(predict.from_states(X, *labels, name=name, **settings))
+    top = probes[-1]
+    gains = {
+        (probe.name, "gain of the state"): predict.difference(top, probe, seed)
+        for probe in probes[:-1]
     }
     strongest = max(
-        (rung for rung in rungs if rung.name in TEXT), key=lambda rung: rung.accuracy.value
-    ).name
-    return Ladder(tuple(rungs), strongest, increments[strongest], increments)
+        (probe for probe in probes if probe.name in TEXT), key=lambda probe: probe.accuracy.value
+    )
+    gains[STRONGEST, "gain of the state"] = gains[strongest.name, "gain of the state"]
+    accuracies = predict.table(probes)
+    return pd.concat(
+        [accuracies[accuracies["measure"] == "accuracy"], results.frame(gains)], ignore_index=True
+    )

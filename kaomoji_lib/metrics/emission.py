@@ -2,55 +2,42 @@
 
 import pandas as pd
 
-from kaomoji_lib import stats as statistics
-from kaomoji_lib.faces import extract as faces
+from kaomoji_lib import results, stats
+from kaomoji_lib.faces import extract
 
 
 def rate(emissions, seed=0):
-    """Share of generations that start with a kaomoji, 0..1: Estimate over prompts."""
-    by_prompt = (
-        (emissions["outcome"] == "kaomoji").groupby(emissions["prompt_id"]).agg(["mean", "size"])
-    )
-    return statistics.bootstrap(
-        by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed
-    )
+    """Return the share of generations that start with a kaomoji, 0..1: Estimate over prompts."""
+    return _by_prompt(emissions["outcome"] == "kaomoji", emissions["prompt_id"], seed)
 
 
 def suppressed(emissions, seed=0):
-    """Share of generations, 0..1, that would have typed something suppressed if left alone: Estimate over prompts.
+    """Return the share of generations, 0..1, that would have opened with something suppressed: Estimate over prompts.
 
-    The exact probability of each generation is averaged, so that no second, unhindered run is needed.
+    The exact probability of each generation is averaged, so that no second run without suppression is needed.
     """
-    by_prompt = emissions["suppressed"].groupby(emissions["prompt_id"]).agg(["mean", "size"])
-    return statistics.bootstrap(
-        by_prompt["mean"], weights=by_prompt["size"], unit="prompts", seed=seed
-    )
-
-
-def behind(emissions):
-    """How many of the faces did not open their reply: "24 of 27"."""
-    faced = emissions["face"].notna()
-    return f"{int((faced & (emissions['outcome'] != 'kaomoji')).sum()):,} of {int(faced.sum()):,}"
+    return _by_prompt(emissions["suppressed"], emissions["prompt_id"], seed)
 
 
 def report(emissions, seed=0):
-    """Emission rate and outcomes per category, in order of first appearance.
+    """Return emission rate and outcomes per category, in order of first appearance: tidy table, measure ``rate``.
 
-    Returns a DataFrame with one row per category: category, n (generations), prompts, rate (Estimate
-    over the category's prompts), distinct_faces, and the number of generations of each outcome of
-    ``faces.OUTCOMES``. A rate has no null: the instruction asks for a kaomoji each time.
+    Further columns: category, generations, distinct_faces, and the number of generations of each outcome of
+    ``extract.OUTCOMES``. A rate has no null: the instruction asks for a kaomoji each time.
     """
     rows = []
     for category, part in emissions.groupby("category", sort=False):
         outcomes = part["outcome"].value_counts()
-        rows.append(
-            {
-                "category": category,
-                "n": len(part),
-                "prompts": part["prompt_id"].nunique(),
-                "rate": rate(part, seed),
-                "distinct_faces": part["face"].nunique(),
-                **{outcome: int(outcomes.get(outcome, 0)) for outcome in faces.OUTCOMES},
-            }
-        )
-    return pd.DataFrame(rows)
+        labels = {
+            "category": category,
+            "generations": len(part),
+            "distinct_faces": part["face"].nunique(),
+            **{outcome: int(outcomes.get(outcome, 0)) for outcome in extract.OUTCOMES},
+        }
+        rows.append(results.frame({"rate": rate(part, seed)}, **labels))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _by_prompt(values, prompts, seed):
+    share = values.groupby(prompts).agg(["mean", "size"])
+    return stats.bootstrap(share["mean"], weights=share["size"], unit="prompts", seed=seed)
