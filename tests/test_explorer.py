@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_analysis import PROMPTS, SPOKEN, run_states
-from test_analysis import STATES as ARRAY
+from worlds import PROMPTS, SPOKEN, run_states
+from worlds import STATES as ARRAY
 
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError

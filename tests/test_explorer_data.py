@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from test_analysis import BABBLE, CODES, PROMPTS, SPOKEN, STATES, run_states
+from worlds import BABBLE, CODES, PROMPTS, SPOKEN, STATES, run_states
 
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError

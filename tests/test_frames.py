@@ -1,105 +1,11 @@
-"""Frames: recorded, kept apart, drawn independently; and self-specificity found only where it is planted."""
+"""Perspectives: recorded, kept apart, drawn independently."""
 
-import numpy as np
-import pandas as pd
 import pytest
-from test_resampling import assert_level
 
 from kaomoji_lib import perspectives as study
-from kaomoji_lib import resampling
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import frames
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.stimuli import INSTRUCTION
-
-
-def emissions(own, shared, prompts=60, seed=0, names=("self", "user", "symbol")):
-    """Faces of three categories. ``own``: share of self faces that a private trait of the prompt decides; ``shared``: of all faces,
-    a trait that every frame reads from the message."""
-    rng = np.random.default_rng(seed)
-    category, trait, private = (
-        np.arange(prompts) % 3,
-        rng.integers(2, size=prompts),
-        rng.integers(2, size=prompts),
-    )
-    found = {}
-    for name in names:
-        rows = []
-        for prompt in range(prompts):
-            for generation in range(8):
-                draw = rng.random()
-                if draw < own * (name == "self"):
-                    face = f"own{private[prompt]}"
-                elif draw < own * (name == "self") + shared:
-                    face = f"shared{trait[prompt]}"
-                else:
-                    face = f"{category[prompt]}{rng.integers(2)}"
-                rows.append((f"p{prompt}", f"C{category[prompt]}", generation, face))
-        found[name] = pd.DataFrame(rows, columns=["prompt_id", "category", "generation", "face"])
-    return found
-
-
-def test_what_only_the_self_face_holds_is_found():
-    found = frames.self_specificity(emissions(0.5, 0.0), permutations=99)
-    assert found.beyond_all.p < 0.05 and found.beyond_all.value > 0.1
-    assert all(item.within.p < 0.05 and item.within.ci_low > 0 for item in found.frames)
-    assert found.repeated.within.p < 0.05
-
-
-def test_what_every_frame_reads_from_the_message_is_not_self_specific():
-    found = frames.self_specificity(emissions(0.0, 0.5), permutations=99)
-    assert found.repeated.within.p < 0.05 and found.frames[0].shared.within.p < 0.05
-    assert abs(found.frames[0].within.value) < 0.1
-
-
-def drawn(rng, prompts=24, slots=4):
-    """Slots of two self faces and one other, all drawn alike from what every frame reads from the message: ints (prompts, slots) each; and the categories."""
-    category, trait = np.arange(prompts) % 3, rng.integers(2, size=prompts)
-    own = np.where(
-        rng.random((3, prompts, slots)) < 0.5,
-        6 + trait[:, None],
-        2 * category[:, None] + rng.integers(2, size=(3, prompts, slots)),
-    )
-    return *own, category
-
-
-def test_frames_that_type_alike_and_faces_that_repeat_nothing_keep_the_level(monkeypatch):
-    monkeypatch.setattr(frames, "HALVES", 2)
-    rng, alike, free, nothing = np.random.default_rng(1), [], [], []
-    for seed in range(200):
-        A, B, O, category = drawn(rng)  # noqa: E741
-        alike.append(frames._difference(A, B, O, category, 19, seed).p)
-        free.append(frames._difference(A, B, O, np.zeros_like(category), 19, seed).p)
-        nothing.append(
-            frames._shared(A, B[resampling.orders(category, 1, seed)[0]], category, 19, seed).p
-        )
-    for ps in (alike, free, nothing):
-        assert_level(ps)
-
-
-def test_faces_that_ignore_the_message_repeat_nothing():
-    found = frames.self_specificity(emissions(0.0, 0.0), permutations=99)
-    assert found.repeated.bits.p < 0.05 and found.repeated.within.p > 0.05
-    assert abs(found.repeated.within.value) < 0.1 and found.beyond_all.p > 0.05
-
-
-def test_information_equals_its_definition():
-    left, right = np.array([[0], [0], [1], [1]] * 50), np.array([[0], [0], [1], [1]] * 50)
-    assert frames.information(left, right, np.zeros(200, dtype=int)) == pytest.approx(1, abs=0.01)
-    assert frames.information(left, right, left[:, 0]) == pytest.approx(0, abs=0.01)
-    assert frames.information(
-        np.where(left == 1, -1, left), right, np.zeros(200, dtype=int)
-    ) == pytest.approx(0, abs=0.01)
-
-
-def test_frames_of_other_prompts_or_missing_frames_are_refused():
-    found = emissions(0.0, 0.0, prompts=6)
-    with pytest.raises(KaomojiError, match="at least one other"):
-        frames.self_specificity({"self": found["self"]})
-    with pytest.raises(KaomojiError, match="other prompts"):
-        frames.self_specificity(
-            {"self": found["self"], "user": found["user"][found["user"]["prompt_id"] != "p0"]}
-        )
 
 
 def test_the_table_of_frames_and_its_words():

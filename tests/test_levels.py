@@ -1,19 +1,20 @@
 """Every test of the study keeps its level: 200 data sets in which nothing is planted, no more alarms than the level allows."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 from test_resampling import assert_level
 
 from kaomoji_lib import categories
+<<<<<<< HEAD
 from kaomoji_lib.metrics import agreement, ceilings, likelihoods, synthesis
 from kaomoji_lib.metrics import distributions as readings
 from kaomoji_lib.metrics import faces as faces_geometry
 from kaomoji_lib.metrics import predict as prediction
+=======
+from kaomoji_lib.metrics import alignment, geometry
+>>>>>>> eb1a89e (Simulate nested replies for every statistic of faces and readings)
 from kaomoji_lib.published import scorer_audit
-from kaomoji_lib.stimuli import load_lexicon
 
 DRAWS = 200
 SCHEME = categories.load_scheme()
@@ -22,6 +23,7 @@ LABELS = np.repeat(CODES, 6)
 IDS = np.array([f"p{row}" for row in range(len(LABELS))])
 
 
+<<<<<<< HEAD
 def replies(rng, faces=6, generations=3):
     rows = [
         (name, g, label, f"({rng.integers(faces)})")
@@ -129,14 +131,44 @@ def readings_by_category(rng):
     return [
         item.p for item in agreement.by_category(own, {"a": other}, permutations=19)["similarity"]
     ]
+=======
+def centroids(rng):
+    scores = (
+        rng.normal(size=(2, len(LABELS), 3))
+        + 2 * rng.normal(size=(2, len(CODES), 3))[:, np.repeat(np.arange(len(CODES)), 6)]
+    )
+    return alignment.procrustes(*scores, LABELS, CODES).residual.p
+
+
+def valence(rng):
+    clustered = rng.normal(size=len(CODES))[np.repeat(np.arange(len(CODES)), 6)] + 0.3 * rng.normal(
+        size=len(LABELS)
+    )
+    return geometry._circumplex(clustered, LABELS, SCHEME.table["valence"], 0, permutations=99).p
+
+
+def matched_geometry(rng):
+    free, within = alignment.linear_cka(
+        rng.normal(size=(len(LABELS), 6)),
+        rng.normal(size=(len(LABELS), 6)),
+        LABELS,
+        permutations=19,
+    )
+    return free.p, within.p
+>>>>>>> eb1a89e (Simulate nested replies for every statistic of faces and readings)
 
 
 def audited_scorer(rng):
     scores = pd.DataFrame(rng.normal(size=(len(IDS), 6)), IDS, [f"(^{sign}^)" for sign in "_.-ow~"])
-    emissions = replies(rng).assign(face=rng.choice(scores.columns, 3 * len(IDS)))
+    emissions = pd.DataFrame(
+        {"prompt_id": np.repeat(IDS, 3), "generation": np.tile(range(3), len(IDS))}
+    )
+    emissions["category"] = np.repeat(LABELS, 3)
+    emissions["face"] = rng.choice(scores.columns, 3 * len(IDS))
     return scorer_audit.audit(scores, emissions, typed_as="face", permutations=19).better.p
 
 
+<<<<<<< HEAD
 TESTS = [
     states_to_category,
     faces_to_category,
@@ -151,6 +183,13 @@ TESTS = [
     readings_by_category,
     audited_scorer,
 ]
+=======
+def published_components(rng):
+    return geometry.silhouette(rng.normal(size=(len(LABELS), 3)), LABELS, permutations=19).p
+
+
+TESTS = [centroids, valence, matched_geometry, audited_scorer, published_components]
+>>>>>>> eb1a89e (Simulate nested replies for every statistic of faces and readings)
 
 
 @pytest.mark.parametrize("test", TESTS)
@@ -158,24 +197,3 @@ def test_false_alarms_stay_within_the_level(test):
     rng = np.random.default_rng(20)
     for ps in np.array([test(rng) for _ in range(DRAWS)]).reshape(DRAWS, -1).T:
         assert_level(ps)
-
-
-def test_words_dealt_anew_keep_their_numbers():
-    lexicon = load_lexicon()
-    words = list(lexicon["word"][:6])
-    table = pd.DataFrame(
-        [
-            ("(a)", 2, words[:2], ["no word of the list"], 2),
-            ("(b)", 1, words[2:3], words[3:5], 2),
-            ("(b)", 1, words[:1], words[5:6], 2),
-        ],
-        columns=["face", "count", "primary", "others", "lexicon_version"],
-    )
-    own = synthesis.word_vectors(table, lexicon)
-    for dealt in synthesis.dealt_vectors(table, lexicon, own.index, 20):
-        assert (
-            dealt.shape == own.shape
-            and dealt.sum(axis=1) == pytest.approx(1)
-            and set(np.flatnonzero(dealt.any(axis=0))) <= set(range(6))
-        )
-        assert 1 <= (dealt[0] > 0).sum() <= 3, "two words that count, and one of no list or of it"

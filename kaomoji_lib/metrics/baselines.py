@@ -13,7 +13,7 @@ from kaomoji_lib.metrics.stacking import stack
 
 SURFACE, WORDS = "length and punctuation", "words and characters (tf-idf)"
 SENTENCES, INPUTS = "sentence encoder", "input embeddings, averaged"
-TWIN, USER = "random weights, three seeds", "state at the message's last token"
+RANDOM, USER = "random weights, three seeds", "state at the message's last token"
 EMIT, STRONGEST = "emission state", "strongest text probe"
 TEXT = (SURFACE, WORDS, SENTENCES)
 
@@ -42,7 +42,7 @@ def compare(
     Parameters
     ----------
     states : emission states (n, layers, d), rows in the order of ``prompts``. controls : the model's control states, with
-        ``inputs`` (n, d), ``twins`` (arrays like ``states``) and ``user`` (like ``states``, or None). text : its probes, where
+        ``inputs`` (n, d), ``random_init`` (arrays like ``states``) and ``user`` (like ``states``, or None). text : its probes, where
         they were fitted already.
 
     Returns
@@ -56,7 +56,7 @@ def compare(
     features = {}
     if controls is not None:
         features[INPUTS] = controls.inputs
-        features[TWIN] = tuple(stack(part) for part in controls.twins)
+        features[RANDOM] = tuple(stack(part) for part in controls.random_init)
         if controls.user is not None:
             features[USER] = stack(controls.user)
     for name, X in {**features, EMIT: stack(states)}.items():

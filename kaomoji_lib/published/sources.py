@@ -175,8 +175,10 @@ def held_out_pool(weighting, seed=0):
     sources = corrected()
     cut = lambda item: type(item)(item.table.loc[sources.faces], item.weight.reindex(sources.faces))
     others = {name: cut(item) for name, item in sources.others.items()}
-    weighted = weighting == "weighted"
-    return agreement.pooling(cut(sources.elicited), others, weighted, permutations=100, seed=seed)
+    weights = distributions.COUNTS if weighting == "weighted" else distributions.UNIFORM
+    return agreement.pooling(
+        cut(sources.elicited), others, weights=weights, permutations=100, seed=seed
+    )
 
 
 def _per_face(sources, a, b):

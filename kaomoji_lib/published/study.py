@@ -12,7 +12,7 @@ import pandas as pd
 from kaomoji_lib import results
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import geometry as shapes
-from kaomoji_lib.metrics import synthesis, word_clusters
+from kaomoji_lib.metrics import synthesis
 from kaomoji_lib.published import corpus, faces, geometry, rules, scorer_audit, sources, tables
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
@@ -117,7 +117,7 @@ def vocabulary(own=False, seed=0):
     """Return the faces in the space of their synthesized words, each upload once; ``own``: those that Claude typed."""
     words = corpus.uploads_once(tables.syntheses())
     words = words[words["source_model"].str.startswith("claude")] if own else words
-    return word_clusters.vocabulary(words, load_lexicon(), tables.scheme().codes, seed=seed)
+    return synthesis.word_space(words, load_lexicon(), tables.scheme().codes, seed=seed)
 
 
 def _faces(source, option, seed):
@@ -167,8 +167,9 @@ def _difference(source, option, seed):
 
 def _words(source, option, seed):
     index, words = int(option), tables.syntheses()
-    old = synthesis.word_space(words, load_lexicon(), resamples=2, permutations=1).variance[index]
-    return old.value, vocabulary(seed=seed).variance[index]
+    codes = tables.scheme().codes
+    old = synthesis.word_space(words, load_lexicon(), codes, resamples=2, permutations=1)
+    return old.variance[index].value, vocabulary(seed=seed).variance[index]
 
 
 def _uploads(source, option, seed):
