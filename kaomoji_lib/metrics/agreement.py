@@ -114,7 +114,7 @@ def divergent(reference, sources, most=15):
         }
     )
     for title, source in sources.items():
-        rows[f"{title} reads"] = _primary(source, faces)
+        rows[f"{title} reads"] = _primary(reference, source, faces)
         rows[title] = per_face(reference, source, faces)
     order = rows[list(sources)].mean(axis=1).sort_values(kind="stable").index
     return rows.loc[order].head(most).rename_axis("face").reset_index()
@@ -128,8 +128,8 @@ def patterns(reference, sources, *, permutations=stats.PERMUTATIONS, seed=0):
     the reference's), examples], most frequent first. Permutation: Fisher 1935.
     """
     faces = distributions.shared_faces(reference, *sources.values())
-    truth = _primary(reference, faces).to_numpy()
-    read = np.array([_primary(source, faces).to_numpy() for source in sources.values()])
+    truth = reference.table.loc[faces].idxmax(axis=1).to_numpy()
+    read = np.array([_primary(reference, source, faces) for source in sources.values()])
     orders = resampling.orders(np.zeros(len(faces)), permutations, seed)
 
     def share(rows):
@@ -243,9 +243,9 @@ def _means(scores, weights):
     return scores @ weights.T / np.where(total > 0, total, 1)
 
 
-def _primary(source, faces):
-    listed = distributions.match(source, faces)["listed"].reindex(faces)
-    return pd.Series(source.table.loc[listed].idxmax(axis=1).to_numpy(), index=faces)
+def _primary(reference, source, faces):
+    rows = distributions.aligned(reference, source, faces)[1]
+    return reference.table.columns.to_numpy()[rows.argmax(axis=1)]
 
 
 def _require(sources):

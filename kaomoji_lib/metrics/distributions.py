@@ -26,12 +26,14 @@ class Reading:
     """P(category | face) of one source.
 
     ``table``: face x category, rows sum to 1. ``weight``: Series over the same faces (of a reading of emissions: their
-    counts). ``replies``: DataFrame[prompt_id, category, face], the emissions that were counted, or None.
+    counts). ``replies``: DataFrame[prompt_id, category, face], the emissions that were counted, or None. ``level``: at which
+    its faces are told apart, one of :data:`.canonical.LEVELS`.
     """
 
     table: pd.DataFrame
     weight: pd.Series
     replies: pd.DataFrame | None = None
+    level: str = "canonical"
 
 
 def reading(masses, weight=None, replies=None):
@@ -54,19 +56,22 @@ def elicited(emissions, codes, level="canonical"):
         typed = typed.assign(face=typed["raw_face"].map(lambda face: at_level(face, level)))
     counts = pd.crosstab(typed["face"], typed["category"])
     replies = typed[["prompt_id", "category", "face"]] if "prompt_id" in typed else None
-    return reading(counts.reindex(columns=list(codes), fill_value=0), replies=replies)
+    counted = reading(counts.reindex(columns=list(codes), fill_value=0), replies=replies)
+    return replace(counted, level=level)
 
 
-def match(source, faces):
-    """Return the first level (raw, with_arms, canonical) at which ``source`` lists each face: DataFrame[face, listed, level].
+def match(source, faces, level="canonical"):
+    """Return how ``source`` lists each face: DataFrame[listed, level], indexed by the ``faces`` that it lists at all.
 
-    Indexed by ``faces``; ``listed`` is the source's own spelling; a face that the source lacks has no row.
+    ``level``: at which the faces are told apart; a source that does not list a face so is looked up at the coarser levels,
+    and ``level`` of the result says at which it was found.
     """
     rows = {}
     for face in faces:
-        for level in LEVELS:
-            if (listed := at_level(face, level)) in source.table.index:
-                rows[face] = (listed, level)
+        for name in LEVELS[LEVELS.index(level) :]:
+            listed = face if name == level else at_level(face, name)
+            if listed in source.table.index:
+                rows[face] = (listed, name)
                 break
     return pd.DataFrame.from_dict(rows, orient="index", columns=["listed", "level"])
 
@@ -75,7 +80,7 @@ def shared_faces(reference, *others, min_weight=MIN_WEIGHT):
     """Return the faces of weight >= ``min_weight`` in ``reference`` that every other reading lists, in reference order."""
     faces = reference.table.index[reference.weight >= min_weight]
     for other in others:
-        faces = faces[faces.isin(match(other, faces).index)]
+        faces = faces[faces.isin(match(other, faces, reference.level).index)]
     if len(faces) < 2:
         raise KaomojiError(
             f"only {len(faces)} faces of weight >= {min_weight} occur in all readings; expected at least 2; "
@@ -313,8 +318,5 @@ def aligned(a, b, faces):
             f"the readings have the categories {', '.join(a.table.columns)} and {', '.join(b.table.columns)}; "
             "expected one scheme; compare sources of the same study"
         )
-    rows = [match(part, faces)["listed"].reindex(faces) for part in (a, b)]
-    return tuple(
-        part.table.loc[listed, a.table.columns].to_numpy(float)
-        for part, listed in zip((a, b), rows, strict=True)
-    )
+    listed = match(b, faces, a.level)["listed"].reindex(faces)
+    return a.table.loc[faces].to_numpy(float), b.table.loc[listed, a.table.columns].to_numpy(float)
