@@ -9,6 +9,7 @@ from test_resampling import assert_level
 from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import clusters, distributions, faces, information, predict, synthesis
 from kaomoji_lib.metrics import perspectives as contrast
+from kaomoji_lib.published import scorer_audit
 from tests.calibration import designs, harness
 from tests.calibration.designs import HALF, STUDY, TINY
 
@@ -227,3 +228,14 @@ def test_a_reader_who_knows_the_truth_is_near_the_ceiling_and_was_far_below(alph
         )
     assert np.mean(new) == pytest.approx(1, abs=0.12)
     assert np.mean(old) < np.mean(new) - 0.05
+
+
+def test_the_audit_of_scores_keeps_its_level():
+    rng, ps = np.random.default_rng(20), []
+    for _ in range(60):
+        chances = designs.nested(rng, designs.usage(rng, TINY, 0.0), TINY.label, 2.4)
+        table = designs.emissions(rng, chances, TINY)
+        names = [f"({face})" for face in range(TINY.faces)]
+        scores = pd.DataFrame(rng.normal(size=(len(TINY.ids), TINY.faces)), TINY.ids, names)
+        ps.append(scorer_audit.audit(scores, table, typed_as="face", permutations=19).better.p)
+    assert_level(ps)

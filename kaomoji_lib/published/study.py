@@ -231,7 +231,10 @@ RULES = {
     ),
     "gain": lambda _, weighting, seed: (None, sources.held_out_pool(weighting, seed).gain, 0.0),
     "words": _words,
-    "clusters": lambda _, whose, seed: (None, vocabulary(whose == "claude", seed).chosen),
+    "clusters": lambda _, whose, seed: (
+        None,
+        vocabulary(whose == "claude", seed).clustering.chosen,
+    ),
     "uploads": _uploads,
     "scorer": _scorer,
     "variance": _variance,
