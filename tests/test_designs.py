@@ -235,7 +235,8 @@ def test_the_audit_of_scores_keeps_its_level():
     for _ in range(60):
         chances = designs.nested(rng, designs.usage(rng, TINY, 0.0), TINY.label, 2.4)
         table = designs.emissions(rng, chances, TINY)
-        names = [f"({face})" for face in range(TINY.faces)]
+        names = [f"(^{chr(97 + face)}^)" for face in range(TINY.faces)]
+        table["face"] = [names[int(face[1:-1])] for face in table["face"]]
         scores = pd.DataFrame(rng.normal(size=(len(TINY.ids), TINY.faces)), TINY.ids, names)
         ps.append(scorer_audit.audit(scores, table, typed_as="face", permutations=19).better.p)
     assert_level(ps)

@@ -239,7 +239,7 @@ def from_faces(emissions, *, name="faces", repeats=5, permutations=stats.PERMUTA
     """Predict the category from the generated face: the face's modal category among the training prompts.
 
     ``emissions``: DataFrame[prompt_id, category, face]; rows without a face are left out, and every prompt counts once,
-    however many rows it has. Where categories tie, or the face is new, the answer is shared among those that tie.
+    however many rows it has. Categories that tie share the answer; for a face that training lacks all categories tie.
     """
     typed = emissions[emissions["face"].notna()]
     if typed.empty:
@@ -290,7 +290,6 @@ def _lookup(shares, label, fold, k):
         train = fold != number
         # Rounded, so that what is equal but for the order of adding is a tie.
         seen = np.round(shares[train].T @ np.eye(k)[label[train]], 9)
-        seen[~seen.any(axis=1)] = np.bincount(label[train], minlength=k)
         best = seen == seen.max(axis=1, keepdims=True)
         predicted[~train] = shares[~train] @ (best / best.sum(axis=1, keepdims=True))
     return predicted

@@ -1,0 +1,275 @@
+"""Predictions of the category find what was planted and nothing where nothing was; text, faces and states share one protocol."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_resampling import assert_level
+from worlds import (
+    BABBLE,
+    CODES,
+    IDS,
+    INDIFFERENT,
+    LABELS,
+    LOYAL,
+    NOTHING,
+    PROMPTS,
+    SPOKEN,
+    STATES,
+    make_emissions,
+    make_prompts,
+    planted_table,
+)
+
+from kaomoji_lib import results
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import (
+    baselines,
+    classify,
+    distributions,
+    emission,
+    face_increment,
+    predict,
+)
+from kaomoji_lib.metrics.stacking import stack
+
+
+def test_classifier_equals_the_reference_implementation():
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(150, 20)), rng.permutation(np.repeat(np.arange(6), 25))
+    X[:, 0] += y
+    weights = classify.fit(X, np.array([y, y[::-1]]), 6)
+    reference = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(X, y)
+    ours = classify.predict(X, weights)
+    own = weights[0, :-1].T - weights[0, :-1].mean(axis=1)
+    assert own == pytest.approx(reference.coef_, abs=0.05)
+    assert (ours[0] == reference.predict(X)).mean() > 0.98
+    assert (ours[1] == LogisticRegression(max_iter=5000).fit(X, y[::-1]).predict(X)).mean() > 0.98
+
+
+def test_compact_keeps_distances_and_silences_constant_rows():
+    X = np.random.default_rng(0).normal(size=(20, 300))
+    Z = classify.compact(X)
+    assert Z.shape[1] < 20 and np.allclose(Z @ Z.T, (X - X.mean(0)) @ (X - X.mean(0)).T)
+    assert not classify.compact(np.full((20, 300), 0.1)).any()
+
+
+def test_states_predict_what_was_planted_and_nothing_else():
+    found = predict.from_states(stack(STATES), LABELS, IDS, permutations=60)
+    assert found.accuracy.value > 0.8 and found.accuracy.p < 0.02 and found.fitted
+    assert found.accuracy.ci_low < found.accuracy.value <= found.accuracy.ci_high <= 1
+    assert found.accuracy.null_mean == pytest.approx(1 / len(CODES), abs=0.03)
+    assert found.confusion.to_numpy().sum() == pytest.approx(len(PROMPTS))
+    assert list(found.recall.index) == CODES
+    none = predict.from_states(stack(NOTHING), LABELS, IDS, permutations=60)
+    assert none.accuracy.value < 0.25 and none.accuracy.p > 0.05
+    gain = predict.difference(found, none)
+    assert gain.value == pytest.approx(found.accuracy.value - none.accuracy.value) and gain.p < 0.01
+    constant = predict.from_states(np.ones((len(PROMPTS), 500)), LABELS, IDS, permutations=20)
+    assert constant.accuracy.value <= 0.2
+
+
+def test_rows_of_one_prompt_never_leak():
+    rng = np.random.default_rng(3)
+    rows = np.repeat(rng.normal(size=(len(PROMPTS), 30)), 4, axis=0)
+    rows += 0.01 * rng.normal(size=rows.shape)
+    labels, ids = np.repeat(LABELS, 4), np.repeat(IDS, 4)
+    found = predict.from_states(rows, labels, ids, repeats=2, permutations=50).accuracy
+    assert found.value < 0.25 and found.p > 0.05 and found.n == len(PROMPTS)
+
+
+def test_faces_predict_what_was_planted_and_nothing_else():
+    found = predict.from_faces(SPOKEN)
+    optimum = LOYAL.groupby("face")["probability"].max().sum() / len(CODES)
+    assert found.accuracy.value == pytest.approx(optimum, abs=0.05) and found.accuracy.p < 0.01
+    assert found.mutual_information.p < 0.01 and not found.fitted
+    none = predict.from_faces(BABBLE)
+    assert none.accuracy.value < 0.2 and none.accuracy.p > 0.02
+    assert none.mutual_information.p > 0.02 and abs(none.mutual_information.value) < 0.1
+    own = predict.from_faces(SPOKEN.assign(face=SPOKEN["prompt_id"]))
+    assert own.accuracy.value == pytest.approx(1 / len(CODES)) and own.accuracy.p > 0.05, (
+        "faces that no other prompt has say nothing, and guess evenly"
+    )
+
+
+def test_exact_distributions_predict_as_many_samples_do():
+    given = LOYAL.pivot_table(index="category", columns="face", values="probability")
+    exact = predict.from_probabilities(
+        given.loc[LABELS].set_axis(IDS), LABELS, repeats=1, permutations=19
+    )
+    many = make_emissions(PROMPTS, LOYAL, generations=60)
+    sampled = predict.from_faces(many, repeats=1, permutations=19)
+    assert exact.accuracy.value == pytest.approx(sampled.accuracy.value, abs=0.02)
+    bits = exact.mutual_information.value, sampled.mutual_information.value
+    assert bits[0] == pytest.approx(bits[1], abs=0.05)
+
+
+def test_lookup_equals_a_plain_loop():
+    table = SPOKEN.sample(frac=0.3, random_state=1)
+    found = predict.from_faces(table, repeats=1, permutations=5)
+    label = pd.factorize(table.drop_duplicates("prompt_id")["category"])[0]
+    fold = dict(zip(pd.unique(table["prompt_id"]), predict.folds(label, 0), strict=True))
+    order, hits = list(pd.unique(table["category"])), 0.0
+    share = 1 / table.groupby("prompt_id")["face"].transform("size")
+    for number in set(fold.values()):
+        test = table["prompt_id"].map(fold) == number
+        for row in table[test].itertuples():
+            seen = share[~test & (table["face"] == row.face)]
+            seen = seen.groupby(table["category"]).sum().round(9)
+            best = seen.reindex(order).fillna(0)
+            best = best.index[best == best.max()]
+            hits += share[row.Index] * (row.category in best) / len(best)
+    assert found.accuracy.value == pytest.approx(hits / len(fold))
+
+
+def test_categories_that_were_asked_more_often_are_not_read_from_the_face():
+    rng, ps = np.random.default_rng(21), []
+    counts = (("A", 8), ("B", 2), ("C", 2))
+    asked = [(f"{code}{row}", code, number) for code, number in counts for row in range(8)]
+    for draw in range(60):
+        rows = [
+            (prompt, g, code, f"({rng.integers(4)})")
+            for prompt, code, number in asked
+            for g in range(number)
+        ]
+        table = pd.DataFrame(rows, columns=["prompt_id", "generation", "category", "face"])
+        ps.append(predict.from_faces(table, repeats=1, permutations=19, seed=draw).accuracy.p)
+    assert_level(ps)
+
+
+def test_text_control_finds_words_and_only_words():
+    names = [f"the {code.replace('-', '')} thing {i % 7}" for i, code in enumerate(LABELS)]
+    named = predict.from_text(PROMPTS.assign(text=names), "tfidf", repeats=2, permutations=40)
+    assert named.accuracy.value > 0.9
+    rng = np.random.default_rng(0)
+    random = PROMPTS.assign(text=[" ".join(rng.choice(list("abcdefghij"), 8)) for _ in LABELS])
+    for kind in ("tfidf", "surface"):
+        none = predict.from_text(random, kind, repeats=2, permutations=40)
+        assert none.accuracy.p > 0.03, kind
+    loud = PROMPTS.assign(text=["a " + "!" * CODES.index(code) for code in LABELS])
+    assert predict.from_text(loud, "surface", repeats=2, permutations=40).accuracy.value > 0.5
+    with pytest.raises(KaomojiError, match="expected 'tfidf'"):
+        predict.from_text(PROMPTS, "bert")
+
+
+def test_any_number_of_categories_and_a_tidy_table():
+    for codes in (CODES[:2], CODES[:6]):
+        spoken = make_emissions(make_prompts(codes), planted_table(codes))
+        found = predict.from_faces(spoken, repeats=1, permutations=19)
+        assert list(found.recall.index) == codes
+    table = predict.table([found])
+    assert list(table["measure"]) == ["accuracy", "macro F1"]
+    assert results.estimate(table.iloc[0]) == found.accuracy
+    assert set(results.COLUMNS) < set(table.columns)
+
+
+def test_errors_name_the_problem():
+    with pytest.raises(KaomojiError, match="more than one category"):
+        predict.from_states(np.ones((4, 3)), list("abab"), [1, 1, 2, 2])
+    with pytest.raises(KaomojiError, match="fewer than 2 prompts"):
+        predict.from_states(np.ones((3, 3)), list("aab"), [1, 2, 3])
+    with pytest.raises(KaomojiError, match="no emission has a face"):
+        predict.from_faces(SPOKEN.assign(face=None))
+
+
+@pytest.mark.parametrize("planted", [True, False])
+def test_baselines_count_only_what_the_text_does_not_say(planted):
+    rng = np.random.default_rng(9)
+    prompts = make_prompts(CODES[:3], per=30)
+    label = prompts["category"].factorize()[0]
+    sentences = rng.normal(size=(3, 6))[label] + 1.5 * rng.normal(size=(90, 6))
+    more = 2.5 * rng.normal(size=(3, 6))[label] if planted else 0
+    parts = sentences + 0.3 * rng.normal(size=(90, 6)), more + rng.normal(size=(90, 6))
+    states = np.hstack(parts)[:, None]
+    controls = SimpleNamespace(
+        user=states, inputs=sentences, random_init=tuple(rng.normal(size=(3, 90, 1, 6)))
+    )
+    table = baselines.compare(states, prompts, sentences, controls, permutations=40)
+    accuracy = table[table["measure"] == "accuracy"].set_index("source")
+    gain = table[table["measure"] == "gain of the state"].set_index("source")
+    assert list(accuracy.index) == [*baselines.TEXT, baselines.INPUTS, baselines.RANDOM, baselines.USER, baselines.EMIT]  # fmt: skip
+    strongest = gain.loc[baselines.STRONGEST]
+    assert strongest["value"] == gain.at[baselines.SENTENCES, "value"]
+    assert (strongest["p"] < 0.05 and strongest["ci_low"] > 0) == planted
+    assert accuracy.at[baselines.RANDOM, "value"] < 0.5 and gain.at[baselines.USER, "value"] == 0
+
+
+def test_recovery_agrees_with_the_planted_table_and_refuses_another():
+    likeness, expected, lookup, best = (
+        results.estimate(row) for _, row in distributions.recovery(SPOKEN, LOYAL, CODES).iterrows()
+    )
+    assert expected.ci_low <= likeness.value <= expected.ci_high
+    assert lookup.ci_low <= best.value <= lookup.ci_high + 0.02
+    assert best.value == pytest.approx(0.8, abs=0.01)
+    turned = dict(zip(CODES, CODES[1:] + CODES[:1], strict=True))
+    wrong = distributions.recovery(
+        SPOKEN, LOYAL.assign(category=LOYAL["category"].map(turned)), CODES
+    )
+    assert wrong["value"][0] < wrong["ci_low"][1]
+    babble = distributions.recovery(BABBLE, INDIFFERENT, CODES)
+    assert babble["value"][3] == pytest.approx(1 / len(CODES), abs=0.01) and babble["p"][2] > 0.02
+
+
+def test_emission_report():
+    spoken = SPOKEN.copy()
+    silent = (spoken["category"] == CODES[0]) & (spoken["generation"] < 4)
+    spoken.loc[silent, ["face", "raw_face"]] = None
+    spoken.loc[silent, "outcome"] = "words"
+    report = emission.report(spoken).set_index("category")
+    assert report.loc[CODES[0], "value"] == 0.5 and report.loc[CODES[0], "words"] == 48
+    assert report.loc[CODES[1], "value"] == 1 and report["generations"].sum() == len(spoken)
+    assert emission.rate(spoken).value == pytest.approx(1 - silent.mean())
+
+
+def replies(rng, effect_in_prompt=0.0, effect_in_category=0.0, generations=4):
+    """States and faces; a face may shift its own reply's state, or be favoured by prompts whose states it resembles."""
+    prompts = make_prompts(CODES[:3], per=12)
+    n, label = len(prompts), prompts["category"].factorize()[0]
+    direction, favourite = rng.normal(size=(4, 6)), rng.integers(4, size=n)
+    random = rng.integers(4, size=(n, generations))
+    face = np.where(rng.random((n, generations)) < 0.6, favourite[:, None], random)
+    base = rng.normal(size=(3, 6))[label] + rng.normal(size=(n, 6))
+    base += effect_in_category * direction[favourite]
+    states = base[:, None] + effect_in_prompt * direction[face]
+    states = states + 0.5 * rng.normal(size=(n, generations, 6))
+    index = pd.DataFrame({"prompt_id": np.repeat(prompts["id"], generations).to_numpy()})
+    index["generation"] = np.tile(np.arange(generations), n)
+    emissions = index.assign(
+        category=np.repeat(prompts["category"], generations).to_numpy(),
+        face=[f"({number})" for number in face.ravel()],
+    )
+    text = pd.DataFrame(base, prompts["id"])
+    return SimpleNamespace(index=index, array=states.reshape(-1, 1, 6)), emissions, text
+
+
+def explained(*world, **options):
+    return face_increment.explained(*world, **options).set_index("measure")
+
+
+def test_faces_explain_variance_where_it_was_planted():
+    found = explained(*replies(np.random.default_rng(14), 1.0)[:2], permutations=99)
+    inside = found.loc["within prompts"]
+    assert inside["p"] <= 0.01 and inside["value"] > 0.4 and inside["ci_low"] > 0
+    found = explained(*replies(np.random.default_rng(15), 0.0, 1.5)[:2], permutations=99)
+    within = found.loc["within categories"]
+    assert within["p"] <= 0.01 and within["value"] > 0.1
+    assert found.at["within prompts", "p"] > 0.02
+    states, emissions, _ = replies(np.random.default_rng(16))
+    with pytest.raises(KaomojiError, match="two prompts"):
+        explained(states, emissions.assign(face=[f"({row})" for row in range(len(emissions))]))
+
+
+def test_the_text_twin_takes_away_what_the_text_says_as_well():
+    states, emissions, text = replies(np.random.default_rng(17), 0.0, 1.5)
+    first = SimpleNamespace(
+        index=pd.DataFrame({"prompt_id": text.index}), array=text.to_numpy()[:, None]
+    )
+    same = explained(first, emissions, text, permutations=99)
+    assert "within prompts" not in same.index and same.at["within categories", "p"] <= 0.01
+    assert abs(same.at["state minus text", "value"]) < 1e-6
+    blind = pd.DataFrame(np.random.default_rng(0).normal(size=text.shape), text.index)
+    more = explained(first, emissions, blind, permutations=99)
+    assert more.at["state minus text", "p"] < 0.05 < more.at["within categories, text", "p"]
