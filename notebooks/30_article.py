@@ -28,7 +28,7 @@ import pandas as pd
 
 from kaomoji_lib import figures, page, results, tables
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.published import claims, geometry, study
+from kaomoji_lib.published import claims, geometry
 from kaomoji_lib.published import tables as published
 
 started = page.start()

@@ -1,0 +1,106 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Comparing the three ways of asking
+#
+# Elicited, introspected and synthesized kaomoji, and the likelihoods of five open models, all give a distribution over
+# categories per kaomoji. This page compares all of them with use on one set of {glue:text}`faces` kaomoji.
+# The closest single source is {glue:text}`best`. Averaging sources gains {glue:text}`gain` over the best single one.
+
+# %% tags=["parameters", "remove-cell"]
+models: list = [
+    "opus",
+    "haiku",
+    "synthesized",
+    "gemma",
+    "qwen",
+    "ministral",
+    "granite",
+    "gpt-oss",
+]  # sources
+seed: int = 0  # random seed of permutations and bootstraps
+
+# %% tags=["remove-cell"]
+from kaomoji_lib import figures, page, tables
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.metrics import agreement
+from kaomoji_lib.published import sources
+from kaomoji_lib.published import tables as published
+
+started = page.start()
+scheme = load_scheme()
+found = sources.corrected()
+read = {name: found.get(name) for name in models}
+scores = agreement.compare(found.elicited, read, faces=found.faces, seed=seed)
+plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]
+own = plain[plain["source"].isin(models)]
+page.glue("faces", len(found.faces))
+page.glue("best", own.loc[own["value"].idxmax(), "source"])
+pooled = agreement.pooling(
+    found.elicited, {name: read[name] for name in ("opus", "gemma", "haiku")}, seed=seed
+)
+page.glue("gain", pooled.gain)
+page.glue("attribution", published.attribution())
+
+# %% [markdown]
+# ## Which source is closest to use
+# The two guesses ignore the kaomoji. A source below the marginal guess says less than nothing about the single
+# kaomoji. Qwen's likelihoods come from [the score file that lost its prompt](score-files).
+
+# %% tags=["hide-input"]
+figures.forest(
+    plain.sort_values("value", ascending=False),
+    "Introspection and Gemma's likelihoods are closest to use",
+    f"Published data, corrected; {len(found.faces)} kaomoji for all rows",
+    x="Jensen-Shannon similarity to elicited use",
+)
+
+# %% tags=["hide-input"]
+tables.estimates(
+    scores, labels=["source", "measure", "weights"], fold="All measures, with noise ceilings"
+)
+
+# %% [markdown]
+# ## Do the sources agree on the most frequent category?
+
+# %% tags=["hide-input"]
+agreeing, patterns = agreement.patterns(
+    found.elicited, {name: read[name] for name in ("opus", "synthesized", "gemma")}, seed=seed
+)
+figures.forest(
+    agreeing,
+    "Sources name the most frequent category of a kaomoji",
+    "Share of kaomoji; the last row: all three at once",
+    x="share of kaomoji",
+    percent=True,
+)
+
+# %% tags=["hide-input"]
+tables.table(
+    patterns,
+    faces=("examples",),
+    formats={"weight": ".0%"},
+    fold="Which sources agree on which kaomoji",
+)
+
+# %% [markdown]
+# ```{admonition} Take-away
+# :class: tip
+# What a model says about a kaomoji, and how likely another model finds it, both predict use. Averages of several sources
+# bring little that the best single one does not have.
+# ```
+#
+# Data: {glue:text}`attribution`
+
+# %% tags=["hide-input"]
+page.provenance(None, {"models": models, "seed": seed}, started)
