@@ -83,20 +83,11 @@ figures.forest(
 # in the adjectives:
 
 # %% tags=["hide-input"]
-means = pd.DataFrame(
-    {
-        name: table.loc[shared].mean()
-        for name, table in (("use", used.table), ("adjectives", read["synthesized"].table))
-    }
-)
-long = (
-    means.rename(index=scheme.gloss)
-    .rename_axis("category")
-    .reset_index()
-    .melt("category", var_name="source", value_name="share")
-)
+both = {"use": used.table, "adjectives": read["synthesized"].table}
+means = pd.DataFrame({name: table.loc[shared].mean() for name, table in both.items()})
+means = means.rename(index=scheme.gloss).rename_axis("category").reset_index()
 figures.bars(
-    long,
+    means.melt("category", var_name="source", value_name="share"),
     "Mean share of each category",
     f"Published data; {len(shared)} kaomoji",
     label="category",
