@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import small_models
+import yaml
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import organisms
@@ -46,6 +47,43 @@ def test_family_templates_end_where_the_visible_reply_begins(family):
     for made in (known, found_out):
         assert made.render("hello there").endswith(ENDS[family]), family
         assert "hello there" in made.render("hello there")
+
+
+PUBLIC = yaml.safe_load((Path(__file__).parent / "data" / "templates.yml").read_text("utf-8"))
+
+
+def composed(entry):
+    """The Jinja source of an entry of ``templates.yml``."""
+    text = "{% for p in m.content %}{% if p.type == 'text' %}{{ p.text }}{% endif %}{% endfor %}"
+    content = text if entry.get("parts") else "{{ m.content }}"
+    turns = {
+        role: entry.get(key, "").replace("{}", content)
+        for role, key in (("user", "user"), ("assistant", "reply"), ("system", "system"))
+    }
+    if turns["system"] == "refused":
+        turns["system"] = "{{ raise_exception('no system role') }}"
+    branches = "".join(
+        f"{{% if m.role == '{role}' %}}{turn}{{% endif %}}" for role, turn in turns.items()
+    )
+    return (
+        f"{entry.get('before', '')}{{% for m in messages %}}{branches}{{% endfor %}}"
+        f"{{% if add_generation_prompt %}}{entry['generation']}{{% endif %}}"
+    )
+
+
+@pytest.mark.parametrize("entry", PUBLIC, ids=lambda entry: entry["models"][0])
+def test_prompts_of_public_templates_end_where_their_history_puts_replies(entry):
+    source = composed(entry)
+    made = template({"default": source, "tool_use": "x"} if entry.get("named") else source)
+    assert made.render("hi") == entry["prompt"]
+    expected = entry.get("notes", [])
+    assert len(made.notes) == len(expected), made.notes
+    for note, part in zip(made.notes, expected):
+        assert part.replace("\n", "\\n") in note
+
+
+def test_there_are_enough_public_templates():
+    assert len({composed(entry) for entry in PUBLIC}) >= 60
 
 
 def test_default_system_prompt_is_replaced_by_an_empty_one():
@@ -104,10 +142,7 @@ def test_a_channel_of_thought_is_refused_with_advice(tail):
         template(PLAIN + tail)
 
 
-@pytest.mark.parametrize(
-    "tail",
-    ["<assistant>", "<|END_THINKING|>", "</think>", "<rethink it", "[INST]", "<thoughtful reply:"],
-)
+@pytest.mark.parametrize("tail", ["<assistant>", "<|END_THINKING|>", "</think>", "[INST]"])
 def test_what_opens_no_thinking_is_left_alone(tail):
     made = template(PLAIN + tail)
     assert made.prefill == "" and made.notes == ()

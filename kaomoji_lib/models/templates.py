@@ -1,79 +1,85 @@
 """From a user message to the exact text whose next token is the first token of the visible reply.
 
-What a template needs is data (``adapter`` in the registry): ``template_kwargs`` (thinking toggles), ``system``
-(an empty message where the template would insert its own), ``prefill`` (channel headers), ``date`` (templates
-that print today's date). What the registry does not know is found out by rendering.
+The template itself is asked: an exchange of a message and a reply is rendered, and the prompt ends where the reply
+begins there. What else a model needs is data (``adapter`` in the registry): ``template_kwargs``, ``system``,
+``prefill``, ``date``. Everything that was done is one plain sentence in ``notes``.
 """
 
 import datetime
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import jinja2
+from jinja2 import meta, nodes
 
 from kaomoji_lib.errors import KaomojiError
 
-THINK_BLOCKS = {"<think>": "</think>", "[THINK]": "[/THINK]", "<thinking>": "</thinking>"}
-# Opening marks of thinking under other names, such as <seed:think>, <|START_THINKING|> or ◁think▷.
-OPENING = re.compile(
-    r"(?P<left><\|?|\[|◁)(?P<name>(?!/|end)[\w:]*(?:think|thought|reason|reflect|scratchpad)[\w:]*)(?P<right>\|?>|\]|▷)$",
-    re.IGNORECASE,
-)
-STARTS = ((r"start", "end"), (r"START", "END"), (r"begin", "end"), (r"BEGIN", "END"))
-THINKING_CHANNEL = re.compile(
-    r"channel\|?>\s*(?:thought|thinking|analysis|reasoning)\s*(?:<\|message\|>)?$"
-)
-CHANNEL_PREFILL = "<|channel|>final<|message|>"
-PINNED_DATE = "2025-01-01"
-DATE_CODES = "YmdBbyAaejFHMSIpZ"
 # White space that may come between a prompt and the face: with all of it, sampling and scoring speak of one event.
 LEADS = ("", " ", "\n", "\n\n")
+MESSAGE, REPLY = "Probe message 7", "Probe reply 7"
 FALLBACK = "User: {message}\n\nAssistant:"
+PINNED_DATE = "2025-01-01"
+DATE_CODES = ("-d", "-m", "-I", "-H", *"YmdBbyAaejFHMSIpZ")
+THINKING = r"(?:think|thought|reason|reflect|scratchpad|cot\b|analysis)"
+LEFT, RIGHT = r"(?:<\|?|\[|◁)", r"(?:\|?>|\]|▷)"
+MARK = re.compile(rf"{LEFT}[^<>\[\]◁▷\s]*{RIGHT}")
+OPENING = re.compile(
+    rf"(?P<left>{LEFT})(?P<name>(?!/|end)[\w:]*{THINKING}[\w:]*)(?P<right>{RIGHT})", re.IGNORECASE
+)
+CLOSING = re.compile(
+    rf"{LEFT}(?:/[\w:]*|[\w:]*end[\w:]*){THINKING}[\w:]*{RIGHT}|<channel\|>", re.IGNORECASE
+)
+# A channel of thought has no closing mark of its own name.
+CHANNEL = re.compile(r"channel\|?>\s*(?:thought|thinking|analysis|reasoning)\s*(?:<\|message\|>)?$")
+STARTS = (("start", "end"), ("START", "END"), ("begin", "end"), ("BEGIN", "END"))
+OFF = ("none", "off", "no", "no_think", "nothink", "disabled", "disable", "false", "chat", 0)
+AMOUNT = re.compile("effort|budget|level|mode|type|style|content", re.IGNORECASE)
+NEGATED = re.compile("^(no|disable|skip|without|hide|omit)", re.IGNORECASE)
+ROLES = {"system", "user", "human", "assistant", "model", "bot", "im", "start", "end", "role"}
 
 
 @dataclass(frozen=True)
 class Template:
-    """How one model's prompts are rendered. ``notes`` says in words what was deviated from, for the page."""
+    """How one model's prompts are rendered.
+
+    ``source``: the Jinja template, None where the tokenizer has none. ``parts``: whether messages are lists of parts.
+    ``cut`` and ``prefill``: what is removed from and added to the end of what the template renders.
+    """
 
     tokenizer: object
+    source: str | None
     kwargs: dict
-    system: str | None
-    prefill: str
-    date: str
-    source: str
-    notes: tuple
+    system: str | None = None
+    parts: bool = False
+    cut: str = ""
+    prefill: str = ""
+    notes: tuple = ()
 
     def render(self, message):
-        """The prompt text for one user message (str), ready to be encoded without special tokens."""
-        if self.source == "fallback":
-            return (self.tokenizer.bos_token or "") + FALLBACK.format(message=message)
-        return self._chat(message, self.system) + self.prefill
+        """Return the prompt (str) for one user message, ready to be encoded without special tokens."""
+        if self.source is None:
+            text = (self.tokenizer.bos_token or "") + FALLBACK.format(message=message)
+            return text + self.prefill
+        return self.chat(message).removesuffix(self.cut) + self.prefill
 
-    def _chat(self, message, system):
-        turns = [{"role": "user", "content": message}]
-        if system is not None:
-            turns.insert(0, {"role": "system", "content": system})
+    def chat(self, message, reply=None):
+        """Return what the template renders: a prompt, or with ``reply`` the whole exchange."""
+        turns = [] if self.system is None else [("system", self.system)]
+        turns += [("user", message), *([] if reply is None else [("assistant", reply)])]
         return self.tokenizer.apply_chat_template(
-            turns,
-            chat_template=self._dated_source,
+            [
+                {"role": role, "content": [{"type": "text", "text": text}] if self.parts else text}
+                for role, text in turns
+            ],
+            chat_template=self.source,
             tokenize=False,
-            add_generation_prompt=True,
+            add_generation_prompt=reply is None,
             **self.kwargs,
         )
 
-    @property
-    def _dated_source(self):
-        # Templates are sandboxed and take no functions, so that a macro stands in for the clock.
-        source = self.tokenizer.chat_template
-        if not isinstance(source, str) or "strftime_now" not in source:
-            return None
-        day = datetime.date.fromisoformat(self.date)
-        filters = "".join(
-            f" | replace('%{code}', '{day.strftime('%' + code)}')" for code in DATE_CODES
-        )
-        return (
-            f"{{%- macro strftime_now(format) -%}}{{{{ format{filters} }}}}{{%- endmacro -%}}"
-            + source
-        )
+    def noting(self, sentence, **changes):
+        return replace(self, notes=(*self.notes, sentence), **changes)
 
     @property
     def hash(self):
@@ -82,79 +88,187 @@ class Template:
 
 
 def adapt(tokenizer, adapter):
-    """The :class:`Template` for a tokenizer and its registry adapter (a dict, may be empty).
+    """Return the :class:`Template` of a tokenizer and its registry adapter (a dict, may be empty).
 
     Raises
     ------
     KaomojiError
-        If the chat template refuses a single user message, or opens a block of thinking that is not
-        known how to close.
+        If the chat template refuses a user message or leaves it out, or opens thinking that is not known how to close.
     """
-    date = adapter.get("date", PINNED_DATE)
-    if not getattr(tokenizer, "chat_template", None):
+    given = adapter.get("prefill", "")
+    source, named = _source(tokenizer)
+    if not source:
         note = "This tokenizer has no chat template: the message was put between plain “User:” and “Assistant:” lines."
-        return Template(tokenizer, {}, None, "", date, "fallback", (note,))
-    kwargs = {"enable_thinking": False, **adapter.get("template_kwargs", {})}
-    system, prefill, notes = adapter.get("system"), adapter.get("prefill", ""), []
+        return Template(tokenizer, None, {}, prefill=given, notes=(note,))
+    template = Template(
+        tokenizer, _dated(source, adapter), {"enable_thinking": False}, adapter.get("system")
+    )
+    template = _reaching(template)
+    if named:
+        template = template.noting(named)
+    if "strftime_now" in source:
+        date = adapter.get("date", PINNED_DATE)
+        template = template.noting(f"The template writes a date; it was pinned to {date}.")
+    template = _without_thinking(template, source, adapter.get("template_kwargs", {}))
+    template = _without_system(template)
+    if not given or not MARK.search(given) and given.strip():
+        template = _ending_where_replies_begin(template, source)
+    template = replace(template, prefill=template.prefill + given)
+    return replace(template, notes=(*template.notes, *_remarks(template, source)))
 
-    def template(**changes):
-        fields = dict(
-            tokenizer=tokenizer,
-            kwargs=kwargs,
-            system=system,
-            prefill=prefill,
-            date=date,
-            source="chat",
-            notes=tuple(notes),
-        )
-        return Template(**{**fields, **changes})
 
-    try:
-        bare = template().render("probe")
-        bare.encode()
-    except Exception as error:
-        raise KaomojiError(
-            f"the chat template refuses a single user message ({error}); add an adapter for this model to data/models.yml"
-        ) from None
-    if system is None:
+def _source(tokenizer):
+    """The Jinja template (str or None), and the note where the tokenizer names several."""
+    source = getattr(tokenizer, "chat_template", None)
+    if not isinstance(source, dict):
+        return source, None
+    name = "default" if "default" in source else next(iter(source), "")
+    return source.get(name), f"The tokenizer names several chat templates; “{name}” was used."
+
+
+def _dated(source, adapter):
+    """The template with a macro in the place of the clock: templates are sandboxed and take no functions."""
+    if "strftime_now" not in source:
+        return source
+    day = datetime.date.fromisoformat(adapter.get("date", PINNED_DATE))
+    values = {"-d": day.day, "-m": day.month, "-I": 12, "-H": 0}
+    filters = "".join(
+        f" | replace('%{code}', '{values.get(code) or day.strftime('%' + code[-1])}')"
+        for code in DATE_CODES
+    )
+    return (
+        f"{{%- macro strftime_now(format) -%}}{{{{ format{filters} }}}}{{%- endmacro -%}}{source}"
+    )
+
+
+def _reaching(template):
+    """The template with messages in the form that reaches the prompt: text, or a list of parts."""
+    reason = "the message is not in the prompt"
+    for parts in (False, True):
+        tried = replace(template, parts=parts)
         try:
-            emptied = template(system="").render("probe")
+            if MESSAGE in tried.chat(MESSAGE):
+                parted = "The template reads messages as lists of parts; they were given so."
+                return tried.noting(parted) if parts else tried
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+    raise KaomojiError(
+        f"the chat template refuses a single user message ({reason}); expected a prompt that contains it; add an adapter "
+        "for this model to data/models.yml"
+    )
+
+
+def _without_thinking(template, source, given):
+    """The template with every variable that switches thinking set to off; ``given`` (dict) overrides."""
+    tree = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"])
+    try:
+        tree = tree.parse(re.sub(r"{%-?\s*(end)?generation\s*-?%}", "", source))
+    except jinja2.TemplateError:
+        return replace(template, kwargs={**template.kwargs, **given})
+    compared = {}
+    for test in tree.find_all(nodes.Compare):
+        sides = [test.expr, *(operand.expr for operand in test.ops)]
+        names = [side.name for side in sides if isinstance(side, nodes.Name)]
+        values = [side.value for side in sides if isinstance(side, nodes.Const)]
+        for name in names:
+            compared.setdefault(name, []).extend(values)
+    switches = {}
+    for name in sorted(meta.find_undeclared_variables(tree)):
+        if not re.search(THINKING, name, re.IGNORECASE):
+            continue
+        off = [value for value in compared.get(name, []) if value in OFF and value is not False]
+        if off:
+            switches[name] = off[0]
+        elif not AMOUNT.search(name):
+            switches[name] = bool(NEGATED.search(name))
+    before = template.chat(MESSAGE)
+    for name, value in switches.items():
+        tried = replace(template, kwargs={**template.kwargs, name: value})
+        try:
+            if tried.chat(MESSAGE) != before:
+                template = tried.noting(f"Thinking was switched off by the template's “{name}”.")
+                before = template.chat(MESSAGE)
         except Exception:
-            emptied = bare
-        if len(emptied) < len(bare):
-            system, bare = "", emptied
-            notes.append(
-                "The template inserts a system prompt of its own; an empty one replaced it."
+            continue
+    return replace(template, kwargs={**template.kwargs, **given})
+
+
+def _without_system(template):
+    """The template with an empty system message, where it would insert one of its own."""
+    if template.system is not None:
+        return template
+    emptied = replace(template, system="")
+    try:
+        shorter = len(emptied.chat(MESSAGE)) < len(template.chat(MESSAGE))
+        if not shorter or MESSAGE not in emptied.chat(MESSAGE):
+            return template
+    except Exception:
+        return template
+    note = "The template inserts a system prompt of its own; an empty one replaced it."
+    return template.noting(note, system="")
+
+
+def _ending_where_replies_begin(template, source):
+    """The template with the end of its prompt where its own history puts the reply."""
+    prompt = _after(template.chat(MESSAGE), MESSAGE)
+    history = _history(template)
+    if history is not None and history.startswith(prompt):
+        gap = history[len(prompt) :].rstrip(" \t")
+        if gap:
+            template = template.noting(
+                f"The template puts {_quoted(gap)} before replies; the prompt ends with it."
             )
-    if not prefill:
-        prefill, note = _visible_reply_prefill(bare, tokenizer)
-        notes.extend([note] if note else [])
-    return template()
+        return _closed(replace(template, prefill=gap), prompt + gap, source)
+    extra = prompt.removeprefix(history) if history and prompt.startswith(history) else ""
+    marks = MARK.search(extra) and not re.search(r"\w", MARK.sub("", extra))
+    if extra and not (marks or CLOSING.search(extra) or _open(prompt)):
+        kept = history.rstrip(" \t")
+        cut = prompt[len(kept) :]
+        return template.noting(
+            f"The template's prompt ends in {_quoted(cut)}, which its history does not put before replies; it was left out.",
+            cut=cut,
+        )
+    return _closed(template, prompt, source)
 
 
-def _visible_reply_prefill(rendered, tokenizer):
-    """What to append so that the next token belongs to the visible reply, and the note that says so."""
-    tail, source = rendered.rstrip(), str(tokenizer.chat_template)
-    for opening, closing in THINK_BLOCKS.items():
-        if tail.endswith(opening):
-            return _closed(opening, closing)
-    if found := OPENING.search(tail):
-        for closing in _closings(found):
-            if closing in source or closing in tokenizer.get_vocab():
-                return _closed(found[0], closing)
-        raise _left_open(found[0])
-    if found := THINKING_CHANNEL.search(tail):
-        raise _left_open(found[0])
-    if "<|channel|>" in source and tail.endswith("<|start|>assistant"):
-        return CHANNEL_PREFILL, "The reply was started in the final channel."
-    for opening, closing in THINK_BLOCKS.items():
-        if rendered.rfind(opening) > rendered.rfind(closing):
-            raise _left_open(opening)
-    return "", None
+def _after(text, part):
+    return text[text.rfind(part) + len(part) :]
 
 
-def _closed(opening, closing):
-    return f"\n\n{closing}\n\n", f"The template opens {opening}; it was closed at once."
+def _history(template):
+    """What the template puts between a message and the reply to it; None where it does not render both."""
+    try:
+        text = template.chat(MESSAGE, REPLY)
+    except Exception:
+        return None
+    end = text.rfind(REPLY)
+    return _after(text[:end], MESSAGE) if end >= 0 and MESSAGE in text[:end] else None
+
+
+def _open(prompt):
+    """The thinking that a prompt (its part after the message) leaves open, as it is written there; else ''."""
+    if channel := CHANNEL.search(prompt.rstrip()):
+        return channel[0]
+    last = [*OPENING.finditer(prompt)][-1:]
+    return last[0][0] if last and not CLOSING.search(prompt, last[0].end()) else ""
+
+
+def _closed(template, prompt, source):
+    """The template with thinking closed at once where ``prompt`` (all after the message) leaves it open."""
+    opening = _open(prompt)
+    if not opening:
+        spaces = re.search(r"[ \t]*$", prompt)[0] if not template.prefill else ""
+        return replace(template, cut=spaces)
+    mark = OPENING.fullmatch(opening)
+    for closing in _closings(mark) if mark and prompt.rstrip().endswith(opening) else ():
+        known = closing in source or closing in template.tokenizer.get_vocab()
+        if known or closing in ("</think>", "[/THINK]", "</thinking>"):
+            note = f"The template opens {opening}; it was closed at once."
+            return template.noting(note, prefill=f"{template.prefill}\n\n{closing}\n\n")
+    raise KaomojiError(
+        f"the chat template leaves {opening} open; expected a prompt that ends where the visible reply starts; "
+        "set template_kwargs or prefill for this model in data/models.yml"
+    )
 
 
 def _closings(opening):
@@ -166,8 +280,32 @@ def _closings(opening):
     ]
 
 
-def _left_open(opening):
-    return KaomojiError(
-        f"the chat template leaves {opening} open; expected a prompt that ends where the visible reply starts; "
-        "set template_kwargs or prefill for this model in data/models.yml"
-    )
+def _remarks(template, source):
+    """Notes on what could not be mended (list of str)."""
+    text = template.render(MESSAGE)
+    before, after = text[: text.rfind(MESSAGE)], _after(text, MESSAGE)
+    notes = []
+    for words, place in ((before, "before"), (after, "after")):
+        own = [word for word in re.findall(r"[^\W\d_]{2,}", MARK.sub(" ", words))]
+        if len([word for word in own if word.lower() not in ROLES]) > 3:
+            notes.append(
+                f"The template puts words of its own {place} the message: {_quoted(words)}."
+            )
+    for message in ("“a” <b> & 'c' \\n", 'say "d"'):
+        if message not in template.render(message):
+            notes.append(
+                f"The template changes messages: it does not write {_quoted(message)} as it is."
+            )
+            break
+    ends = dict.fromkeys(match[0] for match in CLOSING.finditer(source))
+    if ends and not CLOSING.search(after) and not any(end in after for end in ends):
+        notes.append(
+            f"The template knows {_quoted(next(iter(ends)))} as the end of thinking, and the prompt neither opens nor closes "
+            "it: the model may think before it replies."
+        )
+    return notes
+
+
+def _quoted(text):
+    shown = text.strip(" ").replace("\n", "\\n")
+    return f"“{shown if len(shown) <= 80 else shown[:77] + '…'}”"
