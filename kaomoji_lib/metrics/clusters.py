@@ -22,8 +22,8 @@ class Clustering:
     ``linkage``: as scipy gives it, leaves ordered; ``order``: faces in the order of the leaves. ``cuts``: dict number ->
     Series face -> cluster (1 ..., in the order of the leaves). ``criterion``: tidy table, measure ``silhouette``, one row per
     number, with ``clusters``, ``stability`` (mean Jaccard, 0..1) and ``p_adjusted`` (max-T over all numbers of clusters).
-    ``stability``: dict number -> Series cluster -> mean Jaccard. ``chosen``: the number whose silhouette exceeds its null most,
-    in units of the null's spread; 1 where no number does at p_adjusted <= 0.05.
+    ``stability``: dict number -> Series cluster -> mean Jaccard. ``chosen``: of the numbers with p_adjusted <= 0.05 the one
+    whose silhouette is farthest above its null mean; 1 where there is none.
     """
 
     linkage: np.ndarray
@@ -96,6 +96,8 @@ def cluster(faces, distances, nulls, resampled, seed=0):
             "p_adjusted": float(family.adjusted[column]),
         }
         rows.append(results.frame({"silhouette": value}, **labels))
+    rows = pd.concat(rows, ignore_index=True)
+    excess = (rows["value"] - rows["null_mean"])[rows["p_adjusted"] <= LEVEL]
     return Clustering(
         linkage=linkage,
         order=tuple(faces[leaf] for leaf in hierarchy.leaves_list(linkage)),
@@ -103,9 +105,9 @@ def cluster(faces, distances, nulls, resampled, seed=0):
             number: pd.Series(labels, list(faces), name="cluster")
             for number, labels in labelled.items()
         },
-        criterion=pd.concat(rows, ignore_index=True),
+        criterion=rows,
         stability=stability,
-        chosen=numbers[family.best[0]] if family.adjusted.min() <= LEVEL else 1,
+        chosen=int(rows["clusters"][excess.idxmax()]) if len(excess) else 1,
     )
 
 
