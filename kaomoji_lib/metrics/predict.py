@@ -28,7 +28,8 @@ class Prediction:
     ``confusion``: prompts, true category x predicted category, mean over repeats and over the rows of a prompt.
     ``recall``: Series per category. ``majority``: accuracy of always guessing the most frequent category. ``hits``:
     Series by prompt id, share of right answers, for paired comparisons. ``fitted``: whether a probe was fitted (its
-    interval is widened). A prediction from faces has ``mutual_information`` (bits).
+    interval is widened). ``null``: accuracies with permuted categories. A prediction from faces has
+    ``mutual_information`` (bits).
     """
 
     name: str
@@ -39,6 +40,7 @@ class Prediction:
     majority: float
     hits: pd.Series
     fitted: bool
+    null: np.ndarray | None = None
     mutual_information: stats.Estimate | None = None
 
 
@@ -220,6 +222,7 @@ def _summary(name, design, predicted, null, seed, *, fitted, **extra):
         majority=float(size.max() / confusion.sum()),
         hits=pd.Series(predicted[np.arange(n), design.label], design.names, name="hits"),
         fitted=fitted,
+        null=null,
         **extra,
     )
 

@@ -1,0 +1,88 @@
+"""Does a probe work by layer, on topics it has not seen, and on other wordings of the same messages?"""
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib import resampling, results, stats
+from kaomoji_lib.metrics import classify, predict
+from kaomoji_lib.metrics.stacking import stack
+from kaomoji_lib.metrics.threads import one_thread
+
+
+def by_layer(states, labels, groups, names, *, repeats=1, permutations=stats.REFITS, seed=0):
+    """Return the cross-validated accuracy of a probe on each layer: tidy table with ``layer`` (position) and ``name``.
+
+    ``states``: (n, layers, d); ``names``: one per layer. All layers are tested on the same permutations, and ``p`` compares
+    each layer with the best of all permuted layers (Nichols & Holmes 2002).
+    """
+    probes = [
+        predict.from_states(
+            states[:, layer], labels, groups, repeats=repeats, permutations=permutations, seed=seed
+        )
+        for layer in range(states.shape[1])
+    ]
+    family = resampling.max_t(
+        [probe.accuracy.value for probe in probes], np.stack([probe.null for probe in probes], 1)
+    )
+    rows = [
+        results.frame({"accuracy": probe.accuracy}, layer=layer, name=str(names[layer]))
+        for layer, probe in enumerate(probes)
+    ]
+    return pd.concat(rows, ignore_index=True).assign(p=family.adjusted)
+
+
+@one_thread
+def across_topics(X, labels, topics, *, permutations=stats.REFITS, seed=0):
+    """Return the accuracy of a probe on messages whose topic it has not seen (leave one topic out).
+
+    ``X``: (n, d), one row per message. Interval: topics are resampled. Null: categories permuted within topics.
+    """
+    labels, topics = pd.factorize(np.asarray(labels))[0], pd.factorize(np.asarray(topics))[0]
+    X, classes = classify.compact(X), labels.max() + 1
+    orders = resampling.orders(topics, permutations, seed)
+    labellings = np.vstack([labels[None], labels[orders]])
+    hits = np.zeros(labellings.shape)
+    for topic in range(topics.max() + 1):
+        test = topics == topic
+        scores = classify.project(X, ~test)
+        weights = classify.fit(scores[~test], labellings[:, ~test], classes)
+        hits[:, test] = classify.predict(scores[test], weights) == labellings[:, test]
+    return resampling.grouped(hits[0], topics, unit="topics", seed=seed, null=hits[1:].mean(axis=1))
+
+
+@one_thread
+def transfer(train, test, labels, *, permutations=stats.REFITS, seed=0):
+    """Return the accuracy of a probe trained on one wording of the messages and tested on another.
+
+    ``train``, ``test``: (n, d), rows are the same messages in the same order; ``labels``: (n,). A message's own other wording
+    is never in training: folds are drawn over messages. Null: categories permuted within folds.
+    """
+    codes = pd.factorize(np.asarray(labels))[0]
+    fold = predict.folds(codes, seed)
+    orders = resampling.orders(fold, permutations, seed)
+    labellings = np.vstack([codes[None], codes[orders]])
+    both = np.vstack([train, test])
+    n, hits = len(codes), np.zeros(labellings.shape)
+    for number in range(fold.max() + 1):
+        held_out = fold == number
+        fitted = np.concatenate([~held_out, np.zeros(n, bool)])
+        scores = classify.project(classify.compact(both), fitted)
+        weights = classify.fit(scores[fitted], labellings[:, ~held_out], codes.max() + 1)
+        answers = classify.predict(scores[n:][held_out], weights)
+        hits[:, held_out] = answers == labellings[:, held_out]
+    return stats.bootstrap(hits[0], seed=seed, null=hits[1:].mean(axis=1))
+
+
+def over_sets(runs, *, seed=0):
+    """Return the mean accuracy over message sets, with sets and messages both resampled: Estimate.
+
+    ``runs``: list of (states (n, layers, d), prompts DataFrame), one per set of messages.
+    """
+    probes = [
+        predict.from_states(stack(states), prompts["category"], prompts["id"], seed=seed)
+        for states, prompts in runs
+    ]
+    hits = np.concatenate([probe.hits.to_numpy() for probe in probes])
+    sets = np.repeat(np.arange(len(probes)), [len(probe.hits) for probe in probes])
+    null = np.mean([probe.null for probe in probes], axis=0)
+    return resampling.grouped(hits, sets, seed=seed, null=null)
