@@ -66,11 +66,31 @@ class Source:
         return self.prompts["category"].to_numpy()
 
     @property
+    def statement(self):
+        """What the page is about, as its first sentence."""
+        kind = "toy model trained by this project" if self.spec.is_organism else "language model"
+        return f"{self.title} is a {kind}. {self._counts}."
+
+    @property
+    def notes(self):
+        """How the prompt and the sampling deviate from the model's own template, in sentences."""
+        notes = list(self.run.manifest["model"].get("notes", []))
+        rules = self.run.manifest.get("interventions") or []
+        notes += [
+            f"Suppressed while sampling: {', '.join(r.get('strings', [r['suppress']]))}."
+            for r in rules
+        ]
+        return " ".join(notes) or "The model's own chat template was used as it is."
+
+    @property
+    def _counts(self):
+        replies = len(self.emissions) / max(len(self.prompts), 1)
+        return f"{len(self.prompts)} messages × {replies:.0f} replies"
+
+    @property
     def caption(self):
         """The line under every figure: model, prompts, replies, date."""
-        replies = len(self.emissions) / max(len(self.prompts), 1)
-        date = str(self.run.manifest.get("created", ""))[:10]
-        parts = [self.title, f"{len(self.prompts)} messages × {replies:.0f} replies", date]
+        parts = [self.title, self._counts, str(self.run.manifest.get("started", ""))[:10]]
         return " · ".join(part for part in parts if part)
 
 

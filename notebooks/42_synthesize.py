@@ -29,7 +29,7 @@ seed: int = 0  # random seed of permutations and bootstraps
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, stimuli, tables
+from kaomoji_lib import figures, page, results, stimuli, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.metrics import agreement, distributions, synthesis
@@ -103,7 +103,10 @@ figures.bars(
 
 # %% tags=["hide-input"]
 space = synthesis.word_space(words, lexicon, scheme.codes, seed=seed)
-tables.estimates(space.shares, labels=["measure"])
+shares = {
+    f"PC{place}, share of variance": item for place, item in enumerate(space.variance, start=1)
+}
+tables.estimates(results.frame(shares), labels=["measure"])
 
 # %% [markdown]
 # ```{admonition} Take-away

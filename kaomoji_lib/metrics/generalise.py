@@ -35,7 +35,8 @@ def by_layer(states, labels, groups, names, *, repeats=1, permutations=stats.REF
 def across_topics(X, labels, topics, *, permutations=stats.REFITS, seed=0):
     """Return the accuracy of a probe on messages whose topic it has not seen (leave one topic out).
 
-    ``X``: (n, d), one row per message. Interval: topics are resampled. Null: categories permuted within topics.
+    ``X``: (n, d), one row per message. Interval: topics are resampled (Davison & Hinkley 1997). Null: categories permuted
+    within topics (Winkler et al. 2015).
     """
     labels, topics = pd.factorize(np.asarray(labels))[0], pd.factorize(np.asarray(topics))[0]
     X, classes = classify.compact(X), labels.max() + 1
@@ -55,7 +56,7 @@ def transfer(train, test, labels, *, permutations=stats.REFITS, seed=0):
     """Return the accuracy of a probe trained on one wording of the messages and tested on another.
 
     ``train``, ``test``: (n, d), rows are the same messages in the same order; ``labels``: (n,). A message's own other wording
-    is never in training: folds are drawn over messages. Null: categories permuted within folds.
+    is never in training: folds are drawn over messages. Null: categories permuted within folds (Winkler et al. 2015).
     """
     codes = pd.factorize(np.asarray(labels))[0]
     fold = predict.folds(codes, seed)
@@ -76,7 +77,8 @@ def transfer(train, test, labels, *, permutations=stats.REFITS, seed=0):
 def over_sets(runs, *, seed=0):
     """Return the mean accuracy over message sets, with sets and messages both resampled: Estimate.
 
-    ``runs``: list of (states (n, layers, d), prompts DataFrame), one per set of messages.
+    ``runs``: list of (states (n, layers, d), prompts DataFrame), one per set of messages. Cluster bootstrap: Davison &
+    Hinkley 1997.
     """
     probes = [
         predict.from_states(stack(states), prompts["category"], prompts["id"], seed=seed)

@@ -1,0 +1,231 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # {{ title }}
+#
+# {glue:text}`what`
+
+# %% tags=["parameters", "remove-cell"]
+model: str = "smollm2-135m-instruct"  # alias, Hugging Face id, folder or GGUF file of a model, or a run folder
+generations: int = 8  # replies per message, for a model that is not collected yet
+seed: int = 0  # random seed of sampling, folds and permutations
+device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
+suppress: str = ""  # "emoji" to suppress emoji while sampling; empty: what the registry says
+
+# %% tags=["remove-cell"]
+import pandas as pd
+
+from kaomoji_lib import figures, page, results, spaces, tables
+from kaomoji_lib.metrics import baselines, closed, emission, generalise, geometry, human
+from kaomoji_lib.models import choose, sentences
+from kaomoji_lib.models.collect import find_or_collect
+
+started = page.start()
+options = {"generations": generations, "seed": seed, "device": device, "suppress": suppress or None}
+run = find_or_collect(model, **options)
+source = page.read(run)
+scheme, messages, replies = source.scheme, source.prompts, source.emissions
+page.glue("what", source.statement)
+
+# %% [markdown]
+# ## How its replies open
+# {glue:text}`rate` of the replies open with a kaomoji. {glue:text}`asked`
+
+# %% tags=["hide-input"]
+report = emission.report(replies, seed=seed)
+page.glue("rate", emission.rate(replies, seed=seed), percent=True)
+page.glue("asked", source.notes)
+figures.outcomes(
+    report.rename(columns={"generations": "n"}), scheme, "What replies open with", source.caption
+)
+
+# %% tags=["hide-input"]
+examples = replies.merge(
+    messages[["id", "text"]], left_on="prompt_id", right_on="id", suffixes=("", "_message")
+)
+examples = (
+    examples[examples["generation"] == 0].groupby("category", sort=False).first().reset_index()
+)
+examples["category"] = [scheme.gloss(code) for code in examples["category"]]
+tables.table(
+    examples[["category", "text_message", "text"]].rename(
+        columns={"text_message": "message", "text": "reply"}
+    ),
+    "The first reply to one message of each category, as far as it was generated",
+)
+
+# %% [markdown]
+# ## The hidden state carries the category
+# A linear probe on the hidden state at the last prompt token classifies {glue:text}`states` of held-out messages
+# correctly. The best text-only baseline reaches {glue:text}`text`. The difference is {glue:text}`gain`. A state is
+# computed from the text: it can make the category easier to read, it cannot add to it.
+
+# %% tags=["hide-input"]
+vectors = sentences.encode(messages["text"])
+compared = baselines.compare(source.states.array, messages, vectors, seed=seed)
+accuracies = compared[compared["measure"] == "accuracy"]
+page.glue("states", results.one(accuracies, source=baselines.EMIT), percent=True)
+text = accuracies[accuracies["source"].isin(baselines.TEXT)]
+page.glue("text", results.estimate(text.loc[text["value"].idxmax()]), percent=True)
+page.glue(
+    "gain",
+    results.one(compared, source=baselines.STRONGEST, measure="gain of the state"),
+    percent=True,
+)
+figures.forest(
+    accuracies,
+    "Probe accuracy: text-only baselines and the hidden state",
+    f"{source.caption}; cross-validated over messages",
+    x="accuracy",
+    percent=True,
+    lines={"chance": 1 / len(scheme.codes)},
+)
+
+# %% [markdown]
+# ## By layer
+# One probe per layer. The embedding of the last prompt token is the same for all messages, so it is at chance.
+
+# %% tags=["hide-input"]
+states = source.states
+layers = generalise.by_layer(
+    states.array, source.labels, messages["id"], states.layers, permutations=50, seed=seed
+)
+best = layers.loc[layers["value"].idxmax()]
+page.glue("best_layer", int(best["layer"]))
+lines = {name: value for name, value in zip(text["source"], text["value"], strict=True)}
+figures.curve(
+    layers.assign(source=source.title),
+    f"Accuracy is highest after layer {best['name']}",
+    f"{source.caption}; dotted: text-only baselines",
+    x="layer",
+    y="accuracy",
+    percent=True,
+    lines=lines,
+)
+
+# %% [markdown]
+# ## In the plane of the first two components
+# Each point is a message, the ellipses cover one standard deviation. Sign and scale of the axes are a convention.
+
+# %% tags=["hide-input"]
+components = geometry.pca(source.stacked, messages, scheme, seed=seed)
+points = pd.DataFrame(components.scores[:, :3], columns=["x", "y", "z"])
+points = points.assign(category=source.labels, hover=messages["text"].to_numpy())
+shares = [f"PC{i} ({item.value:.0%})" for i, item in enumerate(components.variance[:3], start=1)]
+tightness = geometry.silhouette(source.stacked, source.labels, seed=seed)
+page.glue("silhouette", tightness)
+figures.plane(
+    points,
+    scheme,
+    f"Categories overlap in the plane (silhouette {tightness.value:.2f} in all dimensions)",
+    source.caption,
+    axes=shares[:2],
+)
+
+# %% tags=["hide-input", "hide-output"]
+spaces.space(points, scheme, "The first three components", source.caption, axes=shares)
+
+# %% tags=["hide-input"]
+tables.estimates(
+    components.table(), labels=["measure"], fold="Shares of variance, and what the axes follow"
+)
+
+# %% [markdown]
+# ## Which kaomoji it would choose
+# We score every kaomoji of a closed set of 120 and ask which one the model would choose. {glue:text}`listed` of the
+# probability lies on the set, so this is a comparison among unlikely openings. *Raw* is the behaviour; the other two
+# scores take off each kaomoji's own frequency and are sensitivity analyses.
+
+# %% tags=["hide-input"]
+scored = choose.closed_set(run, device=device)
+kaomoji = scored.drop_duplicates("face").set_index("face")
+asked = messages.set_index("id").loc[scored["prompt_id"].unique()]
+log_prob = scored.pivot(index="prompt_id", columns="face", values="log_prob_closed").loc[
+    asked.index
+]
+page.glue("listed", f"{scored.groupby('prompt_id')['listed'].first().mean():.1e}")
+categories = kaomoji.loc[~kaomoji["foil"], "category"]
+gains = closed.gains(log_prob, asked["category"], categories).loc[
+    list(scheme.codes), list(scheme.codes)
+]
+named = gains.rename(index=scheme.gloss, columns=scheme.gloss)
+figures.matrix(
+    named,
+    "How much each kind of kaomoji gains under each kind of message",
+    f"{source.title}; {len(asked)} messages; rows: kaomoji by human label, columns: messages; in standard deviations",
+    diverging=True,
+)
+
+# %% [markdown]
+# The score against people's labels is the mean probability that the dictionary gives to the message's category, for the
+# kaomoji the model would choose. Ignoring the message scores exactly one ninth. *Predicted from the text* is what a
+# regression on the sentence encoder expects this model to choose.
+
+# %% tags=["hide-input"]
+reference = human.load(scheme)
+theta, rows = reference.theta(log_prob.columns), {}
+vectors = sentences.encode(asked["text"])
+for kind in closed.KINDS:
+    chosen = closed.choice(log_prob, asked["category"], kind, seed)
+    rows[kind, "the model's choice"] = human.reading(chosen, asked["category"], theta, seed=seed)[0]
+    expected = closed.text_choice(chosen, vectors, asked["category"], seed)
+    rows[kind, "predicted from the text"] = human.reading(
+        expected, asked["category"], theta, seed=seed
+    )[0]
+page.glue("anchored", rows["raw", "the model's choice"])
+figures.forest(
+    results.frame(rows),
+    "Agreement of the chosen kaomoji with people's labels",
+    f"{source.title}; {len(asked)} messages; closed set of {log_prob.shape[1]} kaomoji",
+    x="probability of the message's category",
+    lines={"chance": 1 / len(scheme.codes)},
+)
+
+# %% tags=["hide-input"]
+forced = {
+    kind: closed.forced_choice(log_prob, asked["category"], categories, kind, seed=seed)
+    for kind in closed.KINDS
+}
+favourites = closed.choice(log_prob, asked["category"]).mean().nlargest(8)
+page.glue("favourite", f"{favourites.iloc[0]:.0%}")
+tables.estimates(
+    results.frame(forced, source="forced choice among one kaomoji per category"),
+    labels=["measure"],
+    percent=True,
+    fold="Forced choice among one kaomoji per category (chance 11%)",
+)
+
+# %% [markdown]
+# ```{admonition} Take-away
+# :class: tip
+# {glue:text}`takeaway`
+# ```
+
+# %% tags=["remove-cell"]
+state, anchored = results.one(accuracies, source=baselines.EMIT), rows["raw", "the model's choice"]
+agrees = (
+    "agrees with people's labels above chance"
+    if anchored.p <= 0.05
+    else "does not agree with people's labels above chance"
+)
+sentence = f"A probe reads the category from {source.title} at {state.value:.0%}, the best text baseline at {text['value'].max():.0%}. "
+page.glue(
+    "takeaway",
+    sentence
+    + f"What it would choose from the closed set {agrees}; one kaomoji takes {favourites.iloc[0]:.0%}.",
+)
+
+# %% tags=["hide-input"]
+page.provenance(
+    run, {"model": model, "generations": generations, "seed": seed, "suppress": suppress}, started
+)
