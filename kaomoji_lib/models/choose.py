@@ -74,6 +74,23 @@ def score_inventory(model, inventory=None, prompts=None, out=None, *, frames=ALL
     return with_inventory(table, inventory)
 
 
+def closed_set(run, inventory=None, **options):
+    """Return the scores of the inventory for a run's prompts, kept as ``closed.parquet`` in its folder.
+
+    A run that ships may have been scored for fewer prompts; its table is returned as it is. Otherwise as
+    :func:`score_inventory`.
+    """
+    from kaomoji_lib.models import reloading
+    from kaomoji_lib.runs.files import read_parquet
+
+    inventory = load_inventory(inventory)
+    path = run.path / "closed.parquet"
+    if path.is_file():
+        table = read_parquet(path, "delete it, and run this again")
+        return table if "listed" in table else with_inventory(table, inventory)
+    return score_inventory(reloading.spec(run), inventory, run.prompts(), path, **options)
+
+
 def with_inventory(table, inventory):
     """Join scores of an inventory with its categories, P(any listed face), and the frames' reliability."""
     attrs = table.attrs
