@@ -108,7 +108,10 @@ class Batches:
         for attempt in range(1, CREATE_TRIES + 1):
             try:
                 with self.connection.errors():
-                    return once.create(requests=requests)
+                    batch = once.create(requests=requests)
+                if isinstance(getattr(batch, "id", None), str):
+                    return batch
+                raise Refused("unreadable", "the service's answer names no batch")
             except Refused as error:
                 passing = error.kind in ("rate_limit_error", "overloaded_error")
                 if not passing or attempt == CREATE_TRIES:

@@ -15,11 +15,11 @@ import hostile
 import outside
 import pages
 import yaml
+from fake_api import FakeAPI as StandIn
 from report import ROOT, Count
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.claude.standin import StandIn
 
 _spec = importlib.util.spec_from_file_location("kaomoji_book_build", ROOT / "book" / "build.py")
 build = importlib.util.module_from_spec(_spec)

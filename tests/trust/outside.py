@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 
+import fake_api
 import hostile
 import numpy as np
 import pandas as pd
@@ -12,11 +13,9 @@ from report import ROOT
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.claude.standin_answers import Rules
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.runs.files import sha256, write_parquet
 from kaomoji_lib.runs.folder import RunFolder
-from kaomoji_lib.stimuli import load_prompts
 
 # What a folder may be called; a model is called after its folder.
 NAMES = (
@@ -149,11 +148,11 @@ def run(place, name, title, table, texts, organism="granite"):
     return RunFolder(out), generations
 
 
-class Answers(Rules):
+class Answers(fake_api.Answers):
     """A service that says hostile things: one string after the other opens ``SPELLINGS`` replies."""
 
     def __init__(self, texts):
-        super().__init__("gemma", load_prompts())
+        super().__init__()
         self.texts, self.given = texts, 0
 
     def __call__(self, params, occurrence):

@@ -1,11 +1,11 @@
-"""The counts of one campaign, and the table that keeps the latest of every campaign (data/trust.csv)."""
+"""The counts of one campaign, and the table that keeps the latest of every campaign."""
 
 import csv
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLE = ROOT / "data" / "trust.csv"
+TABLE = Path(__file__).with_name("counts.csv")
 
 
 @dataclass
