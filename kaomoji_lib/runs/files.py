@@ -63,9 +63,6 @@ def remove_stale_temporary_files(folder, name=None, below=False):
                 path.unlink()
 
 
-sweep = remove_stale_temporary_files  # until score uses the new name
-
-
 def folder_lock(folder, seconds=0):
     """Return the acquired lock of a folder (Path, created if needed): one writer at a time; a context manager.
 

@@ -326,8 +326,6 @@ class RunFolder:
         for folder in (self.path, self.path / "shards"):
             remove_stale_temporary_files(folder)
 
-    sweep = remove_stale_temporary_files  # until collect uses the new name
-
     def clear_shards(self):
         for path in sorted((self.path / "shards").glob("*")):
             path.unlink()
