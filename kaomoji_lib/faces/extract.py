@@ -1,42 +1,51 @@
-"""Finding the face a reply opens with."""
+"""Finding the face a reply opens with: by form and by exclusion, the best face of the first line."""
 
 import re
 from dataclasses import dataclass
 
+from kaomoji_lib.faces import scorer
 from kaomoji_lib.faces.canonical import canonical
-from kaomoji_lib.faces.glyphs import (
-    is_bare_face,
-    is_emoji,
-    is_face_content,
-    is_ornament,
-    is_text_letter,
-)
+from kaomoji_lib.faces.glyphs import LETTERS, is_emoji, is_ornament, kinds, mirrored
 from kaomoji_lib.faces.published_fold import LEADING_ARMS, THROWN_TABLE, TRAILING_ARMS
 
-__all__ = ["OUTCOMES", "LONGEST", "Extraction", "canonical", "extract", "span_ended"]
+__all__ = ["OUTCOMES", "LONGEST", "Extraction", "canonical", "explain", "extract", "span_ended"]
 
-INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 OUTCOMES = ("kaomoji", "truncated", "emoji", "words", "refusal", "empty")
 LONGEST = 32
 _LOOK_THROUGH = 32
+_WINDOW, _LONGEST_LEAD, _LONGEST_TAIL = 160, 32, 40
 
-_OPEN, _CLOSE = "([（｛{ʕʢ", ")]）｝}ʔʡ"
-_OPEN_CORNER, _CLOSE_CORNER = "「『【〈《〔", "」』】〉》〕"
-_SKIP = re.compile(rf"[\s{INVISIBLE}]*")
-_MARKDOWN = re.compile(r"(?:\*{1,3}(?!\s)|__|~~|`{1,3}|-(?=[(（])|>\s+|[-*+]\s+|#{1,6}\s+)+")
-_EMOJI_TAIL = re.compile("[\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff]*")
-_HAND_MARKS = "\\/<>~*=|^.+_ｏ＼／＜＞～＊＝｜＾。"
-_HAND_LETTERS = "ლღщԅへﾍヘっつづﾉノゝヽヾ乁くεƪ"
-_LONE_HANDS = "oOdbmqpvt"
-_MIRRORED = dict(zip("┗┏<＜", "┛┓>＞", strict=True))
-_ARMS = re.compile(rf"(?:[{re.escape(TRAILING_ARMS)}]\ufe0f?)+")
-_HANDS_BEHIND = re.compile("[oOoｏdbmqpvゝゞ丿وﾞﾟ゜☆~～ヾლ]{1,3}(?![^\\W_])")
-_TABLE = re.compile(THROWN_TABLE)
-_TABLE_PUT_BACK = re.compile(rf"{THROWN_TABLE}[ \u3000]?")
-_UNFINISHED_TABLE = re.compile(
-    rf"[{INVISIBLE}{re.escape(TRAILING_ARMS)}\ufe0f]*[ \u3000]?[︵⌒彡ミ～~]*[ \u3000]?[┻┳┬┴━─═―]*"
+_SKIP = re.compile("[\\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]*")
+_MARKDOWN = re.compile(
+    r"(?:\*{1,3}(?!\s)|__|~~|`{1,3}|[-–—'](?=[(（])|>\s+|[-*+•‣]\s+|#{1,6}\s+|\(?\d{1,2}[.)]\s+"
+    r"|[\"“”„«](?=\S))+"
 )
-_BARE_STOPS = ".,!…。，！"
+_QUOTES = {"“": "”", "„": "“", "«": "»"}
+_BARE_STOPS = '.,!…。，！"”'
+_EMOJI_TAIL = re.compile("[\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff]*")
+_TABLE = re.compile(rf"[ \u00a0\u3000]?{THROWN_TABLE}")
+_UNFINISHED_TABLE = re.compile(
+    "[\u200b-\u200d\u2060\ufe0f]*[ \u00a0\u3000]?[︵⌒彡ミ～~]*[ \u3000]?[┻┳┬┴━─═―]*"
+)
+_THOUGHT = re.compile("[.｡。．・･]{1,4}[oOｏＯ○◯〇]{1,4}|[zZｚＺ]{2,4}")
+# Letters that are a hand, an arm or a weapon beside a face, when no word goes on after them.
+_HANDS = frozenset(
+    LEADING_ARMS
+    + TRAILING_ARMS
+    + "oOｏＯdbqpmMvVwWyYuUtDcCQJLS9860ＤＷＶｖｍｄｂｐｑｙζσρφψΦΨθεξΣбщшШЩцэЭ"
+    "ノﾉヽヾゝゞっつづﾂシｼヘﾍへくフ乁し丿屮彡三ミﾐ凸凹人八川旦且ლฅงو೨੭୨୧ღ۶७ა૮ʃʅƪԅԃﻭﻢऽ൬ʋɔ"
+)
+_NON_ASCII_HANDS = frozenset(char for char in _HANDS if not char.isascii())
+_STRONG = frozenset("ymbdsivn")
+_ARM_KINDS = "ymbdiovn]"
+_LETTER_KINDS = tuple(LETTERS)
+_WORDY = re.compile(rf"[{LETTERS}]{{2,}}|0{{2,}}")
+_PAIR = re.compile(r"\(.*\)|\[.*\]")
+_SEVERAL = re.compile("[ymbdivn]")
+_PROSE = re.compile("[A-Za-z]{3}|[A-Za-z] [A-Za-z]|[A-Za-z]{2} |[0-9]{2}|\ufffd")
+_WALLS = frozenset("|∥｜┃│❘川")
+_ROUND_ENDS = frozenset("︵.,!?;:…、。！？，；：“”\"’'*`—–「『")
+_SURE_ENDS = frozenset("ノﾉ╯ﾞ゛♡♥☆★♪~～/／\\＼)）彡۶ᕗ")
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,9 @@ class Extraction:
 
     ``outcome`` is one of ``OUTCOMES`` and says what stood first; ``raw_face`` is the
     exact substring of the reply and ``face`` its canonical form, both None without a
-    face; ``before`` is what stood in front of the face (Markdown, emoji, words).  An
-    emoji or words outcome may carry the face that followed within 32 characters.
+    face; ``before`` is what stood in front of the face (Markdown, list marks, quotes,
+    emoji, words).  An emoji or words outcome may carry the face that followed within 32
+    characters.
     """
 
     outcome: str
@@ -57,9 +67,14 @@ class Extraction:
 
 @dataclass(frozen=True)
 class _Found:
+    """A span of the reply; ``open``: more text could change it."""
+
     outcome: str
     start: int = 0
     end: int = 0
+    open: bool = False
+    face_start: int = -1
+    judged: tuple[str, int | None] = ("", None)
 
 
 def extract(text: str, truncated: bool = False, refused: bool = False) -> Extraction:
@@ -75,221 +90,291 @@ def extract(text: str, truncated: bool = False, refused: bool = False) -> Extrac
     if found.end == 0:
         return Extraction(found.outcome)
     raw = text[found.start : found.end]
-    before = text[: found.start].strip().strip(INVISIBLE)
-    return Extraction(found.outcome, raw, canonical(raw), before.strip())
+    before = text[: found.start].strip()
+    return Extraction(found.outcome, raw, canonical(raw), _SKIP.sub("", before, count=1))
 
 
 def span_ended(text: str) -> bool:
     """Return whether more text can no longer change what ``extract`` reads from ``text``."""
-    start = _SKIP.match(text).end()
     found = _find(text, truncated=True)
-    if found.outcome in ("empty", "truncated"):
-        return False
-    if found.end:
-        return not _UNFINISHED_TABLE.fullmatch(text[found.end :])
-    return "\n" in text[start:] or len(text) - start > _LOOK_THROUGH + LONGEST
+    return found.outcome not in ("empty", "truncated") and not found.open
+
+
+def explain(text: str) -> list[dict]:
+    """Return every span of the first line that was judged, in reading order.
+
+    One dict each: ``span``, ``face`` (bool), ``score`` (nats above the threshold, None where a rule decided), ``rule``
+    and ``features`` (name -> weight, strongest first).
+    """
+    line = _Line(text[_SKIP.match(text).end() :], cut=False)
+    _scan(line)
+    return [scorer.explain(span, arms) for span, arms in dict.fromkeys(line.judged)]
+
+
+class _Line:
+    """The first line of a reply, as far as a face can reach, with the class of each character."""
+
+    def __init__(self, body, cut):
+        self.text = body[:_WINDOW].split("\n", 1)[0]
+        self.kinds, self.size = kinds(self.text), len(self.text)
+        # Whether what follows is not known yet.
+        self.cut = cut and self.size == len(body)
+        self.open, self.judged = False, []
+
+    def is_face(self, span, arms=None):
+        self.judged.append((span, arms))
+        return scorer.judge(span, arms)
 
 
 def _find(text: str, truncated: bool) -> _Found:
     body = text.rstrip("�")
-    cut = truncated or body != text
-    start = position = _SKIP.match(body).end()
-    if position == len(body):
+    start = _SKIP.match(body).end()
+    if start == len(body):
         return _Found("truncated" if body != text else "empty")
-    seen = None
-    while position < len(body) and position - start <= _LOOK_THROUGH:
-        found = _face_at(body, position, cut, bare=seen != "words")
-        if found and found.outcome == "kaomoji":
-            return _Found(seen or "kaomoji", found.start, found.end)
-        if found:
-            return _Found(seen or "truncated")
-        if seen is None:
-            seen = _kind_at(body, position, cut)
-        position = _next_position(body, position)
-        if "\n" in body[start:position]:
-            break
-    return _Found(seen or "words")
-
-
-def _kind_at(body: str, position: int, cut: bool) -> str | None:
-    word = body[position:].split(None, 1)[0]
-    if all(is_ornament(char) and not is_emoji(char) for char in word):
-        follows = _SKIP.match(body, position + len(word)).end()
-        return None if _face_at(body, follows, cut, bare=True) else "emoji"
-    plain = body[position:].lstrip("*_`~- \ufe0f" + _OPEN) or word
-    pictured = is_emoji(plain[0]) or plain[0] in "♥♡" or plain[1:2] == "\ufe0f"
-    return "emoji" if pictured else "words"
-
-
-def _past_markdown(body: str, position: int) -> int:
-    marks = _MARKDOWN.match(body, position)
-    return marks.end() if marks else position
-
-
-def _next_position(body: str, position: int) -> int:
-    inside = _past_markdown(body, position)
-    if inside > position:
-        return inside
-    if is_emoji(body[position]):
-        end = _EMOJI_TAIL.match(body, position + 1).end()
-    else:
-        end = position + 1
-        while end < len(body) and not (
-            body[end].isspace() or body[end] in _OPEN or is_emoji(body[end])
-        ):
-            end += 1
-    return _SKIP.match(body, end).end()
-
-
-def _face_at(body: str, position: int, cut: bool, bare: bool) -> _Found | None:
-    inside = _past_markdown(body, position)
-    found = None
-    if bare and inside > position + 1:
-        found = _bare_at(body, inside, cut, closing=body[position:inside].strip())
-    if bare and not (found and found.outcome == "kaomoji"):
-        found = _bare_at(body, position, cut)
-    if found and found.outcome == "kaomoji":
-        return found
-    bracketed = _bracketed_at(body, inside, cut)
-    if bracketed or not bare:
-        return bracketed
-    if inside > position:
-        found = _bare_at(body, inside, cut, closing=body[position:inside].strip()) or found
-    return found
-
-
-def _bare_at(body: str, start: int, cut: bool, closing: str = "") -> _Found | None:
-    end = start
-    while end < len(body) and not body[end].isspace():
-        end += 1
-    word = body[start:end]
-    if closing and word.endswith(closing):
-        word = word[: -len(closing)]
-    face = is_bare_face(word)
-    if not face:
-        shorter = word.rstrip(_BARE_STOPS)
-        face, word = is_bare_face(shorter), shorter
-    if cut and end == len(body) and word:
-        prose = any(is_text_letter(char) or is_emoji(char) for char in word)
-        if face or not (prose or set(word) <= set(_OPEN) or all(map(is_ornament, word))):
-            return _Found("truncated")
-    return _Found("kaomoji", start, start + len(word)) if face else None
-
-
-def _bracketed_at(body: str, start: int, cut: bool) -> _Found | None:
-    opening = _opening(body, start)
-    if opening is None:
-        return None
-    if opening == len(body):
-        return _Found("truncated") if cut else None
-    closing = _closing(body, opening, cut)
-    content = body[opening + 1 : closing]
-    if closing is None:
-        content = body[opening + 1 :]
-        still_open = cut and "\n" not in content and _visible(content) < LONGEST
-        if still_open and _may_become_face(content):
-            return _Found("truncated")
-        return _unclosed_at(body, start, opening)
-    if not is_face_content(content):
-        return None
-    return _Found("kaomoji", start, _past_tail(body, closing + 1, body[start:opening]))
-
-
-def _unclosed_at(body: str, start: int, opening: int) -> _Found | None:
-    """A face whose closing bracket the writer left out, as in ``(・_・ヾ``."""
-    word = re.match(r"\S{3,}", body[opening + 1 :])
-    if word is None or body[opening] not in "(（" or set(word[0]) & set(_OPEN):
-        return None
-    end = opening + 1 + word.end()
-    return _Found("kaomoji", start, end) if is_bare_face(word[0]) else None
-
-
-def _opening(body: str, start: int) -> int | None:
-    """Index of the bracket that the leader arms at ``start`` carry; len(body) if cut in the arms."""
-    table = _TABLE_PUT_BACK.match(body, start)
-    position = table.end() if table else start
-    first = position
-    while position < len(body) and position - first <= 10:
-        char = body[position]
-        if char in _OPEN or (char in _OPEN_CORNER and not _opens_round(body, position)):
-            return None if position > first and body[position - 1] in ":;" else position
-        lone_hand = char in _LONE_HANDS and position == first and body[position + 1 :][:1] in _OPEN
-        if not (lone_hand or _may_lead(char)):
-            return None
-        position += 1
-    arms = set(body[start:]) & set(LEADING_ARMS)
-    return position if position == len(body) and arms else None
-
-
-def _opens_round(body: str, position: int) -> bool:
-    return body[position + 1 : position + 2] in tuple("(（")
-
-
-def _may_lead(char: str) -> bool:
-    if char in LEADING_ARMS or char in _HAND_MARKS or char in _HAND_LETTERS or char in INVISIBLE:
-        return True
-    return (
-        not (
-            char.isascii()
-            or char.isspace()
-            or is_emoji(char)
-            or is_text_letter(char)
-            or char == "�"
-        )
-        or char == ":"
+    found = _scan(_Line(body[start:], truncated or body != text))
+    return _Found(
+        found.outcome, start + found.start, start + found.end if found.end else 0, found.open
     )
 
 
-def _closing(body: str, opening: int, cut: bool) -> int | None:
-    corner = body[opening] in _OPEN_CORNER
-    opens, closes = (_OPEN_CORNER, _CLOSE_CORNER) if corner else (_OPEN, _CLOSE)
-    depth, fallback = 0, None
-    for index in range(opening, len(body)):
-        char = body[index]
-        if char == "\n" or _visible(body[opening : index + 1]) > LONGEST:
-            return fallback
-        depth += (char in opens) - (char in closes)
-        if depth == 0:
+def _scan(line: _Line) -> _Found:
+    seen, ornaments, position = None, None, 0
+    while position < line.size and position <= _LOOK_THROUGH:
+        found = _face_at(line, position, bare=seen != "words")
+        if found and found.outcome == "kaomoji":
+            return _Found(seen or "kaomoji", found.start, found.end, found.open)
+        if found:
+            return _Found(seen or "truncated", open=True)
+        following = _next_position(line, position)
+        if seen is None:
+            kind = _kind_of(line, position, following)
+            ornaments = ornaments or (kind == "ornaments" and "emoji")
+            seen = (ornaments or kind) if kind in ("emoji", "words") else None
+        position = following
+    return _Found(
+        seen or ornaments or "words", open=line.open or line.cut and position <= _LOOK_THROUGH
+    )
+
+
+def _kind_of(line: _Line, position: int, following: int) -> str:
+    """What was passed over: ornaments, emoji, words, or symbols that say nothing."""
+    piece = line.text[position:following].strip()
+    passed = line.kinds[position:following]
+    if piece and all(map(is_ornament, piece)):
+        return "ornaments"
+    plain = line.text[position:].lstrip("*_`~- \ufe0f([（｛{ʕʢ") or piece or "-"
+    if is_emoji(plain[0]) or plain[0] in "♥♡" or plain[1:2] == "\ufe0f":
+        return "emoji"
+    return "words" if _WORDY.search(passed) or passed[0] in "(!" else "symbols"
+
+
+def _past_markdown(line: _Line, position: int) -> int:
+    marks = _MARKDOWN.match(line.text, position)
+    return marks.end() if marks else position
+
+
+def _next_position(line: _Line, position: int) -> int:
+    inside = _past_markdown(line, position)
+    if inside > position:
+        return inside
+    end = position + 1
+    if line.kinds[position] == "e":
+        end = _EMOJI_TAIL.match(line.text, end).end()
+    else:
+        while end < line.size and line.kinds[end] not in " (e":
+            end += 1
+    return _SKIP.match(line.text, end).end()
+
+
+def _face_at(line: _Line, position: int, bare: bool) -> _Found | None:
+    inside = _past_markdown(line, position)
+    marks = line.text[position:inside].strip()
+    found = _bracketed_at(line, inside)
+    if not bare:
+        return found
+    if found is None or " " in line.kinds[inside : max(inside, found.face_start)]:
+        for start in dict.fromkeys((inside, position) if len(marks) > 1 else (position, inside)):
+            word = _bare_at(line, start, marks if start == inside else "", single=found is not None)
+            if word and (found is None or scorer.score(*word.judged) > scorer.score(*found.judged)):
+                return word
+    if found and found.outcome == "kaomoji" and marks and set(marks) <= set("_~"):
+        if not line.text.startswith(marks[0], found.end):
+            return _Found("kaomoji", position, found.end, found.open)
+    return found
+
+
+def _bare_at(line: _Line, start: int, marks: str, single: bool) -> _Found | None:
+    """A face without a pair of brackets: the next word, or up to three together unless ``single``."""
+    end = start
+    for _ in range(3):
+        while end < line.size and line.kinds[end] != " ":
+            end += 1
+        word = line.text[start:end]
+        if not word or len(word) > LONGEST:
+            return None
+        if marks and word.endswith(closing := "".join(_QUOTES.get(mark, mark) for mark in marks)):
+            word = word[: -len(closing)]
+        if _PAIR.search(line.kinds, start, end):
+            return None
+        wordy = _WORDY.search(line.kinds, start, end)
+        shorter = word.rstrip(_BARE_STOPS)
+        face = line.is_face(shorter)
+        if face or shorter == word or not line.is_face(word):
+            word = shorter
+        else:
+            face = True
+        if line.cut and end == line.size and word:
+            if face or not (
+                wordy or set(line.kinds[start:end]) <= set("(o") or "e" in line.kinds[start:end]
+            ):
+                return _Found("truncated")
+        if face:
+            return _Found("kaomoji", start, start + len(word), judged=(word, None))
+        if single or wordy or not (set(line.kinds[start:end]) & _STRONG or set(word) <= _WALLS):
+            return None
+        end = _SKIP.match(line.text, end).end()
+    return None
+
+
+def _bracketed_at(line: _Line, start: int) -> _Found | None:
+    opening = start
+    for _ in range(5):
+        opening = _opening(line, opening)
+        if not _leads(line, start, min(opening, line.size)):
+            return None
+        if opening >= line.size:
+            strong = set(line.kinds[start:]) & _STRONG or set(line.text[start:]) & _NON_ASCII_HANDS
+            line.open |= line.cut
+            return _Found("truncated") if line.cut and strong and start < line.size else None
+        found = _from_opening(line, start, opening)
+        if found:
+            return found
+        opening += 1
+    return None
+
+
+def _opening(line: _Line, start: int) -> int:
+    for index in range(start, min(line.size, start + _LONGEST_LEAD)):
+        kind = line.kinds[index]
+        if kind == "(" or (kind == "[" and line.kinds[index + 1 : index + 2] != "("):
             return index
-        if char in closes and fallback is None and body[index + 1 : index + 2].isspace():
-            fallback = index
-    if fallback is not None and cut and _may_become_face(body[fallback + 1 :]):
-        return None
-    return fallback
+    return line.size if line.size <= start + _LONGEST_LEAD else line.size + 1
 
 
-def _may_become_face(content: str) -> bool:
-    if "�" in content or re.search("[A-Za-z]{3}|[A-Za-z] [A-Za-z]|[A-Za-z]{2} |[0-9]{2}", content):
+def _leads(line: _Line, start: int, opening: int) -> bool:
+    """Whether what stands in front of a bracket can belong to the face: arms and decoration, no words."""
+    lead, passed = line.text[start:opening], line.kinds[start:opening]
+    if not passed:
+        return True
+    if opening - start > _LONGEST_LEAD or "!" in passed:
         return False
-    return True
+    if "e" in passed and not (
+        passed.rstrip("z") == "e" and line.text.find(")" + lead, opening) > 0
+    ):
+        return False
+    for run in _WORDY.finditer(passed):
+        if not set(lead[run.start() : run.end()]) <= _NON_ASCII_HANDS:
+            return False
+    if passed[-1] in LETTERS + "0" and lead[-1] not in _HANDS:
+        return False
+    return all(
+        "b" in passed[word.start() : word.end()] or len(_SEVERAL.findall(passed, *word.span())) > 1
+        for word in re.finditer("[^ ]+(?= )", passed)
+    )
 
 
-def _visible(span: str) -> int:
-    return sum(char not in INVISIBLE for char in span)
+def _from_opening(line: _Line, start: int, opening: int) -> _Found | None:
+    ends = _closings(line, opening)
+    for closing in ends:
+        content = line.text[opening + 1 : closing]
+        arms = _arms(line, start, opening, closing)
+        if line.is_face(content, arms):
+            end, unfinished = _tail(line, closing + 1, line.text[start:opening])
+            return _Found("kaomoji", start, end, line.cut and unfinished, opening, (content, arms))
+    if not ends and line.cut:
+        content = line.text[opening + 1 :]
+        if (
+            line.size - opening < 4 * LONGEST
+            and len(scorer.plain(content)) < LONGEST
+            and not _PROSE.search(content)
+        ):
+            return _Found("truncated", face_start=opening)
+    return None
 
 
-def _past_tail(body: str, end: int, leader: str) -> int:
-    end = _past_arms(body, end)
-    if leader and (hands := _HANDS_BEHIND.match(body, end)):
-        end = _past_arms(body, hands.end())
-    elif leader and body[end : end + 1] in (leader[0], _MIRRORED.get(leader[0])):
-        end += 1
-    if table := _TABLE.match(body, end):
-        end = table.end()
-    return end
+def _arms(line: _Line, start: int, opening: int, closing: int) -> int:
+    """How much the surroundings speak for a face: arms outside, brackets of another script; negative for code."""
+    bracket, before = line.text[opening], line.text[start:opening].rstrip("(（")
+    if bracket in "[{" or line.kinds[opening] == "[":
+        return -2 if line.text[opening : closing + 1].isascii() else -1
+    if before and line.kinds[opening - 1] in "aA0" and before[-1].isascii():
+        return -1
+    behind = line.kinds[closing + 1 : closing + 2]
+    if before and mirrored(before[-1], line.text[closing + 1 : closing + 2]):
+        return 2
+    return bool(before) + (behind != "" and behind in _ARM_KINDS) + (bracket not in "({（｛")
 
 
-def _past_arms(body: str, end: int) -> int:
-    arms = _ARMS.match(body, end)
-    if not arms:
-        return end
-    last = arms.end()
-    if _TABLE.match(body, last):
-        return last
-    while last > end and body[last - 1].isalpha() and _is_prose(body[last : last + 1]):
-        last -= 1
-    return last
+def _closings(line: _Line, opening: int) -> list[int]:
+    """Where the bracket may close: where the depth is zero again, else the first closer before a space and the last."""
+    opens, closes = ("[", "]") if line.kinds[opening] == "[" else ("(", ")")
+    depth, visible, loose = 0, 0, []
+    for index in range(opening, line.size):
+        kind = line.kinds[index]
+        visible += kind != "z" and (kind != " " or index == opening)
+        if visible > LONGEST:
+            break
+        depth += (kind == opens) - (kind == closes)
+        if depth == 0:
+            return [index]
+        if kind == closes:
+            loose.append(index)
+    else:
+        if line.cut and (not loose or not _PROSE.search(line.text[loose[-1] + 1 :])):
+            return []
+    spaced = [index for index in loose if line.kinds[index + 1 : index + 2] in ("", " ")]
+    return list(dict.fromkeys(spaced[:1] + loose[-1:]))
 
 
-def _is_prose(char: str) -> bool:
-    return bool(char) and is_text_letter(char)
+def _tail(line: _Line, end: int, lead: str) -> tuple[int, bool]:
+    """The end of arms and decoration behind a face, and whether more text could move it."""
+    text, passed = line.text, line.kinds
+    index, limit = end, min(line.size, end + _LONGEST_TAIL)
+    while index < limit:
+        kind, char = passed[index], text[index]
+        if thought := _THOUGHT.match(text, index):
+            if passed[thought.end() : thought.end() + 1] not in _LETTER_KINDS:
+                index = thought.end()
+                continue
+        if kind == "(":
+            group = _closings(line, index)
+            content = text[index + 1 : group[0]] if group else ""
+            if not group or not (not content.strip() or line.is_face(content, 0)):
+                break
+            index = group[0] + 1
+        elif kind in LETTERS + "0":
+            behind = passed[index + 1 : index + 2]
+            if char not in _HANDS or (
+                behind in _LETTER_KINDS and text[index + 1] not in _NON_ASCII_HANDS
+            ):
+                break
+            index += 1
+        elif (
+            kind in " !["
+            or (kind == "e" and not lead.startswith(char))
+            or char == "*"
+            and "*" not in lead
+        ):
+            break
+        else:
+            index += 1
+    unfinished = index == line.size
+    if index < limit and passed[index] in LETTERS + "0":
+        while index > end and text[index - 1] not in _SURE_ENDS:
+            index -= 1
+    while index > end and text[index - 1] in _ROUND_ENDS and text[index - 1] not in lead[:1]:
+        index -= 1
+    if table := _TABLE.match(text, index):
+        index = table.end()
+    unfinished = unfinished or bool(_UNFINISHED_TABLE.fullmatch(text, index))
+    return index, unfinished
