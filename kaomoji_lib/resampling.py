@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats as statistics
+from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
 
 RESTRICTIONS = {
@@ -90,7 +90,7 @@ def max_t(observed, null, tail="greater"):
     )
 
 
-def paired(left, right, *, weights=None, unit="prompts", resamples=statistics.RESAMPLES, seed=0):
+def paired(left, right, *, weights=None, unit="prompts", resamples=stats.RESAMPLES, seed=0):
     """Mean of ``left - right`` over units that both measured: Estimate; its null flips the sign of each difference.
 
     ``left``, ``right``: (n,). Interval: bootstrap over the units. p: one-sided, left larger. The sign flip assumes
@@ -100,31 +100,61 @@ def paired(left, right, *, weights=None, unit="prompts", resamples=statistics.RE
     weights = np.ones(len(difference)) if weights is None else np.asarray(weights, dtype=float)
     signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(resamples, len(difference)))
     null = signs @ (difference * weights) / weights.sum()
-    return statistics.bootstrap(
+    return stats.bootstrap(
         difference, weights=weights, unit=unit, resamples=resamples, seed=seed, null=null
     )
 
 
-def crossed(values, *, unit="prompts", resamples=statistics.RESAMPLES, seed=0, null=None):
+def crossed(values, *, unit="prompts", resamples=stats.RESAMPLES, seed=0, null=None):
     """Mean of ``values`` (models, prompts) with an interval that holds for new models *and* new prompts: Estimate.
 
     Rows and columns are resampled independently (the pigeonhole bootstrap, Owen 2007, doi:10.1214/07-AOAS122), which
-    errs toward wide intervals. ``n`` counts the columns.
+    covers too rarely with few rows: about 85% of the time with 3 models, 92% with 8 (tests/calibration). ``n`` counts
+    the columns.
     """
     values = np.asarray(values, dtype=float)
-    rows = statistics.resampling_counts(len(values), resamples, seed)
-    columns = statistics.resampling_counts(values.shape[1], resamples, seed + 1)
+    rows = stats.resampling_counts(len(values), resamples, seed)
+    columns = stats.resampling_counts(values.shape[1], resamples, seed + 1)
     replicates = np.einsum("rm,mp,rp->r", rows, values, columns, optimize=True) / values.size
-    return statistics.estimate(values.mean(), replicates, values.shape[1], unit, null=null)
+    return stats.estimate(values.mean(), replicates, values.shape[1], unit, null=null)
 
 
-def grouped(values, groups, *, unit="prompts", resamples=statistics.RESAMPLES, seed=0, null=None):
+def grouped(values, groups, *, unit="prompts", resamples=stats.RESAMPLES, seed=0, null=None):
     """Mean of ``values`` (n,) with an interval over the groups (prompts, faces) they belong to: Estimate.
 
     All values of a group stay together (cluster bootstrap, Davison & Hinkley 1997).
     """
     group = pd.factorize(np.asarray(groups))[0]
     total, size = np.bincount(group, np.asarray(values, dtype=float)), np.bincount(group)
-    return statistics.bootstrap(
+    return stats.bootstrap(
         total / size, weights=size, unit=unit, resamples=resamples, seed=seed, null=null
     )
+
+
+def two_way(values, rows, columns, *, unit, resamples=stats.RESAMPLES, seed=0):
+    """Return the mean of ``values`` (n,) with an interval over their ``rows`` *and* ``columns`` (n,), each resampled.
+
+    Pigeonhole bootstrap: Owen 2007, doi:10.1214/07-AOAS122. ``n`` counts the columns, of which there are fewer.
+    """
+    values = np.asarray(values, dtype=float)
+    codes = [pd.factorize(np.asarray(part))[0] for part in (rows, columns)]
+    drawn = [
+        stats.resampling_counts(part.max() + 1, resamples, seed + place)[:, part]
+        for place, part in enumerate(codes)
+    ]
+    weight = drawn[0] * drawn[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        replicates = weight @ values / weight.sum(axis=1)
+    return stats.estimate(values.mean(), replicates, codes[1].max() + 1, unit)
+
+
+def ratio(numerator, denominator, *, unit="prompts", resamples=stats.RESAMPLES, seed=0):
+    """Return the sum of ``numerator`` over that of ``denominator`` (n,) with an interval over the n units.
+
+    Bootstrap: Efron 1979.
+    """
+    parts = np.column_stack([numerator, denominator]).astype(float)
+    top, bottom = (stats.resampling_counts(len(parts), resamples, seed) @ parts).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = parts[:, 0].sum() / parts[:, 1].sum() if len(parts) else np.nan
+        return stats.estimate(value, top / bottom, len(parts), unit)

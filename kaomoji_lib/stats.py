@@ -1,6 +1,7 @@
 """Intervals, nulls and the few measures that every analysis shares."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -123,12 +124,15 @@ def estimate(
     )
 
 
+@lru_cache(maxsize=32)
 def resampling_counts(n, resamples=RESAMPLES, seed=0):
-    """How often each of ``n`` units occurs in each bootstrap resample: int array (resamples, n).
+    """How often each of ``n`` units occurs in each bootstrap resample: int array (resamples, n), read-only.
 
-    Bootstrap: Efron 1979.
+    ``seed``: an int or a tuple of ints. Bootstrap: Efron 1979.
     """
-    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    counts.flags.writeable = False
+    return counts
 
 
 def half_samples(n, resamples=200, seed=0):

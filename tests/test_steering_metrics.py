@@ -1,144 +1,129 @@
-"""Effects of steering and erasure: found where they are planted, at the stated error rate where they are not."""
+"""Effects of steering, erasure and patching are found where they are planted; their error rates are in test_calibration."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from test_resampling import assert_level
 
+from kaomoji_lib import resampling
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import erasure, exact, steering
+from kaomoji_lib.metrics import erasure, exact, patching, steering
 from kaomoji_lib.metrics.distributions import reading
+from tests.calibration.designs_interventions import MEANING, erased, patched, steered
 
-CODES = tuple("ABCDE")
 
-
-def simulated(effect, seed=0, prompts=20):
-    """A table as ``steering_table`` makes it, with three faces a category and two layers; ``effect``: mass moved to the target."""
-    rng = np.random.default_rng(seed)
-    faces = [f"({code}{number}_" for code in CODES for number in range(3)]
-    home = np.repeat(np.arange(5), 3)
-    asked = pd.DataFrame(
-        {
-            "id": [f"p{row}" for row in range(prompts)],
-            "category": [CODES[row % 5] for row in range(prompts)],
-        }
-    )
-    rows, cells = [], []
-    # Every direction pushes somewhere, the same way in all prompts; without an effect that has nothing to do with its name.
-    drift = 0.1 * rng.dirichlet(np.full(15, 0.5), size=(3, 2, 5))
-    for row in range(prompts):
-        base = rng.dirichlet(1 + 5 * (home == row % 5))
-        rows.append((f"p{row}", "", 1, "none", "", 0.0))
-        cells.append(base)
-        for layer in (1, 2):
-            for condition in ("category", "shuffled"):
-                for step in rng.permutation(4)[:3]:
-                    target = (row % 5 + 1 + step) % 5
-                    moved = (
-                        drift[layer, int(condition == "category"), target]
-                        + effect * (condition == "category") * (layer == 1) * (home == target) / 3
-                    )
-                    cells.append(base * (1 - moved.sum()) + moved + 0.002 * rng.random(15))
-                    rows.append(
-                        (
-                            f"p{row}",
-                            "",
-                            layer,
-                            condition,
-                            CODES[target] if condition == "category" else str(target),
-                            1.0,
-                        )
-                    )
-    table = pd.concat(
-        [
-            pd.DataFrame(rows, columns=list(steering.META)),
-            pd.DataFrame(np.array(cells) * 0.9, columns=faces),
-        ],
-        axis=1,
-    )
-    meaning = reading(pd.DataFrame((home[:, None] == np.arange(5)) + 0.05, faces, CODES))
-    return table, pd.Series(faces, faces), meaning, asked
+def test_shares_of_faces_leave_out_what_a_longer_spelling_takes():
+    table = pd.DataFrame({"prompt_id": ["p"], "(a)": [0.5], "(a)/": [0.2], "(b)": [0.3]})
+    shares, mass = steering.face_shares(table, pd.Series({"(a)": "A", "(a)/": "A/", "(b)": "B"}))
+    assert mass == pytest.approx([0.8])
+    assert shares.iloc[0].to_dict() == pytest.approx({"A": 0.375, "A/": 0.25, "B": 0.375})
 
 
 def test_steering_is_found_where_it_works_and_only_there():
-    near, far = steering.effects(*simulated(0.2))
-    assert (
-        near.target.p < 0.01
-        and near.selectivity.p < 0.01
-        and near.target.value == pytest.approx(0.16, abs=0.05)
-    )
-    assert (
-        near.selectivity.value > near.wrong.value
-        and near.selectivity.value > near.shuffled.value
-        and near.isotropic is None
-    )
-    assert far.selectivity.p > 0.05 and abs(far.selectivity.value) < 0.01
-    assert steering.best_layer(*simulated(0.2), 1.0).p < 0.01
+    found = steering.effects(*steered(np.random.default_rng(0), 0.2))
+    near, far = (part.set_index("measure") for _, part in found.groupby("layer"))
+    assert near.loc["target", "p"] < 0.01 and near.loc["selectivity", "p"] < 0.01
+    assert near.loc["target", "value"] == pytest.approx(0.14, abs=0.04)
+    assert near.loc["selectivity", "ci_low"] > near.loc["shuffled", "ci_high"]
+    assert far.loc["selectivity", "p"] > 0.05 and abs(far.loc["selectivity", "value"]) < 0.02
+    assert (near.loc["target", "n"], near.loc["target", "unit"]) == (9, "directions")
+    assert "isotropic" not in near.index and near.loc["unlisted", "value"] == pytest.approx(0)
 
 
-def test_steering_that_does_nothing_has_the_level_it_claims():
-    best, target = [], []
-    for seed in range(200):
-        made = simulated(0.0, seed=seed)
-        best.append(steering.best_layer(*made, 1.0, permutations=39).p)
-        target.append(steering.effects(*made, permutations=39)[0].target.p)
-    assert_level(best)
-    assert_level(target)
+def test_few_directions_make_the_interval_of_steering_wide():
+    """Each direction pushes the same way in all prompts, so prompts alone do not say how far the next direction goes."""
+    rng, wrong, alone = np.random.default_rng(1), 0, 0
+    for draw in range(100):
+        direction, prompt = np.tile(np.arange(9), 20), np.repeat(np.arange(20), 9)
+        values = rng.normal(size=9)[direction] + rng.normal(size=180)
+        found = resampling.two_way(values, prompt, direction, unit="directions", resamples=200)
+        wrong += not found.ci_low <= 0 <= found.ci_high
+        one = resampling.grouped(values, prompt, resamples=200, seed=draw)
+        alone += not one.ci_low <= 0 <= one.ci_high
+    assert wrong <= 16 < 40 < alone
 
 
 def test_a_face_that_the_reading_does_not_know_is_refused():
-    table, faces, meaning, asked = simulated(0.1)
+    table, faces, meaning, asked = steered(np.random.default_rng(0), 0.1)
     with pytest.raises(KaomojiError, match="does not know"):
         steering.effects(table, faces, reading(meaning.table.iloc[1:]), asked)
+    with pytest.raises(KaomojiError, match="steering table"):
+        steering.effects(table[table["condition"] != "category"], faces, MEANING, asked)
 
 
-def erased(drop, seed=0, prompts=30):
-    """A table as ``erasure_table`` makes it; ``drop``: what erasing takes from the own category's mass."""
-    rng = np.random.default_rng(seed)
-    faces, home = [f"({code}_" for code in CODES], np.arange(5)
-    asked = pd.DataFrame(
-        {
-            "id": [f"p{row}" for row in range(prompts)],
-            "category": [CODES[row % 5] for row in range(prompts)],
-        }
-    )
-    rows, cells = [], []
-    for row in range(prompts):
-        base = rng.dirichlet(1 + 8 * (home == row % 5))
-        for layer, condition, number in (
-            (0, "none", 0),
-            (1, "category", 0),
-            (1, "random", 0),
-            (1, "random", 1),
-        ):
-            taken = drop * (condition == "category") * base * (home == row % 5)
-            noise = 0.02 * rng.random(5) * (condition != "none")
-            cells.append((base - taken + taken.sum() / 5 + noise) / (1 + noise.sum()))
-            rows.append((f"p{row}", "", layer, condition, number, 0.0))
-    table = pd.concat(
-        [pd.DataFrame(rows, columns=list(erasure.META)), pd.DataFrame(cells, columns=faces)], axis=1
-    )
-    return (
-        table,
-        pd.Series(faces, faces),
-        reading(pd.DataFrame(np.eye(5) + 0.01, faces, CODES)),
-        asked,
-    )
+def test_erasure_is_found_where_it_takes_more_than_its_control():
+    found = erasure.effects(*erased(np.random.default_rng(0), 0.4))
+    drop = found[found["measure"] == "drop"].set_index("layer")
+    assert drop.loc[1, "p"] < 0.01 and drop.loc[1, "value"] > 0.08
+    assert (drop["p"][1:] > 0.05).all() and list(drop["condition"].unique()) == ["matched"]
+    own = found[found["measure"] == "own category"].set_index(["layer", "condition"])["value"]
+    assert own[0, "none"] > own[1, "matched"] > own[1, "category"]
+    kl = found[found["measure"] == "KL"].set_index(["layer", "condition"])["value"]
+    assert kl[1, "category"] > kl[1, "matched"] > 0
 
 
-def test_erasure_is_found_where_it_takes_something_and_not_elsewhere():
-    (found,) = erasure.effects(*erased(0.5))
-    assert found.drop.p < 0.01 and found.drop.value > 0.1 and found.after.value < found.random.value
-    assert_level(
-        [erasure.effects(*erased(0.0, seed, 20), permutations=99)[0].drop.p for seed in range(200)]
-    )
+def test_an_erasure_of_everything_is_not_selective_and_one_of_the_category_is():
+    table, faces, meaning, asked = erased(np.random.default_rng(2), 0.0, layers=1)
+    words = list(faces.index)
+    still = table.loc[table["condition"] == "none", words].to_numpy()
+    category = asked["category"].factorize()[0]
+    means = pd.DataFrame(still).groupby(category).transform("mean").to_numpy()
+    # What is erased is the difference between categories; what is the prompt's own stays.
+    only = np.maximum(still - means + means.mean(axis=0), 1e-6)
+    everything = 0.3 * still + 0.7 * still.mean(axis=0)
+    value = {}
+    for name, cells in {"only": only, "everything": everything}.items():
+        changed = table.copy()
+        changed.loc[changed["condition"] == "category", words] = cells / cells.sum(axis=1)[:, None]
+        found = erasure.effects(changed, faces, meaning, asked).query("condition == 'category'")
+        value[name] = found.set_index("measure").loc["selectivity"]
+    assert value["only"]["ci_low"] > 0.2 and abs(value["everything"]["value"]) < 0.1
+
+
+def test_the_deepest_layer_is_judged_against_the_deepest_layers():
+    """With the p-value of the deepest of 20 layers alone, most null tables would pass."""
+    passed, alone = 0, 0
+    for seed in range(12):
+        made = erased(np.random.default_rng(seed), 0.0, each=2, layers=20)
+        found = erasure.effects(*made, permutations=99)
+        drop = found[found["measure"] == "drop"]
+        passed += drop["p"].min() <= 0.05
+        ids = made[0].query("layer == 0")["prompt_id"].nunique()
+        alone += (drop["value"] / (drop["ci_high"] - drop["ci_low"]) * 3.92).max() > 1.645
+        assert ids == drop["n"].iloc[0]
+    assert passed <= 2 < 4 <= alone
+
+
+def test_a_patch_brings_the_donors_faces_and_its_controls_do_not():
+    found = patching.effects(*patched(np.random.default_rng(0), 0.4))
+    table = found.set_index(["layer", "condition"])
+    assert table.loc[(1, "donor"), "p"] < 0.01 < 0.05 < table.loc[(2, "donor"), "p"]
+    assert table.loc[(1, "other_topic"), "p"] < 0.01 < 0.05 < table.loc[(3, "other_topic"), "p"]
+    shares = table["value"][1]
+    assert shares["donor"] > shares["shuffled_position"] and shares["other_topic"] > 0.3
+    assert table.loc[(1, "donor"), "null_mean"] == pytest.approx(shares["shuffled_position"])
+    assert table.loc[(1, "same_category"), ["p", "null_mean"]].isna().all()
+
+
+def test_a_whole_patch_recovers_everything_and_no_patch_nothing():
+    table, faces = patched(np.random.default_rng(3), 0.0, layers=1)
+    words = list(faces.index)
+    still = table[table["condition"] == "none"].set_index("prompt_id")[words]
+    for column, share in (("donor_id", 1.0), ("prompt_id", 0.0)):
+        changed, at = table.copy(), table["condition"] == "donor"
+        changed.loc[at, words] = still.loc[table.loc[at, column]].to_numpy()
+        found = patching.effects(changed, faces).set_index("condition").loc["donor", "value"]
+        assert found == pytest.approx(share)
+    with pytest.raises(KaomojiError, match="patching table"):
+        patching.effects(table[table["condition"] != "none"], faces)
+
+
+def test_a_ratio_is_of_sums():
+    found = resampling.ratio([1, 3], [2, 2])
+    assert found.value == 1 and found.n == 2
 
 
 def test_exact_reading_needs_all_categories():
     table = pd.DataFrame([[0.5, 0.4]], ["p0"], ["(^_^)", "(;_;)"])
+    asked = pd.DataFrame({"id": ["p0"], "category": ["A"]})
     with pytest.raises(KaomojiError, match="no scored prompt"):
-        exact.reading(
-            exact.Exact(table, 1 - table.sum(axis=1)),
-            pd.DataFrame({"id": ["p0"], "category": ["A"]}),
-            CODES,
-        )
+        exact.reading(exact.Exact(table, 1 - table.sum(axis=1)), asked, tuple("ABCDE"))
