@@ -79,7 +79,7 @@ def test_elicit_ends_in_emissions(tmp_path, few, server, batch):
     there = server()
     folder, outcome = elicit.elicit(settings(tmp_path / "out", batch=batch), few, runs=2)
     table, category = folder.table(), load_prompts().set_index("id")["category"]
-    assert outcome.complete and outcome.command == "" and len(table) == 12
+    assert outcome.complete and outcome.remedy == "" and len(table) == 12
     typed = table[table["outcome"] == "kaomoji"]
     assert typed["face"].notna().all() and len(typed) >= 8
     assert (typed["category"] == typed["prompt_id"].map(category)).all()
@@ -200,7 +200,7 @@ def test_a_service_that_only_sends_pages_with_status_200_is_named_and_nothing_is
 ):
     there = server(faults=[fault] * 100)
     _, outcome = elicit.elicit(settings(tmp_path / "out", retries=0), few, runs=1)
-    assert len(outcome.missing) == 6 and outcome.usd == 0 and payments(there) == 0
+    assert outcome.counts["missing"] == 6 and outcome.usd == 0 and payments(there) == 0
     assert ("overloaded" if fault == "error-200" else "does not come from the API") in str(outcome)
     assert ReplyStore(tmp_path / "out").records() == []
 
@@ -208,9 +208,9 @@ def test_a_service_that_only_sends_pages_with_status_200_is_named_and_nothing_is
 def test_a_lasting_trouble_ends_in_a_report_and_a_command_that_completes(tmp_path, few, server):
     there = server(faults=["500"] * 6)
     folder, outcome = elicit.elicit(settings(tmp_path / "out", workers=1), few, runs=1)
-    assert len(outcome.missing) == 2 and len(folder.table()) == 4
+    assert outcome.counts["missing"] == 2 and len(folder.table()) == 4
     assert folder.manifest["status"] == "incomplete" and "2 missing" in str(outcome)
-    assert outcome.command.startswith("kaomoji claude elicit --model")
+    assert outcome.remedy == "run the same command again"
     folder, outcome = elicit.elicit(settings(tmp_path / "out"), few, runs=1)
     assert outcome.complete and len(folder.table()) == 6 == payments(there)
 
@@ -225,7 +225,7 @@ def test_a_service_that_does_not_serve_is_not_asked_for_ever(tmp_path, server, f
 def test_a_cut_http_body_is_noted_as_a_charge_and_asked_again(tmp_path, few, server):
     there = server(faults=["cut-body"])
     _, outcome = elicit.elicit(settings(tmp_path / "out", workers=1), few, runs=1)
-    assert len(outcome.missing) == 1 and outcome.failures[0].kind == "unreadable"
+    assert outcome.counts["missing"] == 1 and outcome.failures[0].kind == "unreadable"
     [(key, usd, kind)] = ReplyStore(tmp_path / "out").unreceived_charges()
     assert usd > 0 and outcome.usd > usd
     _, outcome = elicit.elicit(settings(tmp_path / "out"), few, runs=1)
@@ -259,7 +259,7 @@ def test_an_unusable_judgement_is_kept_and_only_asked_again_on_request(
     there, faces = server(faults=[fault]), FACES[:4]
     folder, outcome = introspect.introspect(settings(tmp_path / "out", workers=1), faces)
     assert len(folder.table()) == 3 and named in outcome.unusable[0][1] and named in str(outcome)
-    assert outcome.command.endswith("--retry-invalid")
+    assert "--retry-invalid" in outcome.remedy
     _, outcome = introspect.introspect(settings(tmp_path / "out"), faces)
     assert len(outcome.unusable) == 1 and payments(there) == 4, "not paid for without being asked"
     folder, outcome = introspect.introspect(settings(tmp_path / "out", retry_invalid=True), faces)
@@ -273,7 +273,7 @@ def test_the_reply_of_another_model_is_unusable_and_never_paid_for_again(tmp_pat
         _, outcome = introspect.introspect(
             settings(tmp_path / "out", workers=1, retry_invalid=retry), FACES[:3]
         )
-        assert "answered by 'another-model-1'" in outcome.unusable[0][1] and outcome.command == ""
+        assert "answered by 'another-model-1'" in outcome.unusable[0][1] and outcome.remedy == ""
     assert payments(there) == 3
 
 
@@ -291,7 +291,7 @@ def test_a_model_that_is_echoed_in_the_spelling_of_a_cloud_is_the_one_that_was_a
         _, outcome = introspect.introspect(
             settings(tmp_path / "out", batch=batch, retry_invalid=retry), FACES[:3]
         )
-        assert outcome.complete and outcome.usable == 3
+        assert outcome.complete and outcome.counts["usable"] == 3
     assert payments(there) == 3
 
 
@@ -351,7 +351,11 @@ def test_half_a_surrogate_pair_is_stored_as_a_replacement(tmp_path, few, server)
 def test_a_refused_judgement_is_a_result(tmp_path, server):
     server(faults=["refusal"])
     folder, outcome = introspect.introspect(settings(tmp_path / "out", workers=1), FACES)
-    assert outcome.complete and outcome.refused == 1 and len(folder.table()) == len(FACES) - 1
+    assert (
+        outcome.complete
+        and outcome.counts["refused"] == 1
+        and len(folder.table()) == len(FACES) - 1
+    )
 
 
 def test_an_unknown_adjective_is_no_word_of_the_lexicon(tmp_path, server):
@@ -395,7 +399,10 @@ def test_a_rejected_parameter_that_the_table_does_not_know_ends_in_one_line(tmp_
 def test_batch_items_that_fail_are_missing_and_the_rest_is_kept(tmp_path, few, server, faults):
     there, lost = server(batch_faults=faults), sum(fault != "duplicate" for fault in faults)
     folder, outcome = elicit.elicit(settings(tmp_path / "out", batch=True), few, runs=1)
-    assert len(outcome.missing) == len(outcome.failures) == lost and len(folder.table()) == 6 - lost
+    assert (
+        outcome.counts["missing"] == len(outcome.failures) == lost
+        and len(folder.table()) == 6 - lost
+    )
     folder, outcome = elicit.elicit(settings(tmp_path / "out", batch=True), few, runs=1)
     assert outcome.complete and payments(there) == 6 == len(ReplyStore(tmp_path / "out").records())
 
@@ -404,7 +411,7 @@ def test_batch_can_be_left_and_collected_later_with_or_without_batches(tmp_path,
     for number, batch in enumerate((True, False)):
         there, out = server(batch_seconds=0.5), tmp_path / str(number)
         _, outcome = elicit.elicit(settings(out, batch=True, wait=False), few, runs=1)
-        assert outcome.waiting and len(outcome.missing) == 6
+        assert outcome.waiting and outcome.counts["missing"] == 6
         _, outcome = elicit.elicit(settings(out, batch=batch), few, runs=1)
         assert outcome.complete and len(there.batches) == 1 and payments(there) == 6
 
@@ -461,7 +468,7 @@ def test_the_limit_is_never_crossed_also_over_several_runs(tmp_path, server, bat
         _, outcome = elicit.elicit(settings(tmp_path / "out", max_usd=limit, batch=batch), runs=1)
         assert "--max-usd" in outcome.stopped and outcome.usd <= limit
     assert 0 < payments(there) < 180 and ReplyStore(tmp_path / "out").spent() <= limit
-    higher = float(outcome.command.split("--max-usd ")[1].split()[0])
+    higher = float(outcome.remedy.split("--max-usd ")[1])
     _, outcome = elicit.elicit(settings(tmp_path / "out", max_usd=higher, batch=batch), runs=1)
     assert outcome.complete and outcome.usd <= higher and payments(there) == 180
 

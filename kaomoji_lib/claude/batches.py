@@ -12,7 +12,6 @@ from kaomoji_lib.claude.connection import STATUS, Refused
 from kaomoji_lib.claude.requests import Failure, Report, Request
 from kaomoji_lib.errors import KaomojiError
 
-MOST_REQUESTS = 10_000
 READS, CREATE_TRIES = 3, 5
 
 
@@ -25,21 +24,17 @@ class Batches:
 
     def ask(self, due):
         """Submit the requests ``due`` (dict key -> Request) and collect the replies. Returns a Report."""
-        report, keys = Report(len(due)), list(due)
-        for start in range(0, len(keys), MOST_REQUESTS):
-            part = {}
-            for key in keys[start : start + MOST_REQUESTS]:
-                if not self.budget.reserve(self._most(due[key]), wait=False):
-                    report.stopped = f"more requests could cost more than what is left of --max-usd ({self.budget.limit:g})"
-                    break
-                part[key] = due[key]
-            if part:
-                try:
-                    report.add(self._collect(self._submit(part)))
-                except Refused as error:
-                    report.stopped = f"the batch was not accepted: {error}"
-            if report.stopped or report.waiting:
+        report, part = Report(), {}
+        for key, request in due.items():
+            if not self.budget.reserve(self._most(request), wait=False):
+                report.stopped = f"more requests could cost more than what is left of --max-usd ({self.budget.limit:g})"
                 break
+            part[key] = request
+        if part:
+            try:
+                report.add(self._collect(self._submit(part)))
+            except Refused as error:
+                report.stopped = f"the batch was not accepted: {error}"
         return report
 
     def collect_open(self):
@@ -139,7 +134,6 @@ class Batches:
                 detail = f"batch {entry['id']} returned no result for it"
                 failed[key] = Failure(facts["about"], "absent", detail)
         self._finish(entry, "collected")
-        report.n_replies += len(entry["requests"]) - len(failed)
         report.failures += failed.values()
         return report
 

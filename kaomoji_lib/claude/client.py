@@ -1,6 +1,5 @@
 """Talk to Claude: many requests, each reply stored as it arrives, within a budget."""
 
-import shlex
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,15 +61,6 @@ class Settings:
     @property
     def origin(self):
         return connection.origin()
-
-    def command(self, method, *options, max_usd=None):
-        """Return the command line that continues this run; ``max_usd``: a higher limit than the old one."""
-        words = ["kaomoji", "claude", method, "--model", self.model]
-        words += ["--out", str(self.out)] if self.out else []
-        words += ["--batch"] if self.batch else []
-        limit = self.max_usd if max_usd is None else max_usd
-        words += ["--max-usd", f"{limit:g}"] if limit is not None else []
-        return shlex.join([*words, *map(str, options)])
 
 
 def other_model(record, request):
@@ -151,7 +141,8 @@ class Client:
         self.store.put(key, {**request.public(), **message, **facts})
 
     def _ask_each(self, due):
-        report, lock, stop, in_a_row = Report(len(due)), threading.Lock(), threading.Event(), [0]
+        report, lock, stop = Report(), threading.Lock(), threading.Event()
+        in_a_row, done = [0], [0]
 
         def halt(reason):
             with lock:
@@ -181,11 +172,10 @@ class Client:
                 self.budget.settle(most, usd)
             with lock:
                 in_a_row[0] = in_a_row[0] + 1 if failure else 0
+                done[0] += 1
                 if failure and failure.kind != "other_model":
                     report.failures.append(Failure(request.about, failure.kind, failure.detail))
-                else:
-                    report.n_replies += 1
-                self.on_progress(report.n_replies + len(report.failures), len(due))
+                self.on_progress(done[0], len(due))
             if failure and failure.hopeless:
                 halt(f"the service refuses every request: {failure.detail}")
             elif in_a_row[0] >= FAILURES_IN_A_ROW:

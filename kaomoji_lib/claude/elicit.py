@@ -8,7 +8,7 @@ import pandas as pd
 
 from kaomoji_lib import stats
 from kaomoji_lib.claude.client import Client, other_model
-from kaomoji_lib.claude.method import CUT, AnswerFolder, manifest, outcome
+from kaomoji_lib.claude.method import CUT, write
 from kaomoji_lib.claude.requests import Report, Request, body
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
@@ -95,16 +95,13 @@ def elicit(
             active = [code for code in active if code not in unanswered | finished]
             if report.stopped or report.waiting:
                 break
-        options = _options(prompts, runs, temperature, max_tokens)
-        result = outcome(client, "elicit", done, other_model, report, options)
-        folder = AnswerFolder(result.folder)
         facts = {
             "prompts": table.to_dict("records"),
             "settings": {**chosen, "runs": runs},
             "saturated_after": stops,
         }
-        folder.write(emissions(client, done), manifest(client, "elicit", done, result, **facts))
-    return folder, result
+        rows = emissions(client, done)
+        return write(client, "elicit", done, other_model, report, rows, facts)
 
 
 def one_run(model, prompts, run, categories, **chosen):
@@ -156,15 +153,3 @@ def emissions(client, requests):
             }
         )
     return pd.DataFrame(rows, columns=list(EMISSION_COLUMNS))
-
-
-def _options(prompts, runs, temperature, max_tokens):
-    words = {
-        "--prompts": (prompts, None),
-        "--runs": (runs, RUNS),
-        "--max-tokens": (max_tokens, MAX_TOKENS),
-    }
-    words["--temperature"] = ("none" if temperature is None else temperature, 1.0)
-    return [
-        word for name, (value, usual) in words.items() if value != usual for word in (name, value)
-    ]

@@ -65,7 +65,7 @@ def read(record, codes):
     return {code: likelihood(value) for code, value in read_object(record["text"], codes).items()}
 
 
-def introspect(settings, faces, categories=None, temperature=0.0, on_progress=None, options=()):
+def introspect(settings, faces, categories=None, temperature=0.0, on_progress=None):
     """Ask a model what each face would mean if it typed it.
 
     Parameters
@@ -73,7 +73,7 @@ def introspect(settings, faces, categories=None, temperature=0.0, on_progress=No
     settings : :class:`kaomoji_lib.claude.client.Settings`.
     faces : iterable of str; spellings with one canonical form are asked once, in the first spelling.
     categories : path of a category table; default this project's.
-    temperature : sent unless None, or rejected by the model. options : command line options that name ``faces``.
+    temperature : sent unless None, or rejected by the model.
 
     Returns
     -------
@@ -95,7 +95,6 @@ def introspect(settings, faces, categories=None, temperature=0.0, on_progress=No
             "settings": {"temperature": temperature, "system": system_prompt(scheme)},
             "codes": list(scheme.codes),
         },
-        options,
         on_progress,
     )
 

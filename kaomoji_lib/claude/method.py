@@ -30,12 +30,6 @@ CUT = ("max_tokens", "model_context_window_exceeded")
 class AnswerFolder(RunFolder):
     """A method's table and its manifest; opened and verified as a :class:`RunFolder`."""
 
-    def write(self, table, manifest):
-        """Write the table of ``manifest['method']``, then the manifest with its SHA-256."""
-        name = f"{TABLES[manifest['method']]}.parquet"
-        write_parquet(self.path / name, table)
-        self.write_manifest({**manifest, "files": {name: sha256(self.path / name)}})
-
     def table(self):
         """Return the method's table: DataFrame; empty, with its columns, while nothing is answered."""
         name = TABLES[self.manifest["method"]]
@@ -72,134 +66,115 @@ def validator(read):
     return validate
 
 
-def judge(settings, name, requests, read, columns, facts, options=(), on_progress=None):
+def judge(settings, name, requests, read, columns, facts, on_progress=None):
     """Ask ``requests``, and write what ``read`` finds in the replies as the table of the method ``name``.
 
-    ``facts`` go into the manifest; ``options``: command line options that repeat the run. Returns (AnswerFolder, Outcome).
+    ``facts`` go into the manifest. Returns (AnswerFolder, Outcome).
     """
     validate = validator(read)
     with Client(settings, on_progress) as client:
-        result = outcome(client, name, requests, validate, client.ask(requests, validate), options)
-        rows = []
+        report, rows = client.ask(requests, validate), []
         for request in requests:
             record = client.stored(request)
             if record and record["stop_reason"] != "refusal" and not validate(record, request):
                 rows.append({"source": settings.model, **request.about, **read(record)})
-        folder = AnswerFolder(result.folder)
         table = pd.DataFrame(rows, columns=list(columns))
-        folder.write(table, manifest(client, name, requests, result, **facts))
-    return folder, result
+        return write(client, name, requests, validate, report, table, facts)
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a run of a method came to.
 
-    ``folder``: of its table. ``missing``: requests without a reply; ``unusable``: replies that say nothing usable, as
-    (about, problem); ``refused``: replies that are refusals, which are results. ``command``: the command line that
-    continues the run, or an empty string when nothing is missing.
+    ``folder``: of its table. ``counts``: dict of usable, refused (which are results), missing and unusable replies.
+    ``unusable``: (about, problem) of replies that say nothing usable; ``failures``, ``stopped``, ``waiting``: see
+    :class:`~kaomoji_lib.claude.requests.Report`; ``usd``: cost of the folder; ``remedy``: how to complete the run, or
+    an empty string.
     """
 
     folder: Path
-    n_requests: int
-    usable: int
-    refused: int
-    missing: tuple
+    counts: dict
     unusable: tuple
     failures: tuple
     stopped: str
     waiting: tuple
     usd: float
-    command: str
+    remedy: str
 
     @property
     def complete(self):
-        return not self.missing and not self.unusable
+        return not self.counts["missing"] and not self.counts["unusable"]
 
     def __str__(self):
-        counts = {
-            "refused": self.refused,
-            "missing": len(self.missing),
-            "unusable": len(self.unusable),
-        }
-        parts = [f"{self.folder}: {self.usable} of {self.n_requests} replies are usable"]
-        parts += [f"{count} {name}" for name, count in counts.items() if count]
-        lines = [f"{', '.join(parts)}; {self.usd:.4f} US dollars so far"]
+        parts = [f"{count} {name}" for name, count in self.counts.items() if count]
+        lines = [f"{self.folder}: {', '.join(parts)}; {self.usd:.4f} US dollars so far"]
         lines += [f"stopped: {self.stopped}"] if self.stopped else []
         lines += [f"under way: batch {name}" for name in self.waiting]
-        failures = [
-            (failure.about, f"{failure.kind}: {failure.detail}") for failure in self.failures
-        ]
+        failures = [(one.about, f"{one.kind}: {one.detail}") for one in self.failures]
         for word, pairs in (("failed", failures), ("unusable", self.unusable)):
             reasons = {}
             for about, reason in pairs:
                 reasons.setdefault(reason, []).append(", ".join(map(str, about.values())))
-            lines += [
-                f"{word}: {len(abouts)}: {reason} (first: {abouts[0]})"
-                for reason, abouts in reasons.items()
-            ]
-        lines += [f"to complete it: {self.command}"] if self.command else []
+            lines += [f"{word}: {len(at)}: {why} (first: {at[0]})" for why, at in reasons.items()]
+        lines += [f"to complete it: {self.remedy}"] if self.remedy else []
         return "\n".join(escape.terminal(line) for line in lines)
 
 
-def outcome(client, name, requests, validate, report, options=()):
-    """Return the :class:`Outcome` of ``requests`` after they were asked."""
-    settings, missing, unusable, usable, refused = client.settings, [], [], 0, 0
-    needed, again = client.budget.spent, False
+def write(client, name, requests, validate, report, table, facts):
+    """Write a method's table and its manifest: settings and provenance, no text and no key.
+
+    Returns (AnswerFolder, Outcome).
+    """
+    settings, model = client.settings, client.settings.model
+    counts, unusable = dict.fromkeys(("usable", "refused", "missing", "unusable"), 0), []
+    needed, again, names = client.budget.spent, False, set()
     for request in requests:
         record = client.stored(request)
+        names |= {record["model"]} if record else set()
         if record is None:
-            missing.append(request.about)
-            needed += client.budget.most(request.params, settings.batch)
+            kind, needed = "missing", needed + client.budget.most(request.params, settings.batch)
         elif problem := validate(record, request):
+            kind, again = "unusable", again or not other_model(record, request)
             unusable.append((request.about, problem))
-            again = again or not other_model(record, request)
-        elif record["stop_reason"] == "refusal":
-            refused += 1
         else:
-            usable += 1
-    command = ""
-    if missing or again:
-        limit = settings.max_usd
-        higher = None if limit is None or needed <= limit else math.ceil(needed * 100) / 100
-        options = [*options, *(["--retry-invalid"] if again and not missing else [])]
-        command = settings.command(name, *options, max_usd=higher)
-    return Outcome(
-        settings.folder / name,
-        len(requests),
-        usable,
-        refused,
-        tuple(missing),
+            kind = "refused" if record["stop_reason"] == "refusal" else "usable"
+        counts[kind] += 1
+    remedy = ""
+    if counts["missing"] or again:
+        remedy = "run the same command again"
+        if settings.max_usd is not None and needed > settings.max_usd:
+            remedy += f" with --max-usd {math.ceil(needed * 100) / 100:g}"
+        elif not counts["missing"]:
+            remedy += " with --retry-invalid, which pays again"
+    folder, kept = AnswerFolder(settings.folder / name), (report.stopped, tuple(report.waiting))
+    outcome = Outcome(
+        folder.path,
+        counts,
         tuple(unusable),
         tuple(report.failures),
-        report.stopped,
-        tuple(report.waiting),
+        *kept,
         client.budget.spent,
-        command,
+        remedy,
     )
-
-
-def manifest(client, name, requests, result, **facts):
-    """Return what is written beside a method's table: settings and provenance, no text and no key."""
-    model, records = client.settings.model, [client.stored(request) for request in requests]
-    return {
+    manifest = {
         "schema": SCHEMA,
         "method": name,
-        "status": "complete" if result.complete else "incomplete",
+        "status": "complete" if outcome.complete else "incomplete",
         "source": model,
         "model": {"alias": model, "id": model, "title": model, "kind": "claude"},
         "origin": client.connection.origin,
-        "answered_by": sorted({record["model"] for record in records if record}),
+        "answered_by": sorted(names),
         "omitted_parameters": list(omitted(model)),
-        "usable": result.usable,
-        "refused": result.refused,
-        "missing": len(result.missing),
-        "unusable": len(result.unusable),
+        "counts": counts,
         "usd_of_folder": round(client.budget.spent, 6),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {package: _version(package) for package in ("anthropic", "kaomoji-lib")},
         **facts,
     }
+    path = folder.path / f"{TABLES[name]}.parquet"
+    write_parquet(path, table)
+    folder.write_manifest({**manifest, "files": {path.name: sha256(path)}})
+    return folder, outcome
 
 
 def _version(package):
@@ -230,9 +205,7 @@ def status(folder):
         run = AnswerFolder(folder / name)
         if run.exists:
             facts = run.manifest
-            counts = ", ".join(
-                f"{facts[word]} {word}" for word in ("usable", "refused", "missing", "unusable")
-            )
+            counts = ", ".join(f"{count} {word}" for word, count in facts["counts"].items())
             lines.append(f"  {name}: {facts['status']}, {counts}; {facts['model']['title']}")
     lines += [
         f"  batch {entry['id'] or 'without an id'}: {entry['state']}, {len(entry['requests'])} requests"

@@ -63,15 +63,11 @@ class Failure:
 class Report:
     """What a round of requests came to. ``stopped``: why it ended early; ``waiting``: ids of open batches."""
 
-    n_requests: int = 0
-    n_replies: int = 0
     failures: list = field(default_factory=list)
     stopped: str = ""
     waiting: list = field(default_factory=list)
 
     def add(self, other):
-        self.n_requests += other.n_requests
-        self.n_replies += other.n_replies
         self.failures += other.failures
         self.stopped = self.stopped or other.stopped
         self.waiting += other.waiting

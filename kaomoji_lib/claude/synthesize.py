@@ -93,7 +93,7 @@ def read(record, anchors, others):
 
 
 def synthesize(
-    settings, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0, on_progress=None, options=()
+    settings, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0, on_progress=None
 ):
     """Describe every (source model, face) of the exchanges.
 
@@ -128,7 +128,6 @@ def synthesize(
             "exchanges": len(exchanges),
             "lexicon_version": version,
         },
-        options,
         on_progress,
     )
 

@@ -173,14 +173,10 @@ def _introspect(arguments):
     from kaomoji_lib.claude import introspect as method
 
     settings, temperature = _settings(arguments), _temperature(arguments.temperature)
-    faces, options = _faces(arguments, settings)
-    chosen = faces, arguments.categories, temperature
+    chosen = _faces(arguments, settings), arguments.categories, temperature
     if arguments.dry_run:
         return _plan(settings, method.all_requests(settings.model, *chosen))
-    options += ["--categories", arguments.categories] if arguments.categories else []
-    options += _changed(arguments.temperature)
-    call = lambda report: method.introspect(settings, *chosen, on_progress=report, options=options)
-    return _report(arguments, call)
+    return _report(arguments, lambda report: method.introspect(settings, *chosen, report))
 
 
 def _faces(arguments, settings):
@@ -193,10 +189,10 @@ def _faces(arguments, settings):
             raise KaomojiError(
                 f"{arguments.faces} cannot be read; expected a UTF-8 text file with one face per line; check the path"
             ) from None
-        return text.splitlines(), ["--faces", arguments.faces]
+        return text.splitlines()
     emissions, _ = _emissions(arguments.run_folder or settings.folder / "elicit")
     counts = emissions["face"].dropna().value_counts()
-    return list(counts.index), ["--from", arguments.run_folder] if arguments.run_folder else []
+    return list(counts.index)
 
 
 def _emissions(folder):
@@ -220,27 +216,18 @@ def _synthesize(arguments):
             "synthesize needs either --exchanges FILE ... or --from DIR; expected one of them; name the exchanges"
         )
     if arguments.exchanges:
-        skipped, options = [], ["--exchanges", *arguments.exchanges]
+        skipped = []
         found = [exchange for path in arguments.exchanges for exchange in rows.read(path, skipped)]
         exchanges = list(dict.fromkeys(found))
         if skipped:
             line = f"kaomoji: {len(skipped)} parts left out; the first: {skipped[0]}"
             print(escape.terminal(line), file=sys.stderr)
     else:
-        options = ["--from", arguments.run_folder]
         exchanges = rows.from_emissions(*_emissions(arguments.run_folder))
-    options += ["--seed", arguments.seed] if arguments.seed else []
-    options += ["--samples", arguments.samples] if arguments.samples != 4 else []
-    options += _changed(arguments.temperature)
     chosen = exchanges, arguments.seed, arguments.samples, temperature
     if arguments.dry_run:
         return _plan(settings, method.all_requests(settings.model, *chosen))
-    call = lambda report: method.synthesize(settings, *chosen, on_progress=report, options=options)
-    return _report(arguments, call)
-
-
-def _changed(temperature):
-    return [] if temperature == "0.0" else ["--temperature", temperature]
+    return _report(arguments, lambda report: method.synthesize(settings, *chosen, report))
 
 
 def _plan(settings, requests, note=""):

@@ -6,6 +6,7 @@ import shutil
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 from fake_api import BATCH_FAULTS, FACES, FAULTS, UNPAID, FakeAPI
 from kills import MODEL, prompts, rows_of, run_rows
 from report import Count
@@ -38,7 +39,7 @@ def campaign(place):
 
 
 def serving(place, name, faults, batch=False):
-    """Every method under one fault after the other: reported, completed by the command it names, nothing paid for twice."""
+    """Every method under one fault after the other: reported, completed by the next run, nothing paid for twice."""
     count, few = Count("fault", name), prompts(place, 1)
     exchanges = exchanges_of.opened((f"m{n}", f"hello {n}", f"{f} hi") for n, f in enumerate(FACES))
     methods = {
@@ -60,8 +61,8 @@ def serving(place, name, faults, batch=False):
                     _, first = ask(client.Settings(CLAUDE, str(out), **quick))
                     before = ReplyStore(out).records()
                     wrong = [why for _, why in first.unusable if "answered by" in why]
-                    unfinished = len(first.missing) + len(first.unusable) - len(wrong)
-                    count.broken += bool(unfinished) != ("kaomoji claude" in first.command)
+                    unfinished = first.counts["missing"] + len(first.unusable) - len(wrong)
+                    count.broken += bool(unfinished) != bool(first.remedy)
                     decided = {"retry_invalid": bool(first.unusable)}
                     if ReplyStore(out).open_batches():
                         ids = list(there.batches)
@@ -72,25 +73,30 @@ def serving(place, name, faults, batch=False):
                     count.broken += 1
                     continue
                 kept = ReplyStore(out).records()
-            count.rows += last.n_requests
-            count.lost += len(last.missing) + sum(record not in kept for record in before)
-            extra = sum(there.paid.values()) - last.n_requests
+            n_requests = sum(last.counts.values())
+            count.rows += n_requests
+            count.lost += last.counts["missing"] + sum(record not in kept for record in before)
+            extra = sum(there.paid.values()) - n_requests
             allowed = len(first.unusable) - len(wrong) + (fault == "cut-body" and not batch)
             count.duplicated += max(0, extra - allowed)
     return count
 
 
 def damages(content):
-    """A file cut, emptied, zeroed."""
-    middle = len(content) // 2
-    yield from (b"", content[:middle], content[:-1], content[:8], b"\0" * len(content))
-    yield content[:middle] + b"\0" * (len(content) - middle)
+    """A file emptied, cut, zeroed."""
+    yield from (b"", content[: len(content) // 2], content[:-1], content[:8], b"\0" * len(content))
 
 
 def flips(content, many=24):
     """A file with one bit turned over."""
     for place in np.linspace(0, len(content) - 1, many).astype(int):
         yield content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
+
+
+def _equal(one, other):
+    if isinstance(one, pd.DataFrame):
+        return one.equals(other)
+    return np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
 
 
 def rotting(place):
@@ -120,7 +126,9 @@ def rotting(place):
         ).table(),
         run.path / "manifest.json": lambda: RunFolder(run.path).manifest,
         shards.shard(0).with_suffix(".parquet"): lambda: shards._read_shard(0)[0],
-        shards.shard(0).with_suffix(".safetensors"): lambda: shards._read_shard(0)[0],
+        shards.shard(0).with_suffix(".safetensors"): lambda: shards._read_shard(0)[1][
+            "first"
+        ].numpy(),
         place / "scores.parquet": lambda: score_file(MODEL, **scores, progress=False),
         claude / FILE: lambda: ReplyStore(claude).records(),
         claude / "introspect" / "manifest.json": lambda: (
@@ -128,18 +136,15 @@ def rotting(place):
         ),
     }
     for number, (path, read) in enumerate(readers.items()):
-        content = path.read_bytes()
-        read()
+        content, whole = path.read_bytes(), read()
         for wrong in [*damages(content), *(flips(content) if number < 5 else ())]:
-            if wrong.strip() == content.strip():
-                continue
             path.write_bytes(wrong)
             count.tried += 1
             count.rows += 1
             try:
-                read()
-                print(f"  {path.name}: changed and read")
-                count.changed += 1
+                if not _equal(read(), whole):
+                    print(f"  {path.name}: changed and read")
+                    count.changed += 1
             except KaomojiError as error:
                 count.broken += "\n" in str(error) or path.name.split(".")[0] not in str(error)
             except Exception as error:
