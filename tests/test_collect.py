@@ -17,12 +17,13 @@ from filelock import FileLock
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import collect as collecting
+from kaomoji_lib.models import progress
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 from kaomoji_lib.stimuli import load_prompts
 
-KILLS = 10
+KILLS = 5
 COMMAND = [
     sys.executable,
     "-m",
@@ -231,3 +232,16 @@ def test_layers_that_do_not_exist_are_named(tmp_path, few):
 def test_environment_variable_says_where_runs_live(monkeypatch, tmp_path):
     monkeypatch.setenv("KAOMOJI_RUNS", str(tmp_path))
     assert collecting.default_folder("x") == tmp_path / "x"
+
+
+def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
+    with progress.Progress("model", 180, done=20) as report:
+        report(nodes=1200)
+        report(prompts=4, nodes=300)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "model: 20/180 prompts, 1,200 nodes"
+    assert lines[1].startswith("model: 24/180 prompts, 1,500 nodes, ") and "left" in lines[1]
+    with progress.Progress("model", 10, show=False) as report:
+        report(prompts=1)
+    assert capsys.readouterr().err == ""

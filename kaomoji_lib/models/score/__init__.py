@@ -1,1 +1,1 @@
-"""Exact log-probabilities of many continuations behind many prompts."""
+"""Exact log-probabilities of many continuations of many prompts."""

@@ -1,9 +1,9 @@
-"""Ways to compute what follows each internal node of a trie behind each prompt, fastest first.
+"""Ways to compute what follows each internal node of a trie given each prompt, fastest first.
 
 An algorithm takes (engine, prompts, trie, nodes) and yields pairs of trie nodes (int array) and rows
-(prompts, nodes, width) until each internal node has been met once, the root included. Rows are normed states, ready for
-the head, or with ``gives_logits`` the logits themselves. All but ``plain`` take ``read``, what reads the prompts (as
-:func:`.forwarding.prefill` does): an intervention while the cache is built is another way to read.
+(prompts, nodes, width) until each internal node has been computed once, the root included. Rows are normed states, ready
+for the head, or with ``gives_logits`` the logits. All but ``plain`` take ``read``, which replaces
+:func:`kaomoji_lib.models.forward.prefill`, so that an intervention can act on the prompt.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ MASKABLE = ("eager", "sdpa")
 
 @dataclass(frozen=True)
 class Algorithm:
-    """``applies(engine)`` says from the model's capabilities whether the algorithm can work at all."""
+    """``applies(engine)``: whether the algorithm can work, given the model's capabilities."""
 
     name: str
     what: str
@@ -40,7 +40,7 @@ class Algorithm:
 
 
 def _packable(engine):
-    """Attention that takes a mask of any shape, and recurrent layers, if any, that can walk a tree."""
+    """Check for attention that takes any mask, and recurrent layers, if any, that can process a tree."""
     layers = [type(layer) for layer in new_cache(engine).layers]
     kinds = set(tree_masks.layer_kinds(text_config(engine)))
     recurrent = layers.count(LinearAttentionLayer)
@@ -53,7 +53,7 @@ def _packable(engine):
 
 
 def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=None):
-    """Many nodes in one forward pass, each seeing its prompt and its ancestors."""
+    """Compute many nodes in one forward pass, each seeing its prompt and its ancestors."""
     prefix = (read or prefill)(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     for part in tries.bins(trie, nodes):
@@ -71,7 +71,7 @@ def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=None):
 
 
 def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
-    """Whole continuations behind the shared cache, padded on the right."""
+    """Compute whole continuations with the shared cache, padded on the right."""
     prefix = (read or prefill)(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     count = len(prompts)
@@ -98,7 +98,7 @@ def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
 
 
 def plain(engine, prompts, trie, nodes=None):
-    """Each continuation behind each prompt in a forward pass of its own: no cache, no padding, no mask."""
+    """Compute each continuation of each prompt in a forward pass of its own: no cache, no padding, no mask."""
     seen = np.zeros(len(trie), dtype=bool)
     for stem in trie.stems() or ((),):
         path = np.array([0, *stem])
@@ -113,36 +113,25 @@ def plain(engine, prompts, trie, nodes=None):
 
 
 def plain_logits(engine, prompt, typed):
-    """Logits (1 + typed tokens, vocabulary) after the prompt and after each typed token, by one plain forward pass."""
+    """Return the logits (1 + typed tokens, vocabulary) after the prompt and each typed token, by one plain forward pass."""
     ids = torch.tensor([[*prompt, *typed]], device=engine.device)
     return engine.model(input_ids=ids, use_cache=False, logits_to_keep=len(typed) + 1).logits[
         0, -len(typed) - 1 :
     ]
 
 
-ALGORITHMS = {
-    algorithm.name: algorithm
-    for algorithm in (
-        Algorithm(
-            "packed", "all tokens of the trie packed into few forward passes", _packable, packed
-        ),
-        Algorithm(
-            "batched",
-            "padded batches of faces behind a shared prompt cache",
-            lambda engine: True,
-            batched,
-        ),
-        Algorithm(
-            "plain",
-            "one plain forward pass per face and prompt",
-            lambda engine: True,
-            plain,
-            gives_logits=True,
-        ),
-    )
-}
+def _always(engine):
+    return True
+
+
+_ALL = (
+    Algorithm("packed", "all tokens of the trie packed into few forward passes", _packable, packed),
+    Algorithm("batched", "padded batches of faces with a shared prompt cache", _always, batched),
+    Algorithm("plain", "one plain forward pass per face and prompt", _always, plain, True),
+)
+ALGORITHMS = {algorithm.name: algorithm for algorithm in _ALL}
 
 
 def applicable(engine):
-    """Names of the algorithms that can work on a model, fastest first."""
+    """Return the names of the algorithms that can work on a model, fastest first."""
     return tuple(name for name, algorithm in ALGORITHMS.items() if algorithm.applies(engine))

@@ -65,12 +65,12 @@ def tokens(engine, spelling):
     ids = tuple(engine.encode(spelling))
     pieces = [engine.vocabulary[one] for one in ids]
     if b"".join(pieces) == b" " + written:
-        ids = _behind(engine, "\n", spelling)
+        ids = _after(engine, "\n", spelling)
         pieces = [engine.vocabulary[one] for one in ids]
     return ids if ids and all(pieces) else ()
 
 
-def _behind(engine, anchor, spelling):
+def _after(engine, anchor, spelling):
     """Tokens of a spelling that does not open the text, for tokenizers that put a space in front of every text."""
     alone, both = engine.encode(anchor), engine.encode(anchor + spelling)
     return tuple(both[len(alone) :]) if both[: len(alone)] == alone else ()
@@ -95,6 +95,6 @@ def _overshooting(engine, trie, rows, sequences):
 
 
 def _successor(prefix):
-    """The smallest byte string behind all that begin with ``prefix``."""
+    """Return the smallest byte string after all that begin with ``prefix``."""
     shortened = prefix.rstrip(b"\xff")
     return shortened[:-1] + bytes([shortened[-1] + 1]) if shortened else b"\xff" * 64

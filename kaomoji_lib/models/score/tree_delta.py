@@ -40,9 +40,9 @@ def delta_layers(model):
 
 @contextmanager
 def tree_mode(model, parent):
-    """Within, a forward pass takes its positions as the nodes of a tree behind the cache, which it leaves unchanged.
+    """Within, a forward pass takes its positions as the nodes of a tree after the cache, which it leaves unchanged.
 
-    ``parent``: int sequence (nodes,), places of the parents, which come first; -1 behind the prompt.
+    ``parent``: int sequence (nodes,), places of the parents, which come first; -1 after the prompt.
     """
     layers = delta_layers(model)
     sees = ancestry(parent) if layers else None
@@ -120,9 +120,9 @@ class _TreeForward:
         )
         key, query = (part.repeat_interleave(groups, dim=0) for part in (key, query))
         inherited = along.exp()[:, :, None]
-        wanted = rate[:, :, None] * (value - inherited * (key @ state))
+        target = rate[:, :, None] * (value - inherited * (key @ state))
         change = torch.linalg.solve_triangular(
-            among_keys.mul_(kept).mul_(rate[:, :, None]), wanted, upper=False, unitriangular=True
+            among_keys.mul_(kept).mul_(rate[:, :, None]), target, upper=False, unitriangular=True
         )
         return inherited * (query @ state) + with_query.mul_(kept) @ change
 

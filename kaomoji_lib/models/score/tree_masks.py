@@ -29,7 +29,7 @@ def ancestry(parent):
 
 
 def tree_masks(config, prompt_mask, parent, depth, dtype):
-    """The ``attention_mask`` argument for a forward pass over a tree behind cached prompts.
+    """Return the ``attention_mask`` argument for a forward pass over a tree after cached prompts.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """A trie of token sequences, cut into bins of whole subtrees, so that every shared token is computed once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Trie:
         return len(self.parent)
 
     def path(self, node):
-        """The nodes from the root (excluded) to ``node``."""
+        """Return the nodes from the root (excluded) to ``node``."""
         nodes = []
         while node > 0:
             nodes.append(node)
@@ -33,7 +33,7 @@ class Trie:
         return tuple(reversed(nodes))
 
     def stems(self):
-        """The paths to the internal nodes that have no internal child: together they visit every internal node."""
+        """Return the paths to the internal nodes without an internal child: together they visit every internal node."""
         inner = self.internal & (np.arange(len(self)) > 0)
         covered = np.zeros(len(self), dtype=bool)
         covered[self.parent[inner]] = True
@@ -54,56 +54,33 @@ class Bin:
     fresh: np.ndarray
 
 
-@dataclass
-class _Growing:
-    children: dict = field(default_factory=dict)
-
-
 def build(sequences):
-    """The :class:`Trie` of token sequences (iterables of int, none of them empty)."""
-    root = _Growing()
-    for sequence in sequences:
-        place = root
-        for token in sequence:
-            place = place.children.setdefault(int(token), _Growing())
-    parent, token, depth, numbers = [-1], [-1], [0], {id(root): 0}
-    stack = [(root, iter(root.children.items()))]
-    while stack:
-        place, remaining = stack[-1]
-        for value, child in remaining:
-            numbers[id(child)] = len(parent)
-            parent.append(numbers[id(place)])
-            token.append(value)
-            depth.append(len(stack))
-            stack.append((child, iter(child.children.items())))
-            break
-        else:
-            stack.pop()
-    parent = np.array(parent)
+    """Return the :class:`Trie` of token sequences (iterables of int, none of them empty)."""
+    sequences = [tuple(map(int, sequence)) for sequence in sequences]
+    parent, token, depth, children, paths = [-1], [-1], [0], {}, {}
+    # In sorted order, nodes are numbered depth first.
+    for sequence in sorted(set(sequences)):
+        node, path = 0, []
+        for value in sequence:
+            if (node, value) not in children:
+                children[node, value] = len(parent)
+                parent.append(node)
+                token.append(value)
+                depth.append(depth[node] + 1)
+            node = children[node, value]
+            path.append(node)
+        paths[sequence] = tuple(path)
     internal = np.zeros(len(parent), dtype=bool)
     internal[parent[1:]] = True
-    return Trie(
-        parent,
-        np.array(token),
-        np.array(depth),
-        internal,
-        tuple(_walk(root, numbers, one) for one in sequences),
-    )
-
-
-def _walk(place, numbers, sequence):
-    nodes = []
-    for token in sequence:
-        place = place.children[int(token)]
-        nodes.append(numbers[id(place)])
-    return tuple(nodes)
+    parent, token, depth = (np.array(numbers) for numbers in (parent, token, depth))
+    return Trie(parent, token, depth, internal, tuple(paths[one] for one in sequences))
 
 
 def bins(trie, limit=BIN_NODES):
     """Cut the internal nodes below the root into :class:`Bin` of at most ``limit`` nodes.
 
-    Subtrees that fit stay whole. One that does not is split among its children, and its ancestors stand in every bin
-    that holds a part of it. ``limit`` is raised where one path alone is longer.
+    Subtrees that fit stay whole. One that does not is split among its children, and its ancestors are in every bin that
+    has a part of it. ``limit`` is raised where one path alone is longer.
     """
     inner = np.flatnonzero(trie.internal[1:]) + 1
     if not len(inner):
@@ -111,31 +88,31 @@ def bins(trie, limit=BIN_NODES):
     limit = max(limit, 2 * int(trie.depth[inner].max()))
     inside = _subtree_counts(trie, trie.internal)
     rank = {int(node): row for row, node in enumerate(inner)}
-    found, held, seen = [], {}, np.zeros(len(trie), dtype=bool)
+    parts, members, seen = [], {}, np.zeros(len(trie), dtype=bool)
     for node in map(int, inner):
-        if node in held:
+        if node in members:
             continue
         # Nodes are numbered depth first, so that a subtree's internal nodes are neighbours.
         whole = inside[node] + trie.depth[node] <= limit
-        wanted = inner[rank[node] : rank[node] + inside[node]].tolist() if whole else [node]
-        wanted = [*trie.path(node)[:-1], *wanted]
-        if held and len(held) + sum(one not in held for one in wanted) > limit:
-            found.append(_bin(trie, held, seen))
-            held = {}
-        held.update(dict.fromkeys(wanted))
-    return [*found, _bin(trie, held, seen)]
+        nodes = inner[rank[node] : rank[node] + inside[node]].tolist() if whole else [node]
+        nodes = [*trie.path(node)[:-1], *nodes]
+        if members and len(members) + sum(one not in members for one in nodes) > limit:
+            parts.append(_bin(trie, members, seen))
+            members = {}
+        members.update(dict.fromkeys(nodes))
+    return [*parts, _bin(trie, members, seen)]
 
 
 def _subtree_counts(trie, counted):
-    """How many nodes of each subtree are ``counted`` (bool array): int array (nodes,)."""
+    """Count the nodes of each subtree that are ``counted`` (bool array): int array (nodes,)."""
     counts = counted.astype(int)
     for node in range(len(trie) - 1, 0, -1):
         counts[trie.parent[node]] += counts[node]
     return counts
 
 
-def _bin(trie, held, seen):
-    nodes = np.array(sorted(held, key=lambda node: (trie.depth[node], node)))
+def _bin(trie, members, seen):
+    nodes = np.array(sorted(members, key=lambda node: (trie.depth[node], node)))
     place = {int(node): row for row, node in enumerate(nodes)}
     parent = np.array([place.get(int(trie.parent[node]), -1) for node in nodes])
     fresh = ~seen[nodes]
