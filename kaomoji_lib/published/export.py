@@ -12,7 +12,9 @@ from kaomoji_lib.faces.extract import extract
 from kaomoji_lib.published import files, plotly_figures, rules, tables
 from kaomoji_lib.runs.files import atomic, parse_json, sha256, write_json
 
+AXES = ["PC1", "PC2", "PC3"]
 FIGURE_NAMES = {"gpt_oss_20b": "gpt-oss"}
+PANELS = {"PC1": "own", "x": "aligned"}
 FACE_PANELS = ("gemma", "qwen", "ministral", "gpt-oss", "granite")
 
 
@@ -85,19 +87,17 @@ def derive(known):
     emissions = pd.concat(
         [_emissions(name, entry, known) for name, entry in known.sources.items()], ignore_index=True
     )
-    clouds = {
-        name: _cloud(name, known, emissions) for name, e in known.sources.items() if "figure" in e
-    }
+    drawn = [name for name, entry in known.sources.items() if "figure" in entry]
+    clouds, shares = zip(*(_cloud(name, known, emissions) for name in drawn), strict=True)
+    variance = pd.DataFrame(shares, columns=AXES)
+    variance.insert(0, "source", drawn)
     return {
         "emissions.parquet": emissions,
         "likelihoods.parquet": _likelihoods(known),
         "judgements.csv": _judgements(known),
         "words.csv": _words(known),
-        "components.csv": pd.concat([cloud for cloud, _ in clouds.values()], ignore_index=True),
-        "variance.csv": pd.DataFrame(
-            [(name, *shares) for name, (_, shares) in clouds.items()],
-            columns=["source", "PC1", "PC2", "PC3"],
-        ),
+        "components.csv": pd.concat(clouds, ignore_index=True),
+        "variance.csv": variance,
         "centroids.csv": _centroids(known),
         "face_means.csv": _face_means(known),
     }
@@ -172,23 +172,24 @@ def _cloud(name, known, emissions):
     The figure has a point for each reply with a kaomoji, in the order of the replies and without their ids. All points
     of a prompt coincide, so that the n-th place of a category is its n-th prompt that has such a reply.
     """
-    html = files.locate(known.sources[name]["figure"], known).read_text(encoding="utf-8")
-    traces, layout = plotly_figures.arguments(html)
+    traces, layout = _figure(known.sources[name]["figure"], known)
     own = emissions[emissions["source"] == name]
     own = own[own["published_face"].map(rules.is_kaomoji).astype(bool)]
-    category = pd.Series(tables.category(own["prompt_id"], "nine"), own.index)
+    category = np.array(tables.category(own["prompt_id"]))
     parts = []
-    for code in tables.scheme("nine").codes:
+    for code in tables.scheme().codes:
         named = [t for t in traces if re.match(rf"{code} \(n=\d+\)$", str(t.get("name")))]
-        places = _distinct(plotly_figures.points(named[0])) if len(named) == 1 else np.empty((0, 3))
+        places = _distinct(plotly_figures.points(named[0])) if len(named) == 1 else []
         ids = own.loc[category == code, "prompt_id"].unique()
         if len(ids) != len(places):
             raise KaomojiError(
                 f"the figure of {name} has {len(places)} places of {code}; expected {len(ids)}, one for each prompt with a kaomoji; fetch it again"
             )
-        parts.append(pd.DataFrame(places, columns=["PC1", "PC2", "PC3"]).assign(prompt_id=ids))
-    table = pd.concat(parts, ignore_index=True).assign(source=name)
-    return table[["source", "prompt_id", "PC1", "PC2", "PC3"]], plotly_figures.shares(layout)
+        parts.append(pd.DataFrame(places, columns=AXES))
+        parts[-1].insert(0, "prompt_id", ids)
+    table = pd.concat(parts, ignore_index=True)
+    table.insert(0, "source", name)
+    return table, plotly_figures.shares(layout)
 
 
 def _distinct(points, tolerance=1e-3):
@@ -199,28 +200,31 @@ def _distinct(points, tolerance=1e-3):
 
 def _centroids(known):
     """Centroids of the categories: in each model's own components, and laid onto gemma's by the article."""
-    html = files.locate(known.figures["centroids"], known).read_text(encoding="utf-8")
     rows = []
-    for trace in plotly_figures.arguments(html)[0]:
+    for trace in _figure(known.figures["centroids"], known)[0]:
         label = re.match(r"(\w+)<br>([\w-]+)<br>(PC1|x)=", str(trace.get("hovertemplate")))
         if label:
-            panel = "own" if label[3] == "PC1" else "aligned"
-            place = plotly_figures.points(trace)[0]
-            rows.append((FIGURE_NAMES.get(label[1], label[1]), panel, label[2], *place))
-    return pd.DataFrame(rows, columns=["source", "panel", "category", "PC1", "PC2", "PC3"])
+            source, panel = FIGURE_NAMES.get(label[1], label[1]), PANELS[label[3]]
+            rows.append((source, panel, label[2], *plotly_figures.points(trace)[0]))
+    return pd.DataFrame(rows, columns=["source", "panel", "category", *AXES])
 
 
 def _face_means(known):
     """Components of the mean state of each face (a PCA of its own per model), with the face's replies per category."""
-    html = files.locate(known.figures["face_means"], known).read_text(encoding="utf-8")
-    codes, rows = tables.scheme("nine").codes, []
-    for source, trace in zip(FACE_PANELS, plotly_figures.arguments(html)[0], strict=True):
-        for face, hover, place in zip(
-            trace["text"], trace["hovertext"], plotly_figures.points(trace), strict=True
-        ):
+    codes, rows = tables.scheme().codes, []
+    for source, trace in zip(
+        FACE_PANELS, _figure(known.figures["face_means"], known)[0], strict=True
+    ):
+        places = plotly_figures.points(trace)
+        for face, hover, place in zip(trace["text"], trace["hovertext"], places, strict=True):
             counts = dict(re.findall(r"([\w-]+)=(\d+)", hover.rpartition("<br>")[2]))
             rows.append((source, face, *place, *(int(counts.get(code, 0)) for code in codes)))
-    return pd.DataFrame(rows, columns=["source", "spelling", "PC1", "PC2", "PC3", *codes])
+    return pd.DataFrame(rows, columns=["source", "spelling", *AXES, *codes])
+
+
+def _figure(name, known):
+    text = files.locate(name, known).read_text(encoding="utf-8")
+    return plotly_figures.arguments(text)
 
 
 def _json_lines(name, required, known):

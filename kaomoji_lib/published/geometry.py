@@ -11,7 +11,7 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import geometry
 from kaomoji_lib.published import tables
 
-AXES = ("PC1", "PC2", "PC3")
+AXES = ["PC1", "PC2", "PC3"]
 NEGATIVE = ("HN-D", "HN-S", "LN")
 # What the article says of its third component: positive for these, negative for HP-S, nothing of the others.
 THIRD = {"NB": 1, "HB": 1, "HP-D": 1, "HP-S": -1}
@@ -45,45 +45,39 @@ class Cloud:
 def cloud(name):
     """Return the :class:`Cloud` of a local model, from the scores in the article's figure."""
     table, variance = tables.components(name), tables.read("variance.csv").set_index("source")
-    published = table[list(AXES)].to_numpy(float)
+    published = table[AXES].to_numpy(float)
     published = published - published.mean(axis=0)
     U, singular, _ = np.linalg.svd(published, full_matrices=False)
-    guides = [_on_prompts(guide, table["category"]) for guide in coordinates().values()]
-    signed = [
-        scores * np.where((scores * np.column_stack(guides)).sum(axis=0) < 0, -1, 1)
-        for scores in (published, U * singular)
-    ]
+    guides = coordinates().loc[table["category"]].to_numpy(float)
+    guides = guides - guides.mean(axis=0)
+    signed = [X * np.where((X * guides).sum(axis=0) < 0, -1, 1) for X in (published, U * singular)]
     prompts = table[["id", "category"]].assign(topic="", text="")
-    shares = tuple(float(share) for share in variance.loc[name, list(AXES)])
+    shares = tuple(float(share) for share in variance.loc[name, AXES])
     return Cloud(name, tables.titles()[name], prompts, *signed, shares)
 
 
 def coordinates():
-    """Return what each component is said to follow: dict ``valence``, ``arousal``, ``third`` -> Series over categories."""
+    """Return what each component is said to follow: DataFrame category x (valence, arousal, third)."""
     table = tables.scheme().table
-    third = pd.Series(THIRD).reindex(table.index, fill_value=0)
-    return {"valence": table["valence"], "arousal": table["arousal"], "third": third}
-
-
-def _on_prompts(guide, categories):
-    values = guide.reindex(categories).to_numpy(float)
-    return values - values.mean()
+    return table[["valence", "arousal"]].assign(third=pd.Series(THIRD)).fillna({"third": 0.0})
 
 
 def follows(found, coordinate, *, published=False, permutations=10_000, seed=0):
-    """Return |r| of a component with what it is said to follow, a key of :func:`coordinates`: Estimate, 0..1.
+    """Return |r| of a component with what it is said to follow, a column of :func:`coordinates`: Estimate, 0..1.
 
     The null permutes the coordinate among the nine categories, so that mere clusters do not pass: ``n`` counts
     categories. The interval resamples prompts (Efron 1979) and takes the components as given. ``published``: use the
     article's axes.
     """
     rng, guides = np.random.default_rng(seed), coordinates()
-    guide, axis = guides[coordinate], list(guides).index(coordinate)
+    guide, axis = guides[coordinate], guides.columns.get_loc(coordinate)
     score = (found.published if published else found.scores)[:, axis]
     codes = pd.Categorical(found.labels, guide.index).codes
     values = guide.to_numpy(float)
-    dealt = np.vstack([values, rng.permuted(np.tile(values, (permutations, 1)), axis=1)])[:, codes]
-    null = np.abs(_correlation(score[None], dealt))
+    permuted = np.vstack([values, rng.permuted(np.tile(values, (permutations, 1)), axis=1)])[
+        :, codes
+    ]
+    null = np.abs(_correlation(score[None], permuted))
     rows = rng.integers(len(score), size=(1000, len(score)))
     draws = _correlation(score[rows], values[codes][rows])
     sign = np.sign(draws.mean()) or 1

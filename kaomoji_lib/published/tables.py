@@ -1,6 +1,5 @@
 """The article's data as the common tables, read from the tables of facts that ship in ``data/published/``."""
 
-import json
 import re
 from functools import cache
 
@@ -16,17 +15,10 @@ from kaomoji_lib.stimuli import DATA, read_table
 __all__ = ["published_face"]
 FOLDER = DATA / "published"
 NAMES = (
-    "emissions.parquet",
-    "likelihoods.parquet",
-    "judgements.csv",
-    "words.csv",
-    "components.csv",
-    "variance.csv",
-    "centroids.csv",
-    "face_means.csv",
+    *("emissions.parquet", "likelihoods.parquet", "judgements.csv", "words.csv"),
+    *("components.csv", "variance.csv", "centroids.csv", "face_means.csv"),
 )
 LOCAL = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
-FIRST_ROUND = ("first-gemma", "first-qwen", "first-ministral")
 JUDGES = ("opus", "haiku")
 
 
@@ -52,11 +44,6 @@ def read(name):
         ) from None
 
 
-def manifest():
-    """Return ``data/published/manifest.json``: licence, author, commits, date, and SHA-256 of each table."""
-    return json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
-
-
 def attribution():
     """Return whose data this is, in one sentence for every page that uses it."""
     return files.registry().attribution
@@ -68,29 +55,32 @@ def titles():
 
 
 @cache
-def _spans(name):
-    """Which prompt ids of a scheme belong to which category: list of (prefix, first, last, code)."""
-    table = read_table(DATA / "published_categories.csv", ("code",))
-    if name not in ("nine", "first"):
-        raise KaomojiError(f"unknown scheme {name!r}; expected nine or first")
-    spans = table.loc[table[name] != "", ["code", name]].itertuples(index=False, name=None)
-    pattern = re.compile(r"([a-z]+)(\d+)-[a-z]+(\d+)")
-    parts = [(code, pattern.fullmatch(span)) for code, span in spans]
-    return [(match[1], int(match[2]), int(match[3]), code) for code, match in parts]
+def prompts(scheme="nine"):
+    """Return the prompts of a round: DataFrame[id, category, topic, text]; the texts are not part of what ships.
+
+    ``scheme``: ``nine``, or ``first`` (the five classes of the first round): a column of ``published_categories.csv``.
+    """
+    if scheme not in ("nine", "first"):
+        raise KaomojiError(f"unknown scheme {scheme!r}; expected nine or first; correct it")
+    table = read_table(DATA / "published_categories.csv", ("code", scheme))
+    rows = []
+    for code, span in zip(table["code"], table[scheme], strict=True):
+        for prefix, first, last in re.findall(r"([a-z]+)(\d+)-\1(\d+)", span):
+            ids = [f"{prefix}{number:02d}" for number in range(int(first), int(last) + 1)]
+            rows += [(prompt, code, "", "") for prompt in ids]
+    return pd.DataFrame(rows, columns=["id", "category", "topic", "text"])
 
 
 @cache
 def scheme(name="nine"):
-    """Return the categories of a round: ``nine``, or ``first`` (the five classes of the first round)."""
-    codes = [code for *_, code in _spans(name)]
+    """Return the categories of a round as a :class:`Scheme`."""
+    codes = prompts(name)["category"].unique()
     return Scheme(load_scheme(DATA / "published_categories.csv").table.loc[codes])
 
 
 def category(prompt_ids, name="nine"):
-    """Return the category of each prompt id (``hp21``) under a scheme: list, None where there is none."""
-    codes = {}
-    for prefix, first, last, code in _spans(name):
-        codes.update({f"{prefix}{number:02d}": code for number in range(first, last + 1)})
+    """Return the category of each prompt id (``hp21``) in a round: list, None where there is none."""
+    codes = dict(prompts(name)[["id", "category"]].itertuples(index=False, name=None))
     return [codes.get(prompt) for prompt in prompt_ids]
 
 
@@ -129,17 +119,6 @@ def as_published(table):
     """Return emissions with the faces that the published numbers were counted with."""
     face = table["published_face"]
     return table.assign(face=face, outcome=face.notna().map({True: "kaomoji", False: "words"}))
-
-
-@cache
-def prompts(scheme="nine"):
-    """Return the prompts of a round: DataFrame[id, category, topic, text]; the texts are not part of what ships."""
-    rows = [
-        (f"{prefix}{number:02d}", code, "", "")
-        for prefix, first, last, code in _spans(scheme)
-        for number in range(first, last + 1)
-    ]
-    return pd.DataFrame(rows, columns=["id", "category", "topic", "text"])
 
 
 def log_probs(name):
