@@ -206,8 +206,6 @@ def test_one_score_file_has_lost_its_prompt():
     assert "ᴗ" in folded["typed as"], "typed with one mouth, scored with another"
     for item in audits.values():
         assert item.fragments.iloc[0]["scored"] == "(" and item.fragments.iloc[0]["begins"] > 500
-    likely = gemma.calibration[gemma.calibration["log_prob"] > -1]
-    assert (np.exp(likely["log_prob"]) / likely["value"]).between(0.5, 2).all() and len(likely)
 
 
 def streams(rng, shared, prompts=10, indices=8, kinds=40):

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import results, stats
+from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import extract
 
-EDGES = np.linspace(-12, 0, 13)
 LOST, AGREES = "has lost its prompt", "agrees with what was sampled"
 LOW = "knows its prompt, but scores too low"
 
@@ -21,8 +20,7 @@ class Audit:
     ``pairs``: DataFrame [prompt_id, face, own, elsewhere], one row per reply that was typed in a scored spelling: log P of
     its face given its own prompt, and the median given the others (nat). ``own`` and ``elsewhere``: medians of all.
     ``better``: share of (reply, other prompt) pairs in which the own prompt scores higher, Estimate over prompts; a scorer
-    that lost its prompt gets 0.5. ``calibration``: tidy frame with ``log_prob`` and ``cells``, how often a scored face was
-    sampled by bin of log P. ``fragments``: DataFrame [scored, probability, begins], what is no face by itself, the
+    that lost its prompt gets 0.5. ``fragments``: DataFrame [scored, probability, begins], what is no face by itself, the
     likeliest first: a lone bracket has the mass of all faces that ``begins`` with it (their number). ``spelling``:
     DataFrame [spelling, replies, sampled, scored], the share of replies typed as scored and the probability that their
     faces were given, and the same of faces only typed otherwise. ``worst``: DataFrame [face, typed as, sampled, scored],
@@ -33,7 +31,6 @@ class Audit:
     elsewhere: float
     better: stats.Estimate
     pairs: pd.DataFrame
-    calibration: pd.DataFrame
     fragments: pd.DataFrame
     spelling: pd.DataFrame
     worst: pd.DataFrame
@@ -81,7 +78,6 @@ def audit(log_probs, emissions, *, typed_as="raw_face", permutations=200, seed=0
         elsewhere=float(np.nanmedian(other)),
         better=_better(scores, row, permutations, seed),
         pairs=pairs.assign(own=own, elsewhere=np.nanmedian(other, axis=0)),
-        calibration=_calibration(log_probs.loc[:, whole], replies, seed),
         fragments=_fragments(log_probs, whole),
         spelling=_spelling(log_probs, typed, exact, len(replies)),
         worst=_worst(log_probs, typed, typed_as, len(replies)),
@@ -100,28 +96,6 @@ def _better(scores, row, permutations, seed):
     null = [share(rng.permutation(len(scores))[row]).mean() for _ in range(permutations)]
     by_prompt = pd.Series(share(row)).groupby(row).agg(["mean", "size"])
     return stats.bootstrap(by_prompt["mean"], weights=by_prompt["size"], seed=seed, null=null)
-
-
-def _calibration(log_probs, replies, seed):
-    counts = pd.crosstab(replies["prompt_id"], replies["face"], normalize=False)
-    counts = counts.reindex(index=log_probs.index, columns=log_probs.columns, fill_value=0)
-    asked = replies["prompt_id"].value_counts().reindex(log_probs.index).to_numpy(float)
-    frequency, logs = counts.to_numpy() / asked[:, None], log_probs.to_numpy()
-    place = np.clip(np.digitize(logs, EDGES) - 1, 0, len(EDGES) - 2)
-    tables = []
-    for index in np.unique(place):
-        cells = place == index
-        size = cells.sum(axis=1)
-        used = size > 0
-        if size.sum() >= 5 and used.sum() >= 2:
-            means = np.where(cells, frequency, 0).sum(axis=1)[used] / size[used]
-            sampled = stats.bootstrap(means, weights=size[used], seed=seed, resamples=500)
-            labels = {
-                "log_prob": float(np.log(np.exp(logs[cells]).mean())),
-                "cells": int(size.sum()),
-            }
-            tables.append(results.frame({"sampled": sampled}, **labels))
-    return pd.concat(tables, ignore_index=True)
 
 
 def _fragments(log_probs, whole):
