@@ -104,7 +104,7 @@ def test_every_estimate_has_its_interval_and_its_reference(rows):
 def test_similarities_share_one_face_set_and_one_baseline(rows):
     own = rows[rows.index.str.startswith(("similarity.", "introspection.", "pool."))]
     assert own["n"].nunique() == 1 and own["n"].iloc[0] == len(sources.corrected().faces)
-    for weighting in sources.WEIGHTINGS:
+    for weighting in ("uniform", "weighted"):
         elicited = own[own.index.str.match(rf"similarity\.elicited-.*\.{weighting}")]
         guess = rows.loc[f"similarity.marginal-guess.{weighting}", "value"]
         assert len(elicited) > 8 and np.allclose(elicited["null_mean"].astype(float), guess)
@@ -320,18 +320,16 @@ def test_claims_say_what_reproduces_and_what_holds(rows):
     tests, verdicts = claims.tests(), claims.verdicts().set_index("number")
     assert list(verdicts.index) == list(range(1, 12)) and set(tests["claim"]) == set(verdicts.index)
     assert (
-        tests[["criterion", "article"]]
-        .apply(lambda row: row.iloc[0] != "" or row.iloc[1] > 0 or True, axis=1)
-        .all()
-    )
+        tests["criterion"].ne("") | tests["reproduces"].notna() | tests["recomputed"].notna()
+    ).all()
     assert verdicts.loc[5, "verdict"] == claims.STATES and verdicts.loc[5, "holds"] == ""
     assert verdicts.loc[9, "reproduces"] == "4 of 4" and verdicts.loc[1, "reproduces"] == "0 of 2"
-    assert verdicts.loc[10, "verdict"] == claims.FAILS
-    assert {"held", "models", "tested", "data"} - set(verdicts) == {"held"}
+    assert verdicts.loc[10, "verdict"] == claims.IN_PART, "clusters, but not four"
     assert (verdicts[["statement", "models", "tested", "data"]] != "").all(axis=None)
     undecided = tests["holds"].isna() & tests["criterion"].ne("") & tests["criterion"].ne("states")
     assert not undecided.any(), "every criterion is one that the code knows"
     holds = tests.set_index("id")["holds"]
+    assert holds["synthesis.silhouette.claude"] and not holds["synthesis.four.claude"]
     assert holds["introspection.over.haiku"] and not holds["introspection.over.gemma"]
     assert holds["accuracy.nine.gemma"] and not holds["accuracy.nine.gpt-oss"]
 
@@ -348,8 +346,7 @@ def test_a_verdict_follows_the_numbers(rows, monkeypatch):
     assert verdict(2, ci_low=-1.0, ci_high=1.0) == claims.FAILS
     assert verdict(4, p=0.5) == claims.FAILS and verdict(4, p=0.001) == claims.HOLDS
     assert verdict(4, p=0.02) == claims.FAILS, "four rows of one rule: Holm"
-    assert verdict(10, value=4.0) == claims.HOLDS
-    assert claims.holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
+    assert verdict(10, ci_low=0.1, p=0.001) == claims.HOLDS
 
 
 # --- the article's rules -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ rows of ``data/published_article.csv`` that name it, each with the article's val
 import numpy as np
 import pandas as pd
 
+from kaomoji_lib import stats
 from kaomoji_lib.published import study
 from kaomoji_lib.stimuli import DATA, read_table
 
@@ -35,7 +36,7 @@ def tests(seed=0):
     rows["claim"] = rows["claim"].astype(int)
     p = rows["p"].astype(float)
     for _, part in p[p.notna()].groupby([rows["claim"], rows["rule"], rows["option"]]):
-        p[part.index] = holm(part.to_numpy())
+        p[part.index] = stats.holm(part)
     passed = {
         "p": p < ALPHA,
         "clear": (p < ALPHA) & (rows["ci_low"] > 0),
@@ -75,13 +76,3 @@ def verdicts(seed=0):
 
 def _count(outcomes):
     return f"{int(outcomes.astype(bool).sum())} of {len(outcomes)}" if len(outcomes) else ""
-
-
-def holm(p):
-    """Return p-values adjusted for testing them all (Holm 1979): (n,)."""
-    p = np.asarray(p, dtype=float)
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted

@@ -4,7 +4,7 @@ Every similarity of the published data uses one of two face sets, :func:`as_publ
 baseline: the marginal guess, which never looks at the face but knows how often each category was typed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -14,11 +14,10 @@ from scipy.special import logsumexp
 from kaomoji_lib import stats
 from kaomoji_lib.faces.published_fold import published_fold
 from kaomoji_lib.metrics import agreement, distributions, likelihoods, synthesis
+from kaomoji_lib.metrics.distributions import COUNTS, UNIFORM
 from kaomoji_lib.published import corpus, rules, tables
 from kaomoji_lib.stimuli import load_lexicon
 
-WEIGHTINGS = ("uniform", "weighted")
-GUESSES = ("uniform guess", "marginal guess")
 TITLES = {
     "opus": "Claude Opus 4.7, introspected",
     "haiku": "Claude Haiku 4.5, introspected",
@@ -48,16 +47,17 @@ class Sources:
         return int(self.weight.sum())
 
     def get(self, name):
-        """Return a source by name: ``elicited``, one of ``others``, several joined by ``+`` (their mean), or a guess."""
-        if name in GUESSES:
-            share = self.elicited.table.loc[self.faces].mul(self.weight, axis=0).sum()
-            share = share * 0 + 1 if name == "uniform guess" else share
-            index = self.elicited.table.index
-            return distributions.reading(pd.DataFrame([share] * len(index), index=index))
+        """Return a source by name: ``elicited``, one of ``others``, several joined by ``+`` (their mean), or a guess.
+
+        It has the weights of the elicited source, so that all similarities are weighted alike.
+        """
+        if name.endswith(" guess"):
+            return distributions.baseline(self.elicited, name.removesuffix(" guess"), self.faces)
         if name == "elicited":
             return self.elicited
         parts = [self.others[part] for part in name.split("+")]
-        return parts[0] if len(parts) == 1 else agreement.pool(parts)
+        mean = parts[0] if len(parts) == 1 else agreement.pool(parts)
+        return agreement.weighted_as(mean, self.elicited)
 
 
 @cache
@@ -116,45 +116,44 @@ def read_by(sources, *names):
 
 
 def published_similarity(sources, a, b="elicited", faces=None):
-    """Return the similarity of two sources by the article's rule: dict weighting -> value, 0..1."""
+    """Return the similarity of two sources by the article's rule: dict weights -> value, 0..1."""
     faces = sources.faces if faces is None else faces
     left, right = (sources.get(name) for name in (b, a))
-    weights = {"uniform": None, "weighted": sources.elicited.weight[faces]}
-    return {name: rules.similarity(left, right, faces, weights[name]) for name in WEIGHTINGS}
+    weights = {UNIFORM: None, COUNTS: sources.elicited.weight[faces]}
+    return {name: rules.similarity(left, right, faces, weight) for name, weight in weights.items()}
 
 
-def similarity(sources, a, b="elicited", weighting="uniform", *, seed=0):
-    """Return the similarity of two sources as an Estimate over faces.
+def similarity(sources, a, b="elicited", weights=UNIFORM, *, seed=0):
+    """Return the similarity of two sources as an Estimate over faces; ``weights``: ``uniform`` or ``counts``.
 
-    Its ``null_mean`` is what the marginal guess gets on the same faces; p is two-sided, of the paired difference to it.
-    Jensen-Shannon: Lin 1991, doi:10.1109/18.61115.
+    ``null_mean`` is what the marginal guess gets on the same faces; p is two-sided, of the paired difference to it.
     """
-    own = _per_face(sources, a, b)
-    guess = _per_face(sources, "marginal guess", b)
-    value = stats.bootstrap(own, weights=_weights(sources, weighting), unit="faces", seed=seed)
+    values = distributions.per_face(sources.get(b), sources.get(a), sources.faces)
+    weight = sources.weight if weights == COUNTS else None
+    value = stats.bootstrap(values, weights=weight, unit="faces", seed=seed)
     if a == "marginal guess":
         return value
-    gap = _gap(own - guess, _weights(sources, weighting), seed)
-    fields = (value.value, value.ci_low, value.ci_high, value.n, value.unit)
-    return stats.Estimate(*fields, value.value - gap.value, gap.p)
+    gap = difference(sources, a, "marginal guess", weights, b=b, seed=seed)
+    return replace(value, null_mean=value.value - gap.value, p=gap.p)
 
 
-def difference(sources, a, b, weighting="uniform", *, seed=0):
-    """Return how much nearer to the elicited distribution ``a`` is than ``b``: paired by face, p two-sided."""
-    gap = _per_face(sources, a, "elicited") - _per_face(sources, b, "elicited")
-    return _gap(gap, _weights(sources, weighting), seed)
+def difference(sources, first, second, weights=UNIFORM, *, b="elicited", seed=0):
+    """Return how much nearer to ``b`` ``first`` is than ``second``: Estimate, paired by face, p two-sided."""
+    parts = (sources.get(name) for name in (b, first, second))
+    return distributions.difference(*parts, weights=weights, faces=sources.faces, seed=seed)
 
 
-def shuffled(sources, name, weighting, *, permutations=2000, seed=0):
+def shuffled(sources, name, weights, *, permutations=2000, seed=0):
     """Return what a source gets when its rows are permuted over the faces: the mean, with the 95 % range as interval."""
-    faces, columns = sources.faces, sources.elicited.table.columns
+    columns, faces = sources.elicited.table.columns, sources.faces
     left, right = (
         sources.get(n).table.loc[faces, columns].to_numpy(float) for n in ("elicited", name)
     )
-    pairs, rows = stats.js_similarity(left[:, None], right[None]), np.arange(len(faces))
-    rng, weights = np.random.default_rng(seed), _weights(sources, weighting)
+    pairs = stats.js_similarity(left[:, None], right[None])
+    weight = sources.weight if weights == COUNTS else np.ones(len(faces))
+    rng, rows = np.random.default_rng(seed), np.arange(len(faces))
     null = [
-        np.average(pairs[rows, rng.permutation(rows)], weights=weights) for _ in range(permutations)
+        np.average(pairs[rows, rng.permutation(rows)], weights=weight) for _ in range(permutations)
     ]
     return stats.estimate(float(np.mean(null)), null, len(faces), "faces")
 
@@ -170,32 +169,9 @@ def positivity(sources, name="synthesized", *, seed=0):
 
 
 @cache
-def held_out_pool(weighting, seed=0):
-    """Return pools chosen on one half of the faces and scored on the other: :class:`agreement.Pooling`."""
+def held_out_pool(weights, seed=0):
+    """Return pools chosen on one half of the faces and scored on the other: result of :func:`agreement.pooling`."""
     sources = corrected()
-    cut = lambda item: type(item)(item.table.loc[sources.faces], item.weight.reindex(sources.faces))
-    others = {name: cut(item) for name, item in sources.others.items()}
-    weights = distributions.COUNTS if weighting == "weighted" else distributions.UNIFORM
     return agreement.pooling(
-        cut(sources.elicited), others, weights=weights, permutations=100, seed=seed
+        sources.elicited, sources.others, weights=weights, permutations=100, seed=seed
     )
-
-
-def _per_face(sources, a, b):
-    columns = sources.elicited.table.columns
-    parts = (sources.get(name).table.loc[sources.faces, columns].to_numpy(float) for name in (a, b))
-    return stats.js_similarity(*parts)
-
-
-def _weights(sources, weighting):
-    return (
-        sources.weight.to_numpy(float) if weighting == "weighted" else np.ones(len(sources.faces))
-    )
-
-
-def _gap(gap, weights, seed):
-    signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(10_000, len(gap)))
-    null = np.abs(signs @ (gap * weights)) / weights.sum()
-    plain = stats.bootstrap(gap, weights=weights, unit="faces", seed=seed)
-    p = stats.permutation_p(abs(plain.value), null)
-    return stats.Estimate(plain.value, plain.ci_low, plain.ci_high, plain.n, plain.unit, 0.0, p)

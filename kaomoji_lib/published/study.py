@@ -4,15 +4,16 @@ The rows are those of ``data/published_article.csv``: ``rule`` names the functio
 its ``source`` and ``option``; ``criterion`` says what the claim that the row belongs to needs of it.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import results
+from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import clusters, synthesis
 from kaomoji_lib.metrics import geometry as shapes
-from kaomoji_lib.metrics import synthesis
 from kaomoji_lib.published import corpus, faces, geometry, rules, scorer_audit, sources, tables
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
@@ -28,6 +29,7 @@ KEYS = {
     "reference": "reference",
 }
 DIGITS = 6
+FOUR = 4
 
 
 def entries():
@@ -117,7 +119,8 @@ def vocabulary(own=False, seed=0):
     """Return the faces in the space of their synthesized words, each upload once; ``own``: those that Claude typed."""
     words = corpus.uploads_once(tables.syntheses())
     words = words[words["source_model"].str.startswith("claude")] if own else words
-    return synthesis.word_space(words, load_lexicon(), tables.scheme().codes, seed=seed)
+    codes = tables.scheme().codes
+    return synthesis.word_space(words, load_lexicon(), codes, permutations=200, seed=seed)
 
 
 def _faces(source, option, seed):
@@ -170,6 +173,21 @@ def _words(source, option, seed):
     codes = tables.scheme().codes
     old = synthesis.word_space(words, load_lexicon(), codes, resamples=2, permutations=1)
     return old.variance[index].value, vocabulary(seed=seed).variance[index]
+
+
+def _clusters(source, option, seed):
+    """The number chosen, the silhouette at four, or how much larger it is than at the best other number."""
+    space = vocabulary(source == "claude", seed)
+    table = space.clustering.criterion.set_index("clusters")
+    if option == "chosen":
+        return None, space.clustering.chosen
+    if option == "silhouette":
+        row = table.loc[FOUR]
+        return None, replace(results.estimate(row), p=row["p_adjusted"])
+    other = (table["value"] - table["null_mean"]).drop(FOUR).idxmax()
+    distances = clusters.cosine_distances(space.vectors)
+    first, second = (stats.silhouettes(distances, space.clustering.cuts[k]) for k in (FOUR, other))
+    return None, stats.bootstrap(first - second, unit="faces", seed=seed)
 
 
 def _uploads(source, option, seed):
@@ -231,10 +249,7 @@ RULES = {
     ),
     "gain": lambda _, weighting, seed: (None, sources.held_out_pool(weighting, seed).gain, 0.0),
     "words": _words,
-    "clusters": lambda _, whose, seed: (
-        None,
-        vocabulary(whose == "claude", seed).clustering.chosen,
-    ),
+    "clusters": _clusters,
     "uploads": _uploads,
     "scorer": _scorer,
     "variance": _variance,
