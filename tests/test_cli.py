@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from kaomoji_lib import cli
@@ -64,6 +65,64 @@ def test_extract_names_the_line_it_cannot_read_and_keeps_the_rest(line, named):
     assert named in done.stderr and "2 lines left out" in done.stderr
     assert [row.get("face") for row in rows] == ["(^_^)", None, "(^_^)", None]
     assert named in rows[1]["error"] and "line 5" in rows[3]["error"]
+
+
+def test_extract_counts_outcomes_and_reads_lines_tables_and_columns(tmp_path):
+    replies = ["(^_^) hi", "Sure, (^_^)", "", '｡ﾟ(ﾟ´Д｀ﾟ)ﾟ｡ oh, "no"']
+    lines = tmp_path / "lines.txt"
+    lines.write_text("\ufeff" + "\r\n".join(replies) + "\r\n", encoding="utf-8")
+    table = pd.DataFrame({"id": range(4), "reply": replies})
+    table.to_csv(tmp_path / "t.csv", index=False, encoding="utf-8-sig")
+    table.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
+    table.to_parquet(tmp_path / "t.parquet")
+    ways = [
+        (["--text"], lines.read_text(encoding="utf-8")),
+        ([str(lines)], ""),
+        (["--column", "reply"], (tmp_path / "t.csv").read_text(encoding="utf-8")),
+        *(
+            ([str(tmp_path / f"t.{kind}"), "--column", "reply"], "")
+            for kind in ("csv", "tsv", "parquet")
+        ),
+    ]
+    for arguments, text in ways:
+        done = kaomoji("extract", *arguments, text=text)
+        rows = [json.loads(row) for row in done.stdout.splitlines()]
+        assert [row["outcome"] for row in rows] == ["kaomoji", "words", "empty", "kaomoji"], (
+            arguments
+        )
+        assert [row["raw_face"] for row in rows] == ["(^_^)", "(^_^)", None, "｡ﾟ(ﾟ´Д｀ﾟ)ﾟ｡"]
+        assert (
+            done.stderr == "kaomoji: 4 replies: 2 kaomoji, 1 words, 1 empty\n"
+            and done.returncode == 0
+        )
+    done = kaomoji("extract", str(tmp_path / "t.csv"))
+    assert done.returncode == 2 and "no column 'text'" in done.stderr and "reply" in done.stderr
+
+
+def test_extract_explains_every_span_it_judged():
+    done = kaomoji("extract", "--text", "--explain", text="(see below) or (・ω・)\n")
+    face, words = {}, {}
+    for verdict in json.loads(done.stdout)["judged"]:
+        (face if verdict["face"] else words)[verdict["span"]] = verdict
+    assert face["・ω・"]["score"] > 0 and face["・ω・"]["features"]["gω"] > 0
+    assert words["see below"]["rule"] or words["see below"]["score"] < 0
+
+
+def test_extract_answers_each_line_of_a_stream_before_the_next_comes():
+    command = [sys.executable, "-m", "kaomoji_lib", "extract", "--text"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        for reply in ("(^_^) hi", "no face"):
+            process.stdin.write(reply + "\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["outcome"] in ("kaomoji", "words")
+        process.stdin.close()
 
 
 def table(tmp_path, text):
