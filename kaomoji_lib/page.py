@@ -2,6 +2,7 @@
 
 import dataclasses
 import platform
+import sys
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from importlib import metadata
 
 import pandas as pd
 
-from kaomoji_lib import tables
+from kaomoji_lib import parameters, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import geometry
@@ -103,7 +104,14 @@ def spec(model):
 
 
 def start():
-    """Return the moment the page began, for :func:`provenance`."""
+    """Check the parameters of the page that calls it, and return the moment it began, for :func:`provenance`.
+
+    Raises
+    ------
+    KaomojiError
+        If a parameter is not of the type that it is annotated with (:func:`kaomoji_lib.parameters.check`).
+    """
+    parameters.check(sys._getframe(1).f_globals)
     return time.monotonic()
 
 

@@ -221,10 +221,17 @@ def test_a_parameter_of_another_type_is_named_with_what_was_expected(kind, given
     assert "\n" not in str(caught.value)
 
 
-def test_parameters_are_checked_where_a_page_declares_them():
+def test_parameters_are_checked_when_a_page_starts():
     """A notebook's cells share one namespace: declared in one cell, injected in another, checked in a third."""
+    cells = [
+        "seed: int = 0\nlikelihoods: bool = True",
+        "seed = '1e3'\nlikelihoods = 'false'",
+        "from kaomoji_lib import page\nstarted = page.start()",
+    ]
     page = {}
-    for cell in ("seed: int = 0\nlikelihoods: bool = True", "seed = '1e3'\nlikelihoods = 'false'"):
+    for cell in cells:
         exec(compile(cell, "cell", "exec"), page)
-    parameters.check(page)
     assert page["seed"] == 1000 and page["likelihoods"] is False
+    page["seed"] = "many"
+    with pytest.raises(KaomojiError, match="seed is 'many'; expected a whole number"):
+        exec(compile(cells[2], "cell", "exec"), page)
