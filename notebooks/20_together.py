@@ -1,0 +1,157 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The models side by side
+#
+# What grows with the model, what does not, and what the text alone gives. In {glue:text}`above` of {glue:text}`count`
+# small open models the hidden state gives the category more often than the best text-only baseline.
+
+# %% tags=["parameters", "remove-cell"]
+models: list = [
+    "smollm2-135m-instruct",
+    "gemma-3-270m",
+    "qwen2.5-coder-1.5b-instruct",
+]  # aliases or run folders of the local models
+seed: int = 0  # random seed of folds, permutations and bootstraps
+
+# %% tags=["remove-cell"]
+import pandas as pd
+
+from kaomoji_lib import figures, page, results, tables
+from kaomoji_lib.metrics import baselines, closed, generalise, predict, similarity
+from kaomoji_lib.models import choose, sentences
+from kaomoji_lib.models.collect import find_or_collect
+from kaomoji_lib.published import study
+from kaomoji_lib.published import tables as published
+
+started = page.start()
+found = [page.read(find_or_collect(model)) for model in models]
+sources = {source.title: source for source in found}
+scheme, messages = found[0].scheme, found[0].prompts
+vectors = sentences.encode(messages["text"])
+text = baselines.text_probes(messages, vectors, seed=seed)
+page.glue("attribution", published.attribution())
+
+# %% [markdown]
+# ## Text, hidden state, kaomoji
+# For each model: the best text-only baseline, a probe on the hidden state, and the kaomoji. For the small models the
+# kaomoji are those that the model would choose from the closed set; for the article's models and Claude they are the
+# ones it produced, with the shared random stream held out. Their hidden states were not published.
+
+# %% tags=["hide-input"]
+compared = results.BySource(sources).frame(
+    lambda source: baselines.compare(source.states.array, messages, text=text, seed=seed).assign(
+        probe=lambda table: table["source"]
+    )
+)
+states = compared[(compared["probe"] == baselines.EMIT) & (compared["measure"] == "accuracy")]
+gains = compared[compared["probe"] == baselines.STRONGEST]
+page.glue("count", len(sources))
+page.glue("above", int((gains["ci_low"] > 0).sum()))
+strongest = max(text, key=lambda probe: probe.accuracy.value)
+words = results.BySource(sources).frame(lambda source: {"text-only baseline": strongest.accuracy})
+
+# %% tags=["hide-input"]
+scores = {title: choose.closed_set(source.run) for title, source in sources.items()}
+labels = messages.set_index("id")["category"]
+chosen = results.BySource(
+    {
+        title: table.pivot(index="prompt_id", columns="face", values="log_prob_closed")
+        for title, table in scores.items()
+    }
+)
+kaomoji = chosen.frame(
+    lambda log_prob: {
+        "kaomoji": predict.from_probabilities(
+            closed.choice(log_prob, labels[log_prob.index]),
+            labels[log_prob.index].to_numpy(),
+            seed=seed,
+        ).accuracy
+    }
+)
+larger = study.article("accuracy.nine", seed=seed).assign(measure="kaomoji")
+larger["source"] = [published.titles().get(name, name) for name in larger["source"]]
+
+# %% tags=["hide-input"]
+everything = pd.concat(
+    [words, states.assign(measure="hidden state"), kaomoji, larger], ignore_index=True
+)
+figures.forest(
+    everything[["source", "measure", *results.FIELDS]],
+    "The category from the text, the hidden state and the kaomoji",
+    f"{len(messages)} messages, nine categories; small models: this project; larger models and Claude: published data",
+    x="accuracy",
+    percent=True,
+    lines={"chance": 1 / len(scheme.codes)},
+)
+
+# %% tags=["hide-input"]
+tables.estimates(
+    everything, labels=["source", "measure"], percent=True, fold="The numbers of this figure"
+)
+
+# %% [markdown]
+# ## By layer
+# Depth is the share of the way from the embedding to the last layer.
+
+# %% tags=["hide-input"]
+curves = results.BySource(sources).frame(
+    lambda source: generalise.by_layer(
+        source.states.array,
+        source.labels,
+        messages["id"],
+        source.states.layers,
+        permutations=20,
+        seed=seed,
+    ).assign(depth=lambda table: table["layer"] / table["layer"].max())
+)
+figures.curve(
+    curves,
+    "Larger models make the category easier to read in the middle layers",
+    f"{len(messages)} messages; dotted: the best text-only baseline",
+    x="depth",
+    y="accuracy",
+    percent=True,
+    lines={strongest.name: strongest.accuracy.value},
+)
+
+# %% [markdown]
+# ## Do the models arrange the messages alike?
+# Debiased CKA between the hidden states of two models, and with the sentence encoder. The null permutes messages within
+# categories: exceeding it means that more than the nine categories is shared. Sharing with a sentence encoder as much as
+# with each other suggests that what is shared is the meaning of the text.
+
+# %% tags=["hide-input"]
+arrays = {title: source.states.array for title, source in sources.items()}
+pairs = similarity.compare(
+    {**arrays, "MiniLM (text)": vectors}, messages, permutations=200, seed=seed
+).table
+within = pairs[pairs["null"] == "within category"].assign(measure="CKA")
+figures.forest(
+    within,
+    "Models share as much with a sentence encoder as with each other",
+    "Best pair of layers; null: messages permuted within categories, best pair each time",
+    x="debiased CKA",
+)
+
+# %% [markdown]
+# ```{admonition} Take-away
+# :class: tip
+# The category becomes easier to read from the hidden state as models grow. Kaomoji follow more slowly: the small models
+# hardly express in kaomoji what their states carry.
+# ```
+#
+# Published data: {glue:text}`attribution`
+
+# %% tags=["hide-input"]
+page.provenance([source.run for source in found], {"models": models, "seed": seed}, started)
