@@ -233,7 +233,7 @@ def circumplex(places, scheme, title, caption):
     """Place kaomoji on the plane of valence and arousal.
 
     ``places``: columns ``face``, ``valence``, ``arousal`` (-1..1), ``category`` (colour), ``hover``, and ``weight``
-    (drawn larger). The category names stand at their own coordinates in grey.
+    (drawn larger). Category names mark their own coordinates; kaomoji that would overlap are moved up or down.
     """
     fig = theme.figure(title, caption, height=620, showlegend=False)
     for radius in (0.5, 1.0):
@@ -248,9 +248,10 @@ def circumplex(places, scheme, title, caption):
         font = {"color": row["colour"], "size": 14}
         fig.add_annotation(**at, text=escape.label(row["gloss"]), showarrow=False, font=font)
     weight = np.sqrt(places["weight"] / places["weight"].max())
+    shown = _apart(places[["valence", "arousal"]].to_numpy(float), np.array([0.26, 0.085]))
     fig.add_scatter(
-        x=places["valence"],
-        y=places["arousal"],
+        x=shown[:, 0],
+        y=shown[:, 1],
         mode="text",
         text=[escape.label(face) for face in places["face"]],
         textfont={
@@ -330,6 +331,20 @@ def bars(table, title, caption, *, label, value, series=None, x="", percent=True
     fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False, tickfont=font, **order))
     fig.update_xaxes(**theme.axis(x, tickformat=".0%" if percent else None, rangemode="tozero"))
     return fig
+
+
+def _apart(points, room, steps=200):
+    """Move labels until no two are closer than ``room`` (width, height) in both directions: array like ``points``."""
+    points = points + 1e-3 * np.random.default_rng(0).normal(size=points.shape)
+    for _ in range(steps):
+        gap = points[:, None] - points[None]
+        overlap = room - np.abs(gap)
+        touching = (overlap > 0).all(axis=2) & ~np.eye(len(points), dtype=bool)
+        if not touching.any():
+            break
+        push = np.where(touching, np.sign(gap[..., 1]) * overlap[..., 1], 0).sum(axis=1)
+        points[:, 1] += 0.3 * push
+    return points
 
 
 def _estimates(frame, *columns):
