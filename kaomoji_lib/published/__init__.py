@@ -1,1 +1,7 @@
-"""The article's public data: files, tables, its own rules and what they give."""
+"""The article's data, reanalysed from the tables that ship in ``data/published/``.
+
+``tables`` reads them (emissions, likelihoods, judgements, words, components); ``sources`` makes distributions over
+categories, by the article's rules and by ours; ``faces``, ``geometry`` and ``scorer_audit`` are what the article did not
+do; ``study`` has every number beside the article's, ``claims`` the verdicts; ``rules`` are the article's definitions.
+``files`` and ``export`` derive the tables from the originals. ``corpus`` reads uploads of synthesized words.
+"""

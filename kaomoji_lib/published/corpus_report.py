@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import synthesis
-from kaomoji_lib.published import corpus
-from kaomoji_lib.published import files as published
-from kaomoji_lib.published import tables as published_tables
+from kaomoji_lib.published import corpus, tables
 from kaomoji_lib.stimuli import load_lexicon
 
 PUBLISHED = "published"
@@ -30,25 +30,17 @@ def gather(name=PUBLISHED, revision=None, *, local=False):
 
 
 def _frozen():
-    import pandas as pd
-
-    words = published_tables.syntheses()
+    """The article's copy of the corpus, out of the tables that ship."""
+    words = tables.syntheses()
     kept = corpus.uploads_once(words)
     rows = kept.assign(description="", shape="2")[list(corpus.COLUMNS)].reset_index(drop=True)
-    bundles = (
-        words.groupby(["contributor", "bundle"])
-        .agg(lexicon_version=("lexicon_version", "max"), rows=("face", "size"))
-        .reset_index()
+    bundles = words.groupby(["contributor", "bundle"], as_index=False).agg(
+        lexicon_version=("lexicon_version", "max"), rows=("face", "size")
     )
-    bundles["version"] = ""
-    bundles["kept"] = bundles["bundle"].isin(set(kept["bundle"]))
+    bundles["version"], bundles["kept"] = "", bundles["bundle"].isin(set(kept["bundle"]))
     bundles["why"] = bundles["kept"].map({True: "", False: "a later bundle says nearly the same"})
-    return corpus.Corpus(
-        rows,
-        bundles,
-        pd.DataFrame(columns=["where", "why", "rows"]),
-        "the article's copy of the corpus",
-    )
+    skipped = pd.DataFrame(columns=["where", "why", "rows"])
+    return corpus.Corpus(rows, bundles, skipped, "the article's copy of the corpus")
 
 
 def vocabulary(found, *, seed=0):
@@ -65,46 +57,27 @@ def vocabulary(found, *, seed=0):
 
 
 def summary(found, *, seed=0):
-    """The corpus in numbers: a JSON-able dict; its keys are those of ``kaomoji corpus --json``."""
+    """Return the corpus in numbers: a JSON-able dict; its keys are those of ``kaomoji corpus --json``."""
+    versions = found.rows.groupby("lexicon_version", as_index=False).agg(
+        descriptions=("face", "size"), faces=("face", "nunique"), count=("count", "sum")
+    )
+    left_out = found.bundles[~found.bundles["kept"].astype(bool)]
     report = {
         "origin": found.origin,
         "bundles": len(found.bundles),
         "kept_bundles": int(found.bundles["kept"].sum()),
         "descriptions": len(found.rows),
         "faces": int(found.rows["face"].nunique()),
-        "versions": [
-            {
-                "lexicon_version": int(version),
-                "descriptions": len(part),
-                "faces": int(part["face"].nunique()),
-                "count": int(part["count"].sum()),
-            }
-            for version, part in found.rows.groupby("lexicon_version")
-        ],
-        "left_out": found.bundles.loc[
-            ~found.bundles["kept"].astype(bool), ["contributor", "bundle", "why"]
-        ].to_dict("records"),
-        "skipped": [
-            {"where": item.where, "why": item.why, "rows": int(item.rows)}
-            for item in found.skipped.itertuples(index=False)
-        ],
-        "clusters": None,
+        "versions": versions.to_dict("records"),
+        "left_out": left_out[["contributor", "bundle", "why"]].to_dict("records"),
+        "skipped": found.skipped[["where", "why", "rows"]].to_dict("records"),
+        **dict.fromkeys(("clusters", "pc1", "pc2")),
         "no_clusters": "",
-        "pc1": None,
-        "pc2": None,
     }
     try:
         space = vocabulary(found, seed=seed)
-        report.update(
-            clusters=space.clustering.chosen,
-            pc1=space.variance[0].value,
-            pc2=space.variance[1].value,
-        )
+        first, second, *_ = (share.value for share in space.variance)
+        report.update(clusters=space.clustering.chosen, pc1=first, pc2=second)
     except KaomojiError as error:
         report["no_clusters"] = str(error)
     return report
-
-
-def attribution():
-    """Whose data the article's copy is, in a sentence."""
-    return published.registry().attribution
