@@ -46,8 +46,9 @@ asked = {
 page.glue("attribution", "collected by this project" if ours else published.attribution())
 
 # %% tags=["remove-cell"]
-used = distributions.elicited(replies, scheme.codes)
+used = distributions.elicited(replies, scheme.codes, level="with_arms")
 read = {name: agreement.judged(table, scheme.codes) for name, table in asked.items()}
+read = {name: distributions.look_up(item, used) for name, item in read.items()}
 shared = distributions.shared_faces(used, *read.values())
 scores = agreement.compare(used, read, faces=shared, seed=seed)
 plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]

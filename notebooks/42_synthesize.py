@@ -46,8 +46,9 @@ replies = (
 page.glue("attribution", "collected by this project" if ours else published.attribution())
 
 # %% tags=["remove-cell"]
-used = distributions.elicited(replies, scheme.codes)
-read = {"synthesized": synthesis.synthesized(words, lexicon, scheme.codes)}
+used = distributions.elicited(replies, scheme.codes, level="with_arms")
+described = synthesis.synthesized(words, lexicon, scheme.codes)
+read = {"synthesized": distributions.look_up(described, used)}
 shared = distributions.shared_faces(used, *read.values())
 scores = agreement.compare(used, read, faces=shared, seed=seed)
 plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]

@@ -45,7 +45,9 @@ def _source(name, faces, layers, scheme, rng):
     weight = pd.Series(np.ceil(3 + 400 / np.arange(1, n + 1)), faces)
     vectors = rng.normal(size=(len(codes), 12))[group] + 0.8 * rng.normal(size=(n, 12))
     few = pd.DataFrame(vectors[:150], faces[:150])
-    tree = clusters.of_vectors(few, [rng.permuted(few.to_numpy(), axis=0)], resamples=5, seed=0)
+    tree = clusters.cluster_vectors(
+        few, [rng.permuted(few.to_numpy(), axis=0)], resamples=5, seed=0
+    )
     return explorer_data.FaceSource(
         name,
         f"Source {name[-1]}",

@@ -15,7 +15,7 @@ from kaomoji_lib.explorer import data as explorer_data
 from kaomoji_lib.explorer import layout as face_layout
 from kaomoji_lib.explorer.payload import NEIGHBOURS, OWN, UNKNOWN, pack, parted, payload
 from kaomoji_lib.metrics import distributions as readings
-from kaomoji_lib.metrics import geometry
+from kaomoji_lib.metrics import faces as face_geometry
 
 SCHEME = load_scheme()
 RUN_STATES = run_states(STATES)
@@ -60,14 +60,14 @@ def bundle(source, words):
 
 
 def test_places_are_the_components_of_the_faces_means(source):
-    means = geometry.face_means(RUN_STATES, SPOKEN, 1, 1)
+    means = face_geometry.face_means(RUN_STATES, SPOKEN, 1, 1)
     assert source.faces == means.faces
     U, S, _ = np.linalg.svd(means.means, full_matrices=False)
     layout = source.layouts[explorer_data.ALL_LAYERS]
     assert np.abs(layout.scores) == pytest.approx(np.abs(U[:, :3] * S[:3]), rel=1e-3, abs=1e-4)
     assert layout.variance == pytest.approx((S**2 / (S**2).sum())[:3], rel=1e-4)
     assert layout.cosine == pytest.approx(
-        geometry.cosine(means, permutations=2, resamples=2).matrix.to_numpy(), abs=1e-5
+        face_geometry.cosine(means, permutations=2, resamples=2).matrix.to_numpy(), abs=1e-5
     )
     assert list(source.layouts) == [explorer_data.ALL_LAYERS, "embedding", "layer 1", "layer 2"]
 

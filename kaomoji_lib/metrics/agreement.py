@@ -114,7 +114,7 @@ def divergent(reference, sources, most=15):
         }
     )
     for title, source in sources.items():
-        rows[f"{title} reads"] = _primary(reference, source, faces)
+        rows[f"{title} reads"] = source.table.loc[faces].idxmax(axis=1).to_numpy()
         rows[title] = per_face(reference, source, faces)
     order = rows[list(sources)].mean(axis=1).sort_values(kind="stable").index
     return rows.loc[order].head(most).rename_axis("face").reset_index()
@@ -129,7 +129,9 @@ def patterns(reference, sources, *, permutations=stats.PERMUTATIONS, seed=0):
     """
     faces = distributions.shared_faces(reference, *sources.values())
     truth = reference.table.loc[faces].idxmax(axis=1).to_numpy()
-    read = np.array([_primary(reference, source, faces) for source in sources.values()])
+    read = np.array(
+        [source.table.loc[faces].idxmax(axis=1).to_numpy() for source in sources.values()]
+    )
     orders = resampling.orders(np.zeros(len(faces)), permutations, seed)
 
     def share(rows):
@@ -166,7 +168,9 @@ class Pooling:
     chosen: pd.DataFrame
 
 
-def pooling(reference, sources, *, weights=UNIFORM, halves=HALVES, permutations=200, seed=0):
+def pooling(
+    reference, sources, *, weights=UNIFORM, halves=HALVES, permutations=stats.REFITS, seed=0
+):
     """Choose the best pool of ``sources`` (name -> Reading) on random halves of the faces, score it on the rest: :class:`Pooling`.
 
     Intervals: the spread over complementary halves is the standard error of the whole (Shao & Wu 1989). Null: the same
@@ -241,11 +245,6 @@ def _means(scores, weights):
     """Return the weighted means of ``scores`` (pools, faces) under each row of ``weights`` (halves, faces): (pools, halves)."""
     total = weights.sum(axis=1)
     return scores @ weights.T / np.where(total > 0, total, 1)
-
-
-def _primary(reference, source, faces):
-    rows = distributions.aligned(reference, source, faces)[1]
-    return reference.table.columns.to_numpy()[rows.argmax(axis=1)]
 
 
 def _require(sources):

@@ -48,8 +48,8 @@ def elicited(emissions, codes, level="canonical"):
     """Return the reading of a source's own emissions: counts of each face per category, normalised.
 
     ``emissions``: DataFrame[prompt_id, category, face, raw_face]; ``level``: how faces are told apart, one of
-    :data:`.canonical.LEVELS`. ``with_arms`` keeps apart what arms tell apart, for reading; ``canonical`` joins with tables
-    keyed by ``face``.
+    :data:`.canonical.LEVELS`. ``with_arms`` keeps apart what arms tell apart, for reading (other sources are found by
+    :func:`look_up`); ``canonical`` joins with tables keyed by ``face``.
     """
     typed = emissions[emissions["face"].notna()]
     if level != "canonical":
@@ -60,11 +60,11 @@ def elicited(emissions, codes, level="canonical"):
     return replace(counted, level=level)
 
 
-def match(source, faces, level="canonical"):
+def match(source, faces, level="with_arms"):
     """Return how ``source`` lists each face: DataFrame[listed, level], indexed by the ``faces`` that it lists at all.
 
-    ``level``: at which the faces are told apart; a source that does not list a face so is looked up at the coarser levels,
-    and ``level`` of the result says at which it was found.
+    ``level``: at which the faces are told apart; a face that the source does not list so is looked up at the coarser
+    levels (raw, with_arms, canonical), and ``level`` of the result says at which it was found.
     """
     rows = {}
     for face in faces:
@@ -76,11 +76,22 @@ def match(source, faces, level="canonical"):
     return pd.DataFrame.from_dict(rows, orient="index", columns=["listed", "level"])
 
 
+def look_up(source, reference):
+    """Return what ``source`` says of the faces of ``reference``, under the reference's names: :class:`Reading`.
+
+    Arms change what many kaomoji mean, but few sources list a face with each pair of arms: :func:`match` says at which level
+    each was found.
+    """
+    found = match(source, reference.table.index, reference.level)
+    table, weight = source.table.loc[found["listed"]], source.weight[found["listed"]]
+    return Reading(table.set_axis(found.index), weight.set_axis(found.index), level=reference.level)
+
+
 def shared_faces(reference, *others, min_weight=MIN_WEIGHT):
     """Return the faces of weight >= ``min_weight`` in ``reference`` that every other reading lists, in reference order."""
     faces = reference.table.index[reference.weight >= min_weight]
     for other in others:
-        faces = faces[faces.isin(match(other, faces, reference.level).index)]
+        faces = faces[faces.isin(other.table.index)]
     if len(faces) < 2:
         raise KaomojiError(
             f"only {len(faces)} faces of weight >= {min_weight} occur in all readings; expected at least 2; "
@@ -318,5 +329,4 @@ def aligned(a, b, faces):
             f"the readings have the categories {', '.join(a.table.columns)} and {', '.join(b.table.columns)}; "
             "expected one scheme; compare sources of the same study"
         )
-    listed = match(b, faces, a.level)["listed"].reindex(faces)
-    return a.table.loc[faces].to_numpy(float), b.table.loc[listed, a.table.columns].to_numpy(float)
+    return a.table.loc[faces].to_numpy(float), b.table.loc[faces, a.table.columns].to_numpy(float)

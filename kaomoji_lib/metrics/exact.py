@@ -97,7 +97,7 @@ def prediction(exact, prompts, codes, **options):
     )
 
 
-def agreement(exact, emissions, *, draws=200, seed=0):
+def agreement(exact, emissions, *, draws=stats.PERMUTATIONS, seed=0):
     """Return how like draws from the exact distribution the sampled faces are: Estimate over prompts.
 
     Mean Jensen-Shannon similarity of a prompt's sampled shares and its exact ones, given that the reply opens with a

@@ -16,7 +16,7 @@ SHRINKAGE = 2.0
 
 
 @one_thread
-def explained(states, emissions, text=None, *, permutations=300, seed=0):
+def explained(states, emissions, text=None, *, permutations=stats.PERMUTATIONS, seed=0):
     """Return how much variance of the state the face explains on held-out prompts: tidy table.
 
     Parameters

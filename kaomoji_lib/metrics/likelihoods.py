@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
@@ -106,46 +105,3 @@ def own_prompt_advantage(log_probs, emissions, *, permutations=stats.PERMUTATION
     rows = np.arange(len(pairs))
     null = [pairs[rows, rng.permutation(rows)].sum() / weight.sum() for _ in range(permutations)]
     return stats.bootstrap(own, weights=weight[drew], unit="prompts", seed=seed, null=null)
-
-
-def calibration(log_probs, emissions, least=10, *, permutations=stats.PERMUTATIONS, seed=0):
-    """Compare exp(log P) with how often each face is generated: (table, share of faces inside, Estimate over faces).
-
-    ``log_probs``: of :func:`by_face`; ``emissions``: every reply to its prompts. The table, DataFrame[face, typed,
-    predicted, share, low, high], has the faces generated ``least`` times or more, most frequent first: mean of
-    P(face | prompt), share of replies, and that share's exact binomial 95% interval (Clopper & Pearson 1934). ``inside``:
-    share of these faces whose prediction lies in the interval; its null gives predictions to other faces.
-
-    Raises
-    ------
-    KaomojiError
-        If fewer than two scored faces were generated ``least`` times.
-    """
-    replies = emissions[emissions["prompt_id"].isin(log_probs.index)]
-    weight = replies["prompt_id"].value_counts().reindex(log_probs.index, fill_value=0)
-    counts = replies["face"].value_counts()
-    counts = counts[(counts >= least) & counts.index.isin(log_probs.columns)]
-    if len(counts) < 2:
-        raise KaomojiError(
-            f"scored faces generated {least} times or more: {len(counts)}; expected at least 2; collect more generations"
-        )
-    predicted = np.exp(log_probs[counts.index]).mul(weight, axis=0).sum() / weight.sum()
-    bounds = [binomtest(int(one), len(replies)).proportion_ci(method="exact") for one in counts]
-    table = pd.DataFrame(
-        {
-            "face": counts.index,
-            "typed": counts.to_numpy(),
-            "predicted": predicted.to_numpy(),
-            "share": counts.to_numpy() / len(replies),
-            "low": [low for low, _ in bounds],
-            "high": [high for _, high in bounds],
-        }
-    )
-    rng = np.random.default_rng(seed)
-
-    def inside(values):
-        return ((table["low"] <= values) & (values <= table["high"])).to_numpy(float)
-
-    values = table["predicted"].to_numpy()
-    null = [inside(rng.permutation(values)).mean() for _ in range(permutations)]
-    return table, stats.bootstrap(inside(values), unit="faces", seed=seed, null=null)
