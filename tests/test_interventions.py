@@ -34,7 +34,7 @@ SINGLE_BYTES = [bytes([byte]) for byte in range(256)]
 
 def allows(suppressor, pieces):
     """Whether a sequence of byte strings can be typed as tokens of a vocabulary of these very strings."""
-    state = 0
+    state = suppressor.start
     for piece in pieces:
         token = suppressor.vocabulary.index(piece)
         if suppressor.banned_tokens(state)[token]:
@@ -110,9 +110,76 @@ def test_nothing_leaks_while_sampling_against_the_grain(name):
     assert min(reply.unhindered for reply in replies) < 0.5
 
 
+@pytest.mark.parametrize(
+    "text, typable",
+    [
+        ("\U0001fd00", False),
+        ("\U0001feff", False),
+        ("\U0001f000", False),
+        ("❤", False),
+        (" ❤", False),
+        ("(^_^) ❤", False),
+        ("(❤ω❤)", True),
+        ("(^_^)❤", True),
+        ("♥‿♥", True),
+        ("𓂃", True),
+    ],
+)
+def test_emoji_planes_and_lone_hearts_cannot_be_typed(text, typable):
+    suppressor = interventions.Suppressor(interventions.bans(EMOJI), SINGLE_BYTES)
+    assert allows(suppressor, split(text, (1,))) == typable
+
+
+def test_no_reply_ends_in_half_a_character():
+    vocabulary = [*SINGLE_BYTES, b""]
+    suppressor = interventions.Suppressor(interventions.bans(EMOJI), vocabulary, stop_ids={256})
+    state = suppressor.start
+    assert not suppressor.banned_tokens(state)[256]
+    for byte in "（".encode()[:2]:
+        state = suppressor.advance(state, byte)
+        banned = suppressor.banned_tokens(state)
+        assert banned[256] and banned[ord("a")] and banned[0xE2] and not banned[0x88]
+    assert not suppressor.banned_tokens(suppressor.advance(state, "（".encode()[2]))[256]
+    # After a byte that no vocabulary of whole tokens continues, the reply may end.
+    halves = interventions.Suppressor([b"x"], [b"\xe2", b""], stop_ids={1})
+    assert not halves.banned_tokens(halves.advance(halves.start, 0))[1]
+
+
+def test_the_share_left_alone_is_that_of_the_runs_temperature():
+    suppressor = interventions.Suppressor([b"b"], [b"a", b"b", b"c"])
+    logits = torch.tensor([[1.0, 2.0, 0.0]])
+    for temperature, top_p, expected in (
+        (1.0, 1.0, 1 - logits.softmax(-1)[0, 1]),
+        (0.5, 1.0, 1 - (logits / 0.5).softmax(-1)[0, 1]),
+        (1.0, 0.7, 1 - 1 / (1 + np.exp(-1))),
+        (0.0, 1.0, 0.0),
+    ):
+        reply = sampling.Reply(0, 0, np.array([0.5]), suppressor.start)
+        settings = sampling.Sampling(temperature=temperature, top_p=top_p)
+        assert sampling._draw([reply], logits, settings, suppressor)[0] != 1
+        assert np.isclose(reply.unhindered, float(expected), atol=1e-6)
+
+
+def test_draws_follow_the_weights_exactly():
+    weights = torch.rand(3, 1300, generator=torch.Generator().manual_seed(0)) ** 8
+    weights[:, 600:1100] = 0
+    cumulative = weights.double().cumsum(-1) / weights.double().sum(-1, keepdim=True)
+    for number in (0.0, 1e-9, 0.3, 0.77, 1 - 1e-9, np.nextafter(1, 0)):
+        found = sampling._inverse(weights, torch.full((3,), number, dtype=torch.float64))
+        for row, column in enumerate(found):
+            assert weights[row, column] > 0
+            assert cumulative[row, column] > number - 1e-6
+            assert column == 0 or cumulative[row, column - 1] < number + 1e-6
+
+
 def typed(vocabulary, logits, suppressor, count=60, length=24):
     replies = [
-        sampling.Reply(0, number, np.random.default_rng(number).random(length))
+        sampling.Reply(
+            0,
+            number,
+            np.random.default_rng(number).random(length),
+            suppressor.start if suppressor else 0,
+        )
         for number in range(count)
     ]
     settings = sampling.Sampling(max_new_tokens=length)
@@ -186,7 +253,7 @@ def test_no_segmentation_into_real_tokens_lets_a_banned_string_through(real):
     leaks = []
     for string in banned_strings(kind)[:: 7 if kind == "emoji" else 1]:
         for before in (b"", b"(", b" ", "ʕ".encode()):
-            reached = {(0, 0)}
+            reached = {(0, suppressor.start)}
             text = before + string
             while reached:
                 place, state = reached.pop()
@@ -237,7 +304,7 @@ def test_every_face_stays_typable_in_real_tokens(real):
     blocked = []
     for face in MANY_FACES:
         for longest in (16, 1, int(rng.integers(2, 8))):
-            text, place, state = face.encode(), 0, 0
+            text, place, state = face.encode(), 0, suppressor.start
             while place < len(text):
                 size = next(
                     size
@@ -256,12 +323,14 @@ def test_no_whole_token_without_a_banned_string_is_forbidden_at_the_start(real):
     suppressor, kind = real
     forbidden = [
         token
-        for token, banned in zip(suppressor.vocabulary, suppressor.banned_tokens(0), strict=True)
+        for token, banned in zip(suppressor.vocabulary, suppressor.banned_tokens(suppressor.start))
         if banned
     ]
     whole = [token for token in forbidden if token.decode("utf-8", "ignore").encode() == token]
     assert [
-        token for token in whole if not any(string in token for string in banned_strings(kind))
+        token
+        for token in whole
+        if not any(string in token for string in [*banned_strings(kind), "❤".encode()])
     ] == []
 
 

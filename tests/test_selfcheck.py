@@ -36,7 +36,7 @@ def engine(request):
 @pytest.fixture
 def lost_prompts(monkeypatch):
     """Every prompt is read as if it were the first one; all else is sound."""
-    for module, name in ((scoring_algorithms, "prefill"), (sampling, "_prefill")):
+    for module, name in ((scoring_algorithms, "prefill"), (sampling, "prefill")):
         real = getattr(module, name)
         monkeypatch.setattr(
             module,
@@ -186,10 +186,10 @@ def test_collecting_proves_itself_first_and_says_so(tmp_path, monkeypatch):
     options = dict(prompts=prompts, generations=1, progress=False)
     run = collect("organism-gemma", out=tmp_path / "sound", **options)
     assert run.manifest["self_check"]["algorithm"] == selfcheck.TOGETHER
-    sizes, real_prefill, real_sample = [], sampling._prefill, sampling.sample
+    sizes, real_prefill, real_sample = [], sampling.prefill, sampling.sample
     monkeypatch.setattr(
         sampling,
-        "_prefill",
+        "prefill",
         lambda engine, prompts: real_prefill(engine, [prompts[0]] * len(prompts)),
     )
     monkeypatch.setattr(

@@ -233,6 +233,7 @@ class SamplingWorker:
                 )
         self.check = verify.sampling(self.engine, job.messages(job.prompts))
         together = self.check["algorithm"] == verify.TOGETHER
+        self.cached = self.check["algorithm"] != verify.UNCACHED
         self.sizes = Sizes(job.prompts_per_part if together else 1, nodes=1)
         words = f"{job.frame}\n{job.instruction}"
         model = job.spec.alias if job.spec.kind != "other" else self.engine.revision
@@ -276,8 +277,9 @@ class SamplingWorker:
 
         def draw(batch):
             part = prompts.iloc[batch]
+            keys = list(part["id"])
             return sample.sample(
-                self.engine, self.job.messages(part), list(part["id"]), sampling, self.layers
+                self.engine, self.job.messages(part), keys, sampling, self.layers, self.cached
             )
 
         rows, tensors = [], []

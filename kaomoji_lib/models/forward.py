@@ -201,6 +201,8 @@ def capture(engine, layers=None):
     record, parts = [], {}
 
     def keep(layer, states):
+        # Of the streams of Gemma 3n (streams, batch, positions, hidden), predictions are read from the first.
+        states = states[0] if states.dim() == 4 else states
         parts[layer] = states[:, -1].detach().clone()
         if layer == max(chosen):
             device = states.device

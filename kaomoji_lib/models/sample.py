@@ -1,14 +1,16 @@
-"""Sampled replies and the states they came from: one prefill a prompt, shared by all its generations."""
+"""Sampled replies and the states they came from: what two replies have in common is computed once."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from transformers import DynamicCache
+from torch.nn import functional
 
 from kaomoji_lib.faces import extract as faces
-from kaomoji_lib.models.forward import capture
+from kaomoji_lib.models.forward import capture, copy_cache, forward, lm_head_logits, prefill
 from kaomoji_lib.models.suppress import suppressor
+
+BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -30,27 +32,29 @@ class Sampling:
 class Reply:
     """One generation under way.
 
-    ``states`` holds the state at each of ``ids`` that was fed to the model; ``awaited`` says whether the latest one
-    still has to be: the reply goes on, or the token belongs to its face. ``unhindered`` is the probability that none
-    of its tokens so far would have been a suppressed one.
+    ``states``: the state at each of ``ids`` that has been read; ``awaited``: whether the latest one still has to be.
+    ``unhindered``: the probability that none of its tokens so far would have been a suppressed one.
     """
 
     prompt: int
     generation: int
     uniforms: np.ndarray
+    suppression: int = 0
     ids: list = field(default_factory=list)
     states: list = field(default_factory=list)
     first_row: int = -1
-    suppression: int = 0
     unhindered: float = 1.0
     stopped: bool = False
-    limited: bool = False
     awaited: bool = True
-    found: faces.Extraction | None = None
+    extraction: faces.Extraction | None = None
+
+    @property
+    def context(self):
+        return (self.prompt, *self.ids)
 
 
 @torch.inference_mode()
-def sample(engine, messages, keys, sampling, layers=None):
+def sample(engine, messages, keys, sampling, layers=None, cached=True):
     """Reply ``sampling.generations`` times to each message.
 
     Parameters
@@ -58,42 +62,48 @@ def sample(engine, messages, keys, sampling, layers=None):
     messages : list of str, user messages (instruction and prompt).
     keys : list of str, one stable name per message; seeds its random streams.
     layers : sequence of int, positions in ``engine.layers`` to capture, default all.
+    cached : False reads every context from its beginning, one at a time: slow, and right for any architecture.
 
     Returns
     -------
     rows : list of dict (``prompt`` = position in ``messages``, ``generation``, ``text``, ``outcome``,
         ``raw_face``, ``face``, ``token_ids``, ``first_row``, ``suppressed`` = the probability that, left alone, it
         would have typed something that is suppressed), ordered by prompt, then generation.
-    tensors : dict of ``emit`` (messages, layers, hidden), ``first`` (distinct (prompt, token) pairs, ...) and
-        ``face`` (rows whose outcome is ``kaomoji``, in order, ...), in the model's dtype.
+    tensors : dict of ``emit`` (messages, layers, hidden), ``first`` (the first token that is not white space; distinct
+        contexts, ...) and ``face`` (rows whose outcome is ``kaomoji``, in order, ...), in the model's dtype.
     """
     suppress = suppressor(engine)
     prompts = [engine.encode(engine.template.render(message)) for message in messages]
     replies = [
-        Reply(prompt, generation, _uniforms(sampling, key, generation))
+        Reply(prompt, number, _uniforms(sampling, key, number), suppress.start if suppress else 0)
         for prompt, key in enumerate(keys)
-        for generation in range(sampling.generations)
+        for number in range(sampling.generations)
     ]
+    contexts, first = [(prompt,) for prompt in range(len(prompts))], {}
     with capture(engine, layers) as record:
-        logits, cache, mask = _prefill(engine, prompts)
-        emit = record[0]
-        owners = torch.tensor([reply.prompt for reply in replies], device=logits.device)
-        _choose(engine, replies, logits[owners], sampling, suppress)
-        first, active, logits, mask = _first_token(engine, replies, cache, mask, record)
-        while active:
-            going = [row for row, reply in enumerate(active) if not reply.stopped]
-            _choose(engine, [active[row] for row in going], logits[going], sampling, suppress)
-            kept = [row for row in going if active[row].awaited]
-            if not kept:
+        read = (_Together if cached else _Apart)(engine, prompts, record)
+        logits, emit = read(contexts)
+        going = replies
+        while going:
+            place = {context: row for row, context in enumerate(contexts)}
+            _choose(
+                engine, going, logits[[place[one.context] for one in going]], sampling, suppress
+            )
+            awaiting = [reply for reply in going if reply.awaited]
+            if not awaiting:
                 break
-            cache.reorder_cache(torch.tensor(kept, device=engine.device))
-            active, mask = [active[row] for row in kept], mask[kept]
-            logits, mask = _step(engine, [reply.ids[-1] for reply in active], cache, mask)
-            for reply, state in zip(active, record[0], strict=True):
+            contexts = list(dict.fromkeys(reply.context for reply in awaiting))
+            logits, states = read(contexts)
+            place = {context: row for row, context in enumerate(contexts)}
+            for reply in awaiting:
+                state = states[place[reply.context]]
                 reply.states.append(state)
+                if len(reply.states) - 1 == _visible(engine, reply):
+                    reply.first_row = list(first.setdefault(reply.context, (len(first), state)))[0]
+            going = [reply for reply in awaiting if not reply.stopped]
     return [_row(engine, reply) for reply in replies], {
         "emit": emit,
-        "first": first,
+        "first": torch.stack([state for _, state in first.values()]) if first else emit[:0],
         "face": _face_states(engine, replies, emit),
     }
 
@@ -103,124 +113,107 @@ def _uniforms(sampling, key, generation):
     return np.random.default_rng(np.random.SeedSequence(entropy)).random(sampling.max_new_tokens)
 
 
-def _prefill(engine, prompts):
-    longest = max(map(len, prompts))
-    pad = engine.tokenizer.pad_token_id
-    pad = next(iter(sorted(engine.stop_ids)), 0) if pad is None else pad
-    ids = torch.tensor(
-        [[pad] * (longest - len(prompt)) + prompt for prompt in prompts], device=engine.device
-    )
-    mask = torch.tensor(
-        [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts],
-        device=engine.device,
-    )
-    cache = DynamicCache(config=engine.model.config.get_text_config())
-    output = engine.model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=_positions(mask),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    return output.logits[:, -1], output.past_key_values, mask
+class _Together:
+    """Read contexts (tuples: prompt, token ids) in one batch; each one longer by a token than one of the call before.
+
+    A call returns logits (contexts, vocabulary) and states (contexts, layers, hidden).
+    """
+
+    def __init__(self, engine, prompts, record):
+        self.engine, self.prompts, self.record, self.rows = engine, prompts, record, None
+
+    def __call__(self, contexts):
+        if self.rows is None:
+            prefix = prefill(self.engine, self.prompts)
+            self.cache, self.mask, last = copy_cache(prefix.cache), prefix.mask, prefix.last
+        else:
+            parents = [self.rows[context[:-1]] for context in contexts]
+            self.cache.reorder_cache(torch.tensor(parents, device=self.engine.device))
+            mask = self.mask[parents]
+            self.mask = torch.cat([mask, mask.new_ones(len(contexts), 1)], dim=1)
+            tokens = torch.tensor([context[-1:] for context in contexts], device=self.engine.device)
+            positions = self.mask.sum(dim=1, keepdim=True) - 1
+            last = forward(self.engine, tokens, self.mask, positions, self.cache)[:, -1]
+        self.rows = {context: row for row, context in enumerate(contexts)}
+        states = self.record[0]
+        return lm_head_logits(self.engine, last), states
 
 
-def _positions(mask):
-    return (mask.cumsum(-1) - 1).clamp(min=0)
+class _Apart(_Together):
+    """Read contexts one at a time, each from its beginning, without a cache."""
 
-
-def _step(engine, tokens, cache, mask):
-    ids = torch.tensor(tokens, device=engine.device)[:, None]
-    mask = torch.cat([mask, mask.new_ones(len(tokens), 1)], dim=1)
-    output = engine.model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=_positions(mask)[:, -1:],
-        past_key_values=cache,
-        use_cache=True,
-    )
-    return output.logits[:, -1], mask
-
-
-def _first_token(engine, replies, cache, mask, record):
-    """Feed each distinct (prompt, first token) once, then give every reply its own copy of the cache."""
-    active = [reply for reply in replies if reply.ids]
-    pairs = sorted({(reply.prompt, reply.ids[0]) for reply in active})
-    if not pairs:
-        return record[0][:0], [], None, mask
-    owners = [prompt for prompt, _ in pairs]
-    cache.reorder_cache(torch.tensor(owners, device=engine.device))
-    logits, mask = _step(engine, [token for _, token in pairs], cache, mask[owners])
-    first = record[0]
-    row_of = {pair: row for row, pair in enumerate(pairs)}
-    for reply in active:
-        reply.first_row = row_of[reply.prompt, reply.ids[0]]
-        reply.states.append(first[reply.first_row])
-    rows = torch.tensor([reply.first_row for reply in active], device=engine.device)
-    cache.reorder_cache(rows)
-    return first, active, logits[rows], mask[rows]
+    def __call__(self, contexts):
+        logits, states = [], []
+        for prompt, *typed in contexts:
+            ids = torch.tensor([self.prompts[prompt] + typed], device=self.engine.device)
+            logits.append(self.engine.model(input_ids=ids, use_cache=False).logits[:, -1])
+            states.append(self.record[0])
+        return torch.cat(logits), torch.cat(states)
 
 
 def _choose(engine, replies, logits, sampling, suppress):
     """Draw each reply's next token, and find out whether the reply may stop."""
     for reply, token in zip(replies, _draw(replies, logits, sampling, suppress), strict=True):
-        if token in engine.stop_ids:
-            reply.stopped = True
-        else:
+        ended = limited = token in engine.stop_ids
+        if not ended:
             reply.ids.append(token)
             reply.suppression = suppress.advance(reply.suppression, token) if suppress else 0
-            text = engine.decode(reply.ids)
-            reply.limited = len(reply.ids) >= sampling.max_new_tokens
-            reply.stopped = reply.limited or faces.span_ended(text)
+            limited = len(reply.ids) >= sampling.max_new_tokens
+        text = engine.decode(reply.ids)
+        over = faces.span_ended(text)
+        reply.stopped = limited or over
         if reply.stopped:
-            text = engine.decode(reply.ids)
-            reply.found = faces.extract(
-                text, truncated=reply.limited and not faces.span_ended(text)
-            )
-            fed = len(reply.states)
-            reply.awaited = (
-                reply.found.outcome == "kaomoji"
-                and fed < len(reply.ids)
-                and fed in _face_tokens(engine, reply)
-            )
+            reply.extraction = faces.extract(text, truncated=limited and not ended and not over)
+            needed = {_visible(engine, reply)}
+            if reply.extraction.outcome == "kaomoji":
+                needed.update(_face_tokens(engine, reply))
+            reply.awaited = len(reply.states) < len(reply.ids) and len(reply.states) in needed
 
 
 def _draw(replies, logits, sampling, suppress):
     """One token id per reply: the inverse of the cumulative distribution at the reply's own uniform number."""
-    if not replies:
-        return []
     # Metal has no float64; elsewhere the draw is made where the logits are.
-    logits = logits.to("cpu" if logits.device.type == "mps" else logits.device).double()
+    logits = logits.to("cpu" if logits.device.type == "mps" else logits.device).float()
+    banned = None
     if suppress:
-        banned = np.stack([suppress.banned_tokens(reply.suppression) for reply in replies])
-        banned = torch.from_numpy(banned).to(logits.device)
-        allowed = logits.softmax(dim=-1).masked_fill(banned, 0.0).sum(dim=-1).tolist()
+        banned = torch.stack([suppress.banned_tokens(reply.suppression) for reply in replies])
+        banned = banned.to(logits.device)
+        allowed = _weights(logits, sampling).masked_fill(banned, 0.0).sum(dim=-1).tolist()
         for reply, share in zip(replies, allowed, strict=True):
             reply.unhindered *= share
         logits = logits.masked_fill(banned, -torch.inf)
     if sampling.temperature == 0:
         return logits.argmax(dim=-1).tolist()
-    probabilities = _nucleus((logits / sampling.temperature).softmax(dim=-1), sampling.top_p)
-    cumulative = probabilities.cumsum(dim=-1)
-    uniforms = torch.tensor(
-        [reply.uniforms[len(reply.ids)] for reply in replies],
-        device=logits.device,
-        dtype=torch.float64,
-    )
-    chosen = torch.searchsorted(cumulative, (uniforms * cumulative[:, -1])[:, None], right=True)[
-        :, 0
-    ]
-    return chosen.clamp(max=logits.shape[-1] - 1).tolist()
+    numbers = [reply.uniforms[len(reply.ids)] for reply in replies]
+    return _inverse(_weights(logits, sampling), torch.tensor(numbers, device=logits.device))
 
 
-def _nucleus(probabilities, top_p):
-    """Keep the most probable tokens that reach ``top_p`` together (Holtzman et al. 2020)."""
-    if top_p >= 1:
-        return probabilities
-    ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
-    ordered = ordered.masked_fill(ordered.cumsum(dim=-1) - ordered >= top_p, 0.0)
-    return torch.zeros_like(probabilities).scatter(-1, order, ordered)
+def _weights(logits, sampling):
+    """Probabilities at the run's temperature and top_p (Holtzman et al. 2020), float32 (rows, vocabulary)."""
+    if sampling.temperature == 0:
+        return functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).float()
+    weights = (logits / sampling.temperature).softmax(dim=-1)
+    if sampling.top_p >= 1:
+        return weights
+    ordered, order = weights.sort(dim=-1, descending=True, stable=True)
+    ordered = ordered.masked_fill(ordered.cumsum(dim=-1) - ordered >= sampling.top_p, 0.0)
+    return (torch.zeros_like(weights).scatter(-1, order, ordered)) / ordered.sum(-1, keepdim=True)
+
+
+def _inverse(weights, numbers):
+    """The column at which the cumulative sum of each row passes its number (float64 in [0, 1)): list of int.
+
+    Sums of blocks come first, so that the vocabulary is not copied into float64 as a whole.
+    """
+    blocks = functional.pad(weights, (0, -weights.shape[-1] % BLOCK)).unflatten(1, (-1, BLOCK))
+    cumulative = blocks.sum(dim=-1).double().cumsum(dim=-1)
+    goal = numbers[:, None] * cumulative[:, -1:]
+    block = torch.searchsorted(cumulative, goal, right=True).clamp(max=cumulative.shape[-1] - 1)
+    before = functional.pad(cumulative, (1, 0)).gather(1, block)
+    inside = blocks[torch.arange(len(blocks)), block[:, 0]].double().cumsum(dim=-1)
+    # Rounding must not lead past the last token that has a weight.
+    rest = torch.minimum(goal - before, inside[:, -1:] * (1 - 1e-12)).clamp(min=0)
+    return (block * BLOCK + torch.searchsorted(inside, rest, right=True))[:, 0].tolist()
 
 
 def _row(engine, reply):
@@ -228,9 +221,9 @@ def _row(engine, reply):
         "prompt": reply.prompt,
         "generation": reply.generation,
         "text": engine.decode(reply.ids),
-        "outcome": reply.found.outcome,
-        "raw_face": reply.found.raw_face,
-        "face": reply.found.face,
+        "outcome": reply.extraction.outcome,
+        "raw_face": reply.extraction.raw_face,
+        "face": reply.extraction.face,
         "token_ids": list(reply.ids),
         "first_row": reply.first_row,
         "suppressed": 1.0 - reply.unhindered,
@@ -244,16 +237,22 @@ def _face_states(engine, replies, like):
         .float()
         .mean(dim=0)
         for reply in replies
-        if reply.found.outcome == "kaomoji"
+        if reply.extraction.outcome == "kaomoji"
     ]
     return torch.stack(means).to(like.dtype) if means else like[:0]
 
 
+def _visible(engine, reply):
+    """Position of a reply's first token that is not white space; -1 where there is none."""
+    pieces = (engine.vocabulary[token].decode("utf-8", "replace") for token in reply.ids)
+    return next((place for place, piece in enumerate(pieces) if piece.strip()), -1)
+
+
 def _face_tokens(engine, reply):
-    """Positions in a reply of the tokens that hold at least one byte of its face."""
+    """Positions in a reply of the tokens that have at least one byte of its face."""
     pieces = [engine.vocabulary[token] for token in reply.ids]
     ends = np.cumsum([len(piece) for piece in pieces])
-    face = reply.found.raw_face.encode("utf-8", "surrogatepass")
+    face = reply.extraction.raw_face.encode("utf-8", "surrogatepass")
     start = b"".join(pieces).find(face)
     if start < 0:
         return range(len(pieces))

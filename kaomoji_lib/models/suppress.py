@@ -2,28 +2,38 @@
 
 Tokens need not end where characters do, so that neither banning tokens nor looking at decoded text is exact. The
 automaton (Aho & Corasick 1975) reads bytes. A ban is closed towards the front: a UTF-8 prefix after which every
-assigned character is banned is banned itself, so that no reply is led into half a character it cannot finish.
+assigned character is banned is banned itself, so that no reply is led into half a character it cannot finish. Half a
+character is followed by its other half: neither by another character, nor by the end of the reply.
 """
 
 import unicodedata
 from functools import cache
 
 import numpy as np
+import torch
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.glyphs import is_emoji
 
 EMOJI_MAKERS = ("\ufe0f", "\u20e3")
+# The plane's unassigned characters too: what is closest to a banned emoji would be typed in its place.
+EMOJI_PLANE = range(0x1F000, 0x20000)
+# Typed by itself it is an emoji, within a face a cheek or an eye.
+HEART, SPACES = "❤", " \n\t\u3000"
 UNICODE_END = 0x110000
 SURROGATES = range(0xD800, 0xE000)
 
 
 @cache
 def emoji():
-    """Every character that is banned as an emoji: pictographs, the emoji variation selector and the keycap."""
-    kept = set("★☆✦✧✩✪✿❀♡♥♪♫♬❤")
+    """Return every character that is banned as an emoji: pictographs and their plane, the variation selector, the keycap."""
+    kept = set(f"★☆✦✧✩✪✿❀♡♥♪♫♬{HEART}")
     return (
-        *(chr(code) for code in _characters() if is_emoji(chr(code)) and chr(code) not in kept),
+        *(
+            chr(code)
+            for code in _characters()
+            if code in EMOJI_PLANE or (is_emoji(chr(code)) and chr(code) not in kept)
+        ),
         *EMOJI_MAKERS,
     )
 
@@ -58,7 +68,11 @@ def _strings(rule):
     return tuple(string.encode() for string in rule["strings"])
 
 
-KINDS = {"emoji": lambda rule: closed_emoji(), "strings": _strings}
+def _emoji(rule):
+    return closed_emoji() + tuple(f"{space}{HEART}".encode() for space in SPACES)
+
+
+KINDS = {"emoji": _emoji, "strings": _strings}
 
 
 def bans(interventions):
@@ -81,17 +95,20 @@ def bans(interventions):
 
 
 class Suppressor:
-    """Which tokens may follow, given the state the tokens so far have led to. State 0 is the beginning.
+    """Which tokens may follow, given the state (int) to which the tokens so far have led; ``start`` is the beginning.
 
     Parameters
     ----------
-    banned : byte strings that must not occur anywhere in a reply.
+    banned : byte strings that must not occur anywhere in a reply; a space in front of one matches the beginning.
     vocabulary : list of bytes, what each token id stands for (:func:`kaomoji_lib.models.vocabulary.token_bytes`).
+    stop_ids : token ids that end a reply.
     """
 
-    def __init__(self, banned, vocabulary):
-        self.table, self.forbidden = _automaton(banned)
-        self.vocabulary = vocabulary
+    def __init__(self, banned, vocabulary, stop_ids=()):
+        table, forbidden = _automaton(banned)
+        self.table, self.forbidden = _whole_characters(table, forbidden)
+        self.start, self.vocabulary = int(table[0, ord(" ")]) * 4, vocabulary
+        self.stop_ids = sorted(stop_ids)
         longest = max(map(len, vocabulary), default=0)
         self._letters = np.full((len(vocabulary), longest), -1, dtype=np.int16)
         for identity, content in enumerate(vocabulary):
@@ -99,7 +116,7 @@ class Suppressor:
         self._masks = {}
 
     def banned_tokens(self, state):
-        """Boolean array (vocabulary,): True where the token would complete a banned string."""
+        """Return a bool tensor (vocabulary,): True where the token would complete a banned string or cut a character."""
         if state not in self._masks:
             rows = np.arange(len(self.vocabulary))
             states, hit = np.full(len(rows), state), np.zeros(len(rows), dtype=bool)
@@ -107,20 +124,36 @@ class Suppressor:
                 rows = rows[letters[rows] >= 0]
                 states[rows] = self.table[states[rows], letters[rows]]
                 hit[rows] |= self.forbidden[states[rows]]
-            self._masks[state] = hit
+            if state % 4:
+                hit |= self._letters[:, :1].max(axis=1, initial=-1) < 0
+            if hit.all():
+                hit[self.stop_ids] = False
+            self._masks[state] = torch.from_numpy(hit)
         return self._masks[state]
 
     def advance(self, state, token):
-        """The state after one more token."""
+        """Return the state after one more token."""
         for byte in self.vocabulary[token]:
             state = self.table[state, byte]
         return int(state)
 
 
 def suppressor(engine):
-    """The :class:`Suppressor` of a model's registry entry, or None where nothing is suppressed."""
+    """Return the :class:`Suppressor` of a model's registry entry, or None where nothing is suppressed."""
     banned = bans(engine.spec.interventions)
-    return Suppressor(banned, engine.vocabulary) if banned else None
+    return Suppressor(banned, engine.vocabulary, engine.stop_ids) if banned else None
+
+
+def _whole_characters(table, forbidden):
+    """The automaton times the bytes that the latest character still lacks (0 to 3): state 4 s + lacking, the last a sink."""
+    lead = np.searchsorted([0x80, 0xC2, 0xE0, 0xF0, 0xF5], np.arange(256), side="right")
+    begun = np.array([0, -1, 1, 2, 3, -1])[lead]
+    within = np.where((np.arange(256) & 0xC0) == 0x80, 0, -1)
+    lacking = np.stack([begun, *(np.where(within < 0, -1, left) for left in range(3))])
+    sink = 4 * len(table)
+    states = np.where(lacking[None] < 0, sink, table[:, None] * 4 + lacking[None])
+    rows = np.vstack([states.reshape(-1, 256), np.full((1, 256), sink)])
+    return rows, np.append(np.repeat(forbidden, 4), True)
 
 
 def _automaton(banned):

@@ -24,6 +24,8 @@ CONTROL = "probe"
 SHARE_BETWEEN_PROMPTS = 0.5
 LEAD_SHARE = 1e-3
 TOGETHER, ALONE = "prompts together", "one prompt at a time"
+UNCACHED = "one prompt at a time and without a cache, which is slow"
+SPECIAL_SHARE = 0.05
 FAILURES = (
     RuntimeError,
     MemoryError,
@@ -211,7 +213,7 @@ def sampling(engine, messages):
 
     Returns
     -------
-    dict for the manifest: ``algorithm`` (``prompts together`` or ``one prompt at a time``), ``states`` (how many were
+    dict for the manifest: ``algorithm`` (``TOGETHER``, ``ALONE`` or ``UNCACHED``), ``states`` (how many were
     compared), ``largest_difference`` over all of them and ``tolerance`` (shares of the layer's largest value),
     ``share_between_prompts`` (the error as a share of what lies between two prompts, the median layer), ``close_calls``,
     ``near_ties`` (how many of those moved), ``warnings``.
@@ -219,13 +221,14 @@ def sampling(engine, messages):
     Raises
     ------
     KaomojiError
-        If even one prompt at a time differs, with the numbers.
+        If no way agrees, with the numbers.
     """
     messages = _spread(_two(messages), PROMPTS)
-    limits, warnings = TOLERANCES[engine.dtype], []
-    for name, groups in ((TOGETHER, [messages]), (ALONE, [[message] for message in messages])):
+    limits, warnings = TOLERANCES[engine.dtype], _special_openings(engine, messages)
+    alone = [[message] for message in messages]
+    for name, groups in ((TOGETHER, [messages]), (ALONE, alone), (UNCACHED, alone)):
         try:
-            pairs = [pair for group in groups for pair in _pairs(engine, group)]
+            pairs = [pair for group in groups for pair in _pairs(engine, group, name != UNCACHED)]
         except FAILURES as error:
             warnings.append(
                 f"sampling {name} failed on this model ({type(error).__name__}: {error})"
@@ -251,7 +254,7 @@ def sampling(engine, messages):
             f"{share:.2g} of what lies between two prompts, more than {_word(engine)} explains"
         )
     raise KaomojiError(
-        f"model {engine.spec.alias!r}: {'; '.join(warnings)}; use another --dtype or --device (fewer --generations would not help)"
+        f"model {engine.spec.alias!r}: {'; '.join(warnings)}; expected states that agree with a plain forward pass; use another --dtype or --device"
     )
 
 
@@ -265,21 +268,34 @@ class _Pair:
     emitting: bool
 
 
-def _pairs(engine, messages):
+def _special_openings(engine, messages):
+    """A note (list of at most one) where replies begin with a special token, which no text shows."""
+    special = {*engine.tokenizer.all_special_ids} - engine.stop_ids
+    for message in messages:
+        prompt = engine.encode(engine.template.render(message))
+        shares = plain_logits(engine, prompt, [])[-1].float().softmax(dim=-1)
+        token = max(special, key=lambda one: shares[one], default=None)
+        if token is not None and shares[token] > SPECIAL_SHARE:
+            name = engine.tokenizer.convert_ids_to_tokens(token)
+            return [
+                f"{shares[token]:.0%} of the replies to a message begin with the special token {name}: what it opens may be "
+                "no part of the visible reply; set prefill for this model"
+            ]
+    return []
+
+
+def _pairs(engine, messages, cached):
     few = samples.Sampling(generations=2, max_new_tokens=2)
-    rows, tensors = samples.sample(
-        engine, messages, [str(number) for number in range(len(messages))], few
-    )
+    keys = [str(number) for number in range(len(messages))]
+    rows, tensors = samples.sample(engine, messages, keys, few, cached=cached)
     prompts = [engine.encode(engine.template.render(message)) for message in messages]
     for prompt, found in zip(prompts, tensors["emit"], strict=True):
         yield _pair(engine, prompt, found, True)
     for row in {row["first_row"]: row for row in rows if row["first_row"] >= 0}.values():
-        yield _pair(
-            engine,
-            [*prompts[row["prompt"]], row["token_ids"][0]],
-            tensors["first"][row["first_row"]],
-            False,
-        )
+        texts = [engine.vocabulary[token].strip() for token in row["token_ids"]]
+        typed = row["token_ids"][: texts.index(next(filter(None, texts))) + 1]
+        first = tensors["first"][row["first_row"]]
+        yield _pair(engine, prompts[row["prompt"]] + typed, first, False)
 
 
 def _pair(engine, ids, found, emitting):
