@@ -1,4 +1,4 @@
-"""The category scheme: a table, so that a study may bring its own."""
+"""The category scheme, as a table: a study may bring its own."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The one exception a user of the library is meant to read."""
+"""The one exception whose message is written for users of the library."""
 
 
 class KaomojiError(Exception):

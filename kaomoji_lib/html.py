@@ -1,4 +1,4 @@
-"""Writing a string, a face above all, where it must arrive unchanged and harmless."""
+"""Escape strings, kaomoji above all, so that they arrive unchanged and harmless."""
 
 import html as _html
 import json
@@ -33,13 +33,13 @@ def html(text: str) -> str:
 
 
 class Markup(str):
-    """HTML made by :func:`element`: what came from outside is escaped in it already."""
+    """HTML made by :func:`element`; text from outside is already escaped in it."""
 
 
 def element(tag: str, *children: str, **attributes: str) -> Markup:
-    """The one place where HTML is written: an element of escaped text, :class:`Markup` children and attributes.
+    """Return an HTML element of escaped text, :class:`Markup` children and attributes; HTML is written nowhere else.
 
-    ``class_`` stands for the attribute ``class``, ``aria_label`` for ``aria-label``; attributes that are None are left out.
+    ``class_`` is the attribute ``class``, ``aria_label`` is ``aria-label``; attributes that are None are left out.
     """
     written = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{html(value)}"'
@@ -50,7 +50,7 @@ def element(tag: str, *children: str, **attributes: str) -> Markup:
 
 
 def fragment(*children: str) -> Markup:
-    """Elements and text one after the other, the text escaped; None is left out."""
+    """Join elements and text, the text escaped; None is left out."""
     return Markup(
         "".join(
             child if isinstance(child, Markup) else html(child)
@@ -61,7 +61,7 @@ def fragment(*children: str) -> Markup:
 
 
 def script_data(data) -> Markup:
-    """JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot end the script element around it."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
@@ -84,8 +84,8 @@ def label(text: str) -> str:
 def gl_label(text: str) -> str:
     """Protect text that plotly draws in WebGL (``scatter3d.text``), where entities stay as typed.
 
-    A word joiner after each ``<`` that could open a tag keeps it from being parsed. One stands behind what every object of
-    JavaScript has by that name, too: plotly looks its drawn texts up in one, and would find that instead.
+    A word joiner after each ``<`` that could open a tag keeps it from being parsed. Names of properties that every
+    JavaScript object has get one at their end, since plotly uses its texts as keys of an object.
     """
     drawn = _TAG_START.sub("<\u2060", str(text))
     return f"{drawn}\u2060" if drawn in _OF_EVERY_OBJECT else drawn
@@ -97,7 +97,7 @@ def terminal(text: str) -> str:
 
 
 def storable(text: str) -> str:
-    """``text`` as UTF-8 can hold it: halves of a surrogate pair are joined, lone ones become U+FFFD."""
+    """Return ``text`` as UTF-8 can store it: halves of a surrogate pair are joined, lone ones become U+FFFD."""
     return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -117,7 +117,7 @@ def filename(text: str) -> str:
 
 
 def filenames(texts) -> dict:
-    """text -> :func:`filename` for names that share a folder: different also where upper and lower case are the same."""
+    """Return dict text -> :func:`filename` for names in one folder; different also where case is ignored."""
     taken, found = set(), {}
     for text in dict.fromkeys(texts):
         name = filename(text)

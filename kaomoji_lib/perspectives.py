@@ -1,4 +1,4 @@
-"""Frames: whose feeling, if any, a face is asked to stand for. The prompts stay the same, the instruction differs."""
+"""Perspectives: whose feeling, if any, a kaomoji is asked to express. The prompts are the same, the instruction differs."""
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stimuli import DATA, INSTRUCTION, read_table
@@ -8,7 +8,7 @@ COLUMNS = ("frame", "title", "instruction", "purpose")
 
 
 def load_frames(path=None):
-    """The frames: DataFrame indexed by frame, with title, instruction and purpose; ``self`` is the study's own instruction.
+    """Read the perspectives: DataFrame indexed by frame, with title, instruction and purpose; ``self`` is the study's own.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def load_frames(path=None):
 
 
 def instruction_of(frame, instruction=None):
-    """(frame, instruction) of a collection: a frame of the table, or an instruction in the user's own words.
+    """Return (frame, instruction) of a collection: a frame of the table, or an instruction in the user's own words.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The living corpus: bundles of synthesized faces that contributors upload, of any age, none trusted."""
+"""Read bundles of synthesized faces that contributors upload: of any version, none of them trusted."""
 
 import re
 from dataclasses import dataclass

@@ -137,7 +137,7 @@ class RunFolder:
 
     @property
     def frame(self):
-        """Whose feeling was asked for (``data/frames.csv``); runs from before there were frames asked for the model's own."""
+        """The perspective that was asked for (``data/frames.csv``)."""
         settings = self.manifest["settings"]
         plain = (
             frames.SELF if settings.get("instruction") in (None, INSTRUCTION) else frames.OWN_WORDS
@@ -146,7 +146,7 @@ class RunFolder:
 
     @property
     def model_names(self):
-        """What the model of the run can be found by: the folder that it lay in, where it is known, its alias and its id."""
+        """Names under which the model of the run can be found: its folder, where it is known, its alias and its id."""
         path, model = self.path / MODEL_FOLDER, self.manifest["model"]
         kept = (
             [path.read_text(encoding="utf-8", errors="replace").strip()] if path.is_file() else []
@@ -163,11 +163,11 @@ class RunFolder:
         self.__dict__.pop("manifest", None)
 
     def prompts(self):
-        """The prompts that were asked: DataFrame[id, category, topic, text]."""
+        """Return the prompts that were asked: DataFrame[id, category, topic, text]."""
         return pd.DataFrame(self.manifest["prompts"])
 
     def emissions(self):
-        """One row per generation (columns ``EMISSION_COLUMNS`` and ``token_ids``, ``first_row``)."""
+        """Return one row per generation (columns ``EMISSION_COLUMNS`` and ``token_ids``, ``first_row``)."""
         table = read_parquet(self._verified("emissions.parquet"), self._remedy)
         table["face"] = table["face"].astype(object).where(table["face"].notna(), None)
         table["raw_face"] = table["raw_face"].astype(object).where(table["raw_face"].notna(), None)
@@ -178,7 +178,7 @@ class RunFolder:
         return self.path / "likelihoods.parquet"
 
     def likelihoods(self):
-        """log P of the typed spellings: the table of :func:`kaomoji_lib.models.score.scoring.score`."""
+        """Return log P of the typed spellings: the table of :func:`kaomoji_lib.models.score.scoring.score`."""
         if not self.likelihoods_path.is_file():
             alias = self.manifest.get("model", {}).get("alias", "MODEL")
             raise KaomojiError(
@@ -189,7 +189,7 @@ class RunFolder:
         )
 
     def states(self, position):
-        """The states at ``position`` (one of ``POSITIONS``) as :class:`States`."""
+        """Return the states at ``position`` (one of ``POSITIONS``) as :class:`States`."""
         if position not in POSITIONS:
             raise KaomojiError(
                 f"unknown position {position!r}; expected one of {', '.join(POSITIONS)}"
