@@ -19,7 +19,7 @@ endif
 export CHROMIUM
 .DEFAULT_GOAL := help
 
-.PHONY: help venv notebooks runs book test calibration bench lock trust fresh serve lab clean
+.PHONY: lint help venv notebooks runs book test calibration bench lock trust fresh serve lab clean
 
 help:  ## this list
 	@echo "Introspection via Kaomoji"
@@ -45,11 +45,16 @@ runs: $(READY)  ## run the pages that are not up to date, without the HTML
 book: $(READY)  ## the study on the built-in models, and the book: _build/html/index.html
 	"$(PYTHON)" book/build.py --jobs $(JOBS)
 
-test: $(READY)  ## every test, the built book in a browser included
-	OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
+test: $(READY)  ## every test; brings a browser for those that open pages, or leaves them out
+	CHROMIUM="$$("$(PYTHON)" tests/browser.py)" && export CHROMIUM && \
+	  OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
 calibration: $(READY)  ## how often each test errs, on simulated data, into data/calibration.csv
 	PYTHONPATH="$(CURDIR)" JOBS=$(JOBS) "$(PYTHON)" -m tests.calibration
+
+lint: $(READY)  ## ruff: format and rules
+	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) ruff==0.17.6
+	"$(PYTHON)" -m ruff format --check . && "$(PYTHON)" -m ruff check .
 
 bench: $(READY)  ## scoring and sampling against other programs on real models, into data/benchmark.json
 	"$(PYTHON)" tests/benchmarks
