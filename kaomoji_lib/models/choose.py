@@ -12,6 +12,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
+from kaomoji_lib import perspectives
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import job as jobs
 from kaomoji_lib.models.score.job import ScoringJob, ScoringWorker, score_file
@@ -74,20 +75,20 @@ def score_inventory(model, inventory=None, prompts=None, out=None, *, frames=ALL
     return with_inventory(table, inventory)
 
 
-def closed_set(run, inventory=None, **options):
-    """Return the scores of the inventory for a run's prompts, kept as ``closed.parquet`` in its folder.
+def closed_set(run, perspective=perspectives.SELF, inventory=None, **options):
+    """Return the scores of the inventory for a run's prompts, kept as ``closed-<perspective>.parquet`` in its folder.
 
-    A run that ships may have been scored for fewer prompts; its table is returned as it is. Otherwise as
-    :func:`score_inventory`.
+    ``perspective``: a name in ``data/frames.csv``, whose feeling the instruction asks for. A run that ships may have been
+    scored for fewer prompts; its table is returned as it is. Otherwise as :func:`score_inventory`.
     """
     from kaomoji_lib.models import reloading
     from kaomoji_lib.runs.files import read_parquet
 
-    inventory = load_inventory(inventory)
-    path = run.path / "closed.parquet"
+    path = run.path / f"closed-{perspective}.parquet"
     if path.is_file():
         table = read_parquet(path, "delete it, and run this again")
-        return table if "listed" in table else with_inventory(table, inventory)
+        return table if "listed" in table else with_inventory(table, load_inventory(inventory))
+    options["instruction"] = perspectives.instruction_of(perspective)[1]
     return score_inventory(reloading.spec(run), inventory, run.prompts(), path, **options)
 
 
