@@ -7,9 +7,7 @@ baseline: the marginal guess, which never looks at the face but knows how often 
 from dataclasses import dataclass, replace
 from functools import cache
 
-import numpy as np
 import pandas as pd
-from scipy.special import logsumexp
 
 from kaomoji_lib import stats
 from kaomoji_lib.faces.published_fold import published_fold
@@ -67,7 +65,7 @@ def as_published():
     Both Claude arms pooled, faces as its extractor cut them, likelihoods as mean log P, its older lexicon left out.
     """
     arms = pd.concat([tables.emissions(name) for name in ("claude", "claude-preamble")])
-    return _gather(tables.as_published(arms), "mean log", tables.syntheses(), rules.published_face)
+    return _gather(tables.as_published(arms), "mean log", tables.syntheses())
 
 
 @cache
@@ -78,36 +76,18 @@ def corrected():
     """
     emissions, words = tables.emissions("claude"), corpus.uploads_once(tables.syntheses())
     typed = emissions.assign(face=tables.each(published_fold, emissions["raw_face"]))
-    return _gather(typed, "mean probability", words, published_fold)
+    return _gather(typed, "mean probability", words)
 
 
-def _gather(emissions, rule, words, fold):
+def _gather(emissions, rule, words):
     codes = list(tables.scheme().codes)
     elicited = distributions.elicited(emissions, codes)
-    others = {}
-    for judge in tables.JUDGES:
-        table = tables.judgements(judge)
-        others[judge] = agreement.judged(table.assign(face=table["face"].map(fold)), codes)
-    words = words.assign(face=words["face"].map(fold))
+    others = {name: agreement.judged(tables.judgements(name), codes) for name in tables.JUDGES}
     others["synthesized"] = synthesis.synthesized(words, load_lexicon(), codes)
-    faces = distributions.shared_faces(elicited, *others.values())
     for name in tables.LOCAL:
-        others[name] = likelihoods.by_category(
-            face_log_probs(name, fold), tables.prompts(), codes, rule
-        )
-        faces = faces[faces.isin(others[name].table.index)]
-    return Sources(elicited, others, faces)
-
-
-@cache
-def face_log_probs(name, fold=published_fold):
-    """Return log P(face | prompt) of a local model: DataFrame prompt x face, nat; spellings of a face added up."""
-    table = tables.log_probs(name)
-    faces = table.columns.map(fold)
-    if faces.is_unique:
-        return table.set_axis(faces, axis=1)
-    columns = {face: logsumexp(table.loc[:, faces == face], axis=1) for face in faces.unique()}
-    return pd.DataFrame(columns, index=table.index)
+        scores = tables.log_probs(name)
+        others[name] = likelihoods.by_category(scores, tables.prompts(), codes, rule)
+    return Sources(elicited, others, distributions.shared_faces(elicited, *others.values()))
 
 
 def read_by(sources, *names):
@@ -143,19 +123,12 @@ def difference(sources, first, second, weights=UNIFORM, *, b="elicited", seed=0)
     return distributions.difference(*parts, weights=weights, faces=sources.faces, seed=seed)
 
 
-def shuffled(sources, name, weights, *, permutations=2000, seed=0):
-    """Return what a source gets when its rows are permuted over the faces: the mean, with the 95 % range as interval."""
-    columns, faces = sources.elicited.table.columns, sources.faces
-    left, right = (
-        sources.get(n).table.loc[faces, columns].to_numpy(float) for n in ("elicited", name)
-    )
-    pairs = stats.js_similarity(left[:, None], right[None])
-    weight = sources.weight if weights == COUNTS else np.ones(len(faces))
-    rng, rows = np.random.default_rng(seed), np.arange(len(faces))
-    null = [
-        np.average(pairs[rows, rng.permutation(rows)], weights=weight) for _ in range(permutations)
-    ]
-    return stats.estimate(float(np.mean(null)), null, len(faces), "faces")
+def shuffled(sources, name, weights, seed=0):
+    """Return what a source gets on average when its rows are permuted over the faces, 0..1."""
+    pair = (sources.elicited, sources.get(name))
+    return distributions.similarity(
+        *pair, weights=weights, faces=sources.faces, seed=seed
+    ).null_mean
 
 
 def positivity(sources, name="synthesized", *, seed=0):

@@ -157,10 +157,9 @@ def _similarity(source, option, seed):
 
 
 def _shuffled(source, option, seed):
-    old, new = sources.as_published(), sources.corrected()
-    values = [sources.shuffled(part, source, option, seed=seed) for part in (old, new)]
-    guess = sources.similarity(new, "marginal guess", "elicited", option, seed=seed)
-    return values[0].value, values[1], guess.value
+    parts = (sources.as_published(), sources.corrected())
+    guess = sources.similarity(parts[1], "marginal guess", "elicited", option, seed=seed)
+    return (*(sources.shuffled(part, source, option, seed) for part in parts), guess.value)
 
 
 def _difference(source, option, seed):

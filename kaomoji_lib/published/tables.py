@@ -122,24 +122,22 @@ def as_published(table):
 
 
 def log_probs(name):
-    """Return log P(spelling | prompt) of a local model: DataFrame prompt x spelling, nat.
-
-    Columns are the 770 scored spellings, all in the article's canonical form.
-    """
+    """Return log P(face | prompt) of a local model: DataFrame prompt x face (the 770 scored spellings), nat."""
     if name not in LOCAL:
         raise KaomojiError(f"{name!r} has no likelihoods; expected one of {', '.join(LOCAL)}")
     table = read("likelihoods.parquet")
-    table = table[table["source"] == name].set_index("spelling")
-    return table.drop(columns=["source", "n_tokens"]).T.astype(float).rename_axis("prompt_id")
+    table = table[table["source"] == name]
+    table = table.set_index(each(published_face, table["spelling"]).rename("face"))
+    return table.drop(columns=["source", "spelling", "n_tokens"]).T.astype(float)
 
 
 def judgements(judge):
     """Return a judge's likelihoods: DataFrame[source, face, one column per category, 0..1], independent of each other."""
-    table = read("judgements.csv")
     if judge not in JUDGES:
         raise KaomojiError(f"unknown judge {judge!r}; expected one of {', '.join(JUDGES)}")
-    own = table[table["judge"] == judge].rename(columns={"judge": "source", "spelling": "face"})
-    return own.reset_index(drop=True)
+    table = read("judgements.csv").rename(columns={"judge": "source", "spelling": "face"})
+    own = table[table["source"] == judge].reset_index(drop=True)
+    return own.assign(face=each(published_face, own["face"]))
 
 
 def syntheses():
