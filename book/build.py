@@ -72,9 +72,7 @@ class Page:
             *given.get("models", []),
             *(given[key] for key in ("model", "reference") if given.get(key)),
         ]
-        return named or (
-            ["*"] if self.notebook in ("across_models", "evidence", "explorer") else []
-        )
+        return named or (["*"] if self.notebook in ("across_models", "evidence", "explore") else [])
 
 
 def grid():

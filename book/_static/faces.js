@@ -5,7 +5,7 @@
   const LONGEST = 60;
 
   function start() {
-    const found = [...document.querySelectorAll('.bd-sidebar-primary a[href$="explorer.html"]')].find((link) => !link.classList.contains("current"));
+    const found = [...document.querySelectorAll('.bd-sidebar-primary a[href$="explore.html"]')].find((link) => !link.classList.contains("current"));
     if (!found) return;
     for (const cell of document.querySelectorAll("table.kao-table td.face, table.kao-table td span.kao-face")) {
       const face = cell.textContent.trim();
