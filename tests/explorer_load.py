@@ -1,10 +1,6 @@
-"""An explorer as large as the promise: 1,000 faces, 10 sources. As a program: how long it takes to come, and to hover.
-
-python -m tests.explorer_load       # needs Chromium
-"""
+"""A made-up explorer for the tests, of any size up to 1,000 faces, written as a page of its own the way the book does."""
 
 import sys
-import tempfile
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,177 +9,96 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.explorer import assemble
-from kaomoji_lib.explorer import data as explorer_data
-from kaomoji_lib.explorer import layout as face_layout
+from kaomoji_lib.explorer import assemble, data
+from kaomoji_lib.explorer.gather import bundle
+from kaomoji_lib.explorer.layout import Layout
 from kaomoji_lib.explorer.payload import payload
-from kaomoji_lib.metrics import clusters
-from kaomoji_lib.metrics import distributions as readings
+from kaomoji_lib.metrics import clusters, distributions
 
 ROOT = Path(__file__).resolve().parents[1]
-FACES, SOURCES, LAYERS = 1000, 10, 7
 EYES, MOUTHS, ENDS = "◕^TOo>•-;@¬⊙˘≧皿눈ಠ°・´", "_‿ω▽Д∀ー.", ("", ";", "♥", "ノ", "✧", "*", "!")
+TOURS = (
+    (
+        "Fearful or frustrated?",
+        "Two emotions at once.",
+        {"search": "fearful, frustrated", "ellipses": True},
+    ),
+    ("One kaomoji", "The card of one kaomoji.", {"source": "source-1", "face": "(T_T)"}),
+)
 
 
-def made(faces=FACES, sources=SOURCES, layers=LAYERS, seed=0):
-    """A Bundle of made-up numbers, of the size and the shape of real ones."""
+def make(faces=60, sources=3, layers=2, seed=0):
+    """Return a Bundle of made-up numbers of the size and shape of real ones; the last source types nothing itself."""
     rng, scheme = np.random.default_rng(seed), load_scheme()
     names = [f"({eye}{mouth}{eye}{end})" for end, mouth, eye in product(ENDS, MOUTHS, EYES)][:faces]
-    return explorer_data.bundle(
-        [_source(f"source-{number}", names, layers, scheme, rng) for number in range(sources)],
-        scheme,
+    return bundle(
+        _source(number, names, layers, scheme, rng, typed=number < sources - 1)
+        for number in range(sources)
     )
 
 
-def _source(name, faces, layers, scheme, rng):
+def _source(number, faces, layers, scheme, rng, typed):
     codes, n = list(scheme.codes), len(faces)
     group = rng.integers(len(codes), size=n)
-    table = pd.DataFrame(
-        rng.dirichlet(np.full(len(codes), 0.3), n) + 2 * np.eye(len(codes))[group], faces, codes
-    )
-    table = table.div(table.sum(axis=1), axis=0)
+    shares = rng.dirichlet(np.full(len(codes), 0.3), n) + 2 * np.eye(len(codes))[group]
+    table = pd.DataFrame(shares, faces, codes).pipe(lambda t: t.div(t.sum(axis=1), axis=0))
     weight = pd.Series(np.ceil(3 + 400 / np.arange(1, n + 1)), faces)
     vectors = rng.normal(size=(len(codes), 12))[group] + 0.8 * rng.normal(size=(n, 12))
     few = pd.DataFrame(vectors[:150], faces[:150])
-    tree = clusters.cluster_vectors(
-        few, [rng.permuted(few.to_numpy(), axis=0)], resamples=5, seed=0
-    )
-    return explorer_data.FaceSource(
-        name,
-        f"Source {name[-1]}",
-        "made up",
-        "states",
-        "times typed",
-        readings.Reading(table, weight),
-        {f"layer {layer}": _layout(vectors, rng) for layer in range(layers)},
-        flat={"t-SNE": vectors[:, :2]},
-        low=table * 0.8,
-        high=table + 0.2 * (1 - table),
-        prompts=pd.Series(np.full(n, 9), faces),
-        clustering=tree,
-        names={
-            number: dict.fromkeys(sorted(set(labels)), "named")
-            for number, labels in tree.cuts.items()
-        },
-        spellings={face: ((face, 3), (f"{face} ", 1)) for face in faces},
-        examples={
-            face: tuple(
-                (
-                    f"p{k}",
-                    f"Prompt number {k} that says something of some length.",
-                    codes[k % 9],
-                    f"{face} {'a reply of some words ' * 4}",
+    tree = clusters.cluster_vectors(few, permutations=19, resamples=5, seed=number)
+    own = {"clustering": tree, "names": dict.fromkeys(sorted(set(tree.clusters)), "named")}
+    layouts = {f"layer {layer}": _layout(vectors, rng, typed) for layer in range(layers)}
+    if typed:
+        reply = "a reply of some words " * 4
+        own |= {
+            "low": table * 0.8,
+            "high": table + 0.2 * (1 - table),
+            "prompts": pd.Series(9, faces),
+            "spellings": {face: ((face, 3), (f"ヽ{face}ﾉ", 1)) for face in faces},
+            "examples": {
+                face: tuple(
+                    (f"p{k}", f"Message {k}.", codes[k % 9], f"{face} {reply}") for k in range(3)
                 )
-                for k in range(3)
-            )
-            for face in faces
-        },
-    )
+                for face in faces
+            },
+        }
+    else:
+        own["words"] = {face: (("weary", 0.7), ("sly", 0.3)) for face in faces[:5]}
+        layouts = dict(list(layouts.items())[:1])
+    title, reading = f"Source {number}", distributions.Reading(table, weight)
+    return data.FaceSource(f"source-{number}", title, "made up", typed, reading, layouts, **own)
 
 
-def _layout(vectors, rng):
+def _layout(vectors, rng, spread):
     turned = vectors @ np.linalg.qr(rng.normal(size=(12, 12)))[0]
     root = 0.3 * rng.normal(size=(len(vectors), 3, 3))
-    covariance = root @ root.transpose(0, 2, 1)
-    return face_layout.Layout(
-        turned[:, :3],
-        np.array([0.3, 0.2, 0.1]),
-        covariance[:, *np.triu_indices(3)],
-        1 - clusters.cosine_distances(vectors),
-    )
+    covariance = (root @ root.transpose(0, 2, 1))[:, *np.triu_indices(3)]
+    cosine = 1 - clusters.cosine_distances(vectors)
+    return Layout(turned[:, :3], np.array([0.3, 0.2, 0.1]), covariance if spread else None, cosine)
 
 
-def page(bundle, folder):
-    """Write the explorer of ``bundle`` as a page of its own, as the book does; returns its path."""
+def page(shown, folder, tours=TOURS, start=None):
+    """Write the explorer of a Bundle as a page of its own, as the book does; return its path."""
     sys.path.insert(0, str(ROOT / "book" / "_ext"))
     import kaomoji_explorer
+    from kaomoji_explorer import escape
 
     folder = Path(folder)
-    env = SimpleNamespace(
-        docname="page", app=SimpleNamespace(outdir=str(folder)), new_serialno=lambda _: 0
-    )
+    app = SimpleNamespace(outdir=str(folder))
+    env = SimpleNamespace(docname="page", app=app, new_serialno=lambda _: 0)
     font = (ROOT / "book" / "_static" / "fonts" / "kaomoji.woff2").as_uri()
-    place = kaomoji_explorer.place(payload(bundle), env)
-    style = f'@font-face {{ font-family: Kaomoji; src: url("{font}"); }}\n{assemble.style()}'
+    face = f'@font-face {{ font-family: Kaomoji; src: url("{font}"); }} .kx {{ background: var(--kx-paper); }}\n'
     (folder / "explorer.js").write_text(assemble.script(), encoding="utf-8")
-    element = kaomoji_explorer.escape.element
-    raw = kaomoji_explorer.escape.Markup
-    html = element(
-        "html",
-        element(
-            "head",
-            raw('<meta charset="utf-8">'),
-            element("title", "Explorer"),
-            element("style", raw(style)),
-            element("script", "", src="explorer.js", defer=""),
-        ),
-        element("body", place),
-        lang="en",
-        data_theme="light",
+    head = escape.element(
+        "head",
+        escape.Markup('<meta charset="utf-8">'),
+        escape.element("title", "Explorer"),
+        escape.element("style", escape.Markup(face + assemble.style())),
+        escape.element("script", "", src="explorer.js", defer=""),
     )
+    place = kaomoji_explorer.place(payload(shown, start, tours), env)
+    body = escape.element("body", place)
     path = folder / "page.html"
+    html = escape.element("html", head, body, lang="en", data_theme="light")
     path.write_text(f"<!doctype html>{html}", encoding="utf-8")
     return path
-
-
-WATCH = """window.tasks = []; new PerformanceObserver(list => window.tasks.push(...list.getEntries().map(task => task.duration))).observe({type: 'longtask', buffered: true});"""
-
-
-def measure(address, browser):
-    """Seconds until the explorer of a page can be used, and its longest tasks in ms: dict."""
-    tab = browser.new_page(viewport={"width": 1280, "height": 1000})
-    tab.add_init_script(WATCH)
-    tab.goto(address, wait_until="commit")
-    tab.wait_for_selector(".kx[data-ready]")
-    found = {
-        "seconds": tab.evaluate("performance.now() / 1000"),
-        "opening": tab.evaluate("Math.max(0, ...window.tasks)"),
-    }
-    box = tab.locator(".kx-map").first.bounding_box()
-    for name, hold in (("hovering", False), ("turning", True)):
-        tab.evaluate("window.tasks = []")
-        tab.mouse.move(box["x"] + 40, box["y"] + 40)
-        if hold:
-            tab.mouse.down()
-        for step in range(120):
-            tab.mouse.move(
-                box["x"] + 40 + (step * 37) % (box["width"] - 80),
-                box["y"] + 40 + (step * 23) % (box["height"] - 80),
-            )
-        tab.mouse.up()
-        tab.wait_for_timeout(300)
-        found[name] = tab.evaluate("Math.max(0, ...window.tasks)")
-    tab.evaluate("window.tasks = []")
-    tab.locator("select[name=source]").select_option(index=1)
-    tab.wait_for_timeout(1500)
-    found["another source"] = tab.evaluate("Math.max(0, ...window.tasks)")
-    tab.close()
-    return found
-
-
-def main():
-    from playwright.sync_api import sync_playwright
-
-    from tests.conftest import FLAGS, chromium
-
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as engine:
-        path = page(made(), folder)
-        parts = sorted(Path(folder).glob("_explorer/*/*.js"))
-        print(
-            f"{path.stat().st_size / 1e6:.2f} MB page, {len(parts)} sources of {max(part.stat().st_size for part in parts) / 1e6:.2f} MB each, read when chosen"
-        )
-        browser = engine.chromium.launch(executable_path=chromium(), args=FLAGS)
-        for name, value in measure(path.as_uri(), browser).items():
-            print(
-                f"{name}: {value:.2f}"
-                + (
-                    ""
-                    if name == "seconds"
-                    else " ms, longest task (tasks below 50 ms are not counted)"
-                )
-            )
-        browser.close()
-
-
-if __name__ == "__main__":
-    main()

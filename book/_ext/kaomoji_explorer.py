@@ -16,7 +16,7 @@ from docutils import nodes
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from kaomoji_lib import html as escape
 from kaomoji_lib.explorer import assemble
-from kaomoji_lib.explorer.payload import parted
+from kaomoji_lib.explorer.payload import split_chunks
 
 MIME = "application/vnd.kaomoji.explorer+json"
 SHOWN = 40
@@ -25,20 +25,20 @@ FOLDER = "_explorer"
 
 def place(payload, env):
     """Write each source's own data beside the page that is being read and return the explorer's HTML."""
-    common, parts = parted(payload)
+    common, chunks = split_chunks(payload)
     page = f"{env.docname.rpartition('/')[2]}-{env.new_serialno('kao-explorer') + 1}"
     folder = Path(env.app.outdir) / FOLDER / page
     folder.mkdir(parents=True, exist_ok=True)
     names = escape.filenames(source["id"] for source in common["sources"])
     for source in common["sources"]:
-        data = escape.script_data(parts[source["id"]])
+        data = escape.script_data(chunks[source["id"]])
         name = f"{names[source['id']]}.js"
         # The digest keeps a browser from showing what an earlier edition of the page said.
-        source["part"] = (
+        source["chunk"] = (
             f"{'../' * env.docname.count('/')}{FOLDER}/{page}/{name}?{sha256(data.encode()).hexdigest()[:12]}"
         )
         (folder / name).write_text(
-            f"kaomojiPart({escape.script_data(source['part'])}, {data});\n", encoding="utf-8"
+            f"kaomojiChunk({escape.script_data(source['chunk'])}, {data});\n", encoding="utf-8"
         )
     return explorer_html(common)
 
@@ -58,7 +58,7 @@ def explorer_html(payload):
             ),
             element("ul", *faces, class_="kao-face"),
         ),
-        **{"class_": "kao-explorer-frame", "aria-label": "Explorer of faces"},
+        **{"class_": "kao-explorer-frame", "aria-label": "Explorer of kaomoji"},
     )
 
 

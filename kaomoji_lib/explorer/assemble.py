@@ -1,7 +1,7 @@
-"""One script from the explorer's small modules: an ES module for notebooks, a plain script for pages opened from disk.
+"""Join the explorer's small modules into one script: an ES module for notebooks, a plain script for pages on disk.
 
-Browsers refuse to import modules from ``file://``, and a widget's module stands alone. So each module becomes a function
-that returns what it exports, those that are imported first.
+Browsers refuse to import modules from ``file://``, and the module of a widget has to stand alone. Imports and exports are
+dropped, so every name at the top of a module is used in one module only; a test checks it.
 """
 
 import re
@@ -9,53 +9,34 @@ from functools import cache
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parent / "web"
-_IMPORT = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) (\w+))", re.MULTILINE)
-_DEFAULT = re.compile(r"^export default (.*);$", re.MULTILINE)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 
 
 @cache
 def module():
-    """The widget as one ES module whose default export has ``render``."""
-    return f"{_joined('widget')}export default widget_js.chosen;\n"
+    """Return the widget as one ES module whose default export has ``render``."""
+    return f"{_join('widget')}export default {{ render }};\n"
 
 
 @cache
 def script():
-    """The book's explorer as one classic script that starts by itself."""
-    return f'(() => {{\n"use strict";\n{_joined("book")}}})();\n'
+    """Return the book's explorer as one classic script that starts by itself."""
+    return f'(() => {{\n"use strict";\n{_join("book")}}})();\n'
 
 
 @cache
 def style():
-    """The stylesheet of both."""
+    """Return the stylesheet of both."""
     return (WEB / "explorer.css").read_text(encoding="utf-8")
 
 
-def order(name, seen=None):
-    """The module ``name`` and all it imports, each after what it needs itself."""
-    seen = [] if seen is None else seen
-    for _, needed in _IMPORT.findall(_source(name)):
-        if needed not in seen:
-            order(needed, seen)
-    if name not in seen:
-        seen.append(name)
-    return seen
+def order(name, seen=()):
+    """Return the module ``name`` and all it imports (tuple), each after what it needs itself."""
+    for needed in _IMPORT.findall((WEB / f"{name}.js").read_text(encoding="utf-8")):
+        seen = order(needed, seen) if needed not in seen else seen
+    return (*seen, name)
 
 
-def _source(name):
-    return (WEB / f"{name}.js").read_text(encoding="utf-8")
-
-
-def _joined(name):
-    return "".join(map(_wrapped, order(name)))
-
-
-def _wrapped(name):
-    source = _source(name)
-    exported = [
-        *_EXPORT.findall(source),
-        *(f"chosen: {value}" for value in _DEFAULT.findall(source)),
-    ]
-    body = _DEFAULT.sub("", _EXPORT.sub("", _IMPORT.sub(r"const \1 = \2_js;", source)))
-    return f"const {name}_js = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"
+def _join(name):
+    sources = ((WEB / f"{part}.js").read_text(encoding="utf-8") for part in order(name))
+    return "".join(re.sub("^export ", "", _IMPORT.sub("", s), flags=re.MULTILINE) for s in sources)

@@ -1,27 +1,196 @@
-"""Gather the sources that the explorer shows: finished runs, the published models, and their mean."""
+"""Gather the sources that the explorer shows: the published models, Claude's three methods, people, and finished runs."""
 
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.explorer import data, neighbour_maps
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.explorer import data
+from kaomoji_lib.explorer import layout as layouts
+from kaomoji_lib.faces.canonical import canonical
+from kaomoji_lib.metrics import clusters, distributions, human, synthesis
+from kaomoji_lib.metrics.faces import cosine, face_means
+from kaomoji_lib.metrics.stacking import stack
+from kaomoji_lib.published import corpus, tables
+from kaomoji_lib.published import sources as published_sources
+from kaomoji_lib.runs.folder import States
+from kaomoji_lib.stimuli import load_lexicon
 
-
-def of_run(source, seed=0):
-    """Return the :class:`data.FaceSource` of a run (:class:`kaomoji_lib.page.Source`)."""
-    found = data.from_emissions(
-        source.spec.alias,
-        source.title,
-        source.caption,
-        source.emissions,
-        source.scheme,
-        prompts=source.prompts,
-        states=source.states,
-        seed=seed,
-    )
-    places = neighbour_maps.lay(next(iter(found.layouts.values())), seed)
-    return replace(found, flat=found.flat | places)
+MAX_LAYERS, EXAMPLES, WORDS = 5, 3, 8
+ALL_LAYERS, CATEGORIES = "all layers", "categories"
+RESAMPLES, CLUSTERING = 200, {"permutations": 49, "resamples": 25}
+METHODS = {
+    "opus": "asked which category a kaomoji suggests",
+    "haiku": "asked which category a kaomoji suggests",
+    "synthesized": "adjectives that Claude gave to kaomoji in messages, counted by category",
+}
 
 
 def bundle(sources):
     """Return the :class:`data.Bundle` of a list of :class:`data.FaceSource`."""
     return data.bundle(list(sources), load_scheme())
+
+
+def published(seed=0):
+    """Return the models whose replies the article published, Gemma first: list of sources."""
+    sources, titles = [], {**tables.titles(), "claude": f"{tables.titles()['claude']}, elicited"}
+    for name in (*tables.LOCAL, "claude"):
+        replies = tables.emissions(name)
+        what = f"{len(replies):,} published replies to {replies['prompt_id'].nunique()} messages"
+        states = _components(name) if name in tables.LOCAL else None
+        sources.append(of_emissions(name, titles[name], what, replies, states=states, seed=seed))
+    return sources
+
+
+def meanings(sources, seed=0):
+    """Return what Claude and people say that the kaomoji of ``sources`` mean: list of sources."""
+    typed, others = data.typed(sources), published_sources.corrected().others
+    readings = [
+        of_reading(name, title, METHODS[name], others[name].table, typed, seed=seed)
+        for name, title in published_sources.TITLES.items()
+    ]
+    readings[-1] = replace(readings[-1], words=_words())
+    labels = human.load(load_scheme()).theta(list(typed), prior=0)
+    what = "labels of a dictionary of kaomoji, shared among the categories they may mean"
+    return [*readings, of_reading("people", "Human dictionary", what, labels, typed, seed=seed)]
+
+
+def of_run(run, seed=0):
+    """Return the source of a run (:class:`kaomoji_lib.page.Source`)."""
+    given = {"scheme": run.scheme, "prompts": run.prompts, "states": run.states, "seed": seed}
+    return of_emissions(run.spec.alias, run.title, run.caption, run.emissions, **given)
+
+
+def of_emissions(
+    name,
+    title,
+    what,
+    emissions,
+    *,
+    scheme=None,
+    prompts=None,
+    states=None,
+    resamples=RESAMPLES,
+    seed=0,
+):
+    """Return the source that typed ``emissions`` (columns of a run).
+
+    With ``states`` (one row per prompt) kaomoji lie by the mean hidden state of the prompts that drew them, without by the
+    categories of these prompts. ``prompts``: DataFrame[id, text], for the examples.
+
+    Raises
+    ------
+    KaomojiError
+        If fewer than three kaomoji are typed three times for two prompts.
+    """
+    scheme, typed = scheme or load_scheme(), emissions[emissions["face"].notna()]
+    states = _as_categories(emissions, scheme) if states is None else states
+    means = face_means(states, typed, min_emissions=1, min_prompts=1)
+    faces, uses = list(means.faces), means.uses
+    drawn = pd.Series((uses > 0).sum(axis=1), index=faces)
+    frequent = ((means.counts >= data.MIN_COUNT) & (drawn >= data.MIN_PROMPTS)).to_numpy()
+    if frequent.sum() < layouts.AXES:
+        raise KaomojiError(
+            f"{title}: {frequent.sum()} kaomoji are typed {data.MIN_COUNT} times for {data.MIN_PROMPTS} prompts; "
+            f"expected at least {layouts.AXES}, to lay out the others; collect more replies"
+        )
+    table = distributions.elicited(typed, scheme.codes).table.loc[faces]
+    prompt_ids, guide = states.index["prompt_id"], _guide(table, scheme)
+    low, high = data.intervals(uses, prompt_ids, emissions, table, resamples, seed)
+    places = {
+        layer: layouts.lay(uses, vectors, guide, fitted=frequent, seed=seed)
+        for layer, vectors in _vectors(states)
+    }
+    raw = typed.groupby("face")["raw_face"]
+    own = {"low": low, "high": high, "prompts": drawn}
+    own["spellings"] = {face: tuple(Counter(part).most_common()) for face, part in raw}
+    own["examples"] = _examples(typed, prompts) if "text" in typed else {}
+    reading = distributions.Reading(table, means.counts.astype(float))
+    if frequent.sum() >= 5:
+        means = face_means(states, typed, data.MIN_COUNT, data.MIN_PROMPTS)
+        own["clustering"] = cosine(means, seed=seed, **CLUSTERING).clustering
+    return _named(data.FaceSource(name, title, what, True, reading, places, **own), scheme)
+
+
+def of_reading(name, title, what, table, typed, *, scheme=None, seed=0):
+    """Return the source that says what kaomoji mean: ``table`` face x category, rows sum to 1.
+
+    ``typed``: how often models typed each kaomoji (mapping); those typed fewer than three times are left out.
+    """
+    table = table.groupby(canonical).mean()
+    counts = pd.Series({face: float(typed.get(face, 0)) for face in table.index})
+    counts = counts[counts >= data.MIN_COUNT].sort_values(ascending=False, kind="stable")
+    table, scheme = table.loc[counts.index], scheme or load_scheme()
+    X, guide = table.to_numpy(float), _guide(table, scheme)
+    places = {CATEGORIES: layouts.lay(np.eye(len(X)), X, guide, resamples=0)}
+    reading, own = distributions.Reading(table, counts), {}
+    if len(table) >= 5:
+        own["clustering"] = clusters.cluster_vectors(table, seed=seed, **CLUSTERING)
+    return _named(data.FaceSource(name, title, what, False, reading, places, **own), scheme)
+
+
+def _named(source, scheme):
+    """Return the source with names of its clusters, by the categories that are frequent in them."""
+    if source.clustering is None:
+        return source
+    labels, reading = source.clustering.clusters, source.reading
+    masses = reading.table.mul(reading.weight, axis=0).loc[labels.index]
+    words = {code: scheme.gloss(code) for code in masses.columns}
+    return replace(source, names=clusters.names(labels, masses, words))
+
+
+def _as_categories(emissions, scheme):
+    """Return states that code each prompt's category and nothing else, to place kaomoji where no hidden state is known."""
+    prompts = emissions.drop_duplicates("prompt_id")[["prompt_id", "category"]]
+    codes = [scheme.codes.index(code) for code in prompts["category"]]
+    array = np.eye(len(scheme.codes), dtype=np.float32)[codes]
+    return States(prompts[["prompt_id"]].reset_index(drop=True), array[:, None], (CATEGORIES,))
+
+
+def _components(name):
+    """Return the published principal components of a model's hidden states, all that is public of them."""
+    table = tables.components(name)
+    array = table[["PC1", "PC2", "PC3"]].to_numpy(np.float32)[:, None]
+    index = table[["id"]].set_axis(["prompt_id"], axis=1)
+    return States(index, array, ("published hidden states",))
+
+
+def _vectors(states):
+    """Yield the vectors of the prompts, (n, d): of all layers together, then of some layers alone."""
+    layers = list(states.layers)
+    yield (ALL_LAYERS if len(layers) > 1 else layers[0]), stack(states.array)
+    places = np.linspace(0, len(layers) - 1, MAX_LAYERS).round().astype(int)
+    for place in np.unique(places) if len(layers) > 1 else ():
+        name = "embedding" if layers[place] == "embed" else f"layer {layers[place]}"
+        yield name, stack(states.array[:, [place]])
+
+
+def _guide(table, scheme):
+    """Return valence, arousal and dominance of each face: (faces, 3); they fix the signs of the components."""
+    coordinates = scheme.table.loc[list(table.columns)]
+    dominance = coordinates["dominance"].map({"D": 1.0, "S": -1.0}).fillna(0.0)
+    axes = [coordinates["valence"], coordinates["arousal"], dominance]
+    return table.to_numpy() @ np.column_stack(axes).astype(float)
+
+
+def _words():
+    """Return the adjectives of the synthesis arm: dict face -> tuple of (word, share), most frequent first."""
+    table = corpus.uploads_once(tables.syntheses())
+    shares = synthesis.word_vectors(table, load_lexicon()).groupby(canonical).mean()
+    return {face: tuple(row[row > 0].nlargest(WORDS).items()) for face, row in shares.iterrows()}
+
+
+def _examples(typed, prompts):
+    """Return for each face replies to the prompts that drew it most, one per prompt."""
+    texts = {} if prompts is None else dict(zip(prompts["id"], prompts["text"], strict=True))
+    count = typed.groupby(["face", "prompt_id"])["text"].transform("size")
+    ranked = typed.assign(count=count).sort_values("count", ascending=False, kind="stable")
+    rows = ranked.drop_duplicates(["face", "prompt_id"]).groupby("face").head(EXAMPLES)
+    examples = {face: () for face in rows["face"]}
+    for row in rows.itertuples():
+        text = texts.get(row.prompt_id, "")
+        examples[row.face] += ((row.prompt_id, text, row.category, row.text),)
+    return examples

@@ -73,20 +73,6 @@ def at_level(raw: str, level: str) -> str:
     return {"raw": str, "with_arms": with_arms, "canonical": canonical}[level](raw)
 
 
-def tables() -> dict:
-    """Return the folds as plain data, for the port to the browser."""
-    return {
-        "deleted": DELETED + SPACES,
-        "folded": FOLDED,
-        "folds": FOLDS,
-        "openers": OPENERS,
-        "closers": CLOSERS,
-        "head": BLUSH_BEFORE,
-        "tail": BLUSH_BEHIND,
-        "mouths": MOUTHS,
-    }
-
-
 def _fold_once(face: str) -> str:
     face = _DELETED.sub("", unicodedata.normalize("NFC", face)).translate(_FOLDS)
     face = _CYRILLIC_CAPITAL.sub(lambda match: match[0].lower(), face)

@@ -60,11 +60,14 @@ class Reference:
                     break
         return pd.DataFrame.from_dict(found, orient="index", columns=["level", "rows"])
 
-    def theta(self, faces):
-        """Posterior mean of P(category | face): DataFrame face x category, rows sum to 1; listed faces only."""
+    def theta(self, faces, prior=PRIOR):
+        """Posterior mean of P(category | face): DataFrame face x category, rows sum to 1; listed faces only.
+
+        ``prior``: added to the labels of each category; 0 gives the shares of the labels alone.
+        """
         found = self.lookup(faces)
         even = {group: np.full(len(m), 1 / len(m)) for group, m in self.members.items() if m}
-        alpha = PRIOR + self._masses(found, even)
+        alpha = prior + self._masses(found, even)
         codes = list(self.scheme.codes)
         return pd.DataFrame(alpha / alpha.sum(axis=1, keepdims=True), found.index, codes)
 

@@ -16,7 +16,7 @@ PROMPTS = pd.DataFrame(
     columns=["id", "category", "topic"],
 )
 LABEL = PROMPTS["category"].factorize()[0]
-PERMUTATIONS = 19
+PERMUTATIONS = 99
 CENTRES = np.random.default_rng(1).normal(size=(2, len(CODES), 12))
 CENTROIDS = "centroids of the categories at random places"
 
@@ -95,27 +95,6 @@ def _separation(rng, per):
     labels = np.repeat(CODES, per)
     distances = stats.pairwise_distances(X)
     return stats.silhouettes(distances, np.unique(labels, return_inverse=True)[1]).mean()
-
-
-@case(
-    "geometry.layer_curve, accuracy",
-    "the labels belong to other prompts of the fold; best of five layers",
-    design="states without categories",
-    effect="one layer with centroids one standard deviation of the noise apart from their mean",
-    measure="accuracy",
-)
-@case(
-    "geometry.layer_curve, silhouette",
-    "the labels belong to other prompts; best of five layers",
-    design="states without categories",
-    effect="one layer with centroids one standard deviation of the noise apart from their mean",
-    measure="silhouette",
-)
-def curve(rng, effect, measure):
-    X = np.stack([states(rng, 0.5 * effect * (i == 1) * CENTRES[0]) for i in range(5)], axis=1)
-    found = geometry.layer_curve(X, PROMPTS["category"], permutations=PERMUTATIONS)
-    found = found[found["measure"] == measure]
-    return results.estimate(found.loc[found["p"].idxmin()])
 
 
 @case(

@@ -1,14 +1,14 @@
-// The home in the book: what all sources share lies in the page, what one needs beside it, the state in its address.
+// The explorer in the book: what all sources share is in the page, what one needs beside it, the state in the address.
 
 import { mount } from "./app.js";
 
-const waiting = new Map();
-window.kaomojiPart = (address, part) => waiting.get(address)?.(part);
+const requested = new Map();
+window.kaomojiChunk = (address, chunk) => requested.get(address)?.(chunk);
 
 // A script rather than a request: pages opened from disk may read scripts only.
-function part(address) {
+function readChunk(address) {
   return new Promise((done, failed) => {
-    waiting.set(address, done);
+    requested.set(address, done);
     document.head.append(Object.assign(document.createElement("script"), { src: address, onerror: () => failed(new Error(address)) }));
   });
 }
@@ -18,7 +18,7 @@ function startExplorers() {
     if (box.dataset.done) continue;
     box.dataset.done = "1";
     const payload = JSON.parse(box.parentElement.querySelector('script[type="application/json"]').textContent);
-    box.explorer = mount(box, payload, { address: true, part });
+    box.explorer = mount(box, payload, { address: true, readChunk });
   }
 }
 

@@ -1,62 +1,62 @@
-// The card of a face: what it is, how it is typed, what each source makes of it, its neighbours and its words.
+// The card of a face: how it is typed, what each source makes of it, its neighbours, its words and examples.
 
 import { legible } from "./colour.js";
-import { layoutOf, gloss, primary, row, similarity, spellingsOf, weightWords, wordsOf } from "./data.js";
+import { gloss, layoutOf, primary, row, similarity, weightWords } from "./data.js";
 import { faceWords, fill, make, percent } from "./dom.js";
 
-const NEAREST = 8;
-const typing = (bundle) => bundle.sources.filter((source) => source.spellings).length;
+const [NEAREST, LISTED] = [8, 8];
+
+// Numbers by name, added up with `join` over the sources that know a face, largest first.
+function merged(bundle, face, name, join) {
+  const total = new Map();
+  for (const source of bundle.sources) for (const [text, number] of source[name][source.at.get(face)] ?? []) total.set(text, join(number, total.get(text) ?? 0));
+  return [...total].sort((a, b) => b[1] - a[1]).slice(0, LISTED);
+}
 
 export function makeCard({ bundle, load, onFace, onClose, onSource }) {
-  const root = make("section", { className: "kx-card", "aria-label": "Card of the chosen face", tabIndex: -1 });
+  const root = make("section", { className: "kx-card", "aria-label": "Card of the chosen kaomoji", tabIndex: -1 });
+  const section = (title, ...content) => make("div", { className: "kx-part" }, make("h4", { textContent: title }), ...content);
+  const note = (words) => make("p", { className: "kx-note", textContent: words });
 
   function bars(source, local, paper) {
-    const shares = row(source, local, bundle.codes.length);
-    const [low, high] = [source.low, source.high].map((table) => row(source, local, bundle.codes.length, table || null));
-    const list = make("ul", { className: "kx-bars" });
-    bundle.categories.forEach((item, place) => {
-      const colour = legible(item.colour, paper, 3);
+    const [shares, low, high] = [source.shares, source.low ?? null, source.high ?? null].map((table) => row(bundle, source, local, table));
+    return make("ul", { className: "kx-bars" }, ...bundle.categories.map((item, place) => {
       const interval = low && Number.isFinite(low[place]) ? `, 95% interval ${percent(low[place])} to ${percent(high[place])}` : "";
-      list.append(make("li", { "aria-label": `${item.gloss} ${percent(shares[place])}${interval}`, title: `${item.code} ${item.description}: ${percent(shares[place])}${interval}` },
+      const words = `${percent(shares[place])}${interval}`;
+      return make("li", { "aria-label": `${item.gloss} ${words}`, title: `${item.description}: ${words}` },
         make("span", { className: "kx-bar-name", "aria-hidden": "true" }, make("span", { textContent: item.glyph, style: { color: legible(item.colour, paper) } }), ` ${item.gloss}`),
-        make("span", { className: "kx-track", "aria-hidden": "true" },
-          make("span", { className: "kx-fill", style: { width: `${100 * shares[place]}%`, background: colour } }),
+        make("span", { className: "kx-track", "aria-hidden": "true" }, make("span", { className: "kx-fill", style: { width: `${100 * shares[place]}%`, background: legible(item.colour, paper, 3) } }),
           interval ? make("span", { className: "kx-whisker", style: { left: `${100 * low[place]}%`, width: `${100 * (high[place] - low[place])}%` } }) : null),
-        make("span", { className: "kx-value", "aria-hidden": "true", textContent: shares[place] >= 0.005 ? percent(shares[place]) : "" })));
-    });
-    return list;
+        make("span", { className: "kx-value", "aria-hidden": "true", textContent: shares[place] >= 0.005 ? percent(shares[place]) : "" }));
+    }));
   }
 
-  function strip(shares, paper) {
-    return make("span", { className: "kx-strip", "aria-hidden": "true" },
-      ...bundle.categories.map((item, place) => make("span", { style: { width: `${100 * shares[place]}%`, background: legible(item.colour, paper, 2.2) } })));
+  function ofSource(source, face, current, other, paper) {
+    const local = source.at.get(face);
+    const shares = row(bundle, source, local);
+    const strip = bundle.categories.map((item, place) => make("span", { style: { width: `${100 * shares[place]}%`, background: legible(item.colour, paper, 2.2) } }));
+    const details = make("details", { className: "kx-source", open: source === current || source === other, on: { toggle: () => showBars() } },
+      make("summary", {}, make("span", { className: "kx-source-name", textContent: source.title }), make("span", { className: "kx-strip", "aria-hidden": "true" }, ...strip),
+        make("span", { className: "kx-note", textContent: `${bundle.categories[primary(shares)].gloss} ${percent(Math.max(...shares))}${source.typed ? `, ${weightWords(source, local)}` : ""}` })));
+    // The intervals come with the source's own data, which is read when they are looked at.
+    let shown = null;
+    const showBars = () => {
+      if (!details.open || shown) return;
+      details.firstChild.after(shown = bars(source, local, paper));
+      if (!source.loaded) load(source).then(() => { const complete = bars(source, local, paper); shown.replaceWith(complete); shown = complete; }).catch(() => {});
+    };
+    showBars();
+    if (source !== current) details.append(make("button", { type: "button", className: "kx-link", textContent: "See it in the map of this source", on: { click: () => onSource(source.id) } }));
+    return details;
   }
 
-  function perSource(face, current, other, paper) {
-    const known = bundle.sources.filter((source) => source.at.has(face));
-    known.sort((a, b) => (b.id === current) - (a.id === current) || (b.id === other) - (a.id === other));
-    return known.map((source) => {
-      const local = source.at.get(face);
-      const shares = row(source, local, bundle.codes.length);
-      const best = bundle.categories[primary(shares)];
-      const details = make("details", { className: "kx-source", open: source.id === current || source.id === other, on: { toggle: () => showBars() } },
-        make("summary", {}, make("span", { className: "kx-source-name", textContent: source.title }), strip(shares, paper),
-          make("span", { className: "kx-note", textContent: `${best.gloss} ${percent(Math.max(...shares))}, ${weightWords(source, local)}` })));
-      // The intervals come with the source's own data, which is read when they are looked at.
-      let shown = null;
-      const showBars = () => {
-        if (!details.open || shown) return;
-        details.firstChild.after(shown = bars(source, local, paper));
-        if (!source.loaded) load(source).then(() => { const later = bars(source, local, paper); shown.replaceWith(later); shown = later; }).catch(() => {});
-      };
-      showBars();
-      if (source.id !== current) details.append(make("button", { type: "button", className: "kx-link", textContent: "See it in this source's map", on: { click: () => onSource(source.id) } }));
-      return details;
-    });
-  }
-
-  function section(title, ...content) {
-    return content.length ? make("div", { className: "kx-part" }, make("h4", { textContent: title }), ...content) : null;
+  function neighbours(source, local, layout, minimum) {
+    const places = Array.from({ length: layout.neighbours }, (_, place) => local * layout.neighbours + place).filter((at) => source.weight[layout.near[at]] >= minimum);
+    return make("ul", { className: "kx-near" }, ...places.slice(0, NEAREST).map((at) => {
+      const [other, cosine] = [layout.near[at], layout.cosine[at].toFixed(2).replace("-", "−")];
+      return make("li", {}, make("button", { type: "button", "aria-label": `${gloss(bundle, source, other)}, cosine ${cosine}`, on: { click: () => onFace(source.index[other]) } },
+        faceWords(bundle.faces[source.index[other]]), make("span", { className: "kx-note", textContent: cosine })));
+    }));
   }
 
   return {
@@ -64,43 +64,27 @@ export function makeCard({ bundle, load, onFace, onClose, onSource }) {
     close() { root.hidden = true; fill(root); },
     show(face, source, other, { layerName, minimum, paper, colour }) {
       root.hidden = false;
-      const local = source.at.get(face);
-      const text = bundle.faces[face];
-      const spellings = new Map();
-      for (const item of bundle.sources) if (item.at.has(face)) for (const [raw, count] of spellingsOf(bundle, item, item.at.get(face))) spellings.set(raw, (spellings.get(raw) || 0) + count);
+      const [local, across] = [source.at.get(face), other?.at.get(face)];
+      const layout = layoutOf(source, layerName);
       const parts = [make("button", { type: "button", className: "kx-close", "aria-label": "Close the card", textContent: "×", on: { click: onClose } }),
-        make("p", { className: "kx-large", role: "img", "aria-label": "The face of this card", style: { color: colour || "inherit" } }, faceWords(text)),
-        make("p", { className: "kx-gloss", textContent: local === undefined ? `${source.title} does not know this face.` : `A ${gloss(bundle, source, local)} by ${source.title}.` })];
-      if (local !== undefined && source.drawn) parts.push(make("p", { className: "kx-note", textContent: `Drawn by ${source.drawn[local]} ${source.drawn[local] === 1 ? "prompt" : "prompts"}; intervals resample prompts.` }));
-      if (other && local !== undefined && other.at.has(face)) parts.push(make("p", { className: "kx-note", textContent:
-        `Similarity of the two readings: ${similarity(row(source, local, bundle.codes.length), row(other, other.at.get(face), bundle.codes.length)).toFixed(2)} (1 = the same).` }));
-      if (spellings.size) parts.push(section(typing(bundle) > 1 ? "Typed as, in all sources" : "Typed as", make("ul", { className: "kx-spellings" },
-        ...[...spellings].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([raw, count], place) => make("li", {},
-          make("span", { className: "kx-said", textContent: `spelling ${place + 1}: ` }), make("span", { "aria-hidden": "true" }, faceWords(raw)),
-          make("span", { className: "kx-note", textContent: ` ${count}` }), make("span", { className: "kx-said", textContent: count === 1 ? " time" : " times" }))))));
-      if (local !== undefined) parts.push(section(`Nearest faces, ${layerName}`, near(source, local, layerName, minimum)));
-      parts.push(section("Category, by source", ...perSource(face, source.id, other && other.id, paper)));
-      const words = new Map();
-      for (const item of bundle.sources) if (item.at.has(face)) for (const [word, share] of wordsOf(bundle, item, item.at.get(face))) words.set(word, Math.max(share, words.get(word) || 0));
-      if (words.size) parts.push(section("Described as", make("p", { className: "kx-words" }, ...[...words].sort((a, b) => b[1] - a[1]).slice(0, 8).map(([word, share]) =>
+        make("p", { className: "kx-large", role: "img", "aria-label": "The kaomoji of this card", style: { color: colour || "inherit" } }, faceWords(bundle.faces[face])),
+        make("p", { className: "kx-gloss", textContent: local === undefined ? `${source.title} does not know this kaomoji.` : `${source.title}: ${gloss(bundle, source, local)}.` })];
+      if (local !== undefined && source.drawn) parts.push(note(`Typed for ${source.drawn[local]} ${source.drawn[local] === 1 ? "message" : "messages"}; intervals are over messages.`));
+      if (local !== undefined && across !== undefined) parts.push(note(`Similarity of the two sources: ${similarity(row(bundle, source, local), row(bundle, other, across)).toFixed(2)} (1 = the same, 0 = no overlap).`));
+      const known = bundle.sources.filter((item) => item.at.has(face)).sort((a, b) => (b === source) - (a === source) || (b === other) - (a === other));
+      parts.push(section("Emotion, by source", ...known.map((item) => ofSource(item, face, source, other, paper))));
+      if (local !== undefined) parts.push(section(`Nearest kaomoji (${layout.name})`, neighbours(source, local, layout, minimum)));
+      const spellings = merged(bundle, face, "spellings", (a, b) => a + b);
+      if (spellings.length) parts.push(section("Typed as, in all sources", make("ul", { className: "kx-spellings" }, ...spellings.map(([raw, count], place) => make("li", {},
+        make("span", { className: "kx-hidden-words", textContent: `spelling ${place + 1}: ` }), make("span", { "aria-hidden": "true" }, faceWords(raw)),
+        make("span", { className: "kx-note", textContent: ` ${count}` }), make("span", { className: "kx-hidden-words", textContent: count === 1 ? " time" : " times" }))))));
+      const words = merged(bundle, face, "words", Math.max);
+      if (words.length) parts.push(section("Described as", make("p", { className: "kx-words" }, ...words.map(([word, share]) =>
         make("span", { textContent: word, style: { opacity: String(0.6 + 0.4 * Math.min(1, 3 * share)) }, title: percent(share) })))));
-      const examples = local !== undefined && source.examples ? source.examples[local] || [] : [];
-      if (examples.length) parts.push(section("For example", make("dl", { className: "kx-examples" }, ...examples.flatMap(([prompt, reply]) => {
-        const [, code, words2] = bundle.prompts[prompt];
-        return [make("dt", {}, make("span", { className: "kx-code", textContent: code }), ` ${words2}`), make("dd", { className: "kx-face", textContent: reply })];
-      }))));
+      const examples = source.examples?.[local] ?? [];
+      if (examples.length) parts.push(section("For example", make("dl", { className: "kx-examples" }, ...examples.flatMap(([category, prompt, reply]) =>
+        [make("dt", {}, make("span", { className: "kx-note", textContent: category }), ` ${prompt}`), make("dd", { className: "kx-face", textContent: reply })]))));
       fill(root, ...parts);
     },
   };
-
-  function near(source, local, layerName, minimum) {
-    const layout = layoutOf(source, layerName);
-    const size = layout.neighbours;
-    const often = Array.from({ length: size }, (_, place) => local * size + place).filter((at) => source.weight[layout.near[at]] >= minimum).slice(0, NEAREST);
-    return make("ul", { className: "kx-near" }, ...often.map((at) => {
-      const [other, cosine] = [layout.near[at], layout.cosine[at]];
-      return make("li", {}, make("button", { type: "button", "aria-label": `${gloss(bundle, source, other)}, cosine ${cosine.toFixed(2)}`, on: { click: () => onFace(source.index[other]) } },
-        faceWords(bundle.faces[source.index[other]]), make("span", { className: "kx-note", textContent: cosine.toFixed(2).replace("-", "−") })));
-    }));
-  }
 }

@@ -1,7 +1,7 @@
 // Colours of faces in every mode, readable on light and dark paper.
 
-export const MODES = [["primary", "primary category"], ["mix", "category mix"], ["cluster", "cluster"], ["count", "how often"],
-                      ["entropy", "spread over categories"], ["disagreement", "disagreement of sources"]];
+export const MODES = [["primary", "main emotion"], ["mix", "mix of emotions"], ["cluster", "cluster"], ["count", "how often typed"],
+                      ["entropy", "one emotion or many"], ["disagreement", "disagreement"]];
 const CLUSTERS = ["#0f7c84", "#d0612a", "#5a6fd0", "#b04f86", "#7d8420", "#2f8f4e", "#a06a2c", "#7a55b8", "#c23b4a", "#3f83c2", "#8a7a5c", "#5f9a12",
                   "#b3561f", "#4b6a88", "#98418f"];
 const SCALE = ["#9aa9b8", "#5d93b0", "#2f7f93", "#b5722b", "#c2432b"];

@@ -1,10 +1,10 @@
 // A map of faces on a canvas: the faces are the marks. Where two would cover each other, the rarer one is its symbol.
 
 import { make, once } from "./dom.js";
-import { listen } from "./hands.js";
-import { makeMotion } from "./motion.js";
-import { makeRoom, settle } from "./placing.js";
-import { extent, project, scaleOf } from "./project.js";
+import { listen } from "./input.js";
+import { makeAnimation } from "./animation.js";
+import { makeRoom, settle } from "./layout.js";
+import { extent, frameOf, project } from "./project.js";
 import { axesOf, drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawOutline, encircle, FAMILY, measure, nameAxes, prepare } from "./strokes.js";
 
 const [MOVING, GLIDING] = [420, 220]; // milliseconds
@@ -50,7 +50,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
 
   // Decides where every face is written, for the view and the camera as they are.
   function layout() {
-    frame = { x: width / 2, y: height / 2, scale: scaleOf(view.reach, width, height, view.flat), extent: view.reach.all, flat: view.flat };
+    frame = frameOf(view.reach, width, height, view.flat);
     if (places.length !== 4 * view.size)
       [places, spots, ring] = [new Float32Array(4 * view.size), new Float32Array(2 * view.size), new Uint8Array(view.size)];
     project(view.scores, view.size, camera, frame, places);
@@ -128,16 +128,16 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
   const drawNow = () => { if (view && width) { layout(); render(); } };
   const draw = once(drawNow);
   const drawOver = once(renderOver);
-  const motion = makeMotion((t) => { mixing = t; render(); }, MOVING);
+  const motion = makeAnimation((t) => { mixing = t; render(); }, MOVING);
   let glided = null;
-  const glide = makeMotion((t) => {
+  const glide = makeAnimation((t) => {
     const [a, b] = glided;
     const mid = (name) => a[name].map((value, axis) => value + (b[name][axis] - value) * t);
     camera = t === 1 ? b : { turn: mid("turn"), shift: mid("shift"), zoom: a.zoom * (b.zoom / a.zoom) ** t };
     draw();
   }, GLIDING);
 
-  function hit(x, y) {
+  function hitTest(x, y) {
     let best = -1;
     let nearest = 20;
     for (let place = boxes.length - 1; place >= 0; place--) {
@@ -169,7 +169,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     glided = [camera, target];
     glide.start();
   }
-  // Moves the camera: at once while a hand is on it, and gliding where a key or a button jumps.
+  // Moves the camera: at once while it is dragged, gliding after a key or a button.
   function move(next, { gliding = false, settled = true } = {}) {
     glide.stop();
     const target = { ...camera, ...next };
@@ -186,7 +186,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
   }
   const zoom = (factor, x, y) => move(zoomed(factor, x, y), { gliding: true });
 
-  // The nearest face in the direction of the arrow; without one under the cursor, the most typed.
+  // The nearest face in the direction of the arrow; without one under the cursor, the most typed one.
   function step([dx, dy]) {
     const shown = view.order.filter((local) => view.visible[local] && !view.faded[local]);
     const start = hovered >= 0 ? hovered : view.open;
@@ -202,7 +202,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
   }
 
   listen(root, {
-    tool: () => tool, flat: () => view && view.flat, hit, hover, step, onWheel,
+    tool: () => tool, flat: () => view && view.flat, hitTest, hover, step, onWheel,
     onPick, hovered: () => hovered,
     turn: (dx, dy, options) => move(turned(dx, dy), options), shift: (dx, dy, options) => move(shifted(dx, dy), options),
     zoom: (factor, x, y, options) => move(zoomed(factor, x, y), options), settle: () => onCamera(camera, true),
@@ -210,8 +210,8 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     select: (within) => onSelect(view.order.filter((local) => view.visible[local] && !view.faded[local] && within(places[4 * local], places[4 * local + 1]))),
   });
 
-  // Where the faces of the view stand now, for those of the next one: Float32Array of x, y, written x, written y, NaN where unknown.
-  function standing(next) {
+  // Where the faces of the view are now, for those of the next one: Float32Array of x, y, written x, written y, NaN where unknown.
+  function placesBefore(next) {
     const before = new Map(boxes.map(([local]) => [view.faces[local], [...placeOf(local), ...spotOf(local)]]));
     return Float32Array.from(next.faces.flatMap((face) => before.get(face) || [NaN, NaN, NaN, NaN]));
   }
@@ -222,7 +222,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     root, zoom,
     show(next) {
       const moved = view && width && (view.scores !== next.scores || view.flat !== next.flat);
-      const before = moved ? standing(next) : null;
+      const before = moved ? placesBefore(next) : null;
       const reach = extent(next.scores, next.visible);
       view = { ...next, reach, extent: reach.all };
       [hovered, tip.hidden, preview] = [-1, true, ""];

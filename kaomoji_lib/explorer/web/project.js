@@ -3,29 +3,33 @@
 const REACH = 0.2; // how strongly near faces grow
 export const LEVEL = Math.sqrt(5.991); // 95% of a normal cloud in two dimensions
 
-export function basis([yaw, pitch], flat) {
+export function basisOf([yaw, pitch], flat) {
   if (flat) return [[1, 0, 0], [0, 1, 0], [0, 0, 0]];
   const [ca, sa, cb, sb] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
   return [[ca, 0, sa], [sa * sb, cb, -ca * sb], [-sa * cb, sb, ca * cb]];
 }
 
-// How far nearly all faces reach: in space, and along the two axes of a flat map.
+// How far nearly all faces reach: from the origin in space, and around the middle of a flat map.
 export function extent(scores, visible) {
   const faces = [...visible.keys()].filter((face) => visible[face]);
-  const most = (of) => faces.map(of).sort((a, b) => a - b)[Math.floor(0.97 * (faces.length - 1))] || 1;
-  const along = (axis) => (face) => Math.abs(scores[3 * face + axis]);
-  return { all: most((face) => Math.hypot(scores[3 * face], scores[3 * face + 1], scores[3 * face + 2])), x: most(along(0)), y: most(along(1)) };
+  const quantile = (of, share) => faces.map(of).sort((a, b) => a - b)[Math.round(share * (faces.length - 1))] ?? 0;
+  const along = (axis) => {
+    const [low, high] = [0.02, 0.98].map((share) => quantile((face) => scores[3 * face + axis], share));
+    return { middle: (low + high) / 2, half: (high - low) / 2 || 1 };
+  };
+  return { all: quantile((face) => Math.hypot(...scores.subarray(3 * face, 3 * face + 3)), 0.97) || 1, x: along(0), y: along(1) };
 }
 
-// Pixels from the middle of a map to the extent of its faces.
-export function scaleOf({ all, x, y }, width, height, flat) {
-  if (!flat) return 0.42 * Math.min(width * 0.86, height);
-  return all * Math.min((0.5 * width - Math.min(64, 0.16 * width)) / x, (0.5 * height - 36) / y);
+// Where the origin lies on a map, and how many pixels the extent of its faces has.
+export function frameOf({ all, x, y }, width, height, flat) {
+  if (!flat) return { x: width / 2, y: height / 2, scale: 0.42 * Math.min(width * 0.86, height), extent: all, flat };
+  const unit = Math.min((0.5 * width - Math.min(64, 0.16 * width)) / x.half, (0.5 * height - 36) / y.half);
+  return { x: width / 2 - x.middle * unit, y: height / 2 + y.middle * unit, scale: all * unit, extent: all, flat };
 }
 
 // Fills out (n x 4) with x, y, depth (-1 far .. 1 near) and magnification.
 export function project(scores, size, camera, frame, out) {
-  const [right, up, toward] = basis(camera.turn, frame.flat);
+  const [right, up, toward] = basisOf(camera.turn, frame.flat);
   const unit = (frame.scale * camera.zoom) / frame.extent;
   for (let face = 0; face < size; face++) {
     const [x, y, z] = [scores[3 * face], scores[3 * face + 1], scores[3 * face + 2]];
@@ -43,7 +47,7 @@ export function project(scores, size, camera, frame, out) {
 export function ellipse(spread, face, camera, frame, near) {
   if (!spread || Number.isNaN(spread[6 * face])) return null;
   const [xx, xy, xz, yy, yz, zz] = spread.subarray(6 * face, 6 * face + 6);
-  const [right, up] = basis(camera.turn, frame.flat);
+  const [right, up] = basisOf(camera.turn, frame.flat);
   const through = (a, b) => a[0] * (xx * b[0] + xy * b[1] + xz * b[2]) + a[1] * (xy * b[0] + yy * b[1] + yz * b[2]) + a[2] * (xz * b[0] + yz * b[1] + zz * b[2]);
   const [a, b, c] = [through(right, right), through(right, up), through(up, up)];
   const [middle, gap] = [(a + c) / 2, Math.hypot((a - c) / 2, b)];
@@ -51,7 +55,7 @@ export function ellipse(spread, face, camera, frame, near) {
   return { long: Math.sqrt(Math.max(0, middle + gap)) * unit, short: Math.sqrt(Math.max(0, middle - gap)) * unit, angle: -Math.atan2(2 * b, a - c) / 2 };
 }
 
-export function inside(x, y, polygon) {
+export function insidePolygon(x, y, polygon) {
   let odd = false;
   for (let now = 0, last = polygon.length - 1; now < polygon.length; last = now++) {
     const [[ax, ay], [bx, by]] = [polygon[now], polygon[last]];

@@ -1,48 +1,43 @@
-// Finding faces by how they are typed, by category, or by adjective.
+// Finding kaomoji by how they are typed, by category, or by adjective.
 
-import { primary, row, spellingsOf, wordsOf } from "./data.js";
+import { primary, row } from "./data.js";
 
-const WORD = 0.1; // the share of a face's words from which on one describes it
+const DESCRIBES = 0.1; // the share of a face's words from which on one describes it
 
-const once = (work) => { let done = false; return () => { if (!done) work(); done = true; }; };
+// Spellings that differ only in width and spaces are one.
+export const spellingKey = (text) => text.normalize("NFKC").replace(/\s+/g, "");
 
-export function makeSearch(bundle, canonical) {
-  const spelled = new Map();
-  const worded = new Map();
-  const read = once(() => {
-    for (const source of bundle.sources)
-      for (let local = 0; local < source.size; local++) {
-        for (const [raw] of spellingsOf(bundle, source, local)) add(spelled, source.index[local], raw);
-        for (const [word, share] of wordsOf(bundle, source, local)) if (share >= WORD) add(worded, source.index[local], word);
-      }
-  });
+export function makeSearch(bundle) {
+  const spellings = new Map(); // spelling -> index of its face
+  const described = []; // [index, word]
+  for (const source of bundle.sources)
+    source.index.forEach((index, local) => {
+      for (const [raw] of source.spellings[local]) spellings.set(spellingKey(raw), index);
+      for (const [word, share] of source.words[local]) if (share >= DESCRIBES) described.push([index, word]);
+    });
+  bundle.faces.forEach((face, index) => spellings.set(spellingKey(face), index));
+  const called = (words) => described.filter(([, item]) => words.some((word) => item.startsWith(word))).map(([index]) => index);
 
-  // Returns { faces: indices in order of likeness, why: words }, or null when nothing is sought.
-  return (text, source, minimum = 0) => {
+  // The face that is spelled so by any source: its index, or undefined.
+  const lookup = (text) => spellings.get(spellingKey(text));
+
+  // Returns { faces: indices in order of likeness, why: words }, or null when nothing is sought. Categories may be several.
+  function find(text, source, minimum = 0) {
     const raw = text.trim();
     if (!raw) return null;
-    read();
-    const face = canonical(text);
-    const exact = bundle.byFace.get(face);
-    if (exact !== undefined) return { faces: [exact], exact: true, why: `typed as ${face}` };
-    const word = raw.toLowerCase();
-    const codes = bundle.categories.filter((item) => item.code.toLowerCase() === word || item.code.toLowerCase().startsWith(`${word}-`)
-      || (word.length > 2 && (item.gloss.startsWith(word) || item.description.split(/[ ,]+/).some((part) => part.startsWith(word)))));
-    if (codes.length) {
-      const wanted = new Set(codes.map((item) => bundle.codes.indexOf(item.code)));
-      const found = [...source.index.keys()].filter((local) => source.weight[local] >= minimum && wanted.has(primary(row(source, local, bundle.codes.length))));
-      const described = [...worded].filter(([, words]) => [...words].some((item) => item.startsWith(word))).map(([index]) => index);
-      return { faces: [...new Set([...found.map((local) => source.index[local]), ...described])], why: `most typed for ${codes.map((item) => item.gloss).join(", ")}` };
+    const exact = lookup(raw);
+    if (exact !== undefined) return { faces: [exact], why: `typed as ${bundle.faces[exact]}` };
+    const words = raw.toLowerCase().split(/[\s,]+(?:and\s+)?/).filter(Boolean);
+    const named = (item, word) => item.code.toLowerCase() === word || (word.length > 2 && item.description.split(/[ ,]+/).some((part) => part.startsWith(word)));
+    const categories = bundle.categories.filter((item) => words.some((word) => named(item, word)));
+    const adjectives = called(words.filter((word) => word.length > 2));
+    if (categories.length) {
+      const own = [...source.index.keys()].filter((local) => source.weight[local] >= minimum && categories.includes(bundle.categories[primary(row(bundle, source, local))]));
+      return { faces: [...new Set([...own.map((local) => source.index[local]), ...(words.length > 1 ? [] : adjectives)])], why: `mostly used for ${categories.map((item) => item.gloss).join(" or ")}` };
     }
-    const described = word.length > 2 ? [...worded].filter(([, words]) => [...words].some((item) => item.startsWith(word))).map(([index]) => index) : [];
-    if (described.length) return { faces: described, why: `described as ${raw}` };
-    const parts = bundle.faces.map((item, index) => [item, index])
-      .filter(([item, index]) => (face && item.includes(face)) || item.includes(raw) || [...(spelled.get(index) || [])].some((typed) => typed.includes(raw)));
-    return { faces: parts.map(([, index]) => index), why: `with ${raw} in them` };
-  };
-}
-
-function add(map, key, value) {
-  if (!map.has(key)) map.set(key, new Set());
-  map.get(key).add(value);
+    if (adjectives.length) return { faces: [...new Set(adjectives)], why: `described as ${raw}` };
+    const part = spellingKey(raw);
+    return { faces: [...new Set([...spellings].filter(([spelling]) => spelling.includes(part)).map(([, index]) => index))].sort((a, b) => a - b), why: `with ${raw} in them` };
+  }
+  return { find, lookup };
 }

@@ -1,10 +1,12 @@
-// What the reader has chosen: one object, told to whoever listens, kept in the address of the page.
+// What is chosen: one object, reported to listeners, kept in the address of the page.
 
-export const DEFAULTS = { source: "", compare: "", layer: "", view: "3d", colour: "primary", minimum: 3, search: "", face: "", selected: [],
-                          clusters: 0, ellipses: false, only: "", turn: [-0.5, 0.35], zoom: 1, shift: [0, 0] };
-const NAMES = { source: "s", compare: "with", layer: "layer", view: "view", colour: "colour", minimum: "min", search: "q", face: "face", selected: "sel",
-                clusters: "k", ellipses: "ci", only: "only", turn: "turn", zoom: "zoom", shift: "shift" };
-const LONGEST = 60;
+export const DEFAULTS = { source: "", compare: "", layer: "", view: "2d", colour: "primary", minimum: 3, search: "", face: "", selected: [],
+                          ellipses: false, only: "", turn: [-0.5, 0.35], zoom: 1, shift: [0, 0] };
+const SHORT = { source: "s", compare: "with", layer: "layer", view: "view", colour: "colour", minimum: "min", search: "q", face: "face", selected: "sel",
+                ellipses: "ci", only: "only", turn: "turn", zoom: "zoom", shift: "shift" };
+const MOST_SELECTED = 60; // a longer selection is left out of the address
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 export function makeState(first) {
   let now = { ...DEFAULTS, ...first };
@@ -21,37 +23,31 @@ export function makeState(first) {
   };
 }
 
-const same = (a, b) => (Array.isArray(a) && Array.isArray(b) ? a.length === b.length && a.every((value, place) => value === b[place]) : a === b);
-
-export function toHash(state) {
-  const found = new URLSearchParams();
-  for (const [name, short] of Object.entries(NAMES)) {
+// `usual`: the state that an address without words stands for.
+export function toHash(state, usual) {
+  const words = new URLSearchParams();
+  for (const [name, short] of Object.entries(SHORT)) {
     const value = state[name];
-    if (same(value, DEFAULTS[name])) continue;
-    if (name === "selected") { if (value.length <= LONGEST) value.forEach((face) => found.append(short, face)); }
-    else if (Array.isArray(value)) found.set(short, value.map((number) => number.toFixed(2)).join(" "));
-    else if (typeof value === "number") found.set(short, String(Math.round(value * 100) / 100));
-    else found.set(short, value === true ? "1" : value);
+    if (same(value, usual[name])) continue;
+    if (name === "selected") { if (value.length <= MOST_SELECTED) value.forEach((face) => words.append(short, face)); }
+    else if (Array.isArray(value)) words.set(short, value.map((number) => number.toFixed(2)).join(" "));
+    else words.set(short, typeof value === "number" ? String(Math.round(value * 100) / 100) : typeof value === "boolean" ? (value ? "1" : "0") : value);
   }
-  return found.toString();
+  return words.toString();
 }
 
 export function fromHash(hash) {
-  const given = new URLSearchParams(hash.replace(/^#/, ""));
-  const found = {};
-  for (const [name, short] of Object.entries(NAMES)) {
-    const text = given.get(short);
-    const usual = DEFAULTS[name];
+  const words = new URLSearchParams(hash.replace(/^#/, ""));
+  const state = {};
+  for (const [name, short] of Object.entries(SHORT)) {
+    const [text, usual] = [words.get(short), DEFAULTS[name]];
     if (text === null) continue;
-    if (name === "selected") found[name] = given.getAll(short);
-    else if (Array.isArray(usual)) found[name] = pair(text, usual);
-    else if (typeof usual === "number") found[name] = Number.isFinite(Number(text)) ? Number(text) : usual;
-    else found[name] = typeof usual === "boolean" ? text === "1" : text;
+    const numbers = text.split(" ").map(Number);
+    const valid = numbers.length === [usual].flat().length && numbers.every(Number.isFinite);
+    if (name === "selected") state[name] = words.getAll(short);
+    else if (Array.isArray(usual)) state[name] = valid ? numbers : usual;
+    else if (typeof usual === "number") state[name] = valid ? numbers[0] : usual;
+    else state[name] = typeof usual === "boolean" ? text === "1" : text;
   }
-  return found;
-}
-
-function pair(text, usual) {
-  const numbers = text.split(" ").map(Number);
-  return numbers.length === 2 && numbers.every(Number.isFinite) ? numbers : usual;
+  return state;
 }

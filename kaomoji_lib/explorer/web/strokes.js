@@ -1,4 +1,4 @@
-// What a map draws: axes, faces with a rim of paper, lines to where they belong, ellipses, outlines.
+// What a map draws: axes, faces with a rim of the paper's colour, lines to their places, ellipses, outlines.
 
 import { ellipse, project } from "./project.js";
 
@@ -27,7 +27,7 @@ export function prepare(canvas, density, width, height) {
   return context;
 }
 
-// Where the axes run and where their names stand: {name, from, to, x, y, width}.
+// Where the axes run and where their names are: {name, from, to, x, y, width}.
 export function axesOf(context, { view, camera, frame, width, height }) {
   context.font = `12px ${FAMILY}`;
   const reach = view.extent * 1.12;
@@ -49,7 +49,7 @@ export function drawAxes(context, ink, axes) {
   }
 }
 
-// After the faces, on paper of their own: a point that lies behind a name does not run through it.
+// After the faces, on paper of their own, so that no point runs through a name.
 export function nameAxes(context, ink, axes) {
   context.globalAlpha = 1;
   context.font = `12px ${FAMILY}`;

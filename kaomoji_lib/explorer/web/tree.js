@@ -1,18 +1,18 @@
 // The tree of faces beside their similarities: rows are faces, branches have the colour of their cluster. A branch and its
-// block of the heatmap belong together: what is pointed at in one is outlined in the other.
+// block of the similarities are outlined together.
 
 import { clusterColour, legible } from "./colour.js";
 import { make, once } from "./dom.js";
 import { FAMILY, prepare } from "./strokes.js";
 
-const [SHOWN, NEAR] = [60, 9]; // rows that stand large; pixels around a branch that count as on it
+const [LARGE, NEAR] = [60, 9]; // rows up to which they are large; pixels around a branch that count as on it
 
 export function makeTree({ onHover, onPick, onSelect }) {
   const base = make("canvas", { className: "kx-base" });
   const over = make("canvas", { className: "kx-over" });
   const tip = make("div", { className: "kx-tip", hidden: true });
   const sheet = make("div", { className: "kx-sheet" }, make("div", { className: "kx-window" }, base, over), tip);
-  const scroll = make("div", { className: "kx-tree", tabIndex: 0, role: "application", "aria-label": "Tree of faces and their similarities. Up and down move, Enter opens a card." }, sheet);
+  const scroll = make("div", { className: "kx-tree", tabIndex: 0, role: "application", "aria-label": "Tree of kaomoji and their similarities. Up and down move, Enter opens a card." }, sheet);
   const key = make("p", { className: "kx-tree-key kx-note" });
   const root = make("div", {}, scroll, key);
   let view = null;
@@ -24,7 +24,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
     const { tree } = view.source;
     const n = tree.members.length;
     const width = scroll.clientWidth - 14;
-    const row = n <= SHOWN ? 18 : 15;
+    const row = n <= LARGE ? 18 : 15;
     const context = base.getContext("2d");
     const size = row * 0.82;
     context.font = `${size}px ${FAMILY}`;
@@ -49,7 +49,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
     }
   }
 
-  // A canvas as high as the window on the tree, moved to where the reader has scrolled.
+  // A canvas as high as the visible part of the tree, moved with the scrolling.
   function surface(canvas) {
     const context = prepare(canvas, geometry.density, geometry.width, geometry.shown);
     context.textAlign = "left";
@@ -58,7 +58,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
   }
   const rows = () => [Math.floor(scroll.scrollTop / geometry.row), Math.min(geometry.n - 1, Math.ceil((scroll.scrollTop + geometry.shown) / geometry.row))];
 
-  function paint() {
+  function render() {
     if (!geometry) return;
     const { tree } = view.source;
     const { n, row, nodes, left, cell, size, branch, width } = geometry;
@@ -93,7 +93,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
       line(context, branch, place * row, width, place * row);
       if (tree.matrix) line(context, left + place * cell, 0, left + place * cell, n * row);
     }
-    paintOver();
+    renderOver();
   }
 
   function elbow(context, node, colour) {
@@ -118,7 +118,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
     context.stroke();
   }
 
-  function paintOver() {
+  function renderOver() {
     if (!geometry) return;
     const { tree } = view.source;
     const { row, cell, left, branch, width, nodes } = geometry;
@@ -152,14 +152,14 @@ export function makeTree({ onHover, onPick, onSelect }) {
     context.globalAlpha = 1;
   }
 
-  const repaint = once(() => view && paint());
+  const repaint = once(() => view && render());
   const drawNow = () => {
     if (!view || !view.source.tree || root.hidden || !scroll.clientWidth) return;
     lay();
-    key.textContent = view.source.tree.matrix ? "Colours of the cells: cosine of two faces, " : "Too many faces for a heatmap: the tree alone.";
+    key.textContent = view.source.tree.matrix ? "Colour of a cell: cosine of two kaomoji, " : "Too many kaomoji to show their similarities: the tree alone.";
     if (view.source.tree.matrix) key.append(make("span", { textContent: "−1 " }), make("span", { className: "kx-gradient", "aria-hidden": "true", style: { background: `linear-gradient(90deg, ${ink.low}, ${ink.paper}, ${ink.high})` } }),
-      make("span", { textContent: " 1. A branch and its block belong together: click to select." }));
-    paint();
+      make("span", { textContent: " 1. Click a branch to select its kaomoji." }));
+    render();
   };
   const draw = once(drawNow);
   const place = (event) => { const box = sheet.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
@@ -180,10 +180,10 @@ export function makeTree({ onHover, onPick, onSelect }) {
     }
     const next = { local: -1, across: -1, node: null, ...found };
     if (next.local === hovered.local && next.across === hovered.across && next.node === hovered.node) return;
-    const told = next.local !== hovered.local;
+    const changed = next.local !== hovered.local;
     hovered = next;
-    paintOver();
-    if (told) onHover(hovered.local, spoken);
+    renderOver();
+    if (changed) onHover(hovered.local, spoken);
   }
 
   sheet.addEventListener("pointermove", (event) => {
@@ -194,7 +194,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
     const local = tree.members[leaf];
     const node = x < geometry.branch ? nodeAt(x, y) : null;
     sheet.style.cursor = node || x >= geometry.branch ? "pointer" : "default";
-    if (node) return hover({ node }, `${node.leaves.length} faces, joined at distance ${node.h.toFixed(2)}: click to select`, [x, y]);
+    if (node) return hover({ node }, `${node.leaves.length} kaomoji, joined at distance ${node.h.toFixed(2)}: click to select`, [x, y]);
     if (x > geometry.left && tree.matrix) {
       const across = Math.max(0, Math.min(geometry.n - 1, Math.floor((x - geometry.left) / geometry.cell)));
       const other = tree.order[across];
@@ -230,7 +230,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
     root, drawNow,
     focus: () => scroll.focus(),
     show(next) { view = next; hovered = { local: -1, across: -1, node: null }; draw(); },
-    mark(patch) { if (view) { Object.assign(view, patch); paintOver(); } },
+    mark(patch) { if (view) { Object.assign(view, patch); renderOver(); } },
     ink(next) { ink = next; draw(); },
     nodes: () => geometry && geometry.nodes.slice(geometry.n).map((node) => [geometry.x(node.h), node.y, node.leaves.length]),
     stop() { watcher.disconnect(); },

@@ -1,25 +1,24 @@
 // What a map or a tree is asked to show, from the state and the source.
 
-import { clustersAt, gloss, layoutOf } from "./data.js";
+import { clustersOf, gloss, layoutOf } from "./data.js";
 
 const CROWD = 250;
 
 export function viewOf(bundle, source, now, found, colours, narrow) {
-  const flat = now.view.startsWith("flat:") ? source.flat.find((item) => `flat:${item.name}` === now.view) : null;
-  const layout = layoutOf(source, flat ? "" : now.layer);
+  const layout = layoutOf(source, now.layer);
   const visible = Uint8Array.from(source.weight, (weight) => (weight >= now.minimum ? 1 : 0));
-  const wanted = found ? new Set(found.faces) : null;
-  const faded = Uint8Array.from(visible, (_, local) => ((wanted && !wanted.has(source.index[local])) || (now.only && colours.keys[local] !== now.only) ? 1 : 0));
+  const sought = found ? new Set(found.faces) : null;
+  const faded = Uint8Array.from(visible, (_, local) => ((sought && !sought.has(source.index[local])) || (now.only && colours.keys[local] !== now.only) ? 1 : 0));
   const order = [...source.weight.keys()].sort((a, b) => faded[a] - faded[b] || source.weight[b] - source.weight[a]);
-  const most = Math.max(1, source.weight[order[0]] || 1);
+  const most = Math.max(1, ...source.weight);
   const crowd = visible.reduce((sum, value) => sum + value, 0);
   const [small, grow] = crowd > CROWD ? [13, 10] : narrow ? [12, 8] : [16, 13];
+  const faces = [...source.index].map((face) => bundle.faces[face]);
   return {
-    source, size: source.size, faces: [...source.index].map((face) => bundle.faces[face]), visible, faded, order, crowd, ...colours, ellipses: now.ellipses,
-    scores: flat ? flat.scores : layout.scores, spread: flat ? null : layout.spread, flat: now.view !== "3d",
-    axes: flat ? [] : layout.variance.map((share, axis) => `PC${axis + 1} ${Math.round(100 * share)}%`),
+    source, size: source.size, faces, visible, faded, order, crowd, ...colours, ellipses: now.ellipses,
+    scores: layout.scores, spread: layout.spread, flat: now.view !== "3d", axes: layout.variance.map((share, axis) => `component ${axis + 1} (${Math.round(100 * share)}%)`),
     sizes: Float32Array.from(source.weight, (weight) => small + grow * Math.sqrt(Math.min(1, weight / most))), ...marksOf(bundle, source, now),
-    clusters: clustersAt(source, now.clusters), describe: (local) => `${bundle.faces[source.index[local]]}  ${gloss(bundle, source, local)}`,
+    clusters: clustersOf(source), describe: (local) => `${faces[local]}  ${gloss(bundle, source, local)}`,
   };
 }
 
@@ -29,5 +28,5 @@ export function marksOf(bundle, source, now) {
   const local = (face) => source.at.get(bundle.byFace.get(face));
   const open = local(now.face) ?? -1;
   const near = open < 0 ? [] : [...layout.near.subarray(open * layout.neighbours, (open + 1) * layout.neighbours)].filter((other) => source.weight[other] >= now.minimum).slice(0, 5);
-  return { open, linked: -1, near, marked: now.selected.map(local).filter((found) => found !== undefined) };
+  return { open, linked: -1, near, marked: now.selected.map(local).filter((place) => place !== undefined) };
 }

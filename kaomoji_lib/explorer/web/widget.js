@@ -1,10 +1,10 @@
-// The home in a notebook: state both ways between the page and Python.
+// The explorer in a notebook: its state goes both ways between the page and Python.
 
 import { mount } from "./app.js";
 
-const SYNCED = ["source", "compare", "layer", "view", "colour", "minimum", "search", "face", "selected", "clusters", "ellipses", "only"];
+const SYNCED = ["source", "compare", "layer", "view", "colour", "minimum", "search", "face", "selected", "ellipses", "only"];
 
-async function render({ model, el }) {
+export async function render({ model, el }) {
   const font = model.get("_font");
   if (font && font.byteLength && ![...document.fonts].some((face) => face.family.replaceAll('"', "") === "Kaomoji")) {
     const face = new FontFace("Kaomoji", font.buffer ? font.buffer.slice(font.byteOffset, font.byteOffset + font.byteLength) : font);
@@ -24,5 +24,3 @@ async function render({ model, el }) {
     app.stop();
   };
 }
-
-export default { render };

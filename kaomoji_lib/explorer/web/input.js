@@ -1,6 +1,6 @@
-// The reader's hands on a map: pointer, touch, wheel and keys, turned into what they mean.
+// Pointer, touch, wheel and keys on a map, turned into what they mean.
 
-import { inside } from "./project.js";
+import { insidePolygon } from "./project.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const STILL = 4; // pixels within which a press is a click
@@ -27,7 +27,7 @@ export function listen(root, map) {
   });
   root.addEventListener("pointermove", (event) => {
     const point = at(event);
-    if (!drag) return map.hover(map.hit(...point));
+    if (!drag) return map.hover(map.hitTest(...point));
     touches.set(event.pointerId, point);
     drag.moved = Math.max(drag.moved, Math.hypot(point[0] - drag.from[0], point[1] - drag.from[1]));
     const [dx, dy] = [point[0] - drag.last[0], point[1] - drag.last[1]];
@@ -51,14 +51,14 @@ export function listen(root, map) {
     drag = null;
     map.outline(null);
     if (event.type === "pointercancel") return;
-    if (ended.moved < STILL) { const local = map.hit(...ended.from); if (local >= 0) map.onPick(local); }
-    else if (ended.path) { const polygon = outlineOf(ended); map.select((x, y) => inside(x, y, polygon)); }
+    if (ended.moved < STILL) { const local = map.hitTest(...ended.from); if (local >= 0) map.onPick(local); }
+    else if (ended.path) { const polygon = outlineOf(ended); map.select((x, y) => insidePolygon(x, y, polygon)); }
     else map.settle();
   };
   root.addEventListener("pointerup", release);
   root.addEventListener("pointercancel", release);
   root.addEventListener("pointerleave", () => { if (!drag) map.hover(-1); });
-  root.addEventListener("dblclick", (event) => { if (map.hit(...at(event)) < 0) map.zoom(event.shiftKey ? 0.6 : 1.7, ...at(event), { gliding: true }); });
+  root.addEventListener("dblclick", (event) => { if (map.hitTest(...at(event)) < 0) map.zoom(event.shiftKey ? 0.6 : 1.7, ...at(event), { gliding: true }); });
   root.addEventListener("wheel", (event) => {
     // A wheel that only passes over the map scrolls the page.
     if (!event.ctrlKey && !event.metaKey && document.activeElement !== root) return map.onWheel();

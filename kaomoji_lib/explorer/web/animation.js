@@ -1,10 +1,10 @@
-// Movement between two views, for readers who want it: what moves can be followed, what jumps must be searched.
+// Movement between two views, unless the system asks for less motion: what moves can be followed with the eye.
 
-const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const prefersStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const ease = (t) => 1 - (1 - t) ** 3;
 
-// A clock from 0 to 1 that tells `step` where it is; starting it again begins anew.
-export function makeMotion(step, lasting) {
+// Calls `step` with times from 0 to 1; starting it again begins from 0.
+export function makeAnimation(step, lasting) {
   let waiting = 0;
   let began = 0;
   const stop = () => { cancelAnimationFrame(waiting); waiting = 0; };
@@ -18,7 +18,7 @@ export function makeMotion(step, lasting) {
     running: () => waiting !== 0,
     start() {
       stop();
-      if (still()) return step(1);
+      if (prefersStill()) return step(1);
       step(0);
       began = performance.now();
       waiting = requestAnimationFrame(tick);

@@ -1,4 +1,4 @@
-// Where each face is written: at its place, or beside it where that is taken; where there is no room its symbol stands.
+// Where each face is written: at its place, or beside it where that is taken; without room it is drawn as its symbol.
 
 const CELL = 6;
 // The places a face may take: its own first, then ever wider rings around it.
@@ -26,7 +26,7 @@ export function makeRoom(width, height) {
   };
 }
 
-// Finds room for one face; where it stood before comes first, so that turning the map does not make faces jump.
+// Finds room for one face; its former place comes first, so that turning the map does not make faces jump.
 export function settle(room, { x, y, w, size, before, most, width, height }) {
   for (let place = -1; place < most; place++) {
     const at = place < 0 ? before : place;
