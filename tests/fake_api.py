@@ -329,8 +329,6 @@ class _Handler(BaseHTTPRequestHandler):
         path, server = urlsplit(self.path).path, self.server
         body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)))
         server.requests[path] += 1
-        if path == "/v1/messages/count_tokens":
-            return self.send_json(200, {"input_tokens": count(body)})
         is_batch = path == "/v1/messages/batches"
         if not is_batch and path != "/v1/messages":
             return self.refuse(404, "not_found_error", "no such address")

@@ -681,12 +681,13 @@ def test_no_key_no_server(monkeypatch, tmp_path):
     assert code == 2 and "ANTHROPIC_API_KEY is not set" in trouble and "Traceback" not in trouble
 
 
-def test_dry_run_counts_tokens_at_the_service_when_there_is_a_key(tmp_path, few, server, capsys):
+def test_dry_run_sends_nothing(tmp_path, few, server, capsys):
     there = server()
-    words = ["--dry-run", "--prompts", few, "--out", tmp_path / "none", "--model", MODEL]
+    words = ["--dry-run", "--prompts", few, "--out", tmp_path / "none", "--max-usd", "0.001"]
     assert cli.main(["claude", "elicit", *map(str, words)]) == 0
-    assert "counted by the service" in capsys.readouterr().out and not there.paid
-    assert there.requests["/v1/messages/count_tokens"] > 0
+    printed = capsys.readouterr().out
+    assert "48 requests to send" in printed and "may stop it before the end" in printed
+    assert not there.requests
 
 
 @pytest.mark.parametrize(

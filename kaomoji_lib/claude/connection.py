@@ -103,17 +103,6 @@ class Connection:
                 raise Refused("unreadable", "the service's answer is no message", charged=True)
         return self.plain(message)
 
-    def count_tokens(self, params):
-        """Return the input tokens of a request, counted by the service; raises :class:`Refused`."""
-        names = ("messages", "model", "system", "output_config")
-        with self.errors():
-            counted = self.sdk.messages.count_tokens(
-                **{name: params[name] for name in names if name in params}
-            )
-        if not isinstance(getattr(counted, "input_tokens", None), int):
-            raise Refused("unreadable", "the service did not return a token count")
-        return counted.input_tokens
-
     @contextmanager
     def errors(self):
         """Turn errors of the SDK and of the HTTP library under it into :class:`Refused`."""

@@ -1,22 +1,20 @@
-"""What a run would send and cost, without sending it. Needs neither key nor network; counts tokens with them."""
+"""What a run would send and cost, without sending it. Needs neither key nor network."""
 
 import json
-import os
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.claude.budget import estimated_tokens
-from kaomoji_lib.claude.connection import KEY, Connection, Refused
 from kaomoji_lib.claude.models import price
 from kaomoji_lib.claude.store import ReplyStore
 
-COUNTED, SHOWN = 12, 2
+SHOWN = 2
 
 
 def plan(settings, requests, note=""):
     """Return a run on paper as text: requests, tokens, the most that they can cost, and examples."""
     store, origin = ReplyStore(settings.folder), settings.origin
     due = list({key: r for r in requests if (key := r.key(origin)) not in store}.values())
-    tokens, counted = _tokens(due)
+    tokens = sum(estimated_tokens(request.params) for request in due)
     output, spent = sum(r.params["max_tokens"] for r in due), store.spent()
     model_price, limit = price(settings.model), settings.max_usd
     cost, usd = "unknown: no price for this model in data/claude_models.csv", 0.0
@@ -26,7 +24,7 @@ def plan(settings, requests, note=""):
     lines = [
         f"{settings.model}: {len(due)} requests to send, {len(requests) - len(due)} replies stored already"
         + (" (batch prices)" if settings.batch else ""),
-        f"input: {tokens:,} tokens ({counted}); output: at most {output:,} tokens",
+        f"input: about {tokens:,} tokens; output: at most {output:,} tokens",
         f"cost: {cost}; spent in this folder so far: {spent:.4f}",
         *([note] if note else []),
     ]
@@ -35,27 +33,8 @@ def plan(settings, requests, note=""):
             f"--max-usd {limit:g} may stop it before the end; what is stored by then stays, and the same command goes on"
         )
     lines += [f"example request:\n{_shown(request)}" for request in due[:SHOWN]]
-    lines.append(
-        "nothing was sent but token counts" if "by the service" in counted else "nothing was sent"
-    )
+    lines.append("nothing was sent")
     return "\n".join(escape.terminal(line) for part in lines for line in part.splitlines())
-
-
-def _tokens(due):
-    rough = [estimated_tokens(request.params) for request in due]
-    if not due or not os.environ.get(KEY):
-        return sum(rough), "estimated from their length"
-    chosen = range(0, len(due), max(1, len(due) // COUNTED))
-    service = Connection(retries=1, timeout=15.0)
-    try:
-        exact = {number: service.count_tokens(due[number].params) for number in chosen}
-    except Refused:
-        return sum(rough), "estimated from their length; the service did not count them"
-    finally:
-        service.sdk.close()
-    scale = sum(exact.values()) / max(sum(rough[number] for number in exact), 1)
-    where = f"{len(exact)} of them counted by the service, the rest in proportion"
-    return round(sum(rough) * scale), where
 
 
 def _shown(request):

@@ -63,11 +63,10 @@ def read(path, skipped=None):
         parts = {f"line {number}": _parsed(line) for number, line in lines if line.strip()}
     turns, before = [], len(skipped)
     for where, part in parts.items():
-        found = _turns(part) if isinstance(part, dict) else None
-        if found is None:
+        try:
+            turns += _turns(part)
+        except (AttributeError, KeyError, TypeError):
             skipped.append(f"{path}, {where}: no exchange; expected {_EXPECTED}; it was left out")
-        else:
-            turns += found
     if not parts or len(skipped) - before == len(parts):
         raise KaomojiError(f"{path}: no exchange in it; expected {_EXPECTED}; check the file")
     return opened(turns)
@@ -87,13 +86,10 @@ def _parsed(content):
 
 
 def _turns(part):
-    """Return the turns (source_model, user, assistant) of a line or a conversation, or None for another format."""
-    if isinstance(part.get("chat_messages"), list):
+    """Return the turns (source_model, user, assistant) of a line or a conversation; what is malformed raises."""
+    if "chat_messages" in part:
         return list(_claude(part))
-    if isinstance(part.get("mapping"), dict):
-        return list(_chatgpt(part))
-    row = _row(part)
-    return None if row is None else [row]
+    return list(_chatgpt(part)) if "mapping" in part else [_row(part)]
 
 
 def opened(turns):
@@ -117,19 +113,17 @@ def from_emissions(emissions, prompts):
 
 
 def _row(row):
-    for user, assistant, model in (
-        ("user", "assistant", "source_model"),
-        ("user_text", "assistant_text", "model"),
-    ):
-        if isinstance(row.get(user), str) and isinstance(row.get(assistant), str):
-            named = row.get(model) or row.get("model") or ""
-            reply = row[assistant]
-            # Journals keep the face apart and may have taken it off the text.
-            face = row.get("kaomoji")
-            if isinstance(face, str) and face and not reply.lstrip().startswith(face):
-                reply = f"{face} {reply}"
-            return str(named), row[user], reply
-    return None
+    names = ("user", "assistant", "source_model")
+    if "user_text" in row:
+        names = ("user_text", "assistant_text", "model")
+    user, reply = row[names[0]], row[names[1]]
+    if not isinstance(user, str) or not isinstance(reply, str):
+        raise TypeError
+    # Journals keep the face apart and may have taken it off the text.
+    face = row.get("kaomoji")
+    if isinstance(face, str) and not reply.lstrip().startswith(face):
+        reply = f"{face} {reply}"
+    return str(row.get(names[2]) or row.get("model") or ""), user, reply
 
 
 def _claude(conversation):
@@ -138,48 +132,41 @@ def _claude(conversation):
     Retried replies and edited messages are branches of a tree (``parent_message_uuid``); files without the tree are
     read in their order.
     """
-    messages = [one for one in conversation["chat_messages"] if isinstance(one, dict)]
-    by_id = {one["uuid"]: one for one in messages if isinstance(one.get("uuid"), str)}
-    is_tree = any(one.get("parent_message_uuid") in by_id for one in messages if _parent(one))
+    messages = conversation["chat_messages"]
+    by_id = {one["uuid"]: one for one in messages if one.get("uuid")}
+    is_tree = any(one.get("parent_message_uuid") in by_id for one in messages)
     latest = None
     for message in messages:
-        if message.get("sender") == "human":
+        if message["sender"] == "human":
             latest = message
-        elif message.get("sender") == "assistant":
-            asked, seen = message if is_tree else latest, set()
-            while is_tree and asked is not None and asked.get("sender") != "human":
-                seen.add(id(asked))
-                asked = by_id.get(_parent(asked))
-                asked = None if asked is not None and id(asked) in seen else asked
+        elif message["sender"] == "assistant":
+            asked = _asked(message, dict(by_id)) if is_tree else latest
             if asked is not None:
-                model = str(conversation.get("model") or "claude.ai")
-                yield model, _text(asked), _text(message)
+                yield str(conversation.get("model") or "claude.ai"), _text(asked), _text(message)
 
 
-def _parent(message):
-    parent = message.get("parent_message_uuid")
-    return parent if isinstance(parent, str) else None
+def _asked(message, by_id):
+    """Return the nearest message above a reply that a person wrote, or None; each message of ``by_id`` is met once."""
+    while message is not None and message["sender"] != "human":
+        message = by_id.pop(message.get("parent_message_uuid"), None)
+    return message
 
 
 def _text(message):
-    blocks = message.get("content") if isinstance(message.get("content"), list) else []
-    texts = [block.get("text") for block in blocks if isinstance(block, dict)]
-    joined = "\n".join(text for text in texts if isinstance(text, str))
-    return joined or (message["text"] if isinstance(message.get("text"), str) else "")
+    blocks = [block.get("text") for block in message.get("content") or []]
+    joined = "\n".join(text for text in blocks if isinstance(text, str))
+    return joined or str(message.get("text") or "")
 
 
 def _chatgpt(conversation):
     """Yield the turns of the branch that was shown last; regenerated replies beside it are left out."""
-    nodes, name, path, seen = conversation["mapping"], conversation.get("current_node"), [], set()
-    while isinstance(name, str) and name in nodes and name not in seen:
-        seen.add(name)
-        path.append(nodes[name])
-        name = nodes[name].get("parent") if isinstance(nodes[name], dict) else None
+    nodes, name, path = dict(conversation["mapping"]), conversation.get("current_node"), []
+    while name in nodes:
+        path.append(nodes.pop(name))
+        name = path[-1].get("parent")
     user = None
     for node in reversed(path):
-        message = node.get("message") if isinstance(node, dict) else None
-        if not isinstance(message, dict):
-            continue
+        message = node.get("message") or {}
         role = (message.get("author") or {}).get("role")
         parts = (message.get("content") or {}).get("parts") or []
         text = "\n".join(part for part in parts if isinstance(part, str))

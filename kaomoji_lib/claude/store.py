@@ -68,7 +68,7 @@ class ReplyStore:
     def _errors(self):
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, json.JSONDecodeError) as error:
             raise KaomojiError(
                 f"{self.path} cannot be used ({error}); expected the replies that were paid for; free disk space or "
                 "restore the file, or delete it to ask (and pay) again"
@@ -78,15 +78,17 @@ class ReplyStore:
         with self._errors(), self._lock, self._db:
             return self._db.execute(statement, values).fetchall()
 
+    def _parsed(self, statement, *values):
+        with self._errors():
+            return [json.loads(row[0]) for row in self._run(statement, *values)]
+
     def __contains__(self, key):
         return bool(self._run("SELECT 1 FROM replies WHERE key = ? LIMIT 1", key))
 
     def get(self, key):
         """Return the newest record under ``key``, or None."""
-        rows = self._run(
-            "SELECT record FROM replies WHERE key = ? ORDER BY number DESC LIMIT 1", key
-        )
-        return self._parsed(rows[0][0]) if rows else None
+        newest = "SELECT record FROM replies WHERE key = ? ORDER BY number DESC LIMIT 1"
+        return next(iter(self._parsed(newest, key)), None)
 
     def put(self, key, record):
         """Store a record; an earlier one under the same key is kept, too, and still counts as paid."""
@@ -95,9 +97,7 @@ class ReplyStore:
 
     def records(self):
         """Return every stored record, replaced ones too, oldest first."""
-        return [
-            self._parsed(row[0]) for row in self._run("SELECT record FROM replies ORDER BY number")
-        ]
+        return self._parsed("SELECT record FROM replies ORDER BY number")
 
     def record_unreceived_charge(self, key, usd, kind):
         """Note a payment that brought no usable reply (``usd``: its upper bound, or None)."""
@@ -115,28 +115,14 @@ class ReplyStore:
 
     def write_batch(self, entry):
         """Insert a batch entry (dict with ``state``), or replace the one with its ``number``; return it with its number."""
-        values = entry["state"], json.dumps(entry)
-        if "number" in entry:
-            self._run(
-                "UPDATE batches SET state = ?, entry = ? WHERE number = ?", *values, entry["number"]
-            )
-            return entry
-        rows = self._run(
-            "INSERT INTO batches (state, entry) VALUES (?, ?) RETURNING number", *values
-        )
-        return {**entry, "number": rows[0][0]}
+        if "number" not in entry:
+            number = self._run("SELECT coalesce(max(number), 0) + 1 FROM batches")[0][0]
+            entry = {**entry, "number": number}
+        values = entry["number"], entry["state"], json.dumps(entry)
+        self._run("INSERT OR REPLACE INTO batches (number, state, entry) VALUES (?, ?, ?)", *values)
+        return entry
 
     def open_batches(self):
         """Return the entries of batches that are not collected yet, oldest first."""
-        rows = self._run(
-            "SELECT number, entry FROM batches WHERE state IN ('intended', 'submitted') ORDER BY number"
-        )
-        return [{**self._parsed(entry), "number": number} for number, entry in rows]
-
-    def _parsed(self, text):
-        try:
-            return json.loads(text)
-        except ValueError:
-            raise KaomojiError(
-                f"{self.path} is damaged; expected stored replies; restore it, or delete it to ask (and pay) again"
-            ) from None
+        states = "state IN ('intended', 'submitted')"
+        return self._parsed(f"SELECT entry FROM batches WHERE {states} ORDER BY number")

@@ -140,9 +140,9 @@ class SlowAPI(fake_api.FakeAPI):
         return super().message(params)
 
     def create_batch(self, requests):
-        time.sleep(0.3)
+        time.sleep(0.8)
         batch = super().create_batch(requests)
-        time.sleep(0.6)
+        time.sleep(0.8)
         return batch
 
 
