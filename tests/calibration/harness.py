@@ -30,7 +30,7 @@ SHOWN = [*KEY, "rate", "power", "coverage", "seconds"]
 
 @dataclass(frozen=True)
 class Case:
-    """``statistic``: ``module.function`` in ``kaomoji_lib.metrics`` (or ``resampling.function``), then what it measures."""
+    """``statistic``: ``module.function`` in ``kaomoji_lib.metrics``, else in ``kaomoji_lib`` (``published.faces.accuracy``), then what it measures."""
 
     statistic: str
     null: str
@@ -46,7 +46,7 @@ class Case:
         """A number that changes with the source of the case and of the module that it tests."""
         sources = [inspect.getsource(self.simulate), str((self.draws, self.size, self.options))]
         package = Path(kaomoji_lib.__file__).parent
-        name = self.statistic.split(".")[0]
+        name = self.statistic.split()[0].rpartition(".")[0].replace(".", "/")
         for path in (package / "metrics" / f"{name}.py", package / f"{name}.py"):
             sources += [path.read_text(encoding="utf-8")] if path.exists() else []
         return zlib.crc32("".join(sources).encode())

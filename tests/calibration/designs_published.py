@@ -1,0 +1,109 @@
+"""Simulated data for the statistics of the published study: replies that share one random stream per index."""
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.published import faces, geometry, scorer_audit, tables
+from tests.calibration.harness import case
+
+PROMPTS = tables.prompts()
+CODES = list(tables.scheme().codes)
+LABEL = PROMPTS["category"].map(CODES.index).to_numpy()
+INDICES, KINDS = 8, 12
+
+
+def replies(rng, alpha, effect, stream):
+    """Faces of nested replies: a prompt's Dirichlet around its category's; with ``stream``, one uniform per index for all."""
+    centre = np.exp(effect * rng.normal(size=(len(CODES), KINDS)))
+    centre = centre / centre.sum(axis=1, keepdims=True)
+    shares = np.array([rng.dirichlet(alpha * KINDS * centre[code]) for code in LABEL])
+    draws = rng.random(INDICES) if stream else rng.random((len(LABEL), INDICES))
+    drawn = (
+        shares.cumsum(axis=1)[:, None] < np.broadcast_to(draws, (len(LABEL), INDICES))[..., None]
+    )
+    kinds = np.minimum(drawn.sum(axis=2), KINDS - 1)
+    return pd.DataFrame(
+        {
+            "prompt_id": np.repeat(PROMPTS["id"].to_numpy(), INDICES),
+            "category": np.repeat(PROMPTS["category"].to_numpy(), INDICES),
+            "generation": np.tile(np.arange(INDICES), len(LABEL)),
+            "face": [f"(^{kind}^)" for kind in kinds.ravel()],
+        }
+    )
+
+
+def cloud(rng, guide=0.0, spread=1.0):
+    """Nine clusters of prompts, placed at random beside ``guide`` times the categories' valence."""
+    valence = tables.scheme().table["valence"].to_numpy(float)[:, None] * [1, 0, 0]
+    centres = rng.normal(size=(len(CODES), 3)) * spread + guide * valence
+    scores = centres[LABEL] + 0.3 * rng.normal(size=(len(LABEL), 3))
+    return geometry.Cloud(
+        "simulated", "simulated", PROMPTS, scores, scores - scores.mean(axis=0), ()
+    )
+
+
+@case(
+    "published.faces.accuracy",
+    "categories permuted among the prompts of a fold",
+    design="one random stream per index, alpha 1",
+    effect="log-odds differ by 0.6 sd",
+    draws=100,
+)
+def accuracy(rng, effect):
+    table = replies(rng, 1.0, 0.6 * effect, stream=True)
+    value = faces.accuracy(table, repeats=1, permutations=99).estimate()
+    return value if effect else (value, 1 / len(CODES))
+
+
+@case(
+    "published.faces.same_face",
+    "the indices of each prompt permuted",
+    design="prompts with favourites, alpha 1",
+    effect="one random stream per index",
+    draws=100,
+)
+def same_face(rng, effect):
+    return faces.same_face(replies(rng, 1.0, 0.5, stream=bool(effect)), permutations=99)
+
+
+@case(
+    "published.geometry.follows",
+    "the coordinate permuted among the categories",
+    design="nine clusters at random places",
+    effect="2 sd along valence",
+)
+def follows(rng, effect):
+    return geometry.follows(cloud(rng, 2.0 * effect), "valence", permutations=499)
+
+
+@case(
+    "published.geometry.face_blocks",
+    "whole prompts permuted",
+    design="prompts with favourites, alpha 1",
+    effect="log-odds differ by 1 sd",
+    draws=100,
+)
+def face_blocks(rng, effect):
+    return geometry.face_blocks(
+        cloud(rng), replies(rng, 1.0, effect, stream=False), permutations=99
+    )
+
+
+@case(
+    "published.scorer_audit.audit",
+    "scores of a prompt given to another",
+    design="scores without their prompt",
+    effect="own prompt 0.1 sd higher",
+    draws=100,
+)
+def audit(rng, effect):
+    table = replies(rng, 1.0, 0.5, stream=False)
+    counts = pd.crosstab(table["prompt_id"], table["face"])
+    scores = rng.normal(size=counts.shape) + 0.1 * effect * counts
+    names = {
+        face: f"({eye}_{eye})" for face, eye in zip(counts.columns, "^°◕⊙ಠ╥˘¬>•TO", strict=True)
+    }
+    table["face"] = table["face"].map(names)
+    return scorer_audit.audit(
+        scores.rename(columns=names), table, typed_as="face", permutations=99
+    ).better
