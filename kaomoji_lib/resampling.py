@@ -105,20 +105,6 @@ def paired(left, right, *, weights=None, unit="prompts", resamples=stats.RESAMPL
     )
 
 
-def crossed(values, *, unit="prompts", resamples=stats.RESAMPLES, seed=0, null=None):
-    """Mean of ``values`` (models, prompts) with an interval that holds for new models *and* new prompts: Estimate.
-
-    Rows and columns are resampled independently (the pigeonhole bootstrap, Owen 2007, doi:10.1214/07-AOAS122), which
-    covers too rarely with few rows: about 85% of the time with 3 models, 92% with 8 (tests/calibration). ``n`` counts
-    the columns.
-    """
-    values = np.asarray(values, dtype=float)
-    rows = stats.resampling_counts(len(values), resamples, seed)
-    columns = stats.resampling_counts(values.shape[1], resamples, seed + 1)
-    replicates = np.einsum("rm,mp,rp->r", rows, values, columns, optimize=True) / values.size
-    return stats.estimate(values.mean(), replicates, values.shape[1], unit, null=null)
-
-
 def grouped(values, groups, *, unit="prompts", resamples=stats.RESAMPLES, seed=0, null=None):
     """Mean of ``values`` (n,) with an interval over the groups (prompts, faces) they belong to: Estimate.
 
@@ -134,7 +120,9 @@ def grouped(values, groups, *, unit="prompts", resamples=stats.RESAMPLES, seed=0
 def two_way(values, rows, columns, *, unit, resamples=stats.RESAMPLES, seed=0):
     """Return the mean of ``values`` (n,) with an interval over their ``rows`` *and* ``columns`` (n,), each resampled.
 
-    Pigeonhole bootstrap: Owen 2007, doi:10.1214/07-AOAS122. ``n`` counts the columns, of which there are fewer.
+    For directions, or models, that are a sample as prompts are. ``n`` counts the columns, of which there are fewer; with
+    very few the interval covers too rarely (about 85% of the time with three, 92% with eight). Pigeonhole bootstrap:
+    Owen 2007, doi:10.1214/07-AOAS122.
     """
     values = np.asarray(values, dtype=float)
     codes = [pd.factorize(np.asarray(part))[0] for part in (rows, columns)]

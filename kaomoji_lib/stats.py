@@ -1,4 +1,12 @@
-"""Intervals, nulls and the few measures that every analysis shares."""
+"""Intervals, nulls and the few measures that every analysis shares, and the rules by which results are called findings.
+
+One rule of multiplicity: where only the best of many is looked at (layers, scales, numbers of clusters), p is for the
+best of all under the same permutations (:func:`kaomoji_lib.resampling.max_t`); where several tests are each reported
+(models, pairs of sources), p-values are adjusted over all of them (:func:`holm`). One rule of relevance
+(:func:`kaomoji_lib.metrics.verdicts.verdict`): a finding has p <= .05 after that *and* at least the size that would
+matter. One number of permutations, ``PERMUTATIONS``; nulls that refit a probe each time use ``REFITS``. ``n`` counts
+what the null or the resampling exchanges: prompts, faces, categories.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,22 +57,11 @@ class Estimate:
         parts += [", ".join(null)] if null else []
         return f"{self.value:{form}} ({'; '.join([*parts, f'n = {self.n} {self.unit}'])})"
 
-    def fields(self, name):
-        """The estimate as columns of a table: ``name``, ``ci_low``, ``ci_high``, ``null``, ``p``, ``n``."""
-        return {
-            name: self.value,
-            "ci_low": self.ci_low,
-            "ci_high": self.ci_high,
-            "null": self.null_mean,
-            "p": self.p,
-            "n": self.n,
-        }
-
 
 def format_p(p):
-    """Return ``p < 0.001``, ``p = 0.012`` or ``p = 0.34``; ``p ≤ 0.005`` where no permutation reached the value."""
-    if p < 0.001:
-        return "p < 0.001"
+    """Return ``p = 0.012`` or ``p = 0.34``; a bound (``p ≤ 0.001``) where no permutation reached the value."""
+    if p <= 0.001:
+        return "p ≤ 0.001"
     if any(abs(p - floor) < 1e-9 for floor in FLOORS):
         return f"p ≤ {p:.3f}"
     return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
@@ -225,27 +222,6 @@ def _normalised(table, epsilon):
     return table / table.sum(axis=-1, keepdims=True)
 
 
-def mutual_information(counts):
-    """Mutual information of the last two axes, in bits, with the Miller-Madow correction.
-
-    ``counts``: non-negative (..., rows, columns). May fall below 0. Miller 1955.
-    """
-    counts = np.asarray(counts, dtype=float)
-    total = counts.sum(axis=(-2, -1))
-    rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
-    plug_in = (
-        np.log(total)
-        + (_xlogx(counts).sum(axis=(-2, -1)) - _xlogx(rows).sum(-1) - _xlogx(columns).sum(-1))
-        / total
-    )
-    occupied = (rows > 0).sum(-1) + (columns > 0).sum(-1) - (counts > 0).sum(axis=(-2, -1)) - 1
-    return (plug_in + occupied / (2 * total)) / np.log(2)
-
-
-def _xlogx(values):
-    return values * np.log(np.where(values > 0, values, 1))
-
-
 def silhouettes(distances, labels):
     """Silhouette of each item, -1..1, from a distance matrix (n, n) and integer labels (n,).
 
@@ -263,22 +239,3 @@ def silhouettes(distances, labels):
     outside = means.min(axis=1)
     scale = np.maximum(np.maximum(inside, outside), 1e-300)
     return np.where(size[labels] > 1, (outside - inside) / scale, 0.0)
-
-
-def pairwise_distances(X):
-    """Euclidean distances between the rows of ``X`` (n, d): float64 array (n, n)."""
-    X = np.asarray(X, dtype=np.float64)
-    X = X - X.mean(axis=0)
-    gram = X @ X.T
-    norms = np.diag(gram)
-    squared = np.maximum(norms[:, None] + norms[None] - 2 * gram, 0)
-    np.fill_diagonal(squared, 0)
-    return np.sqrt(squared)
-
-
-def permute_within(blocks, rng):
-    """A random order (n,) of positions that keeps each position inside its block; ``blocks``: ints (n,)."""
-    blocks = np.asarray(blocks)
-    order = np.empty(len(blocks), dtype=int)
-    order[np.argsort(blocks, kind="stable")] = np.lexsort((rng.random(len(blocks)), blocks))
-    return order

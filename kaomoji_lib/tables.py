@@ -122,7 +122,7 @@ def cells(value, percent=False):
 
 
 def sentence(value, percent=False):
-    """Return an :class:`Estimate` as running text: ``75% (95% CI 69% to 80%; null 11%, p < 0.001; n = 180 prompts)``."""
+    """Return an :class:`Estimate` as running text: ``75% (95% CI 69% to 80%; null 11%, p ≤ 0.001; n = 180 prompts)``."""
     if not percent or np.isnan(value.value):
         return str(value)
     shown, interval, null, _, n = cells(value, percent=True)

@@ -84,6 +84,16 @@ def test_silhouettes_tell_clusters_from_noise():
     assert abs(geometry.silhouette(NOTHING[:, 0], LABELS, permutations=99).value) < 0.1
 
 
+def test_layer_curves_are_judged_by_the_best_of_all_layers():
+    states = np.concatenate([STATES, make_states(effect=0.0, layers=4, seed=8)], axis=1)[:, 2:]
+    curve = geometry.layer_curve(states, LABELS, layers=range(2, 7), permutations=39)
+    for _, part in curve.set_index("layer").groupby("measure"):
+        # The old curve's smallest p, .025 times five layers, could not reach .05 in any layer.
+        assert part.loc[2, "p"] == 0.025 and part.loc[2, "value"] > 3 * part.loc[2, "null_mean"]
+        assert (part.loc[3:, "p"] > 0.05).all()
+    assert set(curve["measure"]) == {"accuracy", "silhouette"}
+
+
 @pytest.mark.parametrize("measure", similarity.MEASURES)
 def test_similarity_and_its_nulls(measure):
     X = geometry.stack(STATES)

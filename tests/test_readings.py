@@ -296,4 +296,4 @@ def test_verdicts_need_a_small_p_and_an_effect_that_matters():
     words = [verdicts.verdict(estimate(value, p), 0.05) for value, p in ((0.3, 0.001), (0.02, 0.001), (0.3, 0.4), (-0.3, 0.001), (0.3, np.nan))]  # fmt: skip
     assert words == [verdicts.FOUND, verdicts.SMALL, *[verdicts.NOT_FOUND] * 3]
     assert list(stats.holm([0.01, np.nan, 0.04, 0.02])[[0, 2, 3]]) == [0.03, 0.04, 0.04]
-    assert stats.format_p(1 / 1001) == "p < 0.001" and stats.format_p(1 / 201) == "p ≤ 0.005"
+    assert stats.format_p(1 / 1001) == "p ≤ 0.001" and stats.format_p(1 / 201) == "p ≤ 0.005"

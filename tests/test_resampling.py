@@ -123,17 +123,6 @@ def test_paired_differences_keep_their_level_and_have_power():
     assert covered >= binom.ppf(0.001, DRAWS, 0.93)
 
 
-def test_crossed_intervals_hold_for_new_models_and_new_prompts_where_plain_ones_do_not():
-    rng, crossed, plain = np.random.default_rng(5), 0, 0
-    for draw in range(DRAWS):
-        values = rng.normal(size=(8, 1)) + rng.normal(size=(1, 40)) + 0.5 * rng.normal(size=(8, 40))
-        found = resampling.crossed(values, resamples=200, seed=draw)
-        crossed += found.ci_low <= 0 <= found.ci_high
-        alone = statistics.bootstrap(values.mean(axis=0), resamples=200, seed=draw)
-        plain += alone.ci_low <= 0 <= alone.ci_high
-    assert crossed / DRAWS > 0.86 > plain / DRAWS
-
-
 def test_grouped_intervals_keep_the_rows_of_a_prompt_together():
     rng, grouped, rows = np.random.default_rng(6), 0, 0
     groups = np.repeat(np.arange(30), 8)

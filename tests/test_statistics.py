@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from kaomoji_lib import categories, stimuli
 from kaomoji_lib import stats as statistics
@@ -8,7 +9,7 @@ from kaomoji_lib.errors import KaomojiError
 
 def test_estimate_reads_as_a_sentence():
     value = statistics.Estimate(0.81, 0.77, 0.85, 180, "prompts", 0.11, 0.0005)
-    assert str(value) == "0.81 (95% CI 0.77-0.85; null 0.11, p < 0.001; n = 180 prompts)"
+    assert str(value) == "0.81 (95% CI 0.77-0.85; null 0.11, p ≤ 0.001; n = 180 prompts)"
     assert (
         str(statistics.Estimate(0.1, -0.1, 0.3, 9, "faces"))
         == "0.10 (95% CI -0.10 to 0.30; n = 9 faces)"
@@ -69,35 +70,18 @@ def test_js_similarity():
     )
 
 
-def test_mutual_information_finds_planted_bits_and_none_in_noise():
-    assert statistics.mutual_information(np.eye(4) * 1000) == pytest.approx(2, abs=0.01)
-    rng = np.random.default_rng(4)
-    noise = rng.multinomial(1000, np.full(90, 1 / 90), size=200).reshape(200, 10, 9)
-    assert statistics.mutual_information(noise).mean() == pytest.approx(0, abs=0.004)
-
-
 def test_silhouettes_equal_the_reference_implementation():
     from sklearn.metrics import silhouette_samples
 
     rng = np.random.default_rng(5)
     X, labels = rng.normal(size=(40, 6)), np.append(np.arange(39) % 4, 4)
-    distances = statistics.pairwise_distances(X)
+    distances = cdist(X, X)
     assert statistics.silhouettes(distances, labels) == pytest.approx(
         silhouette_samples(X, labels), abs=1e-6
     )
     X[np.arange(40), labels % 5] += 20
-    assert statistics.silhouettes(statistics.pairwise_distances(X), labels)[:39].mean() > 0.5
+    assert statistics.silhouettes(cdist(X, X), labels)[:39].mean() > 0.5
     assert (statistics.silhouettes(distances, np.zeros(40)) == 0).all()
-
-
-def test_permute_within_keeps_blocks_and_moves_members():
-    blocks = np.array([2, 0, 1, 0, 2, 2, 1, 0] * 5)
-    rng = np.random.default_rng(6)
-    order = statistics.permute_within(blocks, rng)
-    assert (blocks[order] == blocks).all()
-    assert sorted(order) == list(range(40)) and (order != np.arange(40)).any()
-    seen = [statistics.permute_within([0, 0], rng)[0] for _ in range(200)]
-    assert 60 < sum(seen) < 140
 
 
 def test_scheme_is_distinct_and_legible_on_light_and_dark():
@@ -205,4 +189,4 @@ def test_colours_differ_for_every_colour_vision(vision):
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.array(COLOUR_VISION[vision]).T, 0, 1)
     lab = np.cbrt(seen @ np.array(CONES).T) @ np.array(OKLAB).T
-    assert statistics.pairwise_distances(lab)[np.triu_indices(len(lab), 1)].min() > 0.06
+    assert cdist(lab, lab)[np.triu_indices(len(lab), 1)].min() > 0.06

@@ -2,8 +2,8 @@
 
 States, faces and text share one protocol: folds are drawn over prompts, stratified by category; intervals resample
 prompts; the null gives categories to other prompts of the same fold, so that each fold keeps its class counts and all
-rows of a prompt stay together. A fitted probe varies with its training prompts too, which a bootstrap of held-out hits
-does not show: its interval is widened by Nadeau and Bengio's factor (2003, doi:10.1023/A:1024068626366).
+rows of a prompt stay together. A probe, a table of faces too, varies with its training prompts, which a bootstrap of
+held-out hits does not show: the interval is widened by Nadeau and Bengio's factor (2003, doi:10.1023/A:1024068626366).
 """
 
 import itertools
@@ -27,9 +27,8 @@ class Prediction:
 
     ``confusion``: prompts, true category x predicted category, mean over repeats and over the rows of a prompt.
     ``recall``: Series per category. ``majority``: accuracy of always guessing the most frequent category. ``hits``:
-    Series by prompt id, share of right answers, for paired comparisons. ``fitted``: whether a probe was fitted (its
-    interval is widened). ``null``: accuracies with permuted categories. A prediction from faces has
-    ``mutual_information`` (bits).
+    Series by prompt id, share of right answers, for paired comparisons. ``null``: accuracies with
+    permuted categories. A prediction from faces has ``mutual_information`` (bits).
     """
 
     name: str
@@ -39,7 +38,6 @@ class Prediction:
     confusion: pd.DataFrame
     majority: float
     hits: pd.Series
-    fitted: bool
     null: np.ndarray | None = None
     mutual_information: stats.Estimate | None = None
 
@@ -187,14 +185,14 @@ def _probe(name, design, features, repeats, permutations, seed):
                 null += (answers[1:] == labellings[1:, test]).sum(axis=1)
         np.add.at(predicted, (group, guess), weight)
     null /= len(label) * len(features)
-    return _summary(name, design, predicted, null, seed, fitted=True)
+    return _summary(name, design, predicted, null, seed)
 
 
 def _permuted(label, fold, permutations, seed):
     return label[resampling.orders(fold, permutations, seed)]
 
 
-def _summary(name, design, predicted, null, seed, *, fitted, **extra):
+def _summary(name, design, predicted, null, seed, **extra):
     """``predicted``: (prompts, categories), how often each category is the answer; rows sum to 1."""
     k, n = len(design.codes), len(design.label)
     tables = np.eye(k)[design.label][:, :, None] * predicted[:, None]
@@ -205,7 +203,7 @@ def _summary(name, design, predicted, null, seed, *, fitted, **extra):
         value, replicates = measure(confusion), measure(resampled.reshape(-1, k, k))
         scores[measure] = stats.estimate(
             value,
-            value + (replicates - value) * (WIDENED if fitted else 1),
+            value + (replicates - value) * WIDENED,
             n,
             "prompts",
             null=null if measure is _accuracy and len(null) else None,
@@ -221,7 +219,6 @@ def _summary(name, design, predicted, null, seed, *, fitted, **extra):
         confusion=pd.DataFrame(confusion, index=design.codes, columns=design.codes),
         majority=float(size.max() / confusion.sum()),
         hits=pd.Series(predicted[np.arange(n), design.label], design.names, name="hits"),
-        fitted=fitted,
         null=null,
         **extra,
     )
@@ -283,7 +280,7 @@ def _looked_up(name, design, shares, repeats, permutations, seed, bits):
         _lookup(shares, label, fold, k)[prompts, label].mean()
         for label in _permuted(design.label, fold, permutations, seed)
     ]
-    return _summary(name, design, predicted, null, seed, fitted=False, mutual_information=bits)
+    return _summary(name, design, predicted, null, seed, mutual_information=bits)
 
 
 def _lookup(shares, label, fold, k):
@@ -313,9 +310,8 @@ def table(predictions):
 def difference(left, right, seed=0):
     """Return the accuracy of ``left`` minus that of ``right`` (Predictions of the same prompts): Estimate over prompts.
 
-    Paired by prompt; p by sign flips (Fisher 1935), interval widened where a probe was fitted.
+    Paired by prompt; p by sign flips (Fisher 1935), the interval is widened as that of the accuracies.
     """
     gap = resampling.paired(left.hits, right.hits[left.hits.index], seed=seed)
-    factor = WIDENED if left.fitted or right.fitted else 1.0
-    low, high = (gap.value + (end - gap.value) * factor for end in (gap.ci_low, gap.ci_high))
+    low, high = (gap.value + (end - gap.value) * WIDENED for end in (gap.ci_low, gap.ci_high))
     return replace(gap, ci_low=float(low), ci_high=float(high))

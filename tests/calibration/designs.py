@@ -37,7 +37,7 @@ class Size:
     prompts: int = 20
     faces: int = 60
     replies: int = 8
-    permutations: int = 99
+    permutations: int = 19
 
     @property
     def codes(self):

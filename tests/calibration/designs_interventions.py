@@ -13,7 +13,7 @@ FACES = [f"({code}{number}_" for code in CODES for number in range(3)]
 HOME = np.repeat(np.arange(9), 3)
 MEANING = reading(pd.DataFrame((HOME[:, None] == np.arange(9)) + 0.05, FACES, CODES))
 SAME = pd.Series(FACES, FACES)
-PERMUTATIONS = 99
+PERMUTATIONS = 19
 
 
 def prompts(each):

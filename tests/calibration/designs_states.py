@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pandas as pd
+from scipy.spatial.distance import cdist
 
 from kaomoji_lib import categories, resampling, results, stats
 from kaomoji_lib.metrics import alignment, circumplex, geometry, similarity
@@ -16,7 +17,7 @@ PROMPTS = pd.DataFrame(
     columns=["id", "category", "topic"],
 )
 LABEL = PROMPTS["category"].factorize()[0]
-PERMUTATIONS = 99
+PERMUTATIONS = 19
 CENTRES = np.random.default_rng(1).normal(size=(2, len(CODES), 12))
 CENTROIDS = "centroids of the categories at random places"
 
@@ -93,8 +94,29 @@ def separation(rng, effect):
 def _separation(rng, per):
     X = states(rng, 0.5 * CENTRES[0], per=per)
     labels = np.repeat(CODES, per)
-    distances = stats.pairwise_distances(X)
+    distances = cdist(X, X)
     return stats.silhouettes(distances, np.unique(labels, return_inverse=True)[1]).mean()
+
+
+@case(
+    "geometry.layer_curve, accuracy",
+    "the labels belong to other prompts of the fold; best of five layers",
+    design="states without categories",
+    effect="one layer with centroids one standard deviation of the noise apart from their mean",
+    measure="accuracy",
+)
+@case(
+    "geometry.layer_curve, silhouette",
+    "the labels belong to other prompts; best of five layers",
+    design="states without categories",
+    effect="one layer with centroids one standard deviation of the noise apart from their mean",
+    measure="silhouette",
+)
+def curve(rng, effect, measure):
+    X = np.stack([states(rng, 0.5 * effect * (i == 1) * CENTRES[0]) for i in range(5)], axis=1)
+    found = geometry.layer_curve(X, PROMPTS["category"], permutations=PERMUTATIONS)
+    found = found[found["measure"] == measure]
+    return results.estimate(found.loc[found["p"].idxmin()])
 
 
 @case(
@@ -256,10 +278,11 @@ def family(rng, effect):
     return stats.Estimate(0.0, 0.0, 0.0, 12, "members", 0.0, float(adjusted))
 
 
-@case("resampling.crossed", "", design="twelve models, 40 prompts, both vary")
+@case("resampling.two_way", "", design="twelve models, 40 prompts, both vary")
 def crossed(rng, effect):
-    values = rng.normal(size=(12, 1)) + rng.normal(size=(1, 40)) + 0.5 * rng.normal(size=(12, 40))
-    return resampling.crossed(values, resamples=400), 0.0
+    values = rng.normal(size=(40, 1)) + rng.normal(size=12) + 0.5 * rng.normal(size=(40, 12))
+    prompt, model = np.divmod(np.arange(480), 12)
+    return resampling.two_way(values.ravel(), prompt, model, unit="models", resamples=400), 0.0
 
 
 @case("resampling.grouped", "", design="30 prompts of eight replies that resemble each other")
