@@ -48,8 +48,8 @@ def main(names):
             table = measure(bench).assign(model=name, what=what)
             print(f"\n{name}, {what}\n{speed.ratios(table).round(2).to_string()}", flush=True)
             tables.append(table)
-    rows = json.loads(pd.concat(tables).to_json(orient="records", double_precision=9))
-    write_json(DATA / "benchmark.json", {"made": machine(), "rows": rows})
+            rows = json.loads(pd.concat(tables).to_json(orient="records", double_precision=6))
+            write_json(DATA / "benchmark.json", {"made": machine(), "rows": rows})
 
 
 if __name__ == "__main__":

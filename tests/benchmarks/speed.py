@@ -35,7 +35,7 @@ class Bench:
         return [self.engine.encode(self.engine.template.render(one)) for one in self.messages]
 
 
-def make(engine, faces=60, prompts=4):
+def make(engine, faces=60, prompts=2):
     """Return a :class:`Bench` of the first faces and evenly spread prompts of the study."""
     texts = load_prompts()["text"]
     rows = np.linspace(0, len(texts) - 1, prompts).astype(int)
@@ -130,7 +130,7 @@ PEERS = {"lm-evaluation-harness": ("lm_eval", _lm_eval), "minicons": ("minicons"
 
 
 @torch.inference_mode()
-def score_times(bench, repeats=3):
+def score_times(bench, repeats=2):
     """Time every way to score all faces given all prompts.
 
     Returns
@@ -179,7 +179,7 @@ class _Unending(loading.Engine):
 
 
 @torch.inference_mode()
-def sample_times(bench, generations=8, tokens=16, repeats=3):
+def sample_times(bench, generations=8, tokens=16, repeats=2):
     """Time the ways to sample ``generations`` replies per prompt with the states of all layers.
 
     Returns
