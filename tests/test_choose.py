@@ -125,6 +125,18 @@ def test_a_model_without_a_template_is_asked_in_frames_that_are_averaged(tmp_pat
     assert frame.render(" {text} hi") == "message: {text} hi\nkaomoji:"
 
 
+def test_the_closed_set_of_a_run_is_kept_and_read_without_its_model(
+    inventory, prompts, tmp_path, monkeypatch
+):
+    options = {"prompts": prompts, "generations": 1, "progress": False}
+    run = collect("organism-qwen", out=tmp_path / "run", **options)
+    few = inventory.head(5)
+    table = choose.closed_set(run, inventory=few, progress=False)
+    monkeypatch.setattr(choose, "score_inventory", lambda *_, **__: pytest.fail("kept"))
+    pd.testing.assert_frame_equal(choose.closed_set(run, inventory=few), table)
+    assert list(run.path.glob("closed-*.parquet")) and (table["listed"] < 1).all()
+
+
 def test_reliability_is_one_for_agreeing_frames_and_near_zero_for_unrelated_ones():
     rng = np.random.default_rng(0)
     signal, noise = rng.normal(size=(1, 40, 10)), rng.normal(size=(6, 40, 10))

@@ -89,6 +89,10 @@ def _scored(arguments):
                 "--run takes faces and prompts from the run and writes into its folder; leave --faces, --prompts and --out out"
             )
         run = RunFolder(arguments.folder)
+        if arguments.inventory is not None:
+            inventory = choose.load_inventory(arguments.inventory) if arguments.inventory else None
+            table = choose.closed_set(run, run.frame, inventory, **options)
+            return table, f"{run.path}, closed set"
         return job.score_run(run, model, **options), run.likelihoods_path
     if arguments.inventory is not None and arguments.out and not arguments.faces:
         files = arguments.inventory or None, arguments.prompts, arguments.out

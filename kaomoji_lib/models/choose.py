@@ -7,6 +7,7 @@ conditional on a listed kaomoji.
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 from zlib import crc32
 
 import numpy as np
@@ -16,8 +17,8 @@ from kaomoji_lib import perspectives
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import job as jobs
 from kaomoji_lib.models.score.job import ScoringJob, ScoringWorker, score_file
-from kaomoji_lib.runs.files import folder_lock
-from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.runs.files import digest, folder_lock, read_parquet
+from kaomoji_lib.runs.folder import SHIPPED, RunFolder, default_folder
 from kaomoji_lib.stimuli import DATA, read_table
 
 INVENTORY = DATA / "human" / "inventory.csv"
@@ -69,27 +70,41 @@ def score_inventory(model, inventory=None, prompts=None, out=None, *, frames=ALL
     """
     if not isinstance(inventory, pd.DataFrame):
         inventory = load_inventory(inventory)
-    table = score_file(
-        model, list(inventory["face"]), prompts, out, kind=ChoosingJob, frames=frames, **options
-    )
-    return with_inventory(table, inventory)
+    make_job = partial(ChoosingJob, inventory=inventory)
+    faces, options = list(inventory["face"]), {"make_job": make_job, **options}
+    return score_file(model, faces, prompts, out, extra={"frames": frames}, **options)
 
 
 def closed_set(run, perspective=perspectives.SELF, inventory=None, **options):
     """Return the scores of the inventory for a run's prompts, kept as ``closed-<perspective>.parquet`` in its folder.
 
-    ``perspective``: a name in ``data/frames.csv``, whose feeling the instruction asks for. A run that ships may have been
-    scored for fewer prompts; its table is returned as it is. Otherwise as :func:`score_inventory`.
+    A kept table is read without the model and may have fewer prompts than the run; one of a shipped run that has to be
+    computed is kept in the user's own runs. ``options``: as in :func:`score_inventory`.
+
+    Parameters
+    ----------
+    perspective : a name in ``data/frames.csv``, whose feeling the instruction asks for.
+    inventory : DataFrame of :func:`load_inventory`, default the project's; another one's table has a name of its own.
+
+    Raises
+    ------
+    KaomojiError
+        If the table has to be computed and the model cannot be loaded.
     """
     from kaomoji_lib.models import reloading
-    from kaomoji_lib.runs.files import read_parquet
 
-    path = run.path / f"closed-{perspective}.parquet"
-    if path.is_file():
-        table = read_parquet(path, "delete it, and run this again")
-        return table if "listed" in table else with_inventory(table, load_inventory(inventory))
-    options["instruction"] = perspectives.instruction_of(perspective)[1]
-    return score_inventory(reloading.spec(run), inventory, run.prompts(), path, **options)
+    name = f"closed-{perspective}.parquet"
+    if inventory is not None:
+        name = f"closed-{perspective}-{digest(list(inventory['face']))[:12]}.parquet"
+    shipped = run.path.resolve().is_relative_to(SHIPPED.resolve())
+    paths = [run.path / name] + ([default_folder(run.path.name) / name] if shipped else [])
+    for path in paths:
+        if path.is_file():
+            table = read_parquet(path, f"delete it; it is computed again from {run.path}")
+            return table if "listed" in table else with_inventory(table, load_inventory())
+    defaults = {"dtype": run.manifest["settings"]["dtype"], "revision": reloading.revision(run)}
+    options = {**defaults, **options, "instruction": perspectives.instruction_of(perspective)[1]}
+    return score_inventory(reloading.spec(run), inventory, run.prompts(), paths[-1], **options)
 
 
 def with_inventory(table, inventory):
@@ -128,7 +143,7 @@ class Frame:
     """A text that a model without a chat template continues, in the place of a template."""
 
     text: str
-    source = "fallback"
+    source = None
 
     def render(self, message):
         """Return the frame with ``message`` (str) in it."""
@@ -140,9 +155,14 @@ class ChoosingJob(ScoringJob):
     """A :class:`ScoringJob` that averages ``frames`` of :data:`FRAMES` for models without a chat template."""
 
     frames: int = ALL_FRAMES
+    inventory: pd.DataFrame | None = None
 
     def worker(self):
         return ChoosingWorker(self)
+
+    def finish(self, table):
+        """Add what the inventory says."""
+        return with_inventory(table, self.inventory)
 
 
 class ChoosingWorker(ScoringWorker):
@@ -167,7 +187,7 @@ class ChoosingWorker(ScoringWorker):
 
 def framed(engine, count=ALL_FRAMES):
     """Return the engines whose probabilities are averaged: the engine itself, or one per frame without a chat template."""
-    if engine.template.source != "fallback":
+    if engine.template.source is not None:
         return [engine]
     return [dataclasses.replace(engine, template=Frame(text)) for text in FRAMES[:count]]
 

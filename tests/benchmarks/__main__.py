@@ -46,10 +46,10 @@ def main(names):
         bench = speed.make(loading.load(registry.model(name), dtype="float32"))
         for what, measure in (("scoring", speed.score_times), ("sampling", speed.sample_times)):
             table = measure(bench).assign(model=name, what=what)
-            print(f"\n{name}, {what}\n{speed.ratios(table).round(2).to_string()}", flush=True)
             tables.append(table)
             rows = json.loads(pd.concat(tables).to_json(orient="records", double_precision=6))
             write_json(DATA / "benchmark.json", {"made": machine(), "rows": rows})
+            print(f"\n{name}, {what}\n{speed.ratios(table).round(2).to_string()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -226,8 +226,9 @@ def sample_times(bench, generations=8, tokens=16, repeats=2):
 
 
 def ratios(times):
-    """Return how many times as long each alternative takes as this library, the median over repeats: Series."""
-    table = times.pivot_table(
-        index="repeat", columns=[*{"model", "what"} & {*times}, "alternative"], values="seconds"
-    )
+    """Return how many times as long each alternative takes as this library, the median over repeats: Series.
+
+    ``times``: one table of :func:`score_times` or :func:`sample_times`.
+    """
+    table = times.pivot(index="repeat", columns="alternative", values="seconds")
     return table.div(table[OURS], axis=0).median()

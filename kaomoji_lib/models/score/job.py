@@ -29,8 +29,8 @@ def score_file(
     *,
     revision=None,
     instruction=INSTRUCTION,
-    kind=None,
-    frames=None,
+    make_job=None,
+    extra=None,
     **options,
 ):
     """Score every spelling given every prompt, and write the table.
@@ -42,8 +42,8 @@ def score_file(
     prompts : path of a CSV file with the columns id, category, text, or such a DataFrame; default this project's.
     out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
     closed, algorithm, instruction : see :func:`.scoring.score`. device, dtype : see :func:`.loading.load`.
-    progress, ray, workers : see :func:`kaomoji_lib.models.job.run`. kind, frames : a subclass of :class:`ScoringJob`
-        and its setting; see :func:`kaomoji_lib.models.choose.score_inventory`.
+    progress, ray, workers : see :func:`kaomoji_lib.models.job.run`. make_job, extra : a subclass of :class:`ScoringJob`
+        and its settings (dict); see :func:`kaomoji_lib.models.choose.score_inventory`.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def score_file(
         "instruction": instruction,
         "adapter": spec.adapter,
         **{name: options[name] for name in ("closed", "algorithm", "dtype")},
-        **({} if frames is None else {"frames": frames}),
+        **(extra or {}),
     }
     out = Path(out)
     if out.exists():
@@ -87,8 +87,8 @@ def score_file(
         _begin(folder, settings)
         begun = revision or _begun_with(folder, settings)
         how = options["device"], options["dtype"], begun, spellings, options["closed"]
-        more = {} if frames is None else {"frames": frames}
-        job = (kind or ScoringJob)(spec, table, instruction, *how, options["algorithm"], **more)
+        how = *how, options["algorithm"]
+        job = (make_job or ScoringJob)(spec, table, instruction, *how, **(extra or {}))
         running = {name: options[name] for name in ("progress", "ray", "workers")}
         frame = _fill(folder, job, settings, running)
         write_parquet(out, frame)
@@ -187,7 +187,7 @@ def _fill(folder, job, settings, running):
     # If self-checks differ between workers, record the worst.
     worst = max(checks, key=lambda check: check["largest_difference"])
     merged.attrs["scoring"] = {**worst, "settings": settings}
-    return merged
+    return job.finish(merged)
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,10 @@ class ScoringJob(jobs.Job):
 
     def worker(self):
         return ScoringWorker(self)
+
+    def finish(self, table):
+        """Return the whole table as it is written; for subclasses."""
+        return table
 
 
 class ScoringWorker:
