@@ -13,9 +13,8 @@
 # %% [markdown]
 # # Explore the kaomoji
 #
-# Which kaomoji do language models choose for which emotion, and do they agree with each other and with people? Here are
-# all {glue:text}`count` of them, from {glue:text}`sources` sources: models that typed them, Claude saying what they mean,
-# and a dictionary that people made. Start with one of the three questions, or search for a kaomoji that you use yourself.
+# {glue:text}`count` kaomoji from {glue:text}`sources` sources: models that typed them, Claude saying what they mean, and a
+# dictionary that people made. Start with one of the three questions, or search for a kaomoji that you use yourself.
 
 # %% tags=["parameters", "remove-cell"]
 models: list = []  # run folders or names of runs; empty: every run that ships with this project

@@ -69,7 +69,7 @@ def _layout(vectors, rng, spread):
     return Layout(turned[:, :3], np.array([0.3, 0.2, 0.1]), covariance if spread else None, cosine)
 
 
-def page(shown, folder, tours=TOURS, start=None):
+def page(shown, folder):
     """Write the explorer of a Bundle as a page of its own, as the book does; return its path."""
     sys.path.insert(0, str(ROOT / "book" / "_ext"))
     import kaomoji_explorer
@@ -85,7 +85,7 @@ def page(shown, folder, tours=TOURS, start=None):
     script = escape.element("script", "", src="explorer.js", defer="")
     charset, title = escape.Markup('<meta charset="utf-8">'), escape.element("title", "Explorer")
     head = escape.element("head", charset, title, style, script)
-    place = kaomoji_explorer.place(payload(shown, start, tours), env)
+    place = kaomoji_explorer.place(payload(shown, TOURS), env)
     body = escape.element("body", place)
     path = folder / "page.html"
     html = escape.element("html", head, body, lang="en", data_theme="light")

@@ -3,12 +3,14 @@
 import base64
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from worlds import CODES, PROMPTS, SPOKEN, STATES, run_states
 
+from kaomoji_lib import perspectives
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data, gather, layout
@@ -125,6 +127,24 @@ def test_examples_and_spellings_are_those_of_the_face(source):
         assert 0 < len(rows) <= gather.EXAMPLES and len({row[0] for row in rows}) == len(rows)
         assert all(row[0] in set(own["prompt_id"]) and row[3] in set(own["text"]) for row in rows)
     assert source.spellings[source.faces[0]][0][1] == source.reading.weight.iloc[0]
+
+
+def test_a_run_is_shown_by_its_replies_or_by_its_choices(tmp_path):
+    scored = pd.crosstab(SPOKEN["prompt_id"], SPOKEN["face"]).add(0.01)
+    scored = scored.stack().rename("n").reset_index().rename(columns={"face": "spelling"})
+    scored = scored.assign(log_prob_closed=np.log(scored.pop("n")), listed=0.1)
+    spec = SimpleNamespace(alias="small")
+    given = {"spec": spec, "title": "Small", "caption": "a test", "scheme": SCHEME}
+    given |= {"prompts": PROMPTS, "states": RUN_STATES, "emissions": SPOKEN}
+    run = SimpleNamespace(run=SimpleNamespace(path=tmp_path, source="small"), **given)
+    assert gather.of_run(run).reading.weight.sum() == len(SPOKEN)
+    run.emissions = SPOKEN.assign(face=None)
+    with pytest.raises(KaomojiError, match="3"):
+        gather.of_run(run)
+    scored.to_parquet(tmp_path / f"closed-{perspectives.SELF}.parquet")
+    chosen = gather.of_run(run)
+    assert "closed set" in chosen.what and chosen.reading.weight.sum() == 8 * len(PROMPTS)
+    assert (chosen.reading.table.idxmax(axis=1) == [f[1:-2] for f in chosen.faces]).mean() > 0.9
 
 
 def test_sources_need_ids_of_their_own_and_enough_faces(source):

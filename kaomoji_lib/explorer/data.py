@@ -68,22 +68,6 @@ class Bundle:
         return sources[name]
 
 
-def bundle(sources, scheme):
-    """Return the :class:`Bundle` of a list of :class:`FaceSource`.
-
-    Raises
-    ------
-    KaomojiError
-        If there is no source, or two have the same id.
-    """
-    ids = [source.id for source in sources]
-    if not ids or len(set(ids)) < len(ids):
-        raise KaomojiError(
-            f"sources {', '.join(ids) or 'none'}; expected at least one, each with an id of its own; rename or add"
-        )
-    return Bundle(scheme, tuple(sources), disagreement(sources))
-
-
 def typed(sources):
     """Return how often the models among ``sources`` typed each kaomoji: Counter."""
     return sum((Counter(s.reading.weight.to_dict()) for s in sources if s.typed), Counter())

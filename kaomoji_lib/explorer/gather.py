@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from kaomoji_lib import perspectives
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data
@@ -14,6 +15,7 @@ from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.metrics import clusters, distributions, human, synthesis
 from kaomoji_lib.metrics.faces import cosine, face_means
 from kaomoji_lib.metrics.stacking import stack
+from kaomoji_lib.models import choose
 from kaomoji_lib.published import corpus, tables
 from kaomoji_lib.published import sources as published_sources
 from kaomoji_lib.runs.folder import States
@@ -30,8 +32,20 @@ METHODS = {
 
 
 def bundle(sources):
-    """Return the :class:`data.Bundle` of a list of :class:`data.FaceSource`."""
-    return data.bundle(list(sources), load_scheme())
+    """Return the :class:`data.Bundle` of some :class:`data.FaceSource`.
+
+    Raises
+    ------
+    KaomojiError
+        If there is no source, or two have the same id.
+    """
+    sources = tuple(sources)
+    ids = [source.id for source in sources]
+    if not ids or len(set(ids)) < len(ids):
+        raise KaomojiError(
+            f"sources {', '.join(ids) or 'none'}; expected at least one, each with an id of its own; rename or add"
+        )
+    return data.Bundle(load_scheme(), sources, data.disagreement(sources))
 
 
 def published(seed=0):
@@ -59,9 +73,22 @@ def meanings(sources, seed=0):
 
 
 def of_run(run, seed=0):
-    """Return the source of a run (:class:`kaomoji_lib.page.Source`)."""
+    """Return the source of a run (:class:`kaomoji_lib.page.Source`).
+
+    A model that hardly types kaomoji by itself is shown by its choices from the closed set, where these were scored.
+    """
     given = {"scheme": run.scheme, "prompts": run.prompts, "states": run.states, "seed": seed}
-    return of_emissions(run.spec.alias, run.title, run.caption, run.emissions, **given)
+    try:
+        return of_emissions(run.spec.alias, run.title, run.caption, run.emissions, **given)
+    except KaomojiError:
+        if not (run.run.path / f"closed-{perspectives.SELF}.parquet").is_file():
+            raise
+    chosen = choose.draw(choose.closed_set(run.run), seed=seed, model=run.run.source)
+    category = chosen["prompt_id"].map(run.prompts.set_index("id")["category"])
+    chosen = chosen.assign(category=category, raw_face=chosen["spelling"])
+    chosen["face"] = chosen["raw_face"].map(canonical)
+    what = f"{run.caption} · chosen from a closed set, as it types few kaomoji by itself"
+    return of_emissions(run.spec.alias, run.title, what, chosen, **given)
 
 
 def of_emissions(

@@ -14,11 +14,8 @@ SHARE = 1 / 50_000
 OWN = ("layouts", "tree", "low", "high", "drawn", "examples")
 
 
-def payload(bundle, start=None, tours=()):
-    """Return a JSON-able dictionary of a :class:`.data.Bundle`.
-
-    ``start``: the state at first (dict); ``tours``: tuples of (title, sentence, state).
-    """
+def payload(bundle, tours=()):
+    """Return a JSON-able dictionary of a :class:`.data.Bundle`; ``tours``: tuples of (title, sentence, state)."""
     faces = {face: index for index, face in enumerate(bundle.faces)}
     return {
         "version": 3,
@@ -27,7 +24,6 @@ def payload(bundle, start=None, tours=()):
         "disagreement": quantise(bundle.disagreement.reindex(list(faces)).to_numpy(), "f4"),
         "sources": [_source(source, faces, bundle.scheme) for source in bundle.sources],
         "tours": [{"title": title, "text": text, "state": state} for title, text, state in tours],
-        "start": start or {},
     }
 
 

@@ -49,7 +49,7 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   const panels = [0, 1].map(makePanel);
   const tree = makeTree({ onHover: (local, spoken) => hovered(0, local, spoken), onPick: (local) => open(panels[0].source.index[local]), onSelect: (locals) => select(0, locals) });
   const tools = makeTools({
-    extra: controls.ellipses, onTool: (tool) => panels.forEach((panel) => panel.map.tool(tool)), onZoom: (factor) => panels[0].map.zoom(factor), onShare: address ? share : null,
+    extra: controls.extra, onTool: (tool) => panels.forEach((panel) => panel.map.tool(tool)), onZoom: (factor) => panels[0].map.zoom(factor), onShare: address ? share : null,
     onReset: () => set({ turn: DEFAULTS.turn, zoom: 1, shift: [0, 0] }),
     onFull: document.fullscreenEnabled ? () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()) : null });
   const tours = makeTours(payload.tours, (chosen) => { set({ ...DEFAULTS, source: usual.source, ...chosen }); if (root.clientWidth < 700) legend.scrollIntoView({ block: "start" }); });

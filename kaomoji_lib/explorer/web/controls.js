@@ -31,12 +31,13 @@ export function makeControls({ bundle, set }) {
     more.setAttribute("aria-expanded", String(open));
     more.textContent = open ? "Fewer choices" : "More choices";
   } } });
-  const layerField = field("Place by", layer, RARE);
-  const root = make("div", { className: "kx-controls" }, field("Search", search, "kx-search"), field("Source", source, "kx-wide"), field("Compare with", compare, `kx-wide ${RARE}`),
-    field("Colour", colour, RARE), make("div", { className: "kx-field" }, make("span", { textContent: "View", "aria-hidden": "true" }), views), layerField, field("Typed at least", minimum, `kx-narrow ${RARE}`), more);
+  const check = make("label", { className: "kx-check" }, ellipses, make("span", { textContent: "95% ellipses" }));
+  const layerField = field("Place by", layer, "kx-inline");
+  const root = make("div", { className: "kx-controls" }, field("Search", search, "kx-search"), field("Source", source), field("Compare with", compare, RARE),
+    field("Colour", colour, RARE), make("div", { className: "kx-field" }, make("span", { textContent: "View", "aria-hidden": "true" }), views), more);
 
   return {
-    root, ellipses: make("label", { className: "kx-check" }, ellipses, make("span", { textContent: "95% ellipses" })),
+    root, extra: [check, field("Typed at least", minimum, "kx-inline kx-narrow"), layerField],
     show(now, shown) {
       setOptions(source, bundle.sources.map((item) => [item.id, item.title]), shown.id);
       setOptions(compare, [["", "nothing"], ...bundle.sources.filter((item) => item.id !== shown.id).map((item) => [item.id, item.title])], now.compare);
@@ -47,6 +48,7 @@ export function makeControls({ bundle, set }) {
       minimum.value = String(now.minimum);
       if (search.value !== now.search) search.value = now.search;
       ellipses.checked = now.ellipses;
+      check.hidden = now.view === "tree";
       ellipses.disabled = !shown.layouts.some((item) => item.spread);
       const entries = [["2d", "2-D"], ["3d", "3-D"], ...(shown.tree ? [["tree", "Tree"]] : [])];
       fill(views, ...entries.map(([key, words]) => make("button", { type: "button", textContent: words, "aria-pressed": String(now.view === key), on: { click: () => set({ view: key }) } })));
@@ -61,10 +63,10 @@ export function makeTools({ extra, onTool, onZoom, onReset, onShare, onFull }) {
   const plain = (text, label, click, className = "") => make("button", { type: "button", className, textContent: text, "aria-label": label, title: label, on: { click } });
   const dragging = make("div", { className: "kx-segments", role: "group", "aria-label": "Dragging" }, ...buttons);
   const zooming = make("div", { className: "kx-segments", role: "group", "aria-label": "Zoom" }, plain("−", "Zoom out", () => onZoom(0.8)), plain("+", "Zoom in", () => onZoom(1.25)), plain("Reset", "Reset the view", onReset));
-  const root = make("div", { className: "kx-tools", role: "toolbar", "aria-label": "Map tools" }, dragging, zooming, extra, onShare ? plain("Copy link", "Copy link to this view", onShare) : null,
+  const root = make("div", { className: "kx-tools", role: "toolbar", "aria-label": "Map tools" }, dragging, zooming, ...extra, onShare ? plain("Copy link", "Copy link to this view", onShare) : null,
     onFull ? plain("Full screen", "Full screen", onFull, "kx-large-only") : null);
   // A tree cannot be moved, zoomed or drawn around.
-  return { root, onMap(there) { for (const part of [dragging, zooming, extra]) part.hidden = !there; } };
+  return { root, onMap(there) { for (const part of [dragging, zooming]) part.hidden = !there; } };
 }
 
 export function showLegend(root, legend, only, onOnly, onPreview) {
