@@ -30,32 +30,21 @@ from kaomoji_lib.runs.files import sha256
 KEYS = ("id", "article", "recomputed", "corrected", "low", "high", "n", "reference")
 # As the article prints them, or as its rule gives them; of the two numbers for which it published no rule, what the first round's gives.
 PRINTED = {
-    "accuracy.first.gemma": ".806",
-    "accuracy.first.qwen": ".785",
-    "accuracy.first.ministral": ".43",
-    "accuracy.later.granite": ".69",
-    "accuracy.later.gpt-oss": ".435",
-    "accuracy.nine.gemma": ".641",
-    "accuracy.nine.qwen": ".521",
-    "accuracy.nine.ministral": ".245",
-    "accuracy.nine.granite": ".343",
-    "accuracy.nine.gpt-oss": ".215",
-    "similarity.elicited-introspected.uniform": ".684",
-    "similarity.elicited-introspected.weighted": ".761",
-    "similarity.elicited-synthesized.uniform": ".464",
-    "similarity.elicited-synthesized.weighted": ".454",
-    "similarity.introspected-synthesized.uniform": ".550",
-    "similarity.introspected-synthesized.weighted": ".502",
-    "similarity.elicited-gemma.uniform": ".639",
-    "similarity.elicited-gemma.weighted": ".687",
-    "similarity.elicited-gemma-opus-wider.uniform": ".717",
-    "similarity.elicited-gemma-opus-wider.weighted": ".786",
-    "similarity.elicited-gemma-opus.uniform": ".708",
-    "similarity.elicited-gemma-opus.weighted": ".781",
-    "similarity.uniform-guess.uniform": ".447",
-    "similarity.uniform-guess.weighted": ".519",
-    "synthesis.pc1": ".204",
-    "synthesis.pc2": ".134",
+    f"{line.split()[0]}.{pair.partition('=')[0]}": pair.partition("=")[2]
+    for line in """
+    accuracy.first gemma=.806 qwen=.785 ministral=.43
+    accuracy.later granite=.69 gpt-oss=.435
+    accuracy.nine gemma=.641 qwen=.521 ministral=.245 granite=.343 gpt-oss=.215
+    similarity.elicited-introspected uniform=.684 weighted=.761
+    similarity.elicited-synthesized uniform=.464 weighted=.454
+    similarity.introspected-synthesized uniform=.550 weighted=.502
+    similarity.elicited-gemma uniform=.639 weighted=.687
+    similarity.elicited-gemma-opus-wider uniform=.717 weighted=.786
+    similarity.elicited-gemma-opus uniform=.708 weighted=.781
+    similarity.uniform-guess uniform=.447 weighted=.519
+    synthesis pc1=.204 pc2=.134
+    """.strip().splitlines()
+    for pair in line.split()[1:]
 }
 CODES = list(tables.scheme().codes)
 
@@ -368,12 +357,9 @@ def test_rows_of_one_prompt_do_not_leak_into_the_published_rule():
     )
 
 
-@pytest.mark.parametrize(
-    "face, counts",
-    [("(^_^)", True), ("()", False), ("OwO", False), ("♥", False), ("(OwO)", False), (None, False)],
-)
-def test_what_the_article_took_for_a_kaomoji(face, counts):
-    assert rules.is_kaomoji(face) is counts
+def test_what_the_article_took_for_a_kaomoji():
+    spans = ("(^_^)", "()", "OwO", "♥", "(OwO)", None)
+    assert [rules.is_kaomoji(span) for span in spans] == [True] + [False] * 5
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Deriving the tables from the originals: verified, without texts, and one line for what went wrong."""
 
-import base64
 import http.server
 import json
 import threading
@@ -9,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import published_mirror
 import pytest
-from published_mirror import ALL_FACES, CODES, ODD, REPLIES, ROOT, real
+from published_mirror import ALL_FACES, ODD, REPLIES, real
 
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
@@ -133,28 +132,14 @@ def test_a_figure_with_another_number_of_prompts_is_refused(mirror, known, tmp_p
 # --- figures -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4"])
-def test_typed_arrays_of_every_type(dtype):
-    values = np.array([1, 2, 100], dtype=dtype)
-    coded = {"dtype": dtype, "bdata": base64.b64encode(values.tobytes()).decode()}
-    assert (plotly_figures.points({"x": coded, "y": [1, 2, 3], "z": coded})[:, 0] == values).all()
+DAMAGED = [
+    *({"dtype": "O", "bdata": "gASVAAAA"}, {"dtype": "f8", "bdata": "AAAA"}, {"bdata": "AAAA"}),
+    *({"dtype": "f8", "bdata": "not base64!"}, {"dtype": "f8", "bdata": None}, "words", None),
+    *([1], ["a", "b"], [[1], [1, 2]]),
+]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        {"dtype": "O", "bdata": "gASVAAAA"},
-        {"dtype": "f8", "bdata": "AAAA"},
-        {"dtype": "f8", "bdata": "not base64!"},
-        {"dtype": "f8", "bdata": None},
-        [1],
-        {"bdata": "AAAA"},
-        "words",
-        ["a"],
-        None,
-        [[1], [1, 2]],
-    ],
-)
+@pytest.mark.parametrize("value", DAMAGED)
 def test_a_damaged_array_is_refused(value):
     fails("are damaged", plotly_figures.points, {"x": [1, 2], "y": value, "z": [3, 4]})
 
@@ -266,4 +251,3 @@ def test_a_difference_is_reported_by_the_command(monkeypatch, capsys):
     monkeypatch.setattr(export, "verify", lambda: {**counts, "words.csv": 3})
     assert cli.main(["published", "--verify"]) == 2
     assert "words.csv: 3 rows differ" in capsys.readouterr().out
-    assert set(CODES) == set(tables.scheme().codes) and (ROOT / "data" / "published").is_dir()

@@ -9,25 +9,25 @@ from tests.calibration.harness import case
 PROMPTS = tables.prompts()
 CODES = list(tables.scheme().codes)
 LABEL = PROMPTS["category"].map(CODES.index).to_numpy()
-INDICES, KINDS = 8, 12
+INDICES = 8
 
 
-def replies(rng, alpha, effect, stream):
+def replies(rng, alpha, effect, stream, kinds=12):
     """Faces of nested replies: a prompt's Dirichlet around its category's; with ``stream``, one uniform per index for all."""
-    centre = np.exp(effect * rng.normal(size=(len(CODES), KINDS)))
+    centre = np.exp(effect * rng.normal(size=(len(CODES), kinds)))
     centre = centre / centre.sum(axis=1, keepdims=True)
-    shares = np.array([rng.dirichlet(alpha * KINDS * centre[code]) for code in LABEL])
+    shares = np.array([rng.dirichlet(alpha * kinds * centre[code]) for code in LABEL])
     draws = rng.random(INDICES) if stream else rng.random((len(LABEL), INDICES))
     drawn = (
         shares.cumsum(axis=1)[:, None] < np.broadcast_to(draws, (len(LABEL), INDICES))[..., None]
     )
-    kinds = np.minimum(drawn.sum(axis=2), KINDS - 1)
+    drawn = np.minimum(drawn.sum(axis=2), kinds - 1)
     return pd.DataFrame(
         {
             "prompt_id": np.repeat(PROMPTS["id"].to_numpy(), INDICES),
             "category": np.repeat(PROMPTS["category"].to_numpy(), INDICES),
             "generation": np.tile(np.arange(INDICES), len(LABEL)),
-            "face": [f"(^{kind}^)" for kind in kinds.ravel()],
+            "face": [f"(^{kind}^)" for kind in drawn.ravel()],
         }
     )
 
@@ -80,13 +80,12 @@ def follows(rng, effect):
     "published.geometry.face_blocks",
     "whole prompts permuted",
     design="prompts with favourites, alpha 1",
-    effect="log-odds differ by 1 sd",
+    effect="log-odds differ by 2 sd",
     draws=100,
 )
 def face_blocks(rng, effect):
-    return geometry.face_blocks(
-        cloud(rng), replies(rng, 1.0, effect, stream=False), permutations=99
-    )
+    table = replies(rng, 1.0, 2 * effect, stream=False, kinds=60)
+    return geometry.face_blocks(cloud(rng), table, permutations=99)
 
 
 @case(
