@@ -6,7 +6,7 @@ import pytest
 
 from kaomoji_lib import categories, results
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import circumplex, geometry, similarity
+from kaomoji_lib.metrics import circumplex, generalise, geometry, similarity
 
 SCHEME = categories.load_scheme()
 CODES = list(SCHEME.codes)
@@ -86,12 +86,11 @@ def test_silhouettes_tell_clusters_from_noise():
 
 def test_layer_curves_are_judged_by_the_best_of_all_layers():
     states = np.concatenate([STATES, make_states(effect=0.0, layers=4, seed=8)], axis=1)[:, 2:]
-    curve = geometry.layer_curve(states, LABELS, layers=range(2, 7), permutations=39)
-    for _, part in curve.set_index("layer").groupby("measure"):
-        # The old curve's smallest p, .025 times five layers, could not reach .05 in any layer.
-        assert part.loc[2, "p"] == 0.025 and part.loc[2, "value"] > 3 * part.loc[2, "null_mean"]
-        assert (part.loc[3:, "p"] > 0.05).all()
-    assert set(curve["measure"]) == {"accuracy", "silhouette"}
+    ids, names = PROMPTS["id"], list("abcde")
+    curve = generalise.by_layer(states, LABELS, ids, names, permutations=39).set_index("layer")
+    # The smallest p of one layer, .025, times five layers could not reach .05 in any layer.
+    assert curve.loc[0, "p"] == 0.025 and curve.loc[0, "value"] > 3 * curve.loc[0, "null_mean"]
+    assert (curve.loc[1:, "p"] > 0.05).all()
 
 
 @pytest.mark.parametrize("measure", similarity.MEASURES)

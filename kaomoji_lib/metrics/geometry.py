@@ -1,29 +1,20 @@
 """The shape of the states: principal components, how far categories stand apart, and where in the layers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
-from kaomoji_lib import resampling, results, stats
+from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import classify, predict
+from kaomoji_lib.metrics import classify
 from kaomoji_lib.metrics.alignment import Alignment, procrustes
 from kaomoji_lib.metrics.similarity import linear_cka
 from kaomoji_lib.metrics.stacking import stack
 from kaomoji_lib.metrics.threads import one_thread
 
-__all__ = [
-    "Alignment",
-    "Components",
-    "layer_curve",
-    "linear_cka",
-    "pca",
-    "procrustes",
-    "signs",
-    "silhouette",
-]
+__all__ = ["Alignment", "Components", "linear_cka", "pca", "procrustes", "signs", "silhouette"]
 __all__ += ["stack"]
 NULL_COLUMNS = 512
 
@@ -176,14 +167,6 @@ def silhouette(X, labels, *, permutations=stats.PERMUTATIONS, seed=0):
 
     Null: the labels of other prompts (Fisher 1935). Interval: half samples. Silhouette: Rousseeuw 1987.
     """
-    value, halves, null = _silhouettes(X, labels, permutations, seed)
-    return stats.estimate(
-        value, halves, len(X), "prompts", null=null, interval="normal", bounds=(-1, 1)
-    )
-
-
-def _silhouettes(X, labels, permutations, seed):
-    """Mean silhouette, its half samples, and its null, whose permutations depend on the seed alone."""
     X, codes = classify.compact(X), pd.factorize(np.asarray(labels))[0]
     distances = cdist(X, X)
     mean = lambda labels, rows=slice(None): (  # noqa: E731
@@ -192,39 +175,6 @@ def _silhouettes(X, labels, permutations, seed):
     rng = np.random.default_rng(seed)
     null = [mean(rng.permutation(codes)) for _ in range(permutations)]
     halves = [mean(codes, half) for half in stats.half_samples(len(codes), 100, seed)]
-    return mean(codes), halves, null
-
-
-@one_thread
-def layer_curve(states, labels, *, layers=None, repeats=1, permutations=stats.REFITS, seed=0):
-    """Measure how well each layer alone tells the categories apart: tidy table with the label ``layer``.
-
-    Measures: ``accuracy`` of a cross-validated probe (:func:`kaomoji_lib.metrics.predict.from_states`; chance is the
-    column null_mean) and ``silhouette``. All layers see the same permutations, and p is for the best of all layers
-    (max-T, :func:`kaomoji_lib.resampling.max_t`), so that no layer need be chosen beforehand.
-    Probes by layer: Alain & Bengio 2017, arXiv:1610.01644; silhouettes: Rousseeuw 1987.
-
-    ``states``: (n, layers, d), one row per prompt; ``layers``: their names, default 0, 1, ...
-    """
-    labels, ids = np.asarray(labels), np.arange(len(states))
-    found, nulls = {}, {"accuracy": [], "silhouette": []}
-    for place, layer in enumerate(range(states.shape[1]) if layers is None else layers):
-        X = classify.compact(states[:, place])
-        probe = predict.from_states(
-            X, labels, ids, repeats=repeats, permutations=permutations, seed=seed
-        )
-        value, halves, null = _silhouettes(X, labels, permutations, seed)
-        found["accuracy", layer] = probe.accuracy
-        found["silhouette", layer] = stats.estimate(
-            value, halves, len(X), "prompts", null=null, interval="normal", bounds=(-1, 1)
-        )
-        nulls["accuracy"].append(probe.null)
-        nulls["silhouette"].append(null)
-    frames = []
-    for measure, null in nulls.items():
-        own = {layer: item for (name, layer), item in found.items() if name == measure}
-        values = [item.value for item in own.values()]
-        adjusted = resampling.max_t(values, np.transpose(null)).adjusted
-        for (layer, item), p in zip(own.items(), adjusted):
-            frames.append(results.frame({measure: replace(item, p=float(p))}, layer=layer))
-    return pd.concat(frames, ignore_index=True)
+    return stats.estimate(
+        mean(codes), halves, len(codes), "prompts", null=null, interval="normal", bounds=(-1, 1)
+    )

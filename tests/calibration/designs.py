@@ -13,12 +13,14 @@ import pandas as pd
 from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import (
     agreement,
+    clusters,
     distributions,
     exact,
     face_increment,
     faces,
     information,
     judges,
+    likelihoods,
     perspectives,
     predict,
     synthesis,
@@ -422,3 +424,42 @@ def sampler_agreement(rng, effect, study=None, alpha=None):
     listed = pd.DataFrame(chances, study.ids, [f"({face})" for face in range(study.faces)])
     scored = exact.Exact(listed.iloc[::-1].set_axis(study.ids) if effect else listed, None)
     return exact.agreement(scored, table, draws=study.permutations)
+
+
+@nested_cases("predict.from_probabilities accuracy", MOVED, "log-odds differ by 0.3 sd", study=HALF)
+def exact_accuracy(rng, effect, study=None, alpha=None):
+    chances = nested(rng, usage(rng, study, 0.3 * effect), study.label, alpha)
+    table = pd.DataFrame(chances, study.ids)
+    labels = [study.codes[code] for code in study.label]
+    options = {"repeats": 1, "permutations": study.permutations}
+    found = predict.from_probabilities(table, labels, **options).accuracy
+    return found if effect else (found, 1 / study.categories)
+
+
+@nested_cases(
+    "likelihoods.own_prompt_advantage",
+    "scores given to other prompts",
+    "scores that know a tenth of the prompt's own log P",
+    study=HALF,
+)
+def own_prompt(rng, effect, study=None, alpha=None):
+    chances = nested(rng, usage(rng, study, 0.0), study.label, alpha)
+    typed = emissions(rng, chances, study)
+    scores = rng.normal(size=chances.shape) + 0.1 * effect * np.log(chances + 1e-9)
+    scores = pd.DataFrame(scores, study.ids, [f"({face})" for face in range(study.faces)])
+    found = likelihoods.own_prompt_advantage(scores, typed, permutations=study.permutations)
+    return found if effect else (found, 0.0)
+
+
+@case(
+    "clusters.cluster_vectors",
+    "each column permuted over the faces; any number of clusters",
+    design="independent columns",
+    effect="three groups of faces",
+    draws=100,
+)
+def vector_clusters(rng, effect):
+    X = rng.gamma(1.0, size=(24, 6)) + 4 * effect * np.eye(6)[np.arange(24) % 3]
+    table = pd.DataFrame(X, [f"({face})" for face in range(24)])
+    found = clusters.cluster_vectors(table, permutations=19, resamples=2).criterion
+    return replace(NONE, p=float(found["p_adjusted"].min()))

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from kaomoji_lib import categories, resampling, results, stats
-from kaomoji_lib.metrics import alignment, circumplex, geometry, similarity
+from kaomoji_lib.metrics import alignment, circumplex, generalise, geometry, similarity
 from tests.calibration.harness import case
 
 SCHEME = categories.load_scheme()
@@ -98,25 +98,44 @@ def _separation(rng, per):
     return stats.silhouettes(distances, np.unique(labels, return_inverse=True)[1]).mean()
 
 
+APART = "centroids one standard deviation of the noise apart from their mean"
+
+
 @case(
-    "geometry.layer_curve, accuracy",
-    "the labels belong to other prompts of the fold; best of five layers",
+    "generalise.by_layer",
+    "the labels belong to other prompts of the fold; best of four layers",
     design="states without categories",
-    effect="one layer with centroids one standard deviation of the noise apart from their mean",
-    measure="accuracy",
+    effect=f"one layer with {APART}",
 )
-@case(
-    "geometry.layer_curve, silhouette",
-    "the labels belong to other prompts; best of five layers",
-    design="states without categories",
-    effect="one layer with centroids one standard deviation of the noise apart from their mean",
-    measure="silhouette",
-)
-def curve(rng, effect, measure):
-    X = np.stack([states(rng, 0.5 * effect * (i == 1) * CENTRES[0]) for i in range(5)], axis=1)
-    found = geometry.layer_curve(X, PROMPTS["category"], permutations=PERMUTATIONS)
-    found = found[found["measure"] == measure]
+def curve(rng, effect):
+    X = np.stack([states(rng, 0.5 * effect * (i == 1) * CENTRES[0]) for i in range(4)], axis=1)
+    asked = PROMPTS["category"], PROMPTS["id"], list("abcd")
+    found = generalise.by_layer(X, *asked, permutations=PERMUTATIONS)
     return results.estimate(found.loc[found["p"].idxmin()])
+
+
+@case(
+    "generalise.transfer",
+    "the labels belong to other prompts of the fold",
+    design="two wordings of one message resemble each other, no categories",
+    effect=APART,
+)
+def transfer(rng, effect):
+    X = states(rng, 0.5 * effect * CENTRES[0])
+    both = [X + 0.5 * rng.normal(size=X.shape) for _ in range(2)]
+    return generalise.transfer(*both, PROMPTS["category"], permutations=PERMUTATIONS)
+
+
+@case(
+    "generalise.across_topics",
+    "the categories belong to other messages of the topic",
+    design="states that tell topics apart, no categories",
+    effect=APART,
+)
+def topics(rng, effect):
+    topic = np.arange(len(PROMPTS)) % 6
+    X = states(rng, 0.5 * effect * CENTRES[0]) + rng.normal(size=(6, 12))[topic]
+    return generalise.across_topics(X, PROMPTS["category"], topic, permutations=PERMUTATIONS)
 
 
 @case(
