@@ -1,0 +1,119 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Whose feeling?
+#
+# A kaomoji that fits the message may describe the message, the writer, or anything else. We change one word of the
+# instruction and ask for the user's feeling, a bystander's, a plain symbol, or the opposite of the model's own. If the
+# choice depended on the model's own state, asking for somebody else's feeling should change it. In
+# {glue:text}`title` it hardly does.
+
+# %% tags=["parameters", "remove-cell"]
+model: str = "smollm2-135m-instruct"  # alias or run folder
+generations: int = 8  # draws per message from the exact probabilities
+seed: int = 0  # random seed of draws, permutations and bootstraps
+device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
+
+# %% tags=["remove-cell"]
+
+from kaomoji_lib import figures, page, perspectives, results, tables
+from kaomoji_lib.metrics import closed, human
+from kaomoji_lib.metrics import perspectives as contrasts
+from kaomoji_lib.models import choose
+from kaomoji_lib.models.collect import find_or_collect
+
+started = page.start()
+source = page.read(find_or_collect(model))
+scheme, labels = source.scheme, source.prompts.set_index("id")["category"]
+frames = perspectives.load_frames()
+page.glue("title", source.title)
+
+# %% [markdown]
+# ## Five instructions
+
+# %% tags=["hide-input"]
+tables.table(
+    frames.reset_index()[["title", "instruction", "purpose"]].rename(
+        columns={"title": "whose feeling"}
+    )
+)
+
+# %% [markdown]
+# ## The choice barely depends on whose feeling is asked for
+# For each instruction, the mean probability that people's labels give to the message's category, for the kaomoji that
+# the model would choose from the closed set (standardised scores). Under *opposite* it should fall below chance; under
+# *symbol* it should be at chance.
+
+# %% tags=["hide-input"]
+tables_by = {name: choose.closed_set(source.run, name, device=device) for name in frames.index}
+shared = sorted(set.intersection(*(set(table["prompt_id"]) for table in tables_by.values())))
+wide = {
+    name: table.pivot(index="prompt_id", columns="face", values="log_prob_closed").loc[shared]
+    for name, table in tables_by.items()
+}
+reference, rows = human.load(scheme), {}
+for name, log_prob in wide.items():
+    for kind in ("raw", "standardised"):
+        chosen = closed.choice(log_prob, labels[shared], kind, seed)
+        theta = reference.theta(chosen.columns)
+        rows[frames.loc[name, "title"], kind] = human.reading(
+            chosen, labels[shared], theta, seed=seed
+        )[0]
+figures.forest(
+    results.frame(rows),
+    "Agreement with people's labels under five instructions",
+    f"{source.title}; {len(shared)} messages; closed set",
+    x="probability of the message's category",
+    lines={"chance": 1 / len(scheme.codes)},
+)
+
+# %% [markdown]
+# ## What the model's own perspective repeats
+# Two draws for the same message share information. The part of it that is *not* shared with draws under another
+# instruction would be specific to the model's own perspective. Each term is corrected for chance and for how reliably
+# the instruction repeats itself.
+
+# %% tags=["hide-input"]
+draws = {}
+for name, table in tables_by.items():
+    part = table[table["prompt_id"].isin(shared)]
+    drawn = choose.draw(part, generations, seed, f"{source.spec.alias} {name}")
+    draws[name] = drawn.assign(
+        face=drawn["spelling"], category=labels[drawn["prompt_id"]].to_numpy()
+    )
+compared = contrasts.contrast(draws, seed=seed)
+measures = ["repeats", "shared with self", "repeats more reliably"]
+overall = compared[compared["measure"].isin(measures) & (compared["given"] == "")]
+figures.forest(
+    overall.assign(source=overall["perspective"].replace(frames["title"])),
+    "Information shared between draws for the same message",
+    f"{source.title}; {len(shared)} messages; bits, minus chance",
+    x="bits",
+)
+
+# %% tags=["hide-input"]
+tables.estimates(
+    compared,
+    labels=["perspective", "given", "measure"],
+    fold="All contrasts, also within categories",
+)
+
+# %% [markdown]
+# ```{admonition} Take-away
+# :class: tip
+# Changing whose feeling is asked for is the simplest test of a report about oneself. A model that passes it would still
+# not be shown to feel anything; a model that fails it describes the message.
+# ```
+
+# %% tags=["hide-input"]
+page.provenance(source.run, {"model": model, "generations": generations, "seed": seed}, started)
