@@ -61,6 +61,8 @@ wide = {
     name: table.pivot(index="prompt_id", columns="face", values="log_prob_closed").loc[shared]
     for name, table in tables_by.items()
 }
+
+# %% tags=["hide-input"]
 reference, rows = human.load(scheme), {}
 for name, log_prob in wide.items():
     for kind in ("raw", "standardised"):

@@ -84,6 +84,8 @@ shares = pd.DataFrame(
 )
 shares = shares / shares.sum()
 text = messages.set_index("id")["text"][scale_one["prompt_id"]]
+
+# %% tags=["hide-input"]
 top = shares.max(axis=1).nlargest(8).index
 long = (
     shares.loc[top]
