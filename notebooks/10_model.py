@@ -167,12 +167,34 @@ figures.matrix(
 )
 
 # %% [markdown]
+# One message, and the five kaomoji it would choose, with people's labels:
+
+# %% tags=["hide-input"]
+reference = human.load(scheme)
+example = asked.index[asked["category"] == scheme.codes[6]][0]
+chances = closed.choice(log_prob, asked["category"]).loc[example].nlargest(5)
+entries = reference.lookup(chances.index)["rows"].map(
+    lambda rows: reference.entries["groups"].iloc[rows[0]]
+)
+labelled = [
+    f"{face}  ({', '.join(entries[face])})" if face in entries.index else face
+    for face in chances.index
+]
+page.glue("title", source.title)
+figures.bars(
+    pd.DataFrame({"kaomoji": labelled, "probability": chances.to_numpy()}),
+    f"Kaomoji for one message: “{asked['text'][example]}”",
+    f"{source.title}; probability among the closed set; in brackets: people's labels",
+    label="kaomoji",
+    value="probability",
+)
+
+# %% [markdown]
 # The score against people's labels is the mean probability that the dictionary gives to the message's category, for the
 # kaomoji the model would choose. Ignoring the message scores exactly one ninth. *Predicted from the text* is what a
 # regression on the sentence encoder expects this model to choose.
 
 # %% tags=["hide-input"]
-reference = human.load(scheme)
 theta, rows = reference.theta(log_prob.columns), {}
 vectors = sentences.encode(asked["text"])
 for kind in closed.KINDS:

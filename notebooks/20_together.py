@@ -82,6 +82,15 @@ kaomoji = chosen.frame(
 larger = study.article("accuracy.nine", seed=seed).assign(measure="kaomoji")
 larger["source"] = [published.titles().get(name, name) for name in larger["source"]]
 
+# %% tags=["remove-cell"]
+page.glue("text", strongest.accuracy, percent=True)
+for title, source in sources.items():
+    page.glue(f"states.{source.spec.alias}", results.one(states, source=title), percent=True)
+    page.glue(f"kaomoji.{source.spec.alias}", results.one(kaomoji, source=title), percent=True)
+ranked = larger.sort_values("value")
+page.glue("kaomoji.least", results.estimate(ranked.iloc[0]), percent=True)
+page.glue("kaomoji.most", results.estimate(ranked.iloc[-1]), percent=True)
+
 # %% tags=["hide-input"]
 everything = pd.concat(
     [words, states.assign(measure="hidden state"), kaomoji, larger], ignore_index=True

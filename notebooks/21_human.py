@@ -88,6 +88,9 @@ scores = results.BySource({title: (frequent[title], labelled[title]) for title i
         "arousal, rank correlation": human.correlation(*pair, scheme, "arousal", seed=seed),
     }
 )
+signs = scores[scores["measure"] == "sign of valence agrees"]
+for name in published_models:
+    page.glue(f"sign.{name}", results.one(signs, source=published.titles()[name]), percent=True)
 figures.forest(
     scores,
     "Valence agrees with people's labels; arousal less",
