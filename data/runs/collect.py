@@ -1,0 +1,125 @@
+"""Collect the runs of the pretrained models again and pack them for shipping: ``make real``.
+
+    python data/runs/collect.py [ALIAS ...] [--weights FOLDER] [--only-pack]
+
+FOLDER holds the GGUF files that ``data/models.yml`` names; SmolLM2's come with its package. Collected runs stay in
+``$KAOMOJI_RUNS`` (default ``runs/``), where a killed run continues. What ships is smaller: the states of the last prompt token in
+float16 (of the layers named below), the replies, the closed-set scores, and the tables of the interventions.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from kaomoji_lib import perspectives
+from kaomoji_lib.faces.extract import extract
+from kaomoji_lib.models import choose
+from kaomoji_lib.models import steering_conditions as conditions
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.runs import registry
+from kaomoji_lib.runs.files import sha256, write_parquet
+from kaomoji_lib.runs.folder import RunFolder, default_folder
+from kaomoji_lib.stimuli import DATA
+
+SHIPPED = DATA / "runs"
+SETS = ("b", "paraphrase1", "paraphrase2")
+# Which layers ship, of the first set of messages and of the others: (step, others).
+LAYERS = {
+    "smollm2-135m-instruct": (2, (10, 16, 22)),
+    "gemma-3-270m": (1, (6, 10, 14)),
+    "qwen2.5-coder-1.5b-instruct": (2, (14, 18, 22)),
+    "qwen2.5-coder-1.5b-instruct-no-emoji": (0, ()),
+}
+INTERVENED = "smollm2-135m-instruct"
+PATCHED = (5, 10, 15, 20, 25, 30)
+
+
+def gather(alias, weights):
+    """Collect everything that the book shows of one model; what is there already is kept."""
+    spec = registry.model(weights or alias)
+    run = collect(spec.alias if weights is None else weights)
+    if LAYERS[alias][1]:
+        for name in SETS:
+            table = DATA / f"prompts_{name}.csv"
+            out = default_folder(f"{alias}--{name}")
+            collect(weights or alias, table, generations=1, max_new_tokens=1, out=out)
+        choose.closed_set(run)
+    if alias == INTERVENED:
+        for name in perspectives.load_frames().index:
+            choose.closed_set(run, name)
+        inventory = choose.load_inventory()
+        words = list(inventory[~inventory["foil"]].groupby("category", sort=False).head(4)["face"])
+        conditions.steering_table(
+            run, words, conditions.SteeringDesign(per_category=2, targets=2, profile=None)
+        )
+        conditions.patching_table(run, words, conditions.PatchingDesign(2, PATCHED))
+        conditions.erasure_table(run, words, conditions.ErasureDesign(2, 1, PATCHED))
+
+
+def pack(alias, suffix=""):
+    """Write the shipped form of one collected run."""
+    run, target = RunFolder(default_folder(alias + suffix)), SHIPPED / (alias + suffix)
+    step, others = LAYERS[alias]
+    names = run.manifest["layers"]
+    layers = [places for places in range(0, len(names), step or len(names))]
+    layers = [place for place in others if place < len(names)] if suffix else layers
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    write_parquet(target / "emissions.parquet", _extracted(run.emissions()))
+    from safetensors.numpy import save_file
+
+    states = run.states("emit").array[:, layers].astype("float16")
+    save_file({"states": states}, target / "states-emit.safetensors")
+    for path in sorted(run.path.glob("closed-*.parquet")):
+        shutil.copyfile(path, target / path.name)
+    if (run.path / "cache").is_dir():
+        shutil.copytree(run.path / "cache", target / "cache", ignore=shutil.ignore_patterns(".*"))
+    files = sorted(path for path in target.rglob("*") if path.is_file())
+    shipped = RunFolder(target)
+    shipped.write_manifest(
+        {
+            **run.manifest,
+            "layers": [names[place] for place in layers],
+            "packed": "hidden states of the last prompt token in float16",
+            "files": {str(path.relative_to(target)): sha256(path) for path in files},
+        }
+    )
+
+
+def _extracted(emissions):
+    """The replies with what opens them, as the extraction of today sees it."""
+    cut = emissions["outcome"] == "truncated"
+    found = [
+        extract(text, truncated) for text, truncated in zip(emissions["text"], cut, strict=True)
+    ]
+    for column in ("outcome", "raw_face", "face"):
+        emissions[column] = [getattr(item, column) for item in found]
+    return emissions
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("aliases", nargs="*", default=list(LAYERS))
+    parser.add_argument("--weights", type=Path, help="folder of the GGUF files")
+    parser.add_argument("--only-pack", action="store_true", help="pack what is collected")
+    arguments = parser.parse_args()
+    for alias in arguments.aliases:
+        file = registry.model(alias).file
+        weights = (
+            arguments.weights / file
+            if arguments.weights and (arguments.weights / file).is_file()
+            else None
+        )
+        if not arguments.only_pack:
+            gather(alias, weights and str(weights))
+        for suffix in ("", *(f"--{name}" for name in SETS if LAYERS[alias][1])):
+            if RunFolder(default_folder(alias + suffix)).exists:
+                pack(alias, suffix)
+    size = sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file())
+    print(f"{SHIPPED}: {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
