@@ -131,6 +131,20 @@ def collect(
     return run
 
 
+def find_or_collect(model, **options):
+    """Return the run of ``model``: a run folder, a finished run (also one that ships), else collect it.
+
+    ``model``: path of a run folder, or what :func:`collect` takes; ``options``: of :func:`collect`.
+    """
+    if RunFolder(model).exists:
+        return RunFolder(model)
+    try:
+        run = RunFolder.find(registry.model(model).slug)
+    except KaomojiError:
+        return collect(model, **options)
+    return run if run.complete else collect(model, **options)
+
+
 def _check(generations, temperature, top_p, max_new_tokens):
     for name, value, right, expected in (
         ("generations", generations, generations >= 1, "at least 1"),
