@@ -62,6 +62,11 @@ class Source:
         """All layers side by side, each scaled to unit mean norm: (prompts, layers * hidden)."""
         return geometry.stack(self.states.array)
 
+    def stacked_at(self, layers):
+        """The layers named ``layers`` side by side, each scaled to unit mean norm: (prompts, layers * hidden)."""
+        places = [self.states.layers.index(name) for name in layers]
+        return geometry.stack(self.states.array[:, places])
+
     @property
     def labels(self):
         return self.prompts["category"].to_numpy()

@@ -64,7 +64,11 @@ figures.forest(
 # in training. The sentence encoder goes through the same tests.
 
 # %% tags=["hide-input"]
-stacked = {"original": source.stacked, **{name: other.stacked for name, other in others.items()}}
+runs = {"original": source, **others}
+shared = [
+    name for name in source.states.layers if all(name in run.states.layers for run in runs.values())
+]
+stacked = {name: run.stacked_at(shared) for name, run in runs.items()}
 both = {"hidden state": stacked, "sentence encoder": vectors}
 labels, topics, ids = messages["category"], messages["topic"], messages["id"]
 rows = {}
