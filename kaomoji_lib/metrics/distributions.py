@@ -18,6 +18,8 @@ from kaomoji_lib.metrics import predict
 MIN_WEIGHT = 3
 UNIFORM, COUNTS = "uniform", "counts"
 NARROWEST, FEWEST_FACES = 0.02, 5
+# The estimated range is off by about a twentieth, whichever way (tests/calibration).
+RANGE_ERROR = 0.05
 CEILING_DRAWS = 400
 
 
@@ -181,7 +183,8 @@ def similarity(
     if span < NARROWEST:
         return stats.Estimate(np.nan, np.nan, np.nan, len(faces), "faces")
     resampled = stats.resampling_counts(len(faces), seed=seed) * weight
-    spans = resampled @ (high - low)
+    error = np.random.default_rng([seed, 2]).normal(size=len(resampled))
+    spans = resampled @ (high - low) * np.exp(RANGE_ERROR * error)
     floor = low @ weight / weight.sum()
     null = (pairs[rows, orders] @ weight / weight.sum() - floor) / span
     return stats.estimate(
