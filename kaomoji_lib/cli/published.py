@@ -34,14 +34,14 @@ def configure(parser):
     what.add_argument("--claims", action="store_true", help="a verdict on each claim, then stop")
     what.add_argument("--fetch", action="store_true", help="download and verify the originals")
     what.add_argument(
-        "--verify", action="store_true", help="derive the tables anew and compare them"
+        "--verify", action="store_true", help="derive the tables again and compare them"
     )
     what.add_argument(
         "--export",
         nargs="?",
         const="",
         metavar="FOLDER",
-        help="derive the tables anew and write them",
+        help="derive the tables again and write them",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of folds, permutations and resamples (default: 0)"

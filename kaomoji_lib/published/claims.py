@@ -47,10 +47,10 @@ def tests(seed=0):
         "reproduced": rows["reproduces"].eq(True),
     }
     holds = pd.Series([None] * len(rows), dtype=object)
-    for name, outcome in passed.items():
-        for criterion, wanted in ((name, True), (f"not {name}", False)):
+    for name, passes in passed.items():
+        for criterion, outcome in ((name, True), (f"not {name}", False)):
             own = (rows["criterion"] == criterion) & (rows["missing"] == "")
-            holds[own] = outcome[own] == wanted
+            holds[own] = passes[own] == outcome
     return rows.assign(holds=holds)
 
 
@@ -62,16 +62,16 @@ def verdicts(seed=0):
     """
     rows, table = tests(seed), entries()
     table["number"] = table["number"].astype(int)
-    found = []
+    counted = []
     for number in table["number"]:
         own = rows[rows["claim"] == number]
-        held = own["holds"].dropna()
+        outcomes = own["holds"].dropna()
         needs = (own["criterion"] == "states").any()
-        share = held.astype(bool).mean() if len(held) else np.nan
+        share = outcomes.astype(bool).mean() if len(outcomes) else np.nan
         verdict = HOLDS if share == 1 else FAILS if share == 0 else IN_PART
-        verdict = STATES if held.empty else f"{verdict}; in part {STATES}" if needs else verdict
-        found.append((_count(own["reproduces"].dropna()), _count(held), verdict))
-    return table.join(pd.DataFrame(found, columns=["reproduces", "holds", "verdict"]))
+        verdict = STATES if outcomes.empty else f"{verdict}; in part {STATES}" if needs else verdict
+        counted.append((_count(own["reproduces"].dropna()), _count(outcomes), verdict))
+    return table.join(pd.DataFrame(counted, columns=["reproduces", "holds", "verdict"]))
 
 
 def _count(outcomes):

@@ -32,50 +32,52 @@ def gather(name=PUBLISHED, revision=None, *, local=False):
 def _frozen():
     """The article's copy of the corpus, out of the tables that ship."""
     words = tables.syntheses()
-    kept = corpus.uploads_once(words)
-    rows = kept.assign(description="", shape="2")[list(corpus.COLUMNS)].reset_index(drop=True)
+    once = corpus.uploads_once(words)
+    rows = once.assign(description="", shape="2")[list(corpus.COLUMNS)].reset_index(drop=True)
     bundles = words.groupby(["contributor", "bundle"], as_index=False).agg(
         lexicon_version=("lexicon_version", "max"), rows=("face", "size")
     )
-    bundles["version"], bundles["kept"] = "", bundles["bundle"].isin(set(kept["bundle"]))
+    bundles["version"], bundles["kept"] = "", bundles["bundle"].isin(set(once["bundle"]))
     bundles["why"] = bundles["kept"].map({True: "", False: "a later bundle says nearly the same"})
     skipped = pd.DataFrame(columns=["where", "why", "rows"])
     return corpus.Corpus(rows, bundles, skipped, "the article's copy of the corpus")
 
 
-def vocabulary(found, *, seed=0):
+def vocabulary(corpus_, *, seed=0):
     """The :class:`synthesis.WordSpace` of the rows that were described with this project's lexicon."""
     lexicon = load_lexicon()
     version = int(lexicon["version"].iloc[0])
-    rows = found.of_version(version)
+    rows = corpus_.of_version(version)
     if rows.empty:
-        others = ", ".join(sorted({str(item) for item in found.rows["lexicon_version"]})) or "none"
+        others = (
+            ", ".join(sorted({str(item) for item in corpus_.rows["lexicon_version"]})) or "none"
+        )
         raise KaomojiError(
-            f"{found.origin} has no row of lexicon version {version} (it has: {others}); expected some; use bundles of llmoji 2"
+            f"{corpus_.origin} has no row of lexicon version {version} (it has: {others}); expected some; use bundles of llmoji 2"
         )
     return synthesis.word_space(rows, lexicon, load_scheme().codes, seed=seed)
 
 
-def summary(found, *, seed=0):
+def summary(corpus_, *, seed=0):
     """Return the corpus in numbers: a JSON-able dict; its keys are those of ``kaomoji corpus --json``."""
-    versions = found.rows.groupby("lexicon_version", as_index=False).agg(
+    versions = corpus_.rows.groupby("lexicon_version", as_index=False).agg(
         descriptions=("face", "size"), faces=("face", "nunique"), count=("count", "sum")
     )
-    left_out = found.bundles[~found.bundles["kept"].astype(bool)]
+    left_out = corpus_.bundles[~corpus_.bundles["kept"].astype(bool)]
     report = {
-        "origin": found.origin,
-        "bundles": len(found.bundles),
-        "kept_bundles": int(found.bundles["kept"].sum()),
-        "descriptions": len(found.rows),
-        "faces": int(found.rows["face"].nunique()),
+        "origin": corpus_.origin,
+        "bundles": len(corpus_.bundles),
+        "kept_bundles": int(corpus_.bundles["kept"].sum()),
+        "descriptions": len(corpus_.rows),
+        "faces": int(corpus_.rows["face"].nunique()),
         "versions": versions.to_dict("records"),
         "left_out": left_out[["contributor", "bundle", "why"]].to_dict("records"),
-        "skipped": found.skipped[["where", "why", "rows"]].to_dict("records"),
+        "skipped": corpus_.skipped[["where", "why", "rows"]].to_dict("records"),
         **dict.fromkeys(("clusters", "pc1", "pc2")),
         "no_clusters": "",
     }
     try:
-        space = vocabulary(found, seed=seed)
+        space = vocabulary(corpus_, seed=seed)
         first, second, *_ = (share.value for share in space.variance)
         report.update(clusters=space.clustering.chosen, pc1=first, pc2=second)
     except KaomojiError as error:

@@ -61,7 +61,7 @@ def export(folder=None, known=None, today=None):
 
 
 def verify(known=None):
-    """Derive every table anew from the originals: dict name -> number of rows that differ from the shipped table.
+    """Derive every table again from the originals: dict name -> number of rows that differ from the shipped table.
 
     A table with other columns or another number of rows counts with all its rows.
     """

@@ -62,7 +62,7 @@ def coordinates():
     return table[["valence", "arousal"]].assign(third=pd.Series(THIRD)).fillna({"third": 0.0})
 
 
-def follows(found, coordinate, *, published=False, permutations=10_000, seed=0):
+def follows(model, coordinate, *, published=False, permutations=10_000, seed=0):
     """Return |r| of a component with what it is said to follow, a column of :func:`coordinates`: Estimate, 0..1.
 
     The null permutes the coordinate among the nine categories, so that mere clusters do not pass: ``n`` counts
@@ -71,8 +71,8 @@ def follows(found, coordinate, *, published=False, permutations=10_000, seed=0):
     """
     rng, guides = np.random.default_rng(seed), coordinates()
     guide, axis = guides[coordinate], guides.columns.get_loc(coordinate)
-    score = (found.published if published else found.scores)[:, axis]
-    codes = pd.Categorical(found.labels, guide.index).codes
+    score = (model.published if published else model.scores)[:, axis]
+    codes = pd.Categorical(model.labels, guide.index).codes
     values = guide.to_numpy(float)
     permuted = np.vstack([values, rng.permuted(np.tile(values, (permutations, 1)), axis=1)])[
         :, codes
@@ -112,7 +112,7 @@ def shared(reference, moved, *, seed=0):
     return geometry.linear_cka(*pair(reference, moved), permutations=1000, seed=seed)[1]
 
 
-def merged(found, others, codes=NEGATIVE, *, seed=0):
+def merged(model, others, codes=NEGATIVE, *, seed=0):
     """Return how much nearer to each other some categories lie in a cloud than on average in other clouds: Estimate.
 
     Distances between centroids, divided by their mean over all pairs; negative: nearer. Prompts are resampled within
@@ -128,7 +128,7 @@ def merged(found, others, codes=NEGATIVE, *, seed=0):
         return distances[:, own].mean(axis=1) / distances.mean(axis=1)
 
     def gap(counts):
-        return nearness(found, counts) - np.mean(
+        return nearness(model, counts) - np.mean(
             [nearness(item, counts) for item in others], axis=0
         )
 
@@ -163,22 +163,22 @@ def _over_prompts(statistic, seed, resamples=1000):
     return stats.estimate(values[0], values[1:], len(prompts), "prompts", interval="normal")
 
 
-def _centroids(found, counts):
+def _centroids(model, counts):
     """Centroid of each category when prompt i counts ``counts[r, i]`` times: (r, categories, 3)."""
-    rows = pd.Index(tables.prompts()["id"]).get_indexer(found.prompts["id"])
-    member = (found.labels[:, None] == np.array(tables.scheme().codes)).astype(float)
-    sums = np.einsum("rp,pc,pk->rck", counts[:, rows], member, found.scores, optimize=True)
+    rows = pd.Index(tables.prompts()["id"]).get_indexer(model.prompts["id"])
+    member = (model.labels[:, None] == np.array(tables.scheme().codes)).astype(float)
+    sums = np.einsum("rp,pc,pk->rck", counts[:, rows], member, model.scores, optimize=True)
     return sums / np.maximum(counts[:, rows] @ member, 1e-12)[:, :, None]
 
 
-def face_blocks(found, emissions, *, permutations=500, seed=0):
+def face_blocks(model, emissions, *, permutations=500, seed=0):
     """Return how far faces of one category stand apart in three components: silhouette, Estimate over faces.
 
     A face's place is the mean over its replies of their prompt's scores, its category the one it was typed for most;
     faces with 3 replies from 2 prompts or more. All replies of a prompt share one state, so the null permutes whole
-    prompts, with the faces that they drew, among the places, and computes means *and* categories anew.
+    prompts, with the faces that they drew, among the places, and computes means *and* categories again.
     """
-    ids = pd.Index(found.prompts["id"])
+    ids = pd.Index(model.prompts["id"])
     typed = emissions[emissions["face"].notna() & emissions["prompt_id"].isin(ids)]
     counts = (
         pd.crosstab(typed["prompt_id"], typed["face"]).reindex(ids, fill_value=0).to_numpy(float)
@@ -188,13 +188,13 @@ def face_blocks(found, emissions, *, permutations=500, seed=0):
     ]
     if counts.shape[1] < 5:
         raise KaomojiError(
-            f"{found.title} typed {counts.shape[1]} faces often enough; expected at least 5; use another model"
+            f"{model.title} typed {counts.shape[1]} faces often enough; expected at least 5; use another model"
         )
-    member = found.labels[:, None] == np.array(tables.scheme().codes)
+    member = model.labels[:, None] == np.array(tables.scheme().codes)
     rng = np.random.default_rng(seed)
 
     def widths(counts):
-        means = counts.T @ found.scores / counts.sum(axis=0)[:, None]
+        means = counts.T @ model.scores / counts.sum(axis=0)[:, None]
         centred = means - means.mean(axis=0)
         centred = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
         return stats.silhouettes(1 - centred @ centred.T, (counts.T @ member).argmax(axis=1))

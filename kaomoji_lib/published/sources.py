@@ -72,7 +72,7 @@ def as_published():
 def corrected():
     """Return the :class:`Sources` by our rules: the arm without the preamble, our extraction, mean P, each upload once.
 
-    Faces are told apart as the article's tables do it, since the scored and judged spellings are in that form.
+    Faces have the article's form, since the scored and judged spellings are in that form.
     """
     emissions, words = tables.emissions("claude"), corpus.uploads_once(tables.syntheses())
     typed = emissions.assign(face=tables.each(published_fold, emissions["raw_face"]))

@@ -142,8 +142,8 @@ def _gap(source, option, seed):
 def _stream(source, option, seed):
     if option == "same":
         return None, faces.same_face(tables.emissions(source), seed=seed)
-    kept, left_out = accuracy(source, True, seed=seed), accuracy(source, seed=seed)
-    return None, kept.estimate(left_out, seed=seed)
+    with_index, left_out = accuracy(source, True, seed=seed), accuracy(source, seed=seed)
+    return None, with_index.estimate(left_out, seed=seed)
 
 
 def _similarity(source, option, seed):

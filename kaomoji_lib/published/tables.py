@@ -111,8 +111,8 @@ def emissions(name, scheme=None):
     table["category"] = category(table["prompt_id"], scheme or entry["scheme"])
     table["face"] = each(canonical, table["raw_face"])
     columns = ["source", "prompt_id", "generation", "category", "raw_face", "face", "outcome"]
-    kept = table[table["category"].notna()].reset_index(drop=True)
-    return kept[[*columns, "published_raw", "published_face"]]
+    rows = table[table["category"].notna()].reset_index(drop=True)
+    return rows[[*columns, "published_raw", "published_face"]]
 
 
 def as_published(table):
