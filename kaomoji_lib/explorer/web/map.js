@@ -5,7 +5,7 @@ import { listen } from "./input.js";
 import { makeAnimation } from "./animation.js";
 import { makeRoom, settle } from "./layout.js";
 import { extent, frameOf, project } from "./project.js";
-import { axesOf, drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawOutline, encircle, FAMILY, measure, nameAxes, prepare } from "./strokes.js";
+import { axesOf, drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawLine, drawOutline, encircle, FAMILY, measure, nameAxes, prepare } from "./strokes.js";
 
 const [MOVING, GLIDING] = [420, 220]; // milliseconds
 const clampZoom = (value) => Math.max(0.4, Math.min(12, value));
@@ -105,13 +105,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     if (view.open >= 0) {
       context.strokeStyle = ink.muted;
       context.globalAlpha = 0.5;
-      for (const other of view.near) {
-        if (!view.visible[other]) continue;
-        context.beginPath();
-        context.moveTo(...spotOf(view.open));
-        context.lineTo(...spotOf(other));
-        context.stroke();
-      }
+      for (const other of view.near) if (view.visible[other]) drawLine(context, spotOf(view.open), spotOf(other));
     }
     for (const local of view.marked) if (view.visible[local]) encircle(context, ink, boxOf(local));
     for (const local of [view.open, view.linked, hovered]) {

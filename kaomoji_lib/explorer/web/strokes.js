@@ -27,6 +27,13 @@ export function prepare(canvas, density, width, height) {
   return context;
 }
 
+export function drawLine(context, [x, y], ...points) {
+  context.beginPath();
+  context.moveTo(x, y);
+  for (const point of points) context.lineTo(...point);
+  context.stroke();
+}
+
 // Where the axes run and where their names are: {name, from, to, x, y, width}.
 export function axesOf(context, { view, camera, frame, width, height }) {
   context.font = `12px ${FAMILY}`;
@@ -41,12 +48,7 @@ export function axesOf(context, { view, camera, frame, width, height }) {
 
 export function drawAxes(context, ink, axes) {
   context.strokeStyle = ink.line;
-  for (const { from, to } of axes) {
-    context.beginPath();
-    context.moveTo(...from);
-    context.lineTo(...to);
-    context.stroke();
-  }
+  for (const { from, to } of axes) drawLine(context, from, to);
 }
 
 // After the faces, on paper of their own, so that no point runs through a name.
@@ -79,10 +81,7 @@ export function drawEllipse(context, { view, camera, frame }, local, x, y, near)
 export function drawLeader(context, colour, [x, y], [sx, sy], size, strength) {
   context.globalAlpha = 0.32 * strength;
   context.strokeStyle = context.fillStyle = colour;
-  context.beginPath();
-  context.moveTo(x, y);
-  context.lineTo(sx, sy + (sy < y ? 1 : -1) * size * 0.5);
-  context.stroke();
+  drawLine(context, [x, y], [sx, sy + (sy < y ? 1 : -1) * size * 0.5]);
   context.globalAlpha = 0.8 * strength;
   context.beginPath();
   context.arc(x, y, 2, 0, 2 * Math.PI);

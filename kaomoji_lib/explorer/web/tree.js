@@ -3,7 +3,7 @@
 
 import { clusterColour, legible } from "./colour.js";
 import { make, once } from "./dom.js";
-import { FAMILY, prepare } from "./strokes.js";
+import { drawLine, FAMILY, prepare } from "./strokes.js";
 
 const [LARGE, NEAR] = [60, 9]; // rows up to which they are large; pixels around a branch that count as on it
 
@@ -18,7 +18,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
   let view = null;
   let ink = { text: "#222", muted: "#777", line: "#ddd", paper: "#fff", low: "#2166ac", high: "#b2512b" };
   let geometry = null;
-  let hovered = { local: -1, across: -1, node: null };
+  let hovered = { local: -1, node: null };
 
   function lay() {
     const { tree } = view.source;
@@ -39,10 +39,10 @@ export function makeTree({ onHover, onPick, onSelect }) {
                    first: Math.min(nodes[a].first, nodes[b].first), last: Math.max(nodes[a].last, nodes[b].last) });
     }
     const top = nodes[nodes.length - 1].h || 1;
-    geometry = { n, width, row, size, label, branch, nodes, x: (h) => 6 + (branch - 12) * (1 - h / top), left: branch + label, cell: (width - branch - label - 8) / n, leafRow, height: n * row + 4 };
-    sheet.style.height = `${geometry.height}px`;
-    const density = Math.min(2, window.devicePixelRatio || 1);
-    geometry = { ...geometry, density, shown: Math.min(geometry.height, scroll.clientHeight - 12) };
+    const [height, density] = [n * row + 4, Math.min(2, window.devicePixelRatio || 1)];
+    geometry = { n, width, row, size, label, branch, nodes, x: (h) => 6 + (branch - 12) * (1 - h / top), left: branch + label, cell: (width - branch - label - 8) / n, leafRow, density,
+                 shown: Math.min(height, scroll.clientHeight - 12) };
+    sheet.style.height = `${height}px`;
     for (const canvas of [base, over]) {
       [canvas.width, canvas.height] = [Math.round(width * density), Math.round(geometry.shown * density)];
       Object.assign(canvas.style, { width: `${width}px`, height: `${geometry.shown}px` });
@@ -90,34 +90,23 @@ export function makeTree({ onHover, onPick, onSelect }) {
     context.lineWidth = 1;
     for (let place = 1; place < n; place++) {
       if (view.clusters[tree.members[tree.order[place]]] === view.clusters[tree.members[tree.order[place - 1]]]) continue;
-      line(context, branch, place * row, width, place * row);
-      if (tree.matrix) line(context, left + place * cell, 0, left + place * cell, n * row);
+      drawLine(context, [branch, place * row], [width, place * row]);
+      if (tree.matrix) drawLine(context, [left + place * cell, 0], [left + place * cell, n * row]);
     }
     renderOver();
   }
 
   function elbow(context, node, colour) {
-    const { nodes, x } = geometry;
+    const [a, b] = [geometry.nodes[node.a], geometry.nodes[node.b]];
+    const x = geometry.x(node.h);
     context.strokeStyle = colour;
-    context.beginPath();
-    context.moveTo(x(nodes[node.a].h), nodes[node.a].y);
-    context.lineTo(x(node.h), nodes[node.a].y);
-    context.lineTo(x(node.h), nodes[node.b].y);
-    context.lineTo(x(nodes[node.b].h), nodes[node.b].y);
-    context.stroke();
+    drawLine(context, [geometry.x(a.h), a.y], [x, a.y], [x, b.y], [geometry.x(b.h), b.y]);
   }
   function colourOf(node) {
     const { members } = view.source.tree;
     const cluster = view.clusters[members[node.leaves[0]]];
     return node.leaves.every((leaf) => view.clusters[members[leaf]] === cluster) ? legible(clusterColour(cluster), ink.paper, 3) : ink.muted;
   }
-  function line(context, ax, ay, bx, by) {
-    context.beginPath();
-    context.moveTo(ax, ay);
-    context.lineTo(bx, by);
-    context.stroke();
-  }
-
   function renderOver() {
     if (!geometry) return;
     const { tree } = view.source;
@@ -135,8 +124,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
     for (const local of view.marked) band(local, 0.1);
     band(view.open, 0.2, true);
     band(view.linked, 0.16);
-    band(hovered.local, 0.16, hovered.across < 0);
-    if (hovered.across >= 0) { context.globalAlpha = 0.16; context.fillRect(left + hovered.across * cell, 0, cell, geometry.n * row); }
+    band(hovered.local, 0.16, true);
     if (hovered.node) {
       const { first, last } = hovered.node;
       context.globalAlpha = 1;
@@ -178,8 +166,8 @@ export function makeTree({ onHover, onPick, onSelect }) {
       tip.style.left = `${Math.min(at[0] + 14, Math.max(0, geometry.width - 250))}px`;
       tip.style.top = `${at[1] + 16}px`;
     }
-    const next = { local: -1, across: -1, node: null, ...found };
-    if (next.local === hovered.local && next.across === hovered.across && next.node === hovered.node) return;
+    const next = { local: -1, node: null, ...found };
+    if (next.local === hovered.local && next.node === hovered.node) return;
     const changed = next.local !== hovered.local;
     hovered = next;
     renderOver();
@@ -196,9 +184,8 @@ export function makeTree({ onHover, onPick, onSelect }) {
     sheet.style.cursor = node || x >= geometry.branch ? "pointer" : "default";
     if (node) return hover({ node }, `${node.leaves.length} kaomoji, joined at distance ${node.h.toFixed(2)}: click to select`, [x, y]);
     if (x > geometry.left && tree.matrix) {
-      const across = Math.max(0, Math.min(geometry.n - 1, Math.floor((x - geometry.left) / geometry.cell)));
-      const other = tree.order[across];
-      return hover({ local, across }, `${view.faces[local]}  ${view.faces[tree.members[other]]}  cosine ${tree.matrix[leaf * geometry.n + other].toFixed(2).replace("-", "−")}`, [x, y]);
+      const other = tree.order[Math.max(0, Math.min(geometry.n - 1, Math.floor((x - geometry.left) / geometry.cell)))];
+      return hover({ local }, `${view.faces[local]}  ${view.faces[tree.members[other]]}  cosine ${tree.matrix[leaf * geometry.n + other].toFixed(2).replace("-", "−")}`, [x, y]);
     }
     if (x >= geometry.branch) return hover({ local }, view.describe(local), [x, y]);
     hover({}, "", [x, y]);
@@ -229,7 +216,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
   return {
     root, drawNow,
     focus: () => scroll.focus(),
-    show(next) { view = next; hovered = { local: -1, across: -1, node: null }; draw(); },
+    show(next) { view = next; hovered = { local: -1, node: null }; draw(); },
     mark(patch) { if (view) { Object.assign(view, patch); renderOver(); } },
     ink(next) { ink = next; draw(); },
     nodes: () => geometry && geometry.nodes.slice(geometry.n).map((node) => [geometry.x(node.h), node.y, node.leaves.length]),
