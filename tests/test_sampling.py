@@ -66,7 +66,7 @@ def test_states_equal_plain_forward_passes(engine, asked, sampled):
         emit = tensors["emit"][row["prompt"]]
         assert (emit - plain[:, len(prompt) - 1]).abs().max() / scale < 1e-4
         if row["first_row"] >= 0:
-            visible = sampling._visible(engine, sampling.Reply(0, 0, None, ids=row["token_ids"]))
+            visible = sampling.visible(engine, row["token_ids"])
             first = tensors["first"][row["first_row"]] - plain[:, len(prompt) + visible]
             assert first.abs().max() / scale < 1e-4
         if row["outcome"] == "kaomoji":

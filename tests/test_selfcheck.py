@@ -145,6 +145,37 @@ def test_unknown_algorithms_are_named():
         selfcheck.scoring(small_models.engine("organism-gemma"), FACES, MESSAGES, algorithm="quick")
 
 
+@pytest.mark.parametrize(
+    "family, sampled, scored",
+    [
+        ("gemma3n", selfcheck.TOGETHER, "packed"),
+        ("mamba", selfcheck.UNCACHED, "plain"),
+        ("mamba2", selfcheck.UNCACHED, "plain"),
+        ("openai-gpt", selfcheck.UNCACHED, "plain"),
+    ],
+)
+def test_unusual_architectures_work_slowly_if_need_be(tmp_path, family, sampled, scored):
+    engine = toy_families.engine(toy_families.write(tmp_path, family))
+    asked = ["the dog", "start"]
+    found = selfcheck.sampling(engine, asked)
+    assert found["algorithm"] == sampled and found["largest_difference"] < 1e-4
+    assert selfcheck.scoring(engine, ["(^_^)", "o_o"], asked)["algorithm"] == scored
+    few = sampling.Sampling(2, max_new_tokens=2)
+    rows, tensors = sampling.sample(engine, asked, ["a", "b"], few, cached=False)
+    assert len(rows) == 4 and tensors["emit"].shape == (2, len(engine.blocks) + 1, 32)
+
+
+def test_a_special_token_that_opens_replies_is_noted():
+    engine = small_models.engine("organism-qwen")
+    assert selfcheck.sampling(engine, MESSAGES[:1])["warnings"] == []
+    start = engine.tokenizer.convert_tokens_to_ids("<|im_start|>")
+    engine.model.get_output_embeddings().register_forward_hook(
+        lambda module, args, logits: logits.index_fill(-1, torch.tensor([start]), 50.0)
+    )
+    found = selfcheck.sampling(engine, MESSAGES[:1])["warnings"]
+    assert "100% of the replies" in found[0] and "<|im_start|>" in found[0]
+
+
 @pytest.mark.parametrize("family, count", [("gpt_oss", 4), ("granitemoehybrid", 3), ("llama", 0)])
 def test_routers_are_found_by_their_shape(tmp_path, family, count):
     engine = toy_families.engine(toy_families.write(tmp_path, family))

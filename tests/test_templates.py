@@ -1,5 +1,7 @@
 """The next token after a rendered prompt is the first token of the visible reply, for templates of every shape."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -172,6 +174,28 @@ def test_the_first_generated_token_is_the_first_of_the_visible_reply(family):
     assert all(
         row["text"].startswith(row["raw_face"]) for row in rows if row["outcome"] == "kaomoji"
     )
+
+
+def test_renaming_a_mark_changes_nothing_but_the_note(tmp_path):
+    """The marks are asked of the template: under another name, and absent from the prompt that it renders, they are found."""
+    shutil.copytree(DATA / "organisms" / "qwen", tmp_path / "renamed")
+    for file in ("tokenizer.json", "chat_template.jinja"):
+        path = tmp_path / "renamed" / file
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub("<(/?)think>", r"<\1part>", text), encoding="utf-8")
+    source = path.read_text(encoding="utf-8")
+    block = re.search(r"{% if enable_thinking.*?{% endif %}", source)[0]
+    mark = re.search("'<part>[^']*</part>[^']*'", block)[0]
+    written = f"({mark} if message['role'] == 'assistant' else '') + message['content']"
+    path.write_text(source.replace(block, "").replace("message['content']", written), "utf-8")
+    first, second = small_models.engine("organism-qwen"), small_models.engine(tmp_path / "renamed")
+    assert "<part>" in second.template.notes[-1] and "<part>" not in str(first.template.notes)
+    assert first.encode(first.template.render("hi")) == second.encode(second.template.render("hi"))
+    rows, others = (
+        sampling.sample(engine, ["hi there"], ["a"], sampling.Sampling(4))[0]
+        for engine in (first, second)
+    )
+    assert rows == others
 
 
 def test_an_open_thought_would_show():

@@ -170,8 +170,9 @@ def on_states(engine, function, layers=None):
 
     def leaving(layer):
         def hook(module, args, output):
-            changed = function(layer, output[0] if isinstance(output, tuple) else output)
-            if changed is None or not isinstance(output, tuple):
+            several = isinstance(output, tuple | list)
+            changed = function(layer, output[0] if several else output)
+            if changed is None or not several:
                 return changed
             return (changed, *output[1:])
 

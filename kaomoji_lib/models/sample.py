@@ -98,7 +98,7 @@ def sample(engine, messages, keys, sampling, layers=None, cached=True):
             for reply in awaiting:
                 state = states[place[reply.context]]
                 reply.states.append(state)
-                if len(reply.states) - 1 == _visible(engine, reply):
+                if len(reply.states) - 1 == visible(engine, reply.ids):
                     reply.first_row = list(first.setdefault(reply.context, (len(first), state)))[0]
             going = [reply for reply in awaiting if not reply.stopped]
     return [_row(engine, reply) for reply in replies], {
@@ -164,7 +164,7 @@ def _choose(engine, replies, logits, sampling, suppress):
         reply.stopped = limited or over
         if reply.stopped:
             reply.extraction = faces.extract(text, truncated=limited and not ended and not over)
-            needed = {_visible(engine, reply)}
+            needed = {visible(engine, reply.ids)}
             if reply.extraction.outcome == "kaomoji":
                 needed.update(_face_tokens(engine, reply))
             reply.awaited = len(reply.states) < len(reply.ids) and len(reply.states) in needed
@@ -242,9 +242,9 @@ def _face_states(engine, replies, like):
     return torch.stack(means).to(like.dtype) if means else like[:0]
 
 
-def _visible(engine, reply):
-    """Position of a reply's first token that is not white space; -1 where there is none."""
-    pieces = (engine.vocabulary[token].decode("utf-8", "replace") for token in reply.ids)
+def visible(engine, ids):
+    """Return the position of the first of a reply's token ids that is not white space; -1 where there is none."""
+    pieces = (engine.vocabulary[token].decode("utf-8", "replace") for token in ids)
     return next((place for place, piece in enumerate(pieces) if piece.strip()), -1)
 
 

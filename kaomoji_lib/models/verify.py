@@ -270,7 +270,8 @@ class _Pair:
 
 def _special_openings(engine, messages):
     """A note (list of at most one) where replies begin with a special token, which no text shows."""
-    special = {*engine.tokenizer.all_special_ids} - engine.stop_ids
+    special = [token for token, content in enumerate(engine.vocabulary) if not content]
+    special = set(special) - engine.stop_ids
     for message in messages:
         prompt = engine.encode(engine.template.render(message))
         shares = plain_logits(engine, prompt, [])[-1].float().softmax(dim=-1)
@@ -292,8 +293,7 @@ def _pairs(engine, messages, cached):
     for prompt, found in zip(prompts, tensors["emit"], strict=True):
         yield _pair(engine, prompt, found, True)
     for row in {row["first_row"]: row for row in rows if row["first_row"] >= 0}.values():
-        texts = [engine.vocabulary[token].strip() for token in row["token_ids"]]
-        typed = row["token_ids"][: texts.index(next(filter(None, texts))) + 1]
+        typed = row["token_ids"][: samples.visible(engine, row["token_ids"]) + 1]
         first = tensors["first"][row["first_row"]]
         yield _pair(engine, prompts[row["prompt"]] + typed, first, False)
 
