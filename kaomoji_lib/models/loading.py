@@ -14,6 +14,7 @@ from transformers import (
     BitsAndBytesConfig,
     Mxfp4Config,
     PreTrainedTokenizerFast,
+    modeling_gguf_pytorch_utils,
 )
 from transformers.utils import cached_file
 from transformers.utils import logging as transformers_logging
@@ -91,6 +92,8 @@ def load(spec, device="auto", dtype="auto", revision=None):
     # Hints about optional kernels would be printed on every page; what fails is raised.
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+    # The bar of this module does not ask whether bars are wanted.
+    modeling_gguf_pytorch_utils.tqdm = lambda items, **_: items
     where = _device(device)
     number_type = _dtype(dtype, where)
     _require(torch.float32, where, f"device {device!r}", "--device cpu")
