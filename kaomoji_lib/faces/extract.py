@@ -28,14 +28,16 @@ _UNFINISHED_TABLE = re.compile(
     "[\u200b-\u200d\u2060\ufe0f]*[ \u00a0\u3000]?[︵⌒彡ミ～~]*[ \u3000]?[┻┳┬┴━─═―]*"
 )
 _THOUGHT = re.compile("[.｡。．・･]{1,4}[oOｏＯ○◯〇]{1,4}|[zZｚＺ]{2,4}")
+_UNFINISHED_THOUGHT = re.compile("[.｡。．・･]{0,4}[oOｏＯ○◯〇zZｚＺ]{1,4}")
 # Letters that are a hand, an arm or a weapon beside a face, when no word goes on after them.
 _HANDS = frozenset(
     LEADING_ARMS
     + TRAILING_ARMS
-    + "oOｏＯdbqpmMvVwWyYuUtDcCQJLS9860ＤＷＶｖｍｄｂｐｑｙζσρφψΦΨθεξΣбщшШЩцэЭ"
+    + "csＣｃｓoOｏＯdbqpmMvVwWyYuUtDcCQJLS9860ＤＷＶｖｍｄｂｐｑｙζσρφψΦΨθεξΣбщшШЩцэЭ"
     "ノﾉヽヾゝゞっつづﾂシｼヘﾍへくフ乁し丿屮彡三ミﾐ凸凹人八川旦且ლฅงو೨੭୨୧ღ۶७ა૮ʃʅƪԅԃﻭﻢऽ൬ʋɔ"
 )
 _NON_ASCII_HANDS = frozenset(char for char in _HANDS if not char.isascii())
+_HAND_SIGNS = frozenset("✌✍☝")
 _STRONG = frozenset("ymbdsivn")
 _ARM_KINDS = "ymbdiovn]"
 _LETTER_KINDS = tuple(LETTERS)
@@ -165,7 +167,7 @@ def _kind_of(line: _Line, position: int, following: int) -> str:
     plain = line.text[position:].lstrip("*_`~- \ufe0f([（｛{ʕʢ") or piece or "-"
     if is_emoji(plain[0]) or plain[0] in "♥♡" or plain[1:2] == "\ufe0f":
         return "emoji"
-    return "words" if _WORDY.search(passed) or passed[0] in "(!" else "symbols"
+    return "words" if _WORDY.search(passed) or set(passed) & set("aA0(!") else "symbols"
 
 
 def _past_markdown(line: _Line, position: int) -> int:
@@ -214,7 +216,9 @@ def _bare_at(line: _Line, start: int, marks: str, single: bool) -> _Found | None
             return None
         if marks and word.endswith(closing := "".join(_QUOTES.get(mark, mark) for mark in marks)):
             word = word[: -len(closing)]
-        if _PAIR.search(line.kinds, start, end):
+        if ")" in line.kinds[start:end] and "(" in line.kinds[:start]:
+            return None
+        if _PAIR.search(line.kinds, start, end) or _closes(line, start, end):
             return None
         wordy = _WORDY.search(line.kinds, start, end)
         shorter = word.rstrip(_BARE_STOPS)
@@ -234,6 +238,14 @@ def _bare_at(line: _Line, start: int, marks: str, single: bool) -> _Found | None
             return None
         end = _SKIP.match(line.text, end).end()
     return None
+
+
+def _closes(line: _Line, start: int, end: int) -> bool:
+    """Whether a bracket that opens in a word is closed later: the pair was judged as a whole."""
+    opening = line.kinds.find("(", start, end)
+    closings = _closings(line, opening) if opening >= 0 else []
+    between = line.kinds[opening : closings[0] + 1] if closings else ""
+    return bool(between) and between.count("(") == between.count(")")
 
 
 def _bracketed_at(line: _Line, start: int) -> _Found | None:
@@ -268,8 +280,10 @@ def _leads(line: _Line, start: int, opening: int) -> bool:
         return True
     if opening - start > _LONGEST_LEAD or "!" in passed:
         return False
-    if "e" in passed and not (
-        passed.rstrip("z") == "e" and line.text.find(")" + lead, opening) > 0
+    if (
+        "e" in passed
+        and not set(lead) & _HAND_SIGNS
+        and not (passed.rstrip("z") == "e" and line.text.find(")" + lead, opening) > 0)
     ):
         return False
     for run in _WORDY.finditer(passed):
@@ -305,14 +319,16 @@ def _from_opening(line: _Line, start: int, opening: int) -> _Found | None:
 def _arms(line: _Line, start: int, opening: int, closing: int) -> int:
     """How much the surroundings speak for a face: arms outside, brackets of another script; negative for code."""
     bracket, before = line.text[opening], line.text[start:opening].rstrip("(（")
+    behind, kind = line.text[closing + 1 : closing + 2], line.kinds[closing + 1 : closing + 2]
+    both = bool(before) and (mirrored(before[-1], behind) or before[-1] == behind)
     if bracket in "[{" or line.kinds[opening] == "[":
-        return -2 if line.text[opening : closing + 1].isascii() else -1
-    if before and line.kinds[opening - 1] in "aA0" and before[-1].isascii():
-        return -1
-    behind = line.kinds[closing + 1 : closing + 2]
-    if before and mirrored(before[-1], line.text[closing + 1 : closing + 2]):
+        coded = line.text[opening : closing + 1].isascii()
+        return -2 if coded else 0 if both and not before.isascii() else -1
+    if both and not (before[-1].isalnum() and before[-1].isascii()):
         return 2
-    return bool(before) + (behind != "" and behind in _ARM_KINDS) + (bracket not in "({（｛")
+    if before and before[-1].isascii() and before[-1].isalnum():
+        return -1
+    return bool(before) + (kind != "" and kind in _ARM_KINDS) + (bracket not in "({（｛")
 
 
 def _closings(line: _Line, opening: int) -> list[int]:
@@ -346,6 +362,8 @@ def _tail(line: _Line, end: int, lead: str) -> tuple[int, bool]:
             if passed[thought.end() : thought.end() + 1] not in _LETTER_KINDS:
                 index = thought.end()
                 continue
+        if kind == ")" and index == end:
+            break
         if kind == "(":
             group = _closings(line, index)
             content = text[index + 1 : group[0]] if group else ""
@@ -361,14 +379,14 @@ def _tail(line: _Line, end: int, lead: str) -> tuple[int, bool]:
             index += 1
         elif (
             kind in " !["
-            or (kind == "e" and not lead.startswith(char))
+            or (kind == "e" and char not in _HAND_SIGNS and not lead.startswith(char))
             or char == "*"
             and "*" not in lead
         ):
             break
         else:
             index += 1
-    unfinished = index == line.size
+    unfinished = index == line.size or bool(_UNFINISHED_THOUGHT.fullmatch(text, index))
     if index < limit and passed[index] in LETTERS + "0":
         while index > end and text[index - 1] not in _SURE_ENDS:
             index -= 1

@@ -15,7 +15,10 @@ from kaomoji_lib.faces import glyphs
 from kaomoji_lib.stimuli import DATA
 
 _NO_GLYPH = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0x0334, 0x0339))))
-_LIST = re.compile(r"[\w∞)\]][,;]\s+[-−+±\w∞(\[]")
+_LIST = re.compile(
+    r"[\w∞)\]][,;]\s+[-−+±\w∞(\[]|\[\w-\w|\[\^|∂\w?/|^(['\"])[A-Za-z0-9]\1$|^/[\w ]+/$"
+)
+_DOUBLED_MARKS = frozenset("!#$%&*+,-/:<=>?\\|_`~")
 _RUNS = re.compile("([aA]{2,}|[lg]{2,}|c{2,}|j{2,}|h{2,}|k{2,}|x{2,}|i{2,}|0{2,})")
 
 
@@ -88,11 +91,15 @@ def _form(base: str, kinds: str) -> list[str]:
 
 _EMOTICON = re.compile(
     r"[>}]?[:;=][’'^o-]?(?:[)(\]\[}{]+|[DPpOo3/\\|*cSs]|D+)|[xX]D+|D[:;=]"
-    r"|([OoUuQqTtÒòÓó])([wWvV])\1|\\o/|[ㅠㅜㅡ]{2,}|vv|\^\^+|=\^.{1,5}\^=|>/{1,4}<|>[.,]<|o[_.]O|O[_.]o"
-    r"|([-~.*=^@+'xXTu])_+\3|([-~_,])\.\4|\._+\.|>[_.,wo]<|\^[_.,]~|([;'TQ@])[.,w_]\5"
+    r"|([OoUuQqTtÒòÓó])([wWvV])\1|\\o/|[ㅠㅜㅡ]{2,}|vv|\^\^+;*|=\^.{1,5}\^=|>/{1,4}<|>[.,]<|o[_.]O|O[_.]o"
+    r"|([-~.*=^@+'xXu]|[TQ]{1,2})_+\3|([-~_,])\.\4|\._+\.|>[_.,wo]<|\^[_.,]~|([;'TQ@])[-.,w_]\5"
+)
+_BLUSH = "*=;#｡:'~`´\"〃"
+_FORM = re.compile(
+    r"\^\^|([\^TQX;@+°])[_.,wWvVoO03AmnuxД∀ω-]{1,3}\1|([oOuUxv-])[_.wWДωx∀]{1,3}\2|>[_.,wWoДω]{1,3}<"
 )
 _LETTERED = re.compile(r"([TQXO])[oOwWvVmMAnx3u]\1|([ou])[wvm]\2|TT|QQ|[oO]w[oO]|[uU]w[uU]")
-_APART = re.compile(r"([TXQOxu;^Ｔ・•])\s+\1|[>˃]\s+[<˂]")
+_APART = re.compile(r"([^\w\s!#$%&*+,./:<=>?|~-]|[TXQOxu;^Ｔᵔ])\s+\1|[>˃]\s+(?:\S\ufe0f?\s+)?[<˂]")
 _LONE = set("ツᐛ∵")
 
 
@@ -146,12 +153,23 @@ def _rule(span, arms):
         and len(set(base)) == 1
         and visible[:1] in "pqsd"
         and len(set(span.split()[0])) == 1
+        and base[0] != "¯"
     ):
         return False, "one mark repeated"
     if arms is not None and base.isascii() and base.isalpha():
         return bool(_LETTERED.fullmatch(base)), "letters alone"
     if _LIST.search(span):
-        return False, "a list"
+        return False, "a list or a formula"
+    if arms is not None and _is_word(base.replace("་", ""), glyphs.kinds(span)):
+        return False, "letters of one script"
+    if arms == 0 and len(base) == 2 and base[0] == base[1] and base[0] in _DOUBLED_MARKS:
+        return " " in span.strip(), "two marks"
+    if arms is not None and arms < 0 and len(set(base)) == 1:
+        return False, "one mark repeated"
+    if "e" in kinds and not visible.strip("pq") and base[0] != base[-1]:
+        return False, "emoji and marks alone"
+    if arms is not None and arms >= 0 and _FORM.fullmatch(base.strip(_BLUSH) or base):
+        return True, "equal eyes around a mouth"
     if arms is not None and _APART.fullmatch(span.strip()):
         return True, "two equal eyes apart"
     if arms is None and _EMOTICON.fullmatch(base):
@@ -168,6 +186,27 @@ def _rule(span, arms):
         )
         return lone, "one glyph between brackets"
     return None
+
+
+def _is_word(base, kinds):
+    """Whether all glyphs are letters of one script that do not mirror each other, as in a language's own name."""
+    if (
+        len(base) < 2
+        or not all(map(str.isalpha, base))
+        or ("z" not in kinds and base == base[::-1])
+    ):
+        return False
+    scripts = {unicodedata.name(char, "?").split()[0] for char in base}
+    return len(scripts) == 1 and not scripts & {
+        "LATIN",
+        "GREEK",
+        "CYRILLIC",
+        "CJK",
+        "CANADIAN",
+        "KATAKANA",
+        "HIRAGANA",
+        "MODIFIER",
+    }
 
 
 def _score(span, arms):
