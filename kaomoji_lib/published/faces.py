@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import resampling, stats
-from kaomoji_lib.faces.published_fold import published_fold
+from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.metrics import predict
 
 RESAMPLES = 2000
@@ -116,10 +116,10 @@ def differences(emissions):
     """Return where our extraction differs from the article's: DataFrame[stored, ours, rows, example], most rows first.
 
     ``stored``: whether the article's stored a span; ``ours``: our outcome. ``example``: the commonest stored span and our
-    face. Spans are compared in the article's own form of a face.
+    face. Spans are compared in canonical form, so that arms do not count.
     """
-    ours = emissions["raw_face"].map(published_fold, na_action="ignore").fillna("")
-    stored = emissions["published_face"].fillna("")
+    ours = emissions["face"].fillna("")
+    stored = emissions["published_raw"].map(canonical, na_action="ignore").fillna("")
     table = pd.DataFrame(
         {"stored": stored != "", "ours": emissions["outcome"], "example": stored + " → " + ours}
     )

@@ -75,7 +75,7 @@ def corrected():
     Faces have the article's form, since the scored and judged spellings are in that form.
     """
     emissions, words = tables.emissions("claude"), corpus.uploads_once(tables.syntheses())
-    typed = emissions.assign(face=tables.each(published_fold, emissions["raw_face"]))
+    typed = emissions.assign(face=tables.each(published_fold, emissions["face"]))
     return _gather(typed, "mean probability", words)
 
 
