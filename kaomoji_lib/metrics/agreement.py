@@ -206,7 +206,7 @@ def pooling(
         best, single = train.argmax(axis=0), np.where(alone[:, None], train, -1).argmax(axis=0)
         return test[best, each], test[single, each], scores, best
 
-    held, single, scores, best = run(np.arange(n))
+    pooled_scores, single, scores, best = run(np.arange(n))
     null, shuffled = [], []
     for order in resampling.orders(np.zeros(n), permutations, seed):
         pooled, one, under, _ = run(order)
@@ -233,9 +233,9 @@ def pooling(
         if shares[index] or alone[index]
     ]
     return Pooling(
-        summary(held, null[:, 0]),
+        summary(pooled_scores, null[:, 0]),
         summary(single, null[:, 1]),
-        summary(held - single, null[:, 0] - null[:, 1], (-1, 1)),
+        summary(pooled_scores - single, null[:, 0] - null[:, 1], (-1, 1)),
         float(whole.max()),
         pd.concat(rows, ignore_index=True),
     )

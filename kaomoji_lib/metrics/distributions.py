@@ -84,9 +84,11 @@ def look_up(source, reference):
     Arms change what many kaomoji mean, but few sources list a face with each pair of arms: :func:`match` says at which level
     each was found.
     """
-    found = match(source, reference.table.index, reference.level)
-    table, weight = source.table.loc[found["listed"]], source.weight[found["listed"]]
-    return Reading(table.set_axis(found.index), weight.set_axis(found.index), level=reference.level)
+    matched = match(source, reference.table.index, reference.level)
+    table, weight = source.table.loc[matched["listed"]], source.weight[matched["listed"]]
+    return Reading(
+        table.set_axis(matched.index), weight.set_axis(matched.index), level=reference.level
+    )
 
 
 def shared_faces(reference, *others, min_weight=MIN_WEIGHT):

@@ -80,7 +80,7 @@ def _pairs(judges, source):
     except KaomojiError:
         return None
     aligned = [distributions.aligned(source, judge, faces) for judge in judges.values()]
-    return np.array([stats.js_similarity(used[:, None], said[None]) for used, said in aligned])
+    return np.array([stats.js_similarity(used[:, None], judged[None]) for used, judged in aligned])
 
 
 def advantage(scores, resampled=None, *, families=None, seed=0):

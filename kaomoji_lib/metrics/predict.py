@@ -158,9 +158,9 @@ def _tfidf(texts, train):
 
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     characters = TfidfVectorizer(ngram_range=(2, 5), sublinear_tf=True, analyzer="char_wb")
-    known = [text for text, kept in zip(texts, train, strict=True) if kept]
+    training = [text for text, kept in zip(texts, train, strict=True) if kept]
     return classify.compact(
-        np.hstack([part.fit(known).transform(texts).toarray() for part in (words, characters)])
+        np.hstack([part.fit(training).transform(texts).toarray() for part in (words, characters)])
     )
 
 
