@@ -158,7 +158,7 @@ class Run(SimpleNamespace):
 def run(monkeypatch):
     model = engine("organism-qwen")
     monkeypatch.setattr(conditions.reloading, "reload", lambda run, device: model)
-    return Run(manifest={"instruction": INSTRUCTION})
+    return Run(manifest={"instruction": INSTRUCTION}, source="organism-qwen")
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,10 @@ def closed_set(run, perspective=perspectives.SELF, inventory=None, **options):
             table = read_parquet(path, f"delete it; it is computed again from {run.path}")
             return table if "listed" in table else with_inventory(table, load_inventory())
     defaults = {"dtype": run.manifest["settings"]["dtype"], "revision": reloading.revision(run)}
-    options = {**defaults, **options, "instruction": perspectives.instruction_of(perspective)[1]}
+    instruction = run.manifest["instruction"]
+    if perspective != run.frame:
+        instruction = perspectives.instruction_of(perspective)[1]
+    options = {**defaults, **options, "instruction": instruction}
     return score_inventory(reloading.spec(run), inventory, run.prompts(), paths[-1], **options)
 
 

@@ -1,7 +1,5 @@
 """Exact probabilities of every face under the model of a finished run, instead of eight samples per prompt."""
 
-import pandas as pd
-
 from kaomoji_lib.errors import KaomojiError
 
 PROMPTS_PER_FORWARD = 16
@@ -34,16 +32,14 @@ def spellings(runs):
 def scores(run, words, device="auto"):
     """Return :func:`.scoring.score` of the spellings (list of str) given every prompt of a run, cached in its folder."""
     from kaomoji_lib.models.forward import Sizes
+    from kaomoji_lib.models.progress import Progress
     from kaomoji_lib.models.reloading import reload
     from kaomoji_lib.models.score import scoring
 
     def make():
-        return scoring.score(
-            reload(run, device),
-            words,
-            pd.DataFrame(run.prompts()),
-            instruction=run.manifest["instruction"],
-            sizes=Sizes(prompts=PROMPTS_PER_FORWARD),
-        )
+        prompts, options = run.prompts(), {"instruction": run.manifest["instruction"]}
+        with Progress(run.source, len(prompts)) as progress:
+            options |= {"progress": progress, "sizes": Sizes(prompts=PROMPTS_PER_FORWARD)}
+            return scoring.score(reload(run, device), words, prompts, **options)
 
     return run.cached("scores", {"spellings": list(words)}, make)

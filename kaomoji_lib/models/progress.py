@@ -11,17 +11,17 @@ SECONDS_BETWEEN_LINES = 10
 class Progress:
     """Prompts done out of ``total``, trie nodes computed, time left; a context manager on stderr.
 
-    ``done``: prompts that an earlier run finished; ``show``: False for silence.
+    ``done``: prompts that an earlier run finished; ``show``: False for silence; ``unit``: what is counted.
     """
 
-    def __init__(self, title, total, done=0, show=True):
+    def __init__(self, title, total, done=0, show=True, unit="prompts"):
         self.title, self.total, self.first, self.done, self.nodes = title, total, done, done, 0
         self.started = self.latest = time.monotonic()
         self.terminal = sys.stderr.isatty()
-        self.show = show
+        self.show, self.unit = show, unit
         self.bar = None
         if show and self.terminal:
-            self.bar = tqdm(desc=title, total=total, initial=done, unit="prompt")
+            self.bar = tqdm(desc=title, total=total, initial=done, unit=unit.rstrip("s"))
 
     def __enter__(self):
         return self
@@ -49,4 +49,4 @@ class Progress:
         if finished:
             remaining = round(seconds / finished * (self.total - self.done))
             left = f", {tqdm.format_interval(remaining)} left"
-        return f"{self.title}: {self.done:.0f}/{self.total} prompts{nodes}{left}"
+        return f"{self.title}: {self.done:.0f}/{self.total} {self.unit}{nodes}{left}"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import reloading, steer
+from kaomoji_lib.models.progress import Progress
 
 STEERING = ("prompt_id", "topic", "layer", "condition", "direction", "scale")
 ERASURE = ("prompt_id", "topic", "layer", "condition", "number", "removed")
@@ -99,7 +100,8 @@ def _steering(run, words, design, device):
     if main is None:
         main = max(1, round(len(engine.blocks) / 4))
     frames, algorithm = [], None
-    for layer in range(len(engine.blocks)) if design.profile is not None else [main]:
+    layers = range(len(engine.blocks)) if design.profile is not None else [main]
+    for layer in _counted(run, "steered", layers):
         message, unit = states["message"][:, layer], float(np.median(states["norm"][:, layer]))
         sets = {"category": directions(message, labels, codes)}
         if layer == main:
@@ -132,6 +134,14 @@ def _setup(run, design, device):
     engine, prompts = reloading.reload(run, device), run.prompts()
     encoded = steer.encode(engine, run)
     return engine, prompts, encoded, *train_test_prompts(prompts, design.per_category, design.seed)
+
+
+def _counted(run, what, layers):
+    """Yield the layers, reporting how many are done."""
+    with Progress(f"{run.source}, {what}", len(layers), unit="layers") as progress:
+        for layer in layers:
+            yield layer
+            progress(1)
 
 
 def _scored(engine, prompts, rows, ids, words, change, algorithm, about):
@@ -230,7 +240,8 @@ def _erasure(run, words, design, device):
     emit = steer.prompt_states(engine, encoded)["emit"]
     labels = {name: prompts[name].to_numpy()[train] for name in ("category", "topic")}
     rng, ids, frames, algorithm = np.random.default_rng(design.seed), encoded[tested].ids, [], None
-    for layer in design.layers or range(1, len(engine.blocks) + 1):
+    layers = design.layers or range(1, len(engine.blocks) + 1)
+    for layer in _counted(run, "erased", layers):
         states = emit[train][:, layer]
         category = leace(states, labels["category"])
         erasers = [("category", 0, category)]
@@ -288,7 +299,7 @@ def _patching(run, words, design, device):
         ("emission", "emit", host.lengths - 1),
     ):
         back = host.lengths - np.where(shuffled, anywhere, place)
-        for layer in layers:
+        for layer in _counted(run, f"patched at {position}", layers):
             change = steer.Patch(layer, states[source][donors, layer], back)
             algorithm = algorithm or steer.verified_algorithm(engine, ids, words, change)
             about = pairs.assign(layer=layer, position=position)
