@@ -24,96 +24,44 @@ INCOMPLETE = 1
 
 def configure(parser):
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    run_folder = {"dest": "run_folder", "metavar": "DIR"}
+    number = {"type": int, "metavar": "N"}
     one = _method(actions, "elicit", "messages that begin with a kaomoji", ELICITED, "1.0")
     one("--prompts", metavar="CSV", help="columns id, category, text (default: this project's)")
-    one(
-        "--runs",
-        type=int,
-        default=8,
-        metavar="N",
-        help="generations per prompt at most (default: 8)",
-    )
-    one("--max-tokens", type=int, default=40, metavar="N", help="per reply at most (default: 40)")
+    one("--runs", default=8, **number, help="generations per prompt at most (default: 8)")
+    one("--max-tokens", default=40, **number, help="per reply at most (default: 40)")
     one = _method(actions, "introspect", "likelihoods of every category per face", ELICITED, "0.0")
     one("--faces", metavar="FILE", help="one face per line (default: the faces of --from)")
-    one(
-        "--from",
-        dest="run_folder",
-        metavar="DIR",
-        help="ask about the faces of this run folder (default: the elicited ones)",
-    )
+    one("--from", **run_folder, help="run folder with faces (default: what was elicited)")
     one("--categories", metavar="CSV", help="a category table (default: this project's)")
-    one = _method(
-        actions, "synthesize", "words for what a masked face did in exchanges", SYNTHESIZER, "0.0"
-    )
+    words = "words for what a masked face did in exchanges"
+    one = _method(actions, "synthesize", words, SYNTHESIZER, "0.0")
     one(
-        "--exchanges",
-        nargs="+",
-        metavar="FILE",
-        help="JSON lines, a journal, or an export's conversations.json",
+        "--exchanges", nargs="+", metavar="FILE", help="JSON lines, a journal or conversations.json"
     )
-    one("--from", dest="run_folder", metavar="DIR", help="take the replies of a run folder instead")
+    one("--from", **run_folder, help="take the replies of a run folder instead")
     one("--seed", type=int, default=0, help="of the samples (default: 0)")
-    one(
-        "--samples",
-        type=int,
-        default=4,
-        metavar="N",
-        help="exchanges per source model and face at most (default: 4)",
-    )
+    one("--samples", default=4, **number, help="exchanges per model and face at most (default: 4)")
     status = actions.add_parser("status", help="what is stored, what is under way, what it cost")
     status.add_argument("folders", nargs="*", metavar="DIR", help="default: runs/claude-*")
 
 
 def _method(actions, name, words, model, temperature):
     parser = actions.add_parser(name, help=words, description=words)
-    one = parser.add_argument
+    one, flag = parser.add_argument, {"action": "store_true"}
+    batch = {"nargs": "?", "const": True, "default": False, "metavar": "ID"}
     one("--model", default=model, help=f"default: {model}")
     one("--out", metavar="DIR", help="folder of the replies (default: runs/claude-<model>)")
-    one("--dry-run", action="store_true", help="print requests, tokens and cost, send nothing")
-    one(
-        "--max-usd",
-        type=float,
-        metavar="X",
-        help="stop before this folder has cost more, in US dollars",
-    )
-    one(
-        "--batch",
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="ID",
-        help="message batches: half the price, up to a day; ID: of a batch whose id was not stored",
-    )
-    one(
-        "--resend",
-        action="store_true",
-        help="send the requests of a batch again that does not exist",
-    )
-    one(
-        "--no-wait",
-        action="store_true",
-        help="with --batch: submit, and leave the rest to a later call",
-    )
-    one(
-        "--poll",
-        type=float,
-        default=30.0,
-        metavar="SECONDS",
-        help="between looks at a batch (default: 30)",
-    )
+    one("--dry-run", **flag, help="print requests, tokens and cost, send nothing")
+    one("--max-usd", type=float, metavar="X", help="US dollars that the folder may cost in all")
+    one("--batch", **batch, help="half the price, up to a day; ID: of a batch that was not noted")
+    one("--resend", **flag, help="send the requests of a batch again that does not exist")
+    one("--no-wait", **flag, help="with --batch: submit, and leave the rest to a later call")
+    one("--poll", type=float, default=30.0, metavar="SECONDS", help="between looks (default: 30)")
     one("--workers", type=int, default=4, metavar="N", help="requests at a time (default: 4)")
-    one(
-        "--retry-invalid",
-        action="store_true",
-        help="ask (and pay) again where the stored reply is unusable",
-    )
-    one(
-        "--temperature",
-        default=temperature,
-        help=f"a number, or none to leave it to the model (default: {temperature})",
-    )
-    one("--quiet", action="store_true", help="no progress bar")
+    one("--retry-invalid", **flag, help="ask (and pay) again where a reply is unusable")
+    one("--temperature", default=temperature, help=f"or none for the model's own ({temperature})")
+    one("--quiet", **flag, help="no progress bar")
     return one
 
 
