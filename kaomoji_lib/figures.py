@@ -273,7 +273,7 @@ def circumplex(places, scheme, title, caption):
 def outcomes(report, scheme, title, caption):
     """Draw how replies begin, per category: shares of kaomoji, emoji, words and the rest.
 
-    ``report``: one row per category with ``category``, ``n`` and a column of counts per outcome.
+    ``report``: of :func:`kaomoji_lib.metrics.emission.report`, one row per category.
     """
     report = report.set_index("category").loc[
         [c for c in scheme.codes if c in set(report["category"])]
@@ -283,7 +283,7 @@ def outcomes(report, scheme, title, caption):
     for outcome, strength in OUTCOMES.items():
         if outcome not in report or not report[outcome].sum():
             continue
-        counts, total = report[outcome][::-1], report["n"][::-1]
+        counts, total = report[outcome][::-1], report["generations"][::-1]
         colour = theme.SEQUENCE[0] if outcome == "kaomoji" else f"rgba(128,128,128,{strength})"
         words = [
             f"{count} of {n} replies: {outcome}" for count, n in zip(counts, total, strict=True)

@@ -45,9 +45,7 @@ page.glue("what", source.statement)
 report = emission.report(replies, seed=seed)
 page.glue("rate", emission.rate(replies, seed=seed), percent=True)
 page.glue("asked", source.notes)
-figures.outcomes(
-    report.rename(columns={"generations": "n"}), scheme, "What replies open with", source.caption
-)
+figures.outcomes(report, scheme, "What replies open with", source.caption)
 
 # %% tags=["hide-input"]
 examples = replies.merge(
