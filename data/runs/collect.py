@@ -11,6 +11,8 @@ import argparse
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from kaomoji_lib import perspectives
 from kaomoji_lib.faces.extract import extract
 from kaomoji_lib.models import choose
@@ -68,7 +70,8 @@ def pack(alias, suffix=""):
     write_parquet(target / "emissions.parquet", _extracted(run.emissions()))
     from safetensors.numpy import save_file
 
-    states = run.states("emit").array[:, layers].astype("float16")
+    # Saving copies raw memory: the array has to be contiguous.
+    states = np.ascontiguousarray(run.states("emit").array[:, layers], dtype="float16")
     save_file({"states": states}, target / "states-emit.safetensors")
     for path in sorted(run.path.glob("closed-*.parquet")):
         shutil.copyfile(path, target / path.name)
