@@ -17,7 +17,7 @@
 # dictionary that people made. Start with one of the three questions, or search for a kaomoji that you use yourself.
 
 # %% tags=["parameters", "remove-cell"]
-models: list = []  # run folders or names of runs; empty: every run that ships with this project
+models: list = []  # run folders or names of runs; empty: the run of each model that ships
 seed: int = 0  # random seed of bootstraps and permutations
 
 # %% tags=["remove-cell"]
@@ -29,7 +29,8 @@ from kaomoji_lib.published import tables as published
 from kaomoji_lib.runs.folder import SHIPPED, RunFolder
 
 started = page.start()
-names = models or sorted(path.parent.name for path in SHIPPED.glob("*/manifest.json"))
+shipped = sorted(path.parent.name for path in SHIPPED.glob("*/manifest.json"))
+names = models or [name for name in shipped if "--" not in name]  # one run per model
 runs = results.BySource.collect(
     {name: name for name in names}, lambda name: page.read(RunFolder.find(name))
 )
