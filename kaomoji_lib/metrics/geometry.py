@@ -165,7 +165,8 @@ def _column_null(X, permutations, rng):
 def silhouette(X, labels, *, permutations=stats.PERMUTATIONS, seed=0):
     """Measure how far the categories ``labels`` (n,) stand apart among the rows of ``X`` (n, d): Estimate over prompts, -1..1.
 
-    Null: the labels of other prompts (Fisher 1935). Interval: half samples. Silhouette: Rousseeuw 1987.
+    Null: the labels of other prompts (Fisher 1935). Interval: half samples; it is for studies of as many prompts,
+    since the nearest other category looks nearer where means are noisy. Silhouette: Rousseeuw 1987.
     """
     X, codes = classify.compact(X), pd.factorize(np.asarray(labels))[0]
     distances = cdist(X, X)

@@ -88,7 +88,7 @@ def _valence(rng, per):
 def separation(rng, effect):
     X = states(rng, 0.5 * effect * CENTRES[0])
     found = geometry.silhouette(X, PROMPTS["category"], permutations=PERMUTATIONS)
-    return (found, truth(_separation)) if effect else found
+    return (found, truth(_separation, draws=60, per=12)) if effect else found
 
 
 def _separation(rng, per):
