@@ -69,7 +69,6 @@ def test_every_test_of_the_library_has_its_error_rates():
 KNOWN = {
     ("perspectives.contrast same content", "replies nested in prompts, alpha 8"),
     ("distributions.similarity share of range", "replies nested in prompts, alpha 1"),
-    ("distributions.similarity share of range", "replies nested in prompts, alpha 2.4"),
 }
 
 
