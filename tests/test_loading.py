@@ -117,7 +117,9 @@ def test_the_tokenizers_backend_is_pinned(tmp_path, monkeypatch):
         lambda *arguments, **named: pytest.fail("asked for"),
     )
     engine = small_models.engine(tmp_path)
-    assert engine.template.render("x") == "<user>x" and engine.tokenizer.backend_tokenizer
+    assert (
+        engine.template.render("x") == "<user>x<assistant>" and engine.tokenizer.backend_tokenizer
+    )
 
 
 def test_a_tokenizer_without_templates_is_refused(tmp_path, monkeypatch):

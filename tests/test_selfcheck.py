@@ -77,7 +77,7 @@ def test_one_message_is_checked_against_a_control(lost_prompts):
     assert selfcheck.sampling(engine, MESSAGES[:1])["algorithm"] == selfcheck.ALONE
 
 
-@pytest.mark.parametrize("family", ["organism-gemma", "organism-granite"])
+@pytest.mark.parametrize("family", ["organism-gemma", "organism-qwen"])
 def test_white_space_before_a_face_adds_its_probability(family):
     engine = small_models.engine(family)
     prompts = [engine.encode(engine.template.render(message)) for message in MESSAGES[:2]]
@@ -92,7 +92,8 @@ def test_white_space_before_a_face_adds_its_probability(family):
     for kind, together in enumerate(measured(faces, leads=leads)):
         expected = np.logaddexp.reduce([one[kind] for one in apart])
         assert np.allclose(together, expected, atol=1e-4)
-        assert (together > apart[0][kind]).all()
+        gain = together - apart[0][kind]
+        assert (gain > -1e-5).all() and (gain > 0).any(), "more events, up to rounding"
 
 
 def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):
@@ -226,8 +227,8 @@ def test_collecting_proves_itself_first_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(
         sampling,
         "sample",
-        lambda engine, messages, *rest: (
-            sizes.append(len(messages)) or real_sample(engine, messages, *rest)
+        lambda engine, messages, *rest, **named: (
+            sizes.append(len(messages)) or real_sample(engine, messages, *rest, **named)
         ),
     )
     other = collect("organism-gemma", out=tmp_path / "unsound", **options)

@@ -47,10 +47,10 @@ def pairs(engine, asked, sampled):
     for prompt, state in zip(prompts, tensors["emit"], strict=False):
         yield state.float(), *plain(engine, prompt)
     for row in {row["first_row"]: row for row in rows if row["first_row"] >= 0}.values():
-        yield (
-            tensors["first"][row["first_row"]].float(),
-            *plain(engine, [*prompts[row["prompt"]], row["token_ids"][0]]),
-        )
+        pieces = [engine.decode([token]).strip() for token in row["token_ids"]]
+        visible = next(place for place, piece in enumerate(pieces) if piece)
+        ids = [*prompts[row["prompt"]], *row["token_ids"][: visible + 1]]
+        yield tensors["first"][row["first_row"]].float(), *plain(engine, ids)
 
 
 def relative(found, expected):

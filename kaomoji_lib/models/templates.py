@@ -84,7 +84,7 @@ class Template:
     @property
     def hash(self):
         """SHA-256 of a rendered probe: two runs with equal hashes asked in the same words."""
-        return hashlib.sha256(self.render("probe").encode()).hexdigest()
+        return hashlib.sha256(self.render("probe").encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def adapt(tokenizer, adapter):

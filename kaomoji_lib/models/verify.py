@@ -5,6 +5,7 @@ throughout for lack of this check. A plain forward pass has no cache, no padding
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import sample as samples
-from kaomoji_lib.models.forward import capture
+from kaomoji_lib.models.forward import Sizes, capture, in_batches
 from kaomoji_lib.models.score import measuring
 from kaomoji_lib.models.score import spellings as spelled
 from kaomoji_lib.models.score.algorithms import ALGORITHMS, applicable, plain_logits
@@ -225,10 +226,11 @@ def sampling(engine, messages):
     """
     messages = _spread(_two(messages), PROMPTS)
     limits, warnings = TOLERANCES[engine.dtype], _special_openings(engine, messages)
-    alone = [[message] for message in messages]
-    for name, groups in ((TOGETHER, [messages]), (ALONE, alone), (UNCACHED, alone)):
+    for name, size in ((TOGETHER, len(messages)), (ALONE, 1), (UNCACHED, 1)):
+        ask = partial(_pairs, engine, name != UNCACHED)
         try:
-            pairs = [pair for group in groups for pair in _pairs(engine, group, name != UNCACHED)]
+            groups = in_batches(messages, ask, Sizes(size))
+            pairs = [pair for _, group in groups for pair in group]
         except FAILURES as error:
             warnings.append(
                 f"sampling {name} failed on this model ({type(error).__name__}: {error})"
@@ -285,7 +287,11 @@ def _special_openings(engine, messages):
     return []
 
 
-def _pairs(engine, messages, cached):
+def _pairs(engine, cached, messages):
+    return list(_compared(engine, cached, messages))
+
+
+def _compared(engine, cached, messages):
     few = samples.Sampling(generations=2, max_new_tokens=2)
     keys = [str(number) for number in range(len(messages))]
     rows, tensors = samples.sample(engine, messages, keys, few, cached=cached)
