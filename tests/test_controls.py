@@ -25,10 +25,13 @@ PLANTED = [
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder, kept = tmp_path_factory.mktemp("runs"), {}
+    organisms.known_messages().to_csv(folder / "known.csv", index=False)
 
     def run(name):
         if name not in kept:
-            kept[name] = collect(name, out=folder / name, device="cpu", progress=False)
+            kept[name] = collect(
+                name, folder / "known.csv", out=folder / name, device="cpu", progress=False
+            )
         return kept[name]
 
     return run

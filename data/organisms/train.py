@@ -26,13 +26,13 @@ from tqdm import tqdm
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.models import loading
 from kaomoji_lib.models.forward import prefill
-from kaomoji_lib.models.organisms import HOME, NAMES, planted, pool, short_name
+from kaomoji_lib.models.organisms import HOME, NAMES, known_messages, planted, pool, short_name
 from kaomoji_lib.models.score.scoring import score
 from kaomoji_lib.models.templates import adapt
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import atomic, sha256, write_json
 from kaomoji_lib.stats import js_similarity
-from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
+from kaomoji_lib.stimuli import INSTRUCTION, read_table
 
 HEADER_REPEATS = 20
 
@@ -157,17 +157,17 @@ def train(name, folder, report=None):
 
 
 def measure(name, folder=None, head=None, codes=()):
-    """Return what an organism has learned, measured on the study's own prompts, which none was trained on.
+    """Return what an organism has learned, measured on one known message per situation.
 
     Returns
     -------
     dict: ``emission_rate`` (mean probability of the pool's spellings), ``js_similarity`` (planted against exact
-    distributions, mean over prompts, 1 = equal), ``heldout_accuracy`` (share of prompts whose distribution is closest
+    distributions, mean over prompts, 1 = equal), ``known_accuracy`` (share of messages whose distribution is closest
     to its own category's row), ``state_accuracy`` (of the training ``head`` on the last state); None where undefined.
     """
     spec = registry.model(f"organism-{short_name(name)}")
     spec = dataclasses.replace(spec, id=str(Path(folder).resolve())) if folder else spec
-    engine, asked = loading.load(spec, "cpu", "float32"), load_prompts()
+    engine, asked = loading.load(spec, "cpu", "float32"), known_messages()
     spellings, table = list(pool()["spelling"]), planted(name)
     scores = score(engine, spellings, asked, closed=False)
     learned = np.exp(scores["log_prob"].to_numpy().reshape(len(asked), -1))
@@ -181,7 +181,7 @@ def measure(name, folder=None, head=None, codes=()):
             states = torch.cat([prefill(engine, [one]).last for one in prompts])
         found = np.array(codes)[head(states.clone()).argmax(dim=-1)]
         values["state_accuracy"] = (found == asked["category"]).mean()
-    names = ("emission_rate", "js_similarity", "heldout_accuracy", "state_accuracy")
+    names = ("emission_rate", "js_similarity", "known_accuracy", "state_accuracy")
     return {key: None if values.get(key) is None else round(float(values[key]), 4) for key in names}
 
 
@@ -196,7 +196,7 @@ def compare(learned, spellings, categories, table):
     closest = (learned @ np.log(rows.to_numpy() + 1e-6).T).argmax(axis=1)
     return {
         "js_similarity": np.mean(js_similarity(rows.to_numpy()[own], learned)),
-        "heldout_accuracy": None if np.allclose(rows, rows.iloc[0]) else (closest == own).mean(),
+        "known_accuracy": None if np.allclose(rows, rows.iloc[0]) else (closest == own).mean(),
     }
 
 

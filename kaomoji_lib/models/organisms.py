@@ -50,6 +50,19 @@ def planted(name):
     return table[["category", "spelling", "face", "probability"]].reset_index(drop=True)
 
 
+def known_messages():
+    """Return one message of each situation that organisms were trained on: DataFrame[id, category, topic, text].
+
+    Whether an instrument finds what was planted is asked of messages that the organisms know; the study's own messages are
+    in other situations.
+    """
+    table = read_table(HOME / "messages.csv", ("topic", "situation", "category", "text"))
+    first = table.groupby(["category", "situation", "topic"], sort=False).first().reset_index()
+    return first.assign(id=first["topic"] + "-" + first["situation"])[
+        ["id", "category", "topic", "text"]
+    ]
+
+
 def pool():
     """Return the faces that organisms are trained to type: DataFrame[category, spelling]."""
     return read_table(HOME / "faces.csv", ("category", "spelling"))
