@@ -6,7 +6,8 @@ import torch
 from kaomoji_lib.models.forward import lm_head_logits
 from kaomoji_lib.models.score.algorithms import ALGORITHMS
 
-LOGITS_AT_ONCE = 2**23
+# 256 MiB in float32: fewer rows would read a large head too often.
+LOGITS_AT_ONCE = 2**26
 COLUMNS_AT_ONCE = 2**13
 
 
