@@ -62,12 +62,14 @@ strongest = max(text, key=lambda probe: probe.accuracy.value)
 words = results.BySource(sources).frame(lambda source: {"text-only baseline": strongest.accuracy})
 
 # %% tags=["hide-input"]
-scores = {title: choose.closed_set(source.run) for title, source in sources.items()}
+scored = {title: item for title, item in sources.items() if choose.is_scored(item.run)}
 labels = messages.set_index("id")["category"]
 chosen = results.BySource(
     {
-        title: table.pivot(index="prompt_id", columns="face", values="log_prob_closed")
-        for title, table in scores.items()
+        title: choose.closed_set(item.run).pivot(
+            index="prompt_id", columns="face", values="log_prob_closed"
+        )
+        for title, item in scored.items()
     }
 )
 kaomoji = chosen.frame(
@@ -86,6 +88,7 @@ larger["source"] = [published.titles().get(name, name) for name in larger["sourc
 page.glue("text", strongest.accuracy, percent=True)
 for title, source in sources.items():
     page.glue(f"states.{source.spec.alias}", results.one(states, source=title), percent=True)
+for title, source in scored.items():
     page.glue(f"kaomoji.{source.spec.alias}", results.one(kaomoji, source=title), percent=True)
 ranked = larger.sort_values("value")
 page.glue("kaomoji.least", results.estimate(ranked.iloc[0]), percent=True)

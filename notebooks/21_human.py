@@ -20,8 +20,7 @@
 models: list = [
     "smollm2-135m-instruct",
     "gemma-3-270m",
-    "qwen2.5-coder-1.5b-instruct",
-]  # aliases or run folders of the local models
+]  # aliases or run folders of local models with closed-set scores
 published_models: list = [
     "gemma",
     "qwen",
@@ -146,7 +145,7 @@ for model in models:
         rows[source.title, kind] = human.reading(chosen, labels, theta, seed=seed)[0]
 figures.forest(
     results.frame(rows),
-    "Only the largest small model chooses kaomoji that fit the message",
+    "What the small models would choose, against people's labels",
     "Closed set of 120 kaomoji; raw is the behaviour, the other scores are sensitivity analyses",
     x="probability of the message's category",
     lines={"chance": 1 / 9},

@@ -75,6 +75,11 @@ def score_inventory(model, inventory=None, prompts=None, out=None, *, frames=ALL
     return score_file(model, faces, prompts, out, extra={"frames": frames}, **options)
 
 
+def is_scored(run, perspective=perspectives.SELF):
+    """Whether the run's folder has closed-set scores under a perspective."""
+    return (run.path / f"closed-{perspective}.parquet").is_file()
+
+
 def closed_set(run, perspective=perspectives.SELF, inventory=None, **options):
     """Return the scores of the inventory for a run's prompts, kept as ``closed-<perspective>.parquet`` in its folder.
 
