@@ -28,7 +28,7 @@ seed: int = 0  # random seed of folds, permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, tables
-from kaomoji_lib.metrics import baselines, closed, generalise, predict, similarity
+from kaomoji_lib.metrics import baselines, closed, emission, generalise, predict, similarity
 from kaomoji_lib.models import choose, sentences
 from kaomoji_lib.models.collect import find_or_collect
 from kaomoji_lib.published import study
@@ -87,6 +87,8 @@ larger["source"] = [published.titles().get(name, name) for name in larger["sourc
 # %% tags=["remove-cell"]
 page.glue("text", strongest.accuracy, percent=True)
 for title, source in sources.items():
+    rate = emission.rate(source.emissions, seed=seed)
+    page.glue(f"rate.{source.spec.alias}", rate, percent=True)
     page.glue(f"states.{source.spec.alias}", results.one(states, source=title), percent=True)
 for title, source in scored.items():
     page.glue(f"kaomoji.{source.spec.alias}", results.one(kaomoji, source=title), percent=True)

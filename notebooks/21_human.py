@@ -18,8 +18,7 @@
 
 # %% tags=["parameters", "remove-cell"]
 models: list = [
-    "smollm2-135m-instruct",
-    "gemma-3-270m",
+    "smollm2-135m-instruct"
 ]  # aliases or run folders of local models with closed-set scores
 published_models: list = [
     "gemma",
