@@ -81,6 +81,8 @@ kaomoji = chosen.frame(
         ).accuracy
     }
 )
+
+# %% tags=["hide-input"]
 larger = study.article("accuracy.nine", seed=seed).assign(measure="kaomoji")
 larger["source"] = [published.titles().get(name, name) for name in larger["source"]]
 
