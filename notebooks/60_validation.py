@@ -41,7 +41,6 @@ from kaomoji_lib import categories, figures, page, results, stats, stimuli, tabl
 from kaomoji_lib.metrics import predict
 from kaomoji_lib.models import organisms
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.runs.folder import default_folder
 
 started = page.start()
 scheme = categories.load_scheme()
@@ -143,20 +142,20 @@ sample = training.groupby("category").sample(20, random_state=seed)
 familiar = sample.assign(id=[f"t{number}" for number in sample.index])
 page.glue("familiar", len(familiar))
 runs = {"familiar": {}, "new": {}}
-with tempfile.TemporaryDirectory() as folder:
-    file = Path(folder) / "familiar.csv"
-    familiar.to_csv(file, index=False)
-    for toy in toys:
-        for kind, prompts in (("familiar", file), ("new", None)):
-            run = collect(
-                f"organism-{toy}",
-                prompts=prompts,
-                generations=generations,
-                seed=seed,
-                out=default_folder(f"validation-{toy}-{kind}-{generations}-{seed}"),
-                progress=False,
-            )
-            runs[kind][f"{toy} toy"] = page.read(run)
+folder = tempfile.TemporaryDirectory()  # its runs are collected afresh with each build
+file = Path(folder.name) / "familiar.csv"
+familiar.to_csv(file, index=False)
+for toy in toys:
+    for kind, prompts in (("familiar", file), ("new", None)):
+        run = collect(
+            f"organism-{toy}",
+            prompts=prompts,
+            generations=generations,
+            seed=seed,
+            out=Path(folder.name) / f"{toy}-{kind}",
+            progress=False,
+        )
+        runs[kind][f"{toy} toy"] = page.read(run)
 
 # %% tags=["remove-cell"]
 settings = {"permutations": permutations, "repeats": 2, "seed": seed}
