@@ -133,8 +133,8 @@ tables.table(
 #
 # On {glue:text}`familiar` of the messages that they were trained on, the answer is known. This tests the pipeline, not
 # the toys, which may have learned these messages by heart.
-# The two trained toys can reach at most {glue:text}`ceilings` from one kaomoji, because their tables overlap between
-# categories.
+# Somebody who knows their tables would be right about {glue:text}`ceilings` from one kaomoji of the two trained toys,
+# because the tables overlap between categories.
 
 # %% tags=["remove-cell"]
 training = pd.read_csv(organisms.HOME / "messages.csv")
@@ -181,7 +181,7 @@ for toy in toys:
         cells = table.pivot_table(index="face", columns="category", values="probability")
         ceilings[f"{toy} toy"] = float(cells.max(axis=1).sum() / len(scheme.codes))
 trained = [name for name in ceilings if ceilings[name] > 2 * chance["chance"]]
-page.glue("ceilings", ", ".join(f"{ceilings[name]:.0%} ({name})" for name in trained))
+page.glue("ceilings", ", ".join(f"{ceilings[name]:.0%} of the time ({name})" for name in trained))
 figures.forest(
     accuracies["familiar"],
     "The planted answer is found, and nothing where nothing is planted",
