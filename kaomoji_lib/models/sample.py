@@ -206,7 +206,7 @@ def _inverse(weights, numbers):
     Sums of blocks come first, so that the vocabulary is not copied into float64 as a whole.
     """
     blocks = functional.pad(weights, (0, -weights.shape[-1] % BLOCK)).unflatten(1, (-1, BLOCK))
-    cumulative = blocks.sum(dim=-1).double().cumsum(dim=-1)
+    cumulative = blocks.sum(dim=-1, dtype=torch.float64).cumsum(dim=-1)
     goal = numbers[:, None] * cumulative[:, -1:]
     block = torch.searchsorted(cumulative, goal, right=True).clamp(max=cumulative.shape[-1] - 1)
     before = functional.pad(cumulative, (1, 0)).gather(1, block)
