@@ -145,6 +145,7 @@ def pages_with_stale_numbers(app, env, added, changed, removed):
 
 def setup(app):
     app.setup_extension("kaomoji_explorer")
+    app.setup_extension("kaomoji_picker")
     app.add_directive("book-figure", BookFigure)
     app.add_directive("drawing", InlineDrawing)
     app.add_directive("launch", Launch)
