@@ -1,55 +1,82 @@
-"""What a table makes of numbers and faces: a stranger reads it without a second look."""
+"""Tables that reach a page: cells escaped, every estimate beside its interval, null and p."""
 
 import pandas as pd
+import pytest
 
-from kaomoji_lib import tables
+from kaomoji_lib import results, tables
+from kaomoji_lib.missing import Missing
 from kaomoji_lib.stats import Estimate
 
-
-def test_numbers_have_a_true_minus_and_nothing_before_nought():
-    assert (
-        tables.words(-0.5) == "−0.50"
-        and tables.words(-0.001) == "0.00"
-        and tables.words(float("nan")) == "–"
-    )
-    said = tables.words(Estimate(-0.5, -0.7, 0.1, 9, "faces", -0.0, 0.2)).replace("\u00a0", " ")
-    assert said == "−0.50 (95% CI −0.70 to 0.10; null 0.00, p = 0.20; n = 9 faces)"
-    assert "0.71–0.92" in tables.words(Estimate(0.8, 0.71, 0.92, 9, "faces"))
+ESTIMATE = Estimate(-0.5, -0.7, 0.1, 9, "faces", -0.0, 0.2)
 
 
-def test_a_trace_is_shown_as_a_trace():
-    trace = Estimate(0.0004, -0.00001, 0.0009, 27, "prompts", 0.0, 0.049)
-    assert (
-        tables.brief(trace).replace("\u00a0", " ") == "0.0004 (0.0000 to 0.0009)"
-        and tables.null_and_p(trace).replace("\u00a0", " ") == "0.0000, 0.049"
-    )
-    assert tables.brief(Estimate(0.5, 0.0, 1.0, 9, "faces")).startswith("0.50")
+def plain(text):
+    return text.replace("\u00a0", " ")
 
 
-def test_what_is_small_is_written_with_a_power_of_ten():
-    assert [
-        tables.scientific(value, 1).replace("\u00a0", " ")
-        for value in (5.4e-7, 0.0, 0.0059, -2e-12)
-    ] == ["5.4 × 10⁻⁷", "0", "0.0059", "−2.0 × 10⁻¹²"]
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (-0.5, None, "−0.50"),
+        (-0.001, None, "0.00"),
+        (float("nan"), None, "–"),
+        (None, None, "–"),
+        (0.756, ".0%", "76%"),
+        (-0.001, ".0%", "0%"),
+        (12345, None, "12,345"),
+        ("-_-", None, "-_-"),
+        ("-_-", ".0%", "-_-"),
+    ],
+)
+def test_words_have_a_true_minus_and_a_dash_where_there_is_nothing(value, form, text):
+    assert tables.words(value, form) == text
 
 
-def test_faces_in_one_cell_stay_whole_and_escaped():
-    frame = pd.DataFrame(
-        {"face": ["(T_T)", "(>_<)"], "others": [tables.GAP.join(["(T <T)", "(;_;)"]), "–"]}
-    )
-    html = tables.build(frame, faces=("face", "others"))._repr_html_()
-    assert (
-        '<td class="faces"><span class="kao-face">(T &lt;T)</span> <span class="kao-face">(;_;)</span></td>'
-        in html
-    )
-    assert '<td class="face">(&gt;_&lt;)</td>' in html
+def test_cells_and_sentences_give_interval_null_p_and_n():
+    assert [*map(plain, tables.cells(ESTIMATE))] == [
+        "−0.50",
+        "−0.70 to 0.10",
+        "0.00",
+        "0.20",
+        "9 faces",
+    ]
+    share = Estimate(0.754, 0.69, 0.8, 180, "prompts", 0.11, 0.001)
+    assert plain(tables.sentence(share, True)).startswith("75% (95% CI 69% to 80%; null 11%, p")
+    assert tables.sentence(share) == str(share)
+    bare = Estimate(0.5, float("nan"), float("nan"), 9, "faces")
+    assert tables.cells(bare)[1:4] == ("–", "–", "–")
 
 
-def test_a_wide_table_is_set_closer_than_a_narrow_one():
-    narrow, wide = (
-        tables.build(
-            pd.DataFrame({f"column {place}": ["twenty characters ok"] for place in range(columns)})
-        )
-        for columns in (2, 6)
-    )
-    assert "kao-dense" not in narrow._repr_html_() and "kao-dense" in wide._repr_html_()
+def test_estimates_have_a_column_for_each_label_that_varies():
+    frame = results.frame({("a", "x"): ESTIMATE, ("b <i>", "x"): ESTIMATE})
+    shown = tables.estimates(frame, "Two")
+    assert shown.header == ("source", "value", tables.INTERVAL, "null", "p", "n")
+    assert [row[0] for row in shown.rows] == ["a", "b <i>"]
+    assert "<td>b &lt;i&gt;</td>" in shown._repr_html_()
+
+
+def test_kaomoji_in_one_cell_stay_whole_and_escaped():
+    faces = tables.GAP.join(["(T <T)", "(;_;)"])
+    html = tables.table(pd.DataFrame({"face": [faces]}), "<b>", faces=["face"])._repr_html_()
+    assert '<span class="kao-face">(T &lt;T)</span> <span class="kao-face">(;_;)</span>' in html
+    assert "<b>" not in html and "&lt;b&gt;" in html
+
+
+@pytest.mark.parametrize("hostile", ["<script>kaoBroke()</script>", "\x1b[2J", "</td></table>"])
+def test_every_place_of_a_table_is_escaped(hostile):
+    shown = tables.table(pd.DataFrame({hostile: [hostile]}), hostile, fold=hostile)
+    html = shown._repr_html_()
+    assert html.count("<table") == html.count("</table>") == html.count("</td>") == 1
+    assert "<script" not in html and "\x1b" not in repr(shown)
+
+
+def test_long_tables_scroll_and_folded_ones_are_closed():
+    frame = pd.DataFrame({"n": range(tables.LONG + 1)})
+    assert "kao-long" in tables.table(frame)._repr_html_()
+    assert "kao-long" not in tables.table(frame[1:])._repr_html_()
+    assert tables.table(frame, fold="All")._repr_html_().startswith('<details class="kao-fold"')
+
+
+def test_a_missing_result_makes_no_table():
+    absent = Missing("no run")
+    assert tables.table(absent) is absent and tables.estimates(absent) is absent
