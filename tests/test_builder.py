@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture
 def build(tmp_path, monkeypatch):
     """The builder's module, working in an empty folder."""
+    monkeypatch.syspath_prepend(str(ROOT / "book"))
     spec = importlib.util.spec_from_file_location(
         "kaomoji_build_tested", ROOT / "book" / "build.py"
     )
@@ -34,7 +35,7 @@ def build(tmp_path, monkeypatch):
     (tmp_path / "data" / "table.csv").write_text("a\n1\n")
     (tmp_path / "kaomoji_lib" / "faces.py").write_text("x = 1\n")
     (tmp_path / "kaomoji_lib" / "cli" / "score.py").write_text("x = 1\n")
-    (tmp_path / "notebooks" / "10_local_model.py").write_text("# %%\n1\n")
+    (tmp_path / "notebooks" / "10_model.py").write_text("# %%\n1\n")
     (tmp_path / "runs" / "alpha" / "manifest.json").write_text("{}")
     return module
 
@@ -84,7 +85,7 @@ def test_normalise_refuses_an_error(build):
 
 @pytest.fixture
 def page(build):
-    made = build.Page("alpha", "local_model", "Alpha", {"model": "alpha"})
+    made = build.Page("alpha", "model", "Alpha", {"model": "alpha"})
     made.path.write_text("{}")
     (build.STATE / "alpha.json").write_text(
         build.json.dumps(build.fingerprint(made, build.shared_inputs()))
@@ -99,7 +100,7 @@ def test_page_is_current_when_nothing_changed(build, page):
 @pytest.mark.parametrize(
     "path",
     [
-        "notebooks/10_local_model.py",
+        "notebooks/10_model.py",
         "kaomoji_lib/faces.py",
         "data/table.csv",
         "requirements.txt",
@@ -112,7 +113,7 @@ def test_page_is_stale_when_an_input_changed(build, page, path):
 
 
 def test_page_is_stale_with_other_parameters_or_without_its_notebook(build, page):
-    other = build.Page("alpha", "local_model", "Alpha", {"model": "alpha", "seed": 1})
+    other = build.Page("alpha", "model", "Alpha", {"model": "alpha", "seed": 1})
     assert not build.is_current(other, build.shared_inputs())
     page.path.unlink()
     assert not build.is_current(page, build.shared_inputs())
@@ -123,25 +124,6 @@ def test_command_line_and_other_runs_do_not_make_a_page_stale(build, page):
     (build.ROOT / "runs" / "beta").mkdir()
     (build.ROOT / "runs" / "beta" / "manifest.json").write_text("{}")
     assert build.is_current(page, build.shared_inputs())
-
-
-def test_pages_of_the_published_study_are_stale_once_its_files_are_there(
-    build, page, monkeypatch, tmp_path
-):
-    from kaomoji_lib.published import files as published
-
-    study = build.Page("study", "published_study", "Study")
-    (build.ROOT / "notebooks" / "30_published_study.py").write_text(
-        "# %% [markdown]\n# The published study\n"
-    )
-    monkeypatch.setenv("KAOMOJI_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("KAOMOJI_PUBLISHED_DIR", str(tmp_path / "mirror"))
-    before = [build.fingerprint(item, build.shared_inputs()) for item in (study, page)]
-    path = tmp_path / "mirror" / published.registry().syntheses
-    path.parent.mkdir(parents=True)
-    path.write_text("{}")
-    after = [build.fingerprint(item, build.shared_inputs()) for item in (study, page)]
-    assert before[0] != after[0] and before[1] == after[1]
 
 
 def test_a_failing_page_leaves_the_old_one(build, page, monkeypatch):
@@ -174,7 +156,7 @@ def test_a_kernel_listens_where_it_was_told(build, page, monkeypatch):
 
 def test_pages_of_large_models_appear_with_their_run(build):
     (build.BOOK / "runs.yml").write_text(
-        "root: index\nparts:\n- caption: Models\n  notebook: local_model\n  pages:\n"
+        "root: index\nparts:\n- caption: Models\n  notebook: model\n  pages:\n"
         "  - {page: alpha, title: A, if_run: alpha, parameters: {model: alpha}}\n"
         "  - {page: beta, title: B, if_run: beta, parameters: {model: beta}}\n"
     )
