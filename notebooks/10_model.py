@@ -17,6 +17,7 @@
 
 # %% tags=["parameters", "remove-cell"]
 model: str = "smollm2-135m-instruct"  # alias, Hugging Face id, folder or GGUF file of a model, or a run folder
+prompts: str = ""  # CSV file of your own messages; empty: the messages of this project
 generations: int = 8  # replies per message, for a model that is not collected yet
 seed: int = 0  # random seed of sampling, folds and permutations
 device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
@@ -28,11 +29,11 @@ import pandas as pd
 from kaomoji_lib import figures, page, results, spaces, tables
 from kaomoji_lib.metrics import baselines, closed, emission, generalise, geometry, human
 from kaomoji_lib.models import choose, sentences
-from kaomoji_lib.models.collect import find_or_collect
+from kaomoji_lib.models.collect import collect, find_or_collect
 
 started = page.start()
 options = {"generations": generations, "seed": seed, "device": device, "suppress": suppress or None}
-run = find_or_collect(model, **options)
+run = collect(model, prompts, **options) if prompts else find_or_collect(model, **options)
 source = page.read(run)
 scheme, messages, replies = source.scheme, source.prompts, source.emissions
 page.glue("what", source.statement)
@@ -247,5 +248,13 @@ page.glue(
 
 # %% tags=["hide-input"]
 page.provenance(
-    run, {"model": model, "generations": generations, "seed": seed, "suppress": suppress}, started
+    run,
+    {
+        "model": model,
+        "prompts": prompts,
+        "generations": generations,
+        "seed": seed,
+        "suppress": suppress,
+    },
+    started,
 )
