@@ -329,7 +329,9 @@ def bars(table, title, caption, *, label, value, series=None, x="", percent=True
     font = {"family": theme.FONT, "size": theme.FACE} if faces else {}
     order = {"categoryorder": "array", "categoryarray": [escape.label(row) for row in rows[::-1]]}
     fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False, tickfont=font, **order))
-    fig.update_xaxes(**theme.axis(x, tickformat=".0%" if percent else None, rangemode="tozero"))
+    # Room for the numbers beside the bars, on a phone too.
+    room = [0, 1.4 * max(float(table[value].max()), 1e-12)]
+    fig.update_xaxes(**theme.axis(x, tickformat=".0%" if percent else None, range=room))
     return fig
 
 

@@ -64,7 +64,7 @@ class Table:
 
 
 def _cell(text, kind):
-    if kind != "face":
+    if kind != "face" or GAP not in text:
         return escape.element("td", text, class_=kind)
     parts = [escape.element("span", part, class_="kao-face") for part in text.split(GAP)]
     return escape.element("td", *[item for part in parts for item in (part, " ")], class_="faces")

@@ -100,6 +100,7 @@ class Watched:
 
     def draw_all(self):
         """Scroll every figure into view and wait until it is drawn. Returns how many there are."""
+        self.page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         count = self.page.locator(".kao-plot").count()
         for number in range(count):
             self.page.locator(".kao-plot").nth(number).scroll_into_view_if_needed()
