@@ -19,7 +19,7 @@ endif
 export CHROMIUM
 .DEFAULT_GOAL := help
 
-.PHONY: lint help venv notebooks runs book test calibration bench lock trust fresh serve lab clean
+.PHONY: lint real help venv notebooks runs book test calibration bench lock trust fresh serve lab clean
 
 help:  ## this list
 	@echo "Introspection via Kaomoji"
@@ -51,6 +51,9 @@ test: $(READY)  ## every test; brings a browser for those that open pages, or le
 
 calibration: $(READY)  ## how often each test errs, on simulated data, into data/calibration.csv
 	PYTHONPATH="$(CURDIR)" JOBS=$(JOBS) "$(PYTHON)" -m tests.calibration
+
+real: $(READY)  ## collect the shipped runs of the pretrained models again (WEIGHTS=FOLDER of GGUF files)
+	"$(PYTHON)" data/runs/collect.py $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 lint: $(READY)  ## ruff: format and rules
 	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) ruff==0.17.6
