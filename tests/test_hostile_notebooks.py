@@ -1,12 +1,13 @@
-"""Page templates fed with hostile text, executed, rendered and looked at in a browser: some of them, with some of the strings.
+"""The templates that read outside text, fed with some hostile strings, executed, rendered and looked at in a browser.
 
-`python tests/trust notebooks` does it with every template and every string.
+`python tests/trust notebooks` does it with every string.
 """
 
 import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,22 +23,14 @@ TEXTS = outside.strings(90)
 @pytest.fixture(scope="module")
 def html(tmp_path_factory):
     place = tmp_path_factory.mktemp("hostile notebooks")
-    codes = list(outside.CODES)
-    wanted = {
-        "stimuli": {
-            "prompts": str(outside.prompts(place / "all.csv", TEXTS, codes)),
-            "categories": str(outside.scheme(place / "scheme.csv")),
-        },
-        "published_claude_uses": {"corpus": str(outside.corpus(place / "corpus", TEXTS))},
-    }
-    assert notebooks.execute(place, wanted) == 0
+    assert notebooks.execute(place, notebooks.plan(place, 90)) == 0
     return notebooks.render(place)
 
 
 def test_nothing_runs_and_what_is_seen_is_what_was_typed(html, browser):
     wrong, read, met = notebooks.look(html, TEXTS, browser)
     assert wrong == [] and read > 300
-    assert len(met["stimuli"]) > 0.8 * len(TEXTS) and len(met["published_claude_uses"]) > 20
+    assert len(met["messages"]) > 0.8 * len(TEXTS)
     drawn, texts = notebooks.figures(html.parents[1])
     assert drawn == [] and texts > 300
 
@@ -45,8 +38,8 @@ def test_nothing_runs_and_what_is_seen_is_what_was_typed(html, browser):
 def test_the_browser_would_have_noticed(html, browser, tmp_path):
     spoilt = tmp_path / "html"
     shutil.copytree(html, spoilt)
-    page = spoilt / "book" / "runs" / "stimuli.html"
-    (spoilt / "book" / "runs" / "published_claude_uses.html").unlink()
+    page = spoilt / "book" / "runs" / "messages.html"
+    (spoilt / "book" / "runs" / "model.html").unlink()
     # What stands in for scripts is no part of the page while there are some.
     parts = re.split(
         r"(<noscript>.*?</noscript>)", page.read_text(encoding="utf-8"), flags=re.DOTALL
@@ -64,11 +57,8 @@ def test_the_browser_would_have_noticed(html, browser, tmp_path):
 
 
 def test_every_template_is_fed_or_reads_nothing_from_outside(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        outside, "run", lambda place, name, *rest: (type("Run", (), {"path": place / name}), 1)
-    )
+    monkeypatch.setattr(outside, "run", lambda place, texts: SimpleNamespace(path=place))
     fed = set(notebooks.plan(tmp_path))
-    there = {
-        path.stem.partition("_")[2] for path in (notebooks.ROOT / "notebooks").glob("[0-9]*_*.py")
-    }
-    assert fed | notebooks.OWN == there and not fed & notebooks.OWN
+    templates = (notebooks.ROOT / "notebooks").glob("[0-9]*_*.py")
+    assert fed | notebooks.OWN == {path.stem.partition("_")[2] for path in templates}
+    assert not fed & notebooks.OWN

@@ -1,6 +1,5 @@
-"""The page templates of the book, fed with what comes from outside and wants to break out; then a browser looks at what they made."""
+"""The page templates that read text from outside, fed with hostile text and looked at in a browser."""
 
-import contextlib
 import importlib.util
 import json
 import os
@@ -15,137 +14,46 @@ import hostile
 import outside
 import pages
 import yaml
-from fake_api import FakeAPI as StandIn
 from report import ROOT, Count
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.categories import load_scheme
 
+sys.path.append(str(ROOT / "book"))
 _spec = importlib.util.spec_from_file_location("kaomoji_book_build", ROOT / "book" / "build.py")
 build = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = build
 _spec.loader.exec_module(build)
 
-# Read nothing from outside: data and counts of the repository alone.
-OWN = {"data_card", "model_cards", "benchmark", "trust"}
+# Templates that read runs, tables and settings of this repository alone.
+OWN = {
+    "together",
+    "human",
+    "alternatives",
+    "perspectives",
+    "steering",
+    "article",
+    "score_files",
+    "elicit",
+    "introspect",
+    "synthesize",
+    "compare",
+    "explore",
+    "validation",
+    "try_it",
+}
 TITLE = "</title><script>kaoBroke()</script> **x** $x$ {{7*7}}"
-# Every kernel begins with it: the registry of the published study is that of its hostile copy.
-STARTUP = """
-import os
-from kaomoji_lib.published import files as published
-known = published.registry(os.environ["HOSTILE_REGISTRY"])
-published.registry = lambda path=None: known
-"""
 
 
 def plan(place, most=None):
-    """The grid: dict template -> parameters. Makes everything that the pages read. ``most``: about how many strings are used."""
-    texts, nine = outside.strings(most), list(load_scheme().codes)
-    scheme = outside.scheme(place / "scheme.csv")
-    own = outside.asked(place / "own.csv", texts, list(outside.CODES))
-    shared = outside.asked(place / "shared.csv", texts, nine)
-    first, generations = outside.run(place / "own", outside.NAMES[0], outside.TITLES[0], own, texts)
-    sources = [
-        str(outside.run(place / "shared", name, title, shared, texts[start::7], organism)[0].path)
-        for start, (name, title, organism) in enumerate(
-            zip(outside.NAMES, outside.TITLES, ("granite", "gemma", "qwen"), strict=True)
-        )
-    ]
-    said = outside.prompts(place / "said.csv", texts[:90], nine)
-    asking = {"source": "api", "max_usd": None}
+    """Write what the pages read and return the grid: dict template -> parameters. ``most``: about how many strings are used."""
+    texts = outside.strings(most)
     return {
-        "stimuli": {
+        "messages": {
             "prompts": str(outside.prompts(place / "all.csv", texts, list(outside.CODES))),
-            "categories": str(scheme),
+            "categories": str(outside.scheme(place / "scheme.csv")),
         },
-        "local_model": {
-            "model": str(place / "own" / "models" / outside.NAMES[0]),
-            "prompts": str(own),
-            "categories": str(scheme),
-            "generations": generations,
-            "out": str(first.path),
-        },
-        "across_models": {"models": sources},
-        "evidence": {"models": sources[:2]},
-        "exact_emissions": {"models": sources[:2]},
-        "readers": {"models": sources},
-        "frames": {
-            "models": [str(place / "shared" / "models" / name) for name in outside.NAMES[:1]],
-            "names": ["symbol"],
-            "generations": 2,
-        },
-        "steering": {"model": sources[0], "prompts": 1, "doses": [1.0]},
-        "explorer": {"models": sources, "claude": "published"},
-        "elicit": {
-            **asking,
-            "model": outside.CLAUDE,
-            "prompts": str(said),
-            "runs": 3 * -(-len(texts) // 90),
-        },
-        "introspect": {**asking, "model": outside.CLAUDE, "elicited": outside.CLAUDE},
-        "synthesize": {
-            **asking,
-            "model": outside.CLAUDE,
-            "elicited": outside.CLAUDE,
-            "exchanges": str(outside.exchanges(place / "exchanges.jsonl", texts)),
-        },
-        "compare": {
-            **asking,
-            "model": outside.CLAUDE,
-            "judges": [outside.CLAUDE],
-            "synthesizer": outside.CLAUDE,
-            "local": sources[:2],
-            "runs": 6,
-        },
-        "published_study": {},
-        "published_geometry": {},
-        "published_scorer": {},
-        "published_claude_uses": {"corpus": str(outside.corpus(place / "corpus", texts))},
-        "claims": {"pages": str(place / "book" / "runs")},
+        "model": {"model": str(outside.run(place, texts).path), "device": "cpu"},
     }
-
-
-def registry(place, known):
-    """The registry of the hostile copy as the file that kernels read."""
-    raw = yaml.safe_load((ROOT / "data" / "published.yml").read_text(encoding="utf-8"))
-    for name, entry in raw["files"].items():
-        entry.update(
-            {
-                key: value
-                for key, value in (
-                    ("sha256", known.files[name].sha256),
-                    ("size", known.files[name].size),
-                )
-                if value is not None
-            }
-        )
-    (place / "published.yml").write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
-    return place / "published.yml"
-
-
-@contextlib.contextmanager
-def surroundings(place, texts):
-    """What the kernels inherit: a service that says hostile things, a hostile published study, and folders of their own."""
-    startup = place / "ipython" / "profile_default" / "startup"
-    startup.mkdir(parents=True)
-    (startup / "00-published.py").write_text(STARTUP, encoding="utf-8")
-    listed = registry(place, outside.published(place / "published", texts))
-    with (
-        StandIn(answers=outside.Answers(texts)) as service,
-        mock.patch.dict(
-            os.environ,
-            {
-                "ANTHROPIC_BASE_URL": service.url,
-                "ANTHROPIC_API_KEY": "none-needed",
-                "IPYTHONDIR": str(place / "ipython"),
-                "HOSTILE_REGISTRY": str(listed),
-                "KAOMOJI_RUNS": str(place / "answers"),
-                "KAOMOJI_PUBLISHED_DIR": str(place / "published"),
-                "KAOMOJI_CACHE_DIR": str(place / "cache"),
-            },
-        ),
-    ):
-        yield
 
 
 def execute(place, wanted, told=print):
@@ -232,7 +140,7 @@ HARM = """() => {
 SEEN = """() => { const blocks = new Set(), walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) { const x = walk.currentNode.parentElement;
     if (walk.currentNode.textContent.trim() && !x.closest('script, style, noscript, pre, code, template')) blocks.add(x.closest('td, th, p, li, h1, h2, h3, dt, dd, caption, figcaption, button, option, text') ?? x); }
-  return { cells: [...document.querySelectorAll('td, .kx-large')].map(x => x.textContent), texts: [...blocks].map(x => x.textContent) }; }"""
+  return { cells: [...document.querySelectorAll('td')].map(x => x.textContent), texts: [...blocks].map(x => x.textContent) }; }"""
 MARKS = re.compile(r"kaoBroke|/stolen|onerror|javascript:")
 
 
@@ -242,22 +150,12 @@ def look(html, texts, browser, told=print):
     known = {
         pages.UNSEEN.sub("", text): text
         for text in sorted(
-            {
-                *texts,
-                *outside.strings(),
-                *(text[: outside.LONGEST] for text in outside.strings()),
-                *outside.NAMES,
-                *outside.TITLES,
-                outside.CLAUDE,
-                TITLE,
-                *outside.CODES,
-            },
+            {*texts, *outside.strings(), outside.NAME, outside.TITLE, TITLE, *outside.CODES},
             key=len,
         )
     }
-    named = [escape.filename(name) for name in (*outside.NAMES, outside.CLAUDE)]
     marked = sorted(
-        [*(folded for folded in known if MARKS.search(folded)), *named], key=len, reverse=True
+        [*filter(MARKS.search, known), escape.filename(outside.NAME)], key=len, reverse=True
     )
     frame = _handlers(html / "book" / "index.html", browser)
     for page in sorted((html / "book" / "runs").glob("*.html")):
@@ -272,17 +170,15 @@ def look(html, texts, browser, told=print):
             "kaoBroke", lambda *words, called=called: called.append(words or "called")
         )
         tab.goto(page.as_uri())
+        # A figure in a folded output is drawn once it is opened.
+        tab.evaluate("document.querySelectorAll('details').forEach(x => (x.open = true))")
         for number in range(tab.locator(".kao-plot").count()):
             tab.locator(".kao-plot").nth(number).scroll_into_view_if_needed()
             tab.wait_for_function(
                 "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'",
                 arg=number,
-                timeout=120_000,
+                timeout=60_000,
             )
-        if tab.locator(".kao-explorer").count():
-            wrong += [
-                (page.stem, *one) for one in _explore(tab, known, met.setdefault(page.stem, set()))
-            ]
         for place in range(200, 900, 100):
             tab.mouse.move(place, place / 1.5)
         tab.wait_for_timeout(300)
@@ -365,8 +261,8 @@ def figures(place):
 
 def _texts(value, key=""):
     if isinstance(value, str):
-        # Packed numbers, and the words for readers of the screen, are nothing that plotly parses.
-        if key not in ("bdata", "dtype", "description"):
+        # Packed numbers, text of screen readers, and keys that group traces: plotly does not parse them.
+        if key not in ("bdata", "dtype", "description", "legendgroup"):
             yield value
     elif isinstance(value, dict):
         for name, item in value.items():
@@ -387,29 +283,11 @@ def _handlers(page, browser):
     return repr(sorted(set(found)))
 
 
-def _explore(tab, known, met):
-    """Every face of the explorer: its card, and the list, as a reader meets them."""
-    tab.wait_for_selector(".kx[data-ready]", timeout=60_000)
-    faces = tab.evaluate("() => document.querySelector('.kao-explorer').explorer.bundle.faces")
-    wrong = []
-    for face in faces:
-        tab.evaluate(
-            "face => document.querySelector('.kao-explorer').explorer.state.set({ face })", face
-        )
-        large = tab.locator(".kx-large").first.text_content()
-        if pages.alike(large) != pages.alike(face):
-            wrong.append(("card", face, large))
-        if (folded := pages.UNSEEN.sub("", face)) in known:
-            met.add(known[folded])
-    return wrong
-
-
 def campaign(place, most=None):
     """Run, render and look. Returns the :class:`report.Count`."""
     texts = outside.strings(most)
-    with surroundings(place, texts):
-        wanted = plan(place, most)
-        failed = execute(place, wanted)
+    wanted = plan(place, most)
+    failed = execute(place, wanted)
     return counted(place, texts, len(wanted), failed)
 
 
@@ -432,6 +310,6 @@ def counted(place, texts, ran, failed):
         print(
             f"  {page}, {where}: {escape.terminal(expected[:80])!r} became {escape.terminal(seen[:160])!r}"
         )
-    count.changed = sum(where in ("text", "card") for _, where, _, _ in wrong)
+    count.changed = sum(where == "text" for _, where, _, _ in wrong)
     count.broken += len(wrong) + len(drawn) - count.changed
     return count
