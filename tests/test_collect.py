@@ -165,9 +165,7 @@ def test_half_a_batch_is_tried_where_the_memory_does_not_suffice(
     )
     assert max(sizes) > 3 and min(sizes) <= 3
     emissions = finished.emissions()
-    # Batches of another size round differently, which may move one draw in some hundred.
-    assert (run.emissions()["text"] != emissions["text"]).sum() <= 1
-    assert run.emissions()["face"].tolist() == emissions["face"].tolist()
+    assert run.emissions()["text"].tolist() == emissions["text"].tolist()
     assert np.allclose(run.states("first").array, finished.states("first").array, atol=1e-4)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import categories
+from kaomoji_lib.runs.folder import EMISSION_COLUMNS
 
 SCHEME = categories.load_scheme()
 CODES = list(SCHEME.codes)
@@ -52,18 +53,7 @@ def make_emissions(prompts, planted, generations=8, seed=0):
             ("test", prompt.id, g, prompt.category, face, face, face, "kaomoji", g)
             for g, face in enumerate(faces)
         ]
-    columns = [
-        "source",
-        "prompt_id",
-        "generation",
-        "category",
-        "text",
-        "raw_face",
-        "face",
-        "outcome",
-        "seed",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=EMISSION_COLUMNS)
 
 
 def run_states(array):
