@@ -35,7 +35,7 @@ from kaomoji_lib.models.collect import find_or_collect
 started = page.start()
 source = page.read(find_or_collect(model))
 scheme, labels = source.scheme, source.prompts.set_index("id")["category"]
-frames = perspectives.load_frames()
+instructions = perspectives.load_perspectives()
 page.glue("title", source.title)
 
 # %% [markdown]
@@ -43,7 +43,7 @@ page.glue("title", source.title)
 
 # %% tags=["hide-input"]
 tables.table(
-    frames.reset_index()[["title", "instruction", "purpose"]].rename(
+    instructions.reset_index()[["title", "instruction", "purpose"]].rename(
         columns={"title": "whose feeling"}
     )
 )
@@ -55,7 +55,9 @@ tables.table(
 # *symbol* it should be at chance.
 
 # %% tags=["hide-input"]
-tables_by = {name: choose.closed_set(source.run, name, device=device) for name in frames.index}
+tables_by = {
+    name: choose.closed_set(source.run, name, device=device) for name in instructions.index
+}
 shared = sorted(set.intersection(*(set(table["prompt_id"]) for table in tables_by.values())))
 wide = {
     name: table.pivot(index="prompt_id", columns="face", values="log_prob_closed").loc[shared]
@@ -68,7 +70,7 @@ for name, log_prob in wide.items():
     for kind in ("raw", "standardised"):
         chosen = closed.choice(log_prob, labels[shared], kind, seed)
         theta = reference.theta(chosen.columns)
-        rows[frames.loc[name, "title"], kind] = human.reading(
+        rows[instructions.loc[name, "title"], kind] = human.reading(
             chosen, labels[shared], theta, seed=seed
         )[0]
 figures.forest(
@@ -97,7 +99,7 @@ compared = contrasts.contrast(draws, seed=seed)
 measures = ["repeats", "shared with self", "repeats more reliably"]
 overall = compared[compared["measure"].isin(measures) & (compared["given"] == "")]
 figures.forest(
-    overall.assign(source=overall["perspective"].replace(frames["title"])),
+    overall.assign(source=overall["perspective"].replace(instructions["title"])),
     "Information shared between draws for the same message",
     f"{source.title}; {len(shared)} messages; bits, minus chance",
     x="bits",

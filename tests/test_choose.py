@@ -1,4 +1,4 @@
-"""The closed set: probabilities, frames of base models, conditional samples, and the answer to one message."""
+"""The closed set: probabilities, texts that base models continue, conditional samples, and the answer to one message."""
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ def test_the_shipped_inventory_excludes_overlaps_and_overlapping_ones_are_refuse
 
 
 def test_listed_probabilities_are_those_of_the_scores_and_feed_the_metrics(chosen, inventory):
-    assert {"category", "foil", "listed"} <= set(chosen) and "frame_1" not in chosen
+    assert {"category", "foil", "listed"} <= set(chosen) and "template_1" not in chosen
     found = exact.distribution(chosen)
     assert found.table.sum(axis=1).to_numpy() == pytest.approx(
         chosen.drop_duplicates("prompt_id")["listed"].to_numpy(), rel=1e-6
@@ -73,56 +73,23 @@ def test_samples_are_reproducible_and_follow_the_conditional_distribution(chosen
         assert stats.chisquare(observed, expected).pvalue > 1e-4
 
 
-def test_a_run_of_choices_has_the_states_of_its_faces(chosen, prompts, tmp_path):
-    run = collect(
-        "organism-gemma", prompts=prompts, generations=1, out=tmp_path / "free", progress=False
-    )
-    out = choose.collect_choices(run, chosen, tmp_path / "closed", generations=3)
-    emissions = out.emissions()
-    assert len(emissions) == 18 * 3 and (emissions["outcome"] == "kaomoji").all()
-    assert out.manifest["settings"]["mode"] == "closed" and {"listed"} <= set(emissions)
-    assert np.array_equal(out.states("emit").array, run.states("emit").array)
-    assert len(out.states("face").array) == len(emissions) == len(out.states("first").array)
-    # Where the free run typed the same face, the states agree.
-    both = run.emissions().merge(emissions, on=["prompt_id", "raw_face"], suffixes=("", "_closed"))
-    both = both[both["outcome"] == "kaomoji"]
-    assert len(both)
-    free, forced = run.states("first"), out.states("first")
-    for row in both.itertuples():
-        pair = []
-        for states, generation in ((free, row.generation), (forced, row.generation_closed)):
-            index = states.index
-            rows = (index["prompt_id"] == row.prompt_id) & (index["generation"] == generation)
-            pair.append(states.array[rows.to_numpy()][0])
-        if row.token_ids[0] == row.token_ids_closed[0]:
-            assert np.allclose(*pair, atol=1e-3)
-    assert choose.collect_choices(run, chosen, tmp_path / "closed", generations=3).complete
-    with pytest.raises(KaomojiError, match="generations"):
-        choose.collect_choices(run, chosen, tmp_path / "closed", generations=4)
-
-
-def test_a_model_without_a_template_is_asked_in_frames_that_are_averaged(tmp_path, inventory):
-    folder = small_models.write(tmp_path / "base", "llama")
-    few = load_prompts().head(3)
-    table = choose.score_inventory(
-        str(folder), inventory.head(6), few, tmp_path / "out.parquet", frames=2, progress=False
-    )
-    engine = small_models.engine(folder)
+def test_a_model_without_a_template_continues_texts_that_are_averaged(
+    tmp_path, inventory, monkeypatch
+):
+    monkeypatch.setattr(choose, "CONTINUED", choose.CONTINUED[:2])
+    folder, few = small_models.write(tmp_path / "base", "llama"), load_prompts().head(3)
+    out = tmp_path / "out.parquet"
+    table = choose.score_inventory(str(folder), inventory.head(6), few, out, progress=False)
+    engines = choose.continuing(small_models.engine(folder))
     check = {"algorithm": "plain", "leads": table.attrs["scoring"]["leads"]}
-    expected = [
-        np.exp(
-            score(one, list(inventory["face"][:6]), few, instruction="", check=check)[
-                "log_prob_closed"
-            ]
-        )
-        for one in choose.framed(engine, 2)
-    ]
-    found = np.exp(table[["log_prob_closed", "frame_2"]].to_numpy())
+    faces = list(inventory["face"][:6])
+    tables = [score(one, faces, few, instruction="", check=check) for one in engines]
+    expected = [np.exp(one["log_prob_closed"]) for one in tables]
+    found = np.exp(table[["log_prob_closed", "template_2"]].to_numpy())
     assert found[:, 0] == pytest.approx(np.mean(expected, axis=0), rel=1e-3)
     assert found[:, 1] == pytest.approx(expected[1], rel=1e-3)
     assert -10 < table.attrs["scoring"]["reliability"] <= 1
-    frame = choose.framed(engine)[0].template
-    assert frame.render(" {text} hi") == "message: {text} hi\nkaomoji:"
+    assert engines[0].template.render(" {text} hi") == "message: {text} hi\nkaomoji:"
 
 
 def test_the_closed_set_of_a_run_is_kept_and_read_without_its_model(
@@ -137,13 +104,13 @@ def test_the_closed_set_of_a_run_is_kept_and_read_without_its_model(
     assert list(run.path.glob("closed-*.parquet")) and (table["listed"] < 1).all()
 
 
-def test_reliability_is_one_for_agreeing_frames_and_near_zero_for_unrelated_ones():
+def test_reliability_is_one_for_agreeing_texts_and_near_zero_for_unrelated_ones():
     rng = np.random.default_rng(0)
     signal, noise = rng.normal(size=(1, 40, 10)), rng.normal(size=(6, 40, 10))
     face = 5 * rng.normal(size=(1, 1, 10))
     assert choose.reliability(np.repeat(signal + face, 6, axis=0)) == pytest.approx(1)
     assert abs(choose.reliability(noise + face)) < 0.2
-    # Spearman-Brown: six frames of reliability one half each.
+    # Spearman-Brown: six texts of reliability one half each.
     assert choose.reliability(signal + noise + face) == pytest.approx(6 / 7, abs=0.03)
 
 

@@ -47,7 +47,7 @@ def gather(alias, weights):
             collect(weights or alias, table, generations=1, max_new_tokens=1, out=out)
         choose.closed_set(run)
     if alias == INTERVENED:
-        for name in perspectives.load_frames().index:
+        for name in perspectives.load_perspectives().index:
             choose.closed_set(run, name)
         inventory = choose.load_inventory()
         words = list(inventory[~inventory["foil"]].groupby("category", sort=False).head(4)["face"])

@@ -7,7 +7,7 @@ HELP = "ask a model every prompt; keep replies and hidden states"
 EXAMPLES = """examples:
   kaomoji collect organism-gemma
   kaomoji collect Qwen/Qwen3-0.6B --generations 4 --suppress emoji
-  kaomoji collect organism-gemma --frame user    (faces for how the user feels, into a folder of their own)
+  kaomoji collect organism-gemma --perspective user    (faces for how the user feels, into a folder of their own)
   kaomoji collect ./my-model --prompts my-prompts.csv --out runs/mine --dtype bfloat16
   kaomoji collect google/gemma-4-31b-it --ray auto    (all GPUs of a Ray cluster)
 """
@@ -18,14 +18,14 @@ def configure(parser):
     add = parser.add_argument
     add("--generations", type=int, default=8, metavar="N", help="replies per prompt (default: 8)")
     add(
-        "--frame",
+        "--perspective",
         default="self",
         help="perspective, whose feeling the face expresses: self, user, third_party, symbol, opposite (default: self)",
     )
     add(
         "--out",
         metavar="DIR",
-        help="run folder (default: runs/<model>, for another perspective runs/<model>--<frame>)",
+        help="run folder (default: runs/<model>, for another perspective runs/<model>--<perspective>)",
     )
     add("--seed", type=int, default=0, help="of the sampling (default: 0)")
     add("--layers", default="all", help="all, or numbers such as 0,10,20 (default: all)")

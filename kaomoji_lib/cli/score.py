@@ -91,7 +91,7 @@ def _scored(arguments):
         run = RunFolder(arguments.folder)
         if arguments.inventory is not None:
             inventory = choose.load_inventory(arguments.inventory) if arguments.inventory else None
-            table = choose.closed_set(run, run.frame, inventory, **options)
+            table = choose.closed_set(run, run.perspective, inventory, **options)
             return table, f"{run.path}, closed set"
         return job.score_run(run, model, **options), run.likelihoods_path
     if arguments.inventory is not None and arguments.out and not arguments.faces:

@@ -56,7 +56,7 @@ def payload(runs, messages, reference, top=TOP):
             best = row.sort_values(ascending=False, kind="stable").head(top)
             places = [faces.setdefault(face, len(faces)) for face in best.index]
             rows[name] = [float(f"{listed[name]:.3g}"), places, [round(p, 5) for p in best]]
-        frames = sum(name.startswith("frame_") for name in table)
+        frames = sum(name.startswith("template_") for name in table)
         models.append(
             {
                 "title": page.spec(run.manifest["model"]).title,

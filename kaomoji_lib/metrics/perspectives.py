@@ -44,7 +44,7 @@ def contrast(emissions, *, permutations=stats.PERMUTATIONS, halves=HALVES, seed=
     others = [name for name in emissions if name != SELF]
     if SELF not in emissions or not others:
         raise KaomojiError(
-            f"perspectives {', '.join(emissions) or 'none'}; expected self and at least one other; collect with --frame"
+            f"perspectives {', '.join(emissions) or 'none'}; expected self and at least one other; collect with --perspective"
         )
     first = emissions[SELF].drop_duplicates("prompt_id").set_index("prompt_id")["category"]
     faces = pd.Index(pd.unique(pd.concat([part["face"] for part in emissions.values()]).dropna()))

@@ -41,7 +41,7 @@ def ask(engine, message, inventory=None, *, instruction=INSTRUCTION, check=None)
     if not message.strip():
         raise KaomojiError("the message is empty; expected a sentence; write what the user says")
     inventory = choose.load_inventory() if inventory is None else inventory
-    spellings, engines = list(inventory["face"]), choose.framed(engine)
+    spellings, engines = list(inventory["face"]), choose.continuing(engine)
     words = instruction if len(engines) == 1 else ""
     if check is None:
         check = verify.scoring(engines[0], spellings, [f"{words} {message}"])

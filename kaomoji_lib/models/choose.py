@@ -1,8 +1,7 @@
 """Closed set: how probable each kaomoji of an inventory is to open the reply, for models that rarely type one.
 
-A chat model is asked in the study's own words. A model without a chat template continues each of :data:`FRAMES`, in which
-the message appears as text; their probabilities are averaged. Samples from the closed set are normal replies of a run,
-conditional on a listed kaomoji.
+A chat model is asked in the study's own words. A model without a chat template continues each of :data:`CONTINUED`, texts
+in which the message appears; their probabilities are averaged.
 """
 
 import dataclasses
@@ -15,14 +14,13 @@ import pandas as pd
 
 from kaomoji_lib import perspectives
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import job as jobs
 from kaomoji_lib.models.score.job import ScoringJob, ScoringWorker, score_file
-from kaomoji_lib.runs.files import digest, folder_lock, read_parquet
-from kaomoji_lib.runs.folder import SHIPPED, RunFolder, default_folder
+from kaomoji_lib.runs.files import digest, read_parquet
+from kaomoji_lib.runs.folder import SHIPPED, default_folder
 from kaomoji_lib.stimuli import DATA, read_table
 
 INVENTORY = DATA / "human" / "inventory.csv"
-FRAMES = (
+CONTINUED = (
     "message: {text}\nkaomoji:",
     "{text}\n\nThe kaomoji that fits this message best:",
     "Text: {text}\nMood as a kaomoji:",
@@ -30,7 +28,6 @@ FRAMES = (
     "A list of messages, each followed by a kaomoji.\n\n{text}",
     "Q: Which kaomoji shows the feeling in “{text}”?\nA:",
 )
-ALL_FRAMES = len(FRAMES)
 
 
 def load_inventory(path=None):
@@ -53,26 +50,25 @@ def load_inventory(path=None):
     return table[["face", "category", "foil"]]
 
 
-def score_inventory(model, inventory=None, prompts=None, out=None, *, frames=ALL_FRAMES, **options):
+def score_inventory(model, inventory=None, prompts=None, out=None, **options):
     """Score an inventory given every prompt into a Parquet file: the table of :func:`.score.job.score_file`.
 
     Parameters
     ----------
     inventory : path of a CSV file or DataFrame of :func:`load_inventory`; default the project's.
-    frames : int, how many of :data:`FRAMES` are averaged for a model without a chat template.
     model, prompts, out, options : as in :func:`.score.job.score_file`.
 
     Returns
     -------
     DataFrame[prompt_id, spelling, face, log_prob, log_prob_closed, n_tokens, category, foil, listed]; ``face`` is the
     spelling; ``listed``: P(the reply opens with any face of the inventory | prompt). Models without a chat template also
-    have ``frame_1`` ..., log_prob_closed under each frame; ``attrs["scoring"]["reliability"]``: see :func:`reliability`.
+    have ``template_1`` ..., log_prob_closed of each continued text; ``attrs["scoring"]["reliability"]``: see :func:`reliability`.
     """
     if not isinstance(inventory, pd.DataFrame):
         inventory = load_inventory(inventory)
     make_job = partial(ChoosingJob, inventory=inventory)
     faces, options = list(inventory["face"]), {"make_job": make_job, **options}
-    return score_file(model, faces, prompts, out, extra={"frames": frames}, **options)
+    return score_file(model, faces, prompts, out, **options)
 
 
 def is_scored(run, perspective=perspectives.SELF):
@@ -88,7 +84,7 @@ def closed_set(run, perspective=perspectives.SELF, inventory=None, **options):
 
     Parameters
     ----------
-    perspective : a name in ``data/frames.csv``, whose feeling the instruction asks for.
+    perspective : a name in ``data/perspectives.csv``, whose feeling the instruction asks for.
     inventory : DataFrame of :func:`load_inventory`, default the project's; another one's table has a name of its own.
 
     Raises
@@ -109,33 +105,33 @@ def closed_set(run, perspective=perspectives.SELF, inventory=None, **options):
             return table if "listed" in table else with_inventory(table, load_inventory())
     defaults = {"dtype": run.manifest["settings"]["dtype"], "revision": reloading.revision(run)}
     instruction = run.manifest["instruction"]
-    if perspective != run.frame:
+    if perspective != run.perspective:
         instruction = perspectives.instruction_of(perspective)[1]
     options = {**defaults, **options, "instruction": instruction}
     return score_inventory(reloading.spec(run), inventory, run.prompts(), paths[-1], **options)
 
 
 def with_inventory(table, inventory):
-    """Join scores of an inventory with its categories, P(any listed face), and the frames' reliability."""
+    """Join scores of an inventory with its categories, P(any listed face), and the reliability over continued texts."""
     attrs = table.attrs
     table = table.assign(face=table["spelling"])
     about = inventory.set_index("face").loc[table["spelling"]]
     table["category"], table["foil"] = about["category"].to_numpy(), about["foil"].to_numpy()
     listed = np.exp(table["log_prob_closed"]).groupby(table["prompt_id"]).transform("sum")
     table["listed"] = listed
-    frames = [name for name in table if name.startswith("frame_")]
+    parts = [name for name in table if name.startswith("template_")]
     table.attrs = attrs
-    if len(frames) > 1:
-        cells = [table.pivot(index="prompt_id", columns="spelling", values=name) for name in frames]
+    if len(parts) > 1:
+        cells = [table.pivot(index="prompt_id", columns="spelling", values=name) for name in parts]
         table.attrs["scoring"]["reliability"] = reliability(np.stack(cells))
     return table
 
 
 def reliability(log_probs):
-    """Return the reliability of the mean over frames: intraclass correlation ICC(C,k) (McGraw & Wong 1996).
+    """Return the reliability of the mean over continued texts: intraclass correlation ICC(C,k) (McGraw & Wong 1996).
 
-    ``log_probs``: (frames, prompts, faces). Each face's mean over prompts is removed first, so that it measures whether
-    the frames agree on what a message changes; below .5 the average should not be interpreted.
+    ``log_probs``: (texts, prompts, faces). Each face's mean over prompts is removed first, so that it measures whether
+    the texts agree on what a message changes; below .5 the average should not be interpreted.
     """
     cells = log_probs - log_probs.mean(axis=1, keepdims=True)
     cells = cells.reshape(len(cells), -1).T
@@ -147,22 +143,21 @@ def reliability(log_probs):
 
 
 @dataclass(frozen=True)
-class Frame:
+class Continued:
     """A text that a model without a chat template continues, in the place of a template."""
 
     text: str
     source = None
 
     def render(self, message):
-        """Return the frame with ``message`` (str) in it."""
+        """Return the text with ``message`` (str) in it."""
         return self.text.replace("{text}", message.strip())
 
 
 @dataclass(frozen=True)
 class ChoosingJob(ScoringJob):
-    """A :class:`ScoringJob` that averages ``frames`` of :data:`FRAMES` for models without a chat template."""
+    """A :class:`ScoringJob` that averages over :data:`CONTINUED` for models without a chat template."""
 
-    frames: int = ALL_FRAMES
     inventory: pd.DataFrame | None = None
 
     def worker(self):
@@ -174,14 +169,14 @@ class ChoosingJob(ScoringJob):
 
 
 class ChoosingWorker(ScoringWorker):
-    """A :class:`ScoringWorker` of one or more framed engines."""
+    """A :class:`ScoringWorker` of one engine, or of one per continued text."""
 
     def prepare(self):
-        """Make the engine of each frame; the self-check is made on the first."""
-        self.engines = framed(self.engine, self.job.frames)
+        """Make the engine of each text; the self-check is made on the first."""
+        self.engines = continuing(self.engine)
         self.engine = self.engines[0]
-        if isinstance(self.engine.template, Frame):
-            # A frame asks in its own words.
+        if isinstance(self.engine.template, Continued):
+            # A continued text asks in its own words.
             self.job = dataclasses.replace(self.job, instruction="")
 
     def part(self, number):
@@ -193,11 +188,11 @@ class ChoosingWorker(ScoringWorker):
         return tables[0] if count == 1 else averaged(tables), {}
 
 
-def framed(engine, count=ALL_FRAMES):
-    """Return the engines whose probabilities are averaged: the engine itself, or one per frame without a chat template."""
+def continuing(engine):
+    """Return the engines whose probabilities are averaged: the engine itself, or without a chat template one per text."""
     if engine.template.source is not None:
         return [engine]
-    return [dataclasses.replace(engine, template=Frame(text)) for text in FRAMES[:count]]
+    return [dataclasses.replace(engine, template=Continued(text)) for text in CONTINUED]
 
 
 def averaged(tables):
@@ -207,7 +202,7 @@ def averaged(tables):
         values = np.stack([one[name].to_numpy() for one in tables])
         table[name] = np.logaddexp.reduce(values, axis=0) - np.log(len(tables))
     for number, one in enumerate(tables, start=1):
-        table[f"frame_{number}"] = one["log_prob_closed"].to_numpy()
+        table[f"template_{number}"] = one["log_prob_closed"].to_numpy()
     table.attrs = tables[0].attrs
     return table
 
@@ -228,76 +223,3 @@ def draw(table, generations=8, seed=0, model=""):
             place = min(int(place), len(part) - 1)
             rows.append((prompt, generation, part["spelling"].iloc[place], part["listed"].iloc[0]))
     return pd.DataFrame(rows, columns=["prompt_id", "generation", "spelling", "listed"])
-
-
-def collect_choices(run, table, out, generations=8, seed=0, device="auto"):
-    """Write a run folder of faces drawn from the closed set, with their states; ``settings.mode`` is ``closed``.
-
-    Emission states are those of ``run``; states at and over the face come from one forward pass per distinct (prompt,
-    spelling). Every reply is conditional on a listed kaomoji (column ``listed``): never mix such a run with a free one.
-
-    Raises
-    ------
-    KaomojiError
-        If ``out`` contains another run, or the run's model cannot be loaded.
-    """
-    from kaomoji_lib.models import reloading
-
-    choices, target = draw(table, generations, seed, run.source), RunFolder(out)
-    settings = {
-        **run.manifest["settings"],
-        "mode": "closed",
-        "generations": generations,
-        "seed": seed,
-    }
-    if target.exists:
-        jobs.refuse_difference(target.path, target.manifest["settings"], settings)
-    if target.complete:
-        return target
-    with folder_lock(target.path):
-        rows, tensors = _replies(reloading.reload(run, device), run, choices, seed)
-        keep = {key: value for key, value in run.manifest.items() if key not in ("files", "status")}
-        target.write_manifest({**keep, "status": "collecting", "settings": settings})
-        target.write_shard(0, rows, tensors)
-        target.merge(1)
-    return target
-
-
-def _replies(engine, run, choices, seed):
-    import torch
-
-    from kaomoji_lib.faces.extract import canonical
-    from kaomoji_lib.models.forward import on_states
-    from kaomoji_lib.models.score.spellings import tokens
-
-    prompts, emit = run.prompts().set_index("id"), run.states("emit").array
-    layers = [engine.layers.index(name) for name in run.manifest["layers"]]
-    instruction, pairs, first, face = run.manifest["instruction"], {}, [], {}
-    for prompt, spelling in choices[["prompt_id", "spelling"]].drop_duplicates().to_numpy():
-        rendered = engine.template.render(f"{instruction} {prompts['text'][prompt]}")
-        ids, typed = engine.encode(rendered), list(tokens(engine, spelling))
-        kept = {}
-        with (
-            torch.inference_mode(),
-            on_states(
-                engine, lambda layer, states, kept=kept: kept.update({layer: states[0]}), layers
-            ),
-        ):
-            whole = torch.tensor([[*ids, *typed]], device=engine.device)
-            engine.model(input_ids=whole, use_cache=False, logits_to_keep=1)
-        states = torch.stack([kept[layer][len(ids) :].cpu() for layer in layers], dim=1)
-        pairs[prompt, spelling] = len(first), typed
-        first.append(states[0])
-        face[prompt, spelling] = states.float().mean(dim=0).to(states.dtype)
-    rows = []
-    for choice in choices.itertuples(index=False):
-        place, typed = pairs[choice.prompt_id, choice.spelling]
-        about = {"source": run.source, "category": prompts["category"][choice.prompt_id]}
-        about |= {"text": choice.spelling, "outcome": "kaomoji", "raw_face": choice.spelling}
-        about |= {"face": canonical(choice.spelling), "token_ids": typed, "first_row": place}
-        rows.append(choice._asdict() | about | {"seed": seed, "suppressed": 0.0})
-        del rows[-1]["spelling"]
-    chosen = [face[choice.prompt_id, choice.spelling] for choice in choices.itertuples()]
-    dtype = first[0].dtype
-    tensors = {"emit": torch.as_tensor(emit).to(dtype), "first": torch.stack(first)}
-    return rows, tensors | {"face": torch.stack(chosen)}

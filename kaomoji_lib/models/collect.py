@@ -22,7 +22,7 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "kaomoji-lib")
 OPTIONS = {
     **{name: f"--{name}" for name in ("prompts", "generations", "seed", "dtype", "layers")},
     "model": "MODEL",
-    "frame": "--frame",
+    "perspective": "--perspective",
     "top_p": "--top-p",
     "interventions": "--suppress",
     "adapter": "--system, --prefill",
@@ -46,7 +46,7 @@ def collect(
     progress=True,
     ray=None,
     workers=None,
-    frame=perspectives.SELF,
+    perspective=perspectives.SELF,
     suppress=None,
     suppress_text=(),
     system=None,
@@ -62,14 +62,14 @@ def collect(
     prompts : path of a CSV file with the columns id, category, text; default the prompts of this project.
     generations : int, replies per prompt. seed : int; every (model, instruction, prompt, generation) has its own
         random stream.
-    out : run folder, default ``runs/<model>``, for a perspective other than ``self`` ``runs/<model>--<frame>``.
+    out : run folder, default ``runs/<model>``, for a perspective other than ``self`` ``runs/<model>--<perspective>``.
         What it contains is kept: a killed run continues, a finished one is returned as it is.
     device, dtype : see :func:`kaomoji_lib.models.loading.load`.
     layers : ``all`` or a sequence of layer numbers (0 is the embedding output).
     temperature, top_p, max_new_tokens : sampling; a reply ends earlier once its leading span has ended.
     instruction : str, put before every prompt; default the perspective's.
     progress : bool, report on stderr. ray, workers : see :func:`kaomoji_lib.models.job.run`.
-    frame : the perspective, a name in ``data/frames.csv``: whose feeling the face expresses.
+    perspective : a name in ``data/perspectives.csv``: whose feeling the face expresses.
     suppress : ``emoji``, ``none``, or None for what the registry says; suppress_text : strings never to be typed.
     system, prefill : str, the system message and the beginning of the reply; default what the template needs.
     weights : path of the model's GGUF file or folder; quantize : ``8bit`` or ``4bit``, on a CUDA device.
@@ -98,13 +98,13 @@ def collect(
     table = load_prompts(prompts)
     _check(generations, temperature, top_p, max_new_tokens)
     sampling = Sampling(generations, seed, temperature, top_p, max_new_tokens)
-    frame, instruction = perspectives.instruction_of(frame, instruction)
-    plain = frame in (perspectives.SELF, perspectives.OWN_WORDS)
-    run = RunFolder(out or default_folder(spec.slug if plain else f"{spec.slug}--{frame}"))
+    perspective, instruction = perspectives.instruction_of(perspective, instruction)
+    plain = perspective in (perspectives.SELF, perspectives.OWN_WORDS)
+    run = RunFolder(out or default_folder(spec.slug if plain else f"{spec.slug}--{perspective}"))
     settings = {
         "model": jobs.identity(spec),
         "prompts": digest(table.to_dict("records"))[:12],
-        "frame": frame,
+        "perspective": perspective,
         "instruction": instruction,
         "interventions": list(spec.interventions),
         "adapter": spec.adapter,
@@ -114,8 +114,7 @@ def collect(
         **{key: value for key, value in asdict(sampling).items() if key != "stream"},
     }
     if run.exists:
-        existing = {"frame": run.frame, **run.manifest["settings"]}
-        jobs.refuse_difference(run.path, existing, settings, OPTIONS)
+        jobs.refuse_difference(run.path, run.manifest["settings"], settings, OPTIONS)
     if run.complete:
         return run
     with folder_lock(run.path):
@@ -125,7 +124,7 @@ def collect(
         begun = run.manifest["model"] if run.exists else {}
         revision = begun.get("revision") if begun.get("from_hub") else None
         job = SamplingJob(
-            spec, table, instruction, device, dtype, revision, sampling, layers, frame
+            spec, table, instruction, device, dtype, revision, sampling, layers, perspective
         )
         _fill(run, job, settings, progress, ray, workers)
     return run
@@ -211,11 +210,11 @@ def manifest(job, facts, settings, started):
 
 @dataclass(frozen=True)
 class SamplingJob(jobs.Job):
-    """``sampling``: :class:`.sample.Sampling`; ``layers``: ``all`` or a list of numbers; ``frame``: the perspective."""
+    """``sampling``: :class:`.sample.Sampling`; ``layers``: ``all`` or a list of numbers; ``perspective``: its name."""
 
     sampling: object
     layers: object
-    frame: str = perspectives.SELF
+    perspective: str = perspectives.SELF
 
     def worker(self):
         return SamplingWorker(self)
@@ -249,7 +248,7 @@ class SamplingWorker:
         together = self.check["algorithm"] == verify.TOGETHER
         self.cached = self.check["algorithm"] != verify.UNCACHED
         self.sizes = Sizes(job.prompts_per_part if together else 1, nodes=1)
-        words = f"{job.frame}\n{job.instruction}"
+        words = f"{job.perspective}\n{job.instruction}"
         model = job.spec.alias if job.spec.kind != "other" else self.engine.revision
         self.stream = (crc32(model.encode()), crc32(words.encode()))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import perspectives as frames
+from kaomoji_lib import perspectives
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import (
     atomic,
@@ -31,7 +31,7 @@ from kaomoji_lib.runs.files import (
     write_json,
     write_parquet,
 )
-from kaomoji_lib.stimuli import DATA, INSTRUCTION
+from kaomoji_lib.stimuli import DATA
 
 SCHEMA = 2
 SHIPPED = DATA / "runs"
@@ -136,13 +136,9 @@ class RunFolder:
         return self.manifest["source"]
 
     @property
-    def frame(self):
-        """The perspective that was asked for (``data/frames.csv``)."""
-        settings = self.manifest["settings"]
-        plain = (
-            frames.SELF if settings.get("instruction") in (None, INSTRUCTION) else frames.OWN_WORDS
-        )
-        return settings.get("frame", plain)
+    def perspective(self):
+        """The perspective that was asked for (``data/perspectives.csv``)."""
+        return self.manifest["settings"].get("perspective", perspectives.SELF)
 
     @property
     def model_names(self):

@@ -30,7 +30,6 @@ def score_file(
     revision=None,
     instruction=INSTRUCTION,
     make_job=None,
-    extra=None,
     **options,
 ):
     """Score every spelling given every prompt, and write the table.
@@ -42,8 +41,8 @@ def score_file(
     prompts : path of a CSV file with the columns id, category, text, or such a DataFrame; default this project's.
     out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
     closed, algorithm, instruction : see :func:`.scoring.score`. device, dtype : see :func:`.loading.load`.
-    progress, ray, workers : see :func:`kaomoji_lib.models.job.run`. make_job, extra : a subclass of :class:`ScoringJob`
-        and its settings (dict); see :func:`kaomoji_lib.models.choose.score_inventory`.
+    progress, ray, workers : see :func:`kaomoji_lib.models.job.run`. make_job : a subclass of :class:`ScoringJob`;
+        see :func:`kaomoji_lib.models.choose.score_inventory`.
 
     Returns
     -------
@@ -74,7 +73,6 @@ def score_file(
         "instruction": instruction,
         "adapter": spec.adapter,
         **{name: options[name] for name in ("closed", "algorithm", "dtype")},
-        **(extra or {}),
     }
     out = Path(out)
     if out.exists():
@@ -88,7 +86,7 @@ def score_file(
         begun = revision or _begun_with(folder, settings)
         how = options["device"], options["dtype"], begun, spellings, options["closed"]
         how = *how, options["algorithm"]
-        job = (make_job or ScoringJob)(spec, table, instruction, *how, **(extra or {}))
+        job = (make_job or ScoringJob)(spec, table, instruction, *how)
         running = {name: options[name] for name in ("progress", "ray", "workers")}
         frame = _fill(folder, job, settings, running)
         write_parquet(out, frame)

@@ -1,0 +1,43 @@
+"""Perspectives: recorded, kept apart, drawn independently."""
+
+import pytest
+
+from kaomoji_lib import perspectives
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.stimuli import INSTRUCTION
+
+
+@pytest.fixture
+def options(tmp_path, monkeypatch):
+    monkeypatch.setenv("KAOMOJI_RUNS", str(tmp_path / "runs"))
+    lines = [f"a{row},HP-D,the gnome moved again" for row in range(4)]
+    (tmp_path / "few.csv").write_text("\n".join(["id,category,text", *lines]), encoding="utf-8")
+    return {"prompts": tmp_path / "few.csv", "generations": 8, "progress": False}
+
+
+def test_the_table_of_perspectives_and_instructions_of_ones_own():
+    table = perspectives.load_perspectives()
+    assert {"self", "user", "third_party", "symbol", "opposite"} <= set(table.index)
+    assert perspectives.instruction_of("self") == ("self", INSTRUCTION)
+    own = perspectives.instruction_of("self", "Say hi.")
+    assert own == (perspectives.OWN_WORDS, "Say hi.")
+    with pytest.raises(KaomojiError, match="unknown perspective"):
+        perspectives.instruction_of("nobody")
+    with pytest.raises(KaomojiError, match="both"):
+        perspectives.instruction_of("user", "Say hi.")
+
+
+def test_a_run_keeps_its_perspective_refuses_another_and_draws_independently(options, monkeypatch):
+    table = perspectives.load_perspectives()
+    table.loc["user", "instruction"] = INSTRUCTION
+    monkeypatch.setattr(perspectives, "load_perspectives", lambda path=None: table)
+    plain = collect("organism-gemma", **options)
+    user = collect("organism-gemma", perspective="user", **options)
+    assert plain.perspective == "self" and user.perspective == "user"
+    assert user.path.name == "organism-gemma--user"
+    with pytest.raises(KaomojiError, match="--perspective: there 'user', asked for 'symbol'"):
+        collect("organism-gemma", perspective="symbol", out=user.path, **options)
+    # Equal instructions do not share random numbers.
+    texts = [list(run.emissions()["text"]) for run in (plain, user)]
+    assert sum(a == b for a, b in zip(*texts, strict=True)) < 20
