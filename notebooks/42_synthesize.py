@@ -33,13 +33,12 @@ from kaomoji_lib import figures, page, results, stimuli, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.metrics import agreement, distributions, synthesis
-from kaomoji_lib.published import corpus
 from kaomoji_lib.published import tables as published
 
 started = page.start()
 scheme, lexicon = load_scheme(), stimuli.load_lexicon()
 ours = run != "published"
-words = AnswerFolder(run).table() if ours else corpus.uploads_once(published.syntheses())
+words = AnswerFolder(run).table() if ours else published.uploads_once(published.syntheses())
 replies = (
     published.emissions("claude") if elicited == "published" else AnswerFolder(elicited).table()
 )

@@ -14,7 +14,6 @@ from kaomoji_lib import cli
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.published import (
     claims,
-    corpus,
     export,
     faces,
     files,
@@ -244,7 +243,7 @@ def test_an_upload_under_two_names_counts_once(rows):
     words = tables.syntheses()
     assert (
         words["contributor"].nunique() == 2
-        and corpus.uploads_once(words)["contributor"].nunique() == 1
+        and tables.uploads_once(words)["contributor"].nunique() == 1
     )
     assert rows.loc["corpus.uploads", ["recomputed", "value"]].tolist() == [2, 1]
 

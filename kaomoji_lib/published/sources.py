@@ -13,7 +13,7 @@ from kaomoji_lib import stats
 from kaomoji_lib.faces.published_fold import published_fold
 from kaomoji_lib.metrics import agreement, distributions, likelihoods, synthesis
 from kaomoji_lib.metrics.distributions import COUNTS, UNIFORM
-from kaomoji_lib.published import corpus, rules, tables
+from kaomoji_lib.published import rules, tables
 from kaomoji_lib.stimuli import load_lexicon
 
 TITLES = {
@@ -74,7 +74,7 @@ def corrected():
 
     Faces have the article's form, since the scored and judged spellings are in that form.
     """
-    emissions, words = tables.emissions("claude"), corpus.uploads_once(tables.syntheses())
+    emissions, words = tables.emissions("claude"), tables.uploads_once(tables.syntheses())
     typed = emissions.assign(face=tables.each(published_fold, emissions["face"]))
     return _gather(typed, "mean probability", words)
 

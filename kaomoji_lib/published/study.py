@@ -14,7 +14,7 @@ from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import clusters, synthesis
 from kaomoji_lib.metrics import geometry as shapes
-from kaomoji_lib.published import corpus, faces, geometry, rules, scorer_audit, sources, tables
+from kaomoji_lib.published import faces, geometry, rules, scorer_audit, sources, tables
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
 
@@ -117,7 +117,7 @@ def audit(name, seed=0):
 @cache
 def vocabulary(own=False, seed=0):
     """Return the faces in the space of their synthesized words, each upload once; ``own``: those that Claude typed."""
-    words = corpus.uploads_once(tables.syntheses())
+    words = tables.uploads_once(tables.syntheses())
     words = words[words["source_model"].str.startswith("claude")] if own else words
     codes = tables.scheme().codes
     return synthesis.word_space(words, load_lexicon(), codes, permutations=200, seed=seed)
@@ -191,7 +191,7 @@ def _clusters(source, option, seed):
 
 def _uploads(source, option, seed):
     words = tables.syntheses()
-    counts = [(len(w), w["bundle"].nunique()) for w in (words, corpus.uploads_once(words))]
+    counts = [(len(w), w["bundle"].nunique()) for w in (words, tables.uploads_once(words))]
     return tuple(count[option != "descriptions"] for count in counts)
 
 

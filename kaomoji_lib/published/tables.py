@@ -20,6 +20,7 @@ NAMES = (
 )
 LOCAL = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
 JUDGES = ("opus", "haiku")
+OVERLAP = 0.9
 
 
 @cache
@@ -148,6 +149,27 @@ def syntheses():
     table = read("words.csv").rename(columns={"spelling": "face"})
     lists = {column: table[column].str.split() for column in ("primary", "others")}
     return table.assign(face=each(published_face, table["face"]), **lists)
+
+
+def uploads_once(words):
+    """Return the rows of :func:`syntheses` with each upload counted once: of uploads that repeat each other, the latest.
+
+    Two bundles are uploads of one corpus if nine tenths of the (face, source model) pairs of the smaller one are in the
+    other, whoever signed them: an identifier that changed between uploads hides the repetition.
+    """
+    names = pd.MultiIndex.from_frame(words[["bundle", "contributor"]])
+    pairs = {
+        name: set(zip(part["face"], part["source_model"], strict=True))
+        for name, part in words.groupby(["bundle", "contributor"])
+    }
+    kept = []
+    # The names of bundles sort by time.
+    for name in sorted(pairs, reverse=True):
+        own, others = pairs[name], [pairs[other] for other in kept]
+        shares = [len(own & other) / min(len(own), len(other)) for other in others]
+        if not any(share >= OVERLAP for share in shares):
+            kept.append(name)
+    return words[names.isin(kept)]
 
 
 def components(name):
