@@ -39,11 +39,6 @@ class Sources:
         """Replies of the elicited source per face, over :attr:`faces`."""
         return self.elicited.weight[self.faces]
 
-    @property
-    def replies(self):
-        """Number of elicited replies that typed one of the faces."""
-        return int(self.weight.sum())
-
     def get(self, name):
         """Return a source by name: ``elicited``, one of ``others``, several joined by ``+`` (their mean), or a guess.
 
@@ -121,14 +116,6 @@ def difference(sources, first, second, weights=UNIFORM, *, b="elicited", seed=0)
     """Return how much nearer to ``b`` ``first`` is than ``second``: Estimate, paired by face, p two-sided."""
     parts = (sources.get(name) for name in (b, first, second))
     return distributions.difference(*parts, weights=weights, faces=sources.faces, seed=seed)
-
-
-def shuffled(sources, name, weights, seed=0):
-    """Return what a source gets on average when its rows are permuted over the faces, 0..1."""
-    pair = (sources.elicited, sources.get(name))
-    return distributions.similarity(
-        *pair, weights=weights, faces=sources.faces, seed=seed
-    ).null_mean
 
 
 def positivity(sources, name="synthesized", *, seed=0):

@@ -44,12 +44,11 @@ def _computed(rule, source, option, seed):
         recomputed, corrected, *reference = RULES[rule](source, option, seed)
     except KaomojiError as error:
         return (None, None, None), str(error).partition("; expected")[0]
-    if not reference and isinstance(corrected, Estimate):
-        reference = [corrected.null_mean or 0.0]
-    missing = (
-        "" if (recomputed, corrected) != (None, None) else "the hidden states were not published"
-    )
-    return (recomputed, corrected, *(reference or [None])), missing
+    if not reference:
+        reference = [corrected.null_mean or 0.0 if isinstance(corrected, Estimate) else None]
+    is_missing = recomputed is None and corrected is None
+    missing = "the hidden states were not published" if is_missing else ""
+    return (recomputed, corrected, *reference), missing
 
 
 def article(only="", *, seed=0):
@@ -156,12 +155,6 @@ def _similarity(source, option, seed):
     return sources.published_similarity(old, *pair, wider)[weighting], ours, reference
 
 
-def _shuffled(source, option, seed):
-    parts = (sources.as_published(), sources.corrected())
-    guess = sources.similarity(parts[1], "marginal guess", "elicited", option, seed=seed)
-    return (*(sources.shuffled(part, source, option, seed) for part in parts), guess.value)
-
-
 def _difference(source, option, seed):
     pair = source.partition(" ")[::2]
     return None, sources.difference(sources.corrected(), *pair, option, seed=seed)
@@ -187,12 +180,6 @@ def _clusters(source, option, seed):
     distances = clusters.cosine_distances(space.vectors)
     first, second = (stats.silhouettes(distances, space.clustering.cuts[k]) for k in (FOUR, other))
     return None, stats.bootstrap(first - second, unit="faces", seed=seed)
-
-
-def _uploads(source, option, seed):
-    words = tables.syntheses()
-    counts = [(len(w), w["bundle"].nunique()) for w in (words, tables.uploads_once(words))]
-    return tuple(count[option != "descriptions"] for count in counts)
 
 
 def _variance(source, option, seed):
@@ -235,7 +222,6 @@ RULES = {
     "gap": _gap,
     "stream": _stream,
     "similarity": _similarity,
-    "shuffled": _shuffled,
     "difference": _difference,
     "positivity": lambda name, _, seed: (
         None,
@@ -249,7 +235,6 @@ RULES = {
     "gain": lambda _, weighting, seed: (None, sources.held_out_pool(weighting, seed).gain, 0.0),
     "words": _words,
     "clusters": _clusters,
-    "uploads": _uploads,
     "scorer": _scorer,
     "variance": _variance,
     "follows": _follows,

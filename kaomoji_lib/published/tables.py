@@ -12,11 +12,10 @@ from kaomoji_lib.published import files
 from kaomoji_lib.published.rules import published_face
 from kaomoji_lib.stimuli import DATA, read_table
 
-__all__ = ["published_face"]
 FOLDER = DATA / "published"
 NAMES = (
     *("emissions.parquet", "likelihoods.parquet", "judgements.csv", "words.csv"),
-    *("components.csv", "variance.csv", "centroids.csv", "face_means.csv"),
+    *("components.csv", "variance.csv"),
 )
 LOCAL = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
 JUDGES = ("opus", "haiku")
@@ -47,12 +46,12 @@ def read(name):
 
 def attribution():
     """Return whose data this is, in one sentence for every page that uses it."""
-    return files.registry().attribution
+    return files.attribution()
 
 
 def titles():
     """Return the title of each source of emissions: dict name -> title."""
-    return {name: entry["title"] for name, entry in files.registry().sources.items()}
+    return {name: entry["title"] for name, entry in files.registry()["sources"].items()}
 
 
 @cache
@@ -87,7 +86,7 @@ def category(prompt_ids, name="nine"):
 
 def source(name):
     """Return the entry of a source in ``data/published.yml`` (dict)."""
-    sources = files.registry().sources
+    sources = files.registry()["sources"]
     if name not in sources:
         raise KaomojiError(
             f"unknown published source {name!r}; expected one of {', '.join(sources)}"
