@@ -18,7 +18,9 @@
 
 # %% tags=["parameters", "remove-cell"]
 models: list = [
-    "smollm2-135m-instruct"
+    "smollm2-135m-instruct",
+    "gemma-3-270m",
+    "qwen2.5-coder-1.5b-instruct",
 ]  # aliases or run folders of local models with closed-set scores
 published_models: list = [
     "gemma",
@@ -50,7 +52,8 @@ page.glue("attribution", published.attribution())
 # ## From labels to categories
 # The dictionary's labels are groups of synonyms. Each group stands for a set of candidate categories, fixed before any
 # model was compared: *happy* may be excited, content or relieved. Relieved has almost no label of its own, so no score
-# here expects a nine-way answer.
+# here expects a nine-way answer. Two raters mapped the groups independently; their agreement (Krippendorff's α) is
+# {glue:text}`alpha`, and where they differ the set is the union of both.
 
 # %% tags=["hide-input"]
 groups = pd.DataFrame(
@@ -60,6 +63,7 @@ groups = pd.DataFrame(
     ],
     columns=["label group", "candidate categories"],
 )
+page.glue("alpha", human.rater_agreement(seed=seed))
 tables.table(groups, "The mapping", fold="The whole mapping")
 
 # %% tags=["hide-input"]
@@ -89,12 +93,30 @@ scores = results.BySource({title: (frequent[title], labelled[title]) for title i
 signs = scores[scores["measure"] == "sign of valence agrees"]
 for name in published_models:
     page.glue(f"sign.{name}", results.one(signs, source=published.titles()[name]), percent=True)
+agreeing = int((signs["p"] <= 0.05).sum())
 figures.forest(
     scores,
-    "Valence agrees with people's labels; arousal less",
+    f"The sign of valence agrees with people's labels above chance in {agreeing} of {len(signs)} models",
     "Published replies; kaomoji used at least three times; null: labels given to other kaomoji",
     x="share or correlation",
 )
+
+# %% [markdown]
+# *Inside the candidate sets* is a stricter question: which share of a kaomoji's use falls into the categories that its
+# labels allow?
+
+# %% tags=["hide-input"]
+inside = results.BySource({title: used[title] for title in used}).frame(
+    lambda item: {
+        "inside the candidate sets": human.set_mass(
+            item.table[item.weight >= 3],
+            item.weight,
+            reference.allowed(item.table.index),
+            seed=seed,
+        )
+    }
+)
+tables.estimates(inside, labels=["source", "measure"], percent=True)
 
 # %% [markdown]
 # ## Reading replies with the dictionary
@@ -103,20 +125,23 @@ figures.forest(
 # dictionary by a classifier of characters that has not seen the model's kaomoji: it shows how much the shapes alone say.
 
 # %% tags=["hide-input"]
-rows = {}
+rows, ranges = {}, {}
 for title, table in replies.items():
     choice, labels = human.choices(table), table.drop_duplicates("prompt_id")["category"]
-    rows[title, "dictionary"], covered, _ = human.reading(
-        choice, labels, reference.theta(choice.columns), seed=seed
+    drawn = reference.draws(choice.columns, 40, seed)
+    rows[title, "dictionary"], covered, ranges[title] = human.reading(
+        choice, labels, reference.theta(choice.columns), ranges=drawn, seed=seed
     )
     rows[title, "glyphs only"] = human.reading(
         choice, labels, human.glyph_theta(reference, list(choice.columns)), seed=seed
     )[0]
     rows[title, "share of replies covered"] = covered
 reading = results.frame(rows)
+by_dictionary = reading[reading["measure"] == "dictionary"]
+above = int((by_dictionary["p"] <= 0.05).sum())
 figures.forest(
     reading[reading["measure"] != "share of replies covered"],
-    "A dictionary recovers the category above chance from the replies of most models",
+    f"A dictionary reads the category above chance from the replies of {above} of {len(by_dictionary)} models",
     "Published replies; null: categories permuted over messages",
     x="probability of the message's category",
     lines={"chance": 1 / 9},
@@ -125,6 +150,14 @@ figures.forest(
 # %% tags=["hide-input"]
 tables.estimates(
     reading, labels=["source", "measure"], fold="All numbers, with the share of replies covered"
+)
+
+# %% tags=["hide-input"]
+uncertain = [(title, f"{low:.3f} to {high:.3f}") for title, (low, high) in ranges.items()]
+tables.table(
+    pd.DataFrame(uncertain, columns=["source", "dictionary score"]),
+    "95% range over draws of the labels' weights: how much the score depends on the mapping",
+    fold="How much the mapping matters",
 )
 
 # %% [markdown]

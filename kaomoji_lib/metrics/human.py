@@ -296,6 +296,30 @@ def ceiling(reference, *, seed=0):
     return found
 
 
+def rater_agreement(*, seed=0):
+    """Krippendorff's alpha of the two raters who mapped the label groups to sets of categories: Estimate over groups.
+
+    Distance of two sets: MASI (Passonneau 2006); two empty sets are equal. 1 is full agreement, 0 is chance.
+    """
+    table = read_table(DATA / "human" / "groups.csv", ("group", "rater_1", "rater_2"))
+    sets = [[frozenset(cell.split()) for cell in table[name]] for name in ("rater_1", "rater_2")]
+    observed = np.array([_masi(one, two) for one, two in zip(*sets, strict=True)])
+    pooled = sets[0] + sets[1]
+    between = np.array([[_masi(one, two) for two in pooled] for one in pooled])
+    expected = between.sum() / (len(pooled) * (len(pooled) - 1))
+    picks = np.random.default_rng(seed).integers(0, len(observed), (PERMUTATIONS, len(observed)))
+    again = 1 - observed[picks].mean(axis=1) / expected
+    return stats.estimate(1 - observed.mean() / expected, again, len(observed), "label groups")
+
+
+def _masi(one, two):
+    if one == two:
+        return 0.0
+    overlap = len(one & two)
+    monotonic = 2 / 3 if overlap in (len(one), len(two)) else 1 / 3
+    return 1 - monotonic * overlap / len(one | two)
+
+
 def _shared(table, other):
     faces = [face for face in table.index if face in other.index]
     if len(faces) < 3:
