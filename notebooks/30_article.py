@@ -59,6 +59,7 @@ tables.table(
 
 # %% tags=["hide-input"]
 printed = rows[rows["article"].notna() & rows["value"].notna() & rows["value"].between(-1, 1)]
+# %% tags=["hide-input"]
 lower = int((printed["value"] < printed["article"]).sum())
 exact = {name: printed[name].to_numpy(float) for name in ("article", "recomputed")}
 printed = printed.assign(row="claim " + printed["claim"].astype(str) + ": " + printed["what"])
@@ -135,6 +136,7 @@ follows = results.BySource(
 ).frame()
 page.glue("valence.gemma", geometry.follows(names["gemma"], "valence", seed=seed))
 page.glue("arousal.gemma", geometry.follows(names["gemma"], "arousal", seed=seed))
+# %% tags=["hide-input"]
 found = [
     int((follows.loc[follows["measure"] == measure, "p"] <= 0.05).sum())
     for measure in ("PC1 with valence", "PC2 with arousal")

@@ -29,6 +29,7 @@ from kaomoji_lib import figures, page, tables
 from kaomoji_lib.runs import registry
 from kaomoji_lib.stimuli import DATA
 
+# %% tags=["remove-cell"]
 started = page.start()
 record = json.loads((DATA / "benchmark.json").read_text(encoding="utf-8"))
 rows = pd.DataFrame(record["rows"])
