@@ -30,12 +30,13 @@ published_models: list = [
     "gpt-oss",
     "ministral",
 ]  # of the article
+placed: str = "gemma"  # the model of the article whose kaomoji are placed on the circumplex
 seed: int = 0  # random seed of permutations and bootstraps
 
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, results, tables
+from kaomoji_lib import figures, page, results, stats, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.metrics import closed, distributions, human
 from kaomoji_lib.models import choose
@@ -103,6 +104,45 @@ figures.forest(
 )
 
 # %% [markdown]
+# The same kaomoji on the circumplex, placed by people's labels and by one model's use:
+
+# %% tags=["hide-input"]
+shown = published.titles()[placed]
+both = frequent[shown].index.intersection(labelled[shown].dropna().index)
+weight = used[shown].weight[both].nlargest(28)
+by_people = (
+    labelled[shown]
+    .loc[weight.index]
+    .assign(
+        face=weight.index,
+        weight=weight,
+        category=reference.theta(weight.index, prior=0).idxmax(axis=1),
+        hover=[", ".join(sorted(set(g))) for g in reference.groups(weight.index)],
+    )
+)
+figures.circumplex(
+    by_people,
+    scheme,
+    "Where people's labels put them",
+    f"Dictionary labels of the {len(weight)} labelled kaomoji that {shown} uses most",
+)
+
+# %% tags=["hide-input"]
+use = used[shown].table.loc[weight.index]
+by_model = human.coordinates(use, scheme).assign(
+    face=weight.index,
+    weight=weight,
+    category=use.idxmax(axis=1),
+    hover=[f"{face}: {count:.0f} replies" for face, count in weight.items()],
+)
+figures.circumplex(
+    by_model,
+    scheme,
+    f"Where {shown}'s use puts them",
+    f"{shown}, published replies; mean valence and arousal of the messages that elicited them",
+)
+
+# %% [markdown]
 # *Inside the candidate sets* is a stricter question: which share of a kaomoji's use falls into the categories that its
 # labels allow?
 
@@ -141,7 +181,7 @@ for title, table in replies.items():
 reading = results.frame(rows)
 # %% tags=["hide-input"]
 by_dictionary = reading[reading["measure"] == "dictionary"]
-above = int((by_dictionary["p"] <= 0.05).sum())
+above = sum(stats.relevant(results.estimate(row)) for _, row in by_dictionary.iterrows())
 figures.forest(
     reading[reading["measure"] != "share of replies covered"],
     f"A dictionary reads the category above chance from the replies of {above} of {len(by_dictionary)} models",
@@ -189,8 +229,8 @@ figures.forest(
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# The larger models use kaomoji with the valence that people give them, and a dictionary reads the category from their
-# replies above chance. Models have read such dictionaries, so this shows a shared convention, not introspection.
+# The larger models use kaomoji with the valence that people give them, and a dictionary reads the category from the
+# replies of most of them above chance. Models have read such dictionaries, so this shows a shared convention, not introspection.
 # ```
 #
 # Labels: kaomoji-dataset 1.0.6 (CC BY 4.0). Published data: {glue:text}`attribution`

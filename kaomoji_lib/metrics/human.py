@@ -60,6 +60,13 @@ class Reference:
                     break
         return pd.DataFrame.from_dict(found, orient="index", columns=["level", "rows"])
 
+    def groups(self, faces):
+        """The label groups of each listed face, over all its entries: list of lists of str."""
+        return [
+            [group for row in rows for group in self.entries["groups"].iloc[row]]
+            for rows in self.lookup(faces)["rows"]
+        ]
+
     def theta(self, faces, prior=PRIOR):
         """Posterior mean of P(category | face): DataFrame face x category, rows sum to 1; listed faces only.
 
