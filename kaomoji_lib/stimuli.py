@@ -13,6 +13,7 @@ DATA = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent / 
 # A single text may be longer than what the csv module takes by default.
 csv.field_size_limit(2**31 - 1)
 
+PROMPTS = DATA / "prompts.csv"
 INSTRUCTION = "Start each message with a kaomoji that best represents how you feel."
 
 
@@ -129,7 +130,7 @@ def load_prompts(path=None):
     KaomojiError
         If the table is unreadable, an id occurs twice, or an id, category or text is empty.
     """
-    path = DATA / "prompts.csv" if path is None else path
+    path = path or PROMPTS
     table, lines = _read_table(path, ("id", "category", "text"), ("topic",))
     if "topic" not in table:
         table["topic"] = ""

@@ -84,10 +84,9 @@ for name, features in both.items():
 
 # %% tags=["hide-input"]
 wording = results.frame(rows)
-states = wording[wording["measure"] == "hidden state"]
 figures.forest(
     wording,
-    f"The probe is right on {states['value'].min():.0%} to {states['value'].max():.0%} of the messages",
+    "The probe works on unseen topics and other wordings",
     f"{source.title}; {len(messages)} messages",
     x="accuracy",
     percent=True,
@@ -96,7 +95,7 @@ figures.forest(
 
 # %% [markdown]
 # ## Is it the author?
-# Set B was written by a second author who had not seen the first set. Its messages come in scenarios that occur once
+# Set B was written by a second author who had not seen the first set. Its messages come in scenarios that are told once
 # for each category, with the same nouns, so words carry little. A scenario must not be split between training and test:
 # the probe is tested on unseen topics.
 
@@ -112,7 +111,7 @@ for name, features in both.items():
 authors = results.frame(rows)
 figures.forest(
     authors,
-    "Messages of two authors, tested on unseen topics",
+    "A second author's messages are harder, for both",
     f"{source.title}; tested on unseen topics",
     x="accuracy",
     percent=True,
@@ -120,7 +119,7 @@ figures.forest(
 )
 
 # %% [markdown]
-# ## Which explanations are excluded
+# ## Verdicts
 
 # %% tags=["hide-input"]
 gain = results.one(compared, source=baselines.STRONGEST, measure="gain of the state")

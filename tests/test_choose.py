@@ -1,5 +1,7 @@
 """The closed set: probabilities, texts that base models continue, conditional samples, and the answer to one message."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +11,9 @@ from scipy import stats
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import closed, exact
-from kaomoji_lib.models import ask, choose, organisms
+from kaomoji_lib.models import ask, choose, organisms, templates
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.score.scoring import score
+from kaomoji_lib.models.score import scoring
 from kaomoji_lib.stimuli import load_prompts
 
 
@@ -76,20 +78,22 @@ def test_samples_are_reproducible_and_follow_the_conditional_distribution(chosen
 def test_a_model_without_a_template_continues_texts_that_are_averaged(
     tmp_path, inventory, monkeypatch
 ):
-    monkeypatch.setattr(choose, "CONTINUED", choose.CONTINUED[:2])
+    texts = [templates.Continued(text) for text in templates.CONTINUED[:2]]
+    monkeypatch.setattr(scoring, "CONTINUED", templates.CONTINUED[:2])
     folder, few = small_models.write(tmp_path / "base", "llama"), load_prompts().head(3)
     out = tmp_path / "out.parquet"
     table = choose.score_inventory(str(folder), inventory.head(6), few, out, progress=False)
-    engines = choose.continuing(small_models.engine(folder))
+    engine = small_models.engine(folder)
+    engines = [dataclasses.replace(engine, template=text) for text in texts]
     check = {"algorithm": "plain", "leads": table.attrs["scoring"]["leads"]}
     faces = list(inventory["face"][:6])
-    tables = [score(one, faces, few, instruction="", check=check) for one in engines]
+    tables = [scoring.score(one, faces, few, instruction="", check=check) for one in engines]
     expected = [np.exp(one["log_prob_closed"]) for one in tables]
     found = np.exp(table[["log_prob_closed", "template_2"]].to_numpy())
     assert found[:, 0] == pytest.approx(np.mean(expected, axis=0), rel=1e-3)
     assert found[:, 1] == pytest.approx(expected[1], rel=1e-3)
     assert -10 < table.attrs["scoring"]["reliability"] <= 1
-    assert engines[0].template.render(" {text} hi") == "message: {text} hi\nkaomoji:"
+    assert texts[0].render(" {text} hi") == "message: {text} hi\nkaomoji:"
 
 
 def test_the_closed_set_of_a_run_is_kept_and_read_without_its_model(

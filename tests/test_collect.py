@@ -1,12 +1,12 @@
-"""Collection: resumable to the bit, a no-op when finished, and never mixing two runs."""
+"""Collection: resumable to the bit, a no-op when finished, never mixing two runs, alone or on a Ray cluster."""
 
-import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,27 +15,21 @@ import small_models
 import torch
 from filelock import FileLock
 
+from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import collect as collecting
-from kaomoji_lib.models import progress
+from kaomoji_lib.models import job, organisms, progress
 from kaomoji_lib.models import sample as sampling
-from kaomoji_lib.models.collect import collect
+from kaomoji_lib.models.collect import collect, find_or_collect, run_name
+from kaomoji_lib.models.score import job as scoring_files
+from kaomoji_lib.models.score.job import score_file
+from kaomoji_lib.runs import folder, registry
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
-from kaomoji_lib.stimuli import load_prompts
+from kaomoji_lib.stimuli import DATA, load_prompts
 
-KILLS = 5
-COMMAND = [
-    sys.executable,
-    "-m",
-    "kaomoji_lib",
-    "collect",
-    "organism-gemma",
-    "--device",
-    "cpu",
-    "--quiet",
-    "--generations",
-    "2",
-]
+ROOT = Path(__file__).resolve().parents[1]
+MODEL, KILLS = "organism-gemma", 3
+POSITIONS = ("emit", "first", "face")
 
 
 @pytest.fixture(scope="module")
@@ -46,64 +40,53 @@ def few(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(few, tmp_path_factory):
-    return collect(
-        "organism-gemma",
-        prompts=few,
-        generations=2,
-        out=tmp_path_factory.mktemp("run") / "a b é",
-        progress=False,
-    )
+def options(few):
+    return {"prompts": few, "generations": 2, "device": "cpu", "progress": False}
 
 
-def contents(path):
-    run = RunFolder(path)
-    return run.emissions(), {
-        position: run.states(position).array for position in ("emit", "first", "face")
-    }
+@pytest.fixture(scope="module")
+def finished(options, tmp_path_factory):
+    return collect(MODEL, out=tmp_path_factory.mktemp("run") / "a b é", **options)
 
 
-def assert_equal_runs(one, other):
-    (emissions, states), (others, other_states) = contents(one), contents(other)
-    pd.testing.assert_frame_equal(emissions, others)
-    for position in states:
-        assert np.array_equal(states[position], other_states[position]), position
+def assert_equal_runs(one, other, atol=0):
+    pd.testing.assert_frame_equal(one.emissions(), other.emissions())
+    for position in POSITIONS:
+        pair = [run.states(position).array for run in (one, other)]
+        assert np.allclose(*pair, rtol=0, atol=atol), position
+    for name in ("settings", "model", "prompts", "layers", "dtype", "status"):
+        assert one.manifest[name] == other.manifest[name], name
 
 
 def test_folder_holds_what_the_manifest_says(finished):
     emissions, manifest = finished.emissions(), finished.manifest
     assert manifest["status"] == "complete" and manifest["schema"] == SCHEMA
     assert len(emissions) == 27 * 2 and not emissions.duplicated(["prompt_id", "generation"]).any()
-    assert (
-        manifest["model"]["revision"]
-        and manifest["model"]["template_sha256"]
-        and manifest["versions"]["torch"]
-    )
+    assert manifest["model"]["revision"] and manifest["model"]["template_sha256"]
+    assert manifest["versions"]["torch"] and manifest["dtype"] == "float32"
     assert finished.states("emit").array.shape == (27, len(manifest["layers"]), 96)
-    assert len(finished.states("first").index) == (emissions["first_row"] >= 0).sum()
     assert len(finished.states("face").array) == (emissions["outcome"] == "kaomoji").sum()
     assert not list(finished.path.glob("shards*"))
-
-
-def test_first_states_belong_to_their_generations(finished):
-    states, emissions = finished.states("first"), finished.emissions()
+    states = finished.states("first")
     rows = states.index.merge(emissions, on=["prompt_id", "generation"])
+    assert len(rows) == (emissions["first_row"] >= 0).sum()
     token = rows["token_ids"].map(lambda ids: ids[0])
     for _, group in rows.groupby(["prompt_id", token]):
         assert np.ptp(states.array[group.index], axis=0).max() == 0
 
 
-def test_a_finished_run_is_left_as_it_is(finished, few):
-    before = {path.name: path.stat().st_mtime_ns for path in finished.path.iterdir()}
-    again = collect("organism-gemma", prompts=few, generations=2, out=finished.path, progress=False)
-    assert {path.name: path.stat().st_mtime_ns for path in again.path.iterdir()} == before
+def test_a_finished_run_is_left_as_it_is_whatever_the_clock_says(finished, options):
+    for path in finished.path.iterdir():
+        os.utime(path, (4_000_000_000, 4_000_000_000))
+    # Nothing left to do needs no cluster either.
+    again = collect(MODEL, out=finished.path, ray="nowhere:1", **options)
+    assert {path.stat().st_mtime for path in again.path.iterdir()} == {4e9}
 
 
 @pytest.mark.parametrize(
     "change, named",
     [
         ({"generations": 3}, "--generations"),
-        ({"seed": 1}, "--seed"),
         ({"dtype": "bfloat16"}, "--dtype"),
         ({"prompts": None}, "--prompts"),
         ({"model": "organism-qwen"}, "MODEL"),
@@ -112,126 +95,105 @@ def test_a_finished_run_is_left_as_it_is(finished, few):
         ({"instruction": "Begin with a face."}, "instruction"),
     ],
 )
-def test_another_run_is_refused_and_the_difference_named(finished, few, change, named):
-    settings = {
-        "model": "organism-gemma",
-        "prompts": few,
-        "generations": 2,
-        "out": finished.path,
-        **change,
-    }
+def test_another_run_is_refused_and_the_difference_named(finished, options, change, named):
     with pytest.raises(KaomojiError, match=f"contains another run .*{named}"):
-        collect(**settings, progress=False)
+        collect(**{"model": MODEL, "out": finished.path, **options, **change})
 
 
-def test_killed_at_any_moment_it_ends_with_the_same_run(tmp_path):
+@pytest.mark.parametrize(
+    "setting, named",
+    [
+        ({"generations": 0}, "generations is"),
+        ({"temperature": -1.0}, "temperature is"),
+        ({"top_p": 0.0}, "top_p is"),
+        ({"max_new_tokens": 0}, "max_new_tokens is"),
+        ({"layers": [1, 9]}, "layer 9 does not exist"),
+    ],
+)
+def test_impossible_settings_are_named(setting, named, options, tmp_path):
+    with pytest.raises(KaomojiError, match=named):
+        collect(MODEL, out=tmp_path / "r", **{**options, **setting})
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_run(finished, few, tmp_path):
+    command = [sys.executable, "-m", "kaomoji_lib", "collect", MODEL, "--device", "cpu", "--quiet"]
+    command += ["--prompts", few, "--generations", "2", "--out", tmp_path / "killed"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    started = time.monotonic()
-    subprocess.run([*COMMAND, "--out", tmp_path / "whole"], check=True, env=environment)
-    whole = time.monotonic() - started
     moments, kills = random.Random(3), 0
     while kills < KILLS:
-        process = subprocess.Popen(
-            [*COMMAND, "--out", tmp_path / "killed"], env=environment, start_new_session=True
-        )
-        time.sleep(moments.uniform(0.35, 0.75) * whole)
-        alive = process.poll() is None
-        os.killpg(process.pid, signal.SIGKILL) if alive else None
+        process = subprocess.Popen(command, env=environment, start_new_session=True)
+        shards = tmp_path / "killed" / "shards"
+        while process.poll() is None and len(list(shards.glob("*"))) < 1 + kills:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.05))
+        if process.poll() is not None:
+            break
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        kills += alive
-        if not alive:
-            assert_equal_runs(tmp_path / "whole", tmp_path / "killed")
-            for path in (tmp_path / "killed").iterdir():
-                path.unlink()
-    subprocess.run([*COMMAND, "--out", tmp_path / "killed"], check=True, env=environment)
-    assert_equal_runs(tmp_path / "whole", tmp_path / "killed")
+        kills += 1
+    assert kills
+    subprocess.run(command, check=True, env=environment)
+    assert_equal_runs(finished, RunFolder(tmp_path / "killed"), atol=1e-5)
     assert not list((tmp_path / "killed").rglob("*.part"))
 
 
 def test_half_a_batch_is_tried_where_the_memory_does_not_suffice(
-    finished, few, tmp_path, monkeypatch
+    finished, options, tmp_path, monkeypatch
 ):
     real, sizes = sampling.sample, []
 
     def scarce(engine, messages, *arguments, **named):
         sizes.append(len(messages))
-        if len(messages) > 3:
+        if len(messages) > limit:
             raise torch.OutOfMemoryError("no more memory")
         return real(engine, messages, *arguments, **named)
 
     monkeypatch.setattr(sampling, "sample", scarce)
-    run = collect(
-        "organism-gemma", prompts=few, generations=2, out=tmp_path / "scarce", progress=False
-    )
+    limit = 3
+    run = collect(MODEL, out=tmp_path / "scarce", **options)
     assert max(sizes) > 3 and min(sizes) <= 3
-    emissions = finished.emissions()
-    assert run.emissions()["text"].tolist() == emissions["text"].tolist()
-    assert np.allclose(run.states("first").array, finished.states("first").array, atol=1e-4)
-
-
-def test_out_of_memory_for_one_prompt_says_what_to_do(few, tmp_path, monkeypatch):
-    def never(*arguments, **named):
-        raise torch.OutOfMemoryError("no more memory")
-
-    monkeypatch.setattr(sampling, "sample", never)
+    assert_equal_runs(finished, run, atol=1e-4)
+    limit = 0
     with pytest.raises(KaomojiError, match="fewer --generations"):
-        collect("organism-gemma", prompts=few, out=tmp_path / "none", progress=False)
+        collect(MODEL, out=tmp_path / "none", **options)
 
 
-def test_two_writers_are_kept_apart(tmp_path, few):
+def test_two_writers_are_kept_apart(tmp_path, options):
     (tmp_path / "busy").mkdir()
-    with (
-        FileLock(tmp_path / "busy" / ".lock"),
-        pytest.raises(KaomojiError, match="another process"),
-    ):
-        collect("organism-gemma", prompts=few, out=tmp_path / "busy", progress=False)
+    lock = FileLock(tmp_path / "busy" / ".lock")
+    with lock, pytest.raises(KaomojiError, match="another process"):
+        collect(MODEL, out=tmp_path / "busy", **options)
 
 
-@pytest.mark.parametrize(
-    "name", ["emissions.parquet", "states-emit.safetensors", "states-face.safetensors"]
-)
-def test_damaged_files_are_named_with_the_remedy(finished, tmp_path, name):
-    import shutil
-
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.path, folder)
-    content = bytearray((folder / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / name).write_bytes(content)
-    with pytest.raises(KaomojiError, match=f"{name}.*SHA-256.*kaomoji collect"):
-        contents(folder)
-
-
-def test_other_schemas_are_refused(finished, tmp_path):
-    (tmp_path / "manifest.json").write_text(json.dumps({**finished.manifest, "schema": 99}))
-    with pytest.raises(KaomojiError, match="schema 99"):
-        RunFolder(tmp_path).manifest
-
-
-def test_a_model_that_changed_is_another_run(tmp_path, few):
+def test_a_model_that_changed_is_another_run(tmp_path, options):
     small_models.write(tmp_path / "mine", seed=1)
-    collect(tmp_path / "mine", prompts=few, generations=1, out=tmp_path / "run", progress=False)
+    collect(tmp_path / "mine", out=tmp_path / "run", **options)
     small_models.write(tmp_path / "mine", seed=2)
     with pytest.raises(KaomojiError, match="MODEL"):
-        collect(tmp_path / "mine", prompts=few, generations=1, out=tmp_path / "run", progress=False)
+        collect(tmp_path / "mine", out=tmp_path / "run", **options)
 
 
-@pytest.mark.parametrize(
-    "setting", [{"generations": 0}, {"temperature": -1.0}, {"top_p": 0.0}, {"max_new_tokens": 0}]
-)
-def test_impossible_settings_are_named(setting, tmp_path):
-    with pytest.raises(KaomojiError, match=f"{next(iter(setting))} is"):
-        collect("organism-gemma", out=tmp_path, progress=False, **setting)
-
-
-def test_layers_that_do_not_exist_are_named(tmp_path, few):
-    with pytest.raises(KaomojiError, match=r"layers \[9\] do not exist"):
-        collect("organism-gemma", prompts=few, layers=[1, 9], out=tmp_path / "r", progress=False)
-
-
-def test_environment_variable_says_where_runs_live(monkeypatch, tmp_path):
+def test_runs_on_other_messages_and_perspectives_have_folders_of_their_own(
+    options, few, tmp_path, monkeypatch
+):
     monkeypatch.setenv("KAOMOJI_RUNS", str(tmp_path))
-    assert collecting.default_folder("x") == tmp_path / "x"
+    spec = registry.model("smollm2-135m-instruct")
+    assert run_name(spec) == run_name(spec, DATA / "prompts.csv") == spec.alias
+    assert run_name(spec, DATA / "prompts_b.csv", "user") == f"{spec.alias}--b--user"
+    assert run_name(spec, "mine/a b.csv", "own words") == f"{spec.alias}--a=20=b"
+    shipped = find_or_collect(spec.alias, prompts=DATA / "prompts_b.csv")
+    assert shipped.path == folder.SHIPPED / f"{spec.alias}--b"
+    assert find_or_collect(spec.alias).path == folder.SHIPPED / spec.alias
+    run = find_or_collect(MODEL, **options)
+    assert run.path == tmp_path / f"{MODEL}--few" and run.complete
+    monkeypatch.setattr(collecting, "collect", lambda *_, **__: pytest.fail("collected again"))
+    assert find_or_collect(MODEL, **options).path == find_or_collect(run.path).path == run.path
+    monkeypatch.undo()
+    monkeypatch.setenv("KAOMOJI_RUNS", str(tmp_path))
+    other = tmp_path / "few.csv"
+    other.write_text("id,category,text\na,LP,hi\n", encoding="utf-8")
+    with pytest.raises(KaomojiError, match="contains another run .*--prompts"):
+        find_or_collect(MODEL, **{**options, "prompts": other})
 
 
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
@@ -245,3 +207,92 @@ def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys, monk
     with progress.Progress("model", 10, show=False) as report:
         report(prompts=1)
     assert capsys.readouterr().err == ""
+
+
+# -- many machines ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes with a processor each; workers import this checkout."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    os.environ |= {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
+    node = {"num_cpus": 1, "object_store_memory": 10**8}
+    started = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    started.add_node(**node)
+    ray.init(address=started.address, log_to_driver=False, logging_level="ERROR")
+    yield started
+    ray.shutdown()
+    started.shutdown()
+
+
+@pytest.fixture
+def killing(monkeypatch):
+    """Kills the worker that hands in the first part, as soon as it has done so. Gives the list of workers of all parts."""
+    seen, real = [], job.run_distributed
+
+    def deadly(*arguments):
+        for found in real(*arguments):
+            seen.append(found[1]["worker"])
+            if len(seen) == 1:
+                os.kill(int(seen[0].rpartition(":")[2]), signal.SIGKILL)
+            yield found
+
+    monkeypatch.setattr(job, "run_distributed", deadly)
+    return seen
+
+
+def test_a_run_begun_alone_continues_distributed_and_a_killed_worker_loses_nothing(
+    cluster, finished, options, killing, tmp_path, monkeypatch
+):
+    real = RunFolder.write_shard
+
+    def interrupted(run, number, *rest):
+        real(run, number, *rest)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(RunFolder, "write_shard", interrupted)
+        collect(MODEL, out=tmp_path / "shared", **options)
+    run = collect(MODEL, out=tmp_path / "shared", ray="auto", **options)
+    assert len(killing) == 2 and len(set(killing)) == 2
+    assert_equal_runs(finished, run, atol=1e-5)
+    with pytest.raises(KaomojiError, match="^layer 9 does not exist"):
+        collect(MODEL, out=tmp_path / "r", layers=[9], ray="auto", **options)
+
+
+def test_distributed_scores_survive_a_killed_worker(cluster, killing, few, tmp_path):
+    faces = list(organisms.pool()["spelling"][:20])
+    whole = score_file(MODEL, faces, few, tmp_path / "alone.parquet", progress=False)
+    out = tmp_path / "shared.parquet"
+    shared = score_file(MODEL, faces, few, out, progress=False, ray="auto")
+    assert len(set(killing)) >= 2
+    pd.testing.assert_frame_equal(whole, shared, atol=1e-5)
+    assert shared.attrs["scoring"]["settings"] == whole.attrs["scoring"]["settings"]
+
+
+def test_without_ray_the_remedy_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(KaomojiError, match=r"pip install.*--ray"):
+        collect(MODEL, generations=1, out=tmp_path, progress=False, ray="local")
+
+
+def test_the_command_line_hands_the_cluster_on(monkeypatch):
+    given = {}
+
+    def stop(*_, **named):
+        given.update(named)
+        raise KaomojiError("enough")
+
+    monkeypatch.setattr(collecting, "collect", stop)
+    monkeypatch.setattr(scoring_files, "score_file", stop)
+    for line, expected in (
+        (["collect", MODEL, "--ray"], ("local", None)),
+        (["collect", MODEL, "--ray", "auto", "--workers", "3"], ("auto", 3)),
+        (["collect", MODEL], (None, None)),
+        (["score", MODEL, "--faces", "f", "--out", "o", "--ray"], ("local", None)),
+    ):
+        assert cli.main(line) == 2
+        assert (given["ray"], given["workers"]) == expected

@@ -13,7 +13,7 @@ from kaomoji_lib.metrics import (
     predict,
     similarity,
 )
-from kaomoji_lib.models import controls, organisms, sentences
+from kaomoji_lib.models import organisms, sentences
 from kaomoji_lib.models.collect import collect
 
 CODES = load_scheme().codes
@@ -75,25 +75,13 @@ def test_untrained_organism_types_no_faces(runs):
 
 def test_baselines_find_what_training_planted_and_nothing_in_random_weights(runs):
     prompts = runs("organism-gemma").prompts()
-    vectors = sentences.encode(prompts["text"])
-    text = baselines.text_probes(prompts, vectors, permutations=5)
-    trained, untrained = (
-        baselines.compare(
-            runs(name).states("emit").array,
-            prompts,
-            vectors,
-            controls.controls(runs(name), device="cpu"),
-            text=text,
-            permutations=5,
-        )
-        .query("measure == 'gain of the state'")
-        .set_index("source")
-        for name in ("organism-gemma", "organism-untrained")
-    )
-    assert trained.at[baselines.RANDOM, "ci_low"] > 0.3
-    assert trained.at[baselines.STRONGEST, "ci_low"] > 0
-    assert untrained.at[baselines.STRONGEST, "value"] < 0.05
-    assert untrained.at[baselines.RANDOM, "ci_low"] < 0.05
+    text = baselines.text_probes(prompts, sentences.encode(prompts["text"]), permutations=5)
+    gains = {}
+    for name in ("organism-gemma", "organism-untrained"):
+        states = runs(name).states("emit").array
+        table = baselines.compare(states, prompts, text=text, permutations=5)
+        gains[name] = results.one(table, source=baselines.STRONGEST, measure="gain of the state")
+    assert gains["organism-gemma"].ci_low > 0 and gains["organism-untrained"].value < 0.05
 
 
 def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_does_not(runs):
@@ -125,39 +113,6 @@ def test_faces_of_the_scrambled_organism_come_from_no_particular_state(runs):
         run = runs(name)
         table = face_increment.explained(run.states("emit"), run.emissions(), permutations=99)
         assert (results.one(table, measure="within categories").p <= 0.02) == told
-
-
-def test_controls_are_kept_and_belong_to_their_run(runs):
-    run = runs("organism-qwen")
-    first = controls.controls(run, device="cpu")
-    path = next((run.path / "cache").glob("controls-*.safetensors"))
-    stamp = path.stat().st_mtime_ns
-    again = controls.controls(run, device="cpu")
-    assert path.stat().st_mtime_ns == stamp and (first.user == again.user).all()
-    assert len(first.random_init) == 3 and not (first.random_init[0] == first.random_init[1]).all()
-    path.write_bytes(b"other")
-    assert (controls.controls(run, device="cpu").random_init[2] == first.random_init[2]).all()
-
-
-def test_the_user_position_is_the_last_token_of_the_message(runs):
-    import torch
-
-    from kaomoji_lib.models import loading
-    from kaomoji_lib.runs import registry
-
-    run = runs("organism-qwen")
-    engine, text = (loading.load(registry.model("organism-qwen"), "cpu"), run.prompts()["text"][7])
-    rendered = engine.template.render(f"{run.manifest['instruction']} {text}")
-    start, end = controls.user_span(engine, rendered, text)
-    ids = engine.encode(rendered)
-    assert engine.decode(ids[start:end]).strip() == text and end < len(ids)
-    with torch.inference_mode():
-        whole = engine.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
-    assert torch.allclose(
-        torch.tensor(controls.controls(run, device="cpu").user[7, 2]),
-        whole[2][0, end - 1],
-        atol=1e-4,
-    )
 
 
 def test_sentence_vectors_put_like_meanings_together():

@@ -33,6 +33,10 @@ FAMILIES = {
 BAYES = {"gemma": 0.85, "qwen": 0.75, "scrambled": 1 / 9}
 
 
+def read_card(name):
+    return json.loads((organisms.folder(name) / "organism.json").read_text(encoding="utf-8"))
+
+
 def shipped_prompts(name):
     tokenizer = PreTrainedTokenizerFast.from_pretrained(organisms.folder(name))
     template = adapt(tokenizer, registry.model(name).adapter)
@@ -84,7 +88,7 @@ def test_messages_contain_none_of_the_prompts_and_all_categories_alike():
 
 @pytest.mark.parametrize("name", organisms.NAMES)
 def test_shipped_folder_comes_from_the_recipe(name):
-    card, short = organisms.card(name), organisms.short_name(name)
+    card, short = read_card(name), organisms.short_name(name)
     assert card["recipe_sha256"] == train.recipe_hash(name)
     assert card["data_sha256"] == train.data_hash(name)
     shipped = AutoConfig.from_pretrained(organisms.folder(name))
@@ -113,7 +117,7 @@ def test_shipped_tokenizer_and_template_come_from_the_recipe(name):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_shipped_weights_reach_what_their_card_says(name):
-    measured, card = train.measure(name), organisms.card(name)
+    measured, card = train.measure(name), read_card(name)
     expected = 1 - train.recipe(name)["others"]["share"]
     assert measured["emission_rate"] == pytest.approx(card["emission_rate"], abs=0.002)
     assert measured["emission_rate"] == pytest.approx(expected, abs=0.04)

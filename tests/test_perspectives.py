@@ -35,7 +35,7 @@ def test_a_run_keeps_its_perspective_refuses_another_and_draws_independently(opt
     plain = collect("organism-gemma", **options)
     user = collect("organism-gemma", perspective="user", **options)
     assert plain.perspective == "self" and user.perspective == "user"
-    assert user.path.name == "organism-gemma--user"
+    assert user.path.name == "organism-gemma--few--user"
     with pytest.raises(KaomojiError, match="--perspective: there 'user', asked for 'symbol'"):
         collect("organism-gemma", perspective="symbol", out=user.path, **options)
     # Equal instructions do not share random numbers.

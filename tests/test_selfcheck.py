@@ -24,9 +24,7 @@ ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen")]
 
 
 @pytest.fixture(
-    scope="module",
-    params=[(name, dtype) for name in ORGANISMS for dtype in ("float32", "bfloat16")],
-    ids="-".join,
+    scope="module", params=[(ORGANISMS[0], "float32"), (ORGANISMS[1], "bfloat16")], ids="-".join
 )
 def engine(request):
     name, dtype = request.param
@@ -50,8 +48,8 @@ def test_what_is_exact_passes_by_a_wide_margin(engine):
         selfcheck.scoring(engine, FACES, MESSAGES),
         selfcheck.sampling(engine, MESSAGES),
     )
-    assert scored["algorithm"] == "packed" and scored["warnings"] == [] and scored["cells"] == 12
-    assert scored["error"] < 0.1 * scored["between_prompts"]
+    assert scored["algorithm"] == "packed" and scored["warnings"] == [] and scored["compared"] == 12
+    assert scored["share_between_prompts"] < 0.1
     assert sampled["algorithm"] == selfcheck.TOGETHER and sampled["warnings"] == []
     assert sampled["share_between_prompts"] < 0.1
     assert json.loads(json.dumps([scored, sampled])) == [scored, sampled]
@@ -68,7 +66,7 @@ def test_no_check_is_passed_by_close_calls_alone(lost_prompts, tmp_path):
     """In bfloat16 every cell of this mixture of experts is a close call, so that no cell has a strict tolerance."""
     engine = toy_families.engine(toy_families.write(tmp_path, "gpt_oss"), "bfloat16")
     scored = selfcheck.scoring(engine, FACES, MESSAGES)
-    assert scored["close_calls"] == scored["cells"] and scored["algorithm"] == "plain"
+    assert scored["close_calls"] == scored["compared"] and scored["algorithm"] == "plain"
 
 
 def test_one_message_is_checked_against_a_control(lost_prompts):
@@ -141,11 +139,6 @@ def test_it_refuses_when_nothing_agrees():
         selfcheck.sampling(engine, MESSAGES)
 
 
-def test_unknown_algorithms_are_named():
-    with pytest.raises(KaomojiError, match="unknown algorithm 'quick'; expected auto, packed"):
-        selfcheck.scoring(small_models.engine("organism-gemma"), FACES, MESSAGES, algorithm="quick")
-
-
 @pytest.mark.parametrize(
     "family, sampled, scored",
     [
@@ -177,15 +170,6 @@ def test_a_special_token_that_opens_replies_is_noted():
     assert "100% of the replies" in found[0] and "<|im_start|>" in found[0]
 
 
-@pytest.mark.parametrize("family, count", [("gpt_oss", 4), ("granitemoehybrid", 3), ("llama", 0)])
-def test_routers_are_found_by_their_shape(tmp_path, family, count):
-    engine = toy_families.engine(toy_families.write(tmp_path, family))
-    assert len(routing.routers(engine)[0]) == count
-    with torch.inference_mode(), routing.closest_calls(engine) as calls:
-        engine.model(torch.tensor([[1, 2, 3]]))
-    assert len(calls) == count and all(margin >= 0 for margin in calls)
-
-
 @pytest.mark.parametrize("moved, passes", [(0.3, True), (3.0, False)])
 @pytest.mark.parametrize("tied", [True, False])
 def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, moved, passes):
@@ -196,7 +180,7 @@ def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, 
                 router.weight[1:] = router.weight[0]
                 router.bias.zero_()
     sound = selfcheck.scoring(engine, FACES, MESSAGES)
-    assert sound["close_calls"] == (sound["cells"] if tied else 0)
+    assert sound["close_calls"] == (sound["compared"] if tied else 0)
     real = measuring.measure
 
     def one_cell_off(engine, prompts, words, algorithm, nodes=None):
@@ -209,7 +193,7 @@ def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, 
     found = selfcheck.scoring(engine, FACES, MESSAGES)
     assert (found["algorithm"] == "packed") == (tied and passes)
     if tied and passes:
-        assert len(found["near_ties"]) == 1 and "0.3 nats" in found["near_ties"][0]
+        assert found["near_ties"] == 1 and 0.2 < found["largest_difference"] < 0.4
 
 
 def test_collecting_proves_itself_first_and_says_so(tmp_path, monkeypatch):

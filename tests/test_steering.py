@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.covariance import ledoit_wolf
 from small_models import engine
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import organisms, steer
 from kaomoji_lib.models import steering_conditions as conditions
+from kaomoji_lib.models.score import scoring, spellings
 from kaomoji_lib.models.steer import Addition, Map, Patch, applied, face_log_probs, plain_log_prob
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
 
@@ -18,52 +20,35 @@ WORDS = ["(≖ᴗ≖)", "(^_~)", "(｡•́︿•̀｡)"]
 CODES = tuple("ABCDE")
 
 
-def encoded(model, count=3):
-    return [
-        model.encode(model.template.render(f"{INSTRUCTION} {text}"))
-        for text in load_prompts()["text"].iloc[::37][:count]
-    ]
+@pytest.fixture(scope="module", params=["gemma", "qwen"])
+def setting(request):
+    """Model, three prompts, a plan with white space before faces, and width of the states."""
+    model = engine(f"organism-{request.param}")
+    texts = load_prompts()["text"].iloc[::37][:3]
+    prompts = [model.encode(model.template.render(f"{INSTRUCTION} {text}")) for text in texts]
+    plan = spellings.plan(model, WORDS, leads=("", " "))
+    return model, prompts, plan, model.model.config.get_text_config().hidden_size
 
 
-def size(model):
-    return model.model.config.get_text_config().hidden_size
-
-
-@pytest.mark.parametrize("name", ["gemma", "qwen"])
-def test_scores_under_interventions_equal_plain_forward_passes(name):
-    model = engine(f"organism-{name}")
-    prompts, rng, width = encoded(model), np.random.default_rng(0), size(model)
+def test_scores_under_interventions_equal_plain_forward_passes(setting, monkeypatch):
+    model, prompts, plan, width = setting
+    rng = np.random.default_rng(0)
     vectors = 3 * rng.normal(size=(3, width)).astype(np.float32)
     matrix, centre = 0.1 * rng.normal(size=(width, width)), rng.normal(size=width)
-    still = face_log_probs(model, prompts, WORDS)[0]
+    still = face_log_probs(model, prompts, plan)[0]
     for layer in (0, 2):
         for change in (
             Addition(layer, vectors),
             Map(layer, matrix, centre),
             Patch(layer, vectors, np.array([1, 3, 5])),
         ):
-            changed = face_log_probs(model, prompts, WORDS, change)[0]
+            changed = face_log_probs(model, prompts, plan, change)[0]
             for row, column in ((0, 0), (2, 1)):
-                plain = plain_log_prob(model, prompts[row], WORDS[column], change[[row]])
+                plain = plain_log_prob(model, prompts[row], plan, column, change[[row]])
                 assert changed[row, column] == pytest.approx(plain, abs=1e-3)
             assert np.abs(changed - still).max() > 0.01
-    assert face_log_probs(model, prompts, WORDS)[0] == pytest.approx(still, abs=1e-4)
-
-
-def test_an_algorithm_that_loses_the_vector_is_not_used(monkeypatch):
-    model = engine("organism-gemma")
-    prompts, change = encoded(model), Addition(1, np.full((3, size(model)), 2.0))
-    assert steer.verified_algorithm(model, prompts, WORDS, change) == "packed"
-    monkeypatch.setattr(steer, "prefill_with", lambda change: steer.prefill)
-    with pytest.raises(KaomojiError, match="disagree with plain"):
-        steer.verified_algorithm(model, prompts, WORDS, change)
-    with pytest.raises(KaomojiError, match="one per prompt"):
-        face_log_probs(model, prompts[:2], WORDS, change)
-
-
-def test_fewer_rows_are_tried_where_the_memory_does_not_suffice(monkeypatch):
-    model, real = engine("organism-gemma"), steer.measuring.measure
-    expected = face_log_probs(model, encoded(model), WORDS)[0]
+    # Nothing is left afterwards, and batches that do not fit are halved.
+    real = steer.measuring.measure
 
     def crowded(engine, prompts, *rest, **named):
         if len(prompts) > 1:
@@ -71,28 +56,55 @@ def test_fewer_rows_are_tried_where_the_memory_does_not_suffice(monkeypatch):
         return real(engine, prompts, *rest, **named)
 
     monkeypatch.setattr(steer.measuring, "measure", crowded)
-    assert face_log_probs(model, encoded(model), WORDS)[0] == pytest.approx(expected, abs=1e-4)
+    assert face_log_probs(model, prompts, plan)[0] == pytest.approx(still, abs=1e-4)
 
 
-def test_the_choice_itself_is_not_pushed():
-    model = engine("organism-gemma")
-    after_last_block = Addition(len(model.blocks), np.full((3, size(model)), 50.0))
-    pushed, still = (
-        face_log_probs(model, encoded(model), WORDS, change)[0]
-        for change in (after_last_block, None)
-    )
+def test_without_an_intervention_the_event_is_the_one_that_is_scored(setting):
+    model, _, _, _ = setting
+    few = load_prompts().iloc[::37][:3]
+    table = scoring.score(model, WORDS, few)
+    plan = spellings.plan(model, WORDS, leads=table.attrs["scoring"]["leads"])
+    ids = [model.encode(model.template.render(f"{INSTRUCTION} {text}")) for text in few["text"]]
+    found = face_log_probs(model, ids, plan)[1]
+    assert found.ravel() == pytest.approx(table["log_prob_closed"].to_numpy(), abs=1e-4)
+
+
+def test_an_algorithm_that_loses_the_vector_is_not_used(setting, monkeypatch):
+    model, prompts, plan, width = setting
+    change = Addition(1, np.full((3, width), 2.0))
+    assert steer.verified_algorithm(model, prompts, plan, change) == "packed"
+    monkeypatch.setattr(steer, "prefill_with", lambda change: steer.prefill)
+    with pytest.raises(KaomojiError, match="disagree with plain"):
+        steer.verified_algorithm(model, prompts, plan, change)
+    with pytest.raises(KaomojiError, match="one per prompt"):
+        face_log_probs(model, prompts[:2], plan, change)
+
+
+def test_the_choice_itself_is_not_pushed_and_hooks_go(setting):
+    model, prompts, plan, width = setting
+    still = face_log_probs(model, prompts, plan)[0]
+    after_last_block = Addition(len(model.blocks), np.full((3, width), 50.0))
+    pushed = face_log_probs(model, prompts, plan, after_last_block)[0]
     assert pushed == pytest.approx(still, abs=1e-4)
-
-
-def test_nothing_is_left_when_something_fails():
-    model = engine("organism-gemma")
-    ids = torch.tensor([encoded(model, 1)[0]])
-    before = model.model(input_ids=ids).logits
-    with pytest.raises(ZeroDivisionError), applied(model, Addition(1, np.ones((1, size(model))))):
+    with pytest.raises(ZeroDivisionError), applied(model, Addition(1, np.ones((1, width)))):
         raise ZeroDivisionError
-    assert torch.equal(model.model(input_ids=ids).logits, before)
+    assert face_log_probs(model, prompts, plan)[0] == pytest.approx(still, abs=1e-4)
     with pytest.raises(KaomojiError, match="does not exist"):
-        face_log_probs(model, encoded(model, 1), WORDS, Addition(9, np.ones((1, size(model)))))
+        face_log_probs(model, prompts[:1], plan, Addition(9, np.ones((1, width))))
+
+
+def test_the_message_is_found_in_the_prompt():
+    model, text = engine("organism-qwen"), load_prompts()["text"][7]
+    rendered = model.template.render(f"{INSTRUCTION} {text}")
+    start, end = steer.user_span(model, rendered, text)
+    ids = model.encode(rendered)
+    assert model.decode(ids[start:end]).strip() == text and end < len(ids)
+    with torch.inference_mode():
+        whole = model.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+    prompts = pd.DataFrame({"ids": [ids], "start": start, "end": end})
+    found = steer.prompt_states(model, prompts)
+    assert np.allclose(found["end"][0, 2], whole[2][0, end - 1], atol=1e-4)
+    assert np.allclose(found["message"][0, 2], whole[2][0, start:end].mean(dim=0), atol=1e-4)
 
 
 def clouds(apart, n=120, width=20, seed=0):
@@ -117,8 +129,6 @@ def test_leace_leaves_no_covariance_and_its_controls_do():
 
 
 def test_leace_equals_the_equation_of_its_paper():
-    from sklearn.covariance import ledoit_wolf
-
     states, labels = clouds(3.0)
     member = (labels[:, None] == np.unique(labels)[None]).astype(float)
     centred = states - states.mean(axis=0)

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import choose, verify
+from kaomoji_lib.models import choose
 from kaomoji_lib.models.forward import capture, prefill
 from kaomoji_lib.models.score.scoring import score
 from kaomoji_lib.stimuli import INSTRUCTION
@@ -27,7 +27,7 @@ class Answer:
 
 
 @torch.inference_mode()
-def ask(engine, message, inventory=None, *, instruction=INSTRUCTION, check=None):
+def ask(engine, message, inventory=None, check=None):
     """Return the :class:`Answer` of a loaded model (:class:`.loading.Engine`) to one message (str).
 
     ``inventory``: DataFrame of :func:`.choose.load_inventory`, default the project's; ``check``: of an earlier answer of
@@ -41,17 +41,13 @@ def ask(engine, message, inventory=None, *, instruction=INSTRUCTION, check=None)
     if not message.strip():
         raise KaomojiError("the message is empty; expected a sentence; write what the user says")
     inventory = choose.load_inventory() if inventory is None else inventory
-    spellings, engines = list(inventory["face"]), choose.continuing(engine)
-    words = instruction if len(engines) == 1 else ""
-    if check is None:
-        check = verify.scoring(engines[0], spellings, [f"{words} {message}"])
     prompt = pd.DataFrame({"id": ["message"], "text": [message.strip()]})
-    tables = [score(one, spellings, prompt, instruction=words, check=check) for one in engines]
-    table = choose.with_inventory(choose.averaged(tables), inventory)
+    table = score(engine, inventory["face"], prompt, continued=True, check=check)
+    table = choose.with_inventory(table, inventory)
     chances = np.exp(table["log_prob_closed"])
     faces = table[["face", "category", "foil"]].assign(probability=chances / chances.sum())
     faces = faces.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
-    ids = engine.encode(engine.template.render(f"{instruction} {message.strip()}"))
+    ids = engine.encode(engine.template.render(f"{INSTRUCTION} {message.strip()}"))
     with capture(engine) as record:
         prefill(engine, [ids])
-    return Answer(faces, float(chances.sum()), record[0][0].float().numpy(), check)
+    return Answer(faces, float(chances.sum()), record[0][0].float().numpy(), table.attrs["scoring"])

@@ -1,12 +1,9 @@
 """Closed set: how probable each kaomoji of an inventory is to open the reply, for models that rarely type one.
 
-A chat model is asked in the study's own words. A model without a chat template continues each of :data:`CONTINUED`, texts
-in which the message appears; their probabilities are averaged.
+A chat model is asked in the study's own words. A model without a chat template continues each of :data:`.templates.CONTINUED`,
+texts in which the message appears; their probabilities are averaged.
 """
 
-import dataclasses
-from dataclasses import dataclass
-from functools import partial
 from zlib import crc32
 
 import numpy as np
@@ -14,20 +11,12 @@ import pandas as pd
 
 from kaomoji_lib import perspectives
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models.score.job import ScoringJob, ScoringWorker, score_file
+from kaomoji_lib.models.score.job import score_file
 from kaomoji_lib.runs.files import digest, read_parquet
 from kaomoji_lib.runs.folder import SHIPPED, default_folder
 from kaomoji_lib.stimuli import DATA, read_table
 
 INVENTORY = DATA / "human" / "inventory.csv"
-CONTINUED = (
-    "message: {text}\nkaomoji:",
-    "{text}\n\nThe kaomoji that fits this message best:",
-    "Text: {text}\nMood as a kaomoji:",
-    "Someone writes: “{text}” They add the kaomoji",
-    "A list of messages, each followed by a kaomoji.\n\n{text}",
-    "Q: Which kaomoji shows the feeling in “{text}”?\nA:",
-)
 
 
 def load_inventory(path=None):
@@ -66,9 +55,8 @@ def score_inventory(model, inventory=None, prompts=None, out=None, **options):
     """
     if not isinstance(inventory, pd.DataFrame):
         inventory = load_inventory(inventory)
-    make_job = partial(ChoosingJob, inventory=inventory)
-    faces, options = list(inventory["face"]), {"make_job": make_job, **options}
-    return score_file(model, faces, prompts, out, **options)
+    options |= {"continued": True, "finish": lambda table: with_inventory(table, inventory)}
+    return score_file(model, list(inventory["face"]), prompts, out, **options)
 
 
 def is_scored(run, perspective=perspectives.SELF):
@@ -140,71 +128,6 @@ def reliability(log_probs):
     between = count * cells.mean(axis=1).var(ddof=1)
     within = np.square(cells - cells.mean(axis=1, keepdims=True)).sum()
     return float(1 - within / ((len(cells) - 1) * (count - 1)) / between)
-
-
-@dataclass(frozen=True)
-class Continued:
-    """A text that a model without a chat template continues, in the place of a template."""
-
-    text: str
-    source = None
-
-    def render(self, message):
-        """Return the text with ``message`` (str) in it."""
-        return self.text.replace("{text}", message.strip())
-
-
-@dataclass(frozen=True)
-class ChoosingJob(ScoringJob):
-    """A :class:`ScoringJob` that averages over :data:`CONTINUED` for models without a chat template."""
-
-    inventory: pd.DataFrame | None = None
-
-    def worker(self):
-        return ChoosingWorker(self)
-
-    def finish(self, table):
-        """Add what the inventory says."""
-        return with_inventory(table, self.inventory)
-
-
-class ChoosingWorker(ScoringWorker):
-    """A :class:`ScoringWorker` of one engine, or of one per continued text."""
-
-    def prepare(self):
-        """Make the engine of each text; the self-check is made on the first."""
-        self.engines = continuing(self.engine)
-        self.engine = self.engines[0]
-        if isinstance(self.engine.template, Continued):
-            # A continued text asks in its own words.
-            self.job = dataclasses.replace(self.job, instruction="")
-
-    def part(self, number):
-        """Score a part: a DataFrame, and no tensors."""
-        report, count = self.on_progress, len(self.engines)
-        if report:
-            self.on_progress = lambda prompts=0, nodes=0: report(prompts / count, nodes)
-        tables = [self.score(engine, number) for engine in self.engines]
-        return tables[0] if count == 1 else averaged(tables), {}
-
-
-def continuing(engine):
-    """Return the engines whose probabilities are averaged: the engine itself, or without a chat template one per text."""
-    if engine.template.source is not None:
-        return [engine]
-    return [dataclasses.replace(engine, template=Continued(text)) for text in CONTINUED]
-
-
-def averaged(tables):
-    """Average the probabilities of score tables of equal rows; the closed log-probability of each is kept as a column."""
-    table = tables[0].copy()
-    for name in ("log_prob", "log_prob_closed"):
-        values = np.stack([one[name].to_numpy() for one in tables])
-        table[name] = np.logaddexp.reduce(values, axis=0) - np.log(len(tables))
-    for number, one in enumerate(tables, start=1):
-        table[f"template_{number}"] = one["log_prob_closed"].to_numpy()
-    table.attrs = tables[0].attrs
-    return table
 
 
 def draw(table, generations=8, seed=0, model=""):

@@ -3,30 +3,28 @@
 import dataclasses
 import platform
 import time
-from dataclasses import asdict, dataclass
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from zlib import crc32
 
 import pandas as pd
 
-from kaomoji_lib import perspectives
+from kaomoji_lib import html, perspectives
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import job as jobs
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import digest, folder_lock
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
-from kaomoji_lib.stimuli import load_prompts
+from kaomoji_lib.stimuli import PROMPTS, load_prompts
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "kaomoji-lib")
 OPTIONS = {
     **{name: f"--{name}" for name in ("prompts", "generations", "seed", "dtype", "layers")},
+    **{name: f"--{name}" for name in ("quantize", "perspective")},
     "model": "MODEL",
-    "perspective": "--perspective",
     "top_p": "--top-p",
     "interventions": "--suppress",
     "adapter": "--system, --prefill",
-    "quantize": "--quantize",
 }
 
 
@@ -47,12 +45,7 @@ def collect(
     ray=None,
     workers=None,
     perspective=perspectives.SELF,
-    suppress=None,
-    suppress_text=(),
-    system=None,
-    prefill=None,
-    weights=None,
-    quantize="",
+    **changes,
 ):
     """Ask a model every prompt; keep its replies and hidden states.
 
@@ -62,17 +55,15 @@ def collect(
     prompts : path of a CSV file with the columns id, category, text; default the prompts of this project.
     generations : int, replies per prompt. seed : int; every (model, instruction, prompt, generation) has its own
         random stream.
-    out : run folder, default ``runs/<model>``, for a perspective other than ``self`` ``runs/<model>--<perspective>``.
-        What it contains is kept: a killed run continues, a finished one is returned as it is.
+    out : run folder, default ``runs/`` and :func:`run_name`. What it contains is kept: a killed run continues, a finished
+        one is returned as it is.
     device, dtype : see :func:`kaomoji_lib.models.loading.load`.
     layers : ``all`` or a sequence of layer numbers (0 is the embedding output).
     temperature, top_p, max_new_tokens : sampling; a reply ends earlier once its leading span has ended.
     instruction : str, put before every prompt; default the perspective's.
-    progress : bool, report on stderr. ray, workers : see :func:`kaomoji_lib.models.job.run`.
+    progress : bool, report on stderr. ray, workers : see :func:`kaomoji_lib.models.job.run_distributed`.
     perspective : a name in ``data/perspectives.csv``: whose feeling the face expresses.
-    suppress : ``emoji``, ``none``, or None for what the registry says; suppress_text : strings never to be typed.
-    system, prefill : str, the system message and the beginning of the reply; default what the template needs.
-    weights : path of the model's GGUF file or folder; quantize : ``8bit`` or ``4bit``, on a CUDA device.
+    changes : weights, quantize, suppress, suppress_text, system, prefill of :func:`kaomoji_lib.runs.registry.model`.
 
     Returns
     -------
@@ -86,21 +77,11 @@ def collect(
     """
     from kaomoji_lib.models.sample import Sampling
 
-    spec = registry.model(
-        model,
-        weights=weights,
-        quantize=quantize,
-        suppress=suppress,
-        suppress_text=suppress_text,
-        system=system,
-        prefill=prefill,
-    )
-    table = load_prompts(prompts)
+    spec, table = registry.model(model, **changes), load_prompts(prompts)
     _check(generations, temperature, top_p, max_new_tokens)
     sampling = Sampling(generations, seed, temperature, top_p, max_new_tokens)
     perspective, instruction = perspectives.instruction_of(perspective, instruction)
-    plain = perspective in (perspectives.SELF, perspectives.OWN_WORDS)
-    run = RunFolder(out or default_folder(spec.slug if plain else f"{spec.slug}--{perspective}"))
+    run = RunFolder(out or default_folder(run_name(spec, prompts, perspective)))
     settings = {
         "model": jobs.identity(spec),
         "prompts": digest(table.to_dict("records"))[:12],
@@ -111,8 +92,9 @@ def collect(
         "quantize": spec.quantize,
         "dtype": dtype,
         "layers": layers if layers == "all" else list(layers),
-        **{key: value for key, value in asdict(sampling).items() if key != "stream"},
+        **dataclasses.asdict(sampling),
     }
+    del settings["stream"]
     if run.exists:
         jobs.refuse_difference(run.path, run.manifest["settings"], settings, OPTIONS)
     if run.complete:
@@ -123,25 +105,42 @@ def collect(
             run.keep_model_folder(spec.location)
         begun = run.manifest["model"] if run.exists else {}
         revision = begun.get("revision") if begun.get("from_hub") else None
-        job = SamplingJob(
-            spec, table, instruction, device, dtype, revision, sampling, layers, perspective
-        )
-        _fill(run, job, settings, progress, ray, workers)
+        options = {"sampling": sampling, "layers": layers, "perspective": perspective}
+        how = instruction, device, dtype, revision, options, progress
+        _fill(run, jobs.Job(SamplingWorker, spec, table, *how), settings, ray, workers)
     return run
 
 
-def find_or_collect(model, **options):
+def run_name(spec, prompts=None, perspective=perspectives.SELF):
+    """Return the name of a run's default folder: the model, ``--`` another file of prompts, ``--`` another perspective.
+
+    ``data/prompts_b.csv`` adds ``b``, ``mine.csv`` adds ``mine``; instructions in the user's own words add nothing.
+    """
+    name = spec.slug
+    if prompts is not None and Path(prompts).resolve() != PROMPTS.resolve():
+        name += "--" + html.filename(Path(prompts).stem.removeprefix("prompts_"))
+    known = perspective in (perspectives.SELF, perspectives.OWN_WORDS)
+    return name if known else f"{name}--{perspective}"
+
+
+def find_or_collect(model, prompts=None, perspective=perspectives.SELF, **options):
     """Return the run of ``model``: a run folder, a finished run (also one that ships), else collect it.
 
-    ``model``: path of a run folder, or what :func:`collect` takes; ``options``: of :func:`collect`.
+    ``model``: path of a run folder, or what :func:`collect` takes; ``options``: of :func:`collect`. A finished run is
+    looked for under its :func:`run_name`; with ``prompts``, it must have asked them.
     """
     if RunFolder(model).exists:
         return RunFolder(model)
     try:
-        run = RunFolder.find(registry.model(model).slug)
+        run = RunFolder.find(run_name(registry.model(model), prompts, perspective))
+        asked = prompts is None or run.manifest["prompts"] == load_prompts(prompts).to_dict(
+            "records"
+        )
     except KaomojiError:
-        return collect(model, **options)
-    return run if run.complete else collect(model, **options)
+        asked = False
+    if asked and run.complete:
+        return run
+    return collect(model, prompts, perspective=perspective, **options)
 
 
 def _check(generations, temperature, top_p, max_new_tokens):
@@ -155,43 +154,26 @@ def _check(generations, temperature, top_p, max_new_tokens):
             raise KaomojiError(f"{name} is {value}; expected {expected}; correct it")
 
 
-def _fill(run, job, settings, progress, ray, workers):
+def _fill(run, job, settings, ray, workers):
     started, count = time.time(), len(job.parts)
 
     def write(number, facts, emissions, tensors):
         if not run.exists:
-            run.write_manifest(manifest(job, facts, settings, started))
+            run.write_manifest(_manifest(job, facts, settings, started))
         for name in ("template_sha256", "revision"):
             begun, now = run.manifest["model"][name], facts["model"][name]
             jobs.refuse_difference(run.path, {f"model {name}": begun}, {f"model {name}": now})
         run.write_shard(number, emissions, tensors)
 
     waiting = [number for number in range(count) if not run.has_shard(number)]
-    jobs.run(job, waiting, write, progress=progress, ray=ray, workers=workers)
+    jobs.run(job, waiting, write, ray, workers)
     run.merge(count, seconds=round(time.time() - started, 1))
 
 
-def manifest(job, facts, settings, started):
-    """Return the manifest of a run that begins: ``settings``, and ``facts`` of the worker (dict)."""
-    from kaomoji_lib.models.loading import local_revision
-
+def _manifest(job, facts, settings, started):
     spec = job.spec
-    about = {
-        **{
-            name: getattr(spec, name)
-            for name in (
-                "alias",
-                "id",
-                "title",
-                "kind",
-                "note",
-                "licence",
-                "quantization",
-                "quantize",
-            )
-        },
-        "from_hub": local_revision(spec) is None,
-    }
+    names = ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")
+    about = {name: getattr(spec, name) for name in names} | {"from_hub": not spec.is_local}
     if spec.kind == "other":
         about["id"] = settings["model"]
     return {
@@ -208,74 +190,46 @@ def manifest(job, facts, settings, started):
     }
 
 
-@dataclass(frozen=True)
-class SamplingJob(jobs.Job):
-    """``sampling``: :class:`.sample.Sampling`; ``layers``: ``all`` or a list of numbers; ``perspective``: its name."""
-
-    sampling: object
-    layers: object
-    perspective: str = perspectives.SELF
-
-    def worker(self):
-        return SamplingWorker(self)
-
-
 class SamplingWorker:
-    """A loaded model that passed the self-check.
+    """A loaded model that passed the self-check; ``facts``: what the manifest says of model, machine and self-check."""
 
-    Raises
-    ------
-    KaomojiError
-        If the model, device or dtype is not available, a layer does not exist, or the self-check fails.
-    """
-
+    prompts_per_part = 10
     on_progress = None
 
     def __init__(self, job):
-        from kaomoji_lib.models import verify
-        from kaomoji_lib.models.forward import Sizes
-
-        self.job, self.engine = job, job.load()
-        names, self.layers = self.engine.layers, None
-        if job.layers != "all":
-            self.layers = list(job.layers)
-            beyond = [layer for layer in self.layers if not 0 <= layer < len(names)]
-            if beyond:
-                raise KaomojiError(
-                    f"layers {beyond} do not exist; expected 0 (the embedding) to {len(names) - 1}; correct --layers"
-                )
-        self.check = verify.sampling(self.engine, job.messages(job.prompts))
-        together = self.check["algorithm"] == verify.TOGETHER
-        self.cached = self.check["algorithm"] != verify.UNCACHED
-        self.sizes = Sizes(job.prompts_per_part if together else 1, nodes=1)
-        words = f"{job.perspective}\n{job.instruction}"
-        model = job.spec.alias if job.spec.kind != "other" else self.engine.revision
-        self.stream = (crc32(model.encode()), crc32(words.encode()))
-
-    @cached_property
-    def facts(self):
-        """What the manifest says of the model, the machine and the self-check (dict)."""
         import torch
 
-        engine, names = self.engine, self.engine.layers
+        from kaomoji_lib.models import verify
+        from kaomoji_lib.models.forward import Sizes, layer_names
+
+        self.job, self.engine, self.layers = job, job.load(), job.options["layers"]
+        engine, spec = self.engine, job.spec
+        if self.layers == "all":
+            self.layers = range(len(engine.layers))
+        names = layer_names(engine, self.layers)
+        check = verify.sampling(engine, job.messages(job.prompts))
+        together = check["algorithm"] == verify.TOGETHER
+        self.cached = check["algorithm"] != verify.UNCACHED
+        self.sizes = Sizes(self.prompts_per_part if together else 1, nodes=1)
+        words = f"{job.options['perspective']}\n{job.instruction}"
+        model = spec.alias if spec.kind != "other" else engine.revision
+        stream = crc32(model.encode()), crc32(words.encode())
+        self.sampling = dataclasses.replace(job.options["sampling"], stream=stream)
         cuda = engine.device.type == "cuda"
-        return {
+        self.facts = {
             "model": {
                 "class": type(engine.model).__name__,
                 "revision": engine.revision,
-                "family": self.job.spec.family or engine.model.config.model_type,
+                "family": spec.family or engine.model.config.model_type,
                 "parameters": sum(parameter.numel() for parameter in engine.model.parameters()),
                 "template_sha256": engine.template.hash,
                 "notes": [*engine.notes, *engine.template.notes],
             },
-            "dtype": str(engine.dtype).removeprefix("torch."),
+            "dtype": engine.dtype_name,
             "device": torch.cuda.get_device_name(engine.device) if cuda else engine.device.type,
-            "layers": [names[layer] for layer in self.layers or range(len(names))],
-            "versions": {
-                "python": platform.python_version(),
-                **{name: _version(name) for name in LIBRARIES},
-            },
-            "self_check": self.check,
+            "layers": names,
+            "versions": {"python": platform.python_version()} | {n: _version(n) for n in LIBRARIES},
+            "self_check": check,
         }
 
     def part(self, number):
@@ -285,24 +239,21 @@ class SamplingWorker:
         from kaomoji_lib.models import sample
         from kaomoji_lib.models.forward import in_batches
 
-        prompts = self.job.parts[number]
-        sampling = dataclasses.replace(self.job.sampling, stream=self.stream)
+        prompts, rows, tensors = self.job.parts[number], [], []
 
         def draw(batch):
             part = prompts.iloc[batch]
-            keys = list(part["id"])
-            return sample.sample(
-                self.engine, self.job.messages(part), keys, sampling, self.layers, self.cached
-            )
+            words = self.job.messages(part), list(part["id"])
+            return sample.sample(self.engine, *words, self.sampling, self.layers, self.cached)
 
-        rows, tensors = [], []
         for batch, (drawn, states) in in_batches(range(len(prompts)), draw, self.sizes):
             offset = sum(len(part["first"]) for part in tensors)
             for row in drawn:
                 prompt = prompts.iloc[batch[row.pop("prompt")]]
                 row["first_row"] += offset if row["first_row"] >= 0 else 0
                 about = {"source": self.job.spec.alias, "prompt_id": prompt["id"]}
-                rows.append(about | {"category": prompt["category"], "seed": sampling.seed} | row)
+                about |= {"category": prompt["category"], "seed": self.sampling.seed}
+                rows.append(about | row)
             tensors.append(states)
             if self.on_progress:
                 self.on_progress(prompts=len(batch))

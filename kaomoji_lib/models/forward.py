@@ -33,13 +33,9 @@ class Prefix:
 def text_stack(engine):
     """Return the module that owns the blocks: token ids in, normed states out; of a multimodal wrapper the text part."""
     for module in engine.model.modules():
-        for child in module.children():
-            if (
-                isinstance(child, torch.nn.ModuleList)
-                and len(child)
-                and child[0] is engine.blocks[0]
-            ):
-                return module
+        lists = (one for one in module.children() if isinstance(one, torch.nn.ModuleList))
+        if any(len(one) and one[0] is engine.blocks[0] for one in lists):
+            return module
     raise KaomojiError(
         f"cannot find the text stack of {type(engine.model).__name__}; expected one module that owns its blocks"
     )
@@ -67,19 +63,9 @@ def copy_cache(cache):
     for layer in copied.layers:
         if isinstance(layer, LinearAttentionCacheLayerMixin):
             # Recurrent layers write into their states in place.
-            for name in ("conv_states", "recurrent_states"):
-                states = {
-                    key: None if state is None else state.clone()
-                    for key, state in getattr(layer, name).items()
-                }
-                setattr(layer, name, states)
-            for name in (
-                "is_conv_states_initialized",
-                "is_recurrent_states_initialized",
-                "has_previous_state",
-                "conv_kernel_size",
-            ):
-                setattr(layer, name, dict(getattr(layer, name)))
+            for name, value in vars(layer).items():
+                if isinstance(value, dict):
+                    setattr(layer, name, {key: copy.deepcopy(one) for key, one in value.items()})
     return copied
 
 
@@ -142,6 +128,17 @@ class _StackOutput:
         return None
 
 
+def layer_names(engine, layers):
+    """Return the names of ``layers`` (ints, 0 is the embedding). Raises KaomojiError where one does not exist."""
+    last = len(engine.layers) - 1
+    for layer in layers:
+        if not 0 <= layer <= last:
+            raise KaomojiError(
+                f"layer {layer} does not exist; expected 0 (the embedding) to {last}; correct the layers"
+            )
+    return [engine.layers[layer] for layer in layers]
+
+
 @contextmanager
 def on_states(engine, function, layers=None):
     """Call ``function(layer, states)`` after each block of ``layers`` (default all; 0 is the embedding output).
@@ -153,12 +150,8 @@ def on_states(engine, function, layers=None):
     KaomojiError
         If a layer does not exist.
     """
-    layers = range(len(engine.blocks) + 1) if layers is None else layers
-    beyond = [layer for layer in layers if not 0 <= layer <= len(engine.blocks)]
-    if beyond:
-        raise KaomojiError(
-            f"layer {beyond[0]} does not exist; expected 0 (the embedding) to {len(engine.blocks)}; correct the layers"
-        )
+    layers = range(len(engine.layers)) if layers is None else layers
+    layer_names(engine, layers)
 
     def entering(module, args, kwargs):
         changed = function(0, args[0] if args else kwargs["hidden_states"])
@@ -198,7 +191,7 @@ def capture(engine, layers=None):
     Yields a list; after a forward pass its only element is a tensor (batch, layers, hidden) on the CPU, in the model's
     dtype. ``hidden_states`` of the library is not used: its last entry is taken after the final norm.
     """
-    chosen = list(range(len(engine.blocks) + 1) if layers is None else layers)
+    chosen = list(range(len(engine.layers)) if layers is None else layers)
     record, parts = [], {}
 
     def keep(layer, states):

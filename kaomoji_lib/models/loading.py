@@ -1,6 +1,9 @@
 """Any Hugging Face chat model as an :class:`Engine`: tokens in, block outputs and logits out."""
 
-from dataclasses import dataclass, replace
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +51,10 @@ class Engine:
         return next(self.model.parameters()).dtype
 
     @property
+    def dtype_name(self):
+        return str(self.dtype).removeprefix("torch.")
+
+    @property
     def layers(self):
         """Names of the captured states: the (scaled) embedding, then every block from 1."""
         return ("embed", *(str(number) for number in range(1, len(self.blocks) + 1)))
@@ -55,12 +62,9 @@ class Engine:
     @property
     def stop_ids(self):
         """Token ids that end a reply."""
-        ids = set()
-        for source in (self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id):
-            ids.update(
-                source if isinstance(source, (list, tuple)) else [] if source is None else [source]
-            )
-        return frozenset(ids)
+        ends = self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id
+        lists = [one if isinstance(one, list | tuple) else [one] for one in ends]
+        return frozenset(sum(map(list, lists), [])) - {None}
 
     @cached_property
     def vocabulary(self):
@@ -76,13 +80,14 @@ class Engine:
         )
 
 
-def load(spec, device="auto", dtype="auto", revision=None):
+def load(spec, device="auto", dtype="auto", revision=None, progress=True):
     """Load a model of the registry (:func:`kaomoji_lib.runs.registry.model`).
 
     ``device``: ``auto``, ``cpu``, ``cuda`` ...; ``dtype``: ``auto`` (the checkpoint's on an accelerator,
     float32 on a CPU) or a name in ``DTYPES``; ``revision``: branch, tag or commit, default the registry's. All files come from
     the one commit that it is now, which is the engine's ``revision``. With ``auto``, several accelerators share a model
-    that one cannot hold. GGUF files are unpacked to the dtype. Code from a repository is never run.
+    that one cannot hold. GGUF files are unpacked to the dtype, which stderr reports with ``progress``. Code from a
+    repository is never run.
 
     Raises
     ------
@@ -92,11 +97,8 @@ def load(spec, device="auto", dtype="auto", revision=None):
     # Hints about optional kernels would be printed on every page; what fails is raised.
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    # The bar of this module does not ask whether bars are wanted.
-    modeling_gguf_pytorch_utils.tqdm = lambda items, **_: items
     where = _device(device)
     number_type = _dtype(dtype, where)
-    _require(torch.float32, where, f"device {device!r}", "--device cpu")
     if spec.quantize and where.type != "cuda":
         raise KaomojiError(
             f"{spec.quantize} weights asked for on {where}; expected a CUDA device, which bitsandbytes needs; "
@@ -110,28 +112,30 @@ def load(spec, device="auto", dtype="auto", revision=None):
         adapter = _adapter(location, options)
         config = AutoConfig.from_pretrained(location, **options)
         # A checkpoint may come in numbers that the accelerator does not compute in.
-        asked = (
-            number_type
-            if number_type != "auto"
-            else getattr(config.get_text_config(), "dtype", None) or torch.float32
-        )
-        _require(
-            asked,
-            where,
-            f"dtype {str(asked).removeprefix('torch.')!r} on {where}",
-            "--dtype float32, or another --device",
-        )
+        asked = number_type
+        if asked == "auto":
+            asked = getattr(config.get_text_config(), "dtype", None) or torch.float32
+        remedy = "--dtype float32, or another --device"
+        _require(asked, where, f"dtype {str(asked).removeprefix('torch.')!r} on {where}", remedy)
         tokenizer = _tokenizer(location, options)
-        model = _model(location, config, number_type, device, options, spec.quantize)
+        with _reported(spec, options, progress):
+            model = _model(location, config, number_type, device, options, spec.quantize)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KaomojiError(
-            f"cannot load model {spec.id!r}: {reason}; {_remedy(spec, error)}"
+            f"cannot load model {spec.id!r}: {_reason(error)}; {_remedy(spec, error)}"
         ) from None
     if not spec.quantize and (device != "auto" or where.type == "cpu"):
         model = model.to(where)
     model.eval().requires_grad_(False)
-    engine = Engine(
+    word = str(next(model.parameters()).dtype).removeprefix("torch.")
+    packing = spec.quantization or "its own packing"
+    notes = {
+        f"The weights come from a GGUF file ({packing}), unpacked to {word}.": "gguf_file"
+        in options,
+        f"The weights were packed to {spec.quantize} by bitsandbytes.": spec.quantize,
+        "An adapter in the model's folder was applied to its weights.": adapter,
+    }
+    return Engine(
         spec,
         model,
         tokenizer,
@@ -139,18 +143,34 @@ def load(spec, device="auto", dtype="auto", revision=None):
         text_blocks(model),
         where,
         local_revision(spec) or commit or "unknown",
+        tuple(note for note, applies in notes.items() if applies),
     )
-    packed = f"The weights come from a GGUF file ({spec.quantization or 'its own packing'}), unpacked to {_word(engine)}."
-    notes = {
-        packed: "gguf_file" in options,
-        f"The weights were packed to {spec.quantize} by bitsandbytes.": spec.quantize,
-        adapter: adapter,
-    }
-    return replace(engine, notes=tuple(note for note, applies in notes.items() if applies))
 
 
-def _word(engine):
-    return str(engine.dtype).removeprefix("torch.")
+@contextmanager
+def _reported(spec, options, progress):
+    """Report the unpacking of a GGUF file, which takes long: the library's bar on a terminal, elsewhere one line."""
+    bar, modeling_gguf_pytorch_utils.tqdm = modeling_gguf_pytorch_utils.tqdm, _silent
+    shown, started = progress and "gguf_file" in options, time.monotonic()
+    if shown and sys.stderr.isatty():
+        modeling_gguf_pytorch_utils.tqdm, shown = bar, False
+    if shown:
+        words = f"{spec.title}: unpacking {options['gguf_file']} ..."
+        print(words, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        modeling_gguf_pytorch_utils.tqdm = bar
+        if shown:
+            print(f" {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+
+
+def _silent(items, **_):
+    return items
+
+
+def _reason(error):
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _source(spec, revision):
@@ -165,25 +185,23 @@ def _source(spec, revision):
         return str(place.parent), options | {"gguf_file": place.name}
     if spec.is_local:
         return str(place), options
-    return spec.location, options | ({"gguf_file": spec.file} if spec.file else {}) | {
-        "revision": revision
-    }
+    options |= {"gguf_file": spec.file} if spec.file else {}
+    return spec.location, options | {"revision": revision}
 
 
 def _adapter(location, options):
-    """The note for an adapter beside full weights, which the library applies; '' where there is none."""
+    """Whether an adapter lies beside full weights, which the library applies. Raises KaomojiError without peft."""
     quiet = {
         "_raise_exceptions_for_missing_entries": False,
         "_raise_exceptions_for_connection_errors": False,
     }
-    if not cached_file(location, "adapter_config.json", revision=options.get("revision"), **quiet):
-        return ""
-    if not find_spec("peft"):
+    found = cached_file(location, "adapter_config.json", revision=options.get("revision"), **quiet)
+    if found and not find_spec("peft"):
         raise KaomojiError(
             f"{location} holds an adapter beside its weights, and peft is not installed; expected both or neither; "
             "pip install peft==0.21.2, or move adapter_config.json out of the folder"
         )
-    return "An adapter in the model's folder was applied to its weights."
+    return bool(found)
 
 
 def _remedy(spec, error):
@@ -201,39 +219,28 @@ def local_revision(spec):
     """Return a digest of a local model's files (a GGUF file's SHA-256); None for a model of the hub."""
     if not spec.is_local:
         return None
-    return (
-        folder_digest(spec.location)
-        if Path(spec.location).is_dir()
-        else registry.digest(spec.location)
-    )
+    folder = Path(spec.location).is_dir()
+    return folder_digest(spec.location) if folder else registry.digest(spec.location)
 
 
 def _commit(spec, revision):
     """The commit of the hub that a branch or tag is now; None for a local model."""
-    name = "config.json" if not spec.file else spec.file
+    name = spec.file or "config.json"
     found = None if spec.is_local else cached_file(spec.location, name, revision=revision)
     return extract_commit_hash(found, None)
 
 
 def _device(name):
     if name == "auto":
-        name = (
-            "cuda"
-            if torch.cuda.is_available()
-            else "mps"
-            if torch.backends.mps.is_available()
-            else "cpu"
-        )
+        found = torch.accelerator.current_accelerator(check_available=True)
+        name = found.type if found and found.type in ("cuda", "mps") else "cpu"
     try:
         where = torch.device(name)
     except RuntimeError:
         raise KaomojiError(
             f"unknown device {name!r}; expected auto, cpu, cuda, cuda:0 or mps"
         ) from None
-    if where.type == "cuda" and not torch.cuda.is_available():
-        raise KaomojiError(
-            f"device {name!r} asked for, but this machine has no CUDA device; use --device cpu"
-        )
+    _require(torch.float32, where, f"device {name!r}", "--device cpu")
     return where
 
 
@@ -251,9 +258,9 @@ def _require(number_type, where, asked, remedy):
         ones = torch.ones(2, 2, dtype=number_type, device=where)
         torch.softmax(ones @ ones, dim=-1).sum().item()
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KaomojiError(
-            f"{asked} asked for, but this machine does not compute there or in it ({reason}); expected one that does; use {remedy}"
+            f"{asked} asked for, but this machine does not compute there or in it ({_reason(error)}); "
+            f"expected one that does; use {remedy}"
         ) from None
 
 
@@ -274,10 +281,15 @@ def _tokenizer(location, options):
 def _model(location, config, number_type, device, options, quantize=""):
     auto = device == "auto" and torch.cuda.is_available()
     placement = {"device_map": "auto" if auto else device} if auto or quantize else {}
-    packing = _unpacked(config)
+    packed = getattr(config, "quantization_config", None) or {}
+    method = packed.get("quant_method") if isinstance(packed, dict) else packed.quant_method
+    packing = {}
     if quantize:
         # Packed matrices compute in the dtype of the rest of the model.
         packing = {"quantization_config": BitsAndBytesConfig(**{f"load_in_{quantize}": True})}
+    elif method == "mxfp4":
+        # Few machines have the kernels of gpt-oss's 4-bit numbers: they are unpacked everywhere.
+        packing = {"quantization_config": Mxfp4Config(dequantize=True)}
     arguments = dict(config=config, dtype=number_type, **placement, **packing, **options)
     try:
         return AutoModelForCausalLM.from_pretrained(location, **arguments)
@@ -285,26 +297,13 @@ def _model(location, config, number_type, device, options, quantize=""):
         return AutoModelForImageTextToText.from_pretrained(location, **arguments)
 
 
-def _unpacked(config):
-    """gpt-oss comes in 4-bit numbers whose native kernels few machines have: everywhere the same, it is unpacked on loading."""
-    packed = getattr(config, "quantization_config", None) or {}
-    method = packed.get("quant_method") if isinstance(packed, dict) else packed.quant_method
-    return {"quantization_config": Mxfp4Config(dequantize=True)} if method == "mxfp4" else {}
-
-
 def text_blocks(model):
     """The transformer blocks of a model's text stack, in order: tuple of modules."""
-    text = model.config.get_text_config()
-    count = text.num_hidden_layers
-    stacks = [
-        module
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.ModuleList)
-        and len(module) == count
-        and not any(part in name for part in OTHER_SENSES)
-    ]
-    if not stacks:
-        raise KaomojiError(
-            f"cannot find the {count} transformer blocks of {type(model).__name__}; expected one list of them"
-        )
-    return tuple(stacks[0])
+    count = model.config.get_text_config().num_hidden_layers
+    for name, module in model.named_modules():
+        other = any(part in name for part in OTHER_SENSES)
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count and not other:
+            return tuple(module)
+    raise KaomojiError(
+        f"cannot find the {count} transformer blocks of {type(model).__name__}; expected one list of them"
+    )

@@ -5,7 +5,6 @@ they share: what they type says nothing about those.
 """
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.runs.files import read_json
 from kaomoji_lib.stimuli import DATA, read_table
 
 NAMES = tuple(f"organism-{short}" for short in ("gemma", "qwen", "scrambled", "untrained"))
@@ -23,15 +22,6 @@ def short_name(name):
 def folder(name):
     """Return the path of an organism's shipped folder (config, weights, tokenizer, organism.json)."""
     return HOME / short_name(name)
-
-
-def card(name):
-    """Return ``organism.json`` of an organism as a dict: recipe, seed, hashes, versions, measured values."""
-    short = short_name(name)
-    remedy = f"run `python data/organisms/train.py {short}`"
-    if not (folder(short) / "organism.json").is_file():
-        raise KaomojiError(f"{folder(short) / 'organism.json'} is missing; expected it; {remedy}")
-    return read_json(folder(short) / "organism.json", remedy)
 
 
 def planted(name):
@@ -57,10 +47,9 @@ def known_messages():
     in other situations.
     """
     table = read_table(HOME / "messages.csv", ("topic", "situation", "category", "text"))
-    first = table.groupby(["category", "situation", "topic"], sort=False).first().reset_index()
-    return first.assign(id=first["topic"] + "-" + first["situation"])[
-        ["id", "category", "topic", "text"]
-    ]
+    table = table.drop_duplicates(["category", "situation", "topic"])
+    table = table.assign(id=table["topic"] + "-" + table["situation"])
+    return table[["id", "category", "topic", "text"]].reset_index(drop=True)
 
 
 def pool():

@@ -1,4 +1,4 @@
-"""The model behind a finished run, loaded once more to be asked what the run folder does not hold."""
+"""The model behind a finished run, loaded again to compute what the run folder lacks."""
 
 import dataclasses
 
@@ -7,8 +7,8 @@ from kaomoji_lib.models import loading
 from kaomoji_lib.runs import registry
 
 
-def reload(run, device="auto", dtype="auto"):
-    """Load the engine that a run was collected with. ``dtype``: ``auto`` for the run's, or another.
+def reload(run, device="auto"):
+    """Load the engine that a run was collected with, in the run's dtype.
 
     Raises
     ------
@@ -20,12 +20,7 @@ def reload(run, device="auto", dtype="auto"):
         raise KaomojiError(
             f"{run.path} was not collected from a local model; expected one, since it has to be asked again"
         )
-    engine = loading.load(
-        spec(run),
-        device,
-        run.manifest["settings"]["dtype"] if dtype == "auto" else dtype,
-        revision(run),
-    )
+    engine = loading.load(spec(run), device, run.manifest["settings"]["dtype"], revision(run))
     if engine.revision != model["revision"] or engine.template.hash != model["template_sha256"]:
         raise KaomojiError(
             f"the model of {run.path} has changed since it was collected; collect again into a new folder"
@@ -39,26 +34,26 @@ def spec(run, model=None):
     It is found by the folder where it was, its alias or its id; ``model``: a name to use instead.
     """
     settings, alias = run.manifest["settings"], run.manifest["model"]["alias"]
+    own = {name: settings[name] for name in ("adapter", "quantize") if name in settings}
+    if "interventions" in settings:
+        own["interventions"] = tuple(settings["interventions"])
     for name in run.model_names if model is None else [model]:
         try:
-            found = registry.model(name, quantize=settings.get("quantize", ""))
+            found = registry.model(name)
         except KaomojiError:
             if model is not None:
                 raise
             continue
         if found.weights and alias in registry.aliases():
             # Several entries may share one file.
-            found = registry.model(alias, weights=found.weights, quantize=found.quantize)
-        return dataclasses.replace(
-            found,
-            adapter=settings.get("adapter", found.adapter),
-            interventions=tuple(settings.get("interventions", found.interventions)),
-        )
+            found = registry.model(alias, weights=found.weights)
+        return dataclasses.replace(found, **own)
     raise KaomojiError(
-        f"the model of {run.path} is not to be found; expected {' or '.join(map(repr, run.model_names))}; put the folder back where it lay"
+        f"the model of {run.path} is not to be found; expected {' or '.join(map(repr, run.model_names))}; "
+        "put the folder back where it was"
     )
 
 
 def revision(run):
-    """The commit of a model of the hub that the run was collected with, else None."""
+    """Return the commit of a model of the hub that the run was collected with, else None."""
     return run.manifest["model"]["revision"] if run.manifest["model"].get("from_hub") else None

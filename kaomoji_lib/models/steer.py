@@ -16,10 +16,8 @@ import numpy as np
 import torch
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models.controls import user_span
 from kaomoji_lib.models.forward import Sizes, in_batches, on_states, prefill
 from kaomoji_lib.models.score import measuring
-from kaomoji_lib.models.score import spellings as spelled
 from kaomoji_lib.models.score.algorithms import ALGORITHMS, applicable, plain_logits
 from kaomoji_lib.models.verify import TOLERANCES
 
@@ -27,14 +25,23 @@ ROWS_PER_FORWARD = 48
 
 
 @dataclass(frozen=True)
-class Addition:
-    """Add ``vectors`` (rows, hidden), one per prompt of a batch, after block ``layer`` (1 is the first; 0 the embedding)."""
-
+class _Change:
     layer: int
-    vectors: np.ndarray
+
+    per_prompt = ()
 
     def __getitem__(self, rows):
-        return replace(self, vectors=self.vectors[rows])
+        """Return the change of some prompts of a batch."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in self.per_prompt})
+
+
+@dataclass(frozen=True)
+class Addition(_Change):
+    """Add ``vectors`` (rows, hidden), one per prompt of a batch, after block ``layer`` (1 is the first; 0 the embedding)."""
+
+    vectors: np.ndarray
+
+    per_prompt = ("vectors",)
 
     def apply(self, states, length):
         """Change ``states`` (batch, positions, hidden) of prompts that end at position ``length``, in place."""
@@ -42,15 +49,11 @@ class Addition:
 
 
 @dataclass(frozen=True)
-class Map:
+class Map(_Change):
     """x -> x - (x - ``centre``) @ ``matrix`` (hidden, hidden) at the prompts' last position after block ``layer``."""
 
-    layer: int
     matrix: np.ndarray
     centre: np.ndarray
-
-    def __getitem__(self, rows):
-        return self
 
     def apply(self, states, length):
         """As :meth:`Addition.apply`."""
@@ -59,15 +62,13 @@ class Map:
 
 
 @dataclass(frozen=True)
-class Patch:
+class Patch(_Change):
     """Put ``vectors`` (rows, hidden) at position ``back`` (int array (rows,), 1 is the prompt's last) after block ``layer``."""
 
-    layer: int
     vectors: np.ndarray
     back: np.ndarray
 
-    def __getitem__(self, rows):
-        return replace(self, vectors=self.vectors[rows], back=self.back[rows])
+    per_prompt = ("vectors", "back")
 
     def apply(self, states, length):
         """As :meth:`Addition.apply`."""
@@ -82,16 +83,13 @@ def applied(engine, change, length=None):
 
     ``length``: number of the prompts' positions, if the pass continues after them; default all.
     """
-    if change is None:
-        yield
-        return
 
     def alter(layer, states):
         states = states.clone()
         change.apply(states, states.shape[1] if length is None else length)
         return states
 
-    with on_states(engine, alter, [change.layer]):
+    with on_states(engine, alter, [] if change is None else [change.layer]):
         yield
 
 
@@ -106,17 +104,17 @@ def prefill_with(change):
 
 
 @torch.inference_mode()
-def face_log_probs(engine, prompts, words, change=None, algorithm="packed"):
-    """Return log P of each spelling (list of str) to open the reply under ``change``: two float64 arrays (prompts, spellings).
+def face_log_probs(engine, prompts, plan, change=None, algorithm="packed"):
+    """Return log P that each spelling opens the reply under ``change``: two float64 arrays (prompts, spellings).
 
-    The second is prefix-closed (see :func:`.scoring.score`). ``prompts``: lists of token ids, one per row of ``change``.
+    The second is prefix-closed (see :func:`.scoring.score`). ``prompts``: lists of token ids, one per row of ``change``;
+    ``plan``: of :func:`.spellings.plan`, with the white space that may come before a face.
     """
     vectors = getattr(change, "vectors", prompts)
     if len(vectors) != len(prompts):
         raise KaomojiError(
             f"{len(vectors)} vectors for {len(prompts)} prompts; expected one per prompt; repeat them"
         )
-    plan = spelled.plan(engine, list(words))
 
     def measure(batch):
         rows = slice(batch[0], batch[-1] + 1)
@@ -127,7 +125,7 @@ def face_log_probs(engine, prompts, words, change=None, algorithm="packed"):
     return tuple(np.concatenate(one) for one in zip(*(pair for _, pair in parts), strict=True))
 
 
-def verified_algorithm(engine, prompts, words, change):
+def verified_algorithm(engine, prompts, plan, change):
     """Return the fastest algorithm whose scores under ``change`` equal plain forward passes on two prompts and spellings.
 
     Raises
@@ -135,14 +133,15 @@ def verified_algorithm(engine, prompts, words, change):
     KaomojiError
         If none does.
     """
-    rows, few = [0, len(prompts) - 1], list(dict.fromkeys([words[0], words[-1]]))
+    rows, columns = [0, len(prompts) - 1], [0, len(plan.spellings) - 1]
     some = [prompts[row] for row in rows]
     expected = [
-        [plain_log_prob(engine, prompts[row], word, change[[row]]) for word in few] for row in rows
+        [plain_log_prob(engine, prompts[row], plan, column, change[[row]]) for column in columns]
+        for row in rows
     ]
     for name in applicable(engine):
         if not ALGORITHMS[name].gives_logits:
-            found = face_log_probs(engine, some, few, change[rows], name)[0]
+            found = face_log_probs(engine, some, plan, change[rows], name)[0][:, columns]
             if np.abs(found - expected).max() <= TOLERANCES[engine.dtype].log_prob:
                 return name
     raise KaomojiError(
@@ -152,51 +151,37 @@ def verified_algorithm(engine, prompts, words, change):
 
 
 @torch.inference_mode()
-def plain_log_prob(engine, prompt, word, change=None):
-    """Return log P of one spelling given one prompt by one plain forward pass without cache."""
-    typed = list(spelled.tokens(engine, word))
-    with applied(engine, change, len(prompt)):
-        logits = plain_logits(engine, list(prompt), typed)[:-1].double().log_softmax(-1)
-    return float(logits[torch.arange(len(typed)), torch.tensor(typed, device=logits.device)].sum())
+def plain_log_prob(engine, prompt, plan, column, change=None):
+    """Return log P of one spelling of ``plan`` given one prompt by plain forward passes without cache."""
+    total = -np.inf
+    for row in np.flatnonzero(plan.rows == column):
+        typed = plan.trie.token[list(plan.trie.paths[row])].tolist()
+        with applied(engine, change, len(prompt)):
+            logits = plain_logits(engine, list(prompt), typed)[:-1].double().log_softmax(-1)
+        steps = logits[range(len(typed)), typed]
+        total = np.logaddexp(total, float(steps.sum()))
+    return total
 
 
-@dataclass(frozen=True)
-class Prompts:
-    """Encoded prompts of a run and where the message is in each.
-
-    ``ids``: lists of token ids; ``start``, ``end``: int arrays, the message's first token and the one after its last.
-    """
-
-    ids: list
-    start: np.ndarray
-    end: np.ndarray
-
-    def __getitem__(self, rows):
-        return Prompts([self.ids[row] for row in rows], self.start[rows], self.end[rows])
-
-    @property
-    def lengths(self):
-        return np.array([len(one) for one in self.ids])
-
-
-def encode(engine, run):
-    """Return the :class:`Prompts` of a run under its instruction."""
-    texts = run.prompts()["text"]
-    rendered = [engine.template.render(f"{run.manifest['instruction']} {text}") for text in texts]
-    spans = [user_span(engine, whole, text) for whole, text in zip(rendered, texts, strict=True)]
-    start, end = np.array(spans).T
-    return Prompts([engine.encode(whole) for whole in rendered], start, end)
+def user_span(engine, rendered, text):
+    """Return (first token of ``text`` in the ``rendered`` prompt, the token after its last)."""
+    begin = rendered.rindex(text)
+    encoding = engine.tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True)
+    low, high = np.array(encoding["offset_mapping"]).T
+    inside = np.flatnonzero((low < begin + len(text)) & (high > begin))
+    return inside[0], inside[-1] + 1
 
 
 @torch.inference_mode()
 def prompt_states(engine, prompts):
-    """Return the states of every layer of ``engine.layers`` for :class:`Prompts`: dict of float32 arrays.
+    """Return the states of every layer of ``engine.layers``: dict of float32 arrays.
 
-    ``message``: mean over the message's tokens; ``end``: at its last token; ``emit``: at the prompt's last position
-    (prompts, layers, hidden); ``norm``: median length of a state over the message's tokens (prompts, layers).
+    ``prompts``: DataFrame[ids, start, end]: token ids, the message's first token and the one after its last. ``message``:
+    mean over the message's tokens; ``end``: at its last token; ``emit``: at the prompt's last position (prompts, layers,
+    hidden); ``norm``: median length of a state over the message's tokens (prompts, layers).
     """
     parts = {"message": [], "end": [], "emit": [], "norm": []}
-    for ids, start, end in zip(prompts.ids, prompts.start, prompts.end, strict=True):
+    for ids, start, end in prompts[["ids", "start", "end"]].itertuples(index=False):
         layers = {}
         with on_states(engine, lambda layer, states, kept=layers: kept.update({layer: states[0]})):
             plain_logits(engine, list(ids), [])

@@ -12,6 +12,8 @@ import pandas as pd
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import reloading, steer
 from kaomoji_lib.models.progress import Progress
+from kaomoji_lib.models.score import scoring
+from kaomoji_lib.models.score import spellings as spelled
 
 STEERING = ("prompt_id", "topic", "layer", "condition", "direction", "scale")
 ERASURE = ("prompt_id", "topic", "layer", "condition", "number", "removed")
@@ -87,21 +89,15 @@ def steering_table(run, words, design=SteeringDesign(), device="auto"):  # noqa:
     ``condition``: none; category (difference of means); shuffled (the same after categories were permuted over prompts, so
     that it lies where states vary); isotropic (random directions). ``direction``: a category's code, or a number.
     """
-    settings = {"spellings": list(words), **asdict(design)}
-    return run.cached("steering", settings, lambda: _steering(run, list(words), design, device))
+    return _cached(run, "steering", words, design, device, _steering)
 
 
-def _steering(run, words, design, device):
-    engine, prompts, encoded, train, tested = _setup(run, design, device)
-    codes = list(dict.fromkeys(prompts["category"]))
-    states = steer.prompt_states(engine, encoded[np.flatnonzero(train)])
-    labels, rng = prompts["category"].to_numpy()[train], np.random.default_rng(design.seed)
-    main = design.layer
-    if main is None:
-        main = max(1, round(len(engine.blocks) / 4))
-    frames, algorithm = [], None
-    layers = range(len(engine.blocks)) if design.profile is not None else [main]
-    for layer in _counted(run, "steered", layers):
+def _steering(lab, design):
+    prompts, codes = lab.prompts, list(dict.fromkeys(lab.prompts["category"]))
+    states, blocks = steer.prompt_states(lab.engine, lab.encoded[lab.train]), len(lab.engine.blocks)
+    labels, rng = prompts["category"].to_numpy()[lab.train], np.random.default_rng(design.seed)
+    main = max(1, round(blocks / 4)) if design.layer is None else design.layer
+    for layer in lab.counted("steered", [main] if design.profile is None else range(blocks)):
         message, unit = states["message"][:, layer], float(np.median(states["norm"][:, layer]))
         sets = {"category": directions(message, labels, codes)}
         if layer == main:
@@ -112,44 +108,65 @@ def _steering(run, words, design, device):
             (row, condition, number, scale)
             for condition in sets
             for scale in (design.scales if layer == main else (design.profile,))
-            for row, number in _targets(prompts, tested, codes, design.targets, rng)
+            for row, number in _targets(prompts, lab.tested, codes, design.targets, rng)
         ]
         vectors = [sets[condition][number] * unit * scale for _, condition, number, scale in rows]
-        change = steer.Addition(layer, np.array(vectors, dtype=np.float32))
-        hosts = [row for row, *_ in rows]
-        ids = encoded[hosts].ids
-        algorithm = algorithm or steer.verified_algorithm(engine, ids, words, change)
         about = pd.DataFrame(rows, columns=["row", "condition", "direction", "scale"])
         named = [codes[one] if of == "category" else str(one) for _, of, one, _ in rows]
         about = about.assign(layer=layer, direction=named)
-        frames.append(_scored(engine, prompts, hosts, ids, words, change, algorithm, about))
-    about = pd.DataFrame(
-        {"layer": main, "condition": "none", "direction": "", "scale": 0.0}, tested
-    )
-    still = _scored(engine, prompts, tested, encoded[tested].ids, words, None, algorithm, about)
-    return pd.concat([still, *frames], ignore_index=True)[[*STEERING, *words]]
+        lab.score(about["row"], about, steer.Addition(layer, np.array(vectors, dtype=np.float32)))
+    still = {"layer": main, "condition": "none", "direction": "", "scale": 0.0}
+    return lab.table(STEERING, lab.tested, still)
 
 
-def _setup(run, design, device):
-    engine, prompts = reloading.reload(run, device), run.prompts()
-    encoded = steer.encode(engine, run)
-    return engine, prompts, encoded, *train_test_prompts(prompts, design.per_category, design.seed)
+def _cached(run, name, words, design, device, make):
+    # Tables of earlier versions did not sum over white space before a face.
+    settings = {"spellings": list(words), "leads": True, **asdict(design)}
+    return run.cached(name, settings, lambda: make(_Lab(run, list(words), design, device), design))
 
 
-def _counted(run, what, layers):
-    """Yield the layers, reporting how many are done."""
-    with Progress(f"{run.source}, {what}", len(layers), unit="layers") as progress:
-        for layer in layers:
-            yield layer
-            progress(1)
+class _Lab:
+    """A run's model, its prompts (``train``: bool array, ``tested``: int array) and the scores that a table consists of.
 
+    ``encoded``: DataFrame[ids, start, end] of :func:`.steer.prompt_states`.
+    """
 
-def _scored(engine, prompts, rows, ids, words, change, algorithm, about):
-    """Join ``about`` (DataFrame, one row per scored prompt) with ids, topics and exp(log P) of ``words``."""
-    closed = steer.face_log_probs(engine, ids, words, change, algorithm)[1]
-    table = prompts.iloc[list(rows)].reset_index(drop=True)
-    about = about.reset_index(drop=True).assign(prompt_id=table["id"], topic=table["topic"])
-    return pd.concat([about, pd.DataFrame(np.exp(closed), columns=words)], axis=1)
+    def __init__(self, run, words, design, device):
+        self.engine, self.prompts, self.words = reloading.reload(run, device), run.prompts(), words
+        self.source, self.algorithm, self.parts = run.source, None, []
+        instruction, rows = run.manifest["instruction"], []
+        for text in self.prompts["text"]:
+            rendered = self.engine.template.render(f"{instruction} {text}")
+            span = steer.user_span(self.engine, rendered, text)
+            rows.append((self.engine.encode(rendered), *span))
+        self.encoded = pd.DataFrame(rows, columns=["ids", "start", "end"])
+        self.train, self.tested = train_test_prompts(self.prompts, design.per_category, design.seed)
+        check = scoring.self_check(self.engine, words, self.prompts, instruction=instruction)
+        self.plan = spelled.plan(self.engine, words, leads=check["leads"])
+
+    def counted(self, what, layers):
+        """Yield the layers, reporting how many are done."""
+        with Progress(f"{self.source}, {what}", len(layers), unit="layers") as progress:
+            for layer in layers:
+                yield layer
+                progress(1)
+
+    def score(self, rows, about, change=None):
+        """Keep ``about`` (DataFrame, one row per scored prompt) with ids, topics and exp(log P) of the words."""
+        ids, table = list(self.encoded["ids"].iloc[rows]), self.prompts.iloc[rows]
+        if self.algorithm is None:
+            self.algorithm = steer.verified_algorithm(self.engine, ids, self.plan, change)
+        closed = steer.face_log_probs(self.engine, ids, self.plan, change, self.algorithm)[1]
+        about = about.assign(prompt_id=table["id"].to_numpy(), topic=table["topic"].to_numpy())
+        chances = pd.DataFrame(np.exp(closed), columns=self.words)
+        self.parts.append(pd.concat([about.reset_index(drop=True), chances], axis=1))
+
+    def table(self, columns, rows, still):
+        """Return the table: the prompts ``rows`` as they are (described by the dict ``still``), then what was scored."""
+        self.score(rows, pd.DataFrame(still, rows))
+        return pd.concat([self.parts[-1], *self.parts[:-1]])[[*columns, *self.words]].reset_index(
+            drop=True
+        )
 
 
 def _targets(prompts, tested, codes, targets, rng):
@@ -231,35 +248,28 @@ def erasure_table(run, words, design=ErasureDesign(), device="auto"):  # noqa: B
     several); random (subspaces of equal rank, ``number`` counts them). ``removed``: share of the tested states' variance
     that the eraser changes.
     """
-    settings = {"spellings": list(words), **asdict(design)}
-    return run.cached("erasure", settings, lambda: _erasure(run, list(words), design, device))
+    return _cached(run, "erasure", words, design, device, _erasure)
 
 
-def _erasure(run, words, design, device):
-    engine, prompts, encoded, train, tested = _setup(run, design, device)
-    emit = steer.prompt_states(engine, encoded)["emit"]
-    labels = {name: prompts[name].to_numpy()[train] for name in ("category", "topic")}
-    rng, ids, frames, algorithm = np.random.default_rng(design.seed), encoded[tested].ids, [], None
-    layers = design.layers or range(1, len(engine.blocks) + 1)
-    for layer in _counted(run, "erased", layers):
-        states = emit[train][:, layer]
-        category = leace(states, labels["category"])
-        erasers = [("category", 0, category)]
-        erasers.append(("matched", 0, matched_eraser(states, labels["category"], category)))
-        if len(set(labels["topic"])) > 1:
-            erasers.append(("topic", 0, leace(states, labels["topic"])))
+def _erasure(lab, design):
+    emit = steer.prompt_states(lab.engine, lab.encoded)["emit"]
+    category, topic = (lab.prompts[name].to_numpy()[lab.train] for name in ("category", "topic"))
+    rng = np.random.default_rng(design.seed)
+    for layer in lab.counted("erased", design.layers or range(1, len(lab.engine.blocks) + 1)):
+        states = emit[lab.train][:, layer]
+        main = leace(states, category)
+        erasers = [("category", 0, main), ("matched", 0, matched_eraser(states, category, main))]
+        if len(set(topic)) > 1:
+            erasers.append(("topic", 0, leace(states, topic)))
         for number in range(design.random):
-            erasers.append(("random", number, random_eraser(states, category.rank, rng)))
+            erasers.append(("random", number, random_eraser(states, main.rank, rng)))
         for condition, number, eraser in erasers:
-            change = steer.Map(layer, eraser.matrix, eraser.centre)
-            algorithm = algorithm or steer.verified_algorithm(engine, ids, words, change)
-            removed = eraser.removed(emit[tested][:, layer])
+            removed = eraser.removed(emit[lab.tested][:, layer])
             about = {"layer": layer, "condition": condition, "number": number, "removed": removed}
-            about = pd.DataFrame(about, tested)
-            frames.append(_scored(engine, prompts, tested, ids, words, change, algorithm, about))
-    about = pd.DataFrame({"layer": 0, "condition": "none", "number": 0, "removed": 0.0}, tested)
-    still = _scored(engine, prompts, tested, ids, words, None, algorithm, about)
-    return pd.concat([still, *frames], ignore_index=True)[[*ERASURE, *words]]
+            change = steer.Map(layer, eraser.matrix, eraser.centre)
+            lab.score(lab.tested, pd.DataFrame(about, lab.tested), change)
+    still = {"layer": 0, "condition": "none", "number": 0, "removed": 0.0}
+    return lab.table(ERASURE, lab.tested, still)
 
 
 def patching_table(run, words, design=PatchingDesign(), device="auto"):  # noqa: B008
@@ -270,15 +280,13 @@ def patching_table(run, words, design=PatchingDesign(), device="auto"):  # noqa:
     the host's category); other_topic (the donor's category, another topic); shuffled_position (the donor's state at a random
     token of the host's message). ``topic``: the host's.
     """
-    settings = {"spellings": list(words), **asdict(design)}
-    return run.cached("patching", settings, lambda: _patching(run, list(words), design, device))
+    return _cached(run, "patching", words, design, device, _patching)
 
 
-def _patching(run, words, design, device):
-    engine, prompts, encoded, _, hosts = _setup(run, design, device)
-    rng = np.random.default_rng(design.seed)
+def _patching(lab, design):
+    rng, prompts = np.random.default_rng(design.seed), lab.prompts
     pairs = pd.DataFrame(
-        [pair for host in hosts for pair in _donors(prompts, int(host), rng)],
+        [pair for host in lab.tested for pair in _donors(prompts, int(host), rng)],
         columns=["host", "donor", "condition"],
     )
     if pairs.empty:
@@ -286,31 +294,22 @@ def _patching(run, words, design, device):
             "no two prompts of different categories share a topic; expected topics in the prompts; fill the column topic"
         )
     involved = sorted({*pairs["host"], *pairs["donor"]})
-    states = steer.prompt_states(engine, encoded[involved])
-    places = pd.Series(range(len(involved)), involved)
-    donors, ids = places[pairs["donor"]].to_numpy(), encoded[list(pairs["host"])].ids
-    host = encoded[list(pairs["host"])]
-    shuffled = (pairs["condition"] == "shuffled_position").to_numpy()
-    anywhere = rng.integers(host.start, np.maximum(host.end - 1, host.start + 1))
-    count, frames, algorithm = len(engine.blocks), [], None
+    states = steer.prompt_states(lab.engine, lab.encoded.iloc[involved])
+    donors = np.searchsorted(involved, pairs["donor"])
+    host = lab.encoded.iloc[pairs["host"]].reset_index(drop=True)
+    length, start, end = host["ids"].map(len), host["start"], host["end"]
+    anywhere = rng.integers(start, np.maximum(end - 1, start + 1))
+    named = pairs.assign(donor_id=prompts["id"].to_numpy()[pairs["donor"]])
+    count = len(lab.engine.blocks)
     layers = design.layers or sorted({round(one) for one in np.linspace(1, count, min(6, count))})
-    for position, source, place in (
-        ("message", "end", host.end - 1),
-        ("emission", "emit", host.lengths - 1),
-    ):
-        back = host.lengths - np.where(shuffled, anywhere, place)
-        for layer in _counted(run, f"patched at {position}", layers):
+    for position, source, place in (("message", "end", end - 1), ("emission", "emit", length - 1)):
+        shuffled = pairs["condition"] == "shuffled_position"
+        back = (length - np.where(shuffled, anywhere, place)).to_numpy()
+        for layer in lab.counted(f"patched at {position}", layers):
             change = steer.Patch(layer, states[source][donors, layer], back)
-            algorithm = algorithm or steer.verified_algorithm(engine, ids, words, change)
-            about = pairs.assign(layer=layer, position=position)
-            about["donor_id"] = prompts["id"].to_numpy()[pairs["donor"]]
-            rows = list(pairs["host"])
-            frames.append(_scored(engine, prompts, rows, ids, words, change, algorithm, about))
-    about = {"layer": 0, "position": "none", "condition": "none", "donor_id": ""}
-    about = pd.DataFrame(about, involved)
-    ids = encoded[involved].ids
-    still = _scored(engine, prompts, involved, ids, words, None, algorithm, about)
-    return pd.concat([still, *frames], ignore_index=True)[[*PATCHING, *words]]
+            lab.score(pairs["host"], named.assign(layer=layer, position=position), change)
+    still = {"layer": 0, "position": "none", "condition": "none", "donor_id": ""}
+    return lab.table(PATCHING, involved, still)
 
 
 def _donors(prompts, host, rng):

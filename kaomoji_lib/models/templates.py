@@ -18,6 +18,14 @@ from kaomoji_lib.errors import KaomojiError
 # White space that may come between a prompt and the face: with all of it, sampling and scoring speak of one event.
 LEADS = ("", " ", "\n", "\n\n")
 MESSAGE, REPLY = "Probe message 7", "Probe reply 7"
+CONTINUED = (
+    "message: {text}\nkaomoji:",
+    "{text}\n\nThe kaomoji that fits this message best:",
+    "Text: {text}\nMood as a kaomoji:",
+    "Someone writes: “{text}” They add the kaomoji",
+    "A list of messages, each followed by a kaomoji.\n\n{text}",
+    "Q: Which kaomoji shows the feeling in “{text}”?\nA:",
+)
 FALLBACK = "User: {message}\n\nAssistant:"
 PINNED_DATE = "2025-01-01"
 DATE_CODES = ("-d", "-m", "-I", "-H", *"YmdBbyAaejFHMSIpZ")
@@ -37,6 +45,18 @@ OFF = ("none", "off", "no", "no_think", "nothink", "disabled", "disable", "false
 AMOUNT = re.compile("effort|budget|level|mode|type|style|content", re.IGNORECASE)
 NEGATED = re.compile("^(no|disable|skip|without|hide|omit)", re.IGNORECASE)
 ROLES = {"system", "user", "human", "assistant", "model", "bot", "im", "start", "end", "role"}
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A text that a model without a chat template continues, in the place of a :class:`Template`."""
+
+    text: str
+    source = None
+
+    def render(self, message):
+        """Return the text with ``message`` (str) in it."""
+        return self.text.replace("{text}", message.strip())
 
 
 @dataclass(frozen=True)

@@ -268,11 +268,9 @@ class RunFolder:
         """Store a finished part. The table is written last: its presence says that the part is whole."""
         from safetensors.torch import save_file
 
-        states, table = self.shard(number).with_suffix(".safetensors"), pd.DataFrame(rows)
-        with atomic(states) as temporary:
+        with atomic(self.shard(number).with_suffix(".safetensors")) as temporary:
             save_file(tensors, temporary)
-        table.attrs = {"states": sha256(states)}
-        write_parquet(self.shard(number).with_suffix(".parquet"), table)
+        write_parquet(self.shard(number).with_suffix(".parquet"), pd.DataFrame(rows))
 
     def merge(self, count, **facts):
         """Join the shards into the run's files and mark it complete; ``facts`` go into the manifest."""
@@ -313,11 +311,11 @@ class RunFolder:
         remedy = f"delete both files {path.name}.* and run the same command again: only that part is collected again"
         table = read_parquet(path.with_suffix(".parquet"), remedy)
         try:
-            if sha256(states) == table.attrs.pop("states", None):
-                return table, load_file(states)
+            return table, load_file(states)
         except (OSError, SafetensorError):
-            pass
-        raise KaomojiError(f"{states} is damaged; expected the states of a finished part; {remedy}")
+            raise KaomojiError(
+                f"{states} is damaged; expected the states of a finished part; {remedy}"
+            ) from None
 
     def remove_stale_temporary_files(self):
         """Remove what killed processes left half written; call it while holding the run's lock."""

@@ -1,7 +1,6 @@
 """Score a model's faces into one Parquet file, in parts that a killed process keeps."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -27,10 +26,17 @@ def score_file(
     prompts=None,
     out=None,
     *,
-    revision=None,
+    closed=True,
+    algorithm="auto",
     instruction=INSTRUCTION,
-    make_job=None,
-    **options,
+    continued=False,
+    finish=None,
+    revision=None,
+    device="auto",
+    dtype="auto",
+    progress=True,
+    ray=None,
+    workers=None,
 ):
     """Score every spelling given every prompt, and write the table.
 
@@ -40,9 +46,9 @@ def score_file(
         spelling per line, or a list of str.
     prompts : path of a CSV file with the columns id, category, text, or such a DataFrame; default this project's.
     out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
-    closed, algorithm, instruction : see :func:`.scoring.score`. device, dtype : see :func:`.loading.load`.
-    progress, ray, workers : see :func:`kaomoji_lib.models.job.run`. make_job : a subclass of :class:`ScoringJob`;
-        see :func:`kaomoji_lib.models.choose.score_inventory`.
+    closed, algorithm, instruction, continued : see :func:`.scoring.score`. finish : callable that changes the table
+        before it is written. revision, device, dtype : see :func:`.loading.load`. progress : bool, report on stderr.
+        ray, workers : see :func:`kaomoji_lib.models.job.run_distributed`.
 
     Returns
     -------
@@ -58,12 +64,7 @@ def score_file(
         raise KaomojiError(
             "nowhere to write the scores; expected the path of a Parquet file; give --out FILE.parquet"
         )
-    options = {
-        **dict(closed=True, algorithm="auto", device="auto", dtype="auto"),
-        **dict(progress=True, ray=None, workers=None),
-        **options,
-    }
-    spec = model if isinstance(model, registry.ModelSpec) else registry.model(model)
+    spec = registry.model(model)
     spellings = list(faces) if isinstance(faces, list | tuple) else read_spellings(faces)
     table = prompts if isinstance(prompts, pd.DataFrame) else load_prompts(prompts)
     settings = {
@@ -72,26 +73,28 @@ def score_file(
         "prompts": digest(table[["id", "text"]].to_dict("records"))[:12],
         "instruction": instruction,
         "adapter": spec.adapter,
-        **{name: options[name] for name in ("closed", "algorithm", "dtype")},
+        "closed": closed,
+        "algorithm": algorithm,
+        "dtype": dtype,
+        "continued": continued,
     }
     out = Path(out)
     if out.exists():
-        frame = read_parquet(out, "delete it, or give another --out")
-        jobs.refuse_difference(out, frame.attrs.get("scoring", {}).get("settings", {}), settings)
-        return frame
+        table = read_parquet(out, "delete it, or give another --out")
+        jobs.refuse_difference(out, table.attrs.get("scoring", {}).get("settings", {}), settings)
+        return table
     folder = out.with_name(f".{out.name}.parts")
     with folder_lock(folder):
         remove_stale_temporary_files(out.parent, out.name)
-        _begin(folder, settings)
-        begun = revision or _begun_with(folder, settings)
-        how = options["device"], options["dtype"], begun, spellings, options["closed"]
-        how = *how, options["algorithm"]
-        job = (make_job or ScoringJob)(spec, table, instruction, *how)
-        running = {name: options[name] for name in ("progress", "ray", "workers")}
-        frame = _fill(folder, job, settings, running)
-        write_parquet(out, frame)
+        options = {"spellings": spellings, "closed": closed, "algorithm": algorithm}
+        options["continued"] = continued
+        begun = _begin(folder, settings) if revision is None else revision
+        how = instruction, device, dtype, begun, options, progress
+        result = _fill(folder, jobs.Job(ScoringWorker, spec, table, *how), settings, ray, workers)
+        result = finish(result) if finish else result
+        write_parquet(out, result)
     shutil.rmtree(folder, ignore_errors=True)
-    return frame
+    return result
 
 
 def score_run(run, model=None, **options):
@@ -136,11 +139,9 @@ def read_spellings(path):
     expected = "expected a UTF-8 text file with one spelling per line"
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise KaomojiError(f"{path} does not exist; {expected}; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise KaomojiError(
-            f"{path} cannot be read ({error}); {expected}; correct the file"
+            f"{path} cannot be read ({error}); {expected}; correct path or file"
         ) from None
     spellings = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not spellings:
@@ -149,16 +150,16 @@ def read_spellings(path):
 
 
 def _begin(folder, settings):
+    """Write the settings, or refuse to continue others; return the commit of a hub model that finished parts come from.
+
+    A newer commit would be another model.
+    """
     path = folder / "settings.json"
-    if path.is_file():
-        existing = read_json(path, f"delete {folder} and score again")
-        jobs.refuse_difference(f"{folder} (unfinished)", existing, settings)
-    else:
+    if not path.is_file():
         write_json(path, settings)
-
-
-def _begun_with(folder, settings):
-    """Return the commit of a model of the hub that the parts were scored with: a newer one would be another model."""
+        return None
+    existing = read_json(path, f"delete {folder} and score again")
+    jobs.refuse_difference(f"{folder} (unfinished)", existing, settings)
     parts = [] if settings["model"].endswith(")") else sorted(folder.glob("*.parquet"))
     return _read(parts[0]).attrs["scoring"]["revision"] if parts else None
 
@@ -169,70 +170,45 @@ def _read(path):
     )
 
 
-def _fill(folder, job, settings, running):
+def _fill(folder, job, settings, ray, workers):
     paths = [folder / f"{number:05d}.parquet" for number in range(len(job.parts))]
 
-    def write(number, facts, frame, tensors):
-        write_parquet(paths[number], frame)
+    def write(number, facts, table, tensors):
+        write_parquet(paths[number], table)
 
-    jobs.run(job, [row for row, path in enumerate(paths) if not path.is_file()], write, **running)
-    frames = [_read(path) for path in paths]
-    checks = [frame.attrs["scoring"] for frame in frames]
-    first = {"revision": checks[0]["revision"]}
+    waiting = [number for number, path in enumerate(paths) if not path.is_file()]
+    jobs.run(job, waiting, write, ray, workers)
+    tables = [_read(path) for path in paths]
+    checks = [table.attrs["scoring"] for table in tables]
     for check in checks:
-        jobs.refuse_difference(folder, first, {"revision": check["revision"]})
-    merged = pd.concat(frames, ignore_index=True)
+        one, other = ({"revision": item["revision"]} for item in (checks[0], check))
+        jobs.refuse_difference(folder, one, other)
+    merged = pd.concat(tables, ignore_index=True)
     # If self-checks differ between workers, record the worst.
     worst = max(checks, key=lambda check: check["largest_difference"])
     merged.attrs["scoring"] = {**worst, "settings": settings}
-    return job.finish(merged)
-
-
-@dataclass(frozen=True)
-class ScoringJob(jobs.Job):
-    """``spellings``: list of str; ``closed``, ``algorithm``: see :func:`.scoring.score`."""
-
-    spellings: list
-    closed: bool
-    algorithm: str
-
-    prompts_per_part = 12
-
-    def worker(self):
-        return ScoringWorker(self)
-
-    def finish(self, table):
-        """Return the whole table as it is written; for subclasses."""
-        return table
+    return merged
 
 
 class ScoringWorker:
     """A loaded model that passed the self-check; ``facts``: revision and self-check."""
 
+    prompts_per_part = 12
     on_progress = None
 
     def __init__(self, job):
-        from kaomoji_lib.models import verify
         from kaomoji_lib.models.forward import Sizes
+        from kaomoji_lib.models.score import scoring
 
-        self.job, self.engine, self.sizes = job, job.load(), Sizes()
-        self.prepare()
-        messages = job.messages(job.prompts)
-        check = verify.scoring(self.engine, job.spellings, messages, job.algorithm)
+        self.job, self.engine, self.options = job, job.load(), dict(job.options)
+        self.options |= {"instruction": job.instruction, "sizes": Sizes()}
+        how = self.options.pop("algorithm"), job.instruction, job.options["continued"]
+        check = scoring.self_check(self.engine, job.options["spellings"], job.prompts, *how)
         self.facts = {"revision": self.engine.revision, **check}
-
-    def prepare(self):
-        """Change the engine before the self-check; for subclasses."""
 
     def part(self, number):
         """Score a part: a DataFrame, and no tensors."""
-        return self.score(self.engine, number), {}
-
-    def score(self, engine, number):
-        """Score a part with ``engine``: DataFrame."""
         from kaomoji_lib.models.score import scoring
 
-        job = self.job
-        options = {"check": self.facts, "sizes": self.sizes, "progress": self.on_progress}
-        options |= {"closed": job.closed, "instruction": job.instruction}
-        return scoring.score(engine, job.spellings, job.parts[number], **options)
+        options = {**self.options, "check": self.facts, "progress": self.on_progress}
+        return scoring.score(self.engine, prompts=self.job.parts[number], **options), {}
