@@ -41,6 +41,7 @@ from kaomoji_lib import categories, figures, page, results, stats, stimuli, tabl
 from kaomoji_lib.metrics import predict
 from kaomoji_lib.models import organisms
 from kaomoji_lib.models.collect import collect
+from kaomoji_lib.runs import registry
 
 started = page.start()
 scheme = categories.load_scheme()
@@ -155,7 +156,7 @@ for toy in toys:
             out=Path(folder.name) / f"{toy}-{kind}",
             progress=False,
         )
-        runs[kind][f"{toy} toy"] = page.read(run)
+        runs[kind][registry.model(f"organism-{toy}").title] = page.read(run)
 
 # %% tags=["remove-cell"]
 settings = {"permutations": permutations, "repeats": 2, "seed": seed}
@@ -179,7 +180,9 @@ for toy in toys:
     table = organisms.planted(toy)
     if len(table):
         cells = table.pivot_table(index="face", columns="category", values="probability")
-        ceilings[f"{toy} toy"] = float(cells.max(axis=1).sum() / len(scheme.codes))
+        ceilings[registry.model(f"organism-{toy}").title] = float(
+            cells.max(axis=1).sum() / len(scheme.codes)
+        )
 trained = [name for name in ceilings if ceilings[name] > 2 * chance["chance"]]
 page.glue("ceilings", ", ".join(f"{ceilings[name]:.0%} of the time ({name})" for name in trained))
 figures.forest(
@@ -226,7 +229,7 @@ familiar_rows = {
 }
 rows = []
 for (name, measure), value in familiar_rows.items():
-    above = name in trained or (name == "scrambled toy" and measure == "hidden state")
+    above = name in trained or ("scrambled" in name and measure == "hidden state")
     expected = "above chance" if above else "at chance"
     found = "above chance" if value.p <= 0.05 else "at chance"
     rows.append((name, measure, expected, value, "yes" if expected == found else "no"))
