@@ -66,13 +66,14 @@ class Page:
 
     @property
     def reads(self):
-        """Names of the run folders the page reads, as far as its parameters tell."""
-        given = self.parameters
-        named = [
-            *given.get("models", []),
-            *(given[key] for key in ("model", "reference") if given.get(key)),
+        """Manifests of the user's runs that the page may read: those it names, or all if it reads what ships."""
+        text = self.source.read_text(encoding="utf-8") + str(self.parameters)
+        found = sorted((ROOT / "runs").glob("*/manifest.json"))
+        return [
+            path
+            for path in found
+            if "SHIPPED" in text or path.parent.name.partition("--")[0] in text
         ]
-        return named or (["*"] if self.notebook in ("across_models", "evidence", "explore") else [])
 
 
 def grid():
@@ -155,19 +156,12 @@ def shared_inputs():
 
 def fingerprint(page, shared):
     """What one page depends on, as a JSON-able dictionary."""
-    # Runs under another instruction are made by the page that compares them, and no other page reads them.
-    manifests = [
-        path
-        for name in page.reads
-        for path in (ROOT / "runs").glob(f"{name}/manifest.json")
-        if "--" not in path.parent.name
-    ]
     return {
         **shared,
         "template": digest([page.source]),
         "title": page.title,
         "parameters": page.parameters,
-        "runs": digest(manifests),
+        "runs": digest(page.reads),
     }
 
 

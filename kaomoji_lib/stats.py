@@ -3,9 +3,9 @@
 One rule of multiplicity: where only the best of many is looked at (layers, scales, numbers of clusters), p is for the
 best of all under the same permutations (:func:`kaomoji_lib.resampling.max_t`); where several tests are each reported
 (models, pairs of sources), p-values are adjusted over all of them (:func:`holm`). One rule of relevance
-(:func:`kaomoji_lib.metrics.verdicts.verdict`): a finding has p <= .05 after that *and* at least the size that would
-matter. One number of permutations, ``PERMUTATIONS``; nulls that refit a probe each time use ``REFITS``. ``n`` counts
-what the null or the resampling exchanges: prompts, faces, categories.
+(:func:`relevant`): a finding has p <= .05 after that *and* lies at least ``RELEVANT`` above the mean of its null. One
+number of permutations, ``PERMUTATIONS``; nulls that refit a probe each time use ``REFITS``. ``n`` counts what the null
+or the resampling exchanges: prompts, faces, categories.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ LEVEL = 95
 RESAMPLES = 2000
 # Permutations of every null; and of nulls that refit a probe each time, where a thousand would take minutes.
 PERMUTATIONS, REFITS = 1000, 200
+RELEVANT = 0.01
 FLOORS = tuple(1 / (1 + number) for number in (PERMUTATIONS, REFITS))
 CORRECTION_ERROR = 0.5
 
@@ -56,6 +57,12 @@ class Estimate:
         null += [] if self.p is None else [format_p(self.p)]
         parts += [", ".join(null)] if null else []
         return f"{self.value:{form}} ({'; '.join([*parts, f'n = {self.n} {self.unit}'])})"
+
+
+def relevant(estimate):
+    """Whether an estimate is a finding: p at most .05, and at least :data:`RELEVANT` above the mean of its null."""
+    null = estimate.null_mean or 0.0
+    return bool(estimate.p is not None and estimate.p <= 0.05 and estimate.value - null >= RELEVANT)
 
 
 def format_p(p):

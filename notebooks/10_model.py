@@ -26,7 +26,7 @@ suppress: str = ""  # "emoji" to suppress emoji while sampling; empty: what the 
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, results, spaces, tables
+from kaomoji_lib import figures, page, results, spaces, stats, tables
 from kaomoji_lib.metrics import baselines, closed, emission, generalise, geometry, human
 from kaomoji_lib.models import choose, sentences
 from kaomoji_lib.models.collect import collect, find_or_collect
@@ -100,7 +100,6 @@ layers = generalise.by_layer(
     states.array, source.labels, messages["id"], states.layers, permutations=50, seed=seed
 )
 best = layers.loc[layers["value"].idxmax()]
-page.glue("best_layer", int(best["layer"]))
 lines = {name: value for name, value in zip(text["source"], text["value"], strict=True)}
 figures.curve(
     layers.assign(source=source.title),
@@ -234,10 +233,13 @@ tables.estimates(
 
 # %% tags=["remove-cell"]
 state, anchored = results.one(accuracies, source=baselines.EMIT), rows["raw", "the model's choice"]
+adjusted = rows["standardised", "the model's choice"]
 agrees = (
-    "agrees with people's labels above chance"
-    if anchored.p <= 0.05
-    else "does not agree with people's labels above chance"
+    "agrees with people's labels"
+    if stats.relevant(anchored)
+    else "agrees with people's labels only once each kaomoji's own frequency is taken off"
+    if stats.relevant(adjusted)
+    else "does not agree with people's labels more than by chance"
 )
 sentence = f"A probe reads the category from {source.title} at {state.value:.0%}, the best text baseline at {text['value'].max():.0%}. "
 page.glue(

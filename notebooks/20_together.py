@@ -22,6 +22,7 @@ models: list = [
     "gemma-3-270m",
     "qwen2.5-coder-1.5b-instruct",
 ]  # aliases or run folders of the local models
+suppressed: list = ["qwen2.5-coder-1.5b-instruct-no-emoji"]  # runs of them with emoji suppressed
 seed: int = 0  # random seed of folds, permutations and bootstraps
 
 # %% tags=["remove-cell"]
@@ -41,6 +42,43 @@ scheme, messages = found[0].scheme, found[0].prompts
 vectors = sentences.encode(messages["text"])
 text = baselines.text_probes(messages, vectors, seed=seed)
 page.glue("attribution", published.attribution())
+
+# %% [markdown]
+# ## How their replies open
+# None of them opens many replies with a kaomoji. The largest answers with emoji, as two models of the article did; with
+# emoji suppressed, {glue:text}`favourite.share` of its kaomoji are one and the same.
+
+# %% tags=["hide-input"]
+variants = [page.read(find_or_collect(model)) for model in suppressed]
+opened = pd.concat([item.emissions.assign(model=item.title) for item in [*found, *variants]])
+shares = pd.crosstab(opened["model"], opened["outcome"], normalize="index")
+figures.bars(
+    shares.loc[opened["model"].unique()]
+    .reset_index()
+    .melt("model", var_name="outcome", value_name="share"),
+    "Small models open with words or emoji, rarely with a kaomoji",
+    f"Replies to the same {len(messages)} messages",
+    label="model",
+    value="share",
+    series="outcome",
+    x="share of replies",
+    faces=False,
+)
+
+# %% tags=["hide-input"]
+typed = opened.dropna(subset=["face"]).groupby("model")["face"].value_counts()
+favourites = {title: typed[title].head(6) for title in opened["model"].unique() if title in typed}
+last = typed.get(opened["model"].iloc[-1], pd.Series([0]))
+page.glue("favourite.share", f"{last.max() / max(last.sum(), 1):.0%}")
+listed = [
+    (title, tables.GAP.join(f"{face}\u00a0{n}" for face, n in top.items()))
+    for title, top in favourites.items()
+]
+tables.table(
+    pd.DataFrame(listed, columns=["model", "most frequent kaomoji"]),
+    faces=("most frequent kaomoji",),
+    fold="The kaomoji they opened with",
+)
 
 # %% [markdown]
 # ## Text, hidden state, kaomoji
@@ -131,9 +169,10 @@ curves = results.BySource(sources).frame(
         seed=seed,
     ).assign(depth=lambda table: table["layer"] / table["layer"].max())
 )
+best = curves.loc[curves.groupby("source")["value"].idxmax()]
 figures.curve(
     curves,
-    "Larger models make the category easier to read in the middle layers",
+    f"The category is read best at {best['depth'].min():.0%} to {best['depth'].max():.0%} of the depth",
     f"{len(messages)} messages; dotted: the best text-only baseline",
     x="depth",
     y="accuracy",
@@ -153,9 +192,11 @@ pairs = similarity.compare(
     {**arrays, "MiniLM (text)": vectors}, messages, permutations=200, seed=seed
 ).table
 within = pairs[pairs["null"] == "within category"].assign(measure="CKA")
+text_pair = within["source"].str.contains("MiniLM")
+means = within["value"].groupby(text_pair).mean()
 figures.forest(
     within,
-    "Models share as much with a sentence encoder as with each other",
+    f"CKA is {means[False]:.2f} between two models, {means[True]:.2f} with a sentence encoder",
     "Best pair of layers; null: messages permuted within categories, best pair each time",
     x="debiased CKA",
 )
@@ -170,4 +211,8 @@ figures.forest(
 # Published data: {glue:text}`attribution`
 
 # %% tags=["hide-input"]
-page.provenance([source.run for source in found], {"models": models, "seed": seed}, started)
+page.provenance(
+    [source.run for source in [*found, *variants]],
+    {"models": models, "suppressed": suppressed, "seed": seed},
+    started,
+)

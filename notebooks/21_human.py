@@ -18,7 +18,9 @@
 
 # %% tags=["parameters", "remove-cell"]
 models: list = [
-    "smollm2-135m-instruct"
+    "smollm2-135m-instruct",
+    "gemma-3-270m",
+    "qwen2.5-coder-1.5b-instruct",
 ]  # aliases or run folders of local models with closed-set scores
 published_models: list = [
     "gemma",
@@ -28,12 +30,13 @@ published_models: list = [
     "gpt-oss",
     "ministral",
 ]  # of the article
+placed: str = "gemma"  # the model of the article whose kaomoji are placed on the circumplex
 seed: int = 0  # random seed of permutations and bootstraps
 
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, results, tables
+from kaomoji_lib import figures, page, results, stats, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.metrics import closed, distributions, human
 from kaomoji_lib.models import choose
@@ -50,7 +53,8 @@ page.glue("attribution", published.attribution())
 # ## From labels to categories
 # The dictionary's labels are groups of synonyms. Each group stands for a set of candidate categories, fixed before any
 # model was compared: *happy* may be excited, content or relieved. Relieved has almost no label of its own, so no score
-# here expects a nine-way answer.
+# here expects a nine-way answer. Two raters mapped the groups independently; their agreement (Krippendorff's α) is
+# {glue:text}`alpha`, and where they differ the set is the union of both.
 
 # %% tags=["hide-input"]
 groups = pd.DataFrame(
@@ -60,6 +64,7 @@ groups = pd.DataFrame(
     ],
     columns=["label group", "candidate categories"],
 )
+page.glue("alpha", human.rater_agreement(seed=seed))
 tables.table(groups, "The mapping", fold="The whole mapping")
 
 # %% tags=["hide-input"]
@@ -89,34 +94,97 @@ scores = results.BySource({title: (frequent[title], labelled[title]) for title i
 signs = scores[scores["measure"] == "sign of valence agrees"]
 for name in published_models:
     page.glue(f"sign.{name}", results.one(signs, source=published.titles()[name]), percent=True)
+# %% tags=["hide-input"]
+agreeing = int((signs["p"] <= 0.05).sum())
 figures.forest(
     scores,
-    "Valence agrees with people's labels; arousal less",
+    f"The sign of valence agrees with people's labels above chance in {agreeing} of {len(signs)} models",
     "Published replies; kaomoji used at least three times; null: labels given to other kaomoji",
     x="share or correlation",
 )
 
 # %% [markdown]
+# The same kaomoji on the circumplex, placed by people's labels and by one model's use:
+
+# %% tags=["hide-input"]
+shown = published.titles()[placed]
+both = frequent[shown].index.intersection(labelled[shown].dropna().index)
+weight = used[shown].weight[both].nlargest(28)
+by_people = (
+    labelled[shown]
+    .loc[weight.index]
+    .assign(
+        face=weight.index,
+        weight=weight,
+        category=reference.theta(weight.index, prior=0).idxmax(axis=1),
+        hover=[", ".join(sorted(set(g))) for g in reference.groups(weight.index)],
+    )
+)
+figures.circumplex(
+    by_people,
+    scheme,
+    "Where people's labels put them",
+    f"Dictionary labels of the {len(weight)} labelled kaomoji that {shown} uses most",
+)
+
+# %% tags=["hide-input"]
+use = used[shown].table.loc[weight.index]
+by_model = human.coordinates(use, scheme).assign(
+    face=weight.index,
+    weight=weight,
+    category=use.idxmax(axis=1),
+    hover=[f"{face}: {count:.0f} replies" for face, count in weight.items()],
+)
+figures.circumplex(
+    by_model,
+    scheme,
+    f"Where {shown}'s use puts them",
+    f"{shown}, published replies; mean valence and arousal of the messages that elicited them",
+)
+
+# %% [markdown]
+# *Inside the candidate sets* is a stricter question: which share of a kaomoji's use falls into the categories that its
+# labels allow?
+
+# %% tags=["hide-input"]
+inside = results.BySource({title: used[title] for title in used}).frame(
+    lambda item: {
+        "inside the candidate sets": human.set_mass(
+            item.table[item.weight >= 3],
+            item.weight,
+            reference.allowed(item.table.index),
+            seed=seed,
+        )
+    }
+)
+tables.estimates(inside, labels=["source", "measure"], percent=True)
+
+# %% [markdown]
 # ## Reading replies with the dictionary
 # The mean probability that the dictionary gives to a message's category, from the kaomoji that the model used. Ignoring
 # the message gives exactly one ninth; kaomoji that are not in the dictionary count as that. *Glyphs only* replaces the
-# dictionary by a classifier of characters that has not seen the model's kaomoji: it shows how much the shapes alone say.
+# dictionary by a classifier of characters that has not seen the model's kaomoji: it shows how
+# much the shapes alone say. It can score above the dictionary, since it commits itself where the labels leave a choice.
 
 # %% tags=["hide-input"]
-rows = {}
+rows, ranges = {}, {}
 for title, table in replies.items():
     choice, labels = human.choices(table), table.drop_duplicates("prompt_id")["category"]
-    rows[title, "dictionary"], covered, _ = human.reading(
-        choice, labels, reference.theta(choice.columns), seed=seed
+    drawn = reference.draws(choice.columns, 40, seed)
+    rows[title, "dictionary"], covered, ranges[title] = human.reading(
+        choice, labels, reference.theta(choice.columns), ranges=drawn, seed=seed
     )
     rows[title, "glyphs only"] = human.reading(
         choice, labels, human.glyph_theta(reference, list(choice.columns)), seed=seed
     )[0]
     rows[title, "share of replies covered"] = covered
 reading = results.frame(rows)
+# %% tags=["hide-input"]
+by_dictionary = reading[reading["measure"] == "dictionary"]
+above = sum(stats.relevant(results.estimate(row)) for _, row in by_dictionary.iterrows())
 figures.forest(
     reading[reading["measure"] != "share of replies covered"],
-    "A dictionary recovers the category above chance from the replies of most models",
+    f"A dictionary reads the category above chance from the replies of {above} of {len(by_dictionary)} models",
     "Published replies; null: categories permuted over messages",
     x="probability of the message's category",
     lines={"chance": 1 / 9},
@@ -125,6 +193,14 @@ figures.forest(
 # %% tags=["hide-input"]
 tables.estimates(
     reading, labels=["source", "measure"], fold="All numbers, with the share of replies covered"
+)
+
+# %% tags=["hide-input"]
+uncertain = [(title, f"{low:.3f} to {high:.3f}") for title, (low, high) in ranges.items()]
+tables.table(
+    pd.DataFrame(uncertain, columns=["source", "dictionary score"]),
+    "95% range over draws of the labels' weights: how much the score depends on the mapping",
+    fold="How much the mapping matters",
 )
 
 # %% [markdown]
@@ -153,8 +229,8 @@ figures.forest(
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# The larger models use kaomoji with the valence that people give them, and a dictionary reads the category from their
-# replies above chance. Models have read such dictionaries, so this shows a shared convention, not introspection.
+# The larger models use kaomoji with the valence that people give them, and a dictionary reads the category from the
+# replies of most of them above chance. Models have read such dictionaries, so this shows a shared convention, not introspection.
 # ```
 #
 # Labels: kaomoji-dataset 1.0.6 (CC BY 4.0). Published data: {glue:text}`attribution`

@@ -84,9 +84,10 @@ for name, features in both.items():
 
 # %% tags=["hide-input"]
 wording = results.frame(rows)
+states = wording[wording["measure"] == "hidden state"]
 figures.forest(
     wording,
-    "The probe works on unseen topics and other wordings",
+    f"The probe is right on {states['value'].min():.0%} to {states['value'].max():.0%} of the messages",
     f"{source.title}; {len(messages)} messages",
     x="accuracy",
     percent=True,
@@ -95,7 +96,7 @@ figures.forest(
 
 # %% [markdown]
 # ## Is it the author?
-# Set B was written by a second author who had not seen the first set. Its messages come in scenarios that are told once
+# Set B was written by a second author who had not seen the first set. Its messages come in scenarios that occur once
 # for each category, with the same nouns, so words carry little. A scenario must not be split between training and test:
 # the probe is tested on unseen topics.
 
@@ -111,7 +112,7 @@ for name, features in both.items():
 authors = results.frame(rows)
 figures.forest(
     authors,
-    "A second author's messages are harder, for both",
+    "Messages of two authors, tested on unseen topics",
     f"{source.title}; tested on unseen topics",
     x="accuracy",
     percent=True,
@@ -119,7 +120,7 @@ figures.forest(
 )
 
 # %% [markdown]
-# ## Verdicts
+# ## Which explanations are excluded
 
 # %% tags=["hide-input"]
 gain = results.one(compared, source=baselines.STRONGEST, measure="gain of the state")

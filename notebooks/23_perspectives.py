@@ -15,8 +15,8 @@
 #
 # A kaomoji that fits the message may describe the message, the writer, or anything else. We change one word of the
 # instruction and ask for the user's feeling, a bystander's, a plain symbol, or the opposite of the model's own. If the
-# choice depended on the model's own state, asking for somebody else's feeling should change it. In
-# {glue:text}`title` it hardly does.
+# choice depended on the model's own state, asking for somebody else's feeling should change it. Chosen by
+# {glue:text}`title` from the closed set: {glue:text}`verdict`
 
 # %% tags=["parameters", "remove-cell"]
 model: str = "smollm2-135m-instruct"  # alias or run folder
@@ -49,7 +49,7 @@ tables.table(
 )
 
 # %% [markdown]
-# ## The choice barely depends on whose feeling is asked for
+# ## Agreement with people's labels, by instruction
 # For each instruction, the mean probability that people's labels give to the message's category, for the kaomoji that
 # the model would choose from the closed set (standardised scores). Under *opposite* it should fall below chance; under
 # *symbol* it should be at chance.
@@ -73,9 +73,17 @@ for name, log_prob in wide.items():
         rows[instructions.loc[name, "title"], kind] = human.reading(
             chosen, labels[shared], theta, seed=seed
         )[0]
+# %% tags=["hide-input"]
+titles = instructions["title"]
+own, opposite = (rows[titles[name], "standardised"] for name in ("self", "opposite"))
+page.glue(
+    "verdict",
+    f"the mean probability of the message's category is {own.value:.3f} when the model is asked how it feels, "
+    f"{opposite.value:.3f} when asked for the opposite, and {1 / len(scheme.codes):.3f} by chance.",
+)
 figures.forest(
     results.frame(rows),
-    "Agreement with people's labels under five instructions",
+    f"Agreement with people's labels under {len(titles)} instructions",
     f"{source.title}; {len(shared)} messages; closed set",
     x="probability of the message's category",
     lines={"chance": 1 / len(scheme.codes)},

@@ -110,11 +110,15 @@ tables.estimates(
 # %% tags=["hide-input"]
 confusion = lookup.confusion.div(lookup.confusion.sum(axis=1), axis=0)
 names = [scheme.gloss(code) for code in confusion.index]
+valence = scheme.table["valence"]
+same = [[valence[a] == valence[b] and a != b for b in confusion] for a in confusion.index]
+wrong = [[a != b for b in confusion] for a in confusion.index]
+kept = confusion.to_numpy()[same].sum() / confusion.to_numpy()[wrong].sum()
 figures.matrix(
     confusion.set_axis(names, axis=0).set_axis(
         [scheme.gloss(c) for c in confusion.columns], axis=1
     ),
-    "Confusions stay within the same valence",
+    f"{kept:.0%} of the confusions stay within the same valence",
     f"{caption}; rows: category of the message, columns: category that its kaomoji points to",
     text=".0%",
 )

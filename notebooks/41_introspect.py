@@ -56,14 +56,15 @@ page.glue("faces", len(shared))
 page.glue("similarity", distributions.similarity(used, read[judges[0]], faces=shared, seed=seed))
 
 # %% [markdown]
-# ## Judgement and use agree above a face-blind guess
+# ## Judgement against use
 # Jensen-Shannon similarity of two distributions over categories, averaged over kaomoji: 1 when they are equal. The
 # marginal guess gives every kaomoji the same distribution. The null gives a judge's answers to other kaomoji.
 
 # %% tags=["hide-input"]
+means = plain.set_index("source")["value"]
 figures.forest(
     plain,
-    f"{judges[0].capitalize()} judges kaomoji as Claude uses them",
+    f"{judges[0].capitalize()} reaches {means[judges[0]]:.2f}, a face-blind guess {means['marginal guess']:.2f}",
     f"Published data; {len(shared)} kaomoji that Claude used at least three times",
     x="Jensen-Shannon similarity to use",
 )
@@ -89,7 +90,7 @@ examples = [
 judged = read[judges[0]].table.loc[examples]
 figures.matrix(
     judged.set_axis([scheme.gloss(code) for code in judged.columns], axis=1),
-    "Judged distributions are broad",
+    "Judged likelihoods of nine kaomoji",
     f"Judge: {judges[0]}; rows in the order of the categories that the kaomoji are used for",
     text=".0%",
     faces=True,

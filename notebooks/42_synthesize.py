@@ -33,13 +33,12 @@ from kaomoji_lib import figures, page, results, stimuli, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.metrics import agreement, distributions, synthesis
-from kaomoji_lib.published import corpus
 from kaomoji_lib.published import tables as published
 
 started = page.start()
 scheme, lexicon = load_scheme(), stimuli.load_lexicon()
 ours = run != "published"
-words = AnswerFolder(run).table() if ours else corpus.uploads_once(published.syntheses())
+words = AnswerFolder(run).table() if ours else published.uploads_once(published.syntheses())
 replies = (
     published.emissions("claude") if elicited == "published" else AnswerFolder(elicited).table()
 )
@@ -73,7 +72,7 @@ page.glue("gap", gap)
 # %% tags=["hide-input"]
 figures.forest(
     plain,
-    "Context alone says little about how Claude uses a kaomoji",
+    f"Adjectives for the context are {gap.value:+.2f} from a guess that ignores the kaomoji",
     f"Published data; {len(shared)} kaomoji",
     x="Jensen-Shannon similarity to use",
 )

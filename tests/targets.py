@@ -21,7 +21,6 @@ from kaomoji_lib.cli.extract import _line, _reply
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.faces.canonical import canonical
-from kaomoji_lib.published import corpus
 from kaomoji_lib.runs.files import read_json
 
 TEMPLATES = ("gemma", "qwen")
@@ -174,31 +173,6 @@ def exchange_rows(text, path):
     exchange_file(json.dumps(export).encode(), path)
 
 
-def bundle(text, folder):
-    """A contributor's bundle with any text in every field, and any line in its file."""
-    place = folder / "contributors" / "c" / "bundle-20260101T000000Z"
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "manifest.json").write_text(
-        json.dumps({"lexicon_version": 2, "llmoji_version": text}), encoding="utf-8"
-    )
-    said = {"primary_affect": [text], "stance_modality_function": [text]}
-    row = {"kaomoji": text, "count": 1, "source_model": text, "synthesis": said}
-    lines = [
-        json.dumps(row),
-        json.dumps({**row, "kaomoji": "(^_^)"}),
-        text.encode("utf-8", "replace").decode(),
-    ]
-    (place / "x.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    found = corpus.read(folder)
-    assert (
-        len(found.rows) + found.skipped["rows"].sum()
-        <= len("\n".join(lines).split("\n")) + len(text.splitlines()) + 3
-    )
-    assert (
-        found.rows["face"].map(lambda face: bool(face) and len(face) <= corpus.LONGEST_FACE).all()
-    )
-
-
 def table_file(data, path):
     """Prompts and categories of any bytes: tables that keep their promises, or a complaint that names the file."""
     from kaomoji_lib import categories, stimuli
@@ -309,7 +283,7 @@ TEXTS = {
     "chat templates": chat_template,
     "command line": command,
 }
-PLACED = {"exchange rows": exchange_rows, "corpus bundles": bundle}
+PLACED = {"exchange rows": exchange_rows}
 BYTES = {"exchange files": exchange_file, "tables (CSV)": table_file, "stored JSON": json_file}
 
 if str(Path(__file__).parent) not in sys.path:

@@ -209,8 +209,6 @@ MISTAKES = {
         ["score", "nobody", "--faces", "{faces}", "--out", "{tmp}/o.parquet"],
         "unknown model",
     ),
-    "no bundle": (["corpus", "--local", "{tmp}"], "holds no bundle"),
-    "no such corpus": (["corpus", "--local", "{tmp}/none"], "is no folder"),
     "unknown row": (["published", "--only", "zebra"], "no row begins with"),
     "no key": (["claude", "elicit", "--out", "{tmp}/c"], "ANTHROPIC_API_KEY is not set"),
     "bad address": (["claude", "elicit", "--out", "{tmp}/c"], "http or https"),

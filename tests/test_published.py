@@ -1,20 +1,20 @@
 """The published study, recomputed from the tables that ship."""
 
 import json
+import os
 import socket
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from published_mirror import real
 
 from kaomoji_lib import cli
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.published import (
     claims,
-    corpus,
     export,
     faces,
     files,
@@ -47,6 +47,9 @@ PRINTED = {
     for pair in line.split()[1:]
 }
 CODES = list(tables.scheme().codes)
+# The originals: in the folder that is named, or beside the checkout.
+BESIDE = Path(__file__).resolve().parents[2] / "shared" / "published"
+ORIGINALS = Path(os.environ.get(files.PLACE) or BESIDE)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_the_articles_numbers_come_out_of_the_shipped_tables(rows):
     recomputed = rows["recomputed"]
     assert {name: printed(recomputed[name], like) for name, like in PRINTED.items()} == PRINTED
     old = sources.as_published()
-    assert (len(old.faces), old.replies) == (50, 1138)
+    assert (len(old.faces), old.weight.sum()) == (50, 1138)
     assert len(sources.read_by(old, "gemma", "opus")) == 70
     told = rows[rows["article"].notna() & recomputed.notna()]
     missed = told.index[~told["reproduces"].astype(bool)]
@@ -99,8 +102,6 @@ def test_similarities_share_one_face_set_and_one_baseline(rows):
         assert len(elicited) > 8 and np.allclose(elicited["null_mean"].astype(float), guess)
     best = rows.loc["similarity.elicited-introspected.uniform"]
     assert best["p"] < 0.01 and rows.loc["similarity.elicited-qwen.uniform", "p"] > 0.05
-    shuffled = rows.loc["similarity.shuffled-faces.uniform", "value"]
-    assert shuffled < best["ci_low"]
     gap = rows.loc["introspection.over.gemma", "value"]
     assert gap == pytest.approx(
         best["value"] - rows.loc["similarity.elicited-gemma.uniform", "value"]
@@ -140,7 +141,7 @@ def test_shipped_tables_are_whole_small_licensed_and_without_texts():
     assert sum(path.stat().st_size for path in folder.iterdir()) < 6e6
     for name in ("LICENSE", "README.md"):
         assert "CC-BY-SA-4.0" in (folder / name).read_text(encoding="utf-8")
-    commits = files.registry().commits.values()
+    commits = files.commits(files.registry()).values()
     assert list(manifest["commits"].values()) == list(commits)
     assert all(sha in (folder / "README.md").read_text(encoding="utf-8") for sha in commits)
     for name in tables.NAMES:
@@ -166,13 +167,30 @@ def test_shipped_emissions_are_those_of_the_readme():
     typed = gemma[gemma["face"].notna()]
     assert (typed["face"] == typed["raw_face"].map(canonical)).all()
     assert (gemma["face"].notna() == (gemma["outcome"] == "kaomoji")).all()
-    wrong = faces.differences(tables.emissions("granite"))
-    assert f"{wrong['rows'].sum() / 1440:.1%}" == "10.6%"
 
 
-@pytest.mark.skipif(real() is None, reason="the originals are not on this machine")
+def test_our_extraction_corrects_the_articles_own():
+    """Share of replies whose stored span and our face differ in canonical form.
+
+    METHODS gives 10.7 % for granite: 154 of 1440 rows, as this project's first edition read them. The count depends on our
+    extraction, not on the article's rules. A face now takes its arms along, so the spans of 4.6 % of all replies are
+    longer than those of the first edition; outcome and canonical form agree with it for 99.8 %. That leaves 153 rows.
+    """
+    typed = tables.emissions("granite")
+    stored = typed["published_raw"].map(canonical, na_action="ignore")
+    differing = typed[stored.fillna("") != typed["face"].fillna("")]
+    assert len(differing) == 153
+    cut = differing["published_raw"].isin(["ᕕ(", "\\("])
+    assert cut.sum() > 50 and (differing.loc[cut, "outcome"] == "kaomoji").all()
+
+
+@pytest.mark.skipif(not ORIGINALS.is_dir(), reason="the originals are not on this machine")
 def test_shipped_tables_are_what_the_originals_give(monkeypatch):
-    monkeypatch.setenv(files.PLACE, str(real()))
+    """Reading the published replies again gives every shipped face."""
+    listed = [line.split(maxsplit=1) for line in (ORIGINALS / "SHA256SUMS").open()]
+    listed = {name.strip().removeprefix("./"): sha for sha, name in listed}
+    assert listed.items() >= files.registry()["files"].items()
+    monkeypatch.setenv(files.PLACE, str(ORIGINALS))
     assert export.verify() == dict.fromkeys(tables.NAMES, 0)
 
 
@@ -193,8 +211,11 @@ def test_one_score_file_has_lost_its_prompt():
     folded = gemma.worst.iloc[0]
     assert (f"{folded['sampled']:.1%}", f"{folded['scored']:.0e}") == ("11.5%", "6e-07")
     assert "ᴗ" in folded["typed as"], "typed with one mouth, scored with another"
-    for item in audits.values():
-        assert item.fragments.iloc[0]["scored"] == "(" and item.fragments.iloc[0]["begins"] > 500
+    for name in tables.LOCAL:
+        mass = np.exp(tables.log_probs(name)).mean()
+        assert mass.drop("(").max() < mass["("], (
+            "a lone bracket has the mass of all faces it begins"
+        )
 
 
 def streams(rng, shared, prompts=10, indices=8, kinds=40):
@@ -240,13 +261,12 @@ def test_an_interval_over_prompts_and_indices_is_wider_than_one_over_prompts():
     assert rest.value == pytest.approx(hits[0, 2:].mean()) and rest.n == 180
 
 
-def test_an_upload_under_two_names_counts_once(rows):
+def test_an_upload_under_two_names_counts_once():
     words = tables.syntheses()
     assert (
         words["contributor"].nunique() == 2
-        and corpus.uploads_once(words)["contributor"].nunique() == 1
+        and tables.uploads_once(words)["contributor"].nunique() == 1
     )
-    assert rows.loc["corpus.uploads", ["recomputed", "value"]].tolist() == [2, 1]
 
 
 # --- geometry ----------------------------------------------------------------------------------------------------------

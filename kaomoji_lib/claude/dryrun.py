@@ -13,7 +13,7 @@ SHOWN = 2
 def plan(settings, requests, note=""):
     """Return a run on paper as text: requests, tokens, the most that they can cost, and examples."""
     store, origin = ReplyStore(settings.folder), settings.origin
-    due = list({key: r for r in requests if (key := r.key(origin)) not in store}.values())
+    due = list({key: r for r in requests if store.get(key := r.key(origin)) is None}.values())
     tokens = sum(estimated_tokens(request.params) for request in due)
     output, spent = sum(r.params["max_tokens"] for r in due), store.spent()
     model_price, limit = price(settings.model), settings.max_usd

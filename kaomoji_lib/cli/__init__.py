@@ -12,10 +12,10 @@ from importlib import import_module
 from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
 
-COMMANDS = ("ask", "claude", "collect", "corpus", "doctor", "extract", "published", "score")
+COMMANDS = ("ask", "claude", "collect", "doctor", "extract", "published", "score")
 FAILED, INTERRUPTED = 2, 130
 # Packages that a command needs beyond the plain installation, as pyproject.toml names them.
-EXTRAS = {"claude": "claude", "published": "published", "corpus": "published"}
+EXTRAS = {"claude": "claude", "published": "published"}
 
 
 class Parser(argparse.ArgumentParser):

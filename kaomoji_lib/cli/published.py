@@ -1,12 +1,12 @@
 """The published study, recomputed from tables that ship with this project: the article's number, its rule's, and ours.
 
 No network is needed. The tables (data/published, CC-BY-SA-4.0) were derived from the author's public files; --fetch,
---verify and --export work on those files, which KAOMOJI_PUBLISHED_DIR names or which are downloaded to the user's cache.
+--verify and --export work on those files; they are downloaded to the user's cache, or to the folder that
+KAOMOJI_PUBLISHED_DIR names.
 """
 
 import json
 import sys
-from collections import Counter
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
@@ -52,50 +52,41 @@ def run(arguments):
     from kaomoji_lib.published import claims, export, files, study
 
     if arguments.fetch:
-        return _fetch(files)
-    if arguments.verify:
-        return _verify(export.verify())
-    if arguments.export is not None:
-        print(f"{export.export(arguments.export or None)}: the tables are written")
-        return 0
-    if arguments.claims:
-        return _claims(claims.verdicts(arguments.seed), arguments.json)
-    if not study.entries()["id"].str.startswith(arguments.only).any():
-        raise KaomojiError(
-            f"no row begins with {arguments.only!r}; expected a prefix such as accuracy or similarity; see data/published_article.csv"
-        )
-    rows = study.article(arguments.only, seed=arguments.seed)
-    records = [study.record(row) for _, row in rows.iterrows()]
-    absent = [
-        f"{count} rows are not computed: {escape.terminal(reason)}"
-        for reason, count in Counter(rows.loc[rows["missing"] != "", "missing"]).items()
-    ]
-    if arguments.json:
-        print(json.dumps(records, indent=1, allow_nan=False))
-        for line in absent:
-            print(f"kaomoji: {line}", file=sys.stderr)
-        return 0
-    width = max(len(record["id"]) for record in records)
-    print("  ".join([f"{'id':<{width}}", *(f"{name:>10}" for name in COLUMNS)]))
-    for record in records:
-        cells = (f"{_words(record[name]):>10}" for name in COLUMNS)
-        print("  ".join([f"{record['id']:<{width}}", *cells]))
-    print("\n".join(["", *absent, files.registry().attribution]))
-    return 0
-
-
-def _fetch(files):
-    known, problems = files.registry(), []
-    for name in known.files:
-        try:
+        names = list(files.registry()["files"])
+        for name in names:
             files.locate(name)
-        except KaomojiError as error:
-            problems.append(str(error))
-    count = len(known.files) - len(problems)
-    print(f"{count} of {len(known.files)} files are here and as published. {known.attribution}")
-    if problems:
-        raise KaomojiError(f"{len(problems)} files are missing; the first: {problems[0]}")
-    return 0
+        print(f"{len(names)} files are here and as published. {files.attribution()}")
+    elif arguments.verify:
+        _verify(export.verify())
+    elif arguments.export is not None:
+        print(f"{export.export(arguments.export or None)}: the tables are written")
+    elif arguments.claims:
+        _claims(claims.verdicts(arguments.seed), arguments.json)
+    else:
+        if not study.entries()["id"].str.startswith(arguments.only).any():
+            raise KaomojiError(
+                f"no row begins with {arguments.only!r}; expected a prefix such as accuracy or similarity; see data/published_article.csv"
+            )
+        _table(study.article(arguments.only, seed=arguments.seed), arguments.json)
+        if not arguments.json:
+            print(f"\n{files.attribution()}")
+
+
+def _table(rows, as_json):
+    from kaomoji_lib.published import study
+
+    records = [study.record(row) for _, row in rows.iterrows()]
+    if as_json:
+        print(json.dumps(records, indent=1, allow_nan=False))
+    else:
+        width = max(len(record["id"]) for record in records)
+        print("  ".join([f"{'id':<{width}}", *(f"{name:>10}" for name in COLUMNS)]))
+        for record in records:
+            cells = [f"{_words(record[name]):>10}" for name in COLUMNS]
+            print("  ".join([f"{record['id']:<{width}}", *cells]))
+    for reason, count in rows.loc[rows["missing"] != "", "missing"].value_counts().items():
+        line = f"kaomoji: {count} rows are not computed: {escape.terminal(reason)}"
+        print(line, file=sys.stderr)
 
 
 def _verify(differing):
@@ -105,19 +96,16 @@ def _verify(differing):
         raise KaomojiError(
             "the shipped tables are not what the originals give; expected no difference; run `kaomoji published --export`"
         )
-    return 0
 
 
 def _claims(table, as_json):
     if as_json:
         print(json.dumps(table.to_dict("records"), indent=1))
-        return 0
+        return
     for claim in table.itertuples(index=False):
-        print(f"{claim.number}. {claim.statement}")
-        counted = [f"reproduces {claim.reproduces}"] * bool(claim.reproduces)
-        counted += [f"holds {claim.holds}"] * bool(claim.holds)
-        print(f"   {'; '.join([claim.verdict, *counted])}")
-    return 0
+        print(f"{claim.number}. {claim.statement}\n   {claim.verdict}", end="")
+        print(f"; reproduces {claim.reproduces}" if claim.reproduces else "", end="")
+        print(f"; holds {claim.holds}" if claim.holds else "")
 
 
 def _words(value):

@@ -16,8 +16,8 @@ from kaomoji_lib.metrics import clusters, distributions, human, synthesis
 from kaomoji_lib.metrics.faces import cosine, face_means
 from kaomoji_lib.metrics.stacking import stack
 from kaomoji_lib.models import choose
-from kaomoji_lib.published import corpus, tables
 from kaomoji_lib.published import sources as published_sources
+from kaomoji_lib.published import tables
 from kaomoji_lib.runs.folder import States
 from kaomoji_lib.stimuli import load_lexicon
 
@@ -205,7 +205,7 @@ def _guide(table, scheme):
 
 def _words():
     """Return the adjectives of the synthesis arm: dict face -> tuple of (word, share), most frequent first."""
-    table = corpus.uploads_once(tables.syntheses())
+    table = tables.uploads_once(tables.syntheses())
     shares = synthesis.word_vectors(table, load_lexicon()).groupby(canonical).mean()
     return {face: tuple(row[row > 0].nlargest(WORDS).items()) for face, row in shares.iterrows()}
 

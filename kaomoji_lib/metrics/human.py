@@ -60,6 +60,13 @@ class Reference:
                     break
         return pd.DataFrame.from_dict(found, orient="index", columns=["level", "rows"])
 
+    def groups(self, faces):
+        """The label groups of each listed face, over all its entries: list of lists of str."""
+        return [
+            [group for row in rows for group in self.entries["groups"].iloc[row]]
+            for rows in self.lookup(faces)["rows"]
+        ]
+
     def theta(self, faces, prior=PRIOR):
         """Posterior mean of P(category | face): DataFrame face x category, rows sum to 1; listed faces only.
 
@@ -294,6 +301,30 @@ def ceiling(reference, *, seed=0):
         value = np.corrcoef(a, b)[0, 1]
         found[f"{axis} correlation"] = stats.estimate(value, again, len(pairs), "pairs", null=null)
     return found
+
+
+def rater_agreement(*, seed=0):
+    """Krippendorff's alpha of the two raters who mapped the label groups to sets of categories: Estimate over groups.
+
+    Distance of two sets: MASI (Passonneau 2006); two empty sets are equal. 1 is full agreement, 0 is chance.
+    """
+    table = read_table(DATA / "human" / "groups.csv", ("group", "rater_1", "rater_2"))
+    sets = [[frozenset(cell.split()) for cell in table[name]] for name in ("rater_1", "rater_2")]
+    observed = np.array([_masi(one, two) for one, two in zip(*sets, strict=True)])
+    pooled = sets[0] + sets[1]
+    between = np.array([[_masi(one, two) for two in pooled] for one in pooled])
+    expected = between.sum() / (len(pooled) * (len(pooled) - 1))
+    picks = np.random.default_rng(seed).integers(0, len(observed), (PERMUTATIONS, len(observed)))
+    again = 1 - observed[picks].mean(axis=1) / expected
+    return stats.estimate(1 - observed.mean() / expected, again, len(observed), "label groups")
+
+
+def _masi(one, two):
+    if one == two:
+        return 0.0
+    overlap = len(one & two)
+    monotonic = 2 / 3 if overlap in (len(one), len(two)) else 1 / 3
+    return 1 - monotonic * overlap / len(one | two)
 
 
 def _shared(table, other):

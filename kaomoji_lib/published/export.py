@@ -1,6 +1,11 @@
-"""Deriving the tables of facts in ``data/published/`` from the originals: counts and numbers, never texts."""
+"""Deriving the tables of facts in ``data/published/`` from the originals: counts and numbers, never texts.
 
+Every original is verified by its SHA-256, so its form is known. Nothing in a figure (HTML) is executed.
+"""
+
+import base64
 import datetime
+import json
 import re
 from pathlib import Path
 
@@ -9,13 +14,11 @@ import pandas as pd
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import extract
-from kaomoji_lib.published import files, plotly_figures, rules, tables
+from kaomoji_lib.published import files, rules, tables
 from kaomoji_lib.runs.files import atomic, parse_json, sha256, write_json
 
 AXES = ["PC1", "PC2", "PC3"]
-FIGURE_NAMES = {"gpt_oss_20b": "gpt-oss"}
-PANELS = {"PC1": "own", "x": "aligned"}
-FACE_PANELS = ("gemma", "qwen", "ministral", "gpt-oss", "granite")
+CALL = re.compile(r"Plotly\.newPlot\(\s*\"[^\"]*\",\s*")
 
 
 def export(folder=None, known=None, today=None):
@@ -28,7 +31,7 @@ def export(folder=None, known=None, today=None):
     Raises
     ------
     KaomojiError
-        If an original is not to be had or not of the expected form.
+        If an original is not to be had.
     """
     folder, known = Path(folder or tables.FOLDER), known or files.registry()
     entries = {}
@@ -49,9 +52,9 @@ def export(folder=None, known=None, today=None):
                 table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.9g")
         entries[name] = {"sha256": sha256(path), "bytes": path.stat().st_size, "rows": len(table)}
     manifest = {
-        "licence": known.licence,
-        "author": known.author,
-        "commits": known.commits,
+        "licence": known["licence"],
+        "author": known["author"],
+        "commits": files.commits(known),
         "derived": str(today or datetime.date.today()),
         "by": "kaomoji published --export",
         "tables": entries,
@@ -85,9 +88,10 @@ def _same(derived, shipped):
 def derive(known):
     """Return every table by file name: dict of DataFrames as described in ``data/published/README.md``."""
     emissions = pd.concat(
-        [_emissions(name, entry, known) for name, entry in known.sources.items()], ignore_index=True
+        [_emissions(name, entry, known) for name, entry in known["sources"].items()],
+        ignore_index=True,
     )
-    drawn = [name for name, entry in known.sources.items() if "figure" in entry]
+    drawn = [name for name, entry in known["sources"].items() if "figure" in entry]
     clouds, shares = zip(*(_cloud(name, known, emissions) for name in drawn), strict=True)
     variance = pd.DataFrame(shares, columns=AXES)
     variance.insert(0, "source", drawn)
@@ -98,13 +102,11 @@ def derive(known):
         "words.csv": _words(known),
         "components.csv": pd.concat(clouds, ignore_index=True),
         "variance.csv": variance,
-        "centroids.csv": _centroids(known),
-        "face_means.csv": _face_means(known),
     }
 
 
 def _emissions(name, entry, known):
-    raw = _json_lines(entry["emissions"], ("prompt_id", "text", "first_word"), known)
+    raw = _json_lines(entry["emissions"], known)
     # Texts were cut at 16 tokens, so a span that is still open is truncated.
     ours = [extract(text, truncated=True) for text in raw["text"]]
     typed = [item.raw_face if item.outcome == "kaomoji" else None for item in ours]
@@ -126,35 +128,28 @@ def _emissions(name, entry, known):
 def _likelihoods(known):
     """One row per source and spelling; a column per prompt with log P (nat, float32)."""
     parts = []
-    for name, entry in known.sources.items():
+    for name, entry in known["sources"].items():
         if "likelihoods" in entry:
-            path = files.locate(entry["likelihoods"], known)
-            try:
-                long = pd.read_parquet(path)
-                wide = long.pivot(index="first_word", columns="prompt_id", values="log_prob")
-                tokens = long.groupby("first_word")["n_face_tokens"].first()
-            except (KeyError, OSError, ValueError) as error:
-                raise KaomojiError(
-                    f"{entry['likelihoods']} cannot be read ({error}); expected log_prob by first_word and prompt_id; fetch it again"
-                ) from None
+            long = pd.read_parquet(files.locate(entry["likelihoods"], known))
+            wide = long.pivot(index="first_word", columns="prompt_id", values="log_prob")
+            tokens = long.groupby("first_word")["n_face_tokens"].first()
             first = {"source": name, "spelling": wide.index, "n_tokens": tokens.astype("int8")}
             parts.append(pd.DataFrame(first).join(wide.astype("float32")))
     return pd.concat(parts, ignore_index=True)
 
 
 def _judgements(known):
-    codes, parts = tables.scheme("nine").codes, []
-    for judge, entry in known.judgements.items():
-        columns = {code: f"{judge}_lik_{code}" for code in codes}
-        raw = _json_lines(entry["file"], ("face", *columns.values()), known)
-        values = {code: raw[column].astype(float).round(6) for code, column in columns.items()}
+    parts = []
+    for judge, entry in known["judgements"].items():
+        raw = _json_lines(entry["file"], known)
+        values = {code: raw[f"{judge}_lik_{code}"].round(6) for code in tables.scheme().codes}
         parts.append(pd.DataFrame({"judge": judge, "spelling": raw["face"], **values}))
     return pd.concat(parts, ignore_index=True)
 
 
 def _words(known):
     rows = []
-    for entry in _json_lines(known.syntheses, ("kaomoji", "descriptions"), known).itertuples():
+    for entry in _json_lines(known["syntheses"], known).itertuples():
         for item in entry.descriptions:
             lists = item.get("synthesis") or {}
             row = {"spelling": entry.kaomoji}
@@ -172,24 +167,39 @@ def _cloud(name, known, emissions):
     The figure has a point for each reply with a kaomoji, in the order of the replies and without their ids. All points
     of a prompt coincide, so that the n-th place of a category is its n-th prompt that has such a reply.
     """
-    traces, layout = _figure(known.sources[name]["figure"], known)
+    path = files.locate(known["sources"][name]["figure"], known)
+    traces, layout = figure(path.read_text(encoding="utf-8"))
     own = emissions[emissions["source"] == name]
     own = own[own["published_face"].map(rules.is_kaomoji).astype(bool)]
     category = np.array(tables.category(own["prompt_id"]))
     parts = []
     for code in tables.scheme().codes:
         named = [t for t in traces if re.match(rf"{code} \(n=\d+\)$", str(t.get("name")))]
-        places = _distinct(plotly_figures.points(named[0])) if len(named) == 1 else []
+        places = _distinct(_points(named[0])) if named else []
         ids = own.loc[category == code, "prompt_id"].unique()
         if len(ids) != len(places):
             raise KaomojiError(
                 f"the figure of {name} has {len(places)} places of {code}; expected {len(ids)}, one for each prompt with a kaomoji; fetch it again"
             )
-        parts.append(pd.DataFrame(places, columns=AXES))
-        parts[-1].insert(0, "prompt_id", ids)
-    table = pd.concat(parts, ignore_index=True)
-    table.insert(0, "source", name)
-    return table, plotly_figures.shares(layout)
+        parts.append(pd.DataFrame(places, columns=AXES).assign(source=name, prompt_id=ids))
+    titles = [layout["scene"][f"{axis}axis"]["title"] for axis in "xyz"]
+    shares = [float(re.search(r"([\d.]+)\s*%", str(title))[1]) / 100 for title in titles]
+    return pd.concat(parts, ignore_index=True)[["source", "prompt_id", *AXES]], shares
+
+
+def figure(html):
+    """Return the traces (list) and the layout (dict) of the figure that plotly wrote to ``html``."""
+    start = CALL.search(html).end()
+    traces, end = json.JSONDecoder().raw_decode(html, start)
+    layout, _ = json.JSONDecoder().raw_decode(html, re.compile(r"[\s,]*").match(html, end).end())
+    return traces, layout
+
+
+def _points(trace):
+    """The coordinates of a 3-D trace, (n, 3); plotly packs them as ``{"dtype", "bdata"}``."""
+    packed = [trace[axis] for axis in "xyz"]
+    columns = [np.frombuffer(base64.b64decode(x["bdata"]), f"<{x['dtype']}") for x in packed]
+    return np.column_stack(columns).astype(float)
 
 
 def _distinct(points, tolerance=1e-3):
@@ -198,47 +208,6 @@ def _distinct(points, tolerance=1e-3):
     return points[np.r_[True, step > tolerance * np.abs(points).max()]]
 
 
-def _centroids(known):
-    """Centroids of the categories: in each model's own components, and laid onto gemma's by the article."""
-    rows = []
-    for trace in _figure(known.figures["centroids"], known)[0]:
-        label = re.match(r"(\w+)<br>([\w-]+)<br>(PC1|x)=", str(trace.get("hovertemplate")))
-        if label:
-            source, panel = FIGURE_NAMES.get(label[1], label[1]), PANELS[label[3]]
-            rows.append((source, panel, label[2], *plotly_figures.points(trace)[0]))
-    return pd.DataFrame(rows, columns=["source", "panel", "category", *AXES])
-
-
-def _face_means(known):
-    """Components of the mean state of each face (a PCA of its own per model), with the face's replies per category."""
-    codes, rows = tables.scheme().codes, []
-    for source, trace in zip(
-        FACE_PANELS, _figure(known.figures["face_means"], known)[0], strict=True
-    ):
-        places = plotly_figures.points(trace)
-        for face, hover, place in zip(trace["text"], trace["hovertext"], places, strict=True):
-            counts = dict(re.findall(r"([\w-]+)=(\d+)", hover.rpartition("<br>")[2]))
-            rows.append((source, face, *place, *(int(counts.get(code, 0)) for code in codes)))
-    return pd.DataFrame(rows, columns=["source", "spelling", *AXES, *codes])
-
-
-def _figure(name, known):
-    text = files.locate(name, known).read_text(encoding="utf-8")
-    return plotly_figures.arguments(text)
-
-
-def _json_lines(name, required, known):
-    path = files.locate(name, known)
-    try:
-        with path.open(encoding="utf-8") as handle:
-            table = pd.DataFrame([parse_json(line) for line in handle if line.strip()])
-    except ValueError as error:
-        raise KaomojiError(
-            f"{name} is not JSON lines ({error}); expected one object a line; fetch it again"
-        ) from None
-    missing = [column for column in required if column not in table]
-    if missing:
-        raise KaomojiError(
-            f"{name} lacks the field(s) {', '.join(missing)}; expected {', '.join(required)}; fetch it again"
-        )
-    return table
+def _json_lines(name, known):
+    with files.locate(name, known).open(encoding="utf-8") as handle:
+        return pd.DataFrame([parse_json(line) for line in handle if line.strip()])

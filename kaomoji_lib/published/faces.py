@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import resampling, stats
-from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.metrics import predict
 
 RESAMPLES = 2000
@@ -110,19 +109,3 @@ def same_face(emissions, *, permutations=200, seed=0):
 
     null = [rates(index[resampling.orders(prompt, 1, rng)[0]]).mean() for _ in range(permutations)]
     return stats.bootstrap(rates(index), unit="indices", seed=seed, null=null)
-
-
-def differences(emissions):
-    """Return where our extraction differs from the article's: DataFrame[stored, ours, rows, example], most rows first.
-
-    ``stored``: whether the article's stored a span; ``ours``: our outcome. ``example``: the commonest stored span and our
-    face. Spans are compared in canonical form, so that arms do not count.
-    """
-    ours = emissions["face"].fillna("")
-    stored = emissions["published_raw"].map(canonical, na_action="ignore").fillna("")
-    table = pd.DataFrame(
-        {"stored": stored != "", "ours": emissions["outcome"], "example": stored + " → " + ours}
-    )
-    groups = table[stored != ours].groupby(["stored", "ours"])["example"]
-    counted = groups.agg(rows="size", example=lambda column: column.value_counts().index[0])
-    return counted.sort_values("rows", ascending=False, kind="stable").reset_index()

@@ -7,7 +7,6 @@ import pandas as pd
 
 from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.faces.extract import extract
 
 LOST, AGREES = "has lost its prompt", "agrees with what was sampled"
 LOW = "knows its prompt, but scores too low"
@@ -17,11 +16,9 @@ LOW = "knows its prompt, but scores too low"
 class Audit:
     """A scorer compared with the replies of the same model.
 
-    ``pairs``: DataFrame [prompt_id, face, own, elsewhere], one row per reply that was typed in a scored spelling: log P of
-    its face given its own prompt, and the median given the others (nat). ``own`` and ``elsewhere``: medians of all.
-    ``better``: share of (reply, other prompt) pairs in which the own prompt scores higher, Estimate over prompts; a scorer
-    that lost its prompt gets 0.5. ``fragments``: DataFrame [scored, probability, begins], what is no face by itself, the
-    likeliest first: a lone bracket has the mass of all faces that ``begins`` with it (their number). ``spelling``:
+    ``own`` and ``elsewhere``: medians over the replies that were typed in a scored spelling, of log P of their face given
+    their own prompt and given the others (nat). ``better``: share of (reply, other prompt) pairs in which the own prompt
+    scores higher, Estimate over prompts; a scorer that lost its prompt gets 0.5. ``spelling``:
     DataFrame [spelling, replies, sampled, scored], the share of replies typed as scored and the probability that their
     faces were given, and the same of faces only typed otherwise. ``worst``: DataFrame [face, typed as, sampled, scored],
     the ten faces whose probability is furthest below their frequency.
@@ -30,8 +27,6 @@ class Audit:
     own: float
     elsewhere: float
     better: stats.Estimate
-    pairs: pd.DataFrame
-    fragments: pd.DataFrame
     spelling: pd.DataFrame
     worst: pd.DataFrame
 
@@ -71,14 +66,10 @@ def audit(log_probs, emissions, *, typed_as="raw_face", permutations=200, seed=0
     scores = log_probs[same["face"]].to_numpy(float)
     own, other = scores[row, np.arange(len(row))], scores.copy()
     other[row, np.arange(len(row))] = np.nan
-    whole = np.array([extract(face).outcome == "kaomoji" for face in log_probs.columns])
-    pairs = same[["prompt_id", "face"]].reset_index(drop=True)
     return Audit(
         own=float(np.median(own)),
         elsewhere=float(np.nanmedian(other)),
         better=_better(scores, row, permutations, seed),
-        pairs=pairs.assign(own=own, elsewhere=np.nanmedian(other, axis=0)),
-        fragments=_fragments(log_probs, whole),
         spelling=_spelling(log_probs, typed, exact, len(replies)),
         worst=_worst(log_probs, typed, typed_as, len(replies)),
     )
@@ -96,14 +87,6 @@ def _better(scores, row, permutations, seed):
     null = [share(rng.permutation(len(scores))[row]).mean() for _ in range(permutations)]
     by_prompt = pd.Series(share(row)).groupby(row).agg(["mean", "size"])
     return stats.bootstrap(by_prompt["mean"], weights=by_prompt["size"], seed=seed, null=null)
-
-
-def _fragments(log_probs, whole):
-    parts, every = log_probs.columns[~whole], log_probs.columns
-    begins = [sum(face != part and face.startswith(part) for face in every) for part in parts]
-    mass = np.exp(log_probs[parts]).mean().to_numpy()
-    table = pd.DataFrame({"scored": parts, "probability": mass, "begins": begins})
-    return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
 
 
 def _spelling(log_probs, typed, exact, replies):

@@ -13,7 +13,7 @@ from kaomoji_lib import stats
 from kaomoji_lib.faces.published_fold import published_fold
 from kaomoji_lib.metrics import agreement, distributions, likelihoods, synthesis
 from kaomoji_lib.metrics.distributions import COUNTS, UNIFORM
-from kaomoji_lib.published import corpus, rules, tables
+from kaomoji_lib.published import rules, tables
 from kaomoji_lib.stimuli import load_lexicon
 
 TITLES = {
@@ -38,11 +38,6 @@ class Sources:
     def weight(self):
         """Replies of the elicited source per face, over :attr:`faces`."""
         return self.elicited.weight[self.faces]
-
-    @property
-    def replies(self):
-        """Number of elicited replies that typed one of the faces."""
-        return int(self.weight.sum())
 
     def get(self, name):
         """Return a source by name: ``elicited``, one of ``others``, several joined by ``+`` (their mean), or a guess.
@@ -74,7 +69,7 @@ def corrected():
 
     Faces have the article's form, since the scored and judged spellings are in that form.
     """
-    emissions, words = tables.emissions("claude"), corpus.uploads_once(tables.syntheses())
+    emissions, words = tables.emissions("claude"), tables.uploads_once(tables.syntheses())
     typed = emissions.assign(face=tables.each(published_fold, emissions["face"]))
     return _gather(typed, "mean probability", words)
 
@@ -121,14 +116,6 @@ def difference(sources, first, second, weights=UNIFORM, *, b="elicited", seed=0)
     """Return how much nearer to ``b`` ``first`` is than ``second``: Estimate, paired by face, p two-sided."""
     parts = (sources.get(name) for name in (b, first, second))
     return distributions.difference(*parts, weights=weights, faces=sources.faces, seed=seed)
-
-
-def shuffled(sources, name, weights, seed=0):
-    """Return what a source gets on average when its rows are permuted over the faces, 0..1."""
-    pair = (sources.elicited, sources.get(name))
-    return distributions.similarity(
-        *pair, weights=weights, faces=sources.faces, seed=seed
-    ).null_mean
 
 
 def positivity(sources, name="synthesized", *, seed=0):

@@ -14,7 +14,7 @@ from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import clusters, synthesis
 from kaomoji_lib.metrics import geometry as shapes
-from kaomoji_lib.published import corpus, faces, geometry, rules, scorer_audit, sources, tables
+from kaomoji_lib.published import faces, geometry, rules, scorer_audit, sources, tables
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
 
@@ -44,12 +44,11 @@ def _computed(rule, source, option, seed):
         recomputed, corrected, *reference = RULES[rule](source, option, seed)
     except KaomojiError as error:
         return (None, None, None), str(error).partition("; expected")[0]
-    if not reference and isinstance(corrected, Estimate):
-        reference = [corrected.null_mean or 0.0]
-    missing = (
-        "" if (recomputed, corrected) != (None, None) else "the hidden states were not published"
-    )
-    return (recomputed, corrected, *(reference or [None])), missing
+    if not reference:
+        reference = [corrected.null_mean or 0.0 if isinstance(corrected, Estimate) else None]
+    is_missing = recomputed is None and corrected is None
+    missing = "the hidden states were not published" if is_missing else ""
+    return (recomputed, corrected, *reference), missing
 
 
 def article(only="", *, seed=0):
@@ -117,7 +116,7 @@ def audit(name, seed=0):
 @cache
 def vocabulary(own=False, seed=0):
     """Return the faces in the space of their synthesized words, each upload once; ``own``: those that Claude typed."""
-    words = corpus.uploads_once(tables.syntheses())
+    words = tables.uploads_once(tables.syntheses())
     words = words[words["source_model"].str.startswith("claude")] if own else words
     codes = tables.scheme().codes
     return synthesis.word_space(words, load_lexicon(), codes, permutations=200, seed=seed)
@@ -156,12 +155,6 @@ def _similarity(source, option, seed):
     return sources.published_similarity(old, *pair, wider)[weighting], ours, reference
 
 
-def _shuffled(source, option, seed):
-    parts = (sources.as_published(), sources.corrected())
-    guess = sources.similarity(parts[1], "marginal guess", "elicited", option, seed=seed)
-    return (*(sources.shuffled(part, source, option, seed) for part in parts), guess.value)
-
-
 def _difference(source, option, seed):
     pair = source.partition(" ")[::2]
     return None, sources.difference(sources.corrected(), *pair, option, seed=seed)
@@ -187,12 +180,6 @@ def _clusters(source, option, seed):
     distances = clusters.cosine_distances(space.vectors)
     first, second = (stats.silhouettes(distances, space.clustering.cuts[k]) for k in (FOUR, other))
     return None, stats.bootstrap(first - second, unit="faces", seed=seed)
-
-
-def _uploads(source, option, seed):
-    words = tables.syntheses()
-    counts = [(len(w), w["bundle"].nunique()) for w in (words, corpus.uploads_once(words))]
-    return tuple(count[option != "descriptions"] for count in counts)
 
 
 def _variance(source, option, seed):
@@ -235,7 +222,6 @@ RULES = {
     "gap": _gap,
     "stream": _stream,
     "similarity": _similarity,
-    "shuffled": _shuffled,
     "difference": _difference,
     "positivity": lambda name, _, seed: (
         None,
@@ -249,7 +235,6 @@ RULES = {
     "gain": lambda _, weighting, seed: (None, sources.held_out_pool(weighting, seed).gain, 0.0),
     "words": _words,
     "clusters": _clusters,
-    "uploads": _uploads,
     "scorer": _scorer,
     "variance": _variance,
     "follows": _follows,

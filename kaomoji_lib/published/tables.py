@@ -12,14 +12,14 @@ from kaomoji_lib.published import files
 from kaomoji_lib.published.rules import published_face
 from kaomoji_lib.stimuli import DATA, read_table
 
-__all__ = ["published_face"]
 FOLDER = DATA / "published"
 NAMES = (
     *("emissions.parquet", "likelihoods.parquet", "judgements.csv", "words.csv"),
-    *("components.csv", "variance.csv", "centroids.csv", "face_means.csv"),
+    *("components.csv", "variance.csv"),
 )
 LOCAL = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
 JUDGES = ("opus", "haiku")
+OVERLAP = 0.9
 
 
 @cache
@@ -46,12 +46,12 @@ def read(name):
 
 def attribution():
     """Return whose data this is, in one sentence for every page that uses it."""
-    return files.registry().attribution
+    return files.attribution()
 
 
 def titles():
     """Return the title of each source of emissions: dict name -> title."""
-    return {name: entry["title"] for name, entry in files.registry().sources.items()}
+    return {name: entry["title"] for name, entry in files.registry()["sources"].items()}
 
 
 @cache
@@ -86,7 +86,7 @@ def category(prompt_ids, name="nine"):
 
 def source(name):
     """Return the entry of a source in ``data/published.yml`` (dict)."""
-    sources = files.registry().sources
+    sources = files.registry()["sources"]
     if name not in sources:
         raise KaomojiError(
             f"unknown published source {name!r}; expected one of {', '.join(sources)}"
@@ -148,6 +148,27 @@ def syntheses():
     table = read("words.csv").rename(columns={"spelling": "face"})
     lists = {column: table[column].str.split() for column in ("primary", "others")}
     return table.assign(face=each(published_face, table["face"]), **lists)
+
+
+def uploads_once(words):
+    """Return the rows of :func:`syntheses` with each upload counted once: of uploads that repeat each other, the latest.
+
+    Two bundles are uploads of one corpus if nine tenths of the (face, source model) pairs of the smaller one are in the
+    other, whoever signed them: an identifier that changed between uploads hides the repetition.
+    """
+    names = pd.MultiIndex.from_frame(words[["bundle", "contributor"]])
+    pairs = {
+        name: set(zip(part["face"], part["source_model"], strict=True))
+        for name, part in words.groupby(["bundle", "contributor"])
+    }
+    kept = []
+    # The names of bundles sort by time.
+    for name in sorted(pairs, reverse=True):
+        own, others = pairs[name], [pairs[other] for other in kept]
+        shares = [len(own & other) / min(len(own), len(other)) for other in others]
+        if not any(share >= OVERLAP for share in shares):
+            kept.append(name)
+    return words[names.isin(kept)]
 
 
 def components(name):

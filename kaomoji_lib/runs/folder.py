@@ -268,9 +268,11 @@ class RunFolder:
         """Store a finished part. The table is written last: its presence says that the part is whole."""
         from safetensors.torch import save_file
 
-        with atomic(self.shard(number).with_suffix(".safetensors")) as temporary:
+        states, table = self.shard(number).with_suffix(".safetensors"), pd.DataFrame(rows)
+        with atomic(states) as temporary:
             save_file(tensors, temporary)
-        write_parquet(self.shard(number).with_suffix(".parquet"), pd.DataFrame(rows))
+        table.attrs = {"states": sha256(states)}
+        write_parquet(self.shard(number).with_suffix(".parquet"), table)
 
     def merge(self, count, **facts):
         """Join the shards into the run's files and mark it complete; ``facts`` go into the manifest."""
@@ -311,11 +313,11 @@ class RunFolder:
         remedy = f"delete both files {path.name}.* and run the same command again: only that part is collected again"
         table = read_parquet(path.with_suffix(".parquet"), remedy)
         try:
-            return table, load_file(states)
+            if sha256(states) == table.attrs.pop("states", None):
+                return table, load_file(states)
         except (OSError, SafetensorError):
-            raise KaomojiError(
-                f"{states} is damaged; expected the states of a finished part; {remedy}"
-            ) from None
+            pass
+        raise KaomojiError(f"{states} is damaged; expected the states of a finished part; {remedy}")
 
     def remove_stale_temporary_files(self):
         """Remove what killed processes left half written; call it while holding the run's lock."""

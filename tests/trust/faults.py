@@ -83,8 +83,10 @@ def serving(place, name, faults, batch=False):
 
 
 def damages(content):
-    """A file emptied, cut, zeroed."""
-    yield from (b"", content[: len(content) // 2], content[:-1], content[:8], b"\0" * len(content))
+    """A file emptied, cut, zeroed, and zeroed from its middle on."""
+    half = len(content) // 2
+    yield from (b"", content[:half], content[:-1], content[:8], b"\0" * len(content))
+    yield content[:half] + b"\0" * (len(content) - half)
 
 
 def flips(content, many=24):
@@ -124,20 +126,20 @@ def rotting(place):
         claude / "introspect" / "judgements.parquet": lambda: AnswerFolder(
             claude / "introspect"
         ).table(),
-        run.path / "manifest.json": lambda: RunFolder(run.path).manifest,
-        shards.shard(0).with_suffix(".parquet"): lambda: shards._read_shard(0)[0],
         shards.shard(0).with_suffix(".safetensors"): lambda: shards._read_shard(0)[1][
             "first"
         ].numpy(),
-        place / "scores.parquet": lambda: score_file(MODEL, **scores, progress=False),
         claude / FILE: lambda: ReplyStore(claude).records(),
+        run.path / "manifest.json": lambda: RunFolder(run.path).manifest,
+        shards.shard(0).with_suffix(".parquet"): lambda: shards._read_shard(0)[0],
+        place / "scores.parquet": lambda: score_file(MODEL, **scores, progress=False),
         claude / "introspect" / "manifest.json": lambda: (
             AnswerFolder(claude / "introspect").manifest
         ),
     }
     for number, (path, read) in enumerate(readers.items()):
         content, whole = path.read_bytes(), read()
-        for wrong in [*damages(content), *(flips(content) if number < 5 else ())]:
+        for wrong in [*damages(content), *(flips(content) if number < 7 else ())]:
             path.write_bytes(wrong)
             count.tried += 1
             count.rows += 1

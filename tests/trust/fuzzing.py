@@ -19,7 +19,6 @@ PARTS = {
     "templates": 0.15,
     "chat templates": 0.15,
     "command line": 0.15,
-    "corpus bundles": 0.1,
     "tables (CSV)": 0.1,
     "exchange rows": 0.1,
     "exchange files": 0.25,

@@ -163,7 +163,7 @@ def asking(place, kills, batch=False):
             if not (out / FILE).is_file():
                 return []
             store = ReplyStore(out)
-            rows = store._run("SELECT key, record FROM replies ORDER BY number")
+            rows = store._db.execute("SELECT key, entry FROM log WHERE kind = 'reply'").fetchall()
             store.close()
             return rows
 
