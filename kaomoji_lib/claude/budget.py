@@ -1,9 +1,8 @@
 """What a run may cost: every request reserves the most it can cost before it is sent."""
 
 import json
-import threading
 
-from kaomoji_lib.claude.models import price
+from kaomoji_lib.claude.models import cost, price
 from kaomoji_lib.errors import KaomojiError
 
 # The service adds a few tokens of its own to every message, and a few hundred that describe a schema.
@@ -30,7 +29,7 @@ def _text(params):
 
 
 class Budget:
-    """Money that may still be spent in one folder; safe to use from several threads.
+    """Money that may still be spent in one folder.
 
     ``limit``: US dollars for the whole folder, what earlier runs ``spent`` included; None: no limit.
 
@@ -51,36 +50,29 @@ class Budget:
                 f"no price is known for {model!r}, so --max-usd cannot be kept; add its row to data/claude_models.csv"
             )
         self.limit, self.spent, self._reserved = limit, spent, 0.0
-        self._changed = threading.Condition()
 
     def most(self, params, batch=False):
         """Return the most one request can cost, in US dollars (0 where the price is unknown)."""
         if self.price is None:
             return 0.0
         # Writing to the cache costs more than plain input, so the bound takes the dearer of both.
-        rate = max(self.price.input, self.price.cache_write)
-        dollars = most_tokens(params) * rate + params["max_tokens"] * self.price.output
-        return dollars / 1_000_000 * (self.price.batch_factor if batch else 1.0)
+        rate = max(self.price["input"], self.price["cache_write"])
+        dollars = most_tokens(params) * rate + params["max_tokens"] * self.price["output"]
+        return dollars / 1_000_000 * (self.price["batch_factor"] if batch else 1.0)
 
     def cost(self, usage, most, batch=False):
         """Return the US dollars for ``usage``, ``most`` where the service did not say; None without a price."""
         if self.price is None:
             return None
-        return self.price.of(usage, batch) if usage else most
+        return cost(self.price, usage, batch) if usage else most
 
-    def reserve(self, dollars, wait=True):
-        """Return whether ``dollars`` fit under the limit. With ``wait``, open requests may still free some."""
-        with self._changed:
-            while self.limit is not None and self.spent + self._reserved + dollars > self.limit:
-                if not wait or self._reserved <= 1e-12:
-                    return False
-                self._changed.wait(timeout=1.0)
-            self._reserved += dollars
-            return True
+    def reserve(self, dollars):
+        """Set ``dollars`` aside if they fit under the limit; returns whether they do."""
+        fits = self.limit is None or self.spent + self._reserved + dollars <= self.limit
+        self._reserved += dollars if fits else 0.0
+        return fits
 
     def settle(self, reserved, dollars):
         """Replace a reservation by what was paid (None counts nothing)."""
-        with self._changed:
-            self._reserved = max(self._reserved - reserved, 0.0)
-            self.spent += dollars or 0.0
-            self._changed.notify_all()
+        self._reserved = max(self._reserved - reserved, 0.0)
+        self.spent += dollars or 0.0

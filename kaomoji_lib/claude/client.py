@@ -1,7 +1,6 @@
 """Talk to Claude: many requests, each reply stored as it arrives, within a budget."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from kaomoji_lib.claude import connection
 from kaomoji_lib.claude.batches import Batches
 from kaomoji_lib.claude.budget import Budget
 from kaomoji_lib.claude.models import same_model
-from kaomoji_lib.claude.requests import Failure, Report
+from kaomoji_lib.claude.requests import Report
 from kaomoji_lib.claude.store import ReplyStore
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import folder_lock, remove_stale_temporary_files
@@ -105,7 +104,7 @@ class Client:
         return self.store.get(request.key(self.connection.origin))
 
     def ask(self, requests, validate):
-        """Send what has no reply yet, and store every reply before the next request of its worker is sent.
+        """Send what has no reply yet, a few requests at a time; a reply is stored before the next request is sent.
 
         ``validate(record, request)``: what makes a stored reply unusable, or an empty string; with ``retry_invalid``
         those are asked again, except where another model answered, which it would again. Open batches are collected
@@ -134,60 +133,53 @@ class Client:
         report.add(batches.ask(due) if self.settings.batch else self._ask_each(due))
         return report
 
-    def keep(self, key, request, message, usd, batch=None):
-        """Store a reply (dict of :meth:`Connection.plain`)."""
+    def keep(self, key, public, message, usd, batch=None):
+        """Store a reply (dict of :meth:`Connection.plain`) beside the public part of its request."""
         received = datetime.now(UTC).isoformat(timespec="seconds")
         facts = {"usd": usd, "batch": batch, "received": received}
-        self.store.put(key, {**request.public(), **message, **facts})
+        self.store.put(key, {**public, **message, **facts})
 
     def _ask_each(self, due):
-        report, lock, stop = Report(), threading.Lock(), threading.Event()
-        in_a_row, done = [0], [0]
-
-        def halt(reason):
-            with lock:
-                report.stopped = report.stopped or reason
-            stop.set()
-
-        def one(key, request):
-            if stop.is_set():
-                return
-            most, usd, failure = self.budget.most(request.params), None, None
-            if not self.budget.reserve(most):
-                return halt(
-                    f"the next request could cost more than what is left of --max-usd ({self.budget.limit:g})"
-                )
+        report, left, sent, workers = Report(), list(due.items())[::-1], {}, self.settings.workers
+        with ThreadPoolExecutor(workers) as pool:
             try:
-                message = self.connection.send(request.params)
-                usd = self.budget.cost(message["usage"], most)
-                self.keep(key, request, message, usd)
-                if wrong := other_model(message, request):
-                    failure = connection.Refused("other_model", wrong)
-            except connection.Refused as error:
-                failure = error
-                if error.charged:
-                    usd = most if self.budget.price else None
-                    self.store.record_unreceived_charge(key, usd, error.kind)
+                while sent or (left and not report.stopped):
+                    while left and not report.stopped and len(sent) < workers:
+                        if not self.budget.reserve(self.budget.most(left[-1][1].params)):
+                            break
+                        key, request = left.pop()
+                        sent[pool.submit(self.connection.send, request.params)] = key, request
+                    if not sent:
+                        report.stopped = f"the next request could cost more than what is left of --max-usd ({self.budget.limit:g})"
+                    for future in wait(sent, return_when=FIRST_COMPLETED).done:
+                        self._receive(future, *sent.pop(future), report)
+                        self.on_progress(len(due) - len(left) - len(sent), len(due))
             finally:
-                self.budget.settle(most, usd)
-            with lock:
-                in_a_row[0] = in_a_row[0] + 1 if failure else 0
-                done[0] += 1
-                if failure and failure.kind != "other_model":
-                    report.failures.append(Failure(request.about, failure.kind, failure.detail))
-                self.on_progress(done[0], len(due))
-            if failure and failure.hopeless:
-                halt(f"the service refuses every request: {failure.detail}")
-            elif in_a_row[0] >= FAILURES_IN_A_ROW:
-                halt(f"{FAILURES_IN_A_ROW} requests in a row failed, the last with {failure}")
-
-        with ThreadPoolExecutor(max_workers=self.settings.workers) as pool:
-            futures = [pool.submit(one, key, request) for key, request in due.items()]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+                # What was sent is paid for, so it is stored after an interrupt, too.
+                for future in wait(sent).done:
+                    self._receive(future, *sent[future], report)
         return report
+
+    def _receive(self, future, key, request, report):
+        """Store the reply that was sent for a request, or add to the report why there is none."""
+        most, usd, failure = self.budget.most(request.params), None, None
+        try:
+            message = future.result()
+            usd = self.budget.cost(message["usage"], most)
+            self.keep(key, request.public(), message, usd)
+            if wrong := other_model(message, request):
+                failure = connection.Refused("other_model", wrong)
+        except connection.Refused as error:
+            failure = error
+            report.failures.append((request.about, error))
+            if error.charged:
+                usd = most if self.budget.price else None
+                self.store.record_unreceived_charge(key, usd, error.kind)
+        self.budget.settle(most, usd)
+        report.in_a_row = report.in_a_row + 1 if failure else 0
+        if failure and failure.hopeless:
+            report.stopped = f"the service refuses every request: {failure.detail}"
+        elif report.in_a_row >= FAILURES_IN_A_ROW and not report.stopped:
+            report.stopped = (
+                f"{FAILURES_IN_A_ROW} requests in a row failed, the last with {failure}"
+            )

@@ -74,7 +74,7 @@ class Connection:
             ) from None
         self._key = key = os.environ.get(KEY)
         base = os.environ.get(BASE) or f"https://{HOST}"
-        self.origin = origin()
+        self.origin, self.version = origin(), anthropic.__version__
         if not key:
             raise KaomojiError(
                 f"{KEY} is not set; expected an API key in the environment; set it, or use --dry-run"

@@ -3,8 +3,8 @@
 import json
 
 from kaomoji_lib import html as escape
+from kaomoji_lib.claude import models
 from kaomoji_lib.claude.budget import estimated_tokens
-from kaomoji_lib.claude.models import price
 from kaomoji_lib.claude.store import ReplyStore
 
 SHOWN = 2
@@ -16,10 +16,11 @@ def plan(settings, requests, note=""):
     due = list({key: r for r in requests if store.get(key := r.key(origin)) is None}.values())
     tokens = sum(estimated_tokens(request.params) for request in due)
     output, spent = sum(r.params["max_tokens"] for r in due), store.spent()
-    model_price, limit = price(settings.model), settings.max_usd
+    price, limit = models.price(settings.model), settings.max_usd
     cost, usd = "unknown: no price for this model in data/claude_models.csv", 0.0
-    if model_price is not None:
-        usd = model_price.of({"input_tokens": tokens, "output_tokens": output}, settings.batch)
+    if price is not None:
+        usage = {"input_tokens": tokens, "output_tokens": output}
+        usd = models.cost(price, usage, settings.batch)
         cost = f"at most about {usd:.2f} US dollars"
     lines = [
         f"{settings.model}: {len(due)} requests to send, {len(requests) - len(due)} replies stored already"

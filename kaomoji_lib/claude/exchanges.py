@@ -4,7 +4,7 @@ The texts are private: they stay in memory and in the request.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,9 @@ class Exchange:
 
     source_model: str
     face: str
-    raw: str
-    user: str
-    assistant: str
-
-    def __repr__(self):
-        return f"Exchange(source_model={self.source_model!r}, face={self.face!r})"
+    raw: str = field(repr=False)
+    user: str = field(repr=False)
+    assistant: str = field(repr=False)
 
 
 def read(path, skipped=None):
@@ -113,17 +110,15 @@ def from_emissions(emissions, prompts):
 
 
 def _row(row):
-    names = ("user", "assistant", "source_model")
-    if "user_text" in row:
-        names = ("user_text", "assistant_text", "model")
-    user, reply = row[names[0]], row[names[1]]
+    end = "_text" if "user_text" in row else ""
+    user, reply = row[f"user{end}"], row[f"assistant{end}"]
     if not isinstance(user, str) or not isinstance(reply, str):
         raise TypeError
     # Journals keep the face apart and may have taken it off the text.
     face = row.get("kaomoji")
     if isinstance(face, str) and not reply.lstrip().startswith(face):
         reply = f"{face} {reply}"
-    return str(row.get(names[2]) or row.get("model") or ""), user, reply
+    return str(row.get("source_model") or row.get("model") or ""), user, reply
 
 
 def _claude(conversation):
@@ -178,21 +173,13 @@ def _chatgpt(conversation):
 
 def masked(text, face, raw):
     """``text`` with every occurrence of the face replaced by ``MASK``, however it is spelt."""
-    for spelling in sorted({raw, face}, key=len, reverse=True):
-        text = text.replace(spelling, MASK)
-    spans = []
-    for start, char in enumerate(text):
-        if char in _OPEN and (not spans or start >= spans[-1][1]):
-            for end in range(start + 2, min(start + faces.LONGEST + 8, len(text)) + 1):
-                if text[end - 1] in _CLOSE and faces.canonical(text[start:end]) == face:
-                    spans.append((start, end))
-                    break
-    spans += [
-        found.span() for found in re.finditer(r"\S{2,}", text) if faces.canonical(found[0]) == face
-    ]
-    for start, end in sorted(set(spans), reverse=True):
-        text = text[:start] + MASK + text[end:]
-    return text
+    spans = re.findall(r"\S{2,}", text)
+    for opening in re.finditer(f"[{re.escape(_OPEN)}]", text):
+        near = text[opening.start() : opening.start() + faces.LONGEST + 8]
+        spans += [near[: end.end()] for end in re.finditer(f"[{re.escape(_CLOSE)}]", near)]
+    spellings = {raw, face, *(span for span in spans if faces.canonical(span) == face)}
+    longest_first = sorted(spellings, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest_first)), MASK, text)
 
 
 def samples(exchanges, seed=0, most=SAMPLES):
@@ -201,13 +188,11 @@ def samples(exchanges, seed=0, most=SAMPLES):
     Returns dict (source_model, face) -> (count, list of Exchange), sorted; the draw of one group does
     not depend on the other groups, nor on the order of the file.
     """
-    groups = {}
-    for exchange in exchanges:
+    groups, drawn = {}, {}
+    for exchange in sorted(exchanges, key=lambda item: (item.user, item.assistant)):
         groups.setdefault((exchange.source_model, exchange.face), []).append(exchange)
-    drawn = {}
-    for key in sorted(groups):
-        ordered = sorted(groups[key], key=lambda item: (item.user, item.assistant))
+    for key, group in sorted(groups.items()):
         rng = np.random.default_rng([seed, *"\0".join(key).encode()])
-        chosen = rng.permutation(len(ordered))[:most]
-        drawn[key] = (len(ordered), [ordered[index] for index in sorted(chosen)])
+        chosen = sorted(rng.permutation(len(group))[:most])
+        drawn[key] = (len(group), [group[index] for index in chosen])
     return drawn

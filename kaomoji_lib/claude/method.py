@@ -6,9 +6,9 @@
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,7 @@ import pandas as pd
 from kaomoji_lib import html as escape
 from kaomoji_lib.claude.client import Client, other_model
 from kaomoji_lib.claude.models import omitted
+from kaomoji_lib.claude.requests import Report
 from kaomoji_lib.claude.store import ReplyStore
 from kaomoji_lib.claude.strict import NotAnswered
 from kaomoji_lib.errors import KaomojiError
@@ -82,22 +83,18 @@ def judge(settings, name, requests, read, columns, facts, on_progress=None):
         return write(client, name, requests, validate, report, table, facts)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a run of a method came to.
+@dataclass(kw_only=True)
+class Outcome(Report):
+    """What a run of a method came to: the report of its requests, and of their replies.
 
     ``folder``: of its table. ``counts``: dict of usable, refused (which are results), missing and unusable replies.
-    ``unusable``: (about, problem) of replies that say nothing usable; ``failures``, ``stopped``, ``waiting``: see
-    :class:`~kaomoji_lib.claude.requests.Report`; ``usd``: cost of the folder; ``remedy``: how to complete the run, or
-    an empty string.
+    ``unusable``: (about, problem) of replies that say nothing usable; ``usd``: cost of the folder; ``remedy``: how to
+    complete the run, or an empty string.
     """
 
     folder: Path
     counts: dict
-    unusable: tuple
-    failures: tuple
-    stopped: str
-    waiting: tuple
+    unusable: list
     usd: float
     remedy: str
 
@@ -110,12 +107,12 @@ class Outcome:
         lines = [f"{self.folder}: {', '.join(parts)}; {self.usd:.4f} US dollars so far"]
         lines += [f"stopped: {self.stopped}"] if self.stopped else []
         lines += [f"under way: batch {name}" for name in self.waiting]
-        failures = [(one.about, f"{one.kind}: {one.detail}") for one in self.failures]
-        for word, pairs in (("failed", failures), ("unusable", self.unusable)):
-            reasons = {}
-            for about, reason in pairs:
-                reasons.setdefault(reason, []).append(", ".join(map(str, about.values())))
-            lines += [f"{word}: {len(at)}: {why} (first: {at[0]})" for why, at in reasons.items()]
+        problems = [(f"failed: {error}", about) for about, error in self.failures]
+        problems += [(f"unusable: {problem}", about) for about, problem in self.unusable]
+        first = dict(reversed(problems))
+        for problem, count in Counter(problem for problem, _ in problems).items():
+            place = ", ".join(map(str, first[problem].values()))
+            lines.append(f"{problem} ({count} times, first: {place})")
         lines += [f"to complete it: {self.remedy}"] if self.remedy else []
         return "\n".join(escape.terminal(line) for line in lines)
 
@@ -125,12 +122,11 @@ def write(client, name, requests, validate, report, table, facts):
 
     Returns (AnswerFolder, Outcome).
     """
-    settings, model = client.settings, client.settings.model
+    settings, model, spent = client.settings, client.settings.model, client.budget.spent
     counts, unusable = dict.fromkeys(("usable", "refused", "missing", "unusable"), 0), []
-    needed, again, names = client.budget.spent, False, set()
+    needed, again, names = spent, False, set()
     for request in requests:
         record = client.stored(request)
-        names |= {record["model"]} if record else set()
         if record is None:
             kind, needed = "missing", needed + client.budget.most(request.params, settings.batch)
         elif problem := validate(record, request):
@@ -139,6 +135,7 @@ def write(client, name, requests, validate, report, table, facts):
         else:
             kind = "refused" if record["stop_reason"] == "refusal" else "usable"
         counts[kind] += 1
+        names |= {record["model"]} if record else set()
     remedy = ""
     if counts["missing"] or again:
         remedy = "run the same command again"
@@ -146,16 +143,11 @@ def write(client, name, requests, validate, report, table, facts):
             remedy += f" with --max-usd {math.ceil(needed * 100) / 100:g}"
         elif not counts["missing"]:
             remedy += " with --retry-invalid, which pays again"
-    folder, kept = AnswerFolder(settings.folder / name), (report.stopped, tuple(report.waiting))
-    outcome = Outcome(
-        folder.path,
-        counts,
-        tuple(unusable),
-        tuple(report.failures),
-        *kept,
-        client.budget.spent,
-        remedy,
-    )
+    folder = AnswerFolder(settings.folder / name)
+    facts_of_run = {"folder": folder.path, "counts": counts, "usd": spent, "remedy": remedy}
+    outcome = Outcome(**vars(report), unusable=unusable, **facts_of_run)
+    path = folder.path / f"{TABLES[name]}.parquet"
+    write_parquet(path, table)
     manifest = {
         "schema": SCHEMA,
         "method": name,
@@ -166,22 +158,14 @@ def write(client, name, requests, validate, report, table, facts):
         "answered_by": sorted(names),
         "omitted_parameters": list(omitted(model)),
         "counts": counts,
-        "usd_of_folder": round(client.budget.spent, 6),
+        "usd_of_folder": round(spent, 6),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {package: _version(package) for package in ("anthropic", "kaomoji-lib")},
+        "versions": {"anthropic": client.connection.version},
+        "files": {path.name: sha256(path)},
         **facts,
     }
-    path = folder.path / f"{TABLES[name]}.parquet"
-    write_parquet(path, table)
-    folder.write_manifest({**manifest, "files": {path.name: sha256(path)}})
+    folder.write_manifest(manifest)
     return folder, outcome
-
-
-def _version(package):
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def folders():

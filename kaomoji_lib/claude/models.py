@@ -1,37 +1,18 @@
 """Claude models: the spellings of their names, and the table of what they cost and which parameters they reject."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stimuli import DATA, read_table
 
 TABLE = DATA / "claude_models.csv"
-PRICES = ("input", "output", "cache_write", "cache_read", "batch_factor")
-_TOKENS = {
+TOKENS = {
     "input": "input_tokens",
     "output": "output_tokens",
     "cache_write": "cache_creation_input_tokens",
     "cache_read": "cache_read_input_tokens",
 }
-
-
-@dataclass(frozen=True)
-class Price:
-    """US dollars per million tokens; ``batch_factor`` multiplies all of them in a batch."""
-
-    input: float
-    output: float
-    cache_write: float
-    cache_read: float
-    batch_factor: float
-
-    def of(self, usage, batch=False):
-        """Return the US dollars for a ``usage`` object of the service (dict; absent counts are 0)."""
-        counts = {name: usage.get(field) or 0 for name, field in _TOKENS.items()}
-        total = sum(counts[name] * getattr(self, name) for name in counts) / 1_000_000
-        return total * (self.batch_factor if batch else 1.0)
 
 
 def bare_name(name):
@@ -56,36 +37,39 @@ def same_model(asked, echoed):
     return bare_name(asked) == bare_name(echoed)
 
 
-def price(model, path=TABLE):
-    """Return the :class:`Price` of a model in any spelling, or None where the table has none.
+def price(model):
+    """Return the prices of a model in any spelling, or None where the table has none.
+
+    Dict: US dollars per million tokens for each of ``TOKENS``, and ``batch_factor``, by which a batch multiplies them.
 
     Raises
     ------
     KaomojiError
         If a cell of the table is not a number.
     """
-    row = _row(model, path)
+    row = _table().get(bare_name(model))
     if row is None or not row["input"]:
         return None
     try:
-        return Price(*(float(row[name]) for name in PRICES))
+        return {name: float(row[name]) for name in (*TOKENS, "batch_factor")}
     except ValueError:
         raise KaomojiError(
-            f"{path}: a price of {row['model']} is no number; expected US dollars per million tokens; correct the row"
+            f"{TABLE}: a price of {row['model']} is no number; expected US dollars per million tokens; correct the row"
         ) from None
 
 
-def omitted(model, path=TABLE):
+def cost(prices, usage, batch=False):
+    """Return the US dollars for a ``usage`` object of the service (dict; absent counts are 0)."""
+    total = sum(prices[name] * (usage.get(field) or 0) for name, field in TOKENS.items())
+    return total / 1_000_000 * (prices["batch_factor"] if batch else 1.0)
+
+
+def omitted(model):
     """Return the names of the request parameters that a model rejects (tuple of str), by the table."""
-    row = _row(model, path)
-    return () if row is None else tuple(row["omits"].split())
-
-
-def _row(model, path):
-    return _table(path).get(bare_name(model))
+    return tuple(_table().get(bare_name(model), {"omits": ""})["omits"].split())
 
 
 @cache
-def _table(path):
-    table = read_table(path, ("model", *PRICES, "omits"))
+def _table():
+    table = read_table(TABLE, ("model", *TOKENS, "batch_factor", "omits"))
     return {row["model"]: row for row in table.to_dict("records")}

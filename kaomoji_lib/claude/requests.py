@@ -50,22 +50,17 @@ def body(model, max_tokens, content, *, system=None, schema=None, temperature=No
     return {name: value for name, value in params.items() if name not in omitted(model)}
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A request without a reply, and why."""
-
-    about: dict
-    kind: str
-    detail: str
-
-
 @dataclass
 class Report:
-    """What a round of requests came to. ``stopped``: why it ended early; ``waiting``: ids of open batches."""
+    """What a round of requests came to.
+
+    ``failures``: (about, :class:`.connection.Refused`) of requests without a reply. ``stopped``: why it ended early; ``waiting``: ids of open batches; ``in_a_row``: number of latest requests that failed.
+    """
 
     failures: list = field(default_factory=list)
     stopped: str = ""
     waiting: list = field(default_factory=list)
+    in_a_row: int = 0
 
     def add(self, other):
         self.failures += other.failures

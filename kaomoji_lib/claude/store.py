@@ -6,7 +6,6 @@ with its SHA-256. A row is on disk before the next request is sent. The whole lo
 
 import json
 import sqlite3
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +23,7 @@ REPLY, CHARGE, BATCH = "reply", "charge", "batch"
 
 
 class ReplyStore:
-    """The replies of one folder; safe to use from several threads of one process.
+    """The replies of one folder; for one process, and one thread, at a time.
 
     A record is a dict with at least ``about`` (dict, which row it fills), ``text``, ``stop_reason``, ``model`` (as
     echoed), ``usd`` (float or None) and ``batch`` (id or None). Without ``create``, a missing file reads as empty and
@@ -38,8 +37,7 @@ class ReplyStore:
 
     def __init__(self, folder, create=False):
         self.path = Path(folder) / FILE
-        self._lock, self._db = threading.Lock(), None
-        self._log, self._newest = [], {}
+        self._db, self._log, self._newest = None, [], {}
         with self._errors():
             if create and not self.path.exists():
                 # Renamed into its place with its table, so that a file without it was damaged.
@@ -48,7 +46,7 @@ class ReplyStore:
                     made.executescript(_TABLE)
                     made.close()
             if self.path.exists():
-                self._db = sqlite3.connect(self.path, check_same_thread=False)
+                self._db = sqlite3.connect(self.path)
                 self._read()
 
     def _read(self):
@@ -85,11 +83,10 @@ class ReplyStore:
         self._newest[kind, key] = value
 
     def _append(self, kind, key, value):
-        with self._errors(), self._lock:
-            row = (len(self._log) + 1, kind, key, json.dumps(value))
-            with self._db:
-                self._db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (*row, digest(row)))
-            self._remember(kind, key, value)
+        row = (len(self._log) + 1, kind, key, json.dumps(value))
+        with self._errors(), self._db:
+            self._db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (*row, digest(row)))
+        self._remember(kind, key, value)
 
     def get(self, key):
         """Return the newest record under ``key``, or None."""
@@ -113,7 +110,7 @@ class ReplyStore:
 
     def spent(self):
         """Return the US dollars of all replies and charges; those without a price count nothing."""
-        return sum(value["usd"] or 0.0 for kind, _, value in list(self._log) if kind != BATCH)
+        return sum(value["usd"] or 0.0 for kind, _, value in self._log if kind != BATCH)
 
     def write_batch(self, entry):
         """Note a batch (dict with ``state``), or a new state of the one with its ``number``; return it with its number."""
