@@ -116,83 +116,81 @@ def adapt(tokenizer, adapter):
         If the chat template refuses a user message or leaves it out, or opens thinking that is not known how to close.
     """
     given = adapter.get("prefill", "")
-    source, named = _source(tokenizer)
+    source = getattr(tokenizer, "chat_template", None)
+    notes = []
+    if isinstance(source, dict):
+        name = "default" if "default" in source else next(iter(source), "")
+        notes = [f"The tokenizer names several chat templates; “{name}” was used."]
+        source = source.get(name)
     if not source:
         note = "This tokenizer has no chat template: the message was put between plain “User:” and “Assistant:” lines."
         return Template(tokenizer, None, {}, prefill=given, notes=(note,))
-    template = Template(
-        tokenizer, _dated(source, adapter), {"enable_thinking": False}, adapter.get("system")
-    )
-    template = _reaching(template)
-    if named:
-        template = template.noting(named)
+    dated = source
     if "strftime_now" in source:
         date = adapter.get("date", PINNED_DATE)
-        template = template.noting(f"The template writes a date; it was pinned to {date}.")
-    template = _without_thinking(template, source, adapter.get("template_kwargs", {}))
-    template = _without_system(template)
+        dated = _clock(date) + source
+        notes.append(f"The template writes a date; it was pinned to {date}.")
+    template = Template(tokenizer, dated, {"enable_thinking": False}, adapter.get("system"))
+    if MESSAGE not in (_rendered(template) or ""):
+        template = replace(template, parts=True)
+        notes.insert(0, "The template reads messages as lists of parts; they were given so.")
+    if MESSAGE not in (_rendered(template) or ""):
+        raise KaomojiError(
+            "the chat template refuses a single user message, or leaves it out; expected a prompt that contains it; add "
+            "an adapter for this model to data/models.yml"
+        )
+    template = replace(template, notes=tuple(notes))
+    template = _without_thinking(template, source)
+    template = replace(template, kwargs={**template.kwargs, **adapter.get("template_kwargs", {})})
+    emptied = _rendered(replace(template, system="")) if template.system is None else None
+    if emptied and MESSAGE in emptied and len(emptied) < len(template.chat(MESSAGE)):
+        note = "The template inserts a system prompt of its own; an empty one replaced it."
+        template = template.noting(note, system="")
     if not given or not MARK.search(given) and given.strip():
         template = _ending_where_replies_begin(template, source)
     template = replace(template, prefill=template.prefill + given)
     return replace(template, notes=(*template.notes, *_remarks(template, source)))
 
 
-def _source(tokenizer):
-    """The Jinja template (str or None), and the note where the tokenizer names several."""
-    source = getattr(tokenizer, "chat_template", None)
-    if not isinstance(source, dict):
-        return source, None
-    name = "default" if "default" in source else next(iter(source), "")
-    return source.get(name), f"The tokenizer names several chat templates; “{name}” was used."
+def _rendered(template, reply=None):
+    """What the template makes of the probe message (and ``reply``), None where it refuses."""
+    try:
+        return template.chat(MESSAGE, reply)
+    except Exception:
+        return None
 
 
-def _dated(source, adapter):
-    """The template with a macro in the place of the clock: templates are sandboxed and take no functions."""
-    if "strftime_now" not in source:
-        return source
-    day = datetime.date.fromisoformat(adapter.get("date", PINNED_DATE))
+def _clock(date):
+    """A macro in the place of the clock: templates are sandboxed and take no functions."""
+    day = datetime.date.fromisoformat(date)
     values = {"-d": day.day, "-m": day.month, "-I": 12, "-H": 0}
-    filters = "".join(
-        f" | replace('%{code}', '{values.get(code) or day.strftime('%' + code[-1])}')"
-        for code in DATE_CODES
-    )
-    return (
-        f"{{%- macro strftime_now(format) -%}}{{{{ format{filters} }}}}{{%- endmacro -%}}{source}"
-    )
+    values = {code: values.get(code) or day.strftime(f"%{code[-1]}") for code in DATE_CODES}
+    filters = "".join(f" | replace('%{code}', '{value}')" for code, value in values.items())
+    return f"{{%- macro strftime_now(format) -%}}{{{{ format{filters} }}}}{{%- endmacro -%}}"
 
 
-def _reaching(template):
-    """The template with messages in the form that reaches the prompt: text, or a list of parts."""
-    reason = "the message is not in the prompt"
-    for parts in (False, True):
-        tried = replace(template, parts=parts)
-        try:
-            if MESSAGE in tried.chat(MESSAGE):
-                parted = "The template reads messages as lists of parts; they were given so."
-                return tried.noting(parted) if parts else tried
-        except Exception as error:
-            reason = str(error) or type(error).__name__
-    raise KaomojiError(
-        f"the chat template refuses a single user message ({reason}); expected a prompt that contains it; add an adapter "
-        "for this model to data/models.yml"
-    )
+def _without_thinking(template, source):
+    """The template with every variable that switches thinking set to off."""
+    for name, value in _switches(source).items():
+        tried = replace(template, kwargs={**template.kwargs, name: value})
+        if _rendered(tried) not in (None, template.chat(MESSAGE)):
+            template = tried.noting(f"Thinking was switched off by the template's “{name}”.")
+    return template
 
 
-def _without_thinking(template, source, given):
-    """The template with every variable that switches thinking set to off; ``given`` (dict) overrides."""
+def _switches(source):
+    """Variables of a Jinja source that may switch thinking, and their value for off: dict."""
     tree = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"])
     try:
         tree = tree.parse(re.sub(r"{%-?\s*(end)?generation\s*-?%}", "", source))
     except jinja2.TemplateError:
-        return replace(template, kwargs={**template.kwargs, **given})
-    compared = {}
+        return {}
+    compared, switches = {}, {}
     for test in tree.find_all(nodes.Compare):
         sides = [test.expr, *(operand.expr for operand in test.ops)]
-        names = [side.name for side in sides if isinstance(side, nodes.Name)]
         values = [side.value for side in sides if isinstance(side, nodes.Const)]
-        for name in names:
+        for name in (side.name for side in sides if isinstance(side, nodes.Name)):
             compared.setdefault(name, []).extend(values)
-    switches = {}
     for name in sorted(meta.find_undeclared_variables(tree)):
         if not re.search(THINKING, name, re.IGNORECASE):
             continue
@@ -201,49 +199,24 @@ def _without_thinking(template, source, given):
             switches[name] = off[0]
         elif not AMOUNT.search(name):
             switches[name] = bool(NEGATED.search(name))
-    before = template.chat(MESSAGE)
-    for name, value in switches.items():
-        tried = replace(template, kwargs={**template.kwargs, name: value})
-        try:
-            if tried.chat(MESSAGE) != before:
-                template = tried.noting(f"Thinking was switched off by the template's “{name}”.")
-                before = template.chat(MESSAGE)
-        except Exception:
-            continue
-    return replace(template, kwargs={**template.kwargs, **given})
-
-
-def _without_system(template):
-    """The template with an empty system message, where it would insert one of its own."""
-    if template.system is not None:
-        return template
-    emptied = replace(template, system="")
-    try:
-        shorter = len(emptied.chat(MESSAGE)) < len(template.chat(MESSAGE))
-        if not shorter or MESSAGE not in emptied.chat(MESSAGE):
-            return template
-    except Exception:
-        return template
-    note = "The template inserts a system prompt of its own; an empty one replaced it."
-    return template.noting(note, system="")
+    return switches
 
 
 def _ending_where_replies_begin(template, source):
     """The template with the end of its prompt where its own history puts the reply."""
-    prompt = _after(template.chat(MESSAGE), MESSAGE)
-    history = _history(template)
+    prompt, history = _after(template.chat(MESSAGE), MESSAGE), None
+    whole = (_rendered(template, REPLY) or "").rpartition(REPLY)[0]
+    if MESSAGE in whole:
+        history = _after(whole, MESSAGE)
     if history is not None and history.startswith(prompt):
-        gap = history[len(prompt) :].rstrip(" \t")
-        if gap:
-            template = template.noting(
-                f"The template puts {_quoted(gap)} before replies; the prompt ends with it."
-            )
-        return _closed(replace(template, prefill=gap), prompt + gap, source)
+        if gap := history[len(prompt) :].rstrip(" \t"):
+            note = f"The template puts {_quoted(gap)} before replies; the prompt ends with it."
+            template = template.noting(note, prefill=gap)
+        return _closed(template, prompt + gap, source)
     extra = prompt.removeprefix(history) if history and prompt.startswith(history) else ""
     marks = MARK.search(extra) and not re.search(r"\w", MARK.sub("", extra))
     if extra and not (marks or CLOSING.search(extra) or _open(prompt)):
-        kept = history.rstrip(" \t")
-        cut = prompt[len(kept) :]
+        cut = prompt[len(history.rstrip(" \t")) :]
         return template.noting(
             f"The template's prompt ends in {_quoted(cut)}, which its history does not put before replies; it was left out.",
             cut=cut,
@@ -253,16 +226,6 @@ def _ending_where_replies_begin(template, source):
 
 def _after(text, part):
     return text[text.rfind(part) + len(part) :]
-
-
-def _history(template):
-    """What the template puts between a message and the reply to it; None where it does not render both."""
-    try:
-        text = template.chat(MESSAGE, REPLY)
-    except Exception:
-        return None
-    end = text.rfind(REPLY)
-    return _after(text[:end], MESSAGE) if end >= 0 and MESSAGE in text[:end] else None
 
 
 def _open(prompt):
@@ -279,8 +242,12 @@ def _closed(template, prompt, source):
     if not opening:
         spaces = re.search(r"[ \t]*$", prompt)[0] if not template.prefill else ""
         return replace(template, cut=spaces)
-    mark = OPENING.fullmatch(opening)
-    for closing in _closings(mark) if mark and prompt.rstrip().endswith(opening) else ():
+    closings, mark = [], OPENING.fullmatch(opening)
+    if mark and prompt.rstrip().endswith(opening):
+        left, name, right = mark["left"], mark["name"], mark["right"]
+        ends = [name.replace(start, end) for start, end in STARTS if start in name]
+        closings = [f"{left}/{name}{right}", *(f"{left}{end}{right}" for end in ends)]
+    for closing in closings:
         known = closing in source or closing in template.tokenizer.get_vocab()
         if known or closing in ("</think>", "[/THINK]", "</thinking>"):
             note = f"The template opens {opening}; it was closed at once."
@@ -291,36 +258,25 @@ def _closed(template, prompt, source):
     )
 
 
-def _closings(opening):
-    """The marks that would close an opening one (a match of ``OPENING``): with a slash, or with the end of its start."""
-    left, name, right = opening["left"], opening["name"], opening["right"]
-    return [
-        f"{left}/{name}{right}",
-        *(f"{left}{name.replace(start, end)}{right}" for start, end in STARTS if start in name),
-    ]
-
-
 def _remarks(template, source):
     """Notes on what could not be mended (list of str)."""
-    text = template.render(MESSAGE)
-    before, after = text[: text.rfind(MESSAGE)], _after(text, MESSAGE)
+    before, _, after = template.render(MESSAGE).rpartition(MESSAGE)
     notes = []
     for words, place in ((before, "before"), (after, "after")):
-        own = [word for word in re.findall(r"[^\W\d_]{2,}", MARK.sub(" ", words))]
-        if len([word for word in own if word.lower() not in ROLES]) > 3:
+        own = re.findall(r"[^\W\d_]{2,}", MARK.sub(" ", words))
+        if sum(word.lower() not in ROLES for word in own) > 3:
             notes.append(
                 f"The template puts words of its own {place} the message: {_quoted(words)}."
             )
-    for message in ("“a” <b> & 'c' \\n", 'say "d"'):
-        if message not in template.render(message):
-            notes.append(
-                f"The template changes messages: it does not write {_quoted(message)} as it is."
-            )
-            break
-    ends = dict.fromkeys(match[0] for match in CLOSING.finditer(source))
+    messages = "“a” <b> & 'c' \\n", 'say "d"'
+    if changed := [one for one in messages if one not in template.render(one)]:
+        notes.append(
+            f"The template changes messages: it does not write {_quoted(changed[0])} as it is."
+        )
+    ends = [match[0] for match in CLOSING.finditer(source)]
     if ends and not CLOSING.search(after) and not any(end in after for end in ends):
         notes.append(
-            f"The template knows {_quoted(next(iter(ends)))} as the end of thinking, and the prompt neither opens nor closes "
+            f"The template knows {_quoted(ends[0])} as the end of thinking, and the prompt neither opens nor closes "
             "it: the model may think before it replies."
         )
     return notes
