@@ -56,10 +56,8 @@ page.glue("title", source.title)
 # the chosen kaomoji. The control directions have the same length and no meaning: labels shuffled, and a random direction.
 
 # %% tags=["hide-input"]
-design = conditions.SteeringDesign(
-    per_category=prompts, targets=2, scales=tuple(scales), profile=None, seed=seed
-)
-steered = conditions.steering_table(source.run, spellings, design, device)
+options = {"per_category": prompts, "seed": seed, "device": device}
+steered = conditions.steering_table(source.run, spellings, targets=2, scales=scales, **options)
 effects = steering.effects(steered, kaomoji, reading, messages, seed=seed)
 page.glue("gain", results.one(effects, measure="target", scale=1.0))
 figures.curve(
@@ -108,9 +106,7 @@ figures.bars(
 # is the share of the difference between the two kaomoji distributions that the patch brings about.
 
 # %% tags=["hide-input"]
-patched = conditions.patching_table(
-    source.run, spellings, conditions.PatchingDesign(prompts, tuple(layers), seed), device
-)
+patched = conditions.patching_table(source.run, spellings, layers=layers, **options)
 recovered = patching.effects(patched, kaomoji, seed=seed)
 shown = recovered[recovered["measure"] == "recovered"]
 figures.curve(
@@ -128,9 +124,7 @@ figures.curve(
 # matched control changes as much variance and keeps the category.
 
 # %% tags=["hide-input"]
-erased = conditions.erasure_table(
-    source.run, spellings, conditions.ErasureDesign(prompts, 1, tuple(layers), seed), device
-)
+erased = conditions.erasure_table(source.run, spellings, layers=layers, **options)
 lost = erasure.effects(erased, kaomoji, reading, messages, seed=seed)
 drop = lost[lost["measure"] == "drop"]
 figures.curve(

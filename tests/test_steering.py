@@ -189,8 +189,8 @@ def mass(table, meaning, categories):
 
 
 def test_a_toy_model_is_steered_to_the_category_of_the_direction(run, meaning):
-    design = conditions.SteeringDesign(layer=2, scales=(2.0,), per_category=1, profile=None)
-    table = conditions.steering_table(run, list(meaning.index), design)
+    design = {"layer": 2, "scales": (2.0,), "per_category": 1}
+    table = conditions.steering_table(run, list(meaning.index), **design)
     assert list(table.columns[: len(conditions.STEERING)]) == list(conditions.STEERING)
     still = table[table["condition"] == "none"].set_index("prompt_id")
     steered = table[table["condition"] == "category"]
@@ -202,8 +202,7 @@ def test_a_toy_model_is_steered_to_the_category_of_the_direction(run, meaning):
 
 
 def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_not(run, meaning):
-    design = conditions.ErasureDesign(per_category=2, layers=(4,))
-    table = conditions.erasure_table(run, list(meaning.index), design)
+    table = conditions.erasure_table(run, list(meaning.index), per_category=2, layers=(4,))
     category = run.prompts().set_index("id")["category"]
     own = pd.Series(mass(table, meaning, category[table["prompt_id"]]), table["condition"])
     means = own.groupby(level=0).mean()
@@ -215,8 +214,7 @@ def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_
 
 
 def test_a_patched_state_brings_the_faces_of_its_donor(run, meaning):
-    design = conditions.PatchingDesign(per_category=2, layers=(2, 4))
-    table = conditions.patching_table(run, list(meaning.index), design)
+    table = conditions.patching_table(run, list(meaning.index), per_category=2, layers=(2, 4))
     category = run.prompts().set_index("id")["category"]
     last = table[(table["position"] == "emission") & (table["layer"] == 4)].set_index("condition")
 

@@ -56,11 +56,10 @@ def gather(alias, weights):
     if alias == INTERVENED:
         inventory = choose.load_inventory()
         words = list(inventory[~inventory["foil"]].groupby("category", sort=False).head(4)["face"])
-        conditions.steering_table(
-            run, words, conditions.SteeringDesign(per_category=2, targets=2, profile=None)
-        )
-        conditions.patching_table(run, words, conditions.PatchingDesign(2, PATCHED))
-        conditions.erasure_table(run, words, conditions.ErasureDesign(2, 1, PATCHED))
+        options = {"per_category": 2, "layers": PATCHED}
+        conditions.steering_table(run, words, per_category=2, targets=2)
+        conditions.patching_table(run, words, **options)
+        conditions.erasure_table(run, words, **options)
 
 
 def score(alias, weights, run):

@@ -4,7 +4,7 @@ Directions and erasers are estimated on most prompts of each category and tested
 the tables are P(the reply opens with the spelling), prefix-closed; tables are cached in the run's folder.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,39 +18,6 @@ from kaomoji_lib.models.score import spellings as spelled
 STEERING = ("prompt_id", "topic", "layer", "condition", "direction", "scale")
 ERASURE = ("prompt_id", "topic", "layer", "condition", "number", "removed")
 PATCHING = ("prompt_id", "donor_id", "topic", "layer", "position", "condition")
-
-
-@dataclass(frozen=True)
-class SteeringDesign:
-    """``layer``: where the scale is varied, 0 the embedding; None: a quarter of the way up. ``scales``: lengths of what is
-    added, in units of the median length of a state over the message's tokens there. ``per_category``: tested prompts;
-    ``targets``: directions of each condition per prompt; ``profile``: the scale tested at every layer (None: no other)."""
-
-    layer: int | None = None
-    scales: tuple = (0.5, 1.0, 2.0)
-    per_category: int = 3
-    targets: int = 3
-    profile: float | None = 1.0
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class ErasureDesign:
-    """``per_category``: tested prompts; ``random``: subspaces of equal rank; ``layers``: None for every block."""
-
-    per_category: int = 4
-    random: int = 1
-    layers: tuple | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class PatchingDesign:
-    """``per_category``: hosts; ``layers``: None for six from the first block to the last."""
-
-    per_category: int = 2
-    layers: tuple | None = None
-    seed: int = 0
 
 
 def train_test_prompts(prompts, per_category, seed=0):
@@ -83,46 +50,61 @@ def directions(states, labels, codes):
     return moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
 
 
-def steering_table(run, words, design=SteeringDesign(), device="auto"):  # noqa: B008
+def steering_table(
+    run,
+    words,
+    *,
+    layer=None,
+    scales=(0.5, 1.0, 2.0),
+    per_category=3,
+    targets=3,
+    seed=0,
+    device="auto",
+):
     """Steer tested prompts toward categories that are not their own: DataFrame[STEERING, one column per spelling].
 
-    ``condition``: none; category (difference of means); shuffled (the same after categories were permuted over prompts, so
-    that it lies where states vary); isotropic (random directions). ``direction``: a category's code, or a number.
+    ``layer``: 0 is the embedding; None: a quarter of the way up. ``scales``: lengths of what is added, in units of the
+    median length of a state over the message's tokens there. ``per_category``: tested prompts; ``targets``: directions of
+    each condition per prompt. ``condition``: none; category (difference of means); shuffled (the same after categories
+    were permuted over prompts, so that it lies where states vary); isotropic (random directions). ``direction``: a
+    category's code, or a number.
     """
-    return _cached(run, "steering", words, design, device, _steering)
+    settings = {"layer": layer, "scales": list(scales), "targets": targets}
+    return _cached(run, "steering", words, per_category, seed, device, _steering, settings)
 
 
-def _steering(lab, design):
+def _steering(lab, rng, layer, scales, targets):
     prompts, codes = lab.prompts, list(dict.fromkeys(lab.prompts["category"]))
-    states, blocks = steer.prompt_states(lab.engine, lab.encoded[lab.train]), len(lab.engine.blocks)
-    labels, rng = prompts["category"].to_numpy()[lab.train], np.random.default_rng(design.seed)
-    main = max(1, round(blocks / 4)) if design.layer is None else design.layer
-    for layer in lab.counted("steered", [main] if design.profile is None else range(blocks)):
-        message, unit = states["message"][:, layer], float(np.median(states["norm"][:, layer]))
-        sets = {"category": directions(message, labels, codes)}
-        if layer == main:
-            isotropic = rng.normal(size=sets["category"].shape)
-            sets["shuffled"] = directions(message, rng.permutation(labels), codes)
-            sets["isotropic"] = isotropic / np.linalg.norm(isotropic, axis=1, keepdims=True)
-        rows = [
-            (row, condition, number, scale)
-            for condition in sets
-            for scale in (design.scales if layer == main else (design.profile,))
-            for row, number in _targets(prompts, lab.tested, codes, design.targets, rng)
-        ]
-        vectors = [sets[condition][number] * unit * scale for _, condition, number, scale in rows]
-        about = pd.DataFrame(rows, columns=["row", "condition", "direction", "scale"])
-        named = [codes[one] if of == "category" else str(one) for _, of, one, _ in rows]
-        about = about.assign(layer=layer, direction=named)
-        lab.score(about["row"], about, steer.Addition(layer, np.array(vectors, dtype=np.float32)))
-    still = {"layer": main, "condition": "none", "direction": "", "scale": 0.0}
+    states, labels = steer.prompt_states(lab.engine, lab.encoded[lab.train]), prompts["category"]
+    if layer is None:
+        layer = max(1, round(len(lab.engine.blocks) / 4))
+    message, labels = states["message"][:, layer], labels.to_numpy()[lab.train]
+    unit = float(np.median(states["norm"][:, layer]))
+    sets = {"category": directions(message, labels, codes)}
+    isotropic = rng.normal(size=sets["category"].shape)
+    sets["shuffled"] = directions(message, rng.permutation(labels), codes)
+    sets["isotropic"] = isotropic / np.linalg.norm(isotropic, axis=1, keepdims=True)
+    for condition, vectors in sets.items():
+        for scale in lab.counted(f"steered by {condition}", scales):
+            rows, numbers = zip(*_targets(prompts, lab.tested, codes, targets, rng), strict=True)
+            names = codes if condition == "category" else [str(one) for one in range(len(codes))]
+            about = {"condition": condition, "scale": scale, "layer": layer}
+            about = pd.DataFrame(about | {"direction": [names[one] for one in numbers]})
+            moved = (vectors[list(numbers)] * unit * scale).astype(np.float32)
+            lab.score(list(rows), about, steer.Addition(layer, moved))
+    still = {"layer": layer, "condition": "none", "direction": "", "scale": 0.0}
     return lab.table(STEERING, lab.tested, still)
 
 
-def _cached(run, name, words, design, device, make):
+def _cached(run, name, words, per_category, seed, device, make, settings):
     # Tables of earlier versions did not sum over white space before a face.
-    settings = {"spellings": list(words), "leads": True, **asdict(design)}
-    return run.cached(name, settings, lambda: make(_Lab(run, list(words), design, device), design))
+    key = {"spellings": list(words), "leads": True, "per_category": per_category, "seed": seed}
+
+    def compute():
+        lab = _Lab(run, list(words), per_category, seed, device)
+        return make(lab, np.random.default_rng(seed), **settings)
+
+    return run.cached(name, key | settings, compute)
 
 
 class _Lab:
@@ -131,7 +113,7 @@ class _Lab:
     ``encoded``: DataFrame[ids, start, end] of :func:`.steer.prompt_states`.
     """
 
-    def __init__(self, run, words, design, device):
+    def __init__(self, run, words, per_category, seed, device):
         self.engine, self.prompts, self.words = reloading.reload(run, device), run.prompts(), words
         self.source, self.algorithm, self.parts = run.source, None, []
         instruction, rows = run.manifest["instruction"], []
@@ -140,7 +122,7 @@ class _Lab:
             span = steer.user_span(self.engine, rendered, text)
             rows.append((self.engine.encode(rendered), *span))
         self.encoded = pd.DataFrame(rows, columns=["ids", "start", "end"])
-        self.train, self.tested = train_test_prompts(self.prompts, design.per_category, design.seed)
+        self.train, self.tested = train_test_prompts(self.prompts, per_category, seed)
         check = scoring.self_check(self.engine, words, self.prompts, instruction=instruction)
         self.plan = spelled.plan(self.engine, words, leads=check["leads"])
 
@@ -164,9 +146,8 @@ class _Lab:
     def table(self, columns, rows, still):
         """Return the table: the prompts ``rows`` as they are (described by the dict ``still``), then what was scored."""
         self.score(rows, pd.DataFrame(still, rows))
-        return pd.concat([self.parts[-1], *self.parts[:-1]])[[*columns, *self.words]].reset_index(
-            drop=True
-        )
+        table = pd.concat([self.parts[-1], *self.parts[:-1]], ignore_index=True)
+        return table[[*columns, *self.words]]
 
 
 def _targets(prompts, tested, codes, targets, rng):
@@ -241,50 +222,50 @@ def _whitener(states):
     return (vectors * roots) @ vectors.T, (vectors / roots) @ vectors.T, states.mean(axis=0)
 
 
-def erasure_table(run, words, design=ErasureDesign(), device="auto"):  # noqa: B008
+def erasure_table(run, words, *, per_category=4, layers=None, seed=0, device="auto"):
     """Erase the category from the emission state after each block: DataFrame[ERASURE, one column per spelling].
 
-    ``condition``: none; category (LEACE); matched (:func:`matched_eraser`); topic (LEACE of the topic, where prompts have
-    several); random (subspaces of equal rank, ``number`` counts them). ``removed``: share of the tested states' variance
-    that the eraser changes.
+    ``per_category``: tested prompts; ``layers``: default every block. ``condition``: none; category (LEACE); matched
+    (:func:`matched_eraser`); topic (LEACE of the topic, where prompts have several); random (a subspace of equal rank).
+    ``removed``: share of the tested states' variance that the eraser changes.
     """
-    return _cached(run, "erasure", words, design, device, _erasure)
+    settings = {"layers": list(layers or ())}
+    return _cached(run, "erasure", words, per_category, seed, device, _erasure, settings)
 
 
-def _erasure(lab, design):
+def _erasure(lab, rng, layers):
     emit = steer.prompt_states(lab.engine, lab.encoded)["emit"]
     category, topic = (lab.prompts[name].to_numpy()[lab.train] for name in ("category", "topic"))
-    rng = np.random.default_rng(design.seed)
-    for layer in lab.counted("erased", design.layers or range(1, len(lab.engine.blocks) + 1)):
+    for layer in lab.counted("erased", layers or range(1, len(lab.engine.blocks) + 1)):
         states = emit[lab.train][:, layer]
         main = leace(states, category)
-        erasers = [("category", 0, main), ("matched", 0, matched_eraser(states, category, main))]
+        erasers = {"category": main, "matched": matched_eraser(states, category, main)}
         if len(set(topic)) > 1:
-            erasers.append(("topic", 0, leace(states, topic)))
-        for number in range(design.random):
-            erasers.append(("random", number, random_eraser(states, main.rank, rng)))
-        for condition, number, eraser in erasers:
+            erasers["topic"] = leace(states, topic)
+        erasers["random"] = random_eraser(states, main.rank, rng)
+        for condition, eraser in erasers.items():
             removed = eraser.removed(emit[lab.tested][:, layer])
-            about = {"layer": layer, "condition": condition, "number": number, "removed": removed}
+            about = {"layer": layer, "condition": condition, "number": 0, "removed": removed}
             change = steer.Map(layer, eraser.matrix, eraser.centre)
             lab.score(lab.tested, pd.DataFrame(about, lab.tested), change)
     still = {"layer": 0, "condition": "none", "number": 0, "removed": 0.0}
     return lab.table(ERASURE, lab.tested, still)
 
 
-def patching_table(run, words, design=PatchingDesign(), device="auto"):  # noqa: B008
+def patching_table(run, words, *, per_category=2, layers=None, seed=0, device="auto"):
     """Replace a host's state by a donor's: DataFrame[PATCHING, one column per spelling].
 
-    ``position``: ``message`` (the message's last token) or ``emission`` (the prompt's last position). ``condition``: none
+    ``per_category``: hosts; ``layers``: default six from the first block to the last. ``position``: ``message`` (the message's last token) or ``emission`` (the prompt's last position). ``condition``: none
     (every host and donor as it is; ``donor_id`` empty); donor (same topic, another category); same_category (a donor of
     the host's category); other_topic (the donor's category, another topic); shuffled_position (the donor's state at a random
     token of the host's message). ``topic``: the host's.
     """
-    return _cached(run, "patching", words, design, device, _patching)
+    settings = {"layers": list(layers or ())}
+    return _cached(run, "patching", words, per_category, seed, device, _patching, settings)
 
 
-def _patching(lab, design):
-    rng, prompts = np.random.default_rng(design.seed), lab.prompts
+def _patching(lab, rng, layers):
+    prompts = lab.prompts
     pairs = pd.DataFrame(
         [pair for host in lab.tested for pair in _donors(prompts, int(host), rng)],
         columns=["host", "donor", "condition"],
@@ -301,7 +282,7 @@ def _patching(lab, design):
     anywhere = rng.integers(start, np.maximum(end - 1, start + 1))
     named = pairs.assign(donor_id=prompts["id"].to_numpy()[pairs["donor"]])
     count = len(lab.engine.blocks)
-    layers = design.layers or sorted({round(one) for one in np.linspace(1, count, min(6, count))})
+    layers = layers or sorted({round(one) for one in np.linspace(1, count, min(6, count))})
     for position, source, place in (("message", "end", end - 1), ("emission", "emit", length - 1)):
         shuffled = pairs["condition"] == "shuffled_position"
         back = (length - np.where(shuffled, anywhere, place)).to_numpy()
