@@ -80,5 +80,11 @@ made = not isinstance(met, page.Missing)
 sentence = "All of it was computed while this book was built, and agrees with the shipped run as the first table says."
 page.glue("verdict", sentence if made else f"This build could not do it: {met.reason}.")
 
+# %% [markdown]
+# ```{admonition} Take-away
+# :class: tip
+# What the other pages read from shipped files can be computed again on an ordinary computer in a few minutes.
+# ```
+
 # %% tags=["hide-input"]
 page.provenance([] if isinstance(run, page.Missing) else run, {"model": model}, started)

@@ -114,5 +114,12 @@ tables.table(pd.DataFrame(data, columns=["file in data/", "what it holds", "sour
 # everyday objects with the messages that the toy models were trained on. The dictionary comes mostly from Japanese input
 # methods, and models have read it.
 
+# %% [markdown]
+# ```{admonition} Take-away
+# :class: tip
+# Everything in this book rests on three small open models that anyone can run, on data that the article published, and
+# on English messages written by language models.
+# ```
+
 # %% tags=["hide-input"]
 page.provenance(None, {"models": models}, started)
