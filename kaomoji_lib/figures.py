@@ -240,15 +240,14 @@ def circumplex(places, scheme, title, caption):
         box = {"x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
         fig.add_shape(type="circle", layer="below", line={"color": theme.FAINT}, **box)
     lift = {"D": 0.12, "S": -0.12}
-    for _, row in scheme.table.iterrows():
-        at = {
-            "x": row["valence"] * 1.12,
-            "y": row["arousal"] * 1.12 + lift.get(row["dominance"], 0),
-        }
+    names = scheme.table[["valence", "arousal"]].to_numpy(float) * [1.5, 1.15]
+    names[:, 1] += [lift.get(dominance, 0) for dominance in scheme.table["dominance"]]
+    for (x, y), (_, row) in zip(names, scheme.table.iterrows(), strict=True):
         font = {"color": row["colour"], "size": 14}
-        fig.add_annotation(**at, text=escape.label(row["gloss"]), showarrow=False, font=font)
+        fig.add_annotation(x=x, y=y, text=escape.label(row["gloss"]), showarrow=False, font=font)
     weight = np.sqrt(places["weight"] / places["weight"].max())
-    shown = _apart(places[["valence", "arousal"]].to_numpy(float), np.array([0.26, 0.085]))
+    points = places[["valence", "arousal"]].to_numpy(float)
+    shown = _apart(points, np.array([0.34, 0.1]), names)
     fig.add_scatter(
         x=shown[:, 0],
         y=shown[:, 1],
@@ -264,7 +263,7 @@ def circumplex(places, scheme, title, caption):
         cliponaxis=False,
     )
     ends = {"tickvals": [-1, 0, 1], "ticktext": ["−1", "0", "+1"], "showgrid": False}
-    fig.update_xaxes(**theme.axis("valence: unpleasant → pleasant", range=[-1.3, 1.3], **ends))
+    fig.update_xaxes(**theme.axis("valence: unpleasant → pleasant", range=[-1.85, 1.85], **ends))
     fig.update_yaxes(**theme.axis("arousal: calm → aroused", range=[-1.35, 1.4], **ends))
     return fig.update_yaxes(scaleanchor="x", constrain="domain")
 
@@ -331,22 +330,27 @@ def bars(table, title, caption, *, label, value, series=None, x="", percent=True
     fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False, tickfont=font, **order))
     # Room for the numbers beside the bars, on a phone too.
     room = [0, 1.4 * max(float(table[value].max()), 1e-12)]
-    fig.update_xaxes(**theme.axis(x, tickformat=".0%" if percent else None, range=room))
+    ticks = {"tickformat": ".0%" if percent else None}
+    ticks |= {"tickvals": np.linspace(0, 1, 6)} if percent and room[1] > 1 else {}
+    fig.update_xaxes(**theme.axis(x, range=room, **ticks))
     return fig
 
 
-def _apart(points, room, steps=200):
-    """Move labels until no two are closer than ``room`` (width, height) in both directions: array like ``points``."""
+def _apart(points, room, fixed=(), steps=200):
+    """Move labels until none is closer than ``room`` (width, height) in both directions to another or to a ``fixed`` one."""
+    moving = len(points)
+    points = np.concatenate([points, np.reshape(fixed, (-1, 2))])
     points = points + 1e-3 * np.random.default_rng(0).normal(size=points.shape)
     for _ in range(steps):
         gap = points[:, None] - points[None]
         overlap = room - np.abs(gap)
         touching = (overlap > 0).all(axis=2) & ~np.eye(len(points), dtype=bool)
+        touching[moving:, moving:] = False
         if not touching.any():
             break
         push = np.where(touching, np.sign(gap[..., 1]) * overlap[..., 1], 0).sum(axis=1)
-        points[:, 1] += 0.3 * push
-    return points
+        points[:moving, 1] += 0.3 * push[:moving]
+    return points[:moving]
 
 
 def _estimates(frame, *columns):

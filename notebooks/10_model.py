@@ -151,7 +151,7 @@ asked = messages.set_index("id").loc[scored["prompt_id"].unique()]
 log_prob = scored.pivot(index="prompt_id", columns="face", values="log_prob_closed").loc[
     asked.index
 ]
-page.glue("listed", f"{scored.groupby('prompt_id')['listed'].first().mean():.1e}")
+page.glue("listed", f"{100 * scored.groupby('prompt_id')['listed'].first().mean():.1g}%")
 categories = kaomoji.loc[~kaomoji["foil"], "category"]
 gains = closed.gains(log_prob, asked["category"], categories).loc[
     list(scheme.codes), list(scheme.codes)
@@ -159,7 +159,7 @@ gains = closed.gains(log_prob, asked["category"], categories).loc[
 named = gains.rename(index=scheme.gloss, columns=scheme.gloss)
 figures.matrix(
     named,
-    "How much each kind of kaomoji gains under each kind of message",
+    "How much each kind of kaomoji gains over the others, by kind of message",
     f"{source.title}; {len(asked)} messages; rows: kaomoji by human label, columns: messages; in standard deviations",
     diverging=True,
 )

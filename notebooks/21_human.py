@@ -76,7 +76,7 @@ tables.estimates(
 )
 
 # %% [markdown]
-# ## Valence mostly fits, in every larger model
+# ## Valence and arousal
 # Valence of a kaomoji: the mean valence of the messages that elicited it, against the mean valence of its labels.
 
 # %% tags=["hide-input"]

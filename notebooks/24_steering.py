@@ -20,7 +20,8 @@
 # %% tags=["parameters", "remove-cell"]
 model: str = "smollm2-135m-instruct"  # alias or run folder
 words: int = 4  # kaomoji per category whose probabilities are measured
-layers: list = [5, 10, 15, 20, 25, 30]  # layers that are patched and erased
+layers: list = [5, 10, 15, 20, 25, 30]  # layers that are erased
+patched_layers: list = [10, 20, 30]  # layers that are patched
 scales: list = [
     0.5,
     1.0,
@@ -106,7 +107,7 @@ figures.bars(
 # is the share of the difference between the two kaomoji distributions that the patch brings about.
 
 # %% tags=["hide-input"]
-patched = conditions.patching_table(source.run, spellings, layers=layers, **options)
+patched = conditions.patching_table(source.run, spellings, layers=patched_layers, **options)
 recovered = patching.effects(patched, kaomoji, seed=seed)
 shown = recovered[recovered["measure"] == "recovered"]
 figures.curve(
@@ -159,6 +160,7 @@ page.provenance(
         "model": model,
         "words": words,
         "layers": layers,
+        "patched_layers": patched_layers,
         "scales": scales,
         "prompts": prompts,
         "seed": seed,

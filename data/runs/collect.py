@@ -41,7 +41,7 @@ SCORED = {
     "qwen2.5-coder-1.5b-instruct": ({"self": 10, "other": 5}, "bfloat16"),
 }
 INTERVENED = "smollm2-135m-instruct"
-PATCHED = (5, 10, 15, 20, 25, 30)
+ERASED, PATCHED = (5, 10, 15, 20, 25, 30), (10, 20, 30)
 
 
 def gather(alias, weights):
@@ -56,10 +56,9 @@ def gather(alias, weights):
     if alias == INTERVENED:
         inventory = choose.load_inventory()
         words = list(inventory[~inventory["foil"]].groupby("category", sort=False).head(4)["face"])
-        options = {"per_category": 2, "layers": PATCHED}
         conditions.steering_table(run, words, per_category=2, targets=2)
-        conditions.patching_table(run, words, **options)
-        conditions.erasure_table(run, words, **options)
+        conditions.patching_table(run, words, per_category=2, layers=PATCHED)
+        conditions.erasure_table(run, words, per_category=2, layers=ERASED)
 
 
 def score(alias, weights, run):

@@ -102,10 +102,12 @@ def forced_choice(log_prob, labels, categories, kind="raw", *, seed=0):
 
 
 def gains(log_prob, labels, categories):
-    """Mean standardised score of each category's kaomoji under each category of messages.
+    """Mean standardised score of each category's kaomoji under each category of messages, relative to all kaomoji.
 
-    Returns DataFrame kaomoji category x message category, in standard deviations over messages.
+    Returns DataFrame kaomoji category x message category, in standard deviations over messages. What a message does to
+    all kaomoji alike is taken off, since only the choice among them can follow the category.
     """
     z = (log_prob - log_prob.mean()) / log_prob.std(ddof=0).clip(lower=1e-9)
+    z = z.sub(z.mean(axis=1), axis=0)
     by_message = z[list(categories.index)].groupby(np.asarray(labels)).mean()
     return by_message.T.groupby(categories).mean()
