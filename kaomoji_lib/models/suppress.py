@@ -24,55 +24,36 @@ UNICODE_END = 0x110000
 SURROGATES = range(0xD800, 0xE000)
 
 
+def _characters():
+    return (chr(code) for code in range(UNICODE_END) if code not in SURROGATES)
+
+
 @cache
 def emoji():
     """Return every character that is banned as an emoji: pictographs and their plane, the variation selector, the keycap."""
     kept = set(f"★☆✦✧✩✪✿❀♡♥♪♫♬{HEART}")
-    return (
-        *(
-            chr(code)
-            for code in _characters()
-            if code in EMOJI_PLANE or (is_emoji(chr(code)) and chr(code) not in kept)
-        ),
-        *EMOJI_MAKERS,
+    pictographs = (
+        char
+        for char in _characters()
+        if ord(char) in EMOJI_PLANE or is_emoji(char) and char not in kept
     )
-
-
-def _characters():
-    return (code for code in range(UNICODE_END) if code not in SURROGATES)
+    return (*pictographs, *EMOJI_MAKERS)
 
 
 @cache
 def closed_emoji():
     """The bans of :func:`emoji` as bytes, closed towards the front and without what a shorter ban contains."""
-    banned = {char.encode() for char in emoji()}
-    open_prefixes, prefixes = (
-        set(),
-        {encoded[:length] for encoded in banned for length in range(1, len(encoded))},
-    )
-    for code in _characters():
-        encoded = chr(code).encode()
-        if encoded not in banned and unicodedata.category(chr(code)) != "Cn":
-            open_prefixes.update(encoded[:length] for length in range(1, len(encoded)))
+    banned, open_prefixes = {char.encode() for char in emoji()}, set()
+    for char in _characters():
+        if char.encode() not in banned and unicodedata.category(char) != "Cn":
+            open_prefixes.update(_prefixes(char.encode()))
+    prefixes = {prefix for encoded in banned for prefix in _prefixes(encoded)}
     closed = banned | (prefixes - open_prefixes)
-    return tuple(
-        sorted(
-            ban
-            for ban in closed
-            if not any(ban[:length] in closed for length in range(1, len(ban)))
-        )
-    )
+    return tuple(sorted(ban for ban in closed if closed.isdisjoint(_prefixes(ban))))
 
 
-def _strings(rule):
-    return tuple(string.encode() for string in rule["strings"])
-
-
-def _emoji(rule):
-    return closed_emoji() + tuple(f"{space}{HEART}".encode() for space in SPACES)
-
-
-KINDS = {"emoji": _emoji, "strings": _strings}
+def _prefixes(encoded):
+    return [encoded[:length] for length in range(1, len(encoded))]
 
 
 def bans(interventions):
@@ -85,12 +66,14 @@ def bans(interventions):
     """
     found = []
     for rule in interventions:
-        kind = rule.get("suppress")
-        if kind not in KINDS:
+        if rule.get("suppress") == "emoji":
+            found += [*closed_emoji(), *(f"{space}{HEART}".encode() for space in SPACES)]
+        elif rule.get("suppress") == "strings":
+            found += [string.encode() for string in rule["strings"]]
+        else:
             raise KaomojiError(
-                f"unknown intervention {rule!r}; expected suppress: {' or '.join(KINDS)}; correct data/models.yml"
+                f"unknown intervention {rule!r}; expected suppress: emoji or strings; correct data/models.yml"
             )
-        found.extend(KINDS[kind](rule))
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ from kaomoji_lib.models import sample as samples
 from kaomoji_lib.models.forward import Sizes, capture, in_batches
 from kaomoji_lib.models.score import measuring
 from kaomoji_lib.models.score import spellings as spelled
-from kaomoji_lib.models.score.algorithms import ALGORITHMS, applicable, plain_logits
+from kaomoji_lib.models.score.algorithms import ALGORITHMS, WORDS, applicable, plain_logits
 from kaomoji_lib.models.score.routing import closest_calls
 from kaomoji_lib.models.templates import LEADS
 
@@ -89,7 +89,7 @@ def scoring(engine, spellings, messages, algorithm="auto"):
         return difference, margins, _rms(difference) / _rms(expected[0] - expected[-1])
 
     names = applicable(engine) if algorithm == "auto" else (algorithm,)
-    ways = {name: f"scores of “{ALGORITHMS[name].what}”" for name in names}
+    ways = {name: f"scores of “{WORDS[name]}”" for name in names}
     tolerance = TOLERANCES[engine.dtype].log_prob
     found = _first_exact(engine, ways, compare, tolerance, FLIPPED_FACE, "nats")
     return found | {"leads": _leads(engine, prompts, faces, found["algorithm"])}

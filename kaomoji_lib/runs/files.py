@@ -10,13 +10,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TEMPORARY = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
-CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+FULL = "no room on the disk; expected room for it; free some space and run the same command again"
+CLOSED = "its folder is read-only; expected a folder of your own; change its permissions, or name another"
+REFUSALS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CLOSED),
+}
+WHOLLY_READ = 64 * 2**20
 
 
 @contextmanager
@@ -37,15 +43,12 @@ def atomic(path):
         with open(temporary, "rb") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise KaomojiError(_refusal(path, error.errno, error.strerror or str(error))) from None
-    except Exception as error:
+    except (OSError, SafetensorError) as error:
         # The safetensors library says what the system said in an exception of its own.
-        if type(error).__name__ != "SafetensorError":
-            raise
         full = "No space left" in str(error) or "os error 28" in str(error)
-        raise KaomojiError(_refusal(path, errno.ENOSPC if full else 0, str(error))) from None
+        number = errno.ENOSPC if full else getattr(error, "errno", None)
+        other = f"{error}; expected a writable folder; check it, or name another"
+        raise KaomojiError(f"{path} could not be written: {REFUSALS.get(number, other)}") from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -84,24 +87,6 @@ def folder_lock(folder, seconds=0):
     return lock
 
 
-def _refusal(path, number, said):
-    if number in FULL:
-        return f"{path} could not be written: no room on the disk; expected room for it; free some space and run the same command again"
-    if number in CLOSED:
-        return f"{path} could not be written: its folder is read-only; expected a folder of your own; change its permissions, or name another"
-    return f"{path} could not be written ({said}); expected a writable folder; check it, or name another"
-
-
-def _flush_folder(folder):
-    """Make a rename survive a power cut; systems that cannot open folders do so by themselves."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def parse_json(text):
     """Parse untrusted JSON; strings become :func:`~kaomoji_lib.html.storable`.
 
@@ -117,11 +102,9 @@ def _storable(value):
         return escape.storable(value)
     if isinstance(value, list):
         return [_storable(item) for item in value]
-    return (
-        {escape.storable(name): _storable(item) for name, item in value.items()}
-        if isinstance(value, dict)
-        else value
-    )
+    if isinstance(value, dict):
+        return {escape.storable(name): _storable(item) for name, item in value.items()}
+    return value
 
 
 def read_json(path, remedy):
@@ -136,9 +119,7 @@ def read_json(path, remedy):
     """
     try:
         value = parse_json(Path(path).read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, RecursionError):
+    except (PermissionError, IsADirectoryError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise KaomojiError(f"{path} is damaged; expected a JSON object; {remedy}")
@@ -186,9 +167,6 @@ def digest(value):
     ).hexdigest()
 
 
-WHOLLY_READ = 64 * 2**20
-
-
 def folder_digest(folder):
     """Hex SHA-256 of a folder's files: names, sizes and contents (of large files the first and the last MiB)."""
     total = hashlib.sha256()
@@ -197,10 +175,8 @@ def folder_digest(folder):
             size = path.stat().st_size
             total.update(f"{path.name}\0{size}\0".encode())
             with open(path, "rb") as handle:
-                if size <= WHOLLY_READ:
-                    total.update(handle.read())
-                else:
-                    total.update(handle.read(2**20))
+                total.update(handle.read(size if size <= WHOLLY_READ else 2**20))
+                if size > WHOLLY_READ:
                     handle.seek(-(2**20), os.SEEK_END)
                     total.update(handle.read())
     return total.hexdigest()

@@ -9,14 +9,15 @@
 ``shards/``                  finished parts of an unfinished run; merged and removed at its end
 """
 
-import json
 import os
+import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError
 
 from kaomoji_lib import perspectives
 from kaomoji_lib.errors import KaomojiError
@@ -91,23 +92,19 @@ class RunFolder:
         KaomojiError
             If neither is there; runs of the user that are not finished are passed over for a finished one.
         """
-        candidates = [cls(default_folder(name)), cls(SHIPPED / name)]
-        for run in candidates:
-            if run.complete:
-                return run
-        for run in candidates:
-            if run.exists:
-                return run
-        raise KaomojiError(
-            f"there is no run {name!r} in {candidates[0].path.parent} or {SHIPPED}; "
-            f"expected a run folder; run `kaomoji collect {name}` first"
-        )
+        runs = [run for run in (cls(default_folder(name)), cls(SHIPPED / name)) if run.exists]
+        if not runs:
+            raise KaomojiError(
+                f"there is no run {name!r} in {default_folder(name).parent} or {SHIPPED}; "
+                f"expected a run folder; run `kaomoji collect {name}` first"
+            )
+        return next((run for run in runs if run.complete), runs[0])
 
     @cached_property
     def manifest(self):
-        path = self.path / "manifest.json"
+        path, remedy = self.path / "manifest.json", f"delete {self.path} and collect again"
         try:
-            manifest = read_json(path, self._recompute_hint)
+            manifest = read_json(path, remedy)
         except FileNotFoundError:
             raise KaomojiError(
                 f"{self.path} is no run folder (no manifest.json); run `kaomoji collect` first"
@@ -118,9 +115,7 @@ class RunFolder:
                 "delete the folder, or collect again into a new one"
             )
         if not isinstance(manifest.get("status"), str):
-            raise KaomojiError(
-                f"{path} is damaged; expected the status of the run; {self._recompute_hint}"
-            )
+            raise KaomojiError(f"{path} is damaged; expected the status of the run; {remedy}")
         return manifest
 
     @property
@@ -165,8 +160,8 @@ class RunFolder:
     def emissions(self):
         """Return one row per generation (columns ``EMISSION_COLUMNS`` and ``token_ids``, ``first_row``)."""
         table = read_parquet(self._verified("emissions.parquet"), self._remedy)
-        table["face"] = table["face"].astype(object).where(table["face"].notna(), None)
-        table["raw_face"] = table["raw_face"].astype(object).where(table["raw_face"].notna(), None)
+        for name in ("face", "raw_face"):
+            table[name] = table[name].astype(object).where(table[name].notna(), None)
         return table
 
     @property
@@ -214,10 +209,6 @@ class RunFolder:
         return path
 
     @property
-    def _recompute_hint(self):
-        return f"delete {self.path} and collect again"
-
-    @property
     def _remedy(self):
         return f"delete {self.path} and run `kaomoji collect {self.manifest.get('model', {}).get('alias', 'MODEL')}` again"
 
@@ -229,32 +220,25 @@ class RunFolder:
         Parameters
         ----------
         name : str, part of the file name. settings : JSON-serialisable, what the result depends on besides the run's
-            model, dtype, instruction and prompts. make : callable without arguments; returns a DataFrame (its ``attrs``
-            must be JSON-serialisable) or a dict of arrays or tensors.
+            model, dtype, instruction and prompts. make : callable without arguments; returns a DataFrame.
 
         Returns
         -------
-        DataFrame, or dict of numpy arrays (floating point as float32), as read from the file; a damaged file is
-        computed again. Results of a shipped run, which is read-only, are kept in the user's own runs.
+        DataFrame, as read from the file; a damaged file is computed again. Results of a shipped run, which is read-only,
+        are kept in the user's own runs.
         """
-        key = digest(
-            {
-                "settings": settings,
-                "prompts": digest(self.manifest["prompts"]),
-                **{name: self.manifest[name] for name in ("model", "dtype", "instruction")},
-            }
-        )
+        about = {name: self.manifest[name] for name in ("model", "dtype", "instruction")}
+        key = digest({"settings": settings, "prompts": digest(self.manifest["prompts"]), **about})
         shipped = self.path.resolve().is_relative_to(SHIPPED.resolve())
         folders = [self.path] + ([default_folder(self.path.name)] if shipped else [])
-        stems = [folder / "cache" / f"{name}-{key[:16]}" for folder in folders]
-        for stem in stems:
-            if (value := _read_cached(stem)) is not None:
-                return value
-        with folder_lock(stems[-1].parent, seconds=3600):
-            if (value := _read_cached(stems[-1])) is None:
-                _write_cached(stems[-1], make())
-                value = _read_cached(stems[-1])
-        return value
+        for place in folders:
+            path = place / "cache" / f"{name}-{key[:16]}.parquet"
+            if (table := _read_cached(path)) is not None:
+                return table
+        with folder_lock(path.parent, seconds=3600):
+            if _read_cached(path) is None:
+                write_parquet(path, make())
+            return _read_cached(path)
 
     # -- shards: the parts of a run that is under way ------------------------------------------------
 
@@ -279,33 +263,23 @@ class RunFolder:
         import torch
         from safetensors.torch import save_file
 
-        tables, tensors, offset = [], {position: [] for position in POSITIONS}, 0
-        for number in range(count):
-            table, part = self._read_shard(number)
-            table["first_row"] = table["first_row"].where(
-                table["first_row"] < 0, table["first_row"] + offset
-            )
+        tables, parts = zip(*(self._read_shard(number) for number in range(count)), strict=True)
+        offset = 0
+        for table, part in zip(tables, parts, strict=True):
+            table["first_row"] += np.where(table["first_row"] < 0, 0, offset)
             offset += len(part["first"])
-            tables.append(table)
-            for position in POSITIONS:
-                tensors[position].append(part[position])
         write_parquet(self.path / "emissions.parquet", pd.concat(tables, ignore_index=True))
-        for position, parts in tensors.items():
-            with atomic(self.path / f"states-{position}.safetensors") as temporary:
-                save_file({"states": torch.cat(parts)}, temporary)
-        names = ["emissions.parquet", *(f"states-{position}.safetensors" for position in POSITIONS)]
-        self.write_manifest(
-            {
-                **self.manifest,
-                **facts,
-                "status": "complete",
-                "files": {name: sha256(self.path / name) for name in names},
-            }
-        )
-        self.clear_shards()
+        names = ["emissions.parquet"]
+        for position in POSITIONS:
+            names.append(f"states-{position}.safetensors")
+            with atomic(self.path / names[-1]) as temporary:
+                save_file({"states": torch.cat([part[position] for part in parts])}, temporary)
+        files = {name: sha256(self.path / name) for name in names}
+        manifest = {**self.manifest, **facts, "status": "complete", "files": files}
+        self.write_manifest(manifest)
+        shutil.rmtree(self.path / "shards", ignore_errors=True)
 
     def _read_shard(self, number):
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         path = self.shard(number)
@@ -324,40 +298,17 @@ class RunFolder:
         for folder in (self.path, self.path / "shards"):
             remove_stale_temporary_files(folder)
 
-    def clear_shards(self):
-        for path in sorted((self.path / "shards").glob("*")):
-            path.unlink()
-        if (self.path / "shards").is_dir():
-            (self.path / "shards").rmdir()
 
-
-def _write_cached(stem, value):
-    import torch
-    from safetensors.torch import save_file
-
-    if isinstance(value, pd.DataFrame):
-        # What cannot be written as JSON would fail in the writer, after the work is done.
-        value.attrs = json.loads(json.dumps(value.attrs, default=str))
-        return write_parquet(stem.with_name(f"{stem.name}.parquet"), value)
-    tensors = {name: torch.as_tensor(array).contiguous() for name, array in value.items()}
-    with atomic(stem.with_name(f"{stem.name}.safetensors")) as temporary:
-        save_file(tensors, temporary)
-
-
-def _read_cached(stem):
-    """Return the table or the arrays of a cache file, or None where it is missing or damaged."""
-    table, arrays = (stem.with_name(f"{stem.name}{end}") for end in (".parquet", ".safetensors"))
+def _read_cached(path):
+    """Return the table of a cache file, or None where it is missing or damaged."""
     try:
-        if table.is_file():
-            return read_parquet(table, "delete it")
-        return _read_tensors(arrays) if arrays.is_file() else None
+        return read_parquet(path, "delete it")
     except KaomojiError:
         return None
 
 
 def _read_tensors(path):
     """Return the tensors of a file as numpy arrays: half precision becomes float32, in which everything is computed."""
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:

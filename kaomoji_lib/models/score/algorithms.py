@@ -2,12 +2,9 @@
 
 An algorithm takes (engine, prompts, trie, nodes) and yields pairs of trie nodes (int array) and rows
 (prompts, nodes, width) until each internal node has been computed once, the root included. Rows are normed states, ready
-for the head, or with ``gives_logits`` the logits. All but ``plain`` take ``read``, which replaces
+for the head; of ``plain`` they are logits. All but ``plain`` take ``read``, which replaces
 :func:`kaomoji_lib.models.forward.prefill`, so that an intervention can act on the prompt.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,17 +23,6 @@ from kaomoji_lib.models.score import trie as tries
 
 ROWS_PER_STEP = 64
 MASKABLE = ("eager", "sdpa")
-
-
-@dataclass(frozen=True)
-class Algorithm:
-    """``applies(engine)``: whether the algorithm can work, given the model's capabilities."""
-
-    name: str
-    what: str
-    applies: Callable
-    run: Callable
-    gives_logits: bool = False
 
 
 def _packable(engine):
@@ -120,18 +106,15 @@ def plain_logits(engine, prompt, typed):
     ]
 
 
-def _always(engine):
-    return True
-
-
-_ALL = (
-    Algorithm("packed", "all tokens of the trie packed into few forward passes", _packable, packed),
-    Algorithm("batched", "padded batches of faces with a shared prompt cache", _always, batched),
-    Algorithm("plain", "one plain forward pass per face and prompt", _always, plain, True),
-)
-ALGORITHMS = {algorithm.name: algorithm for algorithm in _ALL}
+ALGORITHMS = {"packed": packed, "batched": batched, "plain": plain}
+WORDS = {
+    "packed": "all tokens of the trie packed into few forward passes",
+    "batched": "padded batches of faces with a shared prompt cache",
+    "plain": "one plain forward pass per face and prompt",
+}
 
 
 def applicable(engine):
     """Return the names of the algorithms that can work on a model, fastest first."""
-    return tuple(name for name, algorithm in ALGORITHMS.items() if algorithm.applies(engine))
+    names = tuple(ALGORITHMS)
+    return names if _packable(engine) else names[1:]

@@ -19,19 +19,19 @@ def measure(engine, prompts, plan, algorithm, nodes=None, read=None, progress=No
     ----------
     prompts : lists of token ids. plan : :class:`.spellings.Plan`. algorithm : a name of :data:`.algorithms.ALGORITHMS`.
     nodes : of the trie per forward pass. read : replaces :func:`kaomoji_lib.models.forward.prefill`, such as
-        :func:`kaomoji_lib.models.steer.reading`; not for ``plain``, which has no prefill.
+        :func:`kaomoji_lib.models.steer.prefill_with`; not for ``plain``, which has no prefill.
     progress : callable(nodes=int), called as nodes are computed.
     """
-    chosen, trie = ALGORITHMS[algorithm], plan.trie
+    run, trie = ALGORITHMS[algorithm], plan.trie
     steps = np.zeros((len(prompts), len(trie)))
     overshoot = np.full((len(prompts), len(plan.overshoot_token)), -np.inf)
     limits = {"nodes": nodes, "read": read}
     limits = {name: value for name, value in limits.items() if value is not None}
     size = max(1, LOGITS_AT_ONCE // (len(engine.vocabulary) * len(prompts)))
-    for found, rows in chosen.run(engine, prompts, trie, **limits) if len(trie) > 1 else ():
+    for found, rows in run(engine, prompts, trie, **limits) if len(trie) > 1 else ():
         for start in range(0, len(found), size):
             logits = rows[:, start : start + size]
-            if not chosen.gives_logits:
+            if algorithm != "plain":
                 shape = logits.shape[:2]
                 logits = lm_head_logits(engine, logits.flatten(0, 1)).unflatten(0, shape)
             _read(found[start : start + size], logits, plan, steps, overshoot)

@@ -40,10 +40,8 @@ def plan(engine, spellings, closed=True, leads=("",)):
         for lead in leads
         if sequence
     }
-    rows, paths = (
-        zip(*((row, path) for row, path in written if path), strict=True) if written else ((), ())
-    )
-    rows = np.array(rows, dtype=int)
+    written = [(row, path) for row, path in written if path]
+    rows, paths = np.array([row for row, _ in written], dtype=int), [path for _, path in written]
     trie = tries.build(paths)
     found = _overshooting(engine, trie, rows, paths) if closed else []
     ids = [ids for _, _, ids in found]
@@ -65,15 +63,11 @@ def tokens(engine, spelling):
     ids = tuple(engine.encode(spelling))
     pieces = [engine.vocabulary[one] for one in ids]
     if b"".join(pieces) == b" " + written:
-        ids = _after(engine, "\n", spelling)
+        # Some tokenizers put a space in front of every text: look behind a line break.
+        alone, both = engine.encode("\n"), engine.encode("\n" + spelling)
+        ids = tuple(both[len(alone) :]) if both[: len(alone)] == alone else ()
         pieces = [engine.vocabulary[one] for one in ids]
     return ids if ids and all(pieces) else ()
-
-
-def _after(engine, anchor, spelling):
-    """Tokens of a spelling that does not open the text, for tokenizers that put a space in front of every text."""
-    alone, both = engine.encode(anchor), engine.encode(anchor + spelling)
-    return tuple(both[len(alone) :]) if both[: len(alone)] == alone else ()
 
 
 def _overshooting(engine, trie, rows, sequences):
