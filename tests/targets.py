@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.claude import exchanges, strict
-from kaomoji_lib.cli.extract import _line, _reply
+from kaomoji_lib.cli.extract import _reply
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.faces.canonical import canonical
@@ -120,17 +120,11 @@ def reply_line(text):
     """The command `extract`: a record, or one line that says why not."""
     for line in (text, json.dumps({"text": text}), json.dumps({"text": text})[:-1]):
         try:
-            said, truncated = _reply(line)
+            said, truncated = _reply(line, "text")
         except ValueError as error:
             assert "\n" not in escape.terminal(str(error))
             continue
-        found = faces.extract(said, truncated)
-        assert (
-            json.loads(
-                _line({"outcome": found.outcome, "raw_face": found.raw_face, "face": found.face})
-            )["outcome"]
-            == found.outcome
-        )
+        assert isinstance(said, str) and isinstance(truncated, bool)
 
 
 def strict_answer(text):

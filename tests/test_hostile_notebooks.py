@@ -1,6 +1,6 @@
 """The templates that read outside text, fed with some hostile strings, executed, rendered and looked at in a browser.
 
-`python tests/trust notebooks` does it with every string.
+`python tests/trust pages` does it with every string.
 """
 
 import re
@@ -13,25 +13,23 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent / "trust"))
 
-import outside  # noqa: E402
+import pages  # noqa: E402
 
-import notebooks  # noqa: E402
-
-TEXTS = outside.strings(90)
+TEXTS = pages.strings(90)
 
 
 @pytest.fixture(scope="module")
 def html(tmp_path_factory):
     place = tmp_path_factory.mktemp("hostile notebooks")
-    assert notebooks.execute(place, notebooks.plan(place, 90)) == 0
-    return notebooks.render(place)
+    assert pages.execute(place, pages.plan(place, 90)) == 0
+    return pages.render(place)
 
 
 def test_nothing_runs_and_what_is_seen_is_what_was_typed(html, browser):
-    wrong, read, met = notebooks.look(html, TEXTS, browser)
+    wrong, read, met = pages.look(html, TEXTS, browser)
     assert wrong == [] and read > 300
     assert len(met["messages"]) > 0.8 * len(TEXTS)
-    drawn, texts = notebooks.figures(html.parents[1])
+    drawn, texts = pages.figures(html.parents[1])
     assert drawn == [] and texts > 300
 
 
@@ -52,13 +50,13 @@ def test_the_browser_would_have_noticed(html, browser, tmp_path):
     broken = "<script>kaoBroke()</script><img src=/stolen.png><a href=javascript:kaoBroke()>x</a><p>&lt;img src=x onerror=half</p>"
     parts[place] = parts[place].replace("</table>", f"</table>{broken}", 1)
     page.write_text("".join(parts), encoding="utf-8")
-    wrong, _, _ = notebooks.look(spoilt, TEXTS, browser)
-    assert {"call", "request", "element", "text"} <= {where for _, where, _, _ in wrong}
+    wrong, _, _ = pages.look(spoilt, TEXTS, browser)
+    assert {"call", "request", "element", "text"} <= {where for _, where, _ in wrong}
 
 
 def test_every_template_is_fed_or_reads_nothing_from_outside(tmp_path, monkeypatch):
-    monkeypatch.setattr(outside, "run", lambda place, texts: SimpleNamespace(path=place))
-    fed = set(notebooks.plan(tmp_path))
-    templates = (notebooks.ROOT / "notebooks").glob("[0-9]*_*.py")
-    assert fed | notebooks.OWN == {path.stem.partition("_")[2] for path in templates}
-    assert not fed & notebooks.OWN
+    monkeypatch.setattr(pages, "run", lambda place, texts: SimpleNamespace(path=place))
+    fed = set(pages.plan(tmp_path))
+    templates = (pages.ROOT / "notebooks").glob("[0-9]*_*.py")
+    assert fed | pages.OWN == {path.stem.partition("_")[2] for path in templates}
+    assert not fed & pages.OWN

@@ -8,7 +8,6 @@ each outcome. The exit code is 1 if something was left out.
 """
 
 import collections
-import csv
 import json
 import sys
 from pathlib import Path
@@ -26,8 +25,7 @@ EXAMPLES = """examples:
 INCOMPLETE = 1
 ENCODING = {"encoding": "utf-8-sig", "errors": "surrogateescape"}
 STRONGEST = 8
-_TABLES = {".csv": ",", ".tsv": "\t"}
-_EXPECTED = 'expected a JSON object with a string "text"'
+TABLES = (".csv", ".tsv", ".parquet")
 
 
 def configure(parser):
@@ -42,10 +40,13 @@ def configure(parser):
 def run(arguments):
     # A line is out before the next one is read, so that a stream can be followed.
     sys.stdout.reconfigure(encoding="utf-8", errors="strict", newline="\n", line_buffering=True)
+    is_table = arguments.column or Path(arguments.file).suffix.lower() in TABLES
+    column = arguments.column or "text"
+    replies = _table(arguments.file, column) if is_table else _lines(arguments.file, arguments.text)
     bad, outcomes = [], collections.Counter()
-    for place, reply in _replies(arguments):
+    for place, reply in replies:
         try:
-            text, truncated = reply()
+            text, truncated = _reply(reply, column)
             face = faces.extract(text, truncated)
             record = {"outcome": face.outcome, "raw_face": face.raw_face, "face": face.face}
             if arguments.explain:
@@ -54,104 +55,79 @@ def run(arguments):
         except ValueError as error:
             bad.append(f"{place}: {error}")
             record = {"error": bad[-1]}
-        print(_line(record))
+        # A half of a surrogate pair cannot be written but as an escape.
+        line = json.dumps(record, ensure_ascii=False)
+        print(line if _is_writable(line) else json.dumps(record))
     counts = ", ".join(f"{outcomes[name]} {name}" for name in faces.OUTCOMES if outcomes[name])
     left_out = f"; {len(bad)} lines left out; the first: {bad[0]}" if bad else ""
     print(f"kaomoji: {outcomes.total()} replies: {counts or 'none'}{left_out}", file=sys.stderr)
     return INCOMPLETE if bad else 0
 
 
-def _replies(arguments):
-    """Pairs of the place of a reply and a function that returns (text, truncated) or raises ValueError."""
-    path, column = arguments.file, arguments.column
-    if path == "-":
-        sys.stdin.reconfigure(**ENCODING, newline="" if column else "\n")
-        yield from _streamed(sys.stdin, "standard input", "," if column else "", arguments)
-    elif Path(path).suffix.lower() == ".parquet":
-        yield from _parquet(path, column or "text")
-    else:
-        separator = _TABLES.get(Path(path).suffix.lower(), "," if column else "")
-        with open(path, newline="" if separator else "\n", **ENCODING) as stream:
-            yield from _streamed(stream, path, separator, arguments)
+def _lines(file, text):
+    """Yield (place, reply): a line of JSON, or a dict for a plain line."""
+    name = "standard input" if file == "-" else file
+    plain = text or Path(file).suffix.lower() == ".txt"
+    if file == "-":
+        sys.stdin.reconfigure(**ENCODING, newline="\n")
+    with sys.stdin if file == "-" else open(file, newline="\n", **ENCODING) as stream:
+        for number, line in enumerate(stream, start=1):
+            if plain:
+                yield f"{name}, line {number}", {"text": line.rstrip("\r\n")}
+            elif line.strip():
+                yield f"{name}, line {number}", line
 
 
-def _streamed(stream, name, separator, arguments):
-    if separator:
-        yield from _table(stream, name, separator, arguments.column or "text")
-        return
-    plain = arguments.text or Path(name).suffix.lower() == ".txt"
-    for number, line in enumerate(stream, start=1):
-        place = f"{name}, line {number}"
-        if plain:
-            yield place, lambda line=line: (line.rstrip("\r\n"), False)
-        elif line.strip():
-            yield place, lambda line=line: _reply(line)
+def _table(file, column):
+    """Yield (place, row as a dict) of a CSV, TSV or Parquet file; CSV from standard input."""
+    import pandas as pd
 
-
-def _table(stream, name, separator, column):
-    csv.field_size_limit(2**31 - 1)
-    rows = csv.DictReader(stream, delimiter=separator)
+    suffix = Path(file).suffix.lower()
     try:
-        _require(column, rows.fieldnames or (), name)
-        for row in rows:
-            yield f"{name}, line {rows.line_num}", lambda row=row: _cell(row, column)
-    except csv.Error as error:
+        if suffix == ".parquet":
+            table = pd.read_parquet(file)
+        else:
+            table = pd.read_csv(
+                sys.stdin.buffer if file == "-" else file,
+                sep="\t" if suffix == ".tsv" else ",",
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
+                encoding=ENCODING["encoding"],
+                encoding_errors=ENCODING["errors"],
+            )
+    except ValueError as error:
         raise KaomojiError(
-            f"{name}, line {rows.line_num}: no table ({error}); expected CSV with a header; --text reads plain lines"
+            f"{file}: no table ({error}); expected CSV with a header, or Parquet; --text reads plain lines"
         ) from None
-
-
-def _parquet(path, column):
-    from pyarrow import ArrowException, parquet
-
-    try:
-        table = parquet.ParquetFile(path)
-        names = table.schema_arrow.names
-        _require(column, names, path)
-        columns = [name for name in (column, "truncated") if name in names]
-        rows = (row for batch in table.iter_batches(columns=columns) for row in batch.to_pylist())
-        for number, row in enumerate(rows, start=1):
-            yield f"{path}, row {number}", lambda row=row: _cell(row, column)
-    except ArrowException as error:
+    if column not in table:
         raise KaomojiError(
-            f"{path}: not readable as Parquet ({error}); expected a Parquet file; write it again"
-        ) from None
-
-
-def _require(column, names, path):
-    if column not in names:
-        raise KaomojiError(
-            f"{path}: no column {column!r}; expected one of {', '.join(map(str, names)) or 'the header'}; name it with --column"
+            f"{file}: no column {column!r}; expected one of {', '.join(map(str, table))}; name it with --column"
         )
+    for number, row in enumerate(table.to_dict("records"), start=1):
+        yield f"{file}, row {number}", row
 
 
-def _cell(row, column):
-    if not isinstance(row[column], str):
-        raise ValueError(f"no reply in column {column!r}; expected text")
-    return row[column], str(row.get("truncated")).strip().lower() == "true"
+def _reply(reply, column):
+    """Return the text of a reply, and whether it was cut; raises ValueError."""
+    if isinstance(reply, str):
+        try:
+            reply = json.loads(reply)
+        except RecursionError:
+            raise ValueError("nested too deeply; expected a JSON object") from None
+        except ValueError as error:
+            raise ValueError(f"not JSON ({error}); expected a JSON object") from None
+    if not isinstance(reply, dict) or not isinstance(reply.get(column), str):
+        raise ValueError(f"no reply; expected a string {column!r}")
+    return reply[column], str(reply.get("truncated")).strip().lower() == "true"
 
 
 def _strongest(verdict):
-    features = dict(list(verdict["features"].items())[:STRONGEST])
-    return {**verdict, "features": features}
+    return {**verdict, "features": dict(list(verdict["features"].items())[:STRONGEST])}
 
 
-def _line(record):
-    text = json.dumps(record, ensure_ascii=False)
+def _is_writable(text):
     try:
-        text.encode()
+        return bool(text.encode())
     except UnicodeEncodeError:
-        text = json.dumps(record)
-    return text
-
-
-def _reply(line):
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"not JSON ({error}); {_EXPECTED}") from None
-    except RecursionError:
-        raise ValueError(f"nested too deeply; {_EXPECTED}") from None
-    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-        raise ValueError(f"no reply; {_EXPECTED}")
-    return record["text"], record.get("truncated") is True
+        return False

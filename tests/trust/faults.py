@@ -1,4 +1,4 @@
-"""Faults injected one at a time: a service that misbehaves, files that rot, a disk that refuses, memory that runs out."""
+"""Faults injected one at a time: a service that misbehaves, files that rot, a disk that refuses, no memory."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.models.score.job import score_file
 from kaomoji_lib.runs import files
-from kaomoji_lib.runs.folder import SCHEMA, RunFolder
+from kaomoji_lib.runs.folder import RunFolder
 
 CLAUDE = "claude-haiku-4-5"
 REFUSALS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO)
@@ -34,7 +34,6 @@ def campaign(place):
         rotting(place),
         refusing(place),
         running_out(place),
-        elsewhere(place),
     ]
 
 
@@ -220,28 +219,4 @@ def running_out(place):
                 count.broken += 1
             except KaomojiError as error:
                 count.broken += "another process" not in str(error)
-    return count
-
-
-def elsewhere(place):
-    """Clocks that go wrong, and runs that another version wrote."""
-    count = Count("fault", "clocks and versions")
-    settings = {"prompts": prompts(place, 1), "generations": 1, "progress": False}
-    run = collect(MODEL, out=place / "here", **settings)
-    whole = dict(run_rows(run))
-    for moment in (0, 2_000_000_000, 4_000_000_000):
-        for clock in (lambda: 0.0, lambda: 4e9, lambda: -1.0):
-            count.tried += 1
-            for path in run.path.iterdir():
-                os.utime(path, (moment, moment))
-            with mock.patch("time.time", clock):
-                count.compare(whole, run_rows(collect(MODEL, out=run.path, **settings)))
-    for schema in (0, SCHEMA - 1, 99, str(SCHEMA), None, [], 1.5, {"schema": 1}):
-        count.tried += 1
-        run.write_manifest({"schema": schema, "status": "complete"})
-        try:
-            RunFolder(run.path).emissions()
-            count.changed += 1
-        except KaomojiError as error:
-            count.broken += "which this version reads" not in str(error)
     return count

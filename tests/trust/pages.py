@@ -1,307 +1,315 @@
-"""Hostile text on its way to a page: through every dialect, and through tables, figures, prose and titles into a browser."""
+"""The page templates that read text from outside, fed with hostile text and looked at in a browser."""
 
+import csv
 import importlib.util
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from unittest import mock
 
 import hostile
-import targets
-from plotly import graph_objects
+import numpy as np
+import pandas as pd
+import small_models
+import yaml
 from report import ROOT, Count
 
 from kaomoji_lib import html as escape
-from kaomoji_lib import tables, theme
-from kaomoji_lib.missing import Missing
+from kaomoji_lib.categories import load_scheme
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.runs.files import sha256, write_parquet
+from kaomoji_lib.runs.folder import RunFolder
 
-PER_FIGURE = 40
-# What a parser of HTML may not keep: NUL, the two ways to end a line, and what no UTF-8 file can hold.
-ALIKE = [(re.compile(r"\r\n?"), "\n"), (re.compile("[\x00\ufffd]"), "")]
+sys.path.append(str(ROOT / "book"))
+_spec = importlib.util.spec_from_file_location("kaomoji_book_build", ROOT / "book" / "build.py")
+build = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = build
+_spec.loader.exec_module(build)
+
+# Templates that read runs, tables and settings of this repository alone.
+OWN = set(
+    "together human alternatives perspectives steering article score_files elicit introspect synthesize compare explore "
+    "validation try_it live cards benchmark".split()
+)
+HEAD = "</title><script>kaoBroke()</script> **x** $x$ {{7*7}}"
+# A model is called after its folder.
+NAME = "<img src=x onerror=kaoBroke()> $x$ **b**"
+TITLE = (
+    "</title><script>kaoBroke()</script> \\(x\\) {7*7} {count.x} ![x](/stolen.png) %{customdata}"
+)
+CODES = ("<b>", "$x$", "%{x}", '"><i', "`c`", "[a](b)", "{{x}}", "\x1b[31m", "&lt;")
+SPELLINGS = 3
 UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ufffd\u2028\u2029\u2060\ufffe\uffff]+")
 
 
-def texts():
-    """Every string through every dialect and every reader of outside text."""
-    counts = []
-    for name, target in targets.TEXTS.items():
-        count = Count("hostile text", name)
-        for text in (
-            *hostile.strings(),
-            *(
-                hostile.long()
-                if name not in ("templates", "chat templates", "command line")
-                else ()
-            ),
-        ):
-            count.tried += 1
-            try:
-                target(text)
-            except Exception as error:
-                print(
-                    f"  {name}: {escape.terminal(repr(text)[:60])}: {type(error).__name__}: {escape.terminal(str(error)[:200])}"
-                )
-                count.broken += 1
-        counts.append(count)
-    return counts
+# -- what the pages read --------------------------------------------------------------------------------------
 
 
-def shown(strings):
-    return [escape.storable(text) for text in strings if len(text) < 10_000]
+def strings(most=None):
+    """The hostile strings as a store can hold them, each once; about ``most``. Very long ones are for other tests."""
+    stored = (escape.storable(text).strip() for text in hostile.strings())
+    kept = list(dict.fromkeys(text for text in stored if text and len(text) < 2_000))
+    return kept if most is None else kept[:: max(1, len(kept) // most)]
 
 
-def notebook(strings):
-    """A page as the builder would leave it, with every string in every place that a page has for outside text."""
-    import nbformat
-    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+def _table(path, header, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle, quoting=csv.QUOTE_ALL).writerows([header, *rows])
+    return path
 
-    def output(thing):
-        if isinstance(thing, graph_objects.Figure):
-            return new_output(
-                "display_data",
-                data={"application/vnd.plotly.v1+json": _plain(thing), "text/plain": ["Figure"]},
-            )
-        return new_output(
-            "display_data",
-            data={"text/html": [thing._repr_html_()], "text/plain": [escape.terminal(repr(thing))]},
-        )
 
-    def glued(number, text):
-        name = f"key{number}"
-        return new_output(
-            "display_data",
-            data={"application/papermill.record/text/plain": repr(text)},
-            metadata={"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}},
-        )
+def scheme(path):
+    """The nine categories with hostile codes, descriptions and glosses."""
+    texts, whole = strings(), load_scheme().table.reset_index()
+    whole = whole.assign(code=CODES, description=texts[:9], gloss=texts[20:29])
+    return _table(path, list(whole.columns), whole.astype(str).to_numpy().tolist())
 
-    table = tables.Table(
-        ("number", "as typed"),
-        tuple((str(number), text) for number, text in enumerate(strings)),
-        ("number", "face"),
-        strings[0],
+
+def prompts(path, texts, codes):
+    """One prompt per text, over all categories; topics and ids are hostile too."""
+    every = strings()
+    rows = [
+        (f"{number}{every[number % 30]}", codes[number % len(codes)], every[40 + number % 4], text)
+        for number, text in enumerate(texts)
+    ]
+    return _table(path, ("id", "category", "topic", "text"), rows)
+
+
+def run(place, texts):
+    """Return a run folder whose kaomoji, spellings, replies and model title are hostile, each kaomoji ``SPELLINGS`` times.
+
+    It is collected by a model in a folder with a hostile name; then its table of replies is changed.
+    """
+    folder, out = small_models.write(place / "models" / NAME, "llama"), place / "runs" / NAME
+    asked = [" · ".join(texts[start::27]) for start in range(27)]
+    table = prompts(place / "asked.csv", asked, list(load_scheme().codes))
+    run = collect(str(folder), prompts=table, generations=2, out=out, progress=False)
+    messages = run.prompts()
+    generations = -(-SPELLINGS * len(texts) // len(messages))
+    number = np.arange(generations * len(messages))
+    faces = np.array(texts, dtype=object)
+    face, raw = faces[number % len(texts)], faces[(number + 7) % len(texts)]
+    raw = np.where(number % SPELLINGS, face, raw)
+    asked = messages.iloc[number // generations]
+    rows = pd.DataFrame({"prompt_id": asked["id"], "category": asked["category"]}).assign(
+        generation=number % generations, text=raw + " " + face, raw_face=raw, face=face
     )
-    things = [
-        table,
-        tables.Table(tuple(strings[:60]), (tuple(strings[:60]),), ("text",) * 60, strings[1]),
-        *(Missing(text) for text in strings[:40]),
-    ]
-    things += [
-        figure(strings[start : start + PER_FIGURE], number)
-        for number, start in enumerate(range(0, len(strings), PER_FIGURE))
-    ]
-    cells = [new_markdown_cell("# " + escape.markdown(strings[0]))]
-    cells += [
-        new_code_cell(
-            "1", outputs=[output(thing) for thing in things], metadata={"tags": ["remove-input"]}
-        )
-    ]
-    cells += [
-        new_code_cell(
-            "2",
-            outputs=[glued(number, text) for number, text in enumerate(strings)],
-            metadata={"tags": ["remove-cell"]},
-        )
-    ]
-    cells += [
-        new_markdown_cell(
-            "\n\n".join(f"Start {{glue:text}}`key{number}` end" for number in range(len(strings)))
-        )
-    ]
-    cells += [
-        new_markdown_cell(f"## {escape.markdown(text)}\n\nStart {escape.markdown(text)} end")
-        for text in strings
-        if escape.markdown(text).strip()
-    ]
-    made = new_notebook(
-        cells=cells,
-        metadata={
-            "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}
+    replies = run.emissions().iloc[np.zeros(len(rows), int)].reset_index(drop=True)
+    replies = replies.assign(
+        **rows.reset_index(drop=True), outcome="kaomoji", first_row=range(len(rows))
+    )
+    write_parquet(out / "emissions.parquet", replies)
+    manifest = run.manifest
+    manifest["model"] |= {"title": TITLE, "id": str(folder)}
+    manifest["settings"] |= {"generations": generations}
+    manifest["files"] |= {"emissions.parquet": sha256(out / "emissions.parquet")}
+    run.write_manifest(manifest)
+    return RunFolder(out)
+
+
+def plan(place, most=None):
+    """Write what the pages read; returns dict template -> parameters. ``most``: about how many strings are used."""
+    texts = strings(most)
+    return {
+        "messages": {
+            "prompts": str(prompts(place / "all.csv", texts, CODES)),
+            "categories": str(scheme(place / "scheme.csv")),
         },
-    )
-    for number, cell in enumerate(made.cells):
-        cell.id = f"cell-{number}"
-    return nbformat.writes(made)
+        "model": {"model": str(run(place, texts).path), "device": "cpu"},
+    }
 
 
-def _plain(thing):
-    import json
-
-    return json.loads(thing.to_json())
+# -- the book of these pages ----------------------------------------------------------------------------------
 
 
-def figure(strings, number):
-    """Bars with a string at every tick, in the title, the legend and the hover; every third one in three dimensions."""
-    drawn = theme.figure(
-        strings[0][:200] or "title", strings[-1][:200] or "source", height=200 + 24 * len(strings)
-    )
-    labels = [escape.label(text) for text in strings]
-    if number % 3 == 2:
-        drawn.add_scatter3d(
-            x=list(range(len(strings))),
-            y=[0] * len(strings),
-            z=[0] * len(strings),
-            mode="markers+text",
-            text=[escape.gl_label(text)[:40] for text in strings[:8]],
-            customdata=labels,
-            hovertemplate="%{customdata}<extra></extra>",
-            name=labels[0],
-        )
-        return drawn
-    drawn.add_bar(
-        x=[1] * len(strings),
-        y=list(range(len(strings))),
-        orientation="h",
-        customdata=labels,
-        hovertemplate="%{customdata}<extra></extra>",
-        name=labels[1],
-    )
-    drawn.update_yaxes(
-        **theme.axis(strings[2][:200], tickvals=list(range(len(strings))), ticktext=labels)
-    )
-    return drawn
+def execute(place, wanted):
+    """Run the templates of ``wanted`` (dict template -> parameters) into ``place/book/runs``; returns how many failed."""
+    (place / "book" / "runs").mkdir(parents=True, exist_ok=True)
+    failed = 0
+    with mock.patch.object(build, "PAGES", place / "book" / "runs"), mock.patch.dict(os.environ):
+        build.kernel_environment(1)
+        for name, parameters in wanted.items():
+            try:
+                build.execute(build.Page(name, name, HEAD, parameters))
+            except Exception as error:
+                print(f"  {name}: {type(error).__name__}: {escape.terminal(str(error)[-1500:])}")
+                failed += 1
+    return failed
 
 
-def make(place, strings):
-    """The book of one hostile page. Returns the page's path."""
-    for name in ("_config.yml",):
+def render(place):
+    """Build the book of the pages that were run; returns the folder of its HTML."""
+    for name in ("_config.yml", "book/runs.yml"):
         shutil.copyfile(ROOT / name, place / name)
-    for name in ("_ext", "_static"):
-        shutil.copytree(
-            ROOT / "book" / name,
-            place / "book" / name,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
-    shutil.copyfile(ROOT / "book" / "runs.yml", place / "book" / "runs.yml")
-    (place / "book" / "index.md").write_text("# A book of one page\n", encoding="utf-8")
-    (place / "book" / "runs").mkdir()
-    (place / "book" / "runs" / "hostile.ipynb").write_text(notebook(strings), encoding="utf-8")
-    title = escape.markdown(strings[0])
-    import yaml
-
-    (place / "_toc.yml").write_text(
-        yaml.safe_dump(
-            {
-                "format": "jb-book",
-                "root": "book/index",
-                "chapters": [{"file": "book/runs/hostile", "title": title}],
-            }
-        ),
-        encoding="utf-8",
-    )
+    for name in ("book/_ext", "book/_static"):
+        shutil.copytree(ROOT / name, place / name, dirs_exist_ok=True)
+    (place / "book" / "index.md").write_text("# A book of pages that were not trusted\n")
+    names = [path.stem for path in sorted((place / "book" / "runs").glob("[!.]*.ipynb"))]
+    chapters = [{"file": f"book/runs/{name}", "title": f"{name} {HEAD}"} for name in names]
+    toc = {"format": "jb-book", "root": "book/index", "chapters": chapters}
+    (place / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
     command = "from jupyter_book.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", command, "build", str(place), "-q"],
         cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         errors="replace",
     )
-    page = place / "_build" / "html" / "book" / "runs" / "hostile.html"
-    if not page.is_file():
-        raise SystemExit(
-            f"the hostile page was not built:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
-        )
-    return page
+    html = place / "_build" / "html"
+    if not (html / "book" / "runs" / f"{names[-1]}.html").is_file():
+        raise SystemExit(f"the hostile pages were not built:\n{done.stdout}{done.stderr}")
+    return html
 
 
-def alike(text):
-    for pattern, replacement in ALIKE:
-        text = pattern.sub(replacement, text)
-    return text
+# -- what a browser sees --------------------------------------------------------------------------------------
+
+HANDLERS = """() => [...document.querySelectorAll('*')].flatMap(
+  x => [...x.attributes].filter(a => a.name.startsWith('on')).map(a => a.value))"""
+# What a page may not hold, whatever was typed; the frame of the theme has handlers of its own.
+HARM = """() => {
+  const found = [], own = new Set(%s);
+  for (const x of document.querySelectorAll('*')) {
+    for (const { name, value } of x.attributes) {
+      if ((name.startsWith('on') && !own.has(value)) || name === 'srcdoc'
+          || (/^(src|href|action|data|formaction|xlink:href)$/.test(name) && /^\\s*(javascript:|vbscript:|data:text)/i.test(value))
+          || (/^(src|srcset|data|action|poster|background|style)$/.test(name) && value.includes('/stolen'))
+          || (name === 'href' && /^(?!.*\\.html|#).*\\/stolen/.test(value))) found.push(`${x.tagName} ${name}=${value}`);
+    }
+    if (/^(IFRAME|OBJECT|EMBED|BASE|MARQUEE|FRAME|PORTAL|MJX-CONTAINER)$/i.test(x.tagName)
+        || (x.tagName === 'META' && x.httpEquiv === 'refresh')
+        || (x.tagName === 'SCRIPT' && x.type !== 'application/json' && x.textContent.includes('kaoBroke'))
+        || (x.tagName === 'STYLE' && x.textContent.includes('/stolen'))) found.push(x.outerHTML.slice(0, 80));
+  }
+  return found;
+}"""
+# What stands in one cell or paragraph is one text, wherever it may break.
+SEEN = """() => { const blocks = new Set(), walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) { const x = walk.currentNode.parentElement;
+    if (walk.currentNode.textContent.trim() && !x.closest('script, style, noscript, pre, code, template'))
+      blocks.add(x.closest('td, th, p, li, h1, h2, h3, dt, dd, caption, figcaption, button, option, text') ?? x); }
+  return { cells: [...document.querySelectorAll('td')].map(x => x.textContent), texts: [...blocks].map(x => x.textContent) }; }"""
+MARKS = re.compile(r"kaoBroke|/stolen|onerror|javascript:")
 
 
-def look(page, strings, browser):
-    """Open the page. Returns what went wrong: lists of (where, expected, seen), and of requests and calls."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    tab, asked, called = context.new_page(), [], []
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.on("dialog", lambda dialog: called.append(dialog.message) or dialog.dismiss())
-    tab.expose_function("kaoBroke", lambda *words: called.append(words))
-    tab.goto(page.as_uri())
+def look(html, texts, browser):
+    """Open every page. Returns what went wrong as (page, where, seen), the number of texts, and the strings met per page."""
+    wrong, read, met, base = [], 0, {}, html.as_uri()
+    typed = sorted({*texts, *strings(), NAME, TITLE, HEAD, *CODES}, key=len)
+    known = {UNSEEN.sub("", text): text for text in typed}
+    marked = [*filter(MARKS.search, known), escape.filename(NAME)]
+    marked.sort(key=len, reverse=True)
+    frame = browser.new_page()
+    frame.goto((html / "book" / "index.html").as_uri())
+    harm = HARM % json.dumps(sorted(set(frame.evaluate(HANDLERS))))
+    for page in sorted((html / "book" / "runs").glob("*.html")):
+        found, requests = [], []
+        for scripts in (True, False):
+            context = browser.new_context(java_script_enabled=scripts)
+            tab = context.new_page()
+            tab.on("request", lambda request, requests=requests: requests.append(request.url))
+            tab.on("dialog", lambda dialog: dialog.dismiss())
+            if scripts:
+                calls = lambda *words, found=found: found.append(("call", str(words)))
+                tab.expose_function("kaoBroke", calls)
+            tab.goto(page.as_uri())
+            if scripts:
+                _draw(tab)
+                seen = tab.evaluate(SEEN)
+                found += [("element", one) for one in tab.evaluate(harm)]
+            context.close()
+        for url in requests:
+            inside = url.startswith((base, "blob:", "data:"))
+            if not inside or hostile.ASK in url.removeprefix(base):
+                found.append(("request", url))
+        found += [("text", piece) for piece in seen["texts"] if _is_changed(piece, marked)]
+        wrong += [(page.stem, *one) for one in found]
+        met[page.stem] = {known[piece] for piece in _pieces(seen["cells"]) if piece in known}
+        read += len(seen["cells"]) + len(seen["texts"])
+    return wrong, read, met
+
+
+def _draw(tab):
+    """Have every figure drawn, also in folded outputs, and touch them with the mouse."""
+    tab.evaluate("document.querySelectorAll('details').forEach(x => (x.open = true))")
     for number in range(tab.locator(".kao-plot").count()):
         tab.locator(".kao-plot").nth(number).scroll_into_view_if_needed()
-        tab.wait_for_function(
-            "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'",
-            arg=number,
-            timeout=120_000,
-        )
-    seen = tab.evaluate("""() => ({
-        cells: [...document.querySelectorAll('td.face')].map(x => x.textContent),
-        prose: [...document.querySelectorAll('p')].map(x => x.textContent).filter(x => x.startsWith('Start ') && x.endsWith(' end')),
-        ticks: [...document.querySelectorAll('.ytick text')].map(x => x.textContent),
-        foreign: [...document.querySelectorAll('td *, th *, caption *, .kao-missing *, .ytick text a, .gtitle a')].filter(x => !x.className.toString().startsWith('kao') && !(['SPAN', 'WBR'].includes(x.tagName) && !x.attributes.length)).map(x => x.outerHTML),
-    })""")
-    tab.mouse.move(400, 400)
-    tab.wait_for_timeout(500)
-    base = page.parents[2].as_uri()
-    wrong = [
-        ("request", "none outside the book", url)
-        for url in asked
-        if not url.startswith((base, "blob:", "data:")) or hostile.ASK in url
-    ]
-    wrong += [("call", "none", str(words)) for words in called]
-    wrong += [
-        ("element", "none inside text", name)
-        for name in seen["foreign"]
-        if not name.startswith("<strong")
-    ]
-    wrong += _differences(
-        "table cell",
-        [alike(text) for text in strings if tables.GAP not in text],
-        [alike(text) for text in seen["cells"]],
-    )
-    folded = [UNSEEN.sub("", f"Start {text} end") for text in strings]
-    found = {UNSEEN.sub("", text) for text in seen["prose"]}
-    wrong += [
-        ("prose", text, "not there") for text in folded if text not in found and text != "Startend"
-    ]
-    ticks = {UNSEEN.sub("", text) for text in seen["ticks"]}
-    drawn = [
-        text
-        for number, start in enumerate(range(0, len(strings), PER_FIGURE))
-        if number % 3 != 2
-        for text in strings[start : start + PER_FIGURE]
-    ]
-    wrong += [
-        ("tick", text, "not there")
-        for text in map(lambda text: UNSEEN.sub("", text), drawn)
-        if text and text not in ticks
-    ]
-    context.close()
-    return wrong, len(strings) + len(folded) + len(drawn)
+        drawn = "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'"
+        tab.wait_for_function(drawn, arg=number, timeout=60_000)
+    for place in range(200, 900, 100):
+        tab.mouse.move(place, place / 1.5)
+    tab.wait_for_timeout(300)
 
 
-def _differences(where, expected, seen):
-    if len(expected) != len(seen):
-        return [(where, f"{len(expected)} of them", f"{len(seen)}")]
-    return [(where, one, other) for one, other in zip(expected, seen, strict=True) if one != other]
+def _pieces(cells):
+    """The texts of cells, and of the parts of cells that list faces with counts."""
+    for cell in cells:
+        yield UNSEEN.sub("", cell)
+        for part in cell.split("   "):
+            first, _, last = part.rpartition(" ")
+            yield UNSEEN.sub("", first if last.isdigit() else part)
 
 
-def helpers():
-    """The module of the tests that knows where the browser is."""
-    spec = importlib.util.spec_from_file_location(
-        "conftest_helpers", Path(__file__).resolve().parents[1] / "conftest.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _is_changed(piece, marked):
+    """Whether a text holds something dangerous that is no string as it was typed; the last one may be cut."""
+    left = UNSEEN.sub("", piece)
+    for whole in marked:
+        left = left.replace(whole, "")
+    tails = [left[at.start() :] for at in MARKS.finditer(left)]
+    return bool(tails) and not any(whole.startswith(tail) for tail in tails for whole in marked)
 
 
-def book(place):
+# What plotly would take for a tag, other than those that figures are drawn with here.
+DRAWN = re.compile(
+    r"</?(?!\u2060|(?:b|br|i|em|sup|sub|span|extra)\b)[A-Za-z]|<(?:b|i|em)>(?=bold|x<)"
+)
+
+
+def figures(place):
+    """Read the figures of all executed pages; returns texts that plotly could take for tags, and how many were read."""
+    wrong, read = [], 0
+    for path in sorted((place / "book" / "runs").glob("[!.]*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+        drawn = [data[mime] for data in outputs for mime in data if "plotly" in mime]
+        texts = list(_texts(drawn))
+        read += len(texts)
+        wrong += [(path.stem, "figure", text) for text in texts if DRAWN.search(text)]
+    return wrong, read
+
+
+def _texts(value, key=""):
+    # Packed numbers, text of screen readers, and keys that group traces: plotly does not parse them.
+    if isinstance(value, str) and key not in ("bdata", "dtype", "description", "legendgroup"):
+        yield value
+    for name, item in value.items() if isinstance(value, dict) else ():
+        yield from _texts(item, name)
+    for item in value if isinstance(value, list) else ():
+        yield from _texts(item, key)
+
+
+def campaign(place):
+    """Run, render and look. Returns the :class:`report.Count`."""
+    from browser import installed
+    from conftest import FLAGS
     from playwright.sync_api import sync_playwright
 
-    strings, count = shown(hostile.strings()), Count("hostile text", "a page in a browser")
-    page = make(place, strings)
+    texts, wanted = strings(), plan(place)
+    count = Count("hostile text", "page templates in a browser", tried=len(texts) * len(wanted))
+    count.broken = execute(place, wanted)
+    html = render(place)
     with sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=helpers().chromium(), args=helpers().FLAGS)
-        wrong, count.rows = look(page, strings, browser)
+        browser = engine.chromium.launch(executable_path=installed(), args=FLAGS)
+        wrong, count.rows, _ = look(html, texts, browser)
         browser.close()
-    for where, expected, seen in wrong:
-        print(
-            f"  {where}: {escape.terminal(expected[:80])!r} became {escape.terminal(seen[:80])!r}"
-        )
-    count.tried = len(strings)
-    count.changed = sum(where in ("table cell", "prose", "tick") for where, _, _ in wrong)
-    count.broken = len(wrong) - count.changed
+    drawn, read = figures(place)
+    count.rows += read
+    for page, where, seen in [*wrong, *drawn][:60]:
+        print(f"  {page}, {where}: {escape.terminal(seen[:160])!r}")
+    count.broken += len(wrong) + len(drawn)
     return count
