@@ -7,7 +7,7 @@ import kaomoji_figure_data as figure_data
 
 from kaomoji_lib.html import element, script_data
 
-TOP = 16
+TOP = 26
 FOLDER = "_figures"
 
 
