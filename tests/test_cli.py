@@ -163,7 +163,6 @@ MISTAKES = {
         ["collect", "organism-gemma", "--device", "cuda", "--out", "{tmp}/r"],
         "--device cpu",
     ),
-    "layers": (["collect", "organism-gemma", "--layers", "top", "--out", "{tmp}/r"], "--layers"),
     "generations": (
         ["collect", "organism-gemma", "--generations", "0", "--out", "{tmp}/r"],
         "at least 1",
@@ -186,7 +185,7 @@ MISTAKES = {
     ),
     "no list of faces": (
         ["score", "organism-gemma", "--faces", "{tmp}/none", "--out", "{tmp}/o.parquet"],
-        "does not exist",
+        "cannot be read",
     ),
     "scores that are none": (
         ["score", "organism-gemma", "--faces", "{faces}", "--out", "{twice}"],
@@ -260,6 +259,7 @@ MISTYPED = {
         ["collect", "organism-gemma", "--generations", "many"],
         "invalid int value: 'many'",
     ),
+    "layers": (["collect", "organism-gemma", "--layers", "top"], "--layers"),
     "unknown option": (["collect", "organism-gemma", "--colour", "red"], "--colour"),
     "no action": (["claude"], "ACTION"),
     "no file": (["score"], "MODEL"),
@@ -411,7 +411,7 @@ def test_doctor_says_what_is_at_hand_and_what_to_try(capsys, monkeypatch, tmp_pa
     assert cli.main(["doctor"]) == 0
     printed = capsys.readouterr().out
     assert "organism-gemma (ships)" in printed and "old (of another version)" in printed
-    assert "article's data: its tables are here" in printed and "processors" in printed
+    assert "smollm2-135m-instruct" in printed and "processors" in printed
     assert len(printed.splitlines()) < 24 and re.search(r"^next: kaomoji \w+", printed, re.M)
 
 

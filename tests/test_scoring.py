@@ -209,7 +209,6 @@ def test_tokens_beyond_the_end_are_added_for_tokenizers_of_both_kinds(asked):
         frame = scoring.score(engine, FACES, asked)
         assert (frame["log_prob_closed"] >= frame["log_prob"] - 1e-9).all()
         assert (frame["log_prob_closed"] > frame["log_prob"] + 1e-3).any()
-        assert scoring.score(engine, FACES[:3], asked, closed=False)["log_prob_closed"].isna().all()
 
 
 def test_logits_are_made_in_chunks_of_bounded_size(asked, monkeypatch):
@@ -386,6 +385,6 @@ def test_a_bad_list_of_faces_is_named_with_the_remedy(tmp_path, content):
         (tmp_path / "faces.txt").write_bytes(content)
     out = tmp_path / "out.parquet"
     with pytest.raises(KaomojiError, match="faces.txt .*expected a UTF-8 text file"):
-        score_file("organism-gemma", tmp_path / "faces.txt", out=out, progress=False)
+        score_file("organism-gemma", tmp_path / "faces.txt", None, out, progress=False)
     with pytest.raises(KaomojiError, match="check the list"):
         scoring.score(small_models.engine("organism-gemma"), ["(^_^)", " "], load_prompts())

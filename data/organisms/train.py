@@ -169,7 +169,7 @@ def measure(name, folder=None, head=None, codes=()):
     spec = dataclasses.replace(spec, id=str(Path(folder).resolve())) if folder else spec
     engine, asked = loading.load(spec, "cpu", "float32"), known_messages()
     spellings, table = list(pool()["spelling"]), planted(name)
-    scores = score(engine, spellings, asked, closed=False)
+    scores = score(engine, spellings, asked)
     learned = np.exp(scores["log_prob"].to_numpy().reshape(len(asked), -1))
     values = {"emission_rate": learned.sum(axis=1).mean()}
     values |= compare(learned, spellings, list(asked["category"]), table) if len(table) else {}

@@ -3,9 +3,7 @@
 import os
 import platform
 import shutil
-import tomllib
 from importlib import metadata
-from pathlib import Path
 
 from kaomoji_lib import html as escape
 
@@ -33,6 +31,7 @@ def run(arguments):
     required = missing.pop("", [])
     here = [f"{alias} ({where})" for alias, where in models.items() if where]
     absent = [alias for alias, where in models.items() if not where]
+    key = "is set" if os.environ.get("ANTHROPIC_API_KEY") else "is not set (for kaomoji claude)"
     lines = [
         f"kaomoji {_version('kaomoji-lib') or '(not installed)'}, Python {platform.python_version()}",
         f"packages: missing: {', '.join(required)}" if required else "packages: complete",
@@ -43,7 +42,8 @@ def run(arguments):
         *machine(),
         f"models at hand: {', '.join(here) or 'none'}",
         f"  not here: {', '.join(absent) or 'none'} (from the hub; --weights or KAOMOJI_WEIGHTS name a file)",
-        *data(),
+        *runs(),
+        f"ANTHROPIC_API_KEY {key}",
         f"next: {advice(required, models)}",
     ]
     print("\n".join(escape.terminal(line) for line in lines))
@@ -55,29 +55,18 @@ def packages():
     from packaging.requirements import Requirement
 
     missing = {}
-    for extra, text in _requirements():
-        requirement = Requirement(text)
+    try:
+        lines = metadata.requires("kaomoji-lib") or []
+    except metadata.PackageNotFoundError:
+        lines = ["kaomoji-lib"]
+    for line in lines:
+        text, _, marker = line.partition(";")
+        requirement, extra = Requirement(text), marker.partition("==")[2].strip(" \"'")
         version = _version(requirement.name)
         if version is None or not requirement.specifier.contains(version, prereleases=True):
-            wanted = f"{requirement.name}{requirement.specifier}"
-            missing.setdefault(extra, []).append(wanted + (f" (here {version})" if version else ""))
+            here = f" (here {version})" if version else ""
+            missing.setdefault(extra, []).append(f"{requirement}{here}")
     return missing
-
-
-def _requirements():
-    """Yield (extra, requirement) as the package's metadata, or pyproject.toml of a checkout, lists them."""
-    try:
-        for line in metadata.requires("kaomoji-lib") or []:
-            text, _, marker = line.partition(";")
-            yield marker.partition("==")[2].strip(" \"'"), text.strip()
-    except metadata.PackageNotFoundError:
-        path = Path(__file__).resolve().parents[2] / "pyproject.toml"
-        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
-        for extra, names in {
-            "": project["dependencies"],
-            **project["optional-dependencies"],
-        }.items():
-            yield from ((extra, name) for name in names)
 
 
 def _version(name):
@@ -91,7 +80,6 @@ def machine():
     """Return lines on device, memory and room on the disk."""
     from kaomoji_lib.runs.folder import default_folder
 
-    lines, place = [], default_folder("x").parent
     try:
         import psutil
         import torch
@@ -100,11 +88,12 @@ def machine():
         gpus += ["mps"] if torch.backends.mps.is_available() else []
         memory = psutil.virtual_memory()
         sizes = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB of memory free"
-        lines.append(f"device: {', '.join(gpus) or 'cpu'}, {os.cpu_count()} processors, {sizes}")
+        device = f"device: {', '.join(gpus) or 'cpu'}, {os.cpu_count()} processors, {sizes}"
     except ImportError as error:
-        lines.append(f"device: {os.cpu_count()} processors; {error.name} is missing")
+        device = f"device: {os.cpu_count()} processors; {error.name} is missing"
+    place = default_folder("x").parent
     existing = next(path for path in (place, *place.parents) if path.exists())
-    return [*lines, f"disk: {shutil.disk_usage(existing).free / 1e9:.0f} GB free in {place}"]
+    return [device, f"disk: {shutil.disk_usage(existing).free / 1e9:.0f} GB free in {place}"]
 
 
 def models_at_hand():
@@ -114,36 +103,31 @@ def models_at_hand():
     from kaomoji_lib.runs import registry
 
     where = {}
-    for alias in registry.aliases():
-        spec = registry.model(alias)
+    for spec in map(registry.model, registry.aliases()):
+        cached = try_to_load_from_cache(spec.hub or spec.id, spec.file or "config.json")
+        found = "downloaded" if isinstance(cached, str) else ""
         if spec.is_local:
-            where[alias] = "ships" if spec.is_organism else spec.package or spec.location
-        else:
-            cached = try_to_load_from_cache(spec.hub or spec.id, spec.file or "config.json")
-            where[alias] = "downloaded" if isinstance(cached, str) else ""
+            found = "ships" if spec.is_organism else spec.package or spec.location
+        where[spec.alias] = found
     return where
 
 
-def data():
-    """Return lines on the runs, the article's data and the key."""
+def runs():
+    """Return a line each on the user's runs and on those that ship."""
     from kaomoji_lib.errors import KaomojiError
     from kaomoji_lib.runs.folder import SHIPPED, RunFolder, default_folder
-    from kaomoji_lib.stimuli import DATA
 
     lines = []
     for name, place in (("your runs", default_folder("x").parent), ("runs that ship", SHIPPED)):
-        runs = []
+        found = []
         for path in sorted(place.glob("*/manifest.json")):
             try:
                 state = RunFolder(path.parent).manifest["status"]
             except KaomojiError:
                 state = "of another version"
-            runs.append(path.parent.name + ("" if state == "complete" else f" ({state})"))
-        lines.append(f"{name}: {', '.join(runs) or f'none in {place}'}")
-    tables = (DATA / "published" / "manifest.json").is_file()
-    key = "is set" if os.environ.get("ANTHROPIC_API_KEY") else "is not set (for kaomoji claude)"
-    article = f"the article's data: {'its tables are here' if tables else 'missing'}"
-    return [*lines, article, f"ANTHROPIC_API_KEY {key}"]
+            found.append(path.parent.name + ("" if state == "complete" else f" ({state})"))
+        lines.append(f"{name}: {', '.join(found) or f'none in {place}'}")
+    return lines
 
 
 def advice(required, models):

@@ -41,7 +41,6 @@ def configure(parser):
         default="auto",
         help="auto, packed, batched, plain (default: auto, the fastest that passes the self-check)",
     )
-    add("--no-closed", action="store_true", help="leave log_prob_closed out")
     add_template_options(parser)
     add_ray_options(parser)
 
@@ -82,7 +81,7 @@ def _scored(arguments):
     model = registry.model(arguments.model, **asked)
     names = ("algorithm", "device", "dtype", "ray", "workers")
     options = {name: getattr(arguments, name) for name in names}
-    options |= {"closed": not arguments.no_closed, "progress": not arguments.quiet}
+    options["progress"] = not arguments.quiet
     if arguments.folder:
         if arguments.faces or arguments.prompts or arguments.out:
             raise KaomojiError(

@@ -39,7 +39,7 @@ def load_inventory(path=None):
     return table[["face", "category", "foil"]]
 
 
-def score_inventory(model, inventory=None, prompts=None, out=None, **options):
+def score_inventory(model, inventory, prompts, out, **options):
     """Score an inventory given every prompt into a Parquet file: the table of :func:`.score.job.score_file`.
 
     Parameters

@@ -184,6 +184,14 @@ def on_states(engine, function, layers=None):
             handle.remove()
 
 
+def plain_logits(engine, prompt, typed):
+    """Return the logits (1 + typed tokens, vocabulary) after the prompt and each typed token, by one plain forward pass."""
+    ids = torch.tensor([[*prompt, *typed]], device=engine.device)
+    return engine.model(input_ids=ids, use_cache=False, logits_to_keep=len(typed) + 1).logits[
+        0, -len(typed) - 1 :
+    ]
+
+
 @contextmanager
 def capture(engine, layers=None):
     """Record the states of every forward pass at its last position.

@@ -6,8 +6,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from kaomoji_lib.faces import extract as faces
-from kaomoji_lib.models.forward import capture, copy_cache, forward, lm_head_logits, prefill
+from kaomoji_lib.faces import extract
+from kaomoji_lib.models.forward import (
+    capture,
+    copy_cache,
+    forward,
+    lm_head_logits,
+    plain_logits,
+    prefill,
+)
 from kaomoji_lib.models.suppress import suppressor
 
 BLOCK = 512
@@ -46,7 +53,7 @@ class Reply:
     unhindered: float = 1.0
     stopped: bool = False
     awaited: bool = True
-    extraction: faces.Extraction | None = None
+    extraction: extract.Extraction | None = None
 
     @property
     def context(self):
@@ -74,11 +81,13 @@ def sample(engine, messages, keys, sampling, layers=None, cached=True):
     """
     suppress = suppressor(engine)
     prompts = [engine.encode(engine.template.render(message)) for message in messages]
-    replies = [
-        Reply(prompt, number, _uniforms(sampling, key, number), suppress.start if suppress else 0)
-        for prompt, key in enumerate(keys)
-        for number in range(sampling.generations)
-    ]
+    replies, start = [], suppress.start if suppress else 0
+    for prompt, key in enumerate(keys):
+        for number in range(sampling.generations):
+            entropy = [sampling.seed, *sampling.stream, number, *key.encode()]
+            uniforms = np.random.default_rng(np.random.SeedSequence(entropy))
+            uniforms = uniforms.random(sampling.max_new_tokens)
+            replies.append(Reply(prompt, number, uniforms, start))
     contexts, first = [(prompt,) for prompt in range(len(prompts))], {}
     with capture(engine, layers) as record:
         read = (_Together if cached else _Apart)(engine, prompts, record)
@@ -101,16 +110,27 @@ def sample(engine, messages, keys, sampling, layers=None, cached=True):
                 if len(reply.states) - 1 == visible(engine, reply.ids):
                     reply.first_row = list(first.setdefault(reply.context, (len(first), state)))[0]
             going = [reply for reply in awaiting if not reply.stopped]
-    return [_row(engine, reply) for reply in replies], {
-        "emit": emit,
-        "first": torch.stack([state for _, state in first.values()]) if first else emit[:0],
-        "face": _face_states(engine, replies, emit),
-    }
-
-
-def _uniforms(sampling, key, generation):
-    entropy = [sampling.seed, *sampling.stream, generation, *key.encode()]
-    return np.random.default_rng(np.random.SeedSequence(entropy)).random(sampling.max_new_tokens)
+    typed = [reply for reply in replies if reply.extraction.outcome == "kaomoji"]
+    faces = [[reply.states[at] for at in _face_tokens(engine, reply)] for reply in typed]
+    faces = [torch.stack(states).float().mean(dim=0).to(emit.dtype) for states in faces]
+    first = [state for _, state in first.values()]
+    rows = [
+        {
+            "prompt": reply.prompt,
+            "generation": reply.generation,
+            "text": engine.decode(reply.ids),
+            "outcome": reply.extraction.outcome,
+            "raw_face": reply.extraction.raw_face,
+            "face": reply.extraction.face,
+            "token_ids": list(reply.ids),
+            "first_row": reply.first_row,
+            "suppressed": 1.0 - reply.unhindered,
+        }
+        for reply in replies
+    ]
+    none = emit[:0]
+    first, faces = (torch.stack(part) if part else none for part in (first, faces))
+    return rows, {"emit": emit, "first": first, "face": faces}
 
 
 class _Together:
@@ -123,19 +143,18 @@ class _Together:
         self.engine, self.prompts, self.record, self.rows = engine, prompts, record, None
 
     def __call__(self, contexts):
+        device = self.engine.device
         if self.rows is None:
             prefix = prefill(self.engine, self.prompts)
             self.cache, self.mask, last = copy_cache(prefix.cache), prefix.mask, prefix.last
         else:
-            parents = [self.rows[context[:-1]] for context in contexts]
-            self.cache.reorder_cache(torch.tensor(parents, device=self.engine.device))
-            mask = self.mask[parents]
-            self.mask = torch.cat([mask, mask.new_ones(len(contexts), 1)], dim=1)
-            tokens = torch.tensor([context[-1:] for context in contexts], device=self.engine.device)
+            parents = torch.tensor([self.rows[context[:-1]] for context in contexts], device=device)
+            self.cache.reorder_cache(parents)
+            self.mask = functional.pad(self.mask[parents], (0, 1), value=1)
+            tokens = torch.tensor([context[-1:] for context in contexts], device=device)
             positions = self.mask.sum(dim=1, keepdim=True) - 1
             last = forward(self.engine, tokens, self.mask, positions, self.cache)[:, -1]
-        self.rows = {context: row for row, context in enumerate(contexts)}
-        states = self.record[0]
+        self.rows, states = {context: row for row, context in enumerate(contexts)}, self.record[0]
         return lm_head_logits(self.engine, last), states
 
 
@@ -143,12 +162,11 @@ class _Apart(_Together):
     """Read contexts one at a time, each from its beginning, without a cache."""
 
     def __call__(self, contexts):
-        logits, states = [], []
-        for prompt, *typed in contexts:
-            ids = torch.tensor([self.prompts[prompt] + typed], device=self.engine.device)
-            logits.append(self.engine.model(input_ids=ids, use_cache=False).logits[:, -1])
-            states.append(self.record[0])
-        return torch.cat(logits), torch.cat(states)
+        parts = [
+            (plain_logits(self.engine, self.prompts[prompt], typed)[-1:], self.record[0])
+            for prompt, *typed in contexts
+        ]
+        return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 
 
 def _choose(engine, replies, logits, sampling, suppress):
@@ -160,10 +178,10 @@ def _choose(engine, replies, logits, sampling, suppress):
             reply.suppression = suppress.advance(reply.suppression, token) if suppress else 0
             limited = len(reply.ids) >= sampling.max_new_tokens
         text = engine.decode(reply.ids)
-        over = faces.span_ended(text)
+        over = extract.span_ended(text)
         reply.stopped = limited or over
         if reply.stopped:
-            reply.extraction = faces.extract(text, truncated=limited and not ended and not over)
+            reply.extraction = extract.extract(text, truncated=limited and not ended and not over)
             needed = {visible(engine, reply.ids)}
             if reply.extraction.outcome == "kaomoji":
                 needed.update(_face_tokens(engine, reply))
@@ -214,32 +232,6 @@ def _inverse(weights, numbers):
     # Rounding must not lead past the last token that has a weight.
     rest = torch.minimum(goal - before, inside[:, -1:] * (1 - 1e-12)).clamp(min=0)
     return (block * BLOCK + torch.searchsorted(inside, rest, right=True))[:, 0].tolist()
-
-
-def _row(engine, reply):
-    return {
-        "prompt": reply.prompt,
-        "generation": reply.generation,
-        "text": engine.decode(reply.ids),
-        "outcome": reply.extraction.outcome,
-        "raw_face": reply.extraction.raw_face,
-        "face": reply.extraction.face,
-        "token_ids": list(reply.ids),
-        "first_row": reply.first_row,
-        "suppressed": 1.0 - reply.unhindered,
-    }
-
-
-def _face_states(engine, replies, like):
-    """Mean state over the tokens of each kaomoji, (kaomoji, layers, hidden)."""
-    means = [
-        torch.stack([reply.states[position] for position in _face_tokens(engine, reply)])
-        .float()
-        .mean(dim=0)
-        for reply in replies
-        if reply.extraction.outcome == "kaomoji"
-    ]
-    return torch.stack(means).to(like.dtype) if means else like[:0]
 
 
 def visible(engine, ids):

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models.forward import Sizes, in_batches, on_states, prefill
+from kaomoji_lib.models.forward import Sizes, in_batches, on_states, plain_logits, prefill
 from kaomoji_lib.models.score import measuring
-from kaomoji_lib.models.score.algorithms import applicable, plain_logits
+from kaomoji_lib.models.score.algorithms import applicable
 from kaomoji_lib.models.verify import TOLERANCES
 
 ROWS_PER_FORWARD = 48

@@ -12,10 +12,10 @@ import torch
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import sample as samples
-from kaomoji_lib.models.forward import Sizes, capture, in_batches
+from kaomoji_lib.models.forward import Sizes, capture, in_batches, plain_logits
 from kaomoji_lib.models.score import measuring
 from kaomoji_lib.models.score import spellings as spelled
-from kaomoji_lib.models.score.algorithms import ALGORITHMS, WORDS, applicable, plain_logits
+from kaomoji_lib.models.score.algorithms import ALGORITHMS, WORDS, applicable
 from kaomoji_lib.models.score.routing import closest_calls
 from kaomoji_lib.models.templates import LEADS
 

@@ -14,6 +14,7 @@ from kaomoji_lib.models.forward import (
     copy_cache,
     forward,
     new_cache,
+    plain_logits,
     prefill,
     text_config,
     text_stack,
@@ -96,14 +97,6 @@ def plain(engine, prompts, trie, nodes=None):
             for prompt in prompts
         ]
         yield path[fresh], torch.stack(rows)
-
-
-def plain_logits(engine, prompt, typed):
-    """Return the logits (1 + typed tokens, vocabulary) after the prompt and each typed token, by one plain forward pass."""
-    ids = torch.tensor([[*prompt, *typed]], device=engine.device)
-    return engine.model(input_ids=ids, use_cache=False, logits_to_keep=len(typed) + 1).logits[
-        0, -len(typed) - 1 :
-    ]
 
 
 ALGORITHMS = {"packed": packed, "batched": batched, "plain": plain}

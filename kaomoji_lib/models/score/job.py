@@ -23,10 +23,9 @@ from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 def score_file(
     model,
     faces,
-    prompts=None,
-    out=None,
+    prompts,
+    out,
     *,
-    closed=True,
     algorithm="auto",
     instruction=INSTRUCTION,
     continued=False,
@@ -46,7 +45,7 @@ def score_file(
         spelling per line, or a list of str.
     prompts : path of a CSV file with the columns id, category, text, or such a DataFrame; default this project's.
     out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
-    closed, algorithm, instruction, continued : see :func:`.scoring.score`. finish : callable that changes the table
+    algorithm, instruction, continued : see :func:`.scoring.score`. finish : callable that changes the table
         before it is written. revision, device, dtype : see :func:`.loading.load`. progress : bool, report on stderr.
         ray, workers : see :func:`kaomoji_lib.models.job.run_distributed`.
 
@@ -60,10 +59,6 @@ def score_file(
         If the file contains other scores (the differences are named), another process is writing it, or something
         cannot be read.
     """
-    if out is None:
-        raise KaomojiError(
-            "nowhere to write the scores; expected the path of a Parquet file; give --out FILE.parquet"
-        )
     spec = registry.model(model)
     spellings = list(faces) if isinstance(faces, list | tuple) else read_spellings(faces)
     table = prompts if isinstance(prompts, pd.DataFrame) else load_prompts(prompts)
@@ -73,7 +68,6 @@ def score_file(
         "prompts": digest(table[["id", "text"]].to_dict("records"))[:12],
         "instruction": instruction,
         "adapter": spec.adapter,
-        "closed": closed,
         "algorithm": algorithm,
         "dtype": dtype,
         "continued": continued,
@@ -86,8 +80,7 @@ def score_file(
     folder = out.with_name(f".{out.name}.parts")
     with folder_lock(folder):
         remove_stale_temporary_files(out.parent, out.name)
-        options = {"spellings": spellings, "closed": closed, "algorithm": algorithm}
-        options["continued"] = continued
+        options = {"spellings": spellings, "algorithm": algorithm, "continued": continued}
         begun = _begin(folder, settings) if revision is None else revision
         how = instruction, device, dtype, begun, options, progress
         result = _fill(folder, jobs.Job(ScoringWorker, spec, table, *how), settings, ray, workers)

@@ -21,7 +21,6 @@ def score(
     engine,
     spellings,
     prompts,
-    closed=True,
     *,
     algorithm="auto",
     instruction=INSTRUCTION,
@@ -41,8 +40,6 @@ def score(
     engine : :class:`kaomoji_lib.models.loading.Engine`.
     spellings : iterable of str, as they are typed; repeated ones are scored once.
     prompts : DataFrame with the columns ``id`` and ``text``.
-    closed : also compute ``log_prob_closed``, which adds every token that completes the spelling in one step and goes
-        on beyond it (where ``)`` and a line break are one token, its own tokens alone miss that mass). Else NaN.
     algorithm : a name of :data:`.algorithms.ALGORITHMS`, or ``auto``: the fastest that agrees with plain forward
         passes on this model (:mod:`kaomoji_lib.models.verify`).
     continued : for a model without a chat template, average the probabilities over :data:`.templates.CONTINUED`, in
@@ -54,7 +51,9 @@ def score(
     -------
     DataFrame with ``COLUMNS``, prompts and spellings in the order given. ``face`` is the canonical form, None where
     the spelling alone is no face (a lone bracket begins every face and says nothing). log-probabilities are NaN
-    where the tokenizer cannot write the spelling. ``continued`` adds ``template_1`` ..., log_prob_closed of each text.
+    where the tokenizer cannot write the spelling. ``log_prob_closed`` adds every token that completes the spelling in
+    one step and goes on beyond it (where ``)`` and a line break are one token, its own tokens alone miss that mass).
+    ``continued`` adds ``template_1`` ..., log_prob_closed of each text.
     ``attrs["scoring"]``: dtype, algorithm, self-check.
 
     Raises
@@ -74,7 +73,7 @@ def score(
     if check is None:
         check = self_check(engine, spellings, prompts, algorithm, instruction, continued)
     engines, instruction = _asked(engine, instruction, continued)
-    options = spellings, closed, check, sizes or Sizes(), progress and _shared(progress, engines)
+    options = spellings, check, sizes or Sizes(), progress and _shared(progress, engines)
     tables = [_score(one, _messages(prompts, instruction), *options) for one in engines]
     plans, *values = zip(*tables, strict=True)
     # Spellings that the tokenizer cannot write are NaN.
@@ -92,7 +91,7 @@ def score(
     if len(tables) > 1:
         columns |= {f"template_{place}": one for place, one in enumerate(values[1], start=1)}
     table = pd.DataFrame(columns)
-    table.attrs["scoring"] = {**check, "dtype": engine.dtype_name, "closed": closed}
+    table.attrs["scoring"] = {**check, "dtype": engine.dtype_name}
     return table
 
 
@@ -120,9 +119,9 @@ def _shared(progress, engines):
     return lambda prompts=0, nodes=0: progress(prompts / len(engines), nodes)
 
 
-def _score(engine, messages, spellings, closed, check, sizes, progress):
+def _score(engine, messages, spellings, check, sizes, progress):
     """Plan, and flat arrays of log P and its closed form, of one engine."""
-    plan = spelled.plan(engine, spellings, closed, check.get("leads", LEADS))
+    plan = spelled.plan(engine, spellings, leads=check.get("leads", LEADS))
     encoded = [engine.encode(engine.template.render(message)) for message in messages]
 
     def measure(group):
@@ -134,8 +133,7 @@ def _score(engine, messages, spellings, closed, check, sizes, progress):
         parts.append(pair)
         if progress:
             progress(prompts=len(group))
-    log_probs, closed_ones = (np.concatenate(part).ravel() for part in zip(*parts, strict=True))
-    return plan, log_probs, closed_ones if closed else np.full_like(closed_ones, np.nan)
+    return plan, *(np.concatenate(part).ravel() for part in zip(*parts, strict=True))
 
 
 def canonical_face(spelling):
