@@ -7,23 +7,8 @@ import unicodedata
 from hashlib import sha256
 
 _MARKDOWN_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_TAG_START = re.compile(r"<(?=[A-Za-z/])")
 _UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9._-]")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")
-_OF_EVERY_OBJECT = {
-    "__proto__",
-    "constructor",
-    "hasOwnProperty",
-    "isPrototypeOf",
-    "propertyIsEnumerable",
-    "toLocaleString",
-    "toString",
-    "valueOf",
-    "__defineGetter__",
-    "__defineSetter__",
-    "__lookupGetter__",
-    "__lookupSetter__",
-}
 _KEPT_FORMAT = "\u200b\u200c\u200d\u2060"
 
 
@@ -79,16 +64,6 @@ def markdown(text: str) -> str:
 def label(text: str) -> str:
     """Escape for plotly text drawn as SVG: ticks, legends, titles, and hover of every trace."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def gl_label(text: str) -> str:
-    """Protect text that plotly draws in WebGL (``scatter3d.text``), where entities stay as typed.
-
-    A word joiner after each ``<`` that could open a tag keeps it from being parsed. Names of properties that every
-    JavaScript object has get one at their end, since plotly uses its texts as keys of an object.
-    """
-    drawn = _TAG_START.sub("<\u2060", str(text))
-    return f"{drawn}\u2060" if drawn in _OF_EVERY_OBJECT else drawn
 
 
 def terminal(text: str) -> str:

@@ -1,53 +1,9 @@
-"""Restricted permutations, families of tests, paired differences and crossed samples: what the tests of the study rest on."""
-
-from dataclasses import dataclass
+"""Restricted permutations, families of tests, paired differences and crossed samples."""
 
 import numpy as np
 import pandas as pd
 
 from kaomoji_lib import stats
-from kaomoji_lib.errors import KaomojiError
-
-RESTRICTIONS = {
-    "free": (),
-    "within category": ("category",),
-    "within category and topic": ("category", "topic"),
-}
-
-
-@dataclass(frozen=True)
-class Family:
-    """Tests of which only the best is looked at, calibrated together.
-
-    ``p``: each member's p-value by itself; ``adjusted``: the same against the best of all members under
-    each permutation, so that the smallest of them is an honest p-value for "somewhere"; ``best``: position of
-    the member with the largest statistic. Arrays have the shape of the family.
-    """
-
-    p: np.ndarray
-    adjusted: np.ndarray
-    best: tuple
-    maxima: np.ndarray
-
-
-def blocks(prompts, restriction="within category"):
-    """Blocks inside which prompts may change places under a null: ints (n,).
-
-    ``prompts``: DataFrame[category, topic]; ``restriction``: a name in ``RESTRICTIONS``. What is shared by all
-    members of a block (its category, its topic) cannot make a statistic look larger than its null.
-    """
-    if restriction not in RESTRICTIONS:
-        raise KaomojiError(
-            f"unknown restriction {restriction!r}; expected one of {', '.join(RESTRICTIONS)}"
-        )
-    columns = list(RESTRICTIONS[restriction])
-    if not columns:
-        return np.zeros(len(prompts), dtype=int)
-    if "topic" in columns and (prompts["topic"] == "").all():
-        raise KaomojiError(
-            "the prompts have no topics; expected a column `topic`; add it, or permute within category"
-        )
-    return prompts.groupby(columns, sort=False).ngroup().to_numpy()
 
 
 def orders(blocks, permutations, seed=0):
@@ -67,7 +23,7 @@ def orders(blocks, permutations, seed=0):
 
 
 def max_t(observed, null, tail="greater"):
-    """Joint calibration over a family, single step: a :class:`Family`.
+    """Return p-values of tests of which only the best is looked at, each against the best of all: array like ``observed``.
 
     ``observed``: (...), one statistic per member; ``null``: (permutations, ...), all members under the *same*
     permutations. Members are first put on the scale of their own null (mean and standard deviation over
@@ -75,34 +31,24 @@ def max_t(observed, null, tail="greater"):
     Westfall & Young 1993; the standardised maximum: Nichols & Holmes 2002, doi:10.1002/hbm.1058.
     """
     observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
-    shape, sign = observed.shape, 1.0 if tail == "greater" else -1.0
+    sign = 1.0 if tail == "greater" else -1.0
     every = sign * np.vstack([observed.reshape(1, -1), null.reshape(len(null), -1)])
-    own = (every[1:] >= every[0] - 1e-9 * np.maximum(1, np.abs(every[0]))).sum(axis=0)
     spread = every.std(axis=0)
     every = (every - every.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    maxima = every[1:].max(axis=1)
-    beaten = (maxima[:, None] >= every[0] - 1e-9).sum(axis=0)
-    return Family(
-        ((1 + own) / (1 + len(null))).reshape(shape),
-        ((1 + beaten) / (1 + len(null))).reshape(shape),
-        tuple(int(place) for place in np.unravel_index(int(every[0].argmax()), shape or (1,))),
-        maxima,
-    )
+    hits = (every[1:].max(axis=1)[:, None] >= every[0] - 1e-9).sum(axis=0)
+    return ((1 + hits) / (1 + len(null))).reshape(observed.shape)
 
 
-def paired(left, right, *, weights=None, unit="prompts", resamples=stats.RESAMPLES, seed=0):
+def paired(left, right, *, unit="prompts", resamples=stats.RESAMPLES, seed=0):
     """Mean of ``left - right`` over units that both measured: Estimate; its null flips the sign of each difference.
 
     ``left``, ``right``: (n,). Interval: bootstrap over the units. p: one-sided, left larger. The sign flip assumes
     that under the null the two readers are exchangeable on each unit (Fisher 1935).
     """
     difference = np.asarray(left, dtype=float) - np.asarray(right, dtype=float)
-    weights = np.ones(len(difference)) if weights is None else np.asarray(weights, dtype=float)
     signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(resamples, len(difference)))
-    null = signs @ (difference * weights) / weights.sum()
-    return stats.bootstrap(
-        difference, weights=weights, unit=unit, resamples=resamples, seed=seed, null=null
-    )
+    null = signs @ difference / len(difference)
+    return stats.bootstrap(difference, unit=unit, resamples=resamples, seed=seed, null=null)
 
 
 def grouped(values, groups, *, unit="prompts", resamples=stats.RESAMPLES, seed=0, null=None):

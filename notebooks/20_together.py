@@ -190,7 +190,7 @@ figures.curve(
 arrays = {title: source.states.array for title, source in sources.items()}
 pairs = similarity.compare(
     {**arrays, "MiniLM (text)": vectors}, messages, permutations=200, seed=seed
-).table
+)
 within = pairs[pairs["null"] == "within category"].assign(measure="CKA")
 text_pair = within["source"].str.contains("MiniLM")
 means = within["value"].groupby(text_pair).mean()

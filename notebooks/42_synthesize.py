@@ -102,7 +102,7 @@ figures.bars(
 # descriptions.
 
 # %% tags=["hide-input"]
-space = synthesis.word_space(words, lexicon, scheme.codes, seed=seed)
+space = synthesis.word_space(words, lexicon, seed=seed)
 shares = {
     f"PC{place}, share of variance": item for place, item in enumerate(space.variance, start=1)
 }

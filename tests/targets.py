@@ -91,11 +91,6 @@ def escaping(text):
         and reader.tags[0][1]["title"] == text
     )
     assert not re.search("[<>]", escape.label(text)) and _read(escape.label(text)).text == text
-    drawn = escape.gl_label(text)
-    assert not re.search("<[A-Za-z/]", drawn) and drawn.replace("<\u2060", "<").removesuffix(
-        "\u2060"
-    ) == text.replace("<\u2060", "<").removesuffix("\u2060")
-    assert drawn not in ("constructor", "__proto__", "toString", "valueOf", "hasOwnProperty")
     written = escape.markdown(text)
     assert not re.search("[\r\n]", written) and not re.search(
         r"[!-/:-@\[-`{-~]", re.sub(r"\\[!-/:-@\[-`{-~]", "", written)

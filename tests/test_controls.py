@@ -4,15 +4,7 @@ import pytest
 
 from kaomoji_lib import results
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.metrics import (
-    baselines,
-    circumplex,
-    distributions,
-    face_increment,
-    geometry,
-    predict,
-    similarity,
-)
+from kaomoji_lib.metrics import baselines, distributions, geometry, predict, similarity
 from kaomoji_lib.models import organisms, sentences
 from kaomoji_lib.models.collect import collect
 
@@ -47,11 +39,14 @@ def from_states(run):
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_tables_are_recovered(runs, name):
-    table = distributions.recovery(runs(name).emissions(), organisms.planted(name), CODES)
-    likeness, expected, lookup, best = (results.estimate(row) for _, row in table.iterrows())
+    emissions, planted = runs(name).emissions(), organisms.planted(name)
+    chances = planted.pivot_table(index="face", columns="category", values="probability")
+    truth = distributions.reading(chances.reindex(columns=CODES).fillna(0))
+    likeness = distributions.similarity(distributions.elicited(emissions, CODES), truth)
     assert likeness.value > 0.85 and likeness.p < 0.01
-    assert expected.value - likeness.value < 0.06
-    assert abs(lookup.value - best.value) < 0.08 and lookup.p < 0.05
+    lookup = predict.from_faces(emissions).accuracy
+    best = chances.max(axis=1).sum() / len(CODES)
+    assert abs(lookup.value - best) < 0.08 and lookup.p < 0.05
 
 
 def test_states_of_a_trained_organism_give_the_category_better_than_tfidf_does(runs):
@@ -87,32 +82,9 @@ def test_baselines_find_what_training_planted_and_nothing_in_random_weights(runs
 def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_does_not(runs):
     names = ("organism-gemma", "organism-scrambled", "organism-untrained")
     states = {name: runs(name).states("emit").array for name in names}
-    table = similarity.compare(states, runs(names[0]).prompts(), permutations=99, halves=4).table
-    p = table[table["null"] == "within category and topic"].set_index(["left", "right"])["p"]
+    table = similarity.compare(states, runs(names[0]).prompts(), permutations=99, halves=4)
+    p = table[table["null"] == similarity.WITHIN].set_index(["left", "right"])["p"]
     assert p[names[0], names[1]] < 0.05 < p[names[0], names[2]]
-
-
-def test_the_text_is_no_circle_and_untrained_states_are_nothing(runs):
-    prompts, scheme = runs("organism-gemma").prompts(), load_scheme()
-    text, nothing = (
-        circumplex.circumplex(X, prompts["category"], scheme, splits=8, halves=4)[0].set_index(
-            "measure"
-        )
-        for X in (
-            sentences.encode(prompts["text"]),
-            geometry.stack(runs("organism-untrained").states("emit").array),
-        )
-    )
-    assert text.loc[circumplex.ORDER, "p"] > 0.05 and nothing.loc[circumplex.ORDER, "p"] > 0.05
-    ceilings = [part.loc[circumplex.CEILING, "value"] for part in (nothing, text)]
-    assert abs(ceilings[0]) < 0.4 < ceilings[1]
-
-
-def test_faces_of_the_scrambled_organism_come_from_no_particular_state(runs):
-    for name, told in (("organism-qwen", True), ("organism-scrambled", False)):
-        run = runs(name)
-        table = face_increment.explained(run.states("emit"), run.emissions(), permutations=99)
-        assert (results.one(table, measure="within categories").p <= 0.02) == told
 
 
 def test_sentence_vectors_put_like_meanings_together():

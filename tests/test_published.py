@@ -301,7 +301,7 @@ def test_merged_and_displaced_categories_are_seen():
     assert geometry.displaced(cloud, replace(cloud, scores=moved), ["LN"]).ci_low > 0
     assert geometry.displaced(cloud, replace(cloud, scores=moved), ["NB"]).ci_low < 0
     turned = replace(cloud, scores=cloud.scores[:, [2, 0, 1]] * -3)
-    assert geometry.align(cloud, turned).residual.value == pytest.approx(0, abs=1e-6)
+    assert geometry.align(cloud, turned).value == pytest.approx(0, abs=1e-6)
 
 
 def test_favourite_faces_of_prompts_do_not_make_blocks():

@@ -21,7 +21,6 @@ ENTITY = re.compile(r"&(?:[a-zA-Z]+|#x?\d+);")
 PLOTLY = {"b", "br", "i", "sub", "sup", "span", "extra"}
 SAFE_CALLS = {
     "escape.label",
-    "escape.gl_label",
     "escape.html",
     "escape.element",
     "element",

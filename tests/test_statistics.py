@@ -1,192 +1,142 @@
+"""Estimates, intervals and nulls keep their level where nothing is planted, and have power where something is."""
+
 import numpy as np
 import pytest
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, jensenshannon
+from scipy.stats import binom
+from sklearn.metrics import silhouette_samples
 
-from kaomoji_lib import categories, stimuli
-from kaomoji_lib import stats as statistics
-from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib import resampling, stats
 
-
-def test_estimate_reads_as_a_sentence():
-    value = statistics.Estimate(0.81, 0.77, 0.85, 180, "prompts", 0.11, 0.0005)
-    assert str(value) == "0.81 (95% CI 0.77-0.85; null 0.11, p ≤ 0.001; n = 180 prompts)"
-    assert (
-        str(statistics.Estimate(0.1, -0.1, 0.3, 9, "faces"))
-        == "0.10 (95% CI -0.10 to 0.30; n = 9 faces)"
-    )
-    assert (
-        str(statistics.Estimate(0.0004, 0.0001, 0.0009, 9, "faces", 0.0))
-        == "0.0004 (95% CI 0.0001-0.0009; null 0.0000; n = 9 faces)"
-    )
-    assert str(statistics.Estimate(0.0, 0.0, 0.0, 9, "faces")).startswith("0.00 (95% CI 0.00-0.00")
+DRAWS = 300
 
 
-def test_bootstrap_interval_covers_the_mean_at_its_level():
+def assert_level(ps, level=0.05):
+    """No more false alarms than the level allows, within binomial error (1 in 1,000)."""
+    assert (np.asarray(ps) <= level).sum() <= binom.ppf(0.999, len(ps), level)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ((0.81, 0.77, 0.85, 180, "prompts", 0.11, 0.0005), "0.81 (95% CI 0.77-0.85; null 0.11, p ≤ 0.001; n = 180 prompts)"),
+        ((0.1, -0.1, 0.3, 9, "faces"), "0.10 (95% CI -0.10 to 0.30; n = 9 faces)"),
+        ((0.0004, 0.0001, 0.0009, 9, "faces", 0.0), "0.0004 (95% CI 0.0001-0.0009; null 0.0000; n = 9 faces)"),
+        ((0.0, 0.0, 0.0, 9, "faces"), "0.00 (95% CI 0.00-0.00; n = 9 faces)"),
+        ((np.nan, np.nan, np.nan, 9, "faces"), "not defined (n = 9 faces)"),
+    ],
+)  # fmt: skip
+def test_estimate_reads_as_a_sentence(fields, text):
+    assert str(stats.Estimate(*fields)) == text
+
+
+def test_p_values_are_bounds_where_no_permutation_reached_the_value():
+    assert stats.format_p(1 / 1001) == "p ≤ 0.001" and stats.format_p(1 / 201) == "p ≤ 0.005"
+    assert stats.format_p(0.012) == "p = 0.012" and stats.format_p(0.341) == "p = 0.34"
+    assert list(stats.holm([0.01, np.nan, 0.04, 0.02])[[0, 2, 3]]) == [0.03, 0.04, 0.04]
+
+
+def test_bootstrap_covers_at_its_level_weighs_and_never_claims_certainty():
     rng = np.random.default_rng(0)
-    covered = 0
-    for trial in range(200):
-        found = statistics.bootstrap(rng.normal(0.5, 1, 60), resamples=400, seed=trial)
-        covered += found.ci_low <= 0.5 <= found.ci_high
-    assert 180 <= covered <= 199
-
-
-def test_weighted_bootstrap_is_the_weighted_mean():
-    assert statistics.bootstrap([0, 1, 1], weights=[2, 1, 1]).value == 0.5
-    assert np.isnan(statistics.bootstrap([0.0, 1.0], weights=[0, 0]).value)
-
-
-def test_a_share_of_all_or_none_is_no_certainty():
-    every, none = statistics.bootstrap(np.ones(20)), statistics.bootstrap(np.zeros(20))
+    found = [stats.bootstrap(rng.normal(0.5, 1, 60), resamples=400, seed=i) for i in range(200)]
+    assert 180 <= sum(item.ci_low <= 0.5 <= item.ci_high for item in found) <= 199
+    assert stats.bootstrap([0, 1, 1], weights=[2, 1, 1]).value == 0.5
+    assert np.isnan(stats.bootstrap([0.0, 1.0], weights=[0, 0]).value)
+    every, none = stats.bootstrap(np.ones(20)), stats.bootstrap(np.zeros(20))
     assert every.ci_low == pytest.approx(0.025 ** (1 / 20)) and every.ci_high == 1
     assert none.ci_low == 0 and none.ci_high == pytest.approx(1 - every.ci_low)
 
 
 def test_half_samples_give_the_standard_error_of_a_mean():
     values = np.random.default_rng(1).normal(size=400)
-    halves = values[statistics.half_samples(400, 4000)].mean(axis=1)
+    halves = values[stats.half_samples(400, 4000)].mean(axis=1)
     assert halves.std() == pytest.approx(values.std() / 20, rel=0.1)
 
 
 @pytest.mark.parametrize("tail", ["greater", "less"])
 def test_permutation_p_is_uniform_under_the_null_and_small_for_an_effect(tail):
     rng = np.random.default_rng(2)
-    ps = [statistics.permutation_p(rng.normal(), rng.normal(size=99), tail) for _ in range(500)]
+    ps = [stats.permutation_p(rng.normal(), rng.normal(size=99), tail) for _ in range(500)]
     assert 0.02 <= np.mean(np.array(ps) <= 0.05) <= 0.09
     extreme = 9.0 if tail == "greater" else -9.0
-    assert statistics.permutation_p(extreme, rng.normal(size=99), tail) == 0.01
+    assert stats.permutation_p(extreme, rng.normal(size=99), tail) == 0.01
 
 
-def test_js_similarity():
+def test_js_similarity_is_that_of_scipy():
     same, other = np.eye(4)[:2], np.eye(4)[2:]
-    assert statistics.js_similarity(same, same) == pytest.approx([1, 1])
-    assert statistics.js_similarity(same, other) == pytest.approx([0, 0], abs=1e-3)
+    assert stats.js_similarity(same, same) == pytest.approx([1, 1])
+    assert stats.js_similarity(same, other) == pytest.approx([0, 0], abs=1e-3)
     P, Q = np.random.default_rng(3).dirichlet(np.ones(6), (2, 5))
-    assert statistics.js_similarity(P, Q) == pytest.approx(statistics.js_similarity(Q, P))
-    assert statistics.js_similarity(7 * P, Q) == pytest.approx(statistics.js_similarity(P, Q))
-    from scipy.spatial.distance import jensenshannon
-
-    assert statistics.js_similarity(P, Q, 0) == pytest.approx(
-        1 - jensenshannon(P, Q, axis=1, base=2) ** 2
-    )
+    found = stats.js_similarity(7 * P, Q, 0)
+    assert found == pytest.approx(1 - jensenshannon(P, Q, axis=1, base=2) ** 2)
 
 
-def test_silhouettes_equal_the_reference_implementation():
-    from sklearn.metrics import silhouette_samples
-
-    rng = np.random.default_rng(5)
-    X, labels = rng.normal(size=(40, 6)), np.append(np.arange(39) % 4, 4)
+def test_silhouettes_are_those_of_sklearn():
+    X, labels = np.random.default_rng(5).normal(size=(40, 6)), np.append(np.arange(39) % 4, 4)
     distances = cdist(X, X)
-    assert statistics.silhouettes(distances, labels) == pytest.approx(
-        silhouette_samples(X, labels), abs=1e-6
-    )
-    X[np.arange(40), labels % 5] += 20
-    assert statistics.silhouettes(cdist(X, X), labels)[:39].mean() > 0.5
-    assert (statistics.silhouettes(distances, np.zeros(40)) == 0).all()
+    expected = silhouette_samples(X, labels)
+    assert stats.silhouettes(distances, labels) == pytest.approx(expected, abs=1e-6)
+    assert (stats.silhouettes(distances, np.zeros(40)) == 0).all()
 
 
-def test_scheme_is_distinct_and_legible_on_light_and_dark():
-    scheme = categories.load_scheme()
-    assert scheme.table["colour"].is_unique and scheme.table["symbol"].is_unique
-    for code in scheme.codes:
-        assert _contrast(scheme.colour(code), "#ffffff") >= 3
-        assert _contrast(scheme.colour(code), "#121212") >= 3
-    with pytest.raises(KaomojiError, match="not in the scheme"):
-        scheme.colour("??")
+@pytest.mark.parametrize("blocks", [np.zeros(12), np.repeat([2, 0, 1], 4), np.arange(12) % 4])
+def test_orders_stay_in_their_blocks_and_reach_every_place(blocks):
+    found = resampling.orders(blocks, 400, seed=1)
+    assert (np.sort(found, axis=1) == np.arange(12)).all() and (blocks[found] == blocks).all()
+    members = np.flatnonzero(blocks == blocks[0])
+    share = np.bincount(found[:, 0], minlength=12)[members] / 400
+    assert abs(share - 1 / len(members)).max() < 0.12
 
 
-def _contrast(one, other):
-    def luminance(colour):
-        channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-        return np.where(
-            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
-        ) @ [0.2126, 0.7152, 0.0722]
-
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("code\nA\n", "lacks the column"),
-        (
-            "code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,#112233,x\n",
-            "at least two",
-        ),
-        (
-            "code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,#112233,x\nB,b,b,9,1,,#112233,x\n",
-            "valence of B",
-        ),
-        (
-            "code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,red,x\nB,b,b,1,1,,#112233,x\n",
-            "colour of A",
-        ),
-    ],
-)
-def test_malformed_schemes_are_refused_by_name(tmp_path, text, message):
-    path = tmp_path / "scheme.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(KaomojiError, match=message):
-        categories.load_scheme(path)
+@pytest.mark.parametrize(("shared", "within", "found"), [(0, 0, 0), (1, 1, 0), (1, 0, 1)])
+def test_permutations_within_categories_leave_out_what_the_categories_share(shared, within, found):
+    category, rng, ps = np.repeat(np.arange(3), 12), np.random.default_rng(0), []
+    for draw in range(DRAWS):
+        common = 2 * shared * rng.normal(size=3)[category]
+        x, y = common + rng.normal(size=(2, 36))
+        orders = resampling.orders(category * within, 99, seed=draw)
+        x, y = x - x.mean(), y - y.mean()
+        ps.append(stats.permutation_p(x @ y, y[orders] @ x))
+    if found:
+        assert (np.array(ps) <= 0.05).mean() > 0.5
+    else:
+        assert_level(ps)
 
 
-def test_prompt_tables(tmp_path):
-    path = tmp_path / "prompts.csv"
-    path.write_text("id,category,text\nNA,NP,null\nb,NP,two\n", encoding="utf-8")
-    assert stimuli.load_prompts(path)[["id", "text"]].values.tolist() == [
-        ["NA", "null"],
-        ["b", "two"],
-    ]
-    path.write_text("id,category,text\na,NP,one\na,NP,two\n", encoding="utf-8")
-    with pytest.raises(KaomojiError, match="twice"):
-        stimuli.load_prompts(path)
-    with pytest.raises(KaomojiError, match="does not exist"):
-        stimuli.load_prompts(tmp_path / "absent.csv")
+@pytest.mark.parametrize("tail", ["greater", "less"])
+def test_max_t_keeps_the_level_of_the_best_of_many_of_any_scale(tail):
+    rng, alone, together = np.random.default_rng(2), [], []
+    for _ in range(DRAWS):
+        values = 0.7 * rng.normal(size=(100, 1)) + rng.normal(size=(100, 12))
+        values *= np.geomspace(0.1, 30, 12)
+        together.append(resampling.max_t(values[0], values[1:], tail).min())
+        alone.append(min(stats.permutation_p(v[0], v[1:], tail) for v in values.T))
+    assert_level(together)
+    assert (np.array(alone) <= 0.05).mean() > 0.15
+    observed, null = np.zeros((2, 3)), rng.normal(size=(999, 2, 3)) * [1, 10, 100]
+    observed[1, 0] = 6.0 if tail == "greater" else -6.0
+    adjusted = resampling.max_t(observed, null, tail)
+    assert adjusted[1, 0] < 0.005 and adjusted[0, 2] > 0.5
 
 
-def test_lexicon_has_anchors_of_every_category_and_untagged_words():
-    lexicon, codes = stimuli.load_lexicon(), categories.load_scheme().codes
-    assert len(lexicon) == 50 and (lexicon["category"] == "").sum() == 24
-    assert set(lexicon["category"]) - {""} == set(codes)
-    assert set(lexicon["version"]) == {2}
+def test_paired_differences_keep_their_level_and_have_power():
+    rng, found = np.random.default_rng(4), {}
+    for gain in (0.0, 0.2):
+        hits = rng.random((DRAWS, 2, 90)) < [[0.6 + gain], [0.6]]
+        found[gain] = [resampling.paired(*part, resamples=199, seed=i) for i, part in enumerate(hits)]  # fmt: skip
+    assert_level([item.p for item in found[0.0]])
+    assert np.mean([item.p <= 0.05 for item in found[0.2]]) > 0.7
+    covered = sum(item.ci_low <= 0.2 <= item.ci_high for item in found[0.2])
+    assert covered >= binom.ppf(0.001, DRAWS, 0.93)
 
 
-COLOUR_VISION = {
-    "normal": np.eye(3),
-    "protanopia": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "deuteranopia": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "tritanopia": [
-        [1.255528, -0.076749, -0.178779],
-        [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.303900],
-    ],
-}
-CONES = [
-    [0.4122214708, 0.5363325363, 0.0514459929],
-    [0.2119034982, 0.6806995451, 0.1073969566],
-    [0.0883024619, 0.2817188376, 0.6299787005],
-]
-OKLAB = [
-    [0.2104542553, 0.793617785, -0.0040720468],
-    [1.9779984951, -2.428592205, 0.4505937099],
-    [0.0259040371, 0.7827717662, -0.808675766],
-]
-
-
-@pytest.mark.parametrize("vision", COLOUR_VISION)
-def test_colours_differ_for_every_colour_vision(vision):
-    """Simulation: Machado et al. 2009; distance: Oklab, in which 0.02 is just noticeable."""
-    colours = categories.load_scheme().table["colour"]
-    rgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in colours])
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(linear @ np.array(COLOUR_VISION[vision]).T, 0, 1)
-    lab = np.cbrt(seen @ np.array(CONES).T) @ np.array(OKLAB).T
-    assert cdist(lab, lab)[np.triu_indices(len(lab), 1)].min() > 0.06
+def test_grouped_intervals_keep_the_rows_of_a_prompt_together():
+    rng, groups, together, alone = np.random.default_rng(6), np.repeat(np.arange(30), 8), 0, 0
+    for draw in range(DRAWS):
+        values = rng.normal(size=30)[groups] + 0.3 * rng.normal(size=240)
+        found = resampling.grouped(values, groups, resamples=200, seed=draw)
+        together += found.ci_low <= 0 <= found.ci_high
+        rows = stats.bootstrap(values, resamples=200, seed=draw)
+        alone += rows.ci_low <= 0 <= rows.ci_high
+    assert found.n == 30 and together / DRAWS > 0.89 and alone / DRAWS < 0.75
+    assert resampling.ratio([1, 3], [2, 2]).value == 1, "a ratio of sums"

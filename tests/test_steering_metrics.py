@@ -6,7 +6,7 @@ import pytest
 
 from kaomoji_lib import resampling
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import erasure, exact, patching, steering
+from kaomoji_lib.metrics import erasure, patching, steering
 from kaomoji_lib.metrics.distributions import reading
 from tests.calibration.designs_interventions import MEANING, erased, patched, steered
 
@@ -115,15 +115,3 @@ def test_a_whole_patch_recovers_everything_and_no_patch_nothing():
         assert found == pytest.approx(share)
     with pytest.raises(KaomojiError, match="patching table"):
         patching.effects(table[table["condition"] != "none"], faces)
-
-
-def test_a_ratio_is_of_sums():
-    found = resampling.ratio([1, 3], [2, 2])
-    assert found.value == 1 and found.n == 2
-
-
-def test_exact_reading_needs_all_categories():
-    table = pd.DataFrame([[0.5, 0.4]], ["p0"], ["(^_^)", "(;_;)"])
-    asked = pd.DataFrame({"id": ["p0"], "category": ["A"]})
-    with pytest.raises(KaomojiError, match="no scored prompt"):
-        exact.reading(exact.Exact(table, 1 - table.sum(axis=1)), asked, tuple("ABCDE"))

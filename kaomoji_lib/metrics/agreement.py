@@ -41,62 +41,36 @@ def weighted_as(source, reference):
     return Reading(source.table, reference.weight.reindex(source.table.index).fillna(0.0))
 
 
-def compare(
-    reference,
-    sources,
-    *,
-    name="elicited",
-    faces=None,
-    pairs=False,
-    permutations=stats.PERMUTATIONS,
-    seed=0,
-):
+def compare(reference, sources, *, faces=None, permutations=stats.PERMUTATIONS, seed=0):
     """Compare every source with the reference, all on one face set: tidy table.
 
-    ``sources``: mapping name -> Reading. Label columns: ``compared_with`` (``name``, or a source with ``pairs``),
-    ``weights`` (``uniform`` or ``counts``) and ``p_holm`` (p adjusted for the number of sources, Holm 1979). Measures:
-    ``similarity``, also of the two guesses that ignore the face; where the reference has its replies by prompt,
-    ``share of range`` (:func:`.distributions.similarity` with ``normalise``) and ``ceiling``.
+    ``sources``: mapping name -> Reading. Label column: ``weights`` (``uniform`` or ``counts``). Measures: ``similarity``,
+    also of the two guesses that ignore the face; where the reference has its replies by prompt, ``ceiling``
+    (:func:`.distributions.ceiling`). Permutation: Fisher 1935; intervals: Efron 1979.
     """
     _require(sources)
     faces = distributions.shared_faces(reference, *sources.values()) if faces is None else faces
-    settings = {"faces": faces, "seed": seed, "permutations": permutations}
-    ranged = reference.replies is not None and len(faces) >= distributions.FEWEST_FACES
-    best = distributions.ceiling(reference, faces, seed=seed) if ranged else None
-    guesses = {
-        title: distributions.baseline(reference, kind, faces) for title, kind in GUESSES.items()
+    values = {
+        (title, "similarity"): per_face(
+            reference, distributions.baseline(reference, kind, faces), faces
+        )
+        for title, kind in GUESSES.items()
     }
+    if reference.replies is not None and len(faces) >= distributions.FEWEST_FACES:
+        values["a reader who knows the truth", "ceiling"] = distributions.ceiling(
+            reference, faces, seed=seed
+        )
     parts = []
     for weights in (UNIFORM, COUNTS):
-        weight = reference.weight[faces] if weights == COUNTS else None
-        options = {**settings, "weights": weights}
+        options = {"weights": weights, "faces": faces, "permutations": permutations, "seed": seed}
         rows = {
             (title, "similarity"): distributions.similarity(reference, source, **options)
             for title, source in sources.items()
         }
-        table = results.frame(rows, compared_with=name, weights=weights)
-        parts.append(table.assign(p_holm=stats.holm(table["p"])))
-        rows = {
-            (title, "similarity"): stats.bootstrap(
-                per_face(reference, guess, faces), weights=weight, unit="faces", seed=seed
-            )
-            for title, guess in guesses.items()
-        }
-        if ranged:
-            top = stats.bootstrap(best, weights=weight, unit="faces", seed=seed)
-            for title, source in sources.items():
-                rows[title, "ceiling"] = top
-                rows[title, "share of range"] = distributions.similarity(
-                    reference, source, normalise=True, **options
-                )
-        parts.append(results.frame(rows, compared_with=name, weights=weights))
-        for (left, first), (right, second) in itertools.combinations(
-            sources.items() if pairs else (), 2
-        ):
-            value = distributions.similarity(weighted_as(first, reference), second, **options)
-            parts.append(
-                results.frame({(left, "similarity"): value}, compared_with=right, weights=weights)
-            )
+        weight = distributions.face_weights(reference, faces, weights)
+        for key, value in values.items():
+            rows[key] = stats.bootstrap(value, weights=weight, unit="faces", seed=seed)
+        parts.append(results.frame(rows, weights=weights))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -107,14 +81,10 @@ def divergent(reference, sources, most=15):
     reference; faces are ranked by their mean similarity over the sources.
     """
     faces = distributions.shared_faces(reference, *sources.values())
-    rows = pd.DataFrame(
-        {
-            "n": reference.weight[faces].astype(int),
-            "elicited as": reference.table.loc[faces].idxmax(axis=1),
-        }
-    )
+    rows = pd.DataFrame({"n": reference.weight[faces].astype(int)})
+    rows["elicited as"] = reference.table.loc[faces].idxmax(axis=1)
     for title, source in sources.items():
-        rows[f"{title} reads"] = source.table.loc[faces].idxmax(axis=1).to_numpy()
+        rows[f"{title} reads"] = source.table.loc[faces].idxmax(axis=1)
         rows[title] = per_face(reference, source, faces)
     order = rows[list(sources)].mean(axis=1).sort_values(kind="stable").index
     return rows.loc[order].head(most).rename_axis("face").reset_index()
@@ -128,10 +98,11 @@ def patterns(reference, sources, *, permutations=stats.PERMUTATIONS, seed=0):
     the reference's), examples], most frequent first. Permutation: Fisher 1935.
     """
     faces = distributions.shared_faces(reference, *sources.values())
-    truth = reference.table.loc[faces].idxmax(axis=1).to_numpy()
-    read = np.array(
-        [source.table.loc[faces].idxmax(axis=1).to_numpy() for source in sources.values()]
+    truth, *read = (
+        source.table.loc[faces].idxmax(axis=1).to_numpy()
+        for source in (reference, *sources.values())
     )
+    read = np.array(read)
     orders = resampling.orders(np.zeros(len(faces)), permutations, seed)
 
     def share(rows):
@@ -140,9 +111,8 @@ def patterns(reference, sources, *, permutations=stats.PERMUTATIONS, seed=0):
 
     estimates = {(name, "agreement"): share(read[[row]]) for row, name in enumerate(sources)}
     estimates["all", "agreement"] = share(read)
-    names = np.array(list(sources))
+    names, weight = np.array(list(sources)), reference.weight[faces]
     labels = [" · ".join(names[column]) or "none" for column in (read == truth).T]
-    weight = reference.weight[faces]
     rows = [
         (label, len(part), part.sum() / weight.sum(), "   ".join(part.nlargest(4).index))
         for label, part in weight.groupby(pd.Series(labels, index=faces))
@@ -157,15 +127,12 @@ class Pooling:
     """Pools chosen on one half of the faces and scored on the other, many times.
 
     ``held_out``: similarity of the chosen pool on the unseen half; ``single``: of the best single source; ``gain``: their
-    paired difference; ``in_sample``: the best pool on all faces, which is too good. ``chosen``: tidy table, source the
-    pool, measure ``similarity`` (all faces), column ``chosen`` (share of halves).
+    paired difference.
     """
 
     held_out: stats.Estimate
     single: stats.Estimate
     gain: stats.Estimate
-    in_sample: float
-    chosen: pd.DataFrame
 
 
 def pooling(
@@ -183,68 +150,39 @@ def pooling(
         raise KaomojiError(
             f"only {n} faces are listed by all sources; expected at least 6 to hold half of them out; collect more"
         )
-    names = [
+    tables = [distributions.aligned(reference, source, faces)[1] for source in sources.values()]
+    subsets = [
         subset
-        for size in range(1, len(sources) + 1)
-        for subset in itertools.combinations(sources, size)
+        for size in range(1, len(tables) + 1)
+        for subset in itertools.combinations(tables, size)
     ]
-    tables = {
-        title: distributions.aligned(reference, source, faces)[1]
-        for title, source in sources.items()
-    }
-    pools = np.array([np.mean([tables[name] for name in subset], axis=0) for subset in names])
+    pools = np.array([np.mean(subset, axis=0) for subset in subsets])
     weight = distributions.face_weights(reference, faces, weights)
     truth = reference.table.loc[faces].to_numpy()
-    alone = np.array([len(subset) == 1 for subset in names])
-    member = np.zeros((halves, n))
-    member[np.arange(halves)[:, None], stats.half_samples(n, halves, seed)] = 1
-    each = np.arange(halves)
+    member, each = np.zeros((halves, n)), np.arange(halves)
+    member[each[:, None], stats.half_samples(n, halves, seed)] = 1
 
     def run(order):
+        """Return the test scores of the best pool and of the best single source in each half: (2, halves)."""
         scores = stats.js_similarity(truth[None], pools[:, order])
-        train, test = _means(scores, weight * member), _means(scores, weight * (1 - member))
-        best, single = train.argmax(axis=0), np.where(alone[:, None], train, -1).argmax(axis=0)
-        return test[best, each], test[single, each], scores, best
+        train, test = (
+            scores @ part.T / np.maximum(part.sum(axis=1), 1e-300)
+            for part in (weight * member, weight * (1 - member))
+        )
+        best, single = train.argmax(axis=0), train[: len(tables)].argmax(axis=0)
+        return np.array([test[best, each], test[single, each]])
 
-    pooled_scores, single, scores, best = run(np.arange(n))
-    null, shuffled = [], []
-    for order in resampling.orders(np.zeros(n), permutations, seed):
-        pooled, one, under, _ = run(order)
-        null.append((pooled.mean(), one.mean()))
-        shuffled.append(_means(under, weight[None])[:, 0])
-    null, shuffled = np.array(null).reshape(-1, 2), np.array(shuffled)
+    found = run(np.arange(n))
+    orders = resampling.orders(np.zeros(n), permutations, seed)
+    null = np.array([run(order).mean(axis=1) for order in orders]).reshape(-1, 2)
 
     def summary(values, under, bounds=(0, 1)):
         return stats.estimate(
             values.mean(), values, n, "faces", null=under, interval="normal", bounds=bounds
         )
 
-    whole, shares = _means(scores, weight[None])[:, 0], np.bincount(best, minlength=len(names))
-    rows = [
-        results.frame(
-            {
-                (" + ".join(names[index]), "similarity"): stats.bootstrap(
-                    scores[index], weights=weight, unit="faces", seed=seed, null=shuffled[:, index]
-                )
-            },
-            chosen=shares[index] / halves,
-        )
-        for index in np.argsort(-whole)
-        if shares[index] or alone[index]
-    ]
-    return Pooling(
-        summary(pooled_scores, null[:, 0]),
-        summary(single, null[:, 1]),
-        summary(pooled_scores - single, null[:, 0] - null[:, 1], (-1, 1)),
-        float(whole.max()),
-        pd.concat(rows, ignore_index=True),
-    )
-
-
-def _means(scores, weights):
-    """Return the weighted means of ``scores`` (pools, faces) under each row of ``weights`` (halves, faces): (pools, halves)."""
-    total = weights.sum(axis=1)
-    return scores @ weights.T / np.where(total > 0, total, 1)
+    gain = summary(found[0] - found[1], null[:, 0] - null[:, 1], (-1, 1))
+    return Pooling(summary(found[0], null[:, 0]), summary(found[1], null[:, 1]), gain)
 
 
 def _require(sources):

@@ -10,7 +10,6 @@ from scipy.spatial.distance import pdist, squareform
 from kaomoji_lib import resampling, results, stats
 
 MOST_CLUSTERS = 15
-STABLE = 0.75
 LEVEL = 0.05
 CLEAR, SECOND = 0.6, 0.2
 
@@ -84,7 +83,7 @@ def cluster(faces, distances, nulls, resampled, seed=0):
     own = {number: stats.silhouettes(distances, labelled[number]) for number in numbers}
     null = np.array([[item.get(number, np.nan) for number in numbers] for item in nulls])
     null = np.where(np.isnan(null), np.nanmean(null, axis=0), null)
-    family = resampling.max_t([own[number].mean() for number in numbers], null)
+    adjusted = resampling.max_t([own[number].mean() for number in numbers], null)
     rows = []
     for column, number in enumerate(numbers):
         value = stats.bootstrap(
@@ -93,7 +92,7 @@ def cluster(faces, distances, nulls, resampled, seed=0):
         labels = {
             "clusters": number,
             "stability": float(stability[number].mean()),
-            "p_adjusted": float(family.adjusted[column]),
+            "p_adjusted": float(adjusted[column]),
         }
         rows.append(results.frame({"silhouette": value}, **labels))
     rows = pd.concat(rows, ignore_index=True)
@@ -134,50 +133,45 @@ def jaccard(labelled, resampled):
     For each resample the same cut is made and each cluster compared with the most similar new one. Above 0.75 a
     cluster is stable, below 0.6 it should not be interpreted. Hennig 2007, doi:10.1016/j.csda.2006.11.025.
     """
-    sums = {number: np.zeros(labels.max()) for number, labels in labelled.items()}
-    seen = {number: np.zeros(labels.max()) for number, labels in labelled.items()}
+    found = {number: [] for number in labelled}
     for rows, distances in resampled:
         if len(rows) < 3:
             continue
         linkage = hierarchy.linkage(squareform(distances, checks=False), "average")
-        for number, labels in labelled.items():
-            if number >= len(rows):
-                continue
-            old = np.eye(labels.max())[labels[rows] - 1]
+        for number in [number for number in labelled if number < len(rows)]:
+            old = np.eye(labelled[number].max())[labelled[number][rows] - 1]
             again = hierarchy.fcluster(linkage, number, "maxclust")
             new = np.eye(again.max())[again - 1]
             both = old.T @ new
             union = old.sum(axis=0)[:, None] + new.sum(axis=0)[None] - both
-            present = old.sum(axis=0) > 0
-            sums[number][present] += (both / np.maximum(union, 1)).max(axis=1)[present]
-            seen[number][present] += 1
-    means = {
-        number: np.where(seen[number] > 0, total / np.maximum(seen[number], 1), np.nan)
-        for number, total in sums.items()
+            best = (both / np.maximum(union, 1)).max(axis=1)
+            found[number].append(np.where(old.any(axis=0), best, np.nan))
+    return {
+        number: pd.DataFrame(found[number], columns=range(1, labels.max() + 1)).mean()
+        for number, labels in labelled.items()
     }
-    return {number: pd.Series(part, range(1, len(part) + 1)) for number, part in means.items()}
 
 
-def names(labels, masses, words, second=SECOND):
+def names(labels, masses, words):
     """Return what to call each cluster: dict cluster -> str such as ``sad`` or ``fearful, frustrated``.
 
     ``labels``: Series face -> cluster. ``masses``: DataFrame face x column, how much each face counts toward a column.
     ``words``: mapping column -> word. The leading column names a cluster when it has 60% of its mass; otherwise the second
-    is added, when it has a share of ``second``. Clusters of one name are told apart by their most frequent face.
+    is added, when it has 20%. Clusters of one name also show their most frequent face.
     """
     masses = masses.reindex(labels.index).fillna(0.0)
     named, lead = {}, {}
-    for number, part in labels.groupby(labels):
-        total = masses.loc[part.index].sum().sort_values(ascending=False, kind="stable")
+    for number, part in masses.groupby(labels):
+        total = part.sum().sort_values(ascending=False, kind="stable")
         shares = total / max(total.sum(), 1e-12)
-        clear = shares.iloc[0] >= CLEAR or len(shares) < 2 or shares.iloc[1] < second
-        columns = shares.index[: 1 if clear else 2]
-        named[number] = (
-            ", ".join(words[column] for column in columns) if shares.iloc[0] > 0 else "no category"
-        )
-        lead[number] = masses.loc[part.index].sum(axis=1).idxmax()
-    twice = {name for name in named.values() if list(named.values()).count(name) > 1}
+        least = CLEAR if shares.iloc[0] >= CLEAR else SECOND
+        first = [words[column] for column in shares.index[:2][shares.iloc[:2] >= least]]
+        named[number] = ", ".join(first) or words[shares.index[0]]
+        if not total.any():
+            named[number] = "no category"
+        lead[number] = part.sum(axis=1).idxmax()
+    given = list(named.values())
     return {
-        number: f"{name} {lead[number]}" if name in twice else name
+        number: f"{name} {lead[number]}" if given.count(name) > 1 else name
         for number, name in named.items()
     }

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import resampling, results, stats
+from kaomoji_lib import resampling, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.canonical import LEVELS, at_level
-from kaomoji_lib.metrics import predict
 
 MIN_WEIGHT = 3
 UNIFORM, COUNTS = "uniform", "counts"
@@ -29,7 +28,7 @@ class Reading:
 
     ``table``: face x category, rows sum to 1. ``weight``: Series over the same faces (of a reading of emissions: their
     counts). ``replies``: DataFrame[prompt_id, category, face], the emissions that were counted, or None. ``level``: at which
-    its faces are told apart, one of :data:`.canonical.LEVELS`.
+    two spellings are one face, one of :data:`.canonical.LEVELS`.
     """
 
     table: pd.DataFrame
@@ -49,46 +48,32 @@ def reading(masses, weight=None, replies=None):
 def elicited(emissions, codes, level="canonical"):
     """Return the reading of a source's own emissions: counts of each face per category, normalised.
 
-    ``emissions``: DataFrame[prompt_id, category, face, raw_face]; ``level``: how faces are told apart, one of
-    :data:`.canonical.LEVELS`. ``with_arms`` keeps apart what arms tell apart, for reading (other sources are found by
+    ``emissions``: DataFrame[prompt_id, category, face, raw_face]; ``level``: at which two spellings are one face, one of
+    :data:`.canonical.LEVELS`. ``with_arms`` keeps faces with different arms apart, for reading (other sources are found by
     :func:`look_up`); ``canonical`` joins with tables keyed by ``face``.
     """
     typed = emissions[emissions["face"].notna()]
     if level != "canonical":
         typed = typed.assign(face=typed["raw_face"].map(lambda face: at_level(face, level)))
-    counts = pd.crosstab(typed["face"], typed["category"])
+    counts = pd.crosstab(typed["face"], typed["category"]).reindex(columns=list(codes))
     replies = typed[["prompt_id", "category", "face"]] if "prompt_id" in typed else None
-    counted = reading(counts.reindex(columns=list(codes), fill_value=0), replies=replies)
-    return replace(counted, level=level)
-
-
-def match(source, faces, level="with_arms"):
-    """Return how ``source`` lists each face: DataFrame[listed, level], indexed by the ``faces`` that it lists at all.
-
-    ``level``: at which the faces are told apart; a face that the source does not list so is looked up at the coarser
-    levels (raw, with_arms, canonical), and ``level`` of the result says at which it was found.
-    """
-    rows = {}
-    for face in faces:
-        for name in LEVELS[LEVELS.index(level) :]:
-            listed = face if name == level else at_level(face, name)
-            if listed in source.table.index:
-                rows[face] = (listed, name)
-                break
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["listed", "level"])
+    return replace(reading(counts.fillna(0), replies=replies), level=level)
 
 
 def look_up(source, reference):
     """Return what ``source`` says of the faces of ``reference``, under the reference's names: :class:`Reading`.
 
-    Arms change what many kaomoji mean, but few sources list a face with each pair of arms: :func:`match` says at which level
-    each was found.
+    Arms change what many kaomoji mean, but few sources list a face with each pair of arms: a face that the source does not
+    list at the reference's level is looked up at the coarser levels (raw, with_arms, canonical).
     """
-    matched = match(source, reference.table.index, reference.level)
-    table, weight = source.table.loc[matched["listed"]], source.weight[matched["listed"]]
-    return Reading(
-        table.set_axis(matched.index), weight.set_axis(matched.index), level=reference.level
-    )
+    level, listed = reference.level, {}
+    for face in reference.table.index:
+        names = [face, *(at_level(face, name) for name in LEVELS[LEVELS.index(level) + 1 :])]
+        known = [name for name in names if name in source.table.index]
+        if known:
+            listed[face] = known[0]
+    table, weight = (part.loc[list(listed.values())] for part in (source.table, source.weight))
+    return Reading(table.set_axis(list(listed)), weight.set_axis(list(listed)), level=level)
 
 
 def shared_faces(reference, *others, min_weight=MIN_WEIGHT):
@@ -109,15 +94,13 @@ def baseline(reference, kind, faces=None):
 
     ``faces``: those that the marginal is taken over; default all.
     """
+    if kind not in ("uniform", "marginal"):
+        raise KaomojiError(f"unknown baseline {kind!r}; expected uniform or marginal")
     faces = reference.table.index if faces is None else faces
-    table, weight = reference.table.loc[faces], reference.weight[faces]
-    guesses = {
-        "uniform": pd.Series(1 / table.shape[1], table.columns),
-        "marginal": table.mul(weight, axis=0).sum() / weight.sum(),
-    }
-    if kind not in guesses:
-        raise KaomojiError(f"unknown baseline {kind!r}; expected {' or '.join(guesses)}")
-    return Reading(pd.DataFrame([guesses[kind]] * len(faces), index=faces), weight)
+    codes = reference.table.columns
+    guess = np.ones(len(codes)) if kind == "uniform" else _marginal(reference, faces)
+    table = pd.DataFrame([guess / guess.sum()] * len(faces), index=faces, columns=codes)
+    return Reading(table, reference.weight[faces])
 
 
 def per_face(a, b, faces):
@@ -125,77 +108,25 @@ def per_face(a, b, faces):
     return pd.Series(stats.js_similarity(*aligned(a, b, faces)), index=faces)
 
 
-def similarity(
-    a,
-    b,
-    *,
-    weights=UNIFORM,
-    by=None,
-    normalise=False,
-    faces=None,
-    min_weight=MIN_WEIGHT,
-    permutations=stats.PERMUTATIONS,
-    seed=0,
-):
+def similarity(a, b, *, weights=UNIFORM, faces=None, permutations=stats.PERMUTATIONS, seed=0):
     """Return the mean Jensen-Shannon similarity of two readings over their faces, 0..1: Estimate over faces.
 
-    Parameters
-    ----------
-    a, b : ``a`` is the reference: its weights select the faces (or give ``faces``). weights : ``uniform`` or ``counts``
-        (those of ``a``). by : ``category`` gives a dict category -> Estimate, each face counted where ``a`` has it most.
-    normalise : the share of the way from the reference's marginal (0) to the noise ceiling (1); not defined where the two
-        are closer than ``NARROWEST``.
-
-    Interval: bootstrap over faces. Null: the rows of ``b`` are given to other faces, so it keeps what ``b`` gets without
-    looking at the face. Similarity: Lin 1991, doi:10.1109/18.61115.
+    ``a`` is the reference: its weights select the faces (or give ``faces``); ``weights``: ``uniform`` or ``counts`` (those
+    of ``a``). Interval: bootstrap over faces. Null: the rows of ``b`` are given to other faces, so it keeps what ``b`` gets
+    without looking at the face. Similarity: Lin 1991, doi:10.1109/18.61115.
 
     Raises
     ------
     KaomojiError
-        If the schemes differ, fewer than two faces are shared, or a ceiling is asked of a reference without replies.
+        If the schemes differ, or fewer than two faces are shared.
     """
-    faces = shared_faces(a, b, min_weight=min_weight) if faces is None else faces
+    faces = shared_faces(a, b) if faces is None else faces
     weight = face_weights(a, faces, weights)
     left, right = aligned(a, b, faces)
-    pairs, rows = stats.js_similarity(left[:, None], right[None]), np.arange(len(faces))
+    pairs = stats.js_similarity(left[:, None], right[None])
     orders = resampling.orders(np.zeros(len(faces)), permutations, seed)
-
-    def over(chosen):
-        null = pairs[chosen, orders[:, chosen]] @ weight[chosen] / weight[chosen].sum()
-        return stats.bootstrap(
-            pairs[chosen, chosen], weights=weight[chosen], unit="faces", seed=seed, null=null
-        )
-
-    if by == "category":
-        primary = a.table.loc[faces].to_numpy().argmax(axis=1)
-        groups = {
-            code: np.flatnonzero(primary == number) for number, code in enumerate(a.table.columns)
-        }
-        estimates = {code: over(group) for code, group in groups.items() if len(group)}
-        # One face resamples to itself: an interval of no width would claim certainty.
-        return {
-            code: item if item.n > 1 else replace(item, ci_low=np.nan, ci_high=np.nan)
-            for code, item in estimates.items()
-        }
-    score = over(rows)
-    if not normalise:
-        return score
-    low, high = stats.js_similarity(left, _marginal(a, faces)), ceiling(a, faces, seed=seed)
-    span = (high - low) @ weight / weight.sum()
-    if span < NARROWEST:
-        return stats.Estimate(np.nan, np.nan, np.nan, len(faces), "faces")
-    resampled = stats.resampling_counts(len(faces), seed=seed) * weight
-    error = np.random.default_rng([seed, 2]).normal(size=len(resampled))
-    spans = resampled @ (high - low) * np.exp(RANGE_ERROR * error)
-    floor = low @ weight / weight.sum()
-    null = (pairs[rows, orders] @ weight / weight.sum() - floor) / span
-    return stats.estimate(
-        (score.value - floor) / span,
-        resampled @ (pairs.diagonal() - low) / np.where(spans > 0, spans, np.nan),
-        len(faces),
-        "faces",
-        null=null,
-    )
+    null = pairs[np.arange(len(faces)), orders] @ weight / weight.sum()
+    return stats.bootstrap(pairs.diagonal(), weights=weight, unit="faces", seed=seed, null=null)
 
 
 def difference(reference, a, b, *, weights=UNIFORM, faces=None, seed=0):
@@ -265,54 +196,6 @@ def design_effect(used, category):
     between = both / max(((member.T @ size) ** 2).sum() - (size**2).sum(), 1)
     alike = (within - between) / (1 - between) if between < 1 else 0.0
     return 1 + max(alike, 0.0) * (size.mean() - 1)
-
-
-def recovery(
-    emissions, planted, codes, *, simulations=200, permutations=stats.PERMUTATIONS, seed=0
-):
-    """Compare measured readings with planted ones: tidy table.
-
-    ``planted``: DataFrame [category, face, probability], probabilities of a category sum to 1; the prior of the categories
-    is their share among the typed faces. Measures: ``similarity``; ``similarity that sampling allows`` (the same when as many
-    faces are drawn from the planted table); ``accuracy`` of the lookup; ``best possible accuracy`` (no interval). Permutation: Fisher 1935.
-    """
-    codes = list(codes)
-    typed = emissions[emissions["face"].notna()]
-    prior = typed["category"].value_counts().reindex(codes, fill_value=0)
-    given = planted.pivot_table(
-        index="face", columns="category", values="probability", aggfunc="sum", fill_value=0.0
-    ).reindex(columns=codes, fill_value=0.0)
-    joint = given * (prior / prior.sum())
-    truth, measured = reading(joint), elicited(typed, codes)
-    rng, redrawn = np.random.default_rng(seed), []
-    for _ in range(simulations):
-        draws = {
-            code: rng.multinomial(prior[code], given[code] / given[code].sum()) for code in codes
-        }
-        sample = reading(pd.DataFrame(draws, index=given.index))
-        redrawn.append(per_face(sample, truth, shared_faces(sample, truth)).mean())
-    likeness = similarity(measured, truth, permutations=permutations, seed=seed)
-    best = float(joint.max(axis=1).sum() / joint.to_numpy().sum())
-    lookup = predict.from_faces(emissions, permutations=permutations, seed=seed)
-    return results.frame(
-        {
-            "similarity": likeness,
-            "similarity that sampling allows": stats.estimate(
-                np.mean(redrawn), redrawn, likeness.n, "faces"
-            ),
-            "accuracy": lookup.accuracy,
-            "best possible accuracy": stats.Estimate(best, np.nan, np.nan, len(given), "faces"),
-        }
-    )
-
-
-def require_categories(category, codes):
-    """Raise unless every code occurs in ``category`` (the categories of the scored prompts)."""
-    absent = [code for code in codes if not (category == code).any()]
-    if absent:
-        raise KaomojiError(
-            f"no scored prompt is of category {', '.join(absent)}; expected all of {', '.join(codes)}; score their prompts"
-        )
 
 
 def face_weights(reference, faces, weights):

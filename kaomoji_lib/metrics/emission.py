@@ -8,15 +8,9 @@ from kaomoji_lib.faces import extract
 
 def rate(emissions, seed=0):
     """Return the share of generations that start with a kaomoji, 0..1: Estimate over prompts."""
-    return _by_prompt(emissions["outcome"] == "kaomoji", emissions["prompt_id"], seed)
-
-
-def suppressed(emissions, seed=0):
-    """Return the share of generations, 0..1, that would have opened with something suppressed: Estimate over prompts.
-
-    The exact probability of each generation is averaged, so that no second run without suppression is needed.
-    """
-    return _by_prompt(emissions["suppressed"], emissions["prompt_id"], seed)
+    typed = emissions["outcome"] == "kaomoji"
+    share = typed.groupby(emissions["prompt_id"]).agg(["mean", "size"])
+    return stats.bootstrap(share["mean"], weights=share["size"], unit="prompts", seed=seed)
 
 
 def report(emissions, seed=0):
@@ -27,17 +21,8 @@ def report(emissions, seed=0):
     """
     rows = []
     for category, part in emissions.groupby("category", sort=False):
-        outcomes = part["outcome"].value_counts()
-        labels = {
-            "category": category,
-            "generations": len(part),
-            "distinct_faces": part["face"].nunique(),
-            **{outcome: int(outcomes.get(outcome, 0)) for outcome in extract.OUTCOMES},
-        }
+        outcomes = part["outcome"].value_counts().reindex(extract.OUTCOMES, fill_value=0)
+        labels = {"category": category, "generations": len(part), **outcomes}
+        labels["distinct_faces"] = part["face"].nunique()
         rows.append(results.frame({"rate": rate(part, seed)}, **labels))
     return pd.concat(rows, ignore_index=True)
-
-
-def _by_prompt(values, prompts, seed):
-    share = values.groupby(prompts).agg(["mean", "size"])
-    return stats.bootstrap(share["mean"], weights=share["size"], unit="prompts", seed=seed)

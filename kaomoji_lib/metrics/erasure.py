@@ -88,7 +88,7 @@ def effects(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
         if condition in drops:
             differences, at = drops[condition], layers.index(layer)
             null = signs @ differences.T / len(ids)
-            adjusted = resampling.max_t(differences.mean(axis=1), null).adjusted[at]
+            adjusted = resampling.max_t(differences.mean(axis=1), null)[at]
             drop = stats.bootstrap(differences[at], seed=seed)
             found[DROP] = replace(drop, null_mean=float(null[:, at].mean()), p=float(adjusted))
         frames.append(results.frame(found, layer=int(layer), condition=condition, removed=removed))

@@ -5,7 +5,6 @@ import pandas as pd
 
 from kaomoji_lib import resampling, results, stats
 from kaomoji_lib.metrics import classify, predict
-from kaomoji_lib.metrics.stacking import stack
 from kaomoji_lib.metrics.threads import one_thread
 
 
@@ -21,14 +20,14 @@ def by_layer(states, labels, groups, names, *, repeats=1, permutations=stats.REF
         )
         for layer in range(states.shape[1])
     ]
-    family = resampling.max_t(
+    adjusted = resampling.max_t(
         [probe.accuracy.value for probe in probes], np.stack([probe.null for probe in probes], 1)
     )
     rows = [
         results.frame({"accuracy": probe.accuracy}, layer=layer, name=str(names[layer]))
         for layer, probe in enumerate(probes)
     ]
-    return pd.concat(rows, ignore_index=True).assign(p=family.adjusted)
+    return pd.concat(rows, ignore_index=True).assign(p=adjusted)
 
 
 @one_thread
@@ -72,19 +71,3 @@ def transfer(train, test, labels, *, permutations=stats.REFITS, seed=0):
         answers = classify.predict(scores[n:][held_out], weights)
         hits[:, held_out] = answers == labellings[:, held_out]
     return stats.bootstrap(hits[0], seed=seed, null=hits[1:].mean(axis=1))
-
-
-def over_sets(runs, *, seed=0):
-    """Return the mean accuracy over message sets, with sets and messages both resampled: Estimate.
-
-    ``runs``: list of (states (n, layers, d), prompts DataFrame), one per set of messages. Cluster bootstrap: Davison &
-    Hinkley 1997.
-    """
-    probes = [
-        predict.from_states(stack(states), prompts["category"], prompts["id"], seed=seed)
-        for states, prompts in runs
-    ]
-    hits = np.concatenate([probe.hits.to_numpy() for probe in probes])
-    sets = np.repeat(np.arange(len(probes)), [len(probe.hits) for probe in probes])
-    null = np.mean([probe.null for probe in probes], axis=0)
-    return resampling.grouped(hits, sets, seed=seed, null=null)

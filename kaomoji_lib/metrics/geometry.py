@@ -1,4 +1,4 @@
-"""The shape of the states: principal components, how far categories stand apart, and where in the layers."""
+"""The shape of the states: principal components, how far categories stand apart, and whether two sources agree on it."""
 
 from dataclasses import dataclass
 
@@ -9,28 +9,25 @@ from scipy.spatial.distance import cdist
 from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import classify
-from kaomoji_lib.metrics.alignment import Alignment, procrustes
 from kaomoji_lib.metrics.similarity import linear_cka
 from kaomoji_lib.metrics.stacking import stack
 from kaomoji_lib.metrics.threads import one_thread
 
-__all__ = ["Alignment", "Components", "linear_cka", "pca", "procrustes", "signs", "silhouette"]
-__all__ += ["stack"]
-NULL_COLUMNS = 512
+__all__ = ["Components", "linear_cka", "pca", "procrustes", "signs", "silhouette", "stack"]
+COMPONENTS, SHOWN, NULL_COLUMNS = 10, 3, 512
 
 
 @dataclass(frozen=True)
 class Components:
     """Principal components of one row per prompt.
 
-    ``scores``: (n, k). ``labels``: (n,). ``variance``: Estimates of the first components' shares of variance (0..1);
-    null: columns permuted independently. ``participation_ratio``: (sum of variances)^2 / sum of squares, 1..n-1.
-    ``valence`` / ``arousal``: |correlation| of PC1 / PC2 with the scheme's coordinate. Their null gives the coordinates
-    to other categories, so that clustering by itself does not pass, and their n is the number of categories.
+    ``scores``: (n, k). ``variance``: Estimates of the first components' shares of variance (0..1); null: columns permuted
+    independently. ``participation_ratio``: (sum of variances)^2 / sum of squares, 1..n-1. ``valence`` / ``arousal``:
+    |correlation| of PC1 / PC2 with the scheme's coordinate. Their null gives the coordinates to other categories, so that
+    clustering by itself does not pass, and their n is the number of categories.
     """
 
     scores: np.ndarray
-    labels: np.ndarray
     variance: tuple
     participation_ratio: stats.Estimate
     valence: stats.Estimate
@@ -46,7 +43,7 @@ class Components:
 
 
 @one_thread
-def pca(X, prompts, scheme, *, components=10, shown=3, permutations=stats.PERMUTATIONS, seed=0):
+def pca(X, prompts, scheme, *, permutations=stats.PERMUTATIONS, seed=0):
     """Compute principal components: column-centred, unscaled, signs fixed by the scheme.
 
     ``X``: (n, d), rows in the order of ``prompts`` (DataFrame with category). PC1 grows with valence, PC2 with arousal,
@@ -57,51 +54,44 @@ def pca(X, prompts, scheme, *, components=10, shown=3, permutations=stats.PERMUT
         raise KaomojiError(
             f"{len(X)} states for {len(prompts)} prompts; expected one row a prompt; average or select rows first"
         )
-    labels, n = prompts["category"].to_numpy(dtype=object), len(X)
-    coordinates = _coordinates(labels, scheme)
+    coordinates, n = _coordinates(prompts["category"], scheme), len(X)
     compact = classify.compact(X)
     scores, shares = _decompose(compact)
-    scores = scores[:, :components] * signs(scores[:, :components], coordinates)
+    scores = scores[:, :COMPONENTS] * signs(scores[:, :COMPONENTS], coordinates)
     halves, close = [], []
     for half in stats.half_samples(n, seed=seed):
         part, part_shares = _decompose(compact[half])
         halves.append(part_shares)
-        close.append(np.abs(_correlations(part, coordinates[half])))
+        close.append(_correlations(part, coordinates[half]))
     rng = np.random.default_rng(seed)
-    nulls = _column_null(X, permutations, rng)
-    pick = lambda parts, i: [part[i] for part in parts]  # noqa: E731
+    halves, close = np.array(halves), np.array(close)
+    nulls = np.array(_column_null(X, permutations, rng))
     normal = {"interval": "normal", "bounds": (0, 1)}
     variance = tuple(
-        stats.estimate(shares[i], pick(halves, i), n, "prompts", null=pick(nulls, i), **normal)
-        for i in range(min(shown, scores.shape[1]))
+        stats.estimate(shares[i], halves[:, i], n, "prompts", null=nulls[:, i], **normal)
+        for i in range(min(SHOWN, scores.shape[1]))
     )
+    normal = {"interval": "normal", "bounds": (1, np.inf)}
+    null = _ratio(nulls)
     ratio = stats.estimate(
-        _ratio(shares),
-        list(map(_ratio, halves)),
-        n,
-        "prompts",
-        null=list(map(_ratio, nulls)),
-        tail="less",
-        interval="normal",
-        bounds=(1, np.inf),
+        _ratio(shares), _ratio(halves), n, "prompts", null=null, tail="less", **normal
     )
-    codes, names = pd.factorize(labels)
+    codes, names = pd.factorize(prompts["category"])
+    own = coordinates[np.unique(codes, return_index=True)[1]]
     moved = rng.permuted(np.tile(np.arange(len(names)), (permutations, 1)), axis=1)
-    observed, places = np.abs(_correlations(scores, coordinates)), []
-    for i in range(2):
-        of = scheme.table.loc[list(names), ("valence", "arousal")[i]].to_numpy(float)
-        null = [
-            abs(_correlation(scores[:, min(i, scores.shape[1] - 1)], of[o][codes])) for o in moved
-        ]
-        places.append(
-            stats.estimate(
-                observed[i], pick(close, i), len(names), "categories", null=null, **normal
-            )
+    null = np.array([_correlations(scores, own[order][codes]) for order in moved])
+    observed, normal = _correlations(scores, coordinates), {"interval": "normal", "bounds": (0, 1)}
+    places = (
+        stats.estimate(
+            observed[i], close[:, i], len(names), "categories", null=null[:, i], **normal
         )
-    return Components(scores, labels, variance, ratio, *places)
+        for i in range(2)
+    )
+    return Components(scores, variance, ratio, *places)
 
 
 def _coordinates(labels, scheme):
+    """Valence, arousal and dominance of each prompt's category: (n, 3)."""
     unknown = sorted(set(labels) - set(scheme.codes))
     if unknown:
         raise KaomojiError(
@@ -128,22 +118,20 @@ def signs(scores, coordinates):
 def _decompose(X):
     """Return component scores (n, rank) and shares of variance, padded with zeros."""
     U, singular, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
-    return U * singular, np.pad(singular**2 / max((singular**2).sum(), 1e-300), (0, 8))
+    shares = singular**2 / max((singular**2).sum(), 1e-300)
+    return U * singular, np.pad(shares, (0, 8))
 
 
 def _ratio(shares):
-    return 1 / max((shares**2).sum(), 1e-300)
+    return 1 / np.maximum((shares**2).sum(axis=-1), 1e-300)
 
 
 def _correlations(scores, coordinates):
-    """Return the correlation of PC1 with valence and of PC2 with arousal."""
-    last = scores.shape[1] - 1
-    return np.array([_correlation(scores[:, min(i, last)], coordinates[:, i]) for i in range(2)])
-
-
-def _correlation(x, y):
-    x, y = x - x.mean(), y - y.mean()
-    return float(x @ y / max(np.linalg.norm(x) * np.linalg.norm(y), 1e-300))
+    """Return |correlation| of PC1 with valence and of PC2 with arousal."""
+    x, y = scores[:, [0, min(1, scores.shape[1] - 1)]], coordinates[:, :2]
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    scale = np.linalg.norm(x, axis=0) * np.linalg.norm(y, axis=0)
+    return np.abs((x * y).sum(axis=0)) / np.maximum(scale, 1e-300)
 
 
 def _column_null(X, permutations, rng):
@@ -169,13 +157,65 @@ def silhouette(X, labels, *, permutations=stats.PERMUTATIONS, seed=0):
     since the nearest other category looks nearer where means are noisy. Silhouette: Rousseeuw 1987.
     """
     X, codes = classify.compact(X), pd.factorize(np.asarray(labels))[0]
-    distances = cdist(X, X)
-    mean = lambda labels, rows=slice(None): (  # noqa: E731
-        stats.silhouettes(distances[rows][:, rows], labels[rows]).mean()
-    )
-    rng = np.random.default_rng(seed)
-    null = [mean(rng.permutation(codes)) for _ in range(permutations)]
-    halves = [mean(codes, half) for half in stats.half_samples(len(codes), 100, seed)]
+    distances, rng = cdist(X, X), np.random.default_rng(seed)
+    value = stats.silhouettes(distances, codes).mean()
+    null = [
+        stats.silhouettes(distances, rng.permutation(codes)).mean() for _ in range(permutations)
+    ]
+    halves = [
+        stats.silhouettes(distances[np.ix_(half, half)], codes[half]).mean()
+        for half in stats.half_samples(len(codes), 100, seed)
+    ]
+    options = {"null": null, "interval": "normal", "bounds": (-1, 1)}
+    return stats.estimate(value, halves, len(codes), "prompts", **options)
+
+
+@one_thread
+def procrustes(reference, scores, labels, codes, *, permutations=stats.PERMUTATIONS, seed=0):
+    """Return how badly category centroids fit a reference after rotation, reflection and isotropic scale: Estimate, 0..1.
+
+    Relative residual |A - B R s| / |A| (Frobenius), A the reference's centroids, over categories; 0: the same shape. Null:
+    the categories of B in another order. Interval: prompts resampled within category, corrected for the bias that noise in
+    the centroids adds (basic bootstrap). Schoenemann 1966, doi:10.1007/BF02289451.
+
+    Parameters
+    ----------
+    reference, scores : component scores (n, >= 1) of the same prompts in the same order; three are used. labels : (n,),
+        categories. codes : the order of the categories; those without a prompt are left out.
+
+    Raises
+    ------
+    KaomojiError
+        If the sources have different numbers of prompts.
+    """
+    if not len(reference) == len(scores) == len(labels):
+        raise KaomojiError(
+            f"cannot align {len(reference)} with {len(scores)} prompts and {len(labels)} labels; "
+            "expected the same prompts in the same order; collect both runs with one prompt table"
+        )
+    sides = [np.asarray(part, dtype=float)[:, :SHOWN] for part in (reference, scores)]
+    members = [np.flatnonzero(np.asarray(labels) == code) for code in codes]
+    members = [rows for rows in members if len(rows)]
+    rng, count = np.random.default_rng(seed), len(members)
+    A, B = (_centroids(side, members) for side in sides)
+    orders = rng.permuted(np.tile(np.arange(count), (permutations, 1)), axis=1)
+    drawn = [rng.choice(rows, size=(1000, len(rows))) for rows in members]
+    value = float(residual(A, B))
+    again = residual(*(_centroids(side, drawn) for side in sides))
+    null, bounds = residual(A, B[orders]), (0, 1)
     return stats.estimate(
-        mean(codes), halves, len(codes), "prompts", null=null, interval="normal", bounds=(-1, 1)
+        value, 2 * value - again, count, "categories", null=null, tail="less", bounds=bounds
     )
+
+
+def _centroids(scores, members):
+    """Means of the rows ``members`` (a list of (..., rows) per category): (..., categories, k)."""
+    return np.stack([scores[rows].mean(axis=-2) for rows in members], axis=-2)
+
+
+def residual(A, B):
+    """Relative residual of the best similarity map of ``B`` onto ``A``, shapes (..., categories, k)."""
+    A, B = A - A.mean(axis=-2, keepdims=True), B - B.mean(axis=-2, keepdims=True)
+    nuclear = np.linalg.svd(np.swapaxes(B, -1, -2) @ A, compute_uv=False).sum(axis=-1)
+    energy = (A**2).sum(axis=(-2, -1)) * (B**2).sum(axis=(-2, -1))
+    return np.sqrt(np.clip(1 - nuclear**2 / np.maximum(energy, 1e-300), 0, 1))

@@ -83,8 +83,6 @@ def _tested(changes, whole, condition, signs):
     if not pairs:
         return {}
     differences = np.nan_to_num(np.array([one - other for one, other in pairs.values()]))
-    family = resampling.max_t(differences.mean(axis=1), signs @ differences.T / len(whole))
+    adjusted = resampling.max_t(differences.mean(axis=1), signs @ differences.T / len(whole))
     shares = [np.nansum(other) / whole[np.isfinite(other)].sum() for _, other in pairs.values()]
-    return {
-        place: (float(p), float(share)) for place, p, share in zip(pairs, family.adjusted, shares)
-    }
+    return {place: (float(p), float(share)) for place, p, share in zip(pairs, adjusted, shares)}

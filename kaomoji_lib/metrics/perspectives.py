@@ -2,16 +2,15 @@
 
 Perspectives are instructions that differ in whose feeling the face is to express; the prompts are the same. One self face A,
 another self face B of the same prompt, and a face O of the same prompt under another perspective are independent given
-the prompt; whatever they tell about each other goes through what the model made of it. Within categories:
-
-- I(A; B) is what the self perspective repeats, I(O; O') what the other one does (their reliabilities);
-- I(A; B) - I(A; O) above 0 says that self repeats it *more reliably*: other information, or the same with less noise;
-- I(A; O) / sqrt(I(A; B) I(O; O')) corrects for both reliabilities (Spearman 1904): 1 where both perspectives express
-  the same thing, however noisily, less where self faces express something that the other's do not.
+the prompt; whatever they tell about each other goes through what the model made of it. I(A; B) is what the self perspective
+repeats, I(O; O') what the other one does. I(A; B) - I(A; O) above 0 says that self repeats it *more reliably*: other
+information, or the same with less noise.
 
 With dozens of faces and a few hundred pairs a mutual information is biased by bits, and by more for a perspective that
 uses more faces. So each term is taken above its own mean under permutation, in the whole and in every half sample.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from kaomoji_lib.metrics.threads import one_thread
 from kaomoji_lib.perspectives import SELF
 
 HALVES, CHANCE_DRAWS = 60, 20
+MORE = "repeats more reliably"
 
 
 @one_thread
@@ -30,11 +30,10 @@ def contrast(emissions, *, permutations=stats.PERMUTATIONS, halves=HALVES, seed=
 
     ``emissions``: mapping perspective -> DataFrame[prompt_id, category, generation, face] of the same prompts, ``self``
     among them. Label columns: ``perspective``, and ``given`` (``category`` or empty). Measures, bits over prompts:
-    ``repeats`` (every perspective, with itself; p by permutation) and ``shared with self``; ``repeats more reliably`` (self minus
-    shared; p and interval from half samples, Shao & Wu 1989); ``same content`` (the ratio corrected for both reliabilities;
-    p tests that it is below 1; not defined where a perspective repeats nothing, p > 0.05). The row
-    ``repeats more reliably`` of perspective ``every other`` has the least value and the largest p (intersection-union test,
-    Berger 1982). Mutual information: Miller 1955.
+    ``repeats`` (every perspective, with itself; p by permutation), ``shared with self`` and ``repeats more reliably`` (self
+    minus shared; p and interval from half samples, Shao & Wu 1989). The row ``repeats more reliably`` of perspective
+    ``every other`` has the least value and the largest p (intersection-union test, Berger 1982). Mutual information:
+    Miller 1955.
 
     Raises
     ------
@@ -53,90 +52,41 @@ def contrast(emissions, *, permutations=stats.PERMUTATIONS, halves=HALVES, seed=
     pairs = {
         name: (part[:, 0 : 2 * half : 2], part[:, 1 : 2 * half : 2]) for name, part in slots.items()
     }
-    tables = []
-    for given in ("", "category"):
-        blocks = pd.factorize(first)[0] if given else np.zeros(len(first), dtype=int)
-        tables += _contrasts(pairs, others, blocks, given, permutations, halves, seed)
-    return pd.concat(tables, ignore_index=True)
+    blocks = {"": np.zeros(len(first), dtype=int), "category": pd.factorize(first)[0]}
+    tables = [
+        results.frame(_contrasts(pairs, others, among, permutations, halves, seed), given=given)
+        for given, among in blocks.items()
+    ]
+    return pd.concat(tables, ignore_index=True).rename(columns={"source": "perspective"})
 
 
-def _contrasts(pairs, others, blocks, given, permutations, halves, seed):
+def _contrasts(pairs, others, blocks, permutations, halves, seed):
     n, (A, B) = len(blocks), pairs[SELF]
     samples = stats.half_samples(n, halves, seed)
 
     def term(left, right):
         """Information above chance as an Estimate, and its values in the half samples."""
-        null = np.array(
-            [
-                information(left[order], right, blocks)
-                for order in resampling.orders(blocks, permutations, seed)
-            ]
-        )
-        chance = null.mean()
+        orders = resampling.orders(blocks, permutations, seed)
+        null = np.array([information(left[order], right, blocks) for order in orders])
         values = np.array(
             [
                 _above_chance(left[half], right[half], blocks[half], seed + number)
                 for number, half in enumerate(samples)
             ]
         )
-        whole = information(left, right, blocks) - chance
-        estimate = stats.estimate(
-            whole, values, n, "prompts", null=null - chance, interval="normal"
-        )
-        return estimate, values
+        whole, null = information(left, right, blocks) - null.mean(), null - null.mean()
+        return stats.estimate(whole, values, n, "prompts", null=null, interval="normal"), values
 
     own, own_halves = term(A, B)
-    rows, contrasts = [("self", "repeats", own)], []
+    rows, contrasts = {(SELF, "repeats"): own}, []
     for name in others:
-        O, O2 = pairs[name][1], pairs[name][0]  # noqa: E741
-        repeats, repeat_halves = term(O2, O)
-        shared, shared_halves = term(A, O)
-        more = _from_halves(own.value - shared.value, own_halves - shared_halves, n)
-        contrasts.append(more)
-        rows += [
-            (name, "repeats", repeats),
-            (name, "shared with self", shared),
-            (name, "repeats more reliably", more),
-            (
-                name,
-                "same content",
-                _same(own, repeats, shared, own_halves, repeat_halves, shared_halves),
-            ),
-        ]
+        rows[name, "repeats"] = term(*pairs[name])[0]
+        shared, shared_halves = term(A, pairs[name][1])
+        error = float(np.std(own_halves - shared_halves, ddof=1))
+        contrasts.append(stats.normal(own.value - shared.value, error, n, "prompts"))
+        rows |= {(name, "shared with self"): shared, (name, MORE): contrasts[-1]}
     least, worst = min(contrasts, key=lambda item: item.value), max(item.p for item in contrasts)
-    every = stats.Estimate(least.value, least.ci_low, least.ci_high, n, "prompts", 0.0, worst)
-    rows.append(("every other", "repeats more reliably", every))
-    return [
-        results.frame({measure: value}, perspective=name, given=given)
-        for name, measure, value in rows
-    ]
-
-
-def _from_halves(value, replicates, n):
-    return stats.normal(value, float(np.std(replicates, ddof=1)), n, "prompts")
-
-
-def _same(own, repeats, shared, *halves):
-    """The ratio of what is shared to the geometric mean of the reliabilities; p from own x repeats - shared squared, which is hardly biased."""
-    n = own.n
-    if not (own.p <= 0.05 and repeats.p <= 0.05 and min(own.value, repeats.value) > 0):
-        return stats.Estimate(np.nan, np.nan, np.nan, n, "prompts")
-
-    def excess(a, b, c):
-        return a * b - c * np.abs(c)
-
-    def ratio(a, b, c):
-        return c / np.sqrt(np.maximum(a * b, 1e-12))
-
-    values = own.value, repeats.value, shared.value
-    test = _from_halves(excess(*values), excess(*halves), n)
-    # The ratio's error by the delta method on the log scale of both reliabilities: half samples of a ratio have no mean.
-    gradient = [-0.5 / own.value, -0.5 / repeats.value, 1 / max(abs(shared.value), 1e-12)]
-    value = ratio(*values)
-    error = np.sqrt(np.array(gradient) @ np.cov(halves) @ gradient) * abs(value)
-    return stats.Estimate(
-        value, value - 1.96 * error, value + 1.96 * error, n, "prompts", 1.0, test.p
-    )
+    return {**rows, ("every other", MORE): replace(least, p=worst)}
 
 
 def _slots(table, prompts, faces, name):

@@ -6,18 +6,18 @@ rows of a prompt stay together. A probe, a table of faces too, varies with its t
 held-out hits does not show: the interval is widened by Nadeau and Bengio's factor (2003, doi:10.1023/A:1024068626366).
 """
 
-import itertools
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import resampling, results, stats
+from kaomoji_lib import resampling, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import classify, information
 from kaomoji_lib.metrics.threads import one_thread
 
-FOLDS = 5
+FOLDS, REPEATS = 5, 5
 WIDENED = np.sqrt(1 + FOLDS / (FOLDS - 1))
 
 
@@ -25,20 +25,16 @@ WIDENED = np.sqrt(1 + FOLDS / (FOLDS - 1))
 class Prediction:
     """Cross-validated prediction of the category.
 
-    ``confusion``: prompts, true category x predicted category, mean over repeats and over the rows of a prompt.
-    ``recall``: Series per category. ``majority``: accuracy of always guessing the most frequent category. ``hits``:
-    Series by prompt id, share of right answers, for paired comparisons. ``null``: accuracies with
-    permuted categories. A prediction from faces has ``mutual_information`` (bits).
+    ``confusion``: prompts, true category x predicted category, mean over repeats and over the rows of a prompt. ``hits``:
+    Series by prompt id, share of right answers, for paired comparisons. ``null``: accuracies with permuted categories. A
+    prediction from faces has ``mutual_information`` (bits).
     """
 
     name: str
     accuracy: stats.Estimate
-    macro_f1: stats.Estimate
-    recall: pd.Series
     confusion: pd.DataFrame
-    majority: float
     hits: pd.Series
-    null: np.ndarray | None = None
+    null: np.ndarray
     mutual_information: stats.Estimate | None = None
 
 
@@ -51,15 +47,10 @@ class _Design:
     codes: list
     names: list
 
-    @property
-    def row_label(self):
-        return self.label[self.group]
-
 
 def _design(labels, groups):
-    labels, groups = pd.Series(np.asarray(labels)), pd.Series(np.asarray(groups))
-    group, names = pd.factorize(groups)
-    label, codes = pd.factorize(labels)
+    group, names = pd.factorize(np.asarray(groups))
+    label, codes = pd.factorize(np.asarray(labels))
     by_group = pd.Series(label).groupby(group)
     if (by_group.nunique() > 1).any():
         mixed = names[int(by_group.nunique().idxmax())]
@@ -94,63 +85,51 @@ def folds(design_label, seed):
 
 
 @one_thread
-def from_states(X, labels, groups, *, name="states", repeats=5, permutations=stats.REFITS, seed=0):
+def from_states(
+    X, labels, groups, *, name="states", repeats=REPEATS, permutations=stats.REFITS, seed=0
+):
     """Predict the category from states (or any features): PCA(50), standardise, logistic regression in each fold.
 
-    ``X``: (n, d), or a tuple of such arrays, versions of one representation (random weights under several seeds)
-    whose answers are averaged; ``labels``, ``groups``: (n,), category and prompt id of each row. The null refits the
-    first repeat alone, so it is a little wider than the observed mean over ``repeats``.
-    Linear probes: Alain & Bengio 2017, arXiv:1610.01644.
+    ``X``: (n, d); ``labels``, ``groups``: (n,), category and prompt id of each row. The null refits the first repeat
+    alone, so it is a little wider than the observed mean over ``repeats``. Linear probes: Alain & Bengio 2017,
+    arXiv:1610.01644.
     """
-    versions = [classify.compact(part) for part in (X if isinstance(X, tuple) else (X,))]
-    for part in versions:
-        if len(part) != len(labels):
-            raise KaomojiError(
-                f"{name}: {len(part)} rows of states but {len(labels)} labels; expected one label per row"
-            )
-    features = [lambda train, X=part: X for part in versions]
-    return _probe(name, _design(labels, groups), features, repeats, permutations, seed)
+    if len(X) != len(labels):
+        raise KaomojiError(
+            f"{name}: {len(X)} rows of states but {len(labels)} labels; expected one label per row"
+        )
+    X, design = classify.compact(X), _design(labels, groups)
+    return _probe(name, design, lambda train: X, repeats, permutations, seed)
 
 
 @one_thread
-def from_text(prompts, kind="tfidf", *, name=None, repeats=5, permutations=stats.REFITS, seed=0):
+def from_text(
+    prompts, kind="tfidf", *, name=None, repeats=REPEATS, permutations=stats.REFITS, seed=0
+):
     """Predict the category from the text of the prompt alone, through the same classifier.
 
     ``prompts``: DataFrame[id, category, text]. ``kind``: ``tfidf`` (words, word pairs and runs of 2 to 5 characters,
     fitted inside the fold; Salton & Buckley 1988) or ``surface`` (lengths and punctuation).
     """
-    texts = prompts["text"].tolist()
-    if kind == "surface":
-        surface = _surface(texts)
-        features = lambda train: surface  # noqa: E731
-    elif kind == "tfidf":
-        features = lambda train: _tfidf(texts, train)  # noqa: E731
-    else:
+    if kind not in ("tfidf", "surface"):
         raise KaomojiError(f"unknown kind of text features {kind!r}; expected 'tfidf' or 'surface'")
+    texts = prompts["text"].tolist()
+    surface = _surface(texts) if kind == "surface" else None
+    features = lambda train: _tfidf(texts, train) if surface is None else surface  # noqa: E731
     design = _design(prompts["category"], prompts["id"])
-    return _probe(name or f"text ({kind})", design, [features], repeats, permutations, seed)
+    return _probe(name or f"text ({kind})", design, features, repeats, permutations, seed)
 
 
 def _surface(texts):
-    counted = [",", ".", "!", "?", "'", "-", "…", "...", ";", ":"]
-    rows = []
-    for text in texts:
-        words = text.split()
-        lengths = [len(word) for word in words] or [0]
-        capitals = sum(letter.isupper() for letter in text)
-        rows.append(
-            [
-                len(text),
-                len(words),
-                np.mean(lengths),
-                max(lengths),
-                len(set(words)) / max(len(words), 1),
-                capitals,
-                sum(letter.isdigit() for letter in text),
-                *(text.count(mark) for mark in counted),
-            ]
-        )
-    return np.array(rows, dtype=float)
+    marks = [",", ".", "!", "?", "'", "-", "…", "...", ";", ":"]
+    text = pd.Series(texts, dtype=str)
+    words = text.str.split()
+    lengths = words.map(lambda found: [len(word) for word in found] or [0])
+    columns = [text.str.len(), words.str.len(), lengths.map(np.mean), lengths.map(max)]
+    columns += [words.map(lambda found: len(set(found)) / max(len(found), 1))]
+    columns += [text.map(lambda one: sum(map(str.isupper, one)))]
+    columns += [text.str.count(found) for found in (r"\d", *map(re.escape, marks))]
+    return np.column_stack(columns).astype(float)
 
 
 def _tfidf(texts, train):
@@ -165,77 +144,55 @@ def _tfidf(texts, train):
 
 
 def _probe(name, design, features, repeats, permutations, seed):
-    label, group = design.row_label, design.group
+    """``features``: boolean training rows -> features of all rows, fitted on these alone."""
+    label, group = design.label[design.group], design.group
     predicted, null = np.zeros((len(design.label), len(design.codes))), np.zeros(permutations)
-    weight = 1 / (np.bincount(group)[group] * repeats * len(features))
-    for repeat, version in itertools.product(range(repeats), features):
+    for repeat in range(repeats):
         fold = folds(design.label, seed + repeat)
-        guess = np.empty(len(label), dtype=int)
-        labellings = label[None]
+        guess, labellings = np.empty(len(label), dtype=int), label[None]
         if repeat == 0:
-            shuffled = _permuted(design.label, fold, permutations, seed)
+            shuffled = design.label[resampling.orders(fold, permutations, seed)]
             labellings = np.vstack([labellings, shuffled[:, group]])
         for number in range(fold.max() + 1):
             test = fold[group] == number
-            scores = classify.project(version(~test), ~test)
+            scores = classify.project(features(~test), ~test)
             weights = classify.fit(scores[~test], labellings[:, ~test], len(design.codes))
             answers = classify.predict(scores[test], weights)
             guess[test] = answers[0]
             if repeat == 0:
-                null += (answers[1:] == labellings[1:, test]).sum(axis=1)
-        np.add.at(predicted, (group, guess), weight)
-    null /= len(label) * len(features)
+                null += (answers[1:] == labellings[1:, test]).sum(axis=1) / len(label)
+        np.add.at(predicted, (group, guess), 1 / (np.bincount(group)[group] * repeats))
     return _summary(name, design, predicted, null, seed)
 
 
-def _permuted(label, fold, permutations, seed):
-    return label[resampling.orders(fold, permutations, seed)]
-
-
-def _summary(name, design, predicted, null, seed, **extra):
+def _summary(name, design, predicted, null, seed, bits=None):
     """``predicted``: (prompts, categories), how often each category is the answer; rows sum to 1."""
-    k, n = len(design.codes), len(design.label)
-    tables = np.eye(k)[design.label][:, :, None] * predicted[:, None]
-    confusion = tables.sum(axis=0)
-    resampled = stats.resampling_counts(n, seed=seed) @ tables.reshape(n, -1)
-    scores = {}
-    for measure in (_accuracy, _macro_f1):
-        value, replicates = measure(confusion), measure(resampled.reshape(-1, k, k))
-        scores[measure] = stats.estimate(
-            value,
-            value + (replicates - value) * WIDENED,
-            n,
-            "prompts",
-            null=null if measure is _accuracy and len(null) else None,
-            interval="percentile" if measure is _accuracy else "normal",
-            bounds=(0, 1),
-        )
-    size = np.maximum(confusion.sum(axis=1), 1e-12)
+    n = len(design.label)
+    hits = predicted[np.arange(n), design.label]
+    replicates = stats.resampling_counts(n, seed=seed) @ hits / n
+    accuracy = stats.estimate(
+        hits.mean(),
+        hits.mean() + (replicates - hits.mean()) * WIDENED,
+        n,
+        "prompts",
+        null=null if len(null) else None,
+        bounds=(0, 1),
+    )
+    confusion = np.eye(len(design.codes))[design.label].T @ predicted
     return Prediction(
         name=name,
-        accuracy=scores[_accuracy],
-        macro_f1=scores[_macro_f1],
-        recall=pd.Series(confusion.diagonal() / size, design.codes, name="recall"),
+        accuracy=accuracy,
         confusion=pd.DataFrame(confusion, index=design.codes, columns=design.codes),
-        majority=float(size.max() / confusion.sum()),
-        hits=pd.Series(predicted[np.arange(n), design.label], design.names, name="hits"),
+        hits=pd.Series(hits, design.names, name="hits"),
         null=null,
-        **extra,
+        mutual_information=bits,
     )
 
 
-def _accuracy(confusion):
-    return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
-
-
-def _macro_f1(confusion):
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    total = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    return (2 * hits / np.maximum(total, 1e-12)).mean(axis=-1)
-
-
 @one_thread
-def from_faces(emissions, *, name="faces", repeats=5, permutations=stats.PERMUTATIONS, seed=0):
+def from_faces(
+    emissions, *, name="faces", repeats=REPEATS, permutations=stats.PERMUTATIONS, seed=0
+):
     """Predict the category from the generated face: the face's modal category among the training prompts.
 
     ``emissions``: DataFrame[prompt_id, category, face]; rows without a face are left out, and every prompt counts once,
@@ -257,7 +214,7 @@ def from_faces(emissions, *, name="faces", repeats=5, permutations=stats.PERMUTA
 
 @one_thread
 def from_probabilities(
-    table, labels, *, name="faces, exact", repeats=5, permutations=stats.PERMUTATIONS, seed=0
+    table, labels, *, name="faces, exact", repeats=REPEATS, permutations=stats.PERMUTATIONS, seed=0
 ):
     """Predict the category from one face drawn from each prompt's exact distribution: expected values, no sampling noise.
 
@@ -271,16 +228,14 @@ def from_probabilities(
 
 
 def _looked_up(name, design, shares, repeats, permutations, seed, bits):
-    k, predicted = len(design.codes), 0.0
-    for repeat in range(repeats):
-        fold = folds(design.label, seed + repeat)
-        predicted = predicted + _lookup(shares, design.label, fold, k) / repeats
-    fold, prompts = folds(design.label, seed), np.arange(len(shares))
+    drawn = [folds(design.label, seed + repeat) for repeat in range(repeats)]
+    k, prompts = len(design.codes), np.arange(len(shares))
+    predicted = np.mean([_lookup(shares, design.label, fold, k) for fold in drawn], axis=0)
     null = [
-        _lookup(shares, label, fold, k)[prompts, label].mean()
-        for label in _permuted(design.label, fold, permutations, seed)
+        _lookup(shares, label, drawn[0], k)[prompts, label].mean()
+        for label in design.label[resampling.orders(drawn[0], permutations, seed)]
     ]
-    return _summary(name, design, predicted, null, seed, mutual_information=bits)
+    return _summary(name, design, predicted, np.array(null), seed, bits)
 
 
 def _lookup(shares, label, fold, k):
@@ -293,18 +248,6 @@ def _lookup(shares, label, fold, k):
         best = seen == seen.max(axis=1, keepdims=True)
         predicted[~train] = shares[~train] @ (best / best.sum(axis=1, keepdims=True))
     return predicted
-
-
-def table(predictions):
-    """Return predictions as a tidy table: source (what it is predicted from), measure ``accuracy`` or ``macro F1``, majority."""
-    parts = [
-        results.frame(
-            {(item.name, "accuracy"): item.accuracy, (item.name, "macro F1"): item.macro_f1},
-            majority=item.majority,
-        )
-        for item in predictions
-    ]
-    return pd.concat(parts, ignore_index=True)
 
 
 def difference(left, right, seed=0):

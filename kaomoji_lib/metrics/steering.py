@@ -1,15 +1,29 @@
 """What steering does to the exact distribution over faces: where its mass goes, and whether the direction's meaning decides it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from kaomoji_lib import resampling, results, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics.exact import exclusive
 
 TARGET, SELECTIVITY = "target", "selectivity"
+
+
+def exclusive(wide):
+    """Make probabilities of nested events exclusive: each spelling less those that extend it.
+
+    ``wide``: DataFrame prompt x spelling, P(the reply begins with the spelling). "The reply begins with ``(^_^)``" contains
+    "the reply begins with ``(^_^)/``": added up as they are, nested spellings would count twice. Where the tokens of an
+    extension leave more to it than was counted for the spelling itself (another way to cut the same text), it gets 0.
+    """
+    taken = pd.DataFrame(0.0, index=wide.index, columns=wide.columns)
+    for spelling in wide:
+        inside = [one for one in wide if one != spelling and spelling.startswith(one)]
+        if inside:
+            taken[max(inside, key=len)] += wide[spelling]
+    return (wide - taken).clip(lower=0.0)
 
 
 def face_shares(table, faces):
@@ -44,53 +58,41 @@ def category_masses(shares, reading):
     return pd.DataFrame(masses, shares.index, reading.table.columns)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Steered rows of one condition, layer and scale: mass gained per category, the prompt's own category, the direction's."""
+def _gains(gained, own, target):
+    """Return (2, rows): what ``target`` (rows,) gained; and that less what the mean other category gained.
 
-    gained: np.ndarray
-    own: np.ndarray
-    target: np.ndarray
-    prompt: np.ndarray
+    ``gained``: (rows, categories), mass gained, which adds up to 0; ``own``: (rows,), the prompt's category. Other:
+    neither the target nor the prompt's own.
+    """
+    rows = np.arange(len(own))
+    toward = gained[rows, target]
+    others = -(toward + gained[rows, own]) / (gained.shape[1] - 2)
+    return np.array([toward, toward - others])
 
-    def gains(self, target):
-        """Return (2, rows): what ``target`` (rows,) gained; and that less what the mean other category gained.
 
-        Other: neither the target nor the prompt's own. All gains add up to 0.
-        """
-        each = np.arange(len(self.own))
-        toward = self.gained[each, target]
-        others = -(toward + self.gained[each, self.own]) / (self.gained.shape[1] - 2)
-        return np.array([toward, toward - others])
+def _renamed(gained, own, target, orders):
+    """Return mean gains (2, renamings) if directions had the names in ``orders`` (renamings, categories).
 
-    def renamed(self, orders):
-        """Return mean gains (2, renamings) if directions had the names in ``orders`` (renamings, categories).
-
-        What any push does to a category, given the prompt's own (whose mass can mostly fall), is taken out first: it has
-        nothing to do with the direction, and no prompt is steered to its own category. Rows that a renaming would steer
-        there are left out of that renaming.
-        """
-        count = self.gained.shape[1]
-        sums, usual = np.zeros((2, count, count)), np.zeros((2, len(self.own), count))
-        weight, size = (
-            np.zeros((count, count)),
-            np.maximum(np.bincount(self.own, minlength=count), 1),
-        )
-        for code in range(count):
-            possible = self.own != code
-            values = self.gains(np.full(len(self.own), code))
-            means = np.array([np.bincount(self.own, row, count) for row in values]) / size
-            usual[:, :, code] = means[:, self.own]
-            left = values - usual[:, :, code]
-            for place in range(2):
-                np.add.at(sums[place][:, code], self.target[possible], left[place][possible])
-            np.add.at(weight[:, code], self.target[possible], 1)
-        places = np.arange(count)[None], orders
-        expected = usual[:, np.arange(len(self.own)), self.target].mean(axis=1)
-        return (
-            np.array([part[places].sum(axis=1) for part in sums]) / weight[places].sum(axis=1)
-            + expected[:, None]
-        )
+    What any push does to a category, given the prompt's own (whose mass can mostly fall), is taken out first: it has
+    nothing to do with the direction, and no prompt is steered to its own category. Rows that a renaming would steer
+    there are left out of that renaming.
+    """
+    count = gained.shape[1]
+    sums, usual = np.zeros((2, count, count)), np.zeros((2, len(own), count))
+    weight, size = np.zeros((count, count)), np.maximum(np.bincount(own, minlength=count), 1)
+    for code in range(count):
+        possible = own != code
+        values = _gains(gained, own, np.full(len(own), code))
+        means = np.array([np.bincount(own, row, count) for row in values]) / size
+        usual[:, :, code] = means[:, own]
+        left = values - usual[:, :, code]
+        for place in range(2):
+            np.add.at(sums[place][:, code], target[possible], left[place][possible])
+        np.add.at(weight[:, code], target[possible], 1)
+    places = np.arange(count)[None], orders
+    expected = usual[:, np.arange(len(own)), target].mean(axis=1)
+    moved = np.array([part[places].sum(axis=1) for part in sums]) / weight[places].sum(axis=1)
+    return moved + expected[:, None]
 
 
 def effects(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, seed=0):
@@ -133,10 +135,6 @@ def effects(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
             "no prompt was steered to a category; expected a steering table; pass it unchanged"
         )
 
-    def rows(at, named=True):
-        target = meta.loc[at, "direction"].map(codes.index).to_numpy() if named else own[at]
-        return _Rows(gained[at], own[at], target, meta.loc[at, "prompt_id"].to_numpy())
-
     def over(values, at):
         crossing = meta.loc[at, "prompt_id"], meta.loc[at, "direction"]
         return resampling.two_way(values, *crossing, unit="directions", seed=seed)
@@ -144,18 +142,19 @@ def effects(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
     orders = np.random.default_rng(seed).permuted(
         np.tile(np.arange(len(codes)), (permutations, 1)), axis=1
     )
-    null = np.array([rows(at).renamed(orders) for at in places.values()])
-    observed = np.array([rows(at).gains(rows(at).target).mean(axis=1) for at in places.values()])
-    adjusted = [resampling.max_t(observed[:, i], null[:, i].T).adjusted for i in range(2)]
+    steered = {
+        place: (gained[at], own[at], meta.loc[at, "direction"].map(codes.index).to_numpy())
+        for place, at in places.items()
+    }
+    null = np.array([_renamed(*rows, orders) for rows in steered.values()])
+    observed = np.array([_gains(*rows).mean(axis=1) for rows in steered.values()])
+    adjusted = [resampling.max_t(observed[:, i], null[:, i].T) for i in range(2)]
     frames = []
     for number, ((layer, scale), at) in enumerate(places.items()):
-        values, found = rows(at).gains(rows(at).target), {}
+        values, found = _gains(*steered[layer, scale]), {}
         for i, name in enumerate((TARGET, SELECTIVITY)):
-            found[name] = replace(
-                over(values[i], at),
-                null_mean=float(null[number, i].mean()),
-                p=float(adjusted[i][number]),
-            )
+            tested = {"null_mean": float(null[number, i].mean()), "p": float(adjusted[i][number])}
+            found[name] = replace(over(values[i], at), **tested)
         for condition in ("shuffled", "isotropic"):
             here = (meta["layer"] == layer) & (meta["scale"] == scale)
             other = np.flatnonzero(here & (meta["condition"] == condition))

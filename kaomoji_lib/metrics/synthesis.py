@@ -12,29 +12,19 @@ from kaomoji_lib.metrics import clusters, distributions
 ANCHOR, OTHER = 1.0, 0.5
 LISTS = ("primary", "others")
 COMPONENTS = 3
-WORDS_SHOWN, SECOND_WORD = 6, 0.05
 
 
 @dataclass(frozen=True)
 class WordSpace:
     """Faces in the space of the words they were described with.
 
-    ``vectors``: DataFrame face x word, rows sum to 1. ``scores``: (faces, 3) coordinates on the components of the
-    column-centred vectors, faces unweighted; ``variance``: their shares of variance (Estimates); ``loadings``: DataFrame
-    word x component, largest first. ``count``: Series, uses of each face. ``reading``: anchor mass per category (faces
-    without an anchor are not in it). ``words``: Series, the heaviest words of each face with their shares.
-    ``clustering``: average linkage by cosine; ``names``: dict cluster -> its leading words, at the chosen cut.
+    ``vectors``: DataFrame face x word, rows sum to 1. ``variance``: shares of variance of the first three components of the
+    column-centred vectors, faces unweighted (Estimates). ``clustering``: average linkage by cosine.
     """
 
     vectors: pd.DataFrame
-    scores: np.ndarray
     variance: tuple
-    loadings: pd.DataFrame
-    count: pd.Series
-    reading: distributions.Reading
-    words: pd.Series
     clustering: clusters.Clustering
-    names: dict
 
 
 def one_version(table, lexicon):
@@ -67,30 +57,23 @@ def word_masses(table, lexicon):
 def _words(table, lexicon, faces):
     """Every word: row of its face (one past the last for other faces), count of its description, and by list its lexicon position."""
     place = {word: index for index, word in enumerate(lexicon["word"])}
-    row_of = {face: index for index, face in enumerate(faces)}
-    described = np.array([row_of.get(face, len(faces)) for face in table["face"]], dtype=int)
-    sizes = [table[column].map(len).to_numpy(int) for column in LISTS]
-    rows, counts = (
-        np.concatenate([np.repeat(values, size) for size in sizes])
-        for values in (described, table["count"].to_numpy(float))
-    )
-    words = [
-        np.array(
-            [place.get(word, len(lexicon)) for listed in table[column] for word in listed],
-            dtype=int,
-        )
-        for column in LISTS
+    described = pd.Series(range(len(faces)), faces).reindex(table["face"]).fillna(len(faces))
+    long = [table.assign(row=described.to_numpy(int)).explode(name) for name in LISTS]
+    long = [part[part[name].notna()] for part, name in zip(long, LISTS, strict=True)]
+    codes = [
+        np.array(part[name].map(place).fillna(len(lexicon)), dtype=int)
+        for part, name in zip(long, LISTS, strict=True)
     ]
-    return rows, counts, words
+    joined = pd.concat(long)
+    return joined["row"].to_numpy(), joined["count"].to_numpy(float), codes
 
 
 def _masses(rows, counts, codes, lexicon, faces):
     """Weighted counts (faces, words); words outside the lexicon and faces past the last are left out."""
     worth = np.append(np.where(lexicon["category"] != "", ANCHOR, OTHER), 0.0)
-    width = len(lexicon) + 1
-    return np.bincount(rows * width + codes, counts * worth[codes], (faces + 1) * width).reshape(
-        faces + 1, width
-    )[:-1, :-1]
+    masses = np.zeros((faces + 1, len(worth)))
+    np.add.at(masses, (rows, codes), counts * worth[codes])
+    return masses[:-1, :-1]
 
 
 def synthesized(table, lexicon, codes):
@@ -122,7 +105,7 @@ def permuted_vectors(table, lexicon, faces, permutations, seed=0):
         yield masses / np.maximum(masses.sum(axis=1, keepdims=True), 1e-300)
 
 
-def word_space(table, lexicon, codes, *, resamples=500, permutations=stats.PERMUTATIONS, seed=0):
+def word_space(table, lexicon, *, resamples=500, permutations=stats.PERMUTATIONS, seed=0):
     """Return the components and clusters of the faces' word vectors: :class:`WordSpace`.
 
     ``table``: DataFrame[face, count, primary, others, lexicon_version]; rows of another lexicon version are left out. The
@@ -138,53 +121,22 @@ def word_space(table, lexicon, codes, *, resamples=500, permutations=stats.PERMU
         raise KaomojiError(
             f"only {len(vectors)} faces have words; expected at least 5 for components and clusters; synthesize more"
         )
-    X, rng = vectors.to_numpy(), np.random.default_rng(seed)
-    U, singular, V = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    X, rng, normal = vectors.to_numpy(), np.random.default_rng(seed), {"interval": "normal"}
     drawn = np.array([_shares(X[rng.integers(len(X), size=len(X))]) for _ in range(resamples)])
     permuted = list(permuted_vectors(table, lexicon, vectors.index, permutations, seed))
     null = np.array([_shares(part) for part in permuted])
     variance = tuple(
         stats.estimate(
-            share,
-            drawn[:, index],
-            len(X),
-            "faces",
-            null=null[:, index],
-            interval="normal",
-            bounds=(0, 1),
+            share, drawn[:, i], len(X), "faces", null=null[:, i], bounds=(0, 1), **normal
         )
-        for index, share in enumerate(_shares(X))
+        for i, share in enumerate(_shares(X))
     )
     clustering = clusters.cluster_vectors(
         vectors, permuted, resamples=min(resamples, 100), seed=seed
     )
-    names = [f"PC{number}" for number in range(1, COMPONENTS + 1)]
-    loadings = pd.DataFrame(V[:COMPONENTS].T, index=vectors.columns, columns=names)
-    largest = loadings[names[:2]].abs().max(axis=1).sort_values(ascending=False).index
-    count = one_version(table, lexicon).groupby("face")["count"].sum()
-    return WordSpace(
-        vectors=vectors,
-        scores=(U * singular)[:, :COMPONENTS],
-        variance=variance,
-        loadings=loadings.loc[largest],
-        count=count.reindex(vectors.index),
-        reading=synthesized(table, lexicon, codes),
-        words=pd.Series([_profile(row) for _, row in vectors.iterrows()], vectors.index),
-        clustering=clustering,
-        names=clusters.names(
-            clustering.clusters,
-            vectors,
-            {word: word for word in vectors.columns},
-            second=SECOND_WORD,
-        ),
-    )
+    return WordSpace(vectors, variance, clustering)
 
 
 def _shares(X):
     squared = np.linalg.svd(X - X.mean(axis=0), compute_uv=False) ** 2
     return np.pad(squared / max(squared.sum(), 1e-300), (0, COMPONENTS))[:COMPONENTS]
-
-
-def _profile(row):
-    top = row[row > 0].sort_values(ascending=False, kind="stable").head(WORDS_SHOWN)
-    return ", ".join(f"{word} {share:.0%}" for word, share in top.items())

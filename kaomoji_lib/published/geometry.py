@@ -102,7 +102,7 @@ def pair(first, second):
 
 
 def align(reference, moved, *, seed=0):
-    """Return the category centroids of ``moved`` laid onto those of ``reference``: :class:`geometry.Alignment`."""
+    """Return how badly the category centroids of ``moved`` fit those of ``reference``: Estimate (:func:`geometry.procrustes`)."""
     left, right, labels = pair(reference, moved)
     return geometry.procrustes(left, right, labels, tables.scheme().codes, seed=seed)
 

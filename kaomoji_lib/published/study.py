@@ -118,8 +118,7 @@ def vocabulary(own=False, seed=0):
     """Return the faces in the space of their synthesized words, each upload once; ``own``: those that Claude typed."""
     words = tables.uploads_once(tables.syntheses())
     words = words[words["source_model"].str.startswith("claude")] if own else words
-    codes = tables.scheme().codes
-    return synthesis.word_space(words, load_lexicon(), codes, permutations=200, seed=seed)
+    return synthesis.word_space(words, load_lexicon(), permutations=200, seed=seed)
 
 
 def _faces(source, option, seed):
@@ -162,8 +161,7 @@ def _difference(source, option, seed):
 
 def _words(source, option, seed):
     index, words = int(option), tables.syntheses()
-    codes = tables.scheme().codes
-    old = synthesis.word_space(words, load_lexicon(), codes, resamples=2, permutations=1)
+    old = synthesis.word_space(words, load_lexicon(), resamples=2, permutations=1)
     return old.variance[index].value, vocabulary(seed=seed).variance[index]
 
 
@@ -243,7 +241,7 @@ RULES = {
             cloud.scores, cloud.labels, permutations=500, seed=seed
         )
     ),
-    "residual": _of_cloud(lambda c, gemma, _, seed: geometry.align(gemma, c, seed=seed).residual),
+    "residual": _of_cloud(lambda c, gemma, _, seed: geometry.align(gemma, c, seed=seed)),
     "shared": _of_cloud(lambda c, gemma, _, seed: geometry.shared(gemma, c, seed=seed)),
     "displaced": _of_cloud(
         lambda c, gemma, codes, seed: geometry.displaced(gemma, c, codes, seed=seed)

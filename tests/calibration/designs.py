@@ -15,12 +15,8 @@ from kaomoji_lib.metrics import (
     agreement,
     clusters,
     distributions,
-    exact,
-    face_increment,
     faces,
     information,
-    judges,
-    likelihoods,
     perspectives,
     predict,
     synthesis,
@@ -180,14 +176,6 @@ def probe_difference(rng, effect, study=None, alpha=None):
     return found if effect else (found, 0)
 
 
-@nested_cases(
-    "faces.cosine silhouette", PROMPTS_MOVED, "log-odds differ by 1 sd", draws=100, study=HALF
-)
-def face_blocks(rng, effect, study=None, alpha=None):
-    means = faces.face_means(states(rng, study), replies(rng, study, alpha, 1.0 * effect))
-    return faces.cosine(means, permutations=study.permutations, resamples=2).silhouette
-
-
 @case(
     "faces.cosine clusters, any number",
     PROMPTS_MOVED,
@@ -202,27 +190,8 @@ def face_clusters(rng, effect, study=None, alpha=None):
     means = faces.face_means(
         states(rng, study, 2.0 * effect), replies(rng, study, alpha, 1.6 * effect)
     )
-    found = faces.cosine(means, permutations=study.permutations, resamples=2).clustering
+    found = faces.cosine(means, permutations=study.permutations, resamples=2)
     return replace(NONE, p=found.criterion["p_adjusted"].min())
-
-
-@nested_cases(
-    "face_increment.explained within categories",
-    "the faces of a prompt moved to another prompt of its category",
-    "states add a linear function of P(face | prompt)",
-    draws=100,
-    study=HALF,
-)
-def face_above_category(rng, effect, study=None, alpha=None):
-    """Faces that follow the category and prompt favourites, states that follow the category and, with the effect, the faces."""
-    chances = nested(rng, usage(rng, study, 1.0), study.label, alpha)
-    found = states(rng, study)
-    if effect:
-        found.array[:, 0] += 2 * chances @ rng.normal(size=(study.faces, 20))
-    table = face_increment.explained(
-        found, emissions(rng, chances, study), permutations=study.permutations
-    )
-    return results.one(table, measure="within categories")
 
 
 @nested_cases(
@@ -244,26 +213,6 @@ def perspective_contrast(rng, effect, study=None, alpha=None):
     where = {"measure": "repeats more reliably", "perspective": "user", "given": "category"}
     found = results.one(table, **where)
     return found if effect else (found, 0)
-
-
-@nested_cases(
-    "perspectives.contrast same content",
-    HALVES,
-    "each perspective has favourites of its own",
-    alphas=(2.4, 8.0),
-    draws=60,
-    study=STUDY,
-)
-def same_content(rng, effect, study=None, alpha=None):
-    """Both perspectives express one prompt-specific distribution, the other with more noise; with the effect each has its own."""
-    own = usage(rng, study, 1.0)
-    first = nested(rng, own, study.label, alpha)
-    other = nested(rng, own, study.label, alpha) if effect else first
-    other = 0.7 * other + 0.3 * own.mean(axis=0)
-    parts = {"self": emissions(rng, first, study), "user": emissions(rng, other, study)}
-    table = perspectives.contrast(parts, permutations=study.permutations, halves=30)
-    found = results.one(table, measure="same content", perspective="user", given="category")
-    return found if effect or np.isnan(found.value) else (found, 1)
 
 
 def _reference(rng, study, alpha, sharp=1.2):
@@ -288,22 +237,6 @@ def reading_similarity(rng, effect, study=None, alpha=None):
     noise = _unrelated(rng, truth)
     source = agreement.pool([truth, noise, noise]) if effect else noise
     return distributions.similarity(counted, source, permutations=study.permutations)
-
-
-@nested_cases(
-    "distributions.similarity share of range",
-    FACES_MOVED,
-    "the true distribution (coverage: of 1)",
-    study=STUDY,
-)
-def share_of_range(rng, effect, study=None, alpha=None):
-    """p: of a source that has nothing to do with the faces; with the effect: of the truth, whose share is 1."""
-    counted, truth = _reference(rng, study, alpha)
-    source = truth if effect else _unrelated(rng, truth)
-    found = distributions.similarity(
-        counted, source, normalise=True, permutations=study.permutations
-    )
-    return (found, 1) if effect else found
 
 
 @nested_cases(
@@ -353,9 +286,7 @@ def _word_space(rng, study, effect):
             draw = [list(rng.choice(known, number, replace=False)) for number in (2, 3)]
             rows.append((f"({face})", 1, *draw, int(lexicon["version"].iloc[0])))
     table = pd.DataFrame(rows, columns=["face", "count", "primary", "others", "lexicon_version"])
-    return synthesis.word_space(
-        table, lexicon, study.codes, resamples=2, permutations=study.permutations
-    )
+    return synthesis.word_space(table, lexicon, resamples=2, permutations=study.permutations)
 
 
 @case(
@@ -383,49 +314,6 @@ def word_components(rng, effect, study=None, alpha=None):
     return _word_space(rng, study, effect).variance[0]
 
 
-@case(
-    "judges.advantage over others",
-    "judges given to sources",
-    design="six models, some judge better",
-    effect="0.1 on the diagonal, noise 0.05",
-)
-def self_advantage(rng, effect, study=None, alpha=None):
-    """Six models that judge and are judged, some better than others."""
-    scores = 0.1 * (
-        rng.normal(size=(6, 1)) + rng.normal(size=(1, 6)) + 0.5 * rng.normal(size=(6, 6))
-    )
-    return results.one(judges.advantage(scores + 0.1 * effect * np.eye(6)))
-
-
-@case(
-    "judges.advantage over family",
-    "judges permuted within families",
-    design="six models in two families",
-    effect="0.15 on the diagonal, noise 0.05",
-)
-def family_advantage(rng, effect, study=None, alpha=None):
-    """Six models in two families, each judged as well by its family as by itself."""
-    family = np.repeat([0, 1], 3)
-    scores = 0.2 * (family[:, None] == family) + 0.05 * rng.normal(size=(6, 6))
-    found = judges.advantage(scores + 0.15 * effect * np.eye(6), families=family)
-    return results.one(found, measure="advantage over family")
-
-
-@nested_cases(
-    "exact.agreement",
-    "faces drawn from the exact distribution",
-    "distributions of other prompts",
-    alphas=(2.4,),
-    study=STUDY,
-)
-def sampler_agreement(rng, effect, study=None, alpha=None):
-    chances = nested(rng, usage(rng, study, 1.0), study.label, alpha)
-    table = emissions(rng, chances, study)
-    listed = pd.DataFrame(chances, study.ids, [f"({face})" for face in range(study.faces)])
-    scored = exact.Exact(listed.iloc[::-1].set_axis(study.ids) if effect else listed, None)
-    return exact.agreement(scored, table, draws=study.permutations)
-
-
 @nested_cases("predict.from_probabilities accuracy", MOVED, "log-odds differ by 0.3 sd", study=HALF)
 def exact_accuracy(rng, effect, study=None, alpha=None):
     chances = nested(rng, usage(rng, study, 0.3 * effect), study.label, alpha)
@@ -434,21 +322,6 @@ def exact_accuracy(rng, effect, study=None, alpha=None):
     options = {"repeats": 1, "permutations": study.permutations}
     found = predict.from_probabilities(table, labels, **options).accuracy
     return found if effect else (found, 1 / study.categories)
-
-
-@nested_cases(
-    "likelihoods.own_prompt_advantage",
-    "scores given to other prompts",
-    "scores that know a tenth of the prompt's own log P",
-    study=HALF,
-)
-def own_prompt(rng, effect, study=None, alpha=None):
-    chances = nested(rng, usage(rng, study, 0.0), study.label, alpha)
-    typed = emissions(rng, chances, study)
-    scores = rng.normal(size=chances.shape) + 0.1 * effect * np.log(chances + 1e-9)
-    scores = pd.DataFrame(scores, study.ids, [f"({face})" for face in range(study.faces)])
-    found = likelihoods.own_prompt_advantage(scores, typed, permutations=study.permutations)
-    return found if effect else (found, 0.0)
 
 
 @case(
