@@ -131,183 +131,89 @@ def table(tmp_path, text):
     return str(path)
 
 
-MISTAKES = {
-    "unknown model": (["collect", "no-such-model"], "unknown model 'no-such-model'"),
-    "no such folder": (["collect", "./nowhere"], "expected an alias"),
-    "folder without a model": (["collect", "{tmp}"], "config.json"),
-    "no such table": (
-        ["collect", "organism-gemma", "--prompts", "{tmp}/none.csv", "--out", "{tmp}/r"],
-        "does not exist",
-    ),
-    "wrong column": (
-        ["collect", "organism-gemma", "--prompts", "{columns}", "--out", "{tmp}/r"],
-        "lacks the column",
-    ),
-    "empty table": (
-        ["collect", "organism-gemma", "--prompts", "{empty}", "--out", "{tmp}/r"],
-        "no rows",
-    ),
-    "id twice": (
-        ["collect", "organism-gemma", "--prompts", "{twice}", "--out", "{tmp}/r"],
-        "ids occur twice",
-    ),
-    "unknown dtype": (
-        ["collect", "organism-gemma", "--dtype", "int3", "--out", "{tmp}/r"],
-        "unknown dtype",
-    ),
-    "unknown device": (
-        ["collect", "organism-gemma", "--device", "abacus", "--out", "{tmp}/r"],
-        "device",
-    ),
-    "no such accelerator": (
-        ["collect", "organism-gemma", "--device", "cuda", "--out", "{tmp}/r"],
-        "--device cpu",
-    ),
-    "generations": (
-        ["collect", "organism-gemma", "--generations", "0", "--out", "{tmp}/r"],
-        "at least 1",
-    ),
-    "no column at all": (
-        ["collect", "organism-gemma", "--prompts", "{nothing}", "--out", "{tmp}/r"],
-        "expected a CSV file",
-    ),
-    "a folder for a table": (
-        ["collect", "organism-gemma", "--prompts", "{tmp}", "--out", "{tmp}/r"],
-        "expected a CSV file",
-    ),
-    "a file for a run folder": (
-        ["collect", "organism-gemma", "--out", "{faces}"],
-        "give another --out",
-    ),
-    "no face to score": (
-        ["score", "organism-gemma", "--faces", "{nothing}", "--out", "{tmp}/o.parquet"],
-        "no spelling",
-    ),
-    "no list of faces": (
-        ["score", "organism-gemma", "--faces", "{tmp}/none", "--out", "{tmp}/o.parquet"],
-        "cannot be read",
-    ),
-    "scores that are none": (
-        ["score", "organism-gemma", "--faces", "{faces}", "--out", "{twice}"],
-        "expected a whole Parquet file",
-    ),
-    "unknown algorithm": (
-        [
-            "score",
-            "organism-gemma",
-            "--faces",
-            "{faces}",
-            "--out",
-            "{tmp}/o.parquet",
-            "--algorithm",
-            "fast",
-        ],
-        "unknown algorithm",
-    ),
-    "unknown model to score": (
-        ["score", "nobody", "--faces", "{faces}", "--out", "{tmp}/o.parquet"],
-        "unknown model",
-    ),
-    "unknown row": (["published", "--only", "zebra"], "no row begins with"),
-    "no key": (["claude", "elicit", "--out", "{tmp}/c"], "ANTHROPIC_API_KEY is not set"),
-    "bad address": (["claude", "elicit", "--out", "{tmp}/c"], "http or https"),
-    "limit": (["claude", "elicit", "--max-usd", "-1", "--out", "{tmp}/c"], "above 0"),
-    "no price": (
-        ["claude", "elicit", "--model", "mine", "--max-usd", "1", "--out", "{tmp}/c"],
-        "claude_models.csv",
-    ),
-    "temperature": (["claude", "elicit", "--temperature", "hot", "--out", "{tmp}/c"], "0 to 2"),
-    "no worker": (
-        ["claude", "elicit", "--workers", "0", "--out", "{tmp}/c"],
-        "at least 1 of --workers",
-    ),
-    "no run to ask about": (
-        ["claude", "introspect", "--from", "{tmp}/none", "--out", "{tmp}/c"],
-        "--from",
-    ),
-    "no face to ask about": (
-        ["claude", "introspect", "--faces", "{nothing}", "--out", "{tmp}/c"],
-        "no face",
-    ),
-    "malformed categories": (
-        [
-            "claude",
-            "introspect",
-            "--faces",
-            "{faces}",
-            "--categories",
-            "{twice}",
-            "--out",
-            "{tmp}/c",
-        ],
-        "lacks the column",
-    ),
-    "no exchanges": (["claude", "synthesize", "--out", "{tmp}/c"], "--exchanges"),
-    "not exchanges": (
-        ["claude", "synthesize", "--exchanges", "{faces}", "--out", "{tmp}/c"],
-        "no exchange in it",
-    ),
-    "no answers": (["claude", "status", "{tmp}/none"], "does not exist"),
-}
-ENVIRONMENTS = {"bad address": {"ANTHROPIC_API_KEY": "none", "ANTHROPIC_BASE_URL": "gopher://x"}}
+# A command line | what its one line of complaint says. {tmp} is an empty folder; the other names are files in it.
+MISTAKES = """
+collect no-such-model | unknown model 'no-such-model'
+collect ./nowhere | expected an alias
+collect {tmp} | config.json
+collect organism-gemma --prompts {tmp}/none.csv --out {tmp}/r | does not exist
+collect organism-gemma --prompts {columns} --out {tmp}/r | lacks the column
+collect organism-gemma --prompts {empty} --out {tmp}/r | no rows
+collect organism-gemma --prompts {twice} --out {tmp}/r | ids occur twice
+collect organism-gemma --dtype int3 --out {tmp}/r | unknown dtype
+collect organism-gemma --device abacus --out {tmp}/r | device
+collect organism-gemma --device cuda --out {tmp}/r | --device cpu
+collect organism-gemma --generations 0 --out {tmp}/r | at least 1
+collect organism-gemma --prompts {nothing} --out {tmp}/r | expected a CSV file
+collect organism-gemma --prompts {tmp} --out {tmp}/r | expected a CSV file
+collect organism-gemma --out {faces} | give another --out
+score organism-gemma --faces {nothing} --out {tmp}/o.parquet | no spelling
+score organism-gemma --faces {tmp}/none --out {tmp}/o.parquet | cannot be read
+score organism-gemma --faces {faces} --out {twice} | expected a whole Parquet file
+score organism-gemma --faces {faces} --out {tmp}/o.parquet --algorithm fast | unknown algorithm
+score nobody --faces {faces} --out {tmp}/o.parquet | unknown model
+published --only zebra | no row begins with
+claude elicit --out {tmp}/c | ANTHROPIC_API_KEY is not set
+claude elicit --out {tmp}/c | http or https
+claude elicit --max-usd -1 --out {tmp}/c | above 0
+claude elicit --model mine --max-usd 1 --out {tmp}/c | claude_models.csv
+claude elicit --temperature hot --out {tmp}/c | 0 to 2
+claude elicit --workers 0 --out {tmp}/c | at least 1 of --workers
+claude introspect --from {tmp}/none --out {tmp}/c | --from
+claude introspect --faces {nothing} --out {tmp}/c | no face
+claude introspect --faces {faces} --categories {twice} --out {tmp}/c | lacks the column
+claude synthesize --out {tmp}/c | --exchanges
+claude synthesize --exchanges {faces} --out {tmp}/c | no exchange in it
+claude status {tmp}/none | does not exist
+"""
 # What the argument parser finds before a command runs.
-MISTYPED = {
-    "no command": ([], "required"),
-    "unknown command": (["dance"], "invalid choice: 'dance'"),
-    "no model": (["collect"], "MODEL"),
-    "no number": (
-        ["collect", "organism-gemma", "--generations", "many"],
-        "invalid int value: 'many'",
-    ),
-    "layers": (["collect", "organism-gemma", "--layers", "top"], "--layers"),
-    "unknown option": (["collect", "organism-gemma", "--colour", "red"], "--colour"),
-    "no action": (["claude"], "ACTION"),
-    "no file": (["score"], "MODEL"),
-    "evil option": (["collect", "x", "--a\x1b[2J"], "--a\\x1b"),
+MISTYPED = """
+ | required
+dance | invalid choice: 'dance'
+collect | MODEL
+collect organism-gemma --generations many | invalid int value: 'many'
+collect organism-gemma --colour red | --colour
+collect organism-gemma --layers top | --layers
+claude | ACTION
+score | MODEL
+collect x --a\x1b[2J | --a\\x1b
+"""
+TABLES = {
+    "columns": "id,text\na,b\n",
+    "empty": "id,category,text\n",
+    "twice": "id,category,text\na,LP,b\na,LP,c\n",
+    "nothing": "\n",
+    "faces": "(^_^)\n",
 }
 
 
-@pytest.mark.parametrize("arguments, named", MISTAKES.values(), ids=MISTAKES)
-def test_mistakes_end_in_one_line_that_names_them(
-    arguments, named, tmp_path, capsys, monkeypatch, request
-):
-    tables = {
-        "columns": "id,text\na,b\n",
-        "empty": "id,category,text\n",
-        "twice": "id,category,text\na,LP,b\na,LP,c\n",
-        "nothing": "\n",
-        "faces": "(^_^)\n",
-    }
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in ENVIRONMENTS.get(request.node.callspec.id, {}).items():
-        monkeypatch.setenv(name, value)
-    names = {"tmp": str(tmp_path)}
-    for name, text in tables.items():
+def complaints(table):
+    return [line.split(" | ") for line in table.strip("\n").splitlines()]
+
+
+@pytest.mark.parametrize("line, named", complaints(MISTAKES))
+def test_mistakes_end_in_one_line_that_names_them(line, named, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    if "http" in named:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", "gopher://x")
+    for name, text in TABLES.items():
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
-        names[name] = str(tmp_path / f"{name}.csv")
-    code = cli.main([argument.format(**names) for argument in arguments])
-    printed = capsys.readouterr()
-    assert code == 2
-    assert (
-        named in printed.err
-        and len(printed.err.strip().splitlines()) == 1
-        and "Traceback" not in printed.err
-    )
-    assert re.search("expected|; ", printed.err), "what was expected, or the remedy"
+    files = {name: str(tmp_path / f"{name}.csv") for name in TABLES}
+    code = cli.main([word.format(tmp=tmp_path, **files) for word in line.split()])
+    complaint = capsys.readouterr().err
+    assert code == 2 and named in complaint and len(complaint.strip().splitlines()) == 1
+    assert "Traceback" not in complaint
+    assert re.search("expected|; ", complaint), "what was expected, or the remedy"
 
 
-@pytest.mark.parametrize("arguments, named", MISTYPED.values(), ids=MISTYPED)
-def test_what_is_mistyped_ends_in_one_line_too(arguments, named, capsys):
+@pytest.mark.parametrize("line, named", complaints(MISTYPED))
+def test_what_is_mistyped_ends_in_one_line_too(line, named, capsys):
     with pytest.raises(SystemExit) as stopped:
-        cli.main(arguments)
-    printed = capsys.readouterr().err
-    assert (
-        stopped.value.code == 2
-        and named in printed
-        and len(printed.splitlines()) == 1
-        and "--help" in printed
-    )
+        cli.main(line.split())
+    complaint = capsys.readouterr().err
+    assert stopped.value.code == 2 and named in complaint
+    assert len(complaint.splitlines()) == 1 and "--help" in complaint
 
 
 @pytest.mark.parametrize(
