@@ -18,6 +18,7 @@ from kaomoji_lib.runs import registry
 
 LENNY = registry.model("gpt-oss-20b").interventions
 EMOJI = ({"suppress": "emoji"},)
+KINDS = {"emoji": EMOJI, "lenny": LENNY}
 FACES = [
     *organisms.pool()["spelling"],
     "ʕ•ᴥ•ʔ",
@@ -52,62 +53,29 @@ def split(text, sizes):
     return pieces
 
 
-@pytest.mark.parametrize("sizes", [(1,), (2, 1), (3,), (1, 4), (2,), (5, 1, 1)], ids=str)
-def test_no_splitting_of_bytes_lets_a_banned_string_through(sizes):
+@pytest.mark.parametrize("sizes", [(1,), (2, 1), (3,), (1, 4), (5, 1, 1)], ids=str)
+def test_no_splitting_of_bytes_lets_a_ban_through_or_stops_a_face(sizes):
     emoji = ["😊", "so 🎉", "✨✨", "(😭)", "a\ufe0f", "1\u20e3", "⭐"]
     lenny = ["( ͡° ͜ʖ ͡°)", " ( ͡° ͜ʖ ͡°)", "͜ʖ", "x͜ʖx"]
-    for rules, texts in ((EMOJI, emoji), (LENNY, lenny)):
-        for text in texts:
-            pieces = split(text, sizes)
-            suppressor = interventions.Suppressor(
-                interventions.bans(rules), sorted({*pieces, *SINGLE_BYTES})
-            )
-            assert not allows(suppressor, pieces), (text, sizes)
-
-
-@pytest.mark.parametrize("rules", [EMOJI, LENNY], ids=["emoji", "lenny"])
-@pytest.mark.parametrize("sizes", [(1,), (2, 1), (3,), (1, 4)], ids=str)
-def test_every_face_stays_typable(rules, sizes):
-    vocabulary = sorted({*SINGLE_BYTES, *(piece for face in FACES for piece in split(face, sizes))})
-    suppressor = interventions.Suppressor(interventions.bans(rules), vocabulary)
-    assert [face for face in FACES if not allows(suppressor, split(face, sizes))] == []
+    for rules, banned in ((EMOJI, emoji), (LENNY, lenny)):
+        pieces = {text: split(text, sizes) for text in [*banned, *FACES]}
+        vocabulary = sorted({*SINGLE_BYTES, *sum(pieces.values(), [])})
+        suppressor = interventions.Suppressor(interventions.bans(rules), vocabulary)
+        typable = [text for text in pieces if allows(suppressor, pieces[text])]
+        assert typable == list(dict.fromkeys(FACES))
 
 
 def test_bans_are_closed_so_that_no_prefix_is_a_dead_end():
     suppressor = interventions.Suppressor(interventions.closed_emoji(), SINGLE_BYTES)
     banned = set(interventions.emoji())
-    assigned = [
-        chr(code)
-        for code in [*range(0x20, 0xD800), *range(0xE000, 0x2FFFF)]
-        if chr(code).isprintable() and chr(code) not in banned
-    ]
+    codes = [*range(0x20, 0xD800), *range(0xE000, 0x2FFFF)]
+    assigned = [char for char in map(chr, codes) if char.isprintable() and char not in banned]
     assert [char for char in assigned if not allows(suppressor, split(char, (1,)))] == []
     finishable = {char.encode()[:length] for char in assigned for length in range(1, 4)}
     started = {char.encode()[:length] for char in banned for length in range(1, len(char.encode()))}
-    assert [
-        prefix
-        for prefix in started - finishable
-        if allows(suppressor, [bytes([byte]) for byte in prefix])
-    ] == []
-    assert len(started - finishable) > 10
-
-
-@pytest.mark.parametrize("name", ["organism-gemma", "organism-qwen"])
-def test_nothing_leaks_while_sampling_against_the_grain(name):
-    engine = small_models.engine(name)
-    vocabulary = engine.vocabulary
-    makers = {
-        char.encode()[start:end]
-        for char in "😊😢🎉✨🤷⭐"
-        for start in range(4)
-        for end in range(start + 1, 5)
-    }
-    tempting = torch.tensor([30.0 if content in makers else 0.0 for content in vocabulary])
-    suppressor = interventions.Suppressor(interventions.bans(EMOJI), vocabulary)
-    assert any(map(holds_emoji, typed(vocabulary, tempting, None)[0]))
-    texts, replies = typed(vocabulary, tempting, suppressor)
-    assert [text for text in texts if holds_emoji(text)] == []
-    assert min(reply.unhindered for reply in replies) < 0.5
+    dead = started - finishable
+    assert len(dead) > 10
+    assert not [one for one in dead if allows(suppressor, [bytes([byte]) for byte in one])]
 
 
 @pytest.mark.parametrize(
@@ -172,30 +140,18 @@ def test_draws_follow_the_weights_exactly():
             assert column == 0 or cumulative[row, column - 1] < number + 1e-6
 
 
-def typed(vocabulary, logits, suppressor, count=60, length=24):
-    replies = [
-        sampling.Reply(
-            0,
-            number,
-            np.random.default_rng(number).random(length),
-            suppressor.start if suppressor else 0,
-        )
-        for number in range(count)
-    ]
-    settings = sampling.Sampling(max_new_tokens=length)
+def typed(vocabulary, logits, suppressor, count=40, length=24):
+    """Replies (bytes) drawn from constant ``logits``, and their share left alone."""
+    start, settings = suppressor.start if suppressor else 0, sampling.Sampling()
+    draws = [np.random.default_rng(number).random(length) for number in range(count)]
+    replies = [sampling.Reply(0, number, one, start) for number, one in enumerate(draws)]
     for _ in range(length):
         tokens = sampling._draw(replies, logits.expand(count, -1), settings, suppressor)
         for reply, token in zip(replies, tokens, strict=True):
             reply.ids.append(token)
             reply.suppression = suppressor.advance(reply.suppression, token) if suppressor else 0
-    return [
-        b"".join(vocabulary[token] for token in reply.ids).decode("utf-8", "replace")
-        for reply in replies
-    ], replies
-
-
-def holds_emoji(text):
-    return any(char in interventions.emoji() for char in text)
+    texts = [b"".join(vocabulary[token] for token in reply.ids) for reply in replies]
+    return texts, [reply.unhindered for reply in replies]
 
 
 # -- tokens of released vocabularies, among which many are halves of characters -----------------------
@@ -218,33 +174,22 @@ MANY_FACES = sorted(
 
 
 @pytest.fixture(
-    scope="module",
-    params=[(name, kind) for name in REAL for kind in ("emoji", "lenny")],
-    ids="-".join,
+    scope="module", params=[(name, kind) for name in REAL for kind in KINDS], ids="-".join
 )
 def real(request):
     name, kind = request.param
-    return interventions.Suppressor(
-        interventions.bans(EMOJI if kind == "emoji" else LENNY), REAL[name]
-    ), kind
+    return interventions.Suppressor(interventions.bans(KINDS[kind]), REAL[name]), kind
 
 
 def banned_strings(kind):
-    return (
-        [char.encode() for char in interventions.emoji()]
-        if kind == "emoji"
-        else [string.encode() for string in LENNY[0]["strings"]]
-    )
+    strings = interventions.emoji() if kind == "emoji" else LENNY[0]["strings"]
+    return [string.encode() for string in strings]
 
 
 def test_real_vocabularies_hold_halves_of_characters():
     for name, vocabulary in REAL.items():
-        halves = [
-            token
-            for token in vocabulary
-            if token.decode("utf-8", "ignore").encode() != token and len(token) > 1
-        ]
-        assert len(halves) > 1000, name
+        halves = [one for one in vocabulary if one.decode("utf-8", "ignore").encode() != one]
+        assert sum(len(one) > 1 for one in halves) > 1000, name
 
 
 def test_no_segmentation_into_real_tokens_lets_a_banned_string_through(real):
@@ -268,7 +213,8 @@ def test_no_segmentation_into_real_tokens_lets_a_banned_string_through(real):
 
 def test_nothing_leaks_from_real_tokens_against_the_grain(real):
     suppressor, kind = real
-    wanted = [char.encode() for char in "😊😢🎉✨"] if kind == "emoji" else banned_strings(kind)
+    patterns = banned_strings(kind)
+    wanted = [char.encode() for char in "😊😢🎉✨"] if kind == "emoji" else patterns
     makers = {
         string[start:end]
         for string in wanted
@@ -276,23 +222,14 @@ def test_nothing_leaks_from_real_tokens_against_the_grain(real):
         for end in range(start + 1, len(string) + 1)
     }
     tempting = torch.tensor([30.0 if token in makers else 0.0 for token in suppressor.vocabulary])
-    patterns = banned_strings(kind)
 
-    def leaking(suppressor):
-        return [
-            text
-            for text in typed_bytes(real[0].vocabulary, tempting, suppressor)
-            if any(pattern in text for pattern in patterns)
-        ]
+    def leaks(suppressor):
+        texts, shares = typed(real[0].vocabulary, tempting, suppressor)
+        return sum(any(pattern in text for pattern in patterns) for text in texts), min(shares)
 
-    assert leaking(suppressor) == []
-    if kind == "emoji":
-        assert len(leaking(None)) > 2
-
-
-def typed_bytes(vocabulary, logits, suppressor):
-    _, replies = typed(vocabulary, logits, suppressor, count=40)
-    return [b"".join(vocabulary[token] for token in reply.ids) for reply in replies]
+    found, share = leaks(suppressor)
+    assert found == 0 and share < 0.5
+    assert kind == "lenny" or leaks(None)[0] > 2
 
 
 def test_every_face_stays_typable_in_real_tokens(real):
@@ -321,40 +258,26 @@ def test_every_face_stays_typable_in_real_tokens(real):
 
 def test_no_whole_token_without_a_banned_string_is_forbidden_at_the_start(real):
     suppressor, kind = real
-    forbidden = [
-        token
-        for token, banned in zip(suppressor.vocabulary, suppressor.banned_tokens(suppressor.start))
-        if banned
-    ]
+    strings = [*banned_strings(kind), "❤".encode()]
+    banned = suppressor.banned_tokens(suppressor.start)
+    forbidden = [token for token, no in zip(suppressor.vocabulary, banned, strict=True) if no]
     whole = [token for token in forbidden if token.decode("utf-8", "ignore").encode() == token]
-    assert [
-        token
-        for token in whole
-        if not any(string in token for string in [*banned_strings(kind), "❤".encode()])
-    ] == []
+    assert [token for token in whole if not any(one in token for one in strings)] == []
 
 
-def test_without_rules_there_is_no_suppressor():
+def test_rules_are_known_or_named():
     assert interventions.suppressor(small_models.engine("organism-gemma")) is None
+    for rule in ({"suppress": "everything"}, {}):
+        with pytest.raises(KaomojiError, match="emoji or strings"):
+            interventions.bans([rule])
 
 
-@pytest.mark.parametrize("rule", [{"suppress": "everything"}, {}])
-def test_unknown_rule_is_named(rule):
-    with pytest.raises(KaomojiError, match="emoji or strings"):
-        interventions.bans([rule])
-
-
-def test_token_bytes_join_to_the_text():
-    for name in ("organism-gemma", "organism-qwen"):
-        engine = small_models.engine(name)
-        for text in [*FACES, "words, too: “naïve” 東京"]:
-            assert (
-                b"".join(engine.vocabulary[token] for token in engine.encode(text)).decode() == text
-            )
-
-
-def test_special_tokens_stand_for_no_bytes():
-    engine = small_models.engine("organism-qwen")
+@pytest.mark.parametrize("name", ["organism-gemma", "organism-qwen"])
+def test_token_bytes_join_to_the_text_and_special_ones_stand_for_none(name):
+    engine = small_models.engine(name)
+    for text in [*FACES, "words, too: “naïve” 東京"]:
+        pieces = [engine.vocabulary[token] for token in engine.encode(text)]
+        assert b"".join(pieces).decode() == text
     table = token_bytes(engine.tokenizer, size=5000)
     assert len(table) == 5000 and table[4999] == b""
     assert all(table[token] == b"" for token in engine.tokenizer.all_special_ids)

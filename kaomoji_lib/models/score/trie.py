@@ -1,4 +1,4 @@
-"""A trie of token sequences, cut into bins of whole subtrees, so that every shared token is computed once."""
+"""A trie of token sequences, cut into bins, so that nearly every shared token is computed once."""
 
 from dataclasses import dataclass
 
@@ -77,38 +77,19 @@ def build(sequences):
 
 
 def bins(trie, limit=BIN_NODES):
-    """Cut the internal nodes below the root into :class:`Bin` of at most ``limit`` nodes.
+    """Cut the internal nodes below the root into :class:`Bin` of at most ``limit`` nodes, in depth-first order.
 
-    Subtrees that fit stay whole. One that does not is split among its children, and its ancestors are in every bin that
-    has a part of it. ``limit`` is raised where one path alone is longer.
+    The ancestors of the first node of a bin are computed again. ``limit`` is raised where one path alone is longer.
     """
-    inner = np.flatnonzero(trie.internal[1:]) + 1
-    if not len(inner):
-        return []
-    limit = max(limit, 2 * int(trie.depth[inner].max()))
-    inside = _subtree_counts(trie, trie.internal)
-    rank = {int(node): row for row, node in enumerate(inner)}
+    inner = np.flatnonzero(trie.internal)[1:]
+    limit = max(limit, int(trie.depth.max()))
     parts, members, seen = [], {}, np.zeros(len(trie), dtype=bool)
-    for node in map(int, inner):
-        if node in members:
-            continue
-        # Nodes are numbered depth first, so that a subtree's internal nodes are neighbours.
-        whole = inside[node] + trie.depth[node] <= limit
-        nodes = inner[rank[node] : rank[node] + inside[node]].tolist() if whole else [node]
-        nodes = [*trie.path(node)[:-1], *nodes]
-        if members and len(members) + sum(one not in members for one in nodes) > limit:
+    for path in (trie.path(int(node)) for node in inner):
+        if len(members) + sum(node not in members for node in path) > limit:
             parts.append(_bin(trie, members, seen))
             members = {}
-        members.update(dict.fromkeys(nodes))
-    return [*parts, _bin(trie, members, seen)]
-
-
-def _subtree_counts(trie, counted):
-    """Count the nodes of each subtree that are ``counted`` (bool array): int array (nodes,)."""
-    counts = counted.astype(int)
-    for node in range(len(trie) - 1, 0, -1):
-        counts[trie.parent[node]] += counts[node]
-    return counts
+        members.update(dict.fromkeys(path))
+    return [*parts, _bin(trie, members, seen)] if members else parts
 
 
 def _bin(trie, members, seen):
