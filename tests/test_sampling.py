@@ -1,7 +1,5 @@
 """Replies and states: equal to plain forward passes, and independent of who shares the batch."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import small_models
@@ -39,50 +37,39 @@ def sampled(engine, asked):
 def plain_states(engine, ids):
     """Outputs of every block at every position, from one uncached, unpadded forward: (layers, positions, hidden)."""
     outputs = []
-    handles = [
-        block.register_forward_hook(
-            lambda module, args, output: outputs.append(
-                output[0] if isinstance(output, tuple) else output
-            )
-        )
-        for block in engine.blocks
-    ]
+
+    def keep(module, args, output):
+        outputs.append(output[0] if isinstance(output, tuple) else output)
+
+    handles = [block.register_forward_hook(keep) for block in engine.blocks]
     with torch.inference_mode():
-        embedded = engine.model(
-            torch.tensor([ids]), use_cache=False, output_hidden_states=True
-        ).hidden_states[0]
+        whole = engine.model(torch.tensor([ids]), use_cache=False, output_hidden_states=True)
     for handle in handles:
         handle.remove()
-    return torch.stack([embedded[0], *(output[0] for output in outputs)])
+    return torch.stack([whole.hidden_states[0][0], *(output[0] for output in outputs)])
 
 
 def test_states_equal_plain_forward_passes(engine, asked, sampled):
     rows, tensors = sampled
-    face_row = 0
+    faces = iter(tensors["face"])
     for row in rows:
         prompt = engine.encode(engine.template.render(asked[0][row["prompt"]]))
         plain = plain_states(engine, prompt + row["token_ids"])
-        scale = plain.abs().max()
-        emit = tensors["emit"][row["prompt"]]
-        assert (emit - plain[:, len(prompt) - 1]).abs().max() / scale < 1e-4
+        behind = plain[:, len(prompt) :]
+        pairs = [(tensors["emit"][row["prompt"]], plain[:, len(prompt) - 1])]
         if row["first_row"] >= 0:
             visible = sampling.visible(engine, row["token_ids"])
-            first = tensors["first"][row["first_row"]] - plain[:, len(prompt) + visible]
-            assert first.abs().max() / scale < 1e-4
+            pairs.append((tensors["first"][row["first_row"]], behind[:, visible]))
         if row["outcome"] == "kaomoji":
             pieces = [engine.vocabulary[token] for token in row["token_ids"]]
             face = row["raw_face"].encode()
-            start = b"".join(pieces).index(face)
-            ends = np.cumsum([len(piece) for piece in pieces])
-            held = [
-                k
-                for k, end in enumerate(ends)
-                if end > start and end - len(pieces[k]) < start + len(face)
-            ]
-            mean = plain[:, [len(prompt) + k for k in held]].mean(dim=1)
-            assert (tensors["face"][face_row] - mean).abs().max() / scale < 1e-4
-            face_row += 1
-    assert face_row == len(tensors["face"])
+            start, ends = b"".join(pieces).index(face), np.cumsum([len(one) for one in pieces])
+            starts = ends - [len(one) for one in pieces]
+            inside = np.flatnonzero((ends > start) & (starts < start + len(face)))
+            pairs.append((next(faces), behind[:, inside].mean(dim=1)))
+        for found, expected in pairs:
+            assert (found - expected).abs().max() / plain.abs().max() < 1e-4
+    assert next(faces, None) is None
 
 
 def test_last_layer_is_taken_before_the_final_norm(engine, asked, sampled):
@@ -96,19 +83,14 @@ def test_last_layer_is_taken_before_the_final_norm(engine, asked, sampled):
 
 def test_batch_and_order_do_not_change_replies(engine, asked, sampled):
     messages, keys = asked
-    alone = [
-        row
-        for message, key in zip(messages, keys)
-        for row in sampling.sample(engine, [message], [key], FEW)[0]
-    ]
-    backwards, _ = sampling.sample(engine, messages[::-1], keys[::-1], FEW)
-    assert [row["token_ids"] for row in alone] == [row["token_ids"] for row in sampled[0]]
-    by_prompt = {
-        (keys[::-1][row["prompt"]], row["generation"]): row["token_ids"] for row in backwards
-    }
-    assert all(
-        by_prompt[keys[row["prompt"]], row["generation"]] == row["token_ids"] for row in sampled[0]
-    )
+    found = {}
+    for part in [([m], [k]) for m, k in zip(*asked, strict=True)], [(messages[::-1], keys[::-1])]:
+        for some in part:
+            for row in sampling.sample(engine, *some, FEW)[0]:
+                known = found.setdefault((some[1][row["prompt"]], row["generation"]), row)
+                assert known["token_ids"] == row["token_ids"]
+    for row in sampled[0]:
+        assert found[keys[row["prompt"]], row["generation"]]["token_ids"] == row["token_ids"]
 
 
 def test_every_reply_has_one_outcome_and_its_own_stream(engine, sampled):
@@ -134,38 +116,25 @@ def test_replies_end_soon_after_the_face():
     assert all(len(row["text"]) - len(row["raw_face"]) < 12 for row in typed)
 
 
-def test_sampled_first_tokens_follow_the_models_distribution(asked):
-    engine = small_models.engine("organism-gemma")
-    many = sampling.Sampling(generations=600, seed=1, max_new_tokens=1)
-    rows, _ = sampling.sample(engine, asked[0][:1], asked[1][:1], many)
-    prompt = engine.encode(engine.template.render(asked[0][0]))
-    with torch.inference_mode():
-        expected = engine.model(torch.tensor([prompt])).logits[0, -1].softmax(-1).numpy()
-    counts = np.bincount(
-        [row["token_ids"][0] for row in rows if row["token_ids"]], minlength=len(expected)
-    )
-    likely = expected > 0.02
-    error = np.sqrt(expected * (1 - expected) / 600)
-    assert likely.sum() > 3
-    assert (np.abs(counts / 600 - expected)[likely] < 4.5 * error[likely]).all()
-
-
-def test_top_p_keeps_the_nucleus_and_temperature_zero_the_best(asked):
+def test_first_tokens_follow_the_models_distribution_its_nucleus_or_its_best(asked):
     engine = small_models.engine("organism-gemma")
     prompt = engine.encode(engine.template.render(asked[0][0]))
     with torch.inference_mode():
         expected = engine.model(torch.tensor([prompt])).logits[0, -1].softmax(-1)
+
+    def drawn(**options):
+        how = sampling.Sampling(seed=1, max_new_tokens=1, **options)
+        rows, _ = sampling.sample(engine, asked[0][:1], asked[1][:1], how)
+        return [row["token_ids"][0] for row in rows if row["token_ids"]]
+
+    counts = np.bincount(drawn(generations=600), minlength=len(expected)) / 600
+    chances = expected.numpy()
+    likely, error = chances > 0.02, np.sqrt(chances * (1 - chances) / 600)
+    assert likely.sum() > 3 and (np.abs(counts - chances)[likely] < 4.5 * error[likely]).all()
     ordered, order = expected.sort(descending=True)
     nucleus = set(order[: int((ordered.cumsum(0) < 0.5).sum()) + 1].tolist())
-    base = sampling.Sampling(generations=100, max_new_tokens=1)
-    drawn, _ = sampling.sample(
-        engine, asked[0][:1], asked[1][:1], dataclasses.replace(base, top_p=0.5)
-    )
-    assert {row["token_ids"][0] for row in drawn} <= nucleus
-    best, _ = sampling.sample(
-        engine, asked[0][:1], asked[1][:1], dataclasses.replace(base, temperature=0.0)
-    )
-    assert {row["token_ids"][0] for row in best} == {int(order[0])}
+    assert set(drawn(generations=100, top_p=0.5)) <= nucleus
+    assert set(drawn(generations=100, temperature=0.0)) == {int(order[0])}
 
 
 def test_without_a_cache_the_same_is_sampled(engine, asked):

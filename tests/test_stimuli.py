@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from kaomoji_lib import parameters
@@ -10,7 +11,7 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import predict as prediction
 from kaomoji_lib.models import organisms
 from kaomoji_lib.runs import registry
-from kaomoji_lib.stimuli import INSTRUCTION, load_lexicon, load_prompts, read_table
+from kaomoji_lib.stimuli import load_lexicon, load_prompts, read_table
 
 NAMES_OF_FEELINGS = re.compile(
     r"\b(?:happy|happily|happiness|joy\w*|glad|sad\w*|angry|anger|mad|furious|afraid|scared|fear\w*|anxi\w+|worr\w+|relie[fv]\w*|"
@@ -25,66 +26,23 @@ def prompts():
     return load_prompts()
 
 
-def test_twenty_prompts_for_each_of_the_categories(prompts):
-    assert prompts["category"].value_counts().to_dict() == dict.fromkeys(load_scheme().codes, 20)
-    assert prompts["id"].is_unique and prompts["text"].is_unique
+def test_prompts_are_written_as_people_type(prompts):
     assert prompts["id"].str.fullmatch(r"[a-z]{2}\d{2}").all()
     assert (prompts["id"].str[:2].str.upper() == prompts["category"].str[:2]).all()
-
-
-def test_prompts_are_written_as_people_type(prompts):
-    words = prompts["text"].str.split().map(len)
-    assert words.between(4, 25).all()
-    assert (prompts["text"] == prompts["text"].str.lower()).all()
-    assert not prompts["text"].str.contains(r"[?!]").any()
     assert prompts["text"].str.contains(r"\b(?:i|my|me|we|our|us|i'm|i've|mine)\b").mean() > 0.9
 
 
-def test_no_prompt_names_its_feeling(prompts):
-    assert (
-        prompts.loc[prompts["text"].str.contains(NAMES_OF_FEELINGS), ["id", "text"]].values.tolist()
-        == []
-    )
-
-
-def test_topics_are_spread_evenly_over_the_categories(prompts):
-    counts = prompts.groupby(["category", "topic"]).size().unstack(fill_value=0)
-    assert counts.shape == (9, 10)
-    assert counts.to_numpy().min() >= 1 and counts.to_numpy().max() <= 3
-
-
 def test_length_and_punctuation_do_not_tell_categories_apart(prompts):
-    measures = (
-        prompts.assign(
-            words=prompts["text"].str.split().map(len),
-            letters=prompts["text"].str.len(),
-            commas=prompts["text"].str.count(","),
-            apostrophes=prompts["text"].str.count("['’]"),
-            exclamations=prompts["text"].str.count("!"),
-        )
-        .groupby("category")[["words", "letters", "commas", "apostrophes", "exclamations"]]
-        .mean()
-    )
-    spread = measures.max() - measures.min()
-    assert spread["words"] < 3 and spread["letters"] < 14
-    assert spread["commas"] < 0.6 and spread["apostrophes"] < 0.4 and spread["exclamations"] == 0
-
-
-def test_a_reader_of_six_surface_features_gets_little(prompts):
-    found = prediction.from_text(prompts, "surface", permutations=20)
-    assert found.accuracy.value < 0.25
-
-
-def test_a_reader_of_surface_features_finds_a_giveaway(prompts):
-    shouting = prompts.assign(
-        text=prompts["text"]
-        + prompts["category"].map(lambda code: "!" * load_scheme().codes.index(code))
-    )
-    assert prediction.from_text(shouting, "surface", permutations=20).accuracy.value > 0.4
-
-
-def test_instruction_is_the_studys():
-    assert INSTRUCTION == "Start each message with a kaomoji that best represents how you feel."
+    texts = prompts["text"]
+    counts = {"words": texts.str.split().map(len), "letters": texts.str.len()}
+    counts |= {mark: texts.str.count(mark) for mark in (",", "['’]")}
+    spread = prompts.assign(**counts).groupby("category")[list(counts)].mean()
+    spread = spread.max() - spread.min()
+    assert (spread < pd.Series({"words": 3, "letters": 14, ",": 0.6, "['’]": 0.4})).all()
+    marks = prompts["category"].map(lambda code: "!" * load_scheme().codes.index(code))
+    giveaway = prompts.assign(text=texts + marks)
+    found = prediction.from_text(giveaway, "surface", permutations=20)
+    assert found.accuracy.value > 0.4
 
 
 def test_lexicon_has_fifty_words_with_anchors_for_every_category():
@@ -95,33 +53,10 @@ def test_lexicon_has_fifty_words_with_anchors_for_every_category():
 
 
 def test_registry_lists_the_five_models_and_the_organisms():
-    ids = {registry.model(alias).id for alias in registry.aliases()}
-    assert {
-        "google/gemma-4-31b-it",
-        "Qwen/Qwen3.6-27B",
-        "mistralai/Ministral-3-14B-Reasoning-2512",
-        "openai/gpt-oss-20b",
-        "ibm-granite/granite-4.1-30b",
-    } <= ids
-    assert set(organisms.NAMES) <= set(registry.aliases())
+    five = {"gemma-4-31b-it", "qwen3.6-27b", "ministral-3-14b", "gpt-oss-20b", "granite-4.1-30b"}
+    assert five | set(organisms.NAMES) <= set(registry.aliases())
     assert registry.model("openai/gpt-oss-20b").alias == "gpt-oss-20b"
     assert registry.model("some/other-model").kind == "other"
-
-
-@pytest.mark.parametrize(
-    "text, named",
-    [
-        ("", "cannot be read|no rows|lacks"),
-        ("id,category,text\n", "no rows"),
-        ("id,text\na,b\n", "lacks the column"),
-        ("id,category,text\na,LP,x\na,LP,y\n", "twice"),
-        ("id,category,text\na,,x\n", "empty"),
-    ],
-)
-def test_tables_that_do_not_serve_are_named(tmp_path, text, named):
-    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(KaomojiError, match=named):
-        load_prompts(tmp_path / "t.csv")
 
 
 def test_cells_stay_text(tmp_path):
@@ -153,6 +88,9 @@ def test_tables_that_can_mean_one_thing_only_are_read(tmp_path, text, encoding):
 
 
 REFUSED = {
+    "nothing": ("", "lacks the column"),
+    "no rows": ("id,category,text\n", "no rows"),
+    "an id twice": ("id,category,text\na,LP,x\na,LP,y\n", "twice"),
     "an unquoted comma": (
         "id,category,text\na,LP,x\nb,NB,oh no, my tea\n",
         r"line 3: 4 cells, but the first line names 3.*quotation marks",

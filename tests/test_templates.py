@@ -9,7 +9,6 @@ import small_models
 import yaml
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import organisms
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.templates import FALLBACK, adapt
 from kaomoji_lib.runs import registry
@@ -58,14 +57,12 @@ def composed(entry):
     """The Jinja source of an entry of ``templates.yml``."""
     text = "{% for p in m.content %}{% if p.type == 'text' %}{{ p.text }}{% endif %}{% endfor %}"
     content = text if entry.get("parts") else "{{ m.content }}"
-    turns = {
-        role: entry.get(key, "").replace("{}", content)
-        for role, key in (("user", "user"), ("assistant", "reply"), ("system", "system"))
-    }
+    turns = {"user": entry["user"], "assistant": entry["reply"], "system": entry.get("system", "")}
     if turns["system"] == "refused":
         turns["system"] = "{{ raise_exception('no system role') }}"
     branches = "".join(
-        f"{{% if m.role == '{role}' %}}{turn}{{% endif %}}" for role, turn in turns.items()
+        f"{{% if m.role == '{role}' %}}{turn.replace('{}', content)}{{% endif %}}"
+        for role, turn in turns.items()
     )
     return (
         f"{entry.get('before', '')}{{% for m in messages %}}{branches}{{% endfor %}}"
@@ -88,59 +85,44 @@ def test_there_are_enough_public_templates():
     assert len({composed(entry) for entry in PUBLIC}) >= 60
 
 
-def test_default_system_prompt_is_replaced_by_an_empty_one():
-    source = (
-        "{% if messages[0].role != 'system' %}[SYS]THINK LONG AND HARD[/SYS]{% endif %}" + PLAIN
-    )
-    made = template(source)
+def test_a_system_prompt_is_emptied_or_left_out_and_the_date_is_pinned():
+    own = "{% if messages[0].role != 'system' %}[SYS]THINK LONG AND HARD[/SYS]{% endif %}"
+    made = template(own + PLAIN)
     assert "THINK LONG" not in made.render("x") and made.notes
-
-
-def test_template_without_system_role_is_asked_without():
-    source = (
-        "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
-        + PLAIN
-    )
-    assert template(source).render("x") == "<user>x</user><assistant>"
-
-
-def test_date_is_pinned():
-    source = "{{ strftime_now('%d %B %Y') }}" + PLAIN
-    assert template(source, date="2025-08-05").render("x").startswith("05 August 2025")
-    assert template(source).render("x") == template(source).render("x")
-
-
-@pytest.mark.parametrize("opening, closing", [("<think>", "</think>"), ("[THINK]", "[/THINK]")])
-def test_opened_thinking_is_closed_and_said(opening, closing):
-    made = template(PLAIN + opening + "\n")
-    assert made.render("x").rstrip().endswith(closing) and opening in made.notes[0]
+    no = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    assert template(no + PLAIN).render("x") == "<user>x</user><assistant>"
+    dated = template("{{ strftime_now('%d %B %Y') }}" + PLAIN, date="2025-08-05")
+    assert dated.render("x").startswith("05 August 2025")
 
 
 @pytest.mark.parametrize(
     "opening, closing",
     [
+        ("<think>", "</think>"),
+        ("[THINK]", "[/THINK]"),
         ("<seed:think>", "</seed:think>"),
         ("<|START_THINKING|>", "<|END_THINKING|>"),
         ("◁think▷", "◁/think▷"),
-        ("<reasoning>", "</reasoning>"),
         ("<|begin_of_thought|>", "<|end_of_thought|>"),
         ("[Reasoning]", "[/Reasoning]"),
     ],
 )
-def test_thinking_under_another_name_is_closed_where_its_end_is_known(opening, closing):
-    with_history = PLAIN.replace(
-        "{{ m.content }}", f"{{{{ m.content | replace('{closing}', '') }}}}"
-    )
+def test_opened_thinking_is_closed_where_its_end_is_known(opening, closing):
+    without = f"{{{{ m.content | replace('{closing}', '') }}}}"
+    with_history = PLAIN.replace("{{ m.content }}", without)
     made = template(with_history + opening)
     assert made.render("x").endswith(f"{opening}\n\n{closing}\n\n") and opening in made.notes[0]
-    with pytest.raises(KaomojiError, match="data/models.yml"):
-        template(PLAIN + opening)
     assert template(with_history + opening + "\n" + closing).prefill == ""
+    if closing not in ("</think>", "[/THINK]"):
+        with pytest.raises(KaomojiError, match="data/models.yml"):
+            template(PLAIN + opening)
 
 
-@pytest.mark.parametrize("tail", ["<|channel>thought\n", "<|channel|>analysis<|message|>"])
-def test_a_channel_of_thought_is_refused_with_advice(tail):
-    with pytest.raises(KaomojiError, match="prefill for this model"):
+@pytest.mark.parametrize(
+    "tail", ["<|channel>thought\n", "<|channel|>analysis<|message|>", "<think> let me see:"]
+)
+def test_thinking_that_cannot_be_closed_is_refused_with_advice(tail):
+    with pytest.raises(KaomojiError, match="prefill for this model in data/models.yml"):
         template(PLAIN + tail)
 
 
@@ -154,26 +136,16 @@ def test_what_opens_no_thinking_is_left_alone(tail):
 def test_the_first_generated_token_is_the_first_of_the_visible_reply(family):
     engine = small_models.engine(f"organism-{family}")
     prompts = load_prompts().groupby("category").head(2)
-    rows, _ = sampling.sample(
-        engine,
-        [f"{INSTRUCTION} {text}" for text in prompts["text"]],
-        list(prompts["id"]),
-        sampling.Sampling(2),
-    )
+    messages = [f"{INSTRUCTION} {text}" for text in prompts["text"]]
+    rows, _ = sampling.sample(engine, messages, list(prompts["id"]), sampling.Sampling(2))
     special = set(engine.tokenizer.all_special_ids)
     for row in rows:
         pieces = [engine.vocabulary[token] for token in row["token_ids"]]
         assert not special & set(row["token_ids"]) and pieces[0]
-        assert row["text"] == b"".join(pieces).decode("utf-8", "replace"), (
-            "every token is visible, from the first on"
-        )
-        assert not any(
-            mark in row["text"] for mark in ("think", "THINK", "channel", "<|", "[INST]")
-        )
+        assert row["text"] == b"".join(pieces).decode("utf-8", "replace"), "every token is visible"
+        assert not any(mark in row["text"].lower() for mark in ("think", "channel", "<|", "[inst]"))
+        assert row["outcome"] != "kaomoji" or row["text"].startswith(row["raw_face"])
     assert sum(row["outcome"] == "kaomoji" for row in rows) > 0.7 * len(rows)
-    assert all(
-        row["text"].startswith(row["raw_face"]) for row in rows if row["outcome"] == "kaomoji"
-    )
 
 
 def test_renaming_a_mark_changes_nothing_but_the_note(tmp_path):
@@ -205,31 +177,16 @@ def test_an_open_thought_would_show():
     assert not made.render("hello").rstrip().endswith("</think>")
 
 
-def test_thinking_that_cannot_be_closed_is_refused_with_advice():
-    with pytest.raises(KaomojiError, match="data/models.yml"):
-        template(PLAIN + "<think> let me see:")
-
-
-def test_tokenizer_without_template_falls_back_and_says_so():
+def test_what_a_tokenizer_lacks_or_refuses_is_named():
     made = template(None)
-    assert made.render("hi") == "<eos>" + FALLBACK.format(message="hi") or made.render(
-        "hi"
-    ) == FALLBACK.format(message="hi")
+    assert made.render("hi").removeprefix("<eos>") == FALLBACK.format(message="hi")
     assert "no chat template" in made.notes[0]
-
-
-def test_template_that_refuses_is_named():
     with pytest.raises(KaomojiError, match="refuses a single user message"):
         template("{{ raise_exception('never') }}")
 
 
-def test_message_arrives_unchanged():
+def test_messages_arrive_unchanged_and_equal_words_have_equal_hashes():
     made = template(PLAIN)
     for message in ("{{ 7*7 }}", "{% raw %}", "a\u202eb", "<|im_end|>", "`$_*|\\"):
         assert f"<user>{message}</user>" in made.render(message)
-
-
-@pytest.mark.parametrize("name", organisms.NAMES[:2])
-def test_equal_words_have_equal_hashes(name):
-    first, second = small_models.engine(name).template, small_models.engine(name).template
-    assert first.hash == second.hash and len(first.hash) == 64
+    assert made.hash == template(PLAIN).hash != template("!" + PLAIN).hash
