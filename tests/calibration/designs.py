@@ -117,7 +117,13 @@ WORDS_MOVED = "words given to other descriptions"
 HALVES = "normal, standard error from half samples of prompts"
 
 
-@nested_cases("predict.from_faces accuracy", MOVED, "log-odds differ by 0.3 sd", study=STUDY)
+@nested_cases(
+    "predict.from_faces accuracy",
+    MOVED,
+    "log-odds differ by 0.3 sd",
+    alphas=(1.0, 8.0),
+    study=STUDY,
+)
 def face_accuracy(rng, effect, study=None, alpha=None):
     table = replies(rng, study, alpha, 0.3 * effect)
     found = predict.from_faces(table, repeats=1, permutations=study.permutations).accuracy
@@ -231,7 +237,9 @@ def _unrelated(rng, truth):
     return distributions.Reading(table, truth.weight)
 
 
-@nested_cases("distributions.similarity", FACES_MOVED, "one third truth", study=STUDY)
+@nested_cases(
+    "distributions.similarity", FACES_MOVED, "one third truth", alphas=(1.0, 8.0), study=STUDY
+)
 def reading_similarity(rng, effect, study=None, alpha=None):
     counted, truth = _reference(rng, study, alpha)
     noise = _unrelated(rng, truth)
@@ -243,6 +251,7 @@ def reading_similarity(rng, effect, study=None, alpha=None):
     "distributions.difference",
     "the two change places face by face",
     "truth against half truth",
+    alphas=(1.0, 8.0),
     study=STUDY,
 )
 def reading_difference(rng, effect, study=None, alpha=None):

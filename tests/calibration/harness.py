@@ -4,8 +4,10 @@ A case is a function ``simulate(rng, effect, **options)`` that makes one data se
 tested and returns its Estimate, or ``(Estimate, truth)`` where the true value is known. ``effect`` is 0 under the null.
 """
 
+import ast
 import importlib
 import inspect
+import textwrap
 import time
 import zlib
 from concurrent.futures import ProcessPoolExecutor
@@ -43,13 +45,26 @@ class Case:
 
     @property
     def code(self):
-        """A number that changes with the source of the case and of the module that it tests."""
-        sources = [inspect.getsource(self.simulate), str((self.draws, self.size, self.options))]
+        """A number that changes with what the case and the module that it tests compute, not with their words."""
+        sources = [textwrap.dedent(inspect.getsource(self.simulate))]
         package = Path(kaomoji_lib.__file__).parent
         name = self.statistic.split()[0].rpartition(".")[0].replace(".", "/")
         for path in (package / "metrics" / f"{name}.py", package / f"{name}.py"):
             sources += [path.read_text(encoding="utf-8")] if path.exists() else []
-        return zlib.crc32("".join(sources).encode())
+        settings = str((self.draws, self.size, self.options))
+        return zlib.crc32("".join([settings, *map(_logic, sources)]).encode())
+
+
+def _logic(source):
+    """The syntax tree of ``source`` without docstrings and decorators, as text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:]
+            node.decorator_list = []
+    return ast.dump(tree)
 
 
 def case(statistic, null, *, design, effect="", size=1.0, draws=DRAWS, **options):

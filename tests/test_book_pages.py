@@ -1,0 +1,56 @@
+"""Numbers that several built pages show are the same number."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).resolve().parents[1] / "book" / "runs"
+PREFIX = "application/papermill.record/"
+
+
+def glued(notebook):
+    """Names and texts that a page glued; on a page of one model, a plain name is also that name with the model's alias."""
+    model = notebook["metadata"].get("papermill", {}).get("parameters", {}).get("model")
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name", "")
+            text = output.get("data", {}).get(f"{PREFIX}text/plain")
+            name = name.removeprefix(PREFIX)
+            if name and text and ("." in name or isinstance(model, str)):
+                yield (name, True, text) if "." in name else (f"{name}.{model}", False, text)
+
+
+def conflicts(pages):
+    """Dotted names of which two pages show different values: dict name -> set of texts; ``pages``: dict name -> notebook."""
+    found = [(*item, page) for page, notebook in pages.items() for item in glued(notebook)]
+    shared = {name for name, dotted, _, _ in found if dotted}
+    values = {name: {"".join(text) for one, _, text, _ in found if one == name} for name in shared}
+    return {name: texts for name, texts in values.items() if len(texts) > 1}
+
+
+def page(model, **texts):
+    outputs = [
+        {
+            "metadata": {"scrapbook": {"name": PREFIX + name.replace("_", ".")}},
+            "data": {f"{PREFIX}text/plain": text},
+        }
+        for name, text in texts.items()
+    ]
+    metadata = {"papermill": {"parameters": {"model": model} if model else {}}}
+    return {"metadata": metadata, "cells": [{"outputs": outputs}]}
+
+
+def test_different_values_of_one_name_are_found():
+    small, together = page("small", states="90%", title="Small"), page(None, states_small="90%")
+    assert conflicts({"small": small, "together": together}) == {}
+    other = page(None, states_small="80%", title="Other")
+    assert set(conflicts({"small": small, "other": other})) == {"states.small"}
+    assert set(conflicts({"together": together, "other": other})) == {"states.small"}
+
+
+def test_numbers_agree_between_pages():
+    built = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in PAGES.glob("[!.]*.ipynb")}  # fmt: skip
+    if not built:
+        pytest.skip("no page is built; make book")
+    assert conflicts(built) == {}
