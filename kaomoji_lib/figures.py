@@ -47,7 +47,7 @@ def forest(
         shift = (number - (len(groups) - 1) / 2) * 0.7 / len(groups)
         places = [len(rows) - 1 - rows.index(row) - shift for row in part[y]]
         colour = theme.SEQUENCE[number % len(theme.SEQUENCE)]
-        fill = [colour if p is None or p <= ALPHA else theme.CLEAR for p in _ps(part)]
+        fill = [theme.CLEAR if p > ALPHA else colour for p in part["p"].fillna(0)]
         marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}}
         marker["symbol"] = theme.SYMBOLS[number % len(theme.SYMBOLS)]
         fig.add_scatter(
@@ -83,7 +83,7 @@ def forest(
 
 
 @passes_missing
-def curve(frame, title, caption, *, x, series="source", x_title="", y="", percent=False, lines=()):
+def curve(frame, title, caption, *, x, series="source", y="", percent=False, lines=()):
     """Draw one line with its 95 % band per series.
 
     ``frame``: tidy table with the numeric column ``x``; ``lines``: mapping label -> height of horizontal reference lines.
@@ -119,81 +119,62 @@ def curve(frame, title, caption, *, x, series="source", x_title="", y="", percen
             hovertemplate="%{customdata}<extra></extra>",
         )
     _reference_lines(fig, dict(lines), vertical=False)
-    fig.update_xaxes(**theme.axis(x_title or x, zeroline=False))
+    fig.update_xaxes(**theme.axis(x, zeroline=False))
     return fig.update_yaxes(**theme.axis(y, tickformat=".0%" if percent else None, zeroline=False))
 
 
 @passes_missing
-def matrix(
-    table,
-    title,
-    caption,
-    *,
-    text=".2f",
-    diverging=False,
-    limits=None,
-    bar="",
-    tips=None,
-    cell=34,
-    faces=False,
-):
-    """Draw a heat map of ``table`` (DataFrame of numbers; index = rows, columns = columns).
+def matrix(table, title, caption, *, text=".2f", diverging=False, faces=False):
+    """Draw a heat map of ``table`` (DataFrame of numbers; index = rows, columns = columns) with the numbers in its cells.
 
-    ``text``: format of the numbers in the cells, None for none; ``limits``: (low, high) of the colour scale; ``bar``:
-    its title; ``tips``: DataFrame of the same shape with the hover text; ``cell``: height of a row in pixels; ``faces``:
-    set the names of rows in the font for kaomoji.
+    ``text``: format of the numbers; ``diverging``: colours around 0; ``faces``: set the names of rows in the font for
+    kaomoji.
     """
     values = table.to_numpy(dtype=float)
-    low, high = limits or (float(np.nanmin(values)), float(np.nanmax(values)))
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if diverging:
         low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
-    columns = [escape.label(name) for name in table.columns]
-    fig = theme.figure(title, caption, height=110 + cell * len(table), margin={"b": 30, "r": 12})
-    shown = None if text is None else [[_number(v, text) for v in row] for row in values]
-    hover = tips.map(escape.label).to_numpy() if tips is not None else None
+    fig = theme.figure(title, caption, height=110 + 34 * len(table), margin={"b": 30, "r": 12})
     fig.add_heatmap(
         z=values,
-        x=list(range(len(columns))),
+        x=list(range(table.shape[1])),
         y=list(range(len(table))),
         zmin=low,
         zmax=high,
         colorscale=theme.DIVERGING if diverging else theme.SEQUENTIAL,
-        text=shown,
-        texttemplate=None if text is None else "%{text}",
-        customdata=hover,
-        hovertemplate="%{customdata}<extra></extra>" if hover is not None else None,
-        colorbar={"title": {"text": escape.label(bar)}, "thickness": 12, "outlinewidth": 0},
-        showscale=text is None,
+        text=[
+            ["" if np.isnan(v) else format(v, text).replace("-", "−") for v in row]
+            for row in values
+        ],
+        texttemplate="%{text}",
+        showscale=False,
         xgap=1,
         ygap=1,
     )
     bare = {"showgrid": False, "zeroline": False, "ticklen": 0}
-    names = [escape.label(name) for name in table.index]
+    rows, columns = (
+        {"tickvals": list(range(len(names))), "ticktext": [escape.label(name) for name in names]}
+        for names in (table.index, table.columns)
+    )
     family = {"family": theme.FONT, "size": theme.FACE} if faces else {}
-    rows = {"tickvals": list(range(len(names))), "ticktext": names, "autorange": "reversed"}
-    fig.update_yaxes(**theme.axis(**bare, **rows, tickfont=family))
-    fig.update_xaxes(**theme.axis(**bare, tickvals=list(range(len(columns))), ticktext=columns))
-    return fig.update_xaxes(side="top")
+    fig.update_yaxes(**theme.axis(**bare, **rows, autorange="reversed", tickfont=family))
+    return fig.update_xaxes(**theme.axis(**bare, **columns), side="top")
 
 
 @passes_missing
-def plane(points, scheme, title, caption, *, axes=("PC1", "PC2"), spread=True):
+def plane(points, scheme, title, caption, *, axes=("PC1", "PC2")):
     """Draw points of a plane with one ellipse per category (one standard deviation) and its name at the centroid.
 
-    ``points``: columns ``x``, ``y``, ``category``, ``hover``; optional ``label`` (kaomoji drawn in place of the marker).
+    ``points``: columns ``x``, ``y``, ``category``, ``hover``.
     """
     fig = theme.figure(title, caption, height=560, margin={"b": 110})
     for code in [code for code in scheme.codes if code in set(points["category"])]:
         part = points[points["category"] == code]
         colour, name = scheme.colour(code), escape.label(scheme.gloss(code))
-        labels = part["label"].fillna("") if "label" in part else pd.Series("", part.index)
         fig.add_scatter(
             x=part["x"],
             y=part["y"],
-            mode="markers+text" if labels.any() else "markers",
-            text=[escape.label(label) for label in labels],
-            textfont={"family": theme.FONT, "size": theme.FACE, "color": colour},
-            textposition="top center",
+            mode="markers",
             name=name,
             legendgroup=code,
             marker={"color": colour, "symbol": theme.symbol(scheme, code), "size": 8},
@@ -201,29 +182,18 @@ def plane(points, scheme, title, caption, *, axes=("PC1", "PC2"), spread=True):
             customdata=[escape.label(hover) for hover in part["hover"]],
             hovertemplate="%{customdata}<extra></extra>",
         )
-        if spread and len(part) > 2:
-            centre, cover = part[["x", "y"]].mean(), np.cov(part["x"], part["y"])
-            ring = np.linalg.cholesky(cover + 1e-12 * np.eye(2)) @ [
-                np.cos(ELLIPSE),
-                np.sin(ELLIPSE),
-            ]
-            fig.add_scatter(
-                x=centre["x"] + ring[0],
-                y=centre["y"] + ring[1],
-                mode="lines",
-                line={"color": colour, "width": 1.5},
-                hoverinfo="skip",
-                showlegend=False,
-                legendgroup=code,
-            )
-            fig.add_annotation(
-                x=centre["x"],
-                y=centre["y"] + ring[1].max(),
-                text=f"<b>{name}</b>",
-                showarrow=False,
-                yshift=9,
-                font={"color": colour, "size": 13},
-            )
+        if len(part) < 3:
+            continue
+        centre, cover = part[["x", "y"]].mean(), np.cov(part["x"], part["y"])
+        circle = np.array([np.cos(ELLIPSE), np.sin(ELLIPSE)])
+        ring = np.linalg.cholesky(cover + 1e-12 * np.eye(2)) @ circle
+        x, y = centre["x"] + ring[0], centre["y"] + ring[1]
+        line = {"color": colour, "width": 1.5}
+        quiet = {"hoverinfo": "skip", "showlegend": False, "legendgroup": code}
+        fig.add_scatter(x=x, y=y, mode="lines", line=line, **quiet)
+        font = {"color": colour, "size": 13}
+        label = {"text": f"<b>{name}</b>", "showarrow": False, "yshift": 9, "font": font}
+        fig.add_annotation(x=centre["x"], y=y.max(), **label)
     fig.update_xaxes(**theme.axis(axes[0], zeroline=False))
     return fig.update_yaxes(**theme.axis(axes[1], zeroline=False))
 
@@ -362,10 +332,6 @@ def _estimates(frame, *columns):
     return frame[frame["value"].notna()].reset_index(drop=True)
 
 
-def _ps(frame):
-    return [None if pd.isna(p) else p for p in frame["p"]]
-
-
 def _whiskers(frame):
     up, down = frame["ci_high"] - frame["value"], frame["value"] - frame["ci_low"]
     return {"type": "data", "array": up.clip(lower=0), "arrayminus": down.clip(lower=0)}
@@ -376,10 +342,6 @@ def _hovers(frame, *columns):
         escape.label(" · ".join([*(str(row[c]) for c in columns), str(results.estimate(row))]))
         for _, row in frame.iterrows()
     ]
-
-
-def _number(value, form):
-    return "" if np.isnan(value) else format(value, form).replace("-", "−")
 
 
 def _reference_lines(fig, lines, vertical):

@@ -9,10 +9,9 @@ from kaomoji_lib.errors import KaomojiError
 
 @dataclass(frozen=True)
 class Missing:
-    """Stands for a result that could not be computed; its fields are missing too, for the same reason. ``called``: the name it would have had."""
+    """Stands for a result that could not be computed; its fields are missing too, for the same reason."""
 
     reason: str
-    called: str = ""
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -23,21 +22,8 @@ class Missing:
         return "not available"
 
     def _repr_html_(self):
-        first = self.reason.split(" ")[0]
-        # The name of a file is not spelled otherwise for standing first.
-        reason = (
-            f" {self.reason}."
-            if "/" in first or "." in first
-            else f" {self.reason[:1].upper()}{self.reason[1:]}."
-        )
-        # What stands between two backticks is a command.
-        parts = [
-            escape.element("code", part) if index % 2 else part
-            for index, part in enumerate(reason.split("`"))
-        ]
-        return escape.element(
-            "p", escape.element("strong", "Not available here."), *parts, class_="kao-missing"
-        )
+        head = escape.element("strong", "Not available here.")
+        return escape.element("p", head, f" Reason: {self.reason}.", class_="kao-missing")
 
 
 def attempt(function, *arguments, **named):
@@ -48,7 +34,7 @@ def attempt(function, *arguments, **named):
     try:
         return function(*arguments, **named)
     except KaomojiError as error:
-        return Missing(str(error).rstrip("."), str(named.get("name") or ""))
+        return Missing(str(error).rstrip("."))
 
 
 def passes_missing(function):

@@ -28,7 +28,7 @@ LAYERS = pd.concat(
     ignore_index=True,
 )
 POINTS = pd.DataFrame(np.random.default_rng(0).normal(size=(18, 3)), columns=["x", "y", "z"])
-POINTS = POINTS.assign(category=np.repeat(SCHEME.codes[:3], 6), hover=HOSTILE, label=HOSTILE)
+POINTS = POINTS.assign(category=np.repeat(SCHEME.codes[:3], 6), hover=HOSTILE)
 PLACES = pd.DataFrame({"face": [HOSTILE, "(^_^)"], "valence": 0.5, "arousal": 0.5})
 PLACES = PLACES.assign(category=SCHEME.codes[0], hover=HOSTILE, weight=[1, 4])
 REPORT = pd.DataFrame({"category": SCHEME.codes, "generations": 8, "kaomoji": 6, "words": 2})
@@ -39,9 +39,7 @@ DRAWN = {
     "curve": lambda: figures.curve(
         LAYERS, HOSTILE, HOSTILE, x="layer", y=HOSTILE, lines={HOSTILE: 1}
     ),
-    "matrix": lambda: figures.matrix(
-        TABLE, HOSTILE, HOSTILE, bar=HOSTILE, tips=TABLE.astype(str) + HOSTILE
-    ),
+    "matrix": lambda: figures.matrix(TABLE, HOSTILE, HOSTILE, diverging=True, faces=True),
     "plane": lambda: figures.plane(POINTS, SCHEME, HOSTILE, HOSTILE, axes=(HOSTILE, "y")),
     "circumplex": lambda: figures.circumplex(PLACES, SCHEME, HOSTILE, HOSTILE),
     "outcomes": lambda: figures.outcomes(REPORT, SCHEME, HOSTILE, HOSTILE),
@@ -124,12 +122,3 @@ def test_labels_of_the_circumplex_are_moved_apart_and_only_as_far_as_needed():
     assert (gap >= room - 1e-2).any(axis=1).all()
     assert np.abs(moved[6] - points[6]).max() < 0.01 and np.ptp(moved[:6, 1]) < 1
     assert np.abs(moved[:, 0] - points[:, 0]).max() < 0.01
-
-
-def test_a_space_labels_only_what_does_not_touch():
-    labelled = POINTS.assign(x=[0.0] * 9 + [1.0] * 9, y=0.0, z=0.0)
-    assert len(spaces.space(labelled, SCHEME, "t", "c").layout.scene.annotations) == 2
-    spread = POINTS.assign(x=np.arange(18.0), y=0.0, z=np.arange(18) % 2 * 9.0)
-    assert len(spaces.space(spread, SCHEME, "t", "c", labels=3).layout.scene.annotations) == 3
-    unlabelled = spaces.space(POINTS.drop(columns="label"), SCHEME, "t", "c")
-    assert not unlabelled.layout.scene.annotations
