@@ -81,7 +81,10 @@ def test_lines_that_were_missed_are_found(after):
 
 
 def test_held_out_faces_are_found_and_prose_is_not():
-    """The floor of data/faces_evaluation.csv: half of the dictionary's odd core entries, which taught nothing."""
+    """The floors on half of the dictionary's odd core entries, which taught nothing, and on a small prose of another kind.
+
+    3 of the 719 parentheticals of Python's manual are taken for faces; the floor of 0.4 % is that of the large evaluation.
+    """
     faces = (DATA / "faces_held_out.txt").read_text(encoding="utf-8").splitlines()
     found = [extract(face + " thanks, that helps") for face in faces]
     simple = [
@@ -107,6 +110,12 @@ def share(truths):
 
 
 def test_evaluation_on_file_meets_the_floors():
+    """98 % of simple faces and 90 % of all are found, 75 % whole; at most 0.4 % of parentheticals are taken for faces.
+
+    Against the first edition's reading of the published replies: outcome and canonical form agree for 99.8 % of them (99.9 %
+    of those with a face), which meets the floor of 99.5 %. The raw span agrees for 95.4 %, since a face now takes its arms
+    along (``ᕕ( ᐛ )ᕗ``): that is a change of definition, and `test_published` holds the spans to the shipped table.
+    """
     table = pd.read_csv(ROOT / "data" / "faces_evaluation.csv")
     ours = table[table["package"] == "kaomoji_lib"].set_index("group")
     assert ours.loc["simple brackets", "found"] >= 0.98
@@ -175,32 +184,25 @@ def test_a_span_the_limit_cut_is_truncated_never_a_face(text):
     assert (found.outcome, found.raw_face, found.face) == ("truncated", None, None)
 
 
-def test_a_replacement_character_at_the_end_means_cut():
-    assert extract("(◕‿�").outcome == "truncated"
-    assert extract("(◕‿◕) So nice �").outcome == "kaomoji"
+OUTCOMES_OF_ENDS = [
+    ("(◕‿�", False, "truncated"),
+    ("(◕‿◕) So nice �", False, "kaomoji"),
+    ("(the rest of", True, "words"),
+    ("^_^", False, "kaomoji"),
+    ("(", False, "words"),
+    ("(" + "◕" * 30 + ")" + REST, False, "kaomoji"),
+    ("(" + "◕" * 31 + ")" + REST, False, "words"),
+    ("(" + "\u2060◕" * 30 + ")" + REST, False, "kaomoji"),
+    (" \u200b\n\ufeff", False, "empty"),
+    ("", False, "empty"),
+]
 
 
-def test_a_cut_after_the_closing_bracket_leaves_a_face():
+@pytest.mark.parametrize(("text", "truncated", "outcome"), OUTCOMES_OF_ENDS)
+def test_ends_and_lengths(text, truncated, outcome):
+    assert extract(text, truncated).outcome == outcome
+    assert extract(text, truncated, refused=True).outcome == "refusal"
     assert extract("(ﾉ◕ヮ◕)ﾉ*:�", truncated=True).face == "(ﾉ◕ヮ◕)"
-    assert extract("(the rest of", truncated=True).outcome == "words"
-
-
-def test_a_finished_reply_is_not_truncated():
-    assert extract("^_^").outcome == "kaomoji"
-    assert extract("(").outcome == "words"
-
-
-def test_span_length_limit():
-    assert extract("(" + "◕" * 30 + ")" + REST).outcome == "kaomoji"
-    assert extract("(" + "◕" * 31 + ")" + REST).outcome == "words"
-    joined = "(" + "\u2060◕" * 30 + ")"
-    assert extract(joined + REST).raw_face == joined
-
-
-def test_refusal_and_empty():
-    assert extract("(^_^)", refused=True).outcome == "refusal"
-    assert extract(" \u200b\n\ufeff").outcome == "empty"
-    assert extract("").outcome == "empty"
 
 
 def test_every_text_has_exactly_one_outcome():

@@ -176,10 +176,9 @@ def _past_markdown(line: _Line, position: int) -> int:
 
 
 def _next_position(line: _Line, position: int) -> int:
-    inside = _past_markdown(line, position)
-    if inside > position:
-        return inside
     end = position + 1
+    if (inside := _past_markdown(line, position)) > position:
+        return inside
     if line.kinds[position] == "e":
         end = _EMOJI_TAIL.match(line.text, end).end()
     else:
@@ -223,10 +222,10 @@ def _bare_at(line: _Line, start: int, marks: str, single: bool) -> _Found | None
         wordy = _WORDY.search(line.kinds, start, end)
         shorter = word.rstrip(_BARE_STOPS)
         face = line.is_face(shorter)
-        if face or shorter == word or not line.is_face(word):
-            word = shorter
-        else:
+        if not face and shorter != word and line.is_face(word):
             face = True
+        else:
+            word = shorter
         if line.cut and end == line.size and word:
             if face or not (
                 wordy or set(line.kinds[start:end]) <= set("(o") or "e" in line.kinds[start:end]

@@ -19,6 +19,9 @@ OPENERS, CLOSERS = "([（［{｛ʕʢ꒰༼₍⁽ˁ❨⦅⟮⸨⟦༺", ")]）］
 OPEN_CORNERS, CLOSE_CORNERS = "「『【〈《〔｢", "」』】〉》〕｣"
 # One letter for each class; LETTERS are those that words are made of.
 LETTERS = "aAlgcjhkx"
+_BRACKETS = ((OPENERS, "("), (CLOSERS, ")"), (OPEN_CORNERS, "["), (CLOSE_CORNERS, "]"))
+_OWN_KINDS = {char: kind for chars, kind in (*_BRACKETS, (ORNAMENTS, "o")) for char in chars}
+_NUMBERS = {"Nd": "0", "No": "n", "Nl": "n"}
 _RANGES = (
     (0x0250, 0x02FF, "i"), (0x0370, 0x03FF, "g"), (0x0400, 0x052F, "c"), (0x1100, 0x11FF, "k"),
     (0x1400, 0x167F, "v"), (0x1D00, 0x1DBF, "i"), (0x1F00, 0x1FFF, "g"), (0x2070, 0x209F, "i"),
@@ -80,16 +83,8 @@ def _kind(char: str) -> str:
         return "z"
     if kind in ("Cc", "Cs") or char == "\ufffd":
         return "!"
-    if char in OPENERS:
-        return "("
-    if char in CLOSERS:
-        return ")"
-    if char in OPEN_CORNERS:
-        return "["
-    if char in CLOSE_CORNERS:
-        return "]"
-    if char in ORNAMENTS:
-        return "o"
+    if char in _OWN_KINDS:
+        return _OWN_KINDS[char]
     if is_emoji(char):
         return "e"
     char = _WIDTHS[ord(char)] if ord(char) < 0xFFE0 else char
@@ -98,10 +93,8 @@ def _kind(char: str) -> str:
         if char.isalpha():
             return "A" if char.isupper() else "a"
         return "0" if char.isdigit() else "p" if char in ".,!?:;'\"-" else "q"
-    if kind == "Nd":
-        return "0"
-    if kind in ("No", "Nl"):
-        return "n"
+    if kind in _NUMBERS:
+        return _NUMBERS[kind]
     if char in "ﾞﾟ":
         return "d"
     for low, high, found in _RANGES:

@@ -104,25 +104,34 @@ _LONE = set("ツᐛ∵")
 
 
 @lru_cache(1 << 16)
-def judge(span: str, arms: int | None = None) -> bool:
-    """Whether ``span`` is a face.
+def score(span: str, arms: int | None = None) -> float:
+    """Return the nats above the threshold at which ``span`` is a face; infinite where a rule decides.
 
     ``arms``: for what stands between two brackets, how many arms it has outside (-1: a letter stands before the bracket, as
     in a formula); None for a word without a pair of brackets.
     """
-    rule = _rule(span, arms)
-    return _score(span, arms) > 0 if rule is None else rule[0]
+    if rule := _rule(span, arms):
+        return math.inf if rule[0] else -math.inf
+    model = _weights()["bare" if arms is None else "bracketed"]
+    weights = model["weights"]
+    shift = model["shift"] if arms is None else model["shift"][str(max(-2, min(arms, 1)))]
+    return shift + sum([weights.get(name, 0.0) for name in features(span)])
+
+
+def judge(span: str, arms: int | None = None) -> bool:
+    """Whether ``span`` is a face; ``arms`` as in :func:`score`."""
+    return score(span, arms) > 0
 
 
 def explain(span: str, arms: int | None) -> dict:
     """Return what :func:`judge` made of a span: ``span``, ``face``, ``score``, ``rule`` and ``features``."""
-    rule = _rule(span, arms)
+    rule, value = _rule(span, arms), score(span, arms)
     weights = _weights()["bare" if arms is None else "bracketed"]["weights"]
     shares = {name: weights[name] for name in features(span) if name in weights}
     return {
         "span": span,
-        "face": judge(span, arms),
-        "score": None if rule else round(_score(span, arms), 2),
+        "face": value > 0,
+        "score": None if rule else round(value, 2),
         "rule": rule[1] if rule else None,
         "features": dict(sorted(shares.items(), key=lambda item: -abs(item[1]))),
     }
@@ -130,62 +139,50 @@ def explain(span: str, arms: int | None) -> dict:
 
 def _rule(span, arms):
     """What needs no score: (verdict, reason), or None."""
-    kinds = glyphs.kinds(span)
-    if "!" in kinds:
-        return False, "control or broken characters"
-    base = plain(span)
-    if not base:
-        return False, "nothing visible"
-    if arms is None and not 2 <= len(base) <= 32:
-        return False, "too short or too long for a face without brackets"
-    visible = glyphs.kinds(base).replace("e", "").replace("o", "")
-    if not visible:
-        eyes = (
-            arms is not None
-            and base[0] == base[-1]
-            and base[0] in glyphs.ORNAMENTS
-            and len(base) > 1
-        )
-        return eyes and (len(base) == 2 or base[0] not in base[1:-1]), "emoji or ornaments alone"
-    if (
-        arms is not None
-        and len(base) > 2
-        and len(set(base)) == 1
-        and visible[:1] in "pqsd"
-        and len(set(span.split()[0])) == 1
-        and base[0] != "¯"
-    ):
-        return False, "one mark repeated"
-    if arms is not None and base.isascii() and base.isalpha():
-        return bool(_LETTERED.fullmatch(base)), "letters alone"
-    if _LIST.search(span):
-        return False, "a list or a formula"
-    if arms is not None and _is_word(base.replace("་", ""), glyphs.kinds(span)):
-        return False, "letters of one script"
-    if arms == 0 and len(base) == 2 and base[0] == base[1] and base[0] in _DOUBLED_MARKS:
-        return " " in span.strip(), "two marks"
-    if arms is not None and arms < 0 and len(set(base)) == 1:
-        return False, "one mark repeated"
-    if "e" in kinds and not visible.strip("pq") and base[0] != base[-1]:
-        return False, "emoji and marks alone"
-    if arms is not None and arms >= 0 and _FORM.fullmatch(base.strip(_BLUSH) or base):
-        return True, "equal eyes around a mouth"
-    if arms is not None and _APART.fullmatch(span.strip()):
-        return True, "two equal eyes apart"
-    if arms is None and _EMOTICON.fullmatch(base):
-        return True, "a known emoticon"
-    if re.search("[A-Za-z]{4}", base):
-        return False, "a word"
-    if arms is None and (not visible.strip("b") or "e" in kinds or set(base) <= set("*~-_.=#/")):
-        return False, "a table, a line or marks alone"
-    if arms is not None and len(base) == 1:
-        lone = base in _LONE or (
-            arms > 0
-            and kinds.strip(" z")
-            not in tuple("aAlgch0pq"[: 2 if arms > 1 and not base.isascii() else 9])
-        )
-        return lone, "one glyph between brackets"
-    return None
+    decided = ((verdict, reason) for holds, verdict, reason in _rules(span, arms) if holds)
+    return next(decided, None)
+
+
+def _rules(span, arms):
+    """Yield (whether a rule applies, its verdict, its reason); the first that applies decides."""
+    kinds, base, bracketed = glyphs.kinds(span), plain(span), arms is not None
+    size, glyph_kinds = len(base), glyphs.kinds(base)
+    visible = glyph_kinds.replace("e", "").replace("o", "")
+    yield "!" in kinds, False, "control or broken characters"
+    yield not base, False, "nothing visible"
+    short_or_long = not bracketed and not 2 <= size <= 32
+    yield short_or_long, False, "too short or too long for a face without brackets"
+    eyes = bracketed and size > 1 and base[0] == base[-1] and base[0] in glyphs.ORNAMENTS
+    apart = eyes and (size == 2 or base[0] not in base[1:-1])
+    yield not visible, apart, "emoji or ornaments alone"
+    repeated = bracketed and size > 2 and len(set(base)) == 1 and base[0] != "¯"
+    repeated = repeated and visible[:1] in "pqsd" and len(set(span.split()[0])) == 1
+    yield repeated, False, "one mark repeated"
+    letters = bracketed and base.isascii() and base.isalpha()
+    yield letters, bool(_LETTERED.fullmatch(base)), "letters alone"
+    yield _LIST.search(span), False, "a list or a formula"
+    own_script = bracketed and _is_word(base.replace("་", ""), kinds)
+    yield own_script, False, "letters of one script"
+    marks = arms == 0 and size == 2 and base[0] == base[1] and base[0] in _DOUBLED_MARKS
+    yield marks, " " in span.strip(), "two marks"
+    yield bracketed and arms < 0 and len(set(base)) == 1, False, "one mark repeated"
+    emoji = "e" in kinds and not visible.strip("pq") and base[0] != base[-1]
+    yield emoji, False, "emoji and marks alone"
+    framed = bracketed and arms >= 0 and _FORM.fullmatch(base.strip(_BLUSH) or base)
+    yield framed, True, "equal eyes around a mouth"
+    yield bracketed and _APART.fullmatch(span.strip()), True, "two equal eyes apart"
+    yield not bracketed and _EMOTICON.fullmatch(base), True, "a known emoticon"
+    yield re.search("[A-Za-z]{4}", base), False, "a word"
+    drawn = not visible.strip("b") or "e" in kinds or set(base) <= set("*~-_.=#/")
+    yield not bracketed and drawn, False, "a table, a line or marks alone"
+    alone = bracketed and size == 1
+    yield alone, alone and _is_lone_face(base, kinds, arms), "one glyph between brackets"
+
+
+def _is_lone_face(base, kinds, arms):
+    """Whether one glyph between brackets is a face: a known one, or one with arms that is no letter or number."""
+    plain_kinds = tuple("aAlgch0pq"[: 2 if arms > 1 and not base.isascii() else 9])
+    return base in _LONE or (arms > 0 and kinds.strip(" z") not in plain_kinds)
 
 
 def _is_word(base, kinds):
@@ -209,19 +206,6 @@ def _is_word(base, kinds):
     }
 
 
-def _score(span, arms):
-    model = _weights()["bare" if arms is None else "bracketed"]
-    weights = model["weights"]
-    shift = model["shift"] if arms is None else model["shift"][str(max(-2, min(arms, 1)))]
-    return shift + sum([weights.get(name, 0.0) for name in features(span)])
-
-
 @lru_cache(1)
 def _weights():
     return json.loads((DATA / "face_scorer.json").read_text(encoding="utf-8"))
-
-
-def score(span: str, arms: int | None = None) -> float:
-    """Nats above the threshold; infinite where a rule decides."""
-    rule = _rule(span, arms)
-    return _score(span, arms) if rule is None else math.inf if rule[0] else -math.inf
