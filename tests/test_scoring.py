@@ -201,10 +201,9 @@ def test_tokens_beyond_the_end_are_added_for_tokenizers_of_both_kinds(asked):
     for name in ("organism-gemma", "organism-qwen"):
         engine = small_models.engine(name)
         found = spellings.plan(engine, FACES)
-        for entry, row in zip(found.overshoot_entry, found.overshoot_token, strict=True):
-            node, spelling = found.entry_node[entry], found.entry_spelling[entry]
+        for node, spelling, token in found.overshoot.T:
             typed = [found.trie.token[one] for one in found.trie.path(int(node))]
-            whole = b"".join(engine.vocabulary[one] for one in [*typed, row])
+            whole = b"".join(engine.vocabulary[one] for one in [*typed, token])
             assert whole.startswith(FACES[spelling].encode())
         frame = scoring.score(engine, FACES, asked)
         assert (frame["log_prob_closed"] >= frame["log_prob"] - 1e-9).all()

@@ -48,20 +48,19 @@ def test_stems_visit_every_internal_node(sequences):
 def test_bins_compute_every_internal_node_once(sequences, limit):
     tree = trie.build(sequences)
     found = trie.bins(tree, limit)
-    fresh = [int(node) for part in found for node in part.nodes[part.fresh]]
-    assert sorted(fresh) == [node for node in np.flatnonzero(tree.internal) if node]
-    most = max(limit, 2 * int(tree.depth.max()))
-    for part in found:
-        assert len(part.nodes) <= most
-        assert (np.diff(part.depth) >= 0).all()
-        for place, node in enumerate(part.nodes):
+    computed = [int(node) for nodes, _, fresh in found for node in nodes[fresh]]
+    assert sorted(computed) == [node for node in np.flatnonzero(tree.internal) if node]
+    for nodes, parent, _ in found:
+        assert len(nodes) <= max(limit, int(tree.depth.max()))
+        assert (np.diff(tree.depth[nodes]) >= 0).all()
+        for place, node in enumerate(nodes):
             above = tree.parent[node]
-            assert part.nodes[part.parent[place]] == above if above else part.parent[place] == -1
+            assert nodes[parent[place]] == above if above else parent[place] == -1
 
 
 def test_bins_repeat_few_ancestors():
     tree = trie.build(SETS["random"])
-    computed = sum(len(part.nodes) for part in trie.bins(tree, 64))
+    computed = sum(len(nodes) for nodes, _, _ in trie.bins(tree, 64))
     assert computed < 1.3 * tree.internal.sum()
 
 

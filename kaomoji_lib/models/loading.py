@@ -98,7 +98,9 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     where = _device(device)
-    number_type = _dtype(dtype, where)
+    if dtype not in ("auto", *DTYPES):
+        raise KaomojiError(f"unknown dtype {dtype!r}; expected auto, {', '.join(DTYPES)}")
+    number_type = DTYPES.get(dtype, torch.float32 if where.type == "cpu" else "auto")
     if spec.quantize and where.type != "cuda":
         raise KaomojiError(
             f"{spec.quantize} weights asked for on {where}; expected a CUDA device, which bitsandbytes needs; "
@@ -144,7 +146,10 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
 @contextmanager
 def _reported(spec, options, progress):
     """Report the unpacking of a GGUF file, which takes long: the library's bar on a terminal, elsewhere one line."""
-    bar, modeling_gguf_pytorch_utils.tqdm = modeling_gguf_pytorch_utils.tqdm, _silent
+    bar, modeling_gguf_pytorch_utils.tqdm = (
+        modeling_gguf_pytorch_utils.tqdm,
+        lambda items, **_: items,
+    )
     shown, started = progress and "gguf_file" in options, time.monotonic()
     if shown and sys.stderr.isatty():
         modeling_gguf_pytorch_utils.tqdm, shown = bar, False
@@ -157,10 +162,6 @@ def _reported(spec, options, progress):
         modeling_gguf_pytorch_utils.tqdm = bar
         if shown:
             print(f" {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-
-
-def _silent(items, **_):
-    return items
 
 
 def _reason(error):
@@ -242,14 +243,6 @@ def _device(name):
             "does; use --device cpu"
         ) from None
     return where
-
-
-def _dtype(name, where):
-    if name == "auto":
-        return torch.float32 if where.type == "cpu" else "auto"
-    if name not in DTYPES:
-        raise KaomojiError(f"unknown dtype {name!r}; expected auto, {', '.join(DTYPES)}")
-    return DTYPES[name]
 
 
 def _tokenizer(location, options):

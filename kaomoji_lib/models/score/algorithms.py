@@ -43,18 +43,15 @@ def packed(engine, prompts, trie, nodes=tries.BIN_NODES, read=None):
     """Compute many nodes in one forward pass, each seeing its prompt and its ancestors."""
     prefix = (read or prefill)(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
-    for part in tries.bins(trie, nodes):
-        masks = tree_masks.tree_masks(
-            text_config(engine), prefix.mask, part.parent, part.depth, engine.dtype
-        )
-        ids = torch.as_tensor(trie.token[part.nodes], device=engine.device).expand(len(prompts), -1)
-        depth = torch.as_tensor(part.depth, device=engine.device)
-        with tree_delta.tree_mode(text_stack(engine), part.parent):
+    for found, parent, fresh in tries.bins(trie, nodes):
+        depth = torch.as_tensor(trie.depth[found], device=engine.device)
+        masks = tree_masks.tree_masks(text_config(engine), prefix.mask, parent, depth, engine.dtype)
+        ids = torch.as_tensor(trie.token[found], device=engine.device).expand(len(prompts), -1)
+        with tree_delta.tree_mode(text_stack(engine), parent):
             states = forward(
                 engine, ids, masks, prefix.lengths[:, None] + depth - 1, copy_cache(prefix.cache)
             )
-        fresh = torch.as_tensor(part.fresh, device=states.device)
-        yield part.nodes[part.fresh], states[:, fresh]
+        yield found[fresh], states[:, torch.as_tensor(fresh, device=states.device)]
 
 
 def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):

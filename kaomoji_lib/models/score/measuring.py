@@ -24,7 +24,7 @@ def measure(engine, prompts, plan, algorithm, nodes=None, read=None, progress=No
     """
     run, trie = ALGORITHMS[algorithm], plan.trie
     steps = np.zeros((len(prompts), len(trie)))
-    overshoot = np.full((len(prompts), len(plan.overshoot_token)), -np.inf)
+    overshoot = np.full((len(prompts), plan.overshoot.shape[1]), -np.inf)
     limits = {"nodes": nodes, "read": read}
     limits = {name: value for name, value in limits.items() if value is not None}
     size = max(1, LOGITS_AT_ONCE // (len(engine.vocabulary) * len(prompts)))
@@ -49,10 +49,9 @@ def _read(nodes, logits, plan, steps, overshoot):
     steps[:, children] = _picked(
         logits, norm, place[plan.trie.parent[children]], plan.trie.token[children]
     )
-    if len(plan.overshoot_token):
-        at = place[plan.entry_node[plan.overshoot_entry]]
-        chosen = np.flatnonzero(at >= 0)
-        overshoot[:, chosen] = _picked(logits, norm, at[chosen], plan.overshoot_token[chosen])
+    at, tokens = place[plan.overshoot[0]], plan.overshoot[2]
+    chosen = np.flatnonzero(at >= 0)
+    overshoot[:, chosen] = _picked(logits, norm, at[chosen], tokens[chosen])
 
 
 def _picked(logits, norm, rows, tokens):
@@ -76,12 +75,8 @@ def _sums(plan, steps, overshoot):
         along[:, node] += along[:, trie.parent[node]]
     log_probs = np.full((len(steps), len(plan.spellings)), np.nan)
     log_probs[:, plan.rows] = -np.inf
-    for row, path in zip(plan.rows, trie.paths, strict=True):
-        log_probs[:, row] = np.logaddexp(log_probs[:, row], along[:, path[-1]])
-    closed = log_probs.copy()
-    if len(plan.entry_node):
-        starts = np.searchsorted(plan.overshoot_entry, np.arange(len(plan.entry_node)))
-        masses = np.logaddexp.reduceat(overshoot, starts, axis=1) + along[:, plan.entry_node]
-        for entry, row in enumerate(plan.entry_spelling):
-            closed[:, row] = np.logaddexp(closed[:, row], masses[:, entry])
+    ends = [path[-1] for path in trie.paths]
+    np.logaddexp.at(log_probs, (slice(None), plan.rows), along[:, ends])
+    closed, (nodes, spellings, _) = log_probs.copy(), plan.overshoot
+    np.logaddexp.at(closed, (slice(None), spellings), overshoot + along[:, nodes])
     return log_probs, closed

@@ -12,20 +12,17 @@ from kaomoji_lib.models.score import trie as tries
 class Plan:
     """What is to be read off a model for a list of spellings.
 
-    ``sequences``: token ids of each spelling, empty where the tokenizer cannot write it; ``rows``: for each of
-    the trie's sequences, the spelling it belongs to (one sequence per lead: probabilities of a spelling's sequences add up). ``overshoot_token``: tokens that, typed at a node on a
-    spelling's path, complete it in another way than its own tokens do, mostly by going beyond its end;
-    ``overshoot_entry``: which (node, spelling) pair of ``entry_node`` and ``entry_spelling`` each belongs to, ascending.
+    ``sequences``: token ids of each spelling, empty where the tokenizer cannot write it; ``rows``: for each of the trie's
+    sequences, the spelling it belongs to (one sequence per lead: probabilities of a spelling's sequences add up).
+    ``overshoot``: int array (3, n) of nodes, spellings and tokens: typed at the node, on the spelling's path, the token
+    completes the spelling in another way than its own tokens do, mostly by going beyond its end.
     """
 
     spellings: tuple
     sequences: tuple
     rows: np.ndarray
     trie: tries.Trie
-    overshoot_token: np.ndarray
-    overshoot_entry: np.ndarray
-    entry_node: np.ndarray
-    entry_spelling: np.ndarray
+    overshoot: np.ndarray
 
 
 def plan(engine, spellings, closed=True, leads=("",)):
@@ -43,18 +40,9 @@ def plan(engine, spellings, closed=True, leads=("",)):
     written = [(row, path) for row, path in written if path]
     rows, paths = np.array([row for row, _ in written], dtype=int), [path for _, path in written]
     trie = tries.build(paths)
-    found = _overshooting(engine, trie, rows, paths) if closed else []
-    ids = [ids for _, _, ids in found]
-    return Plan(
-        tuple(spellings),
-        sequences,
-        rows,
-        trie,
-        np.concatenate([np.empty(0, dtype=int), *ids]).astype(int),
-        np.repeat(np.arange(len(found)), [len(one) for one in ids]),
-        np.array([node for node, _, _ in found], dtype=int),
-        np.array([row for _, row, _ in found], dtype=int),
-    )
+    beyond = _overshooting(engine, trie, rows, paths) if closed else []
+    overshoot = np.array(beyond, dtype=int).reshape(-1, 3).T
+    return Plan(tuple(spellings), sequences, rows, trie, overshoot)
 
 
 def tokens(engine, spelling):
@@ -71,19 +59,15 @@ def tokens(engine, spelling):
 
 
 def _overshooting(engine, trie, rows, sequences):
-    """Triples (node, spelling, token ids): what else the model may type at ``node`` that begins with the spelling's rest."""
-    vocabulary = sorted(
-        (content, identity) for identity, content in enumerate(engine.vocabulary) if content
-    )
+    """Triples (node, spelling, token): what else the model may type at ``node`` that begins with the spelling's rest."""
+    vocabulary = sorted((text, token) for token, text in enumerate(engine.vocabulary) if text)
     contents = [content for content, _ in vocabulary]
     found = []
     for row, path, sequence in zip(rows, trie.paths, sequences, strict=True):
         rest = b"".join(engine.vocabulary[one] for one in sequence)
         for node, token in zip((0, *path), sequence, strict=False):
             low, high = bisect_left(contents, rest), bisect_left(contents, _successor(rest))
-            ids = [identity for _, identity in vocabulary[low:high] if identity != token]
-            if ids:
-                found.append((node, row, np.array(ids)))
+            found += [(node, row, one) for _, one in vocabulary[low:high] if one != token]
             rest = rest[len(engine.vocabulary[token]) :]
     return found
 

@@ -40,20 +40,6 @@ class Trie:
         return tuple(self.path(int(node)) for node in np.flatnonzero(inner & ~covered))
 
 
-@dataclass(frozen=True)
-class Bin:
-    """Nodes that one forward pass computes, level by level, ancestors included.
-
-    ``nodes``: positions in the trie, in order of depth. ``parent``: int array (nodes,), the parent's place in this
-    bin, -1 at the first level. ``fresh``: bool (nodes,), False where an earlier bin has computed the node already.
-    """
-
-    nodes: np.ndarray
-    parent: np.ndarray
-    depth: np.ndarray
-    fresh: np.ndarray
-
-
 def build(sequences):
     """Return the :class:`Trie` of token sequences (iterables of int, none of them empty)."""
     sequences = [tuple(map(int, sequence)) for sequence in sequences]
@@ -77,9 +63,14 @@ def build(sequences):
 
 
 def bins(trie, limit=BIN_NODES):
-    """Cut the internal nodes below the root into :class:`Bin` of at most ``limit`` nodes, in depth-first order.
+    """Cut the internal nodes below the root into bins of at most ``limit`` nodes, which one forward pass computes.
 
     The ancestors of the first node of a bin are computed again. ``limit`` is raised where one path alone is longer.
+
+    Returns
+    -------
+    list of (nodes, parent, fresh): positions in the trie in order of depth (int array); the parent's place in this bin,
+    -1 at the first level; whether no earlier bin has computed the node (bool array).
     """
     inner = np.flatnonzero(trie.internal)[1:]
     limit = max(limit, int(trie.depth.max()))
@@ -98,4 +89,4 @@ def _bin(trie, members, seen):
     parent = np.array([place.get(int(trie.parent[node]), -1) for node in nodes])
     fresh = ~seen[nodes]
     seen[nodes] = True
-    return Bin(nodes, parent, trie.depth[nodes], fresh)
+    return nodes, parent, fresh
