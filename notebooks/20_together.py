@@ -84,7 +84,8 @@ tables.table(
 # ## Text, hidden state, kaomoji
 # For each model: the best text-only baseline, a probe on the hidden state, and the kaomoji. For the small models the
 # kaomoji are those that the model would choose from the closed set; for the article's models and Claude they are the
-# ones it produced, with the shared random stream held out. Their hidden states were not published.
+# ones it produced, with the shared random stream held out. Their hidden states were not published. *log P of the kaomoji*
+# is a probe on the exact log-probabilities of the whole closed set: it can use small shifts that no reply shows.
 
 # %% tags=["hide-input"]
 compared = results.BySource(sources).frame(
@@ -121,6 +122,18 @@ kaomoji = chosen.frame(
 )
 
 # %% tags=["hide-input"]
+likelihoods = chosen.frame(
+    lambda log_prob: {
+        "log P of the kaomoji": predict.from_states(
+            ((log_prob - log_prob.mean()) / log_prob.std()).to_numpy(),
+            labels[log_prob.index].to_numpy(),
+            log_prob.index.to_numpy(),
+            seed=seed,
+        ).accuracy
+    }
+)
+
+# %% tags=["hide-input"]
 larger = study.article("accuracy.nine", seed=seed).assign(measure="kaomoji")
 larger["source"] = [published.titles().get(name, name) for name in larger["source"]]
 
@@ -138,7 +151,7 @@ page.glue("kaomoji.most", results.estimate(ranked.iloc[-1]), percent=True)
 
 # %% tags=["hide-input"]
 everything = pd.concat(
-    [words, states.assign(measure="hidden state"), kaomoji, larger], ignore_index=True
+    [words, states.assign(measure="hidden state"), likelihoods, kaomoji, larger], ignore_index=True
 )
 figures.forest(
     everything[["source", "measure", *results.FIELDS]],
