@@ -21,7 +21,7 @@ def compare(kept, made, kept_scores, made_scores):
     """
     ids = list(made.prompts()["id"])
     layers = [name for name in kept.states("emit").layers if name in made.states("emit").layers]
-    first, second = (_states(run, ids, layers) for run in (kept, made))
+    first, second = (states(run, ids, layers) for run in (kept, made))
     distance = np.linalg.norm(first - second, axis=-1) / np.linalg.norm(first, axis=-1)
     scores = kept_scores.merge(made_scores, on=["prompt_id", "spelling"], suffixes=("", "_made"))
     apart = (scores["log_prob"] - scores["log_prob_made"]).abs().max()
@@ -47,11 +47,12 @@ def compare(kept, made, kept_scores, made_scores):
     return pd.DataFrame(rows, columns=["what", "compared", "agreement"])
 
 
-def _states(run, ids, layers):
-    states = run.states("emit")
+def states(run, ids, layers):
+    """Return the hidden states of the messages ``ids`` at the layers named: (messages, layers, hidden), float64."""
+    kept = run.states("emit")
     order = [list(run.prompts()["id"]).index(name) for name in ids]
-    places = [states.layers.index(name) for name in layers]
-    return states.array[order][:, places].astype(np.float64)
+    places = [kept.layers.index(name) for name in layers]
+    return kept.array[order][:, places].astype(np.float64)
 
 
 def side_by_side(messages, kept_scores, made_scores, replies):

@@ -1,0 +1,62 @@
+"""The runs that ship: whole, small enough, and met again where the weights are at hand."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import reproduction
+from kaomoji_lib.models import choose
+from kaomoji_lib.models.collect import collect
+from kaomoji_lib.runs.files import sha256
+from kaomoji_lib.runs.folder import SHIPPED, RunFolder
+
+RUNS = sorted(path.parent.name for path in SHIPPED.glob("*/manifest.json"))
+MODELS = [name for name in RUNS if "--" not in name]
+FEW_FACES = 3
+
+
+def test_they_are_small():
+    sizes = [path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()]
+    assert sum(sizes) < 30e6
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_file_has_its_hash(name):
+    files = json.loads((SHIPPED / name / "manifest.json").read_text(encoding="utf-8"))["files"]
+    there = [path for path in (SHIPPED / name).rglob("*") if path.is_file()]
+    there = {path.relative_to(SHIPPED / name).as_posix(): path for path in there}
+    assert set(there) - {"manifest.json"} == set(files)
+    assert {key: sha256(there[key]) for key in files} == files
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_cells_are_met_again(name, tmp_path):
+    """Two messages' states and three kaomoji's scores, by the code of today."""
+    kept = RunFolder(SHIPPED / name)
+    asked = kept.prompts().groupby("category", sort=False).head(1).head(2)
+    messages = tmp_path / "messages.csv"
+    asked.to_csv(messages, index=False)
+    try:
+        made = collect(
+            name, messages, generations=1, max_new_tokens=1, out=tmp_path / "run", progress=False
+        )
+    except KaomojiError as error:
+        pytest.skip(f"the weights are not here: {error}")
+    layers = [layer for layer in kept.states("emit").layers if layer in made.states("emit").layers]
+    pair = (reproduction.states(run, asked["id"], layers) for run in (kept, made))
+    first, second = pair
+    distance = np.linalg.norm(first - second, axis=-1) / np.linalg.norm(first, axis=-1)
+    assert layers and distance.max() < 0.01
+    if choose.is_scored(kept):
+        table = choose.closed_set(kept)
+        few = choose.load_inventory().head(FEW_FACES)
+        made = choose.score_inventory(
+            name, few, messages, tmp_path / "scores.parquet", dtype="float32", progress=False
+        )
+        both = made.merge(table, on=["prompt_id", "spelling"], suffixes=("", "_kept"))
+        assert len(both) == FEW_FACES * len(asked)
+        # Scores of the larger models were computed in bfloat16.
+        assert (both["log_prob"] - both["log_prob_kept"]).abs().max() < 1.5
+        assert np.corrcoef(both["log_prob"], both["log_prob_kept"])[0, 1] > 0.99
