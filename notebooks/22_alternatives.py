@@ -98,7 +98,7 @@ figures.forest(
 # ## Is it the author?
 # Set B was written by a second author who had not seen the first set. Its messages come in scenarios that occur once
 # for each category, with the same nouns, so words carry little. A scenario must not be split between training and test:
-# the probe is tested on unseen topics.
+# the probe is tested on unseen topics. The last row is the mean over all sets of messages, with the set as a random effect.
 
 # %% tags=["hide-input"]
 rows, second = {}, others["b"].prompts
@@ -107,6 +107,15 @@ for name, features in both.items():
         rows[title, name] = generalise.across_topics(
             features[key], part["category"], part["topic"], seed=seed
         )
+
+# %% tags=["hide-input"]
+for name, features in both.items():
+    every = [(features["original"], messages["category"], messages["topic"])]
+    every += [
+        (features[key], other.prompts["category"], other.prompts["topic"])
+        for key, other in others.items()
+    ]
+    rows["mean over all sets", name] = generalise.over_sets(every, seed=seed)
 
 # %% tags=["hide-input"]
 authors = results.frame(rows)

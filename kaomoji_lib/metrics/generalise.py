@@ -37,6 +37,25 @@ def across_topics(X, labels, topics, *, permutations=stats.REFITS, seed=0):
     ``X``: (n, d), one row per message. Interval: topics are resampled (Davison & Hinkley 1997). Null: categories permuted
     within topics (Winkler et al. 2015).
     """
+    hits, topics = _by_topic(X, labels, topics, permutations, seed)
+    return resampling.grouped(hits[0], topics, unit="topics", seed=seed, null=hits[1:].mean(axis=1))
+
+
+@one_thread
+def over_sets(sets, *, permutations=stats.REFITS, seed=0):
+    """Return the mean accuracy on unseen topics over sets of messages, with the set as a random effect.
+
+    ``sets``: list of (X, labels, topics) as in :func:`across_topics`, one per set. Interval: sets are resampled, each with
+    all its messages (Davison & Hinkley 1997). Null: as there, in every set.
+    """
+    parts = [_by_topic(*one, permutations, seed)[0] for one in sets]
+    hits = np.concatenate(parts, axis=1)
+    number = np.repeat(np.arange(len(parts)), [part.shape[1] for part in parts])
+    return resampling.grouped(hits[0], number, unit="sets", seed=seed, null=hits[1:].mean(axis=1))
+
+
+def _by_topic(X, labels, topics, permutations, seed):
+    """Hits on held-out topics, (1 + permutations, n), the first row observed; topics as numbers."""
     labels, topics = pd.factorize(np.asarray(labels))[0], pd.factorize(np.asarray(topics))[0]
     X, classes = classify.compact(X), labels.max() + 1
     orders = resampling.orders(topics, permutations, seed)
@@ -47,7 +66,7 @@ def across_topics(X, labels, topics, *, permutations=stats.REFITS, seed=0):
         scores = classify.project(X, ~test)
         weights = classify.fit(scores[~test], labellings[:, ~test], classes)
         hits[:, test] = classify.predict(scores[test], weights) == labellings[:, test]
-    return resampling.grouped(hits[0], topics, unit="topics", seed=seed, null=hits[1:].mean(axis=1))
+    return hits, topics
 
 
 @one_thread

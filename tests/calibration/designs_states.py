@@ -139,6 +139,21 @@ def topics(rng, effect):
 
 
 @case(
+    "generalise.over_sets",
+    "the categories belong to other messages of the topic, in every set",
+    design="three sets of states that tell topics apart, no categories",
+    effect=APART,
+)
+def several_sets(rng, effect):
+    topic, labels = np.arange(len(PROMPTS)) % 6, PROMPTS["category"]
+    sets = [
+        states(rng, 0.5 * effect * CENTRES[0]) + rng.normal(size=(6, 12))[topic] for _ in range(3)
+    ]
+    every = [(X, labels, topic) for X in sets]
+    return generalise.over_sets(every, permutations=PERMUTATIONS)
+
+
+@case(
     "geometry.procrustes",
     "the categories of one source are those of others",
     design=CENTROIDS,
