@@ -73,50 +73,48 @@ class Reference:
         ``prior``: added to the labels of each category; 0 gives the shares of the labels alone.
         """
         found = self.lookup(faces)
-        even = {group: np.full(len(m), 1 / len(m)) for group, m in self.members.items() if m}
-        alpha = prior + self._masses(found, even)
-        codes = list(self.scheme.codes)
-        return pd.DataFrame(alpha / alpha.sum(axis=1, keepdims=True), found.index, codes)
+        return self._table(found, prior + self._masses(found))
 
     def coordinates(self, faces):
         """Mean valence and arousal of a face's labels, without the prior: DataFrame face x (valence, arousal), -1..1."""
-        found = self.lookup(faces)
-        even = {group: np.full(len(m), 1 / len(m)) for group, m in self.members.items() if m}
-        masses = pd.DataFrame(self._masses(found, even), found.index, list(self.scheme.codes))
-        return coordinates(masses.div(masses.sum(axis=1), axis=0), self.scheme)
+        return coordinates(self.theta(faces, prior=0), self.scheme)
 
     def draws(self, faces, number=DRAWS, seed=0):
         """Yield ``number`` draws of P(category | face), of the posterior and of the weights inside each set."""
         rng, found = np.random.default_rng(seed), self.lookup(faces)
         for _ in range(number):
-            weights = {g: rng.dirichlet(np.ones(len(m))) for g, m in self.members.items() if m}
-            gamma = rng.standard_gamma(PRIOR + self._masses(found, weights))
-            table = gamma / gamma.sum(axis=1, keepdims=True)
-            yield pd.DataFrame(table, found.index, list(self.scheme.codes))
-
-    def _masses(self, found, weights):
-        """Labels per face and category: (faces, categories). Each entry adds 1, spread over its candidate set."""
-        place = {code: column for column, code in enumerate(self.scheme.codes)}
-        by_entry = np.zeros((len(self.entries), len(place)))
-        for row, (groups, sets) in enumerate(
-            zip(self.entries["groups"], self.entries["sets"], strict=True)
-        ):
-            for group in groups:
-                for code, weight in zip(self.members[group], weights.get(group, ()), strict=True):
-                    by_entry[row, place[code]] += weight if code in sets else 0
-        by_entry /= np.maximum(by_entry.sum(axis=1, keepdims=True), 1e-300)
-        return np.array([by_entry[rows].sum(axis=0) for rows in found["rows"]]).reshape(
-            len(found), len(place)
-        )
+            masses = self._masses(found, lambda codes: rng.dirichlet(np.ones(len(codes))))
+            yield self._table(found, rng.standard_gamma(PRIOR + masses))
 
     def allowed(self, faces):
         """Whether a category is a candidate for a face: boolean DataFrame face x category; listed faces only."""
-        found, codes = self.lookup(faces), list(self.scheme.codes)
-        table = pd.DataFrame(False, found.index, codes)
-        for face, rows in found["rows"].items():
-            for row in rows:
-                table.loc[face, list(self.entries["sets"].iloc[row])] = True
-        return table
+        found, (_, candidate) = self.lookup(faces), self._matrices
+        rows = [candidate[rows].any(axis=0) for rows in found["rows"]]
+        return pd.DataFrame(rows, found.index, list(self.scheme.codes))
+
+    def _table(self, found, masses):
+        shares = masses / masses.sum(axis=1, keepdims=True)
+        return pd.DataFrame(shares, found.index, list(self.scheme.codes))
+
+    @cached_property
+    def _matrices(self):
+        """Whether an entry has a group (entries, groups), and a category as candidate (entries, categories)."""
+        return tuple(
+            np.array([[name in item for name in names] for item in self.entries[column]])
+            for column, names in (("groups", self.members), ("sets", self.scheme.codes))
+        )
+
+    def _masses(self, found, weigh=lambda codes: np.full(len(codes), 1 / len(codes))):
+        """Labels per face and category: (faces, categories). Each entry adds 1, spread over its candidate set."""
+        has, candidate = self._matrices
+        spread = np.zeros((len(self.members), len(self.scheme.codes)))
+        for row, codes in zip(spread, self.members.values(), strict=True):
+            if codes:
+                row[[self.scheme.codes.index(code) for code in codes]] = weigh(codes)
+        by_entry = (has @ spread) * candidate
+        by_entry /= np.maximum(by_entry.sum(axis=1, keepdims=True), 1e-300)
+        sums = [by_entry[rows].sum(axis=0) for rows in found["rows"]]
+        return np.reshape(sums, (len(found), candidate.shape[1]))
 
 
 def load(scheme, tiers=("core",)):
@@ -217,13 +215,18 @@ def correlation(table, people, scheme, axis="valence", *, seed=0):
     """
     faces = _shared(table, people)
     own = coordinates(table.loc[faces], scheme)[axis].to_numpy()
-    human, rng = people.loc[faces, axis].to_numpy(), np.random.default_rng(seed)
-    null = [spearmanr(own, rng.permutation(human)).statistic for _ in range(PERMUTATIONS)]
-    picks = rng.integers(0, len(faces), (PERMUTATIONS, len(faces)))
+    statistic = lambda a, b: spearmanr(a, b).statistic  # noqa: E731
+    return _correlated(own, people.loc[faces, axis].to_numpy(), statistic, "kaomoji", seed)
+
+
+def _correlated(one, other, statistic, unit, seed):
+    """A correlation of two arrays (n,), its bootstrap over the n units, and the null of ``other`` permuted: Estimate."""
+    rng, n = np.random.default_rng(seed), len(one)
+    null = [statistic(one, rng.permutation(other)) for _ in range(PERMUTATIONS)]
+    picks = rng.integers(0, n, (PERMUTATIONS, n))
     with np.errstate(invalid="ignore"):
-        again = [spearmanr(own[rows], human[rows]).statistic for rows in picks]
-    value = spearmanr(own, human).statistic
-    return stats.estimate(value, again, len(faces), "kaomoji", null=null, bounds=(-1, 1))
+        again = [statistic(one[rows], other[rows]) for rows in picks]
+    return stats.estimate(statistic(one, other), again, n, unit, null=null, bounds=(-1, 1))
 
 
 def same_sign(table, people, scheme, *, clear=0.1, seed=0):
@@ -271,35 +274,21 @@ def ceiling(reference, *, seed=0):
 
     Returns dict measure -> Estimate over pairs: set overlap (Jaccard), valence and arousal correlation.
     """
-    groups = {}
-    for row, face in enumerate(reference.entries["face"]):
-        groups.setdefault(_levels(face)[-1], []).append(row)
-    pairs = [(rows[0], rows[1]) for rows in groups.values() if len(rows) > 1]
-    sets = [set(item) for item in reference.entries["sets"]]
-    overlap = np.array([len(sets[a] & sets[b]) / len(sets[a] | sets[b]) for a, b in pairs])
-    places = reference.scheme.table[["valence", "arousal"]].astype(float)
-    values = np.array([places.loc[list(item)].mean() for item in reference.entries["sets"]])
-    first, second = (values[[pair[side] for pair in pairs]] for side in (0, 1))
+    forms = reference.entries["face"].map(lambda face: _levels(face)[-1])
+    pairs = np.array([rows[:2] for rows in forms.groupby(forms).indices.values() if len(rows) > 1])
+    first, second = (reference._matrices[1][rows] for rows in pairs.T)
+    overlap = lambda one, other: (one & other).sum(axis=1) / (one | other).sum(axis=1)  # noqa: E731
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(len(pairs)) for _ in range(PERMUTATIONS)]
-    shuffled = [
-        np.mean(
-            [
-                len(sets[pairs[i][0]] & sets[pairs[j][1]])
-                / len(sets[pairs[i][0]] | sets[pairs[j][1]])
-                for i, j in enumerate(order)
-            ]
-        )
-        for order in orders[:100]
-    ]
-    found = {"set overlap": stats.bootstrap(overlap, unit="pairs", seed=seed, null=shuffled)}
-    for column, axis in enumerate(("valence", "arousal")):
-        a, b = first[:, column], second[:, column]
-        picks = rng.integers(0, len(pairs), (PERMUTATIONS, len(pairs)))
-        again = [np.corrcoef(a[rows], b[rows])[0, 1] for rows in picks]
-        null = [np.corrcoef(a, b[order])[0, 1] for order in orders]
-        value = np.corrcoef(a, b)[0, 1]
-        found[f"{axis} correlation"] = stats.estimate(value, again, len(pairs), "pairs", null=null)
+    null = [overlap(first, second[order]).mean() for order in orders]
+    found = {
+        "set overlap": stats.bootstrap(overlap(first, second), unit="pairs", seed=seed, null=null)
+    }
+    pearson = lambda a, b: np.corrcoef(a, b)[0, 1]  # noqa: E731
+    for axis in ("valence", "arousal"):
+        places = reference.scheme.table[axis].to_numpy(float)
+        sides = [side @ places / side.sum(axis=1) for side in (first, second)]
+        found[f"{axis} correlation"] = _correlated(*sides, pearson, "pairs", seed)
     return found
 
 
