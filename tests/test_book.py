@@ -165,22 +165,6 @@ def test_dark_mode_reaches_the_figures(watched, address):
     assert watched.trouble == []
 
 
-def with_table(page, rows):
-    """Put a table on the page as if it had been written there."""
-    page.evaluate(
-        """rows => { document.querySelectorAll('.kao-filter').forEach(bar => bar.remove());
-            const table = document.createElement('table'); table.className = 'kao-table'; table.id = 'probe';
-            table.innerHTML = '<thead><tr><th>name</th><th class="number">value</th></tr></thead><tbody></tbody>';
-            for (const cells of rows) { const row = table.tBodies[0].insertRow(); for (const cell of cells) row.insertCell().textContent = cell; }
-            document.querySelector('article').append(table);
-            const script = document.createElement('script'); script.src = document.querySelector('script[src*="tables.js"]').src;
-            document.body.append(script); }""",
-        rows,
-    )
-    page.wait_for_selector("#probe .kao-sort")
-    return page.locator("#probe")
-
-
 def test_figure_data_can_be_downloaded(watched, address):
     page = watched.open(f"{address}/book/runs/messages.html")
     watched.draw_all()

@@ -19,108 +19,59 @@ def written(path, value):
     return path
 
 
+def lines_of(rows):
+    return "\n".join(map(json.dumps, rows)) + "\n\n"
+
+
 def test_own_json_lines(tmp_path):
-    lines = [
-        {"user": "hi", "assistant": "(◕‿◕) hello", "source_model": "m1"},
-        {"user": "hi", "assistant": "(◕‿◕) hello", "source_model": "m1"},
-        {"user": "hi", "assistant": "hello (◕‿◕)", "source_model": "m1"},
-        {"user": "ho", "assistant": "(T_T)"},
-    ]
-    found = rows_of.read(written(tmp_path / "x.jsonl", "\n".join(map(json.dumps, lines)) + "\n\n"))
-    assert [(row.source_model, row.face) for row in found] == [
-        ("m1", "(◕‿◕)"),
-        ("unknown", "(T_T)"),
-    ], "equal rows once, faces in front only"
+    hello = {"user": "hi", "assistant": "(◕‿◕) hello", "source_model": "m1"}
+    behind = {**hello, "assistant": "hello (◕‿◕)"}
+    lines = lines_of([hello, hello, behind, {"user": "ho", "assistant": "(T_T)"}])
+    found = rows_of.read(written(tmp_path / "x.jsonl", lines))
+    pairs = [(row.source_model, row.face) for row in found]
+    assert pairs == [("m1", "(◕‿◕)"), ("unknown", "(T_T)")], "equal rows once, faces in front only"
 
 
 def test_journal_of_a_coding_agent(tmp_path):
-    lines = [
-        {
-            "ts": 1,
-            "model": "m",
-            "cwd": "x",
-            "kaomoji": "(◕‿◕)",
-            "user_text": "fix it",
-            "assistant_text": "Done.",
-        },
-        {
-            "ts": 2,
-            "model": "m",
-            "cwd": "x",
-            "kaomoji": "(T_T)",
-            "user_text": "why",
-            "assistant_text": "(T_T) it broke",
-        },
-        {
-            "ts": 3,
-            "model": "m",
-            "cwd": "x",
-            "kaomoji": "",
-            "user_text": "why",
-            "assistant_text": "no idea",
-        },
-    ]
-    found = rows_of.read(written(tmp_path / "journal.jsonl", "\n".join(map(json.dumps, lines))))
-    assert [(row.face, row.assistant) for row in found] == [
-        ("(◕‿◕)", "(◕‿◕) Done."),
-        ("(T_T)", "(T_T) it broke"),
-    ]
+    """Journals keep the face apart and may have taken it off the text."""
+    texts = [("(◕‿◕)", "Done."), ("(T_T)", "(T_T) it broke"), ("", "no idea")]
+    rows = [{"user_text": "fix it", "kaomoji": face, "assistant_text": t} for face, t in texts]
+    found = rows_of.read(written(tmp_path / "journal.jsonl", lines_of(rows)))
+    replies = [(row.face, row.assistant) for row in found]
+    assert replies == [("(◕‿◕)", "(◕‿◕) Done."), ("(T_T)", "(T_T) it broke")]
 
 
-def test_claude_export(tmp_path):
-    conversation = {
-        "uuid": "u",
-        "name": "n",
-        "chat_messages": [
-            {"sender": "human", "text": "hi", "content": [{"type": "text", "text": "hi"}]},
-            {
-                "sender": "assistant",
-                "text": "",
-                "content": [{"type": "text", "text": "(◕‿◕) hello"}],
-            },
-            {"sender": "human", "text": "and now?"},
-            {"sender": "assistant", "text": "(T_T) gone"},
-        ],
-    }
-    found = rows_of.read(
-        written(
-            tmp_path / "conversations.json", [conversation, {**conversation, "chat_messages": []}]
-        )
-    )
-    assert [(row.source_model, row.user, row.face) for row in found] == [
-        ("claude.ai", "hi", "(◕‿◕)"),
-        ("claude.ai", "and now?", "(T_T)"),
+def test_claude_export_without_a_tree(tmp_path):
+    blocks = lambda text: {"text": "", "content": [{"type": "text", "text": text}]}
+    messages = [
+        {"sender": "human", **blocks("hi")},
+        {"sender": "assistant", **blocks("(◕‿◕) hello")},
+        {"sender": "human", "text": "and now?"},
+        {"sender": "assistant", "text": "(T_T) gone"},
     ]
+    export = [{"chat_messages": messages}, {"chat_messages": []}]
+    found = rows_of.read(written(tmp_path / "conversations.json", export))
+    rows = [(row.source_model, row.user, row.face) for row in found]
+    assert rows == [("claude.ai", "hi", "(◕‿◕)"), ("claude.ai", "and now?", "(T_T)")]
 
 
 def test_chatgpt_export_follows_the_branch_that_was_shown(tmp_path):
-    def node(name, parent, role, text):
-        return {
-            "id": name,
-            "parent": parent,
-            "children": [],
-            "message": {
-                "author": {"role": role},
-                "content": {"content_type": "text", "parts": [text]},
-                "metadata": {"model_slug": "gpt-x"},
-            },
-        }
+    def node(parent, role, text):
+        content = {"content_type": "text", "parts": [text]}
+        author = {"author": {"role": role}, "metadata": {"model_slug": "gpt-x"}}
+        return {"parent": parent, "message": {"content": content, **author}}
 
     mapping = {
-        "root": {"id": "root", "parent": None, "message": None, "children": ["a"]},
-        "a": node("a", "root", "user", "hi"),
-        "b": node("b", "a", "assistant", "(T_T) old answer"),
-        "c": node("c", "a", "assistant", "(◕‿◕) shown answer"),
+        "root": {"parent": None, "message": None},
+        "a": node("root", "user", "hi"),
+        "b": node("a", "assistant", "(T_T) old answer"),
+        "c": node("a", "assistant", "(◕‿◕) shown answer"),
     }
-    found = rows_of.read(
-        written(tmp_path / "conversations.json", [{"mapping": mapping, "current_node": "c"}])
-    )
-    assert [(row.source_model, row.face) for row in found] == [("gpt-x", "(◕‿◕)")]
-    mapping["a"]["parent"] = "c"
-    looped = rows_of.read(
-        written(tmp_path / "loop.json", [{"mapping": mapping, "current_node": "c"}])
-    )
-    assert [row.face for row in looped] == ["(◕‿◕)"], "a loop of parents ends"
+    export = [{"mapping": mapping, "current_node": "c"}]
+    for parent in ("root", "c"):
+        mapping["a"]["parent"] = parent
+        found = rows_of.read(written(tmp_path / "conversations.json", export))
+        assert [(row.source_model, row.face) for row in found] == [("gpt-x", "(◕‿◕)")]
 
 
 HUMAN, REPLY = "human", "assistant"
@@ -130,54 +81,33 @@ def message(uuid, parent, sender, text):
     return {"uuid": uuid, "parent_message_uuid": parent, "sender": sender, "text": text}
 
 
+# Messages as "id<parent text", of a person where the id is h or i; the pairs of message and face that are read from them.
 TREES = {
-    "a retried reply": (
-        [("h", "0", HUMAN, "hi"), ("a", "h", REPLY, "(◕‿◕) one"), ("b", "h", REPLY, "(T_T) two")],
-        [("hi", "(◕‿◕)"), ("hi", "(T_T)")],
-    ),
+    "a retried reply": ("h<0 hi; a<h (◕‿◕) one; b<h (T_T) two", "hi (◕‿◕); hi (T_T)"),
     "a reply retried after others were written": (
-        [
-            ("h", "0", HUMAN, "hi"),
-            ("a", "h", REPLY, "(◕‿◕) one"),
-            ("i", "a", HUMAN, "and now?"),
-            ("c", "i", REPLY, "(>_<) three"),
-            ("b", "h", REPLY, "(T_T) two"),
-        ],
-        [("hi", "(◕‿◕)"), ("and now?", "(>_<)"), ("hi", "(T_T)")],
+        "h<0 hi; a<h (◕‿◕) one; i<a now?; c<i (>_<) three; b<h (T_T) two",
+        "hi (◕‿◕); now? (>_<); hi (T_T)",
     ),
-    "an edited message": (
-        [
-            ("h", "0", HUMAN, "hi"),
-            ("a", "h", REPLY, "(◕‿◕) one"),
-            ("e", "0", HUMAN, "hi, edited"),
-            ("b", "e", REPLY, "(T_T) two"),
-        ],
-        [("hi", "(◕‿◕)"), ("hi, edited", "(T_T)")],
-    ),
-    "the reply before the message": (
-        [("a", "h", REPLY, "(◕‿◕) one"), ("h", "0", HUMAN, "hi")],
-        [("hi", "(◕‿◕)")],
-    ),
-    "a reply to a reply": (
-        [("h", "0", HUMAN, "hi"), ("a", "h", REPLY, "let me see"), ("b", "a", REPLY, "(T_T) no")],
-        [("hi", "(T_T)")],
-    ),
-    "a parent that is not there": (
-        [("h", "0", HUMAN, "hi"), ("a", "gone", REPLY, "(◕‿◕) x"), ("b", "h", REPLY, "(T_T) y")],
-        [("hi", "(T_T)")],
-    ),
-    "a loop": (
-        [("a", "b", REPLY, "(◕‿◕) x"), ("b", "a", REPLY, "(T_T) y"), ("h", "0", HUMAN, "hi")],
-        [],
-    ),
+    "an edited message": ("h<0 hi; a<h (◕‿◕) one; i<0 ho; b<i (T_T) two", "hi (◕‿◕); ho (T_T)"),
+    "the reply before the message": ("a<h (◕‿◕) one; h<0 hi", "hi (◕‿◕)"),
+    "a reply to a reply": ("h<0 hi; a<h let me see; b<a (T_T) no", "hi (T_T)"),
+    "a parent that is not there": ("h<0 hi; a<gone (◕‿◕) x; b<h (T_T) y", "hi (T_T)"),
+    "a loop": ("a<b (◕‿◕) x; b<a (T_T) y; h<0 hi", ""),
 }
+
+
+def messages(rows):
+    for row in rows.split("; "):
+        place, _, text = row.partition(" ")
+        name, _, parent = place.partition("<")
+        yield message(name, parent, HUMAN if name in "hi" else REPLY, text)
 
 
 @pytest.mark.parametrize(("rows", "pairs"), TREES.values(), ids=TREES)
 def test_claude_export_pairs_each_reply_with_the_message_it_answers(tmp_path, rows, pairs):
-    conversation = {"uuid": "u", "chat_messages": [message(*row) for row in rows]}
+    conversation = {"uuid": "u", "chat_messages": list(messages(rows))}
     exchanges = rows_of.read(written(tmp_path / "conversations.json", [conversation]))
-    assert [(one.user, one.face) for one in exchanges] == pairs
+    assert "; ".join(f"{one.user} {one.face}" for one in exchanges) == pairs
 
 
 def test_a_bad_line_is_named_and_the_rest_is_kept(tmp_path):
