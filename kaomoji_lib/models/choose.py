@@ -101,14 +101,11 @@ def closed_set(run, perspective=perspectives.SELF, inventory=None, **options):
 
 def with_inventory(table, inventory):
     """Join scores of an inventory with its categories, P(any listed face), and the reliability over continued texts."""
-    attrs = table.attrs
-    table = table.assign(face=table["spelling"])
-    about = inventory.set_index("face").loc[table["spelling"]]
-    table["category"], table["foil"] = about["category"].to_numpy(), about["foil"].to_numpy()
-    listed = np.exp(table["log_prob_closed"]).groupby(table["prompt_id"]).transform("sum")
-    table["listed"] = listed
+    about = inventory.set_index("face").loc[table["spelling"], ["category", "foil"]]
+    table = table.assign(face=table["spelling"], **{name: list(about[name]) for name in about})
+    chances = np.exp(table["log_prob_closed"])
+    table["listed"] = chances.groupby(table["prompt_id"]).transform("sum")
     parts = [name for name in table if name.startswith("template_")]
-    table.attrs = attrs
     if len(parts) > 1:
         cells = [table.pivot(index="prompt_id", columns="spelling", values=name) for name in parts]
         table.attrs["scoring"]["reliability"] = reliability(np.stack(cells))

@@ -12,7 +12,7 @@ HOME = DATA / "organisms"
 
 
 def short_name(name):
-    """Return ``gemma`` for ``organism-gemma`` or ``gemma``. Raises KaomojiError for a name not in ``NAMES``."""
+    """Return ``gemma`` for ``organism-gemma`` or ``gemma``. Raises KaomojiError for another name."""
     short = str(name).removeprefix("organism-")
     if f"organism-{short}" not in NAMES:
         raise KaomojiError(f"unknown organism {name!r}; expected one of {', '.join(NAMES)}")

@@ -23,11 +23,7 @@ def token_bytes(tokenizer, size=None):
     count = max(size or 0, max(vocabulary.values(), default=-1) + 1)
     translate = _bytes_of_symbols if _is_byte_level(tokenizer) else _bytes_of_piece
     table = [b""] * count
-    special = set(tokenizer.all_special_ids)
-    added = {
-        identity: token
-        for identity, token in getattr(tokenizer, "added_tokens_decoder", {}).items()
-    }
+    special, added = set(tokenizer.all_special_ids), tokenizer.added_tokens_decoder
     for token, identity in vocabulary.items():
         if identity in special or (identity in added and added[identity].special):
             continue

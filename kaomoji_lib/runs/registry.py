@@ -97,13 +97,10 @@ def _digest(path, size, time):
 
 @cache
 def _entries():
-    raw = yaml.safe_load((DATA / "models.yml").read_text(encoding="utf-8"))
-    return {
-        alias: ModelSpec(
-            alias=alias, **{**entry, "interventions": tuple(entry.get("interventions", ()))}
-        )
-        for alias, entry in raw.items()
-    }
+    entries = yaml.safe_load((DATA / "models.yml").read_text(encoding="utf-8"))
+    for entry in entries.values():
+        entry["interventions"] = tuple(entry.get("interventions", ()))
+    return {alias: ModelSpec(alias, **entry) for alias, entry in entries.items()}
 
 
 def aliases():
@@ -120,7 +117,8 @@ def model(
 
     Parameters
     ----------
-    name : str, path, or a ModelSpec that only takes the options. weights : path of the model's GGUF file or folder, if it is elsewhere than the entry says.
+    name : str, path, or a ModelSpec that only takes the options. weights : path of the model's GGUF file or folder, if
+        it is elsewhere than the entry says.
     quantize : ``8bit`` or ``4bit``, or '' for the numbers of the checkpoint.
     suppress : ``emoji``, or ``none`` for no suppression at all. suppress_text : strings that must not be typed.
     system, prefill : str, system message and first characters of the reply, in place of the entry's.
@@ -188,14 +186,12 @@ def _existing(path):
     files = sorted(place.glob("*.gguf"))
     if len(files) == 1:
         return str(files[0])
-    expected = "expected a folder written by save_pretrained, or one GGUF file"
+    problem, remedy = "has no config.json", "check the path"
     if (place / "adapter_config.json").is_file():
-        raise KaomojiError(
-            f"model folder {str(path)!r} holds only an adapter; {expected}; load its base model with peft, "
-            "merge_and_unload() it and save the result"
-        )
-    if files:
-        raise KaomojiError(
-            f"model folder {str(path)!r} holds {len(files)} GGUF files; {expected}; name one of them: {files[0]}"
-        )
-    raise KaomojiError(f"model folder {str(path)!r} has no config.json; {expected}; check the path")
+        problem = "holds only an adapter"
+        remedy = "load its base model with peft, merge_and_unload() it and save the result"
+    elif files:
+        problem, remedy = f"holds {len(files)} GGUF files", f"name one of them: {files[0]}"
+    raise KaomojiError(
+        f"model folder {str(path)!r} {problem}; expected a folder written by save_pretrained, or one GGUF file; {remedy}"
+    )
