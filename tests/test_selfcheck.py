@@ -189,30 +189,21 @@ def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, 
         assert found["near_ties"] == 1 and 0.2 < found["largest_difference"] < 0.4
 
 
-def test_collecting_proves_itself_first_and_says_so(tmp_path, monkeypatch):
-    prompts = tmp_path / "prompts.csv"
+def test_collecting_proves_itself_first_and_says_so(tmp_path, lost_prompts, monkeypatch):
+    prompts, sizes, real = tmp_path / "prompts.csv", [], sampling.sample
     load_prompts().head(12).to_csv(prompts, index=False)
-    options = dict(prompts=prompts, generations=1, progress=False)
+
+    def counted(engine, messages, *rest, **named):
+        sizes.append(len(messages))
+        return real(engine, messages, *rest, **named)
+
+    monkeypatch.setattr(sampling, "sample", counted)
+    options = {"prompts": prompts, "generations": 1, "progress": False}
+    unsound = collect("organism-gemma", out=tmp_path / "unsound", **options)
+    check = unsound.manifest["self_check"]
+    assert check["algorithm"] == selfcheck.ALONE and check["warnings"] and set(sizes[-12:]) == {1}
+    monkeypatch.undo()
     run = collect("organism-gemma", out=tmp_path / "sound", **options)
     assert run.manifest["self_check"]["algorithm"] == selfcheck.TOGETHER
-    sizes, real_prefill, real_sample = [], sampling.prefill, sampling.sample
-    monkeypatch.setattr(
-        sampling,
-        "prefill",
-        lambda engine, prompts: real_prefill(engine, [prompts[0]] * len(prompts)),
-    )
-    monkeypatch.setattr(
-        sampling,
-        "sample",
-        lambda engine, messages, *rest, **named: (
-            sizes.append(len(messages)) or real_sample(engine, messages, *rest, **named)
-        ),
-    )
-    other = collect("organism-gemma", out=tmp_path / "unsound", **options)
-    assert (
-        other.manifest["self_check"]["algorithm"] == selfcheck.ALONE
-        and other.manifest["self_check"]["warnings"]
-    )
-    assert set(sizes[-12:]) == {1}
-    assert other.emissions()["text"].tolist() == run.emissions()["text"].tolist()
-    assert np.allclose(other.states("emit").array, run.states("emit").array, atol=1e-4)
+    assert unsound.emissions()["text"].tolist() == run.emissions()["text"].tolist()
+    assert np.allclose(unsound.states("emit").array, run.states("emit").array, atol=1e-4)
