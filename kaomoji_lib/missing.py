@@ -9,7 +9,7 @@ from kaomoji_lib.errors import KaomojiError
 
 @dataclass(frozen=True)
 class Missing:
-    """Stands for a result that could not be computed; its fields are missing too, for the same reason."""
+    """A result that could not be computed; its fields are missing too, for the same reason."""
 
     reason: str
 

@@ -43,7 +43,7 @@ def paired(left, right, *, unit="prompts", resamples=stats.RESAMPLES, seed=0):
     """Mean of ``left - right`` over units that both measured: Estimate; its null flips the sign of each difference.
 
     ``left``, ``right``: (n,). Interval: bootstrap over the units. p: one-sided, left larger. The sign flip assumes
-    that under the null the two readers are exchangeable on each unit (Fisher 1935).
+    that under the null the two measurements of a unit are exchangeable (Fisher 1935).
     """
     difference = np.asarray(left, dtype=float) - np.asarray(right, dtype=float)
     signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(resamples, len(difference)))

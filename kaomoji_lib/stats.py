@@ -216,7 +216,7 @@ def js_similarity(P, Q, epsilon=1e-6):
     """1 - (Jensen-Shannon divergence / ln 2) along the last axis; 1 = equal, 0 = disjoint.
 
     ``P`` and ``Q``: non-negative arrays (..., categories), broadcast against each other. ``epsilon``
-    is added to each cell and the rows are normalised anew. Lin 1991, doi:10.1109/18.61115.
+    is added to each cell, and the rows are divided by their sums. Lin 1991, doi:10.1109/18.61115.
     """
     P, Q = (_normalised(np.asarray(table, dtype=float), epsilon) for table in (P, Q))
     middle = (P + Q) / 2

@@ -24,7 +24,8 @@ seed: int = 0  # random seed of bootstraps and permutations
 import pandas as pd
 
 from kaomoji_lib import page, results, tables
-from kaomoji_lib.explorer import Explorer, gather
+from kaomoji_lib.explorer import gather
+from kaomoji_lib.explorer.widget import Explorer
 from kaomoji_lib.published import tables as published
 from kaomoji_lib.runs.folder import SHIPPED, RunFolder
 

@@ -16,6 +16,7 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data, gather, layout
 from kaomoji_lib.explorer.payload import NEIGHBOURS, OWN, payload, quantise, split_chunks
 from kaomoji_lib.metrics.faces import face_means
+from kaomoji_lib.metrics.stacking import stack
 from kaomoji_lib.published import tables
 
 SCHEME = load_scheme()
@@ -50,11 +51,13 @@ def bundle(source, judge):
 def test_places_are_the_components_of_the_faces_means(source):
     means = face_means(RUN_STATES, SPOKEN, 1, 1)
     assert source.faces == means.faces
-    U, S, _ = np.linalg.svd(means.means, full_matrices=False)
+    X = means.uses @ stack(STATES) / means.counts.to_numpy()[:, None]
+    X = X - X.mean(axis=0)
+    U, S, _ = np.linalg.svd(X, full_matrices=False)
     places = source.layouts[gather.ALL_LAYERS]
     assert np.abs(places.scores) == pytest.approx(np.abs(U[:, :3] * S[:3]), rel=1e-3, abs=1e-4)
     assert places.variance == pytest.approx((S**2 / (S**2).sum())[:3], rel=1e-4)
-    X = means.means / np.linalg.norm(means.means, axis=1, keepdims=True)
+    X = X / np.linalg.norm(X, axis=1, keepdims=True)
     assert places.cosine == pytest.approx(X @ X.T, abs=1e-5)
     assert list(source.layouts) == [gather.ALL_LAYERS, "embedding", "layer 1", "layer 2"]
     valence = source.reading.table @ SCHEME.table["valence"]

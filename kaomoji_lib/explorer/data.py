@@ -100,11 +100,10 @@ def intervals(uses, prompt_ids, emissions, table, resamples=400, seed=0):
     weights = stats.resampling_counts(uses.shape[1], resamples, seed)
     mass, prompts = weights @ uses.T, (uses > 0).sum(axis=1)
     bounds = np.empty((2, *table.shape))
-    for column, code in enumerate(table.columns):
-        own = category == code
-        part = weights[:, own] @ uses[:, own].T
-        for face, value in enumerate(table[code]):
-            shares = (part[:, face] / np.maximum(mass[:, face], 1e-9))[mass[:, face] > 0]
-            interval = stats.estimate(value, shares, int(prompts[face]), "prompts", bounds=(0, 1))
-            bounds[:, face, column] = interval.ci_low, interval.ci_high
+    for place, value in np.ndenumerate(table.to_numpy()):
+        face, own = place[0], category == table.columns[place[1]]
+        part = weights[:, own] @ uses[face, own]
+        shares = (part / np.maximum(mass[:, face], 1e-9))[mass[:, face] > 0]
+        found = stats.estimate(value, shares, int(prompts[face]), "prompts", bounds=(0, 1))
+        bounds[:, *place] = found.ci_low, found.ci_high
     return tuple(pd.DataFrame(bound, table.index, table.columns) for bound in bounds)

@@ -12,7 +12,7 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data
 from kaomoji_lib.explorer import layout as layouts
 from kaomoji_lib.faces.canonical import canonical
-from kaomoji_lib.metrics import clusters, distributions, human, synthesis
+from kaomoji_lib.metrics import clusters, distributions, geometry, human, synthesis
 from kaomoji_lib.metrics.faces import cosine, face_means
 from kaomoji_lib.metrics.stacking import stack
 from kaomoji_lib.models import choose
@@ -138,7 +138,7 @@ def of_emissions(
     reading = distributions.Reading(table, means.counts.astype(float))
     if frequent.sum() >= 5:
         means = face_means(states, typed, data.MIN_COUNT, data.MIN_PROMPTS)
-        own["clustering"] = cosine(means, seed=seed, **CLUSTERING).clustering
+        own["clustering"] = cosine(means, seed=seed, **CLUSTERING)
     return _named(data.FaceSource(name, title, what, True, reading, places, **own), scheme)
 
 
@@ -197,10 +197,7 @@ def _vectors(states):
 
 def _guide(table, scheme):
     """Return valence, arousal and dominance of each face: (faces, 3); they fix the signs of the components."""
-    coordinates = scheme.table.loc[list(table.columns)]
-    dominance = coordinates["dominance"].map({"D": 1.0, "S": -1.0}).fillna(0.0)
-    axes = [coordinates["valence"], coordinates["arousal"], dominance]
-    return table.to_numpy() @ np.column_stack(axes).astype(float)
+    return table.to_numpy() @ geometry.scheme_coordinates(table.columns, scheme)
 
 
 def _words():
@@ -214,10 +211,11 @@ def _examples(typed, prompts):
     """Return for each face replies to the prompts that drew it most, one per prompt."""
     texts = {} if prompts is None else dict(zip(prompts["id"], prompts["text"], strict=True))
     count = typed.groupby(["face", "prompt_id"])["text"].transform("size")
-    ranked = typed.assign(count=count).sort_values("count", ascending=False, kind="stable")
+    ranked = typed.assign(count=count, prompt=typed["prompt_id"].map(texts).fillna(""))
+    ranked = ranked.sort_values("count", ascending=False, kind="stable")
     rows = ranked.drop_duplicates(["face", "prompt_id"]).groupby("face").head(EXAMPLES)
-    examples = {face: () for face in rows["face"]}
-    for row in rows.itertuples():
-        text = texts.get(row.prompt_id, "")
-        examples[row.face] += ((row.prompt_id, text, row.category, row.text),)
-    return examples
+    columns = ["prompt_id", "prompt", "category", "text"]
+    return {
+        face: tuple(part.itertuples(index=False, name=None))
+        for face, part in rows.groupby("face")[columns]
+    }

@@ -57,7 +57,7 @@ def compare(reference, sources, *, faces=None, permutations=stats.PERMUTATIONS, 
         for title, kind in GUESSES.items()
     }
     if reference.replies is not None and len(faces) >= distributions.FEWEST_FACES:
-        values["a reader who knows the truth", "ceiling"] = distributions.ceiling(
+        values["someone who knows the truth", "ceiling"] = distributions.ceiling(
             reference, faces, seed=seed
         )
     parts = []

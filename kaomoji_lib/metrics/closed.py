@@ -59,7 +59,7 @@ def choice(log_prob, labels, kind="raw", seed=0):
 
 
 def text_choice(chosen, vectors, labels, seed=0):
-    """What a reader of the text alone would predict that this model chooses: DataFrame like ``chosen``.
+    """What a regression on the text alone predicts that this model chooses: DataFrame like ``chosen``.
 
     Cross-validated ridge regression from ``vectors`` (prompts, d) to the square roots of the probabilities, whose distance
     is the Hellinger distance; squared and normalised.

@@ -1,7 +1,7 @@
 """What a face says about the category: P(category | face) by source, and how alike two sources are.
 
-A similarity is to be read between two numbers: what an answer that ignores the face gets, and what a reader who knew the
-truth would get against counts that are themselves a sample (the noise ceiling: Nili et al. 2014,
+A similarity lies between two numbers: what an answer that ignores the face gets, and what somebody who knew the truth
+would get against counts that are themselves a sample (the noise ceiling: Nili et al. 2014,
 doi:10.1371/journal.pcbi.1003553).
 """
 

@@ -13,7 +13,8 @@ from kaomoji_lib.metrics.similarity import linear_cka
 from kaomoji_lib.metrics.stacking import stack
 from kaomoji_lib.metrics.threads import one_thread
 
-__all__ = ["Components", "linear_cka", "pca", "procrustes", "signs", "silhouette", "stack"]
+__all__ = ["Components", "linear_cka", "pca", "procrustes", "scheme_coordinates", "signs"]
+__all__ += ["silhouette", "stack"]
 COMPONENTS, SHOWN, NULL_COLUMNS = 10, 3, 512
 
 
@@ -54,7 +55,7 @@ def pca(X, prompts, scheme, *, permutations=stats.PERMUTATIONS, seed=0):
         raise KaomojiError(
             f"{len(X)} states for {len(prompts)} prompts; expected one row a prompt; average or select rows first"
         )
-    coordinates, n = _coordinates(prompts["category"], scheme), len(X)
+    coordinates, n = scheme_coordinates(prompts["category"], scheme), len(X)
     compact = classify.compact(X)
     scores, shares = _decompose(compact)
     scores = scores[:, :COMPONENTS] * signs(scores[:, :COMPONENTS], coordinates)
@@ -90,7 +91,7 @@ def pca(X, prompts, scheme, *, permutations=stats.PERMUTATIONS, seed=0):
     return Components(scores, variance, ratio, *places)
 
 
-def _coordinates(labels, scheme):
+def scheme_coordinates(labels, scheme):
     """Valence, arousal and dominance of each prompt's category: (n, 3)."""
     unknown = sorted(set(labels) - set(scheme.codes))
     if unknown:
