@@ -114,7 +114,7 @@ def test_evaluation_on_file_meets_the_floors():
 
     Against the first edition's reading of the published replies: outcome and canonical form agree for 99.8 % of them (99.9 %
     of those with a face), which meets the floor of 99.5 %. The raw span agrees for 95.4 %, since a face now takes its arms
-    along (``ᕕ( ᐛ )ᕗ``): that is a change of definition, and `test_published` holds the spans to the shipped table.
+    along (``ᕕ( ᐛ )ᕗ``): that is a change of definition, and `test_published` compares the spans with the shipped table.
     """
     table = pd.read_csv(ROOT / "data" / "faces_evaluation.csv")
     ours = table[table["package"] == "kaomoji_lib"].set_index("group")

@@ -74,8 +74,8 @@ def test_the_articles_numbers_come_out_of_the_shipped_tables(rows):
     old = sources.as_published()
     assert (len(old.faces), old.weight.sum()) == (50, 1138)
     assert len(sources.read_by(old, "gemma", "opus")) == 70
-    told = rows[rows["article"].notna() & recomputed.notna()]
-    missed = told.index[~told["reproduces"].astype(bool)]
+    printed_rows = rows[rows["article"].notna() & recomputed.notna()]
+    missed = printed_rows.index[~printed_rows["reproduces"].astype(bool)]
     assert set(missed) == {
         *("accuracy.later.granite", "accuracy.later.gpt-oss"),
         *("states.variance.least", "states.variance.most"),

@@ -5,6 +5,7 @@ once: kill it at any moment, and the same command goes on without paying twice. 
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from kaomoji_lib import html as escape
@@ -66,8 +67,18 @@ def _method(actions, name, words, model, temperature):
 
 
 def run(arguments):
+    from kaomoji_lib.claude.dryrun import plan
+
+    if arguments.action == "status":
+        return _status(arguments)
+    settings = _settings(arguments)
     actions = {"elicit": _elicit, "introspect": _introspect, "synthesize": _synthesize}
-    return {**actions, "status": _status}[arguments.action](arguments)
+    method, chosen, note = actions[arguments.action](arguments, settings)
+    chosen["temperature"] = _temperature(arguments.temperature)
+    if arguments.dry_run:
+        print(plan(settings, method.all_requests(settings.model, **chosen), note))
+        return 0
+    return _report(arguments, partial(getattr(method, arguments.action), settings, **chosen))
 
 
 def _settings(arguments):
@@ -99,32 +110,19 @@ def _temperature(text):
     return value
 
 
-def _elicit(arguments):
-    from kaomoji_lib.claude import elicit as method
+def _elicit(arguments, settings):
+    from kaomoji_lib.claude import elicit
 
-    chosen = {
-        "temperature": _temperature(arguments.temperature),
-        "max_tokens": arguments.max_tokens,
-    }
-    settings = _settings(arguments)
-    if arguments.dry_run:
-        note = "a category ends earlier once a run brings it nothing new, so that fewer may be sent"
-        requests = method.all_requests(settings.model, arguments.prompts, arguments.runs, **chosen)
-        return _plan(settings, requests, note)
-    call = lambda report: method.elicit(
-        settings, arguments.prompts, arguments.runs, **chosen, on_progress=report
-    )
-    return _report(arguments, call)
+    names = ("prompts", "runs", "max_tokens")
+    note = "a category ends earlier once a run brings it nothing new, so that fewer may be sent"
+    return elicit, {name: getattr(arguments, name) for name in names}, note
 
 
-def _introspect(arguments):
-    from kaomoji_lib.claude import introspect as method
+def _introspect(arguments, settings):
+    from kaomoji_lib.claude import introspect
 
-    settings, temperature = _settings(arguments), _temperature(arguments.temperature)
-    chosen = _faces(arguments, settings), arguments.categories, temperature
-    if arguments.dry_run:
-        return _plan(settings, method.all_requests(settings.model, *chosen))
-    return _report(arguments, lambda report: method.introspect(settings, *chosen, report))
+    chosen = {"faces": _faces(arguments, settings), "categories": arguments.categories}
+    return introspect, chosen, ""
 
 
 def _faces(arguments, settings):
@@ -154,37 +152,28 @@ def _emissions(folder):
     return run.emissions(), run.prompts()
 
 
-def _synthesize(arguments):
+def _synthesize(arguments, settings):
     from kaomoji_lib.claude import exchanges as rows
-    from kaomoji_lib.claude import synthesize as method
+    from kaomoji_lib.claude import synthesize
 
-    settings, temperature = _settings(arguments), _temperature(arguments.temperature)
     if bool(arguments.exchanges) == bool(arguments.run_folder):
         raise KaomojiError(
             "synthesize needs either --exchanges FILE ... or --from DIR; expected one of them; name the exchanges"
         )
     if arguments.exchanges:
         skipped = []
-        found = [exchange for path in arguments.exchanges for exchange in rows.read(path, skipped)]
-        exchanges = list(dict.fromkeys(found))
+        exchanges = [one for path in arguments.exchanges for one in rows.read(path, skipped)]
         if skipped:
             line = f"kaomoji: {len(skipped)} parts left out; the first: {skipped[0]}"
             print(escape.terminal(line), file=sys.stderr)
     else:
         exchanges = rows.from_emissions(*_emissions(arguments.run_folder))
-    chosen = exchanges, arguments.seed, arguments.samples, temperature
-    if arguments.dry_run:
-        return _plan(settings, method.all_requests(settings.model, *chosen))
-    return _report(arguments, lambda report: method.synthesize(settings, *chosen, report))
+    once = list(dict.fromkeys(exchanges))
+    chosen = {"exchanges": once, "seed": arguments.seed, "most": arguments.samples}
+    return synthesize, chosen, ""
 
 
-def _plan(settings, requests, note=""):
-    from kaomoji_lib.claude.dryrun import plan
-
-    print(plan(settings, requests, note))
-
-
-def _report(arguments, method):
+def _report(arguments, ask):
     from tqdm import tqdm
 
     with tqdm(unit="reply", disable=arguments.quiet or None, file=sys.stderr) as bar:
@@ -193,7 +182,7 @@ def _report(arguments, method):
             bar.total, bar.n = total, done
             bar.refresh()
 
-        _, outcome = method(on_progress)
+        _, outcome = ask(on_progress=on_progress)
     print(outcome)
     return 0 if outcome.complete else INCOMPLETE
 

@@ -54,9 +54,9 @@ _SURE_ENDS = frozenset("ノﾉ╯ﾞ゛♡♥☆★♪~～/／\\＼)）彡۶ᕗ"
 class Extraction:
     """What a reply opens with.
 
-    ``outcome`` is one of ``OUTCOMES`` and says what stood first; ``raw_face`` is the
+    ``outcome`` is one of ``OUTCOMES`` and says what came first; ``raw_face`` is the
     exact substring of the reply and ``face`` its canonical form, both None without a
-    face; ``before`` is what stood in front of the face (Markdown, list marks, quotes,
+    face; ``before`` is what came before the face (Markdown, list marks, quotes,
     emoji, words).  An emoji or words outcome may carry the face that followed within 32
     characters.
     """
@@ -273,7 +273,7 @@ def _opening(line: _Line, start: int) -> int:
 
 
 def _leads(line: _Line, start: int, opening: int) -> bool:
-    """Whether what stands in front of a bracket can belong to the face: arms and decoration, no words."""
+    """Whether what comes before a bracket can belong to the face: arms and decoration, no words."""
     lead, passed = line.text[start:opening], line.kinds[start:opening]
     if not passed:
         return True
@@ -318,8 +318,8 @@ def _from_opening(line: _Line, start: int, opening: int) -> _Found | None:
 def _arms(line: _Line, start: int, opening: int, closing: int) -> int:
     """How much the surroundings speak for a face: arms outside, brackets of another script; negative for code."""
     bracket, before = line.text[opening], line.text[start:opening].rstrip("(（")
-    behind, kind = line.text[closing + 1 : closing + 2], line.kinds[closing + 1 : closing + 2]
-    both = bool(before) and (mirrored(before[-1], behind) or before[-1] == behind)
+    after, kind = line.text[closing + 1 : closing + 2], line.kinds[closing + 1 : closing + 2]
+    both = bool(before) and (mirrored(before[-1], after) or before[-1] == after)
     if bracket in "[{" or line.kinds[opening] == "[":
         coded = line.text[opening : closing + 1].isascii()
         return -2 if coded else 0 if both and not before.isascii() else -1
@@ -352,7 +352,7 @@ def _closings(line: _Line, opening: int) -> list[int]:
 
 
 def _tail(line: _Line, end: int, lead: str) -> tuple[int, bool]:
-    """The end of arms and decoration behind a face, and whether more text could move it."""
+    """Return the end of the arms and decoration after a face, and whether more text could move it."""
     text, passed = line.text, line.kinds
     index, limit = end, min(line.size, end + _LONGEST_TAIL)
     while index < limit:
@@ -370,9 +370,9 @@ def _tail(line: _Line, end: int, lead: str) -> tuple[int, bool]:
                 break
             index = group[0] + 1
         elif kind in LETTERS + "0":
-            behind = passed[index + 1 : index + 2]
+            after = passed[index + 1 : index + 2]
             if char not in _HANDS or (
-                behind in _LETTER_KINDS and text[index + 1] not in _NON_ASCII_HANDS
+                after in _LETTER_KINDS and text[index + 1] not in _NON_ASCII_HANDS
             ):
                 break
             index += 1

@@ -23,7 +23,7 @@ _RUNS = re.compile("([aA]{2,}|[lg]{2,}|c{2,}|j{2,}|h{2,}|k{2,}|x{2,}|i{2,}|0{2,}
 
 
 def plain(text: str) -> str:
-    """Return the visible base glyphs, width folded; a mark that stands alone becomes a spacing glyph."""
+    """Return the visible base glyphs, width folded; a mark by itself becomes a spacing glyph."""
     if text.isascii():
         return "".join(text.split())
     if not unicodedata.is_normalized("NFC", text):
@@ -47,7 +47,7 @@ def plain(text: str) -> str:
 
 
 def features(text: str) -> set[str]:
-    """Return the names of the features that ``text`` (a span, or what stands between its brackets) has."""
+    """Return the names of the features that ``text`` (a span, or what its brackets enclose) has."""
     base = plain(text)
     kinds = glyphs.kinds(base)
     size = len(base)
@@ -107,7 +107,7 @@ _LONE = set("ツᐛ∵")
 def score(span: str, arms: int | None = None) -> float:
     """Return the nats above the threshold at which ``span`` is a face; infinite where a rule decides.
 
-    ``arms``: for what stands between two brackets, how many arms it has outside (-1: a letter stands before the bracket, as
+    ``arms``: for what two brackets enclose, how many arms it has outside (-1: a letter comes before the bracket, as
     in a formula); None for a word without a pair of brackets.
     """
     if rule := _rule(span, arms):

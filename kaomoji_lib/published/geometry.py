@@ -172,7 +172,7 @@ def _centroids(model, counts):
 
 
 def face_blocks(model, emissions, *, permutations=500, seed=0):
-    """Return how far faces of one category stand apart in three components: silhouette, Estimate over faces.
+    """Return how well faces of one category cluster in three components: silhouette, Estimate over faces.
 
     A face's place is the mean over its replies of their prompt's scores, its category the one it was typed for most;
     faces with 3 replies from 2 prompts or more. All replies of a prompt share one state, so the null permutes whole
