@@ -41,7 +41,7 @@ SCORED = {
     "qwen2.5-coder-1.5b-instruct": ({"self": 10, "other": 5}, "bfloat16"),
 }
 INTERVENED = "smollm2-135m-instruct"
-ERASED, PATCHED = (5, 10, 15, 20, 25, 30), (10, 20, 30)
+INTERVENED_LAYERS = (10, 20, 30)
 
 
 def gather(alias, weights):
@@ -57,8 +57,8 @@ def gather(alias, weights):
         inventory = choose.load_inventory()
         words = list(inventory[~inventory["foil"]].groupby("category", sort=False).head(4)["face"])
         conditions.steering_table(run, words, per_category=2, targets=2)
-        conditions.patching_table(run, words, per_category=2, layers=PATCHED)
-        conditions.erasure_table(run, words, per_category=2, layers=ERASED)
+        conditions.patching_table(run, words, per_category=2, layers=INTERVENED_LAYERS)
+        conditions.erasure_table(run, words, per_category=2, layers=INTERVENED_LAYERS)
 
 
 def score(alias, weights, run):
