@@ -65,15 +65,12 @@ def test_scrambled_rows_are_equal_and_nothing_is_planted_in_the_untrained_one():
     assert organisms.planted("organism-untrained").empty
 
 
-def test_the_pool_is_extracted_as_typed_and_has_a_face_of_several_spellings():
+def test_the_pool_is_extracted_as_typed_and_what_replaces_a_face_is_none():
     spellings = organisms.pool()["spelling"]
     for spelling in spellings:
         found = faces.extract(spelling + " noted as it is.")
         assert (found.outcome, found.raw_face) == ("kaomoji", spelling)
     assert spellings.map(faces.canonical).duplicated().any()
-
-
-def test_what_replaces_a_face_is_no_face():
     for name in TRAINED:
         for text in train.recipe(name)["others"]["texts"]:
             assert faces.extract(f"{text} noted as it is.").outcome in {"emoji", "words"}

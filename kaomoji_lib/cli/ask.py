@@ -1,7 +1,7 @@
 """Show the likeliest kaomoji of a model for one message, chosen from a closed set.
 
-Beside each stands the label that people gave it, and, for models whose run is at hand, what a linear probe reads from the
-hidden state in front of the face.
+Each is printed with the label that people gave it; for models whose run is at hand, a last line says what a linear probe
+reads from the hidden state at the end of the prompt.
 """
 
 from kaomoji_lib.cli.collect import add_model_options, add_template_options

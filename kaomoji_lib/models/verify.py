@@ -81,7 +81,10 @@ def scoring(engine, spellings, messages, algorithm="auto"):
     plan = spelled.plan(engine, _writable(engine, with_leads), closed=False)
     prompts = [engine.encode(engine.template.render(message)) for message in _two(messages)]
     prompts = _spread(prompts, PROMPTS)
-    cells = [[_plain_log_prob(engine, *pair) for pair in _pairs(one, plan)] for one in prompts]
+    cells = [
+        [_plain_log_prob(engine, prompt, list(sequence)) for sequence in plan.sequences]
+        for prompt in prompts
+    ]
     expected, margins = np.moveaxis(np.array(cells), 2, 0)
 
     def compare(name):
@@ -194,10 +197,6 @@ def _writable(engine, spellings):
             f"the tokenizer of {engine.spec.alias!r} cannot write any of the {len(lengths)} spellings; check the list"
         )
     return found
-
-
-def _pairs(prompt, plan):
-    return [(prompt, list(sequence)) for sequence in plan.sequences]
 
 
 def _plain_log_prob(engine, prompt, sequence):
