@@ -11,7 +11,6 @@ FONT = "Kaomoji, 'Noto Sans', sans-serif"
 WORDS = "'Source Sans 3', Kaomoji, 'Noto Sans', sans-serif"
 CLEAR = "rgba(0,0,0,0)"
 FAINT = "rgba(128,128,128,0.16)"
-SHADE = "rgba(128,128,128,0.3)"
 QUIET = "rgba(128,128,128,0.45)"
 GREY = "#8a8a86"
 TEXT, FACE, TITLE = 14, 17, 19
