@@ -37,7 +37,7 @@ page.glue("attribution", published.attribution())
 # %% [markdown]
 # ## Runs that ship
 # Collected on a CPU with this project's own commands, from quantised weights. Each run has 180 messages. States and
-# replies were computed in 32-bit numbers; scores of the closed set of the two larger models in bfloat16.
+# replies were computed in 32-bit numbers; Qwen's scores of the closed set in bfloat16.
 
 # %% tags=["hide-input"]
 cards = [

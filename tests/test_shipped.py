@@ -57,6 +57,6 @@ def test_cells_are_met_again(name, tmp_path):
         )
         both = made.merge(table, on=["prompt_id", "spelling"], suffixes=("", "_kept"))
         assert len(both) == FEW_FACES * len(asked)
-        # Scores of the larger models were computed in bfloat16.
+        # Scores of Qwen were computed in bfloat16.
         assert (both["log_prob"] - both["log_prob_kept"]).abs().max() < 1.5
         assert np.corrcoef(both["log_prob"], both["log_prob_kept"])[0, 1] > 0.99

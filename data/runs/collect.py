@@ -37,7 +37,7 @@ REPLIES = {"smollm2-135m-instruct": 8}  # per message; of the others 2
 # its rounding is small beside the differences between messages (correlation .996 on nine messages of Qwen).
 SCORED = {
     "smollm2-135m-instruct": ({"self": 20}, "auto"),
-    "gemma-3-270m": ({"self": 5}, "bfloat16"),
+    "gemma-3-270m": ({"self": 3}, "auto"),
     "qwen2.5-coder-1.5b-instruct": ({"self": 10, "other": 5}, "bfloat16"),
 }
 INTERVENED = "smollm2-135m-instruct"
