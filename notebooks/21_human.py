@@ -42,6 +42,7 @@ from kaomoji_lib.metrics import closed, distributions, human
 from kaomoji_lib.models import choose
 from kaomoji_lib.models.collect import find_or_collect
 from kaomoji_lib.published import tables as published
+from kaomoji_lib.stimuli import DATA
 
 started = page.start()
 scheme = load_scheme()
@@ -94,6 +95,7 @@ scores = results.BySource({title: (frequent[title], labelled[title]) for title i
 signs = scores[scores["measure"] == "sign of valence agrees"]
 for name in published_models:
     page.glue(f"sign.{name}", results.one(signs, source=published.titles()[name]), percent=True)
+
 # %% tags=["hide-input"]
 agreeing = int((signs["p"] <= 0.05).sum())
 figures.forest(
@@ -102,6 +104,19 @@ figures.forest(
     "Published replies; kaomoji used at least three times; null: labels given to other kaomoji",
     x="share or correlation",
 )
+
+# %% [markdown]
+# A second, independent reference for the sign of valence is CAO, a system that computes the emotion of a kaomoji from its
+# eyes and mouth {cite:p}`ptaszynski2010`:
+
+# %% tags=["hide-input"]
+cao = pd.read_csv(DATA / "human" / "cao.csv.gz").drop_duplicates("face").set_index("face")
+by_cao = results.BySource(frequent).frame(
+    lambda table: {
+        "sign of valence agrees with CAO": human.same_sign(table, cao, scheme, seed=seed)
+    }
+)
+tables.estimates(by_cao, labels=["source", "measure"], percent=True)
 
 # %% [markdown]
 # The same kaomoji on the circumplex, placed by people's labels and by one model's use:
@@ -193,6 +208,21 @@ figures.forest(
 # %% tags=["hide-input"]
 tables.estimates(
     reading, labels=["source", "measure"], fold="All numbers, with the share of replies covered"
+)
+
+# %% [markdown]
+# Relieved has almost no labels of its own. Without it, eight categories remain, and chance is one eighth:
+
+# %% tags=["hide-input"]
+rows, kept = {}, [code for code in scheme.codes if code != "NP"]
+for title, table in replies.items():
+    table = table[table["category"] != "NP"]
+    choice, labels = human.choices(table), table.drop_duplicates("prompt_id")["category"]
+    theta = reference.theta(choice.columns)[kept]
+    theta = theta.div(theta.sum(axis=1), axis=0)
+    rows[title, "dictionary, eight categories"] = human.reading(choice, labels, theta, seed=seed)[0]
+tables.estimates(
+    results.frame(rows), labels=["source", "measure"], fold="Eight categories, without relieved"
 )
 
 # %% tags=["hide-input"]
