@@ -1,17 +1,25 @@
 """Numbers that several built pages show are the same number."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 PAGES = Path(__file__).resolve().parents[1] / "book" / "runs"
+INJECTED = "injected-parameters"
 PREFIX = "application/papermill.record/"
+
+
+def tags(cell):
+    return cell.get("metadata", {}).get("tags", [])
 
 
 def glued(notebook):
     """Names and texts that a page glued; on a page of one model, a plain name is also that name with the model's alias."""
-    model = notebook["metadata"].get("papermill", {}).get("parameters", {}).get("model")
+    injected = ["".join(cell["source"]) for cell in notebook["cells"] if INJECTED in tags(cell)]
+    named = re.search(r'^model = "(.+)"', "\n".join(injected), re.MULTILINE)
+    model = named[1] if named else None
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             name = output.get("metadata", {}).get("scrapbook", {}).get("name", "")
@@ -37,8 +45,8 @@ def page(model, **texts):
         }
         for name, text in texts.items()
     ]
-    metadata = {"papermill": {"parameters": {"model": model} if model else {}}}
-    return {"metadata": metadata, "cells": [{"outputs": outputs}]}
+    given = {"metadata": {"tags": [INJECTED]}, "source": [f'model = "{model}"' if model else ""]}
+    return {"cells": [given, {"outputs": outputs}]}
 
 
 def test_different_values_of_one_name_are_found():
