@@ -142,7 +142,7 @@ tables.estimates(
 # ## Which kaomoji it would choose
 # We score every kaomoji of a closed set of 120 and ask which one the model would choose. {glue:text}`listed` of the
 # probability lies on the set, so this is a comparison among unlikely openings. *Raw* is the behaviour; the other two
-# scores take off each kaomoji's own frequency and are sensitivity analyses.
+# scores take off each kaomoji's own frequency and are sensitivity analyses. {glue:text}`agreement`
 
 # %% tags=["hide-input"]
 scored = choose.closed_set(run, device=device)
@@ -152,6 +152,11 @@ log_prob = scored.pivot(index="prompt_id", columns="face", values="log_prob_clos
     asked.index
 ]
 page.glue("listed", f"{100 * scored.groupby('prompt_id')['listed'].first().mean():.1g}%")
+
+# %% tags=["hide-input"]
+icc = scored.attrs["scoring"].get("reliability")
+agreement = f"The texts that this base model continues agree with ICC {icc or 0:.2f}; below 0.5 their mean says little."
+page.glue("agreement", agreement if icc is not None else "")
 categories = kaomoji.loc[~kaomoji["foil"], "category"]
 gains = closed.gains(log_prob, asked["category"], categories).loc[
     list(scheme.codes), list(scheme.codes)
