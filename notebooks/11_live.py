@@ -45,14 +45,9 @@ asked.to_csv(file, index=False)
 sampling = {name: settings[name] for name in ("generations", "seed", "max_new_tokens")}
 options = {"device": device, "out": Path(folder.name) / "run", "progress": False}
 run = page.attempt(collect, model, file, **sampling, **options)
-scored = page.attempt(
-    choose.score_inventory,
-    model,
-    prompts=file,
-    out=Path(folder.name) / "closed.parquet",
-    device=device,
-    progress=False,
-)
+out = Path(folder.name) / "closed.parquet"
+options = {"device": device, "progress": False}
+scored = page.attempt(choose.score_inventory, model, None, file, out, **options)
 
 # %% [markdown]
 # ## How closely the shipped run is met
