@@ -167,7 +167,7 @@ def plane(points, scheme, title, caption, *, axes=("PC1", "PC2")):
 
     ``points``: columns ``x``, ``y``, ``category``, ``hover``.
     """
-    fig = theme.figure(title, caption, height=560, margin={"b": 110})
+    fig = theme.figure(title, caption, height=520, margin={"b": 110})
     for code in [code for code in scheme.codes if code in set(points["category"])]:
         part = points[points["category"] == code]
         colour, name = scheme.colour(code), escape.label(scheme.gloss(code))
@@ -205,7 +205,7 @@ def circumplex(places, scheme, title, caption):
     ``places``: columns ``face``, ``valence``, ``arousal`` (-1..1), ``category`` (colour), ``hover``, and ``weight``
     (drawn larger). Category names mark their own coordinates; kaomoji that would overlap are moved up or down.
     """
-    fig = theme.figure(title, caption, height=620, showlegend=False)
+    fig = theme.figure(title, caption, height=540, showlegend=False)
     for radius in (0.5, 1.0):
         box = {"x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
         fig.add_shape(type="circle", layer="below", line={"color": theme.FAINT}, **box)

@@ -72,6 +72,7 @@ def axis(title="", **settings):
         **{"gridcolor": FAINT, "zerolinecolor": QUIET, "linecolor": QUIET},
         "showline": settings.get("zeroline", True),
         "automargin": True,
+        "exponentformat": "power",
         **settings,
     }
 

@@ -116,7 +116,7 @@ by_cao = results.BySource(frequent).frame(
         "sign of valence agrees with CAO": human.same_sign(table, cao, scheme, seed=seed)
     }
 )
-tables.estimates(by_cao, labels=["source", "measure"], percent=True)
+tables.estimates(by_cao, labels=["source", "measure"], percent=True, fold="Valence against CAO")
 
 # %% [markdown]
 # The same kaomoji on the circumplex, placed by people's labels and by one model's use:
@@ -172,7 +172,9 @@ inside = results.BySource({title: used[title] for title in used}).frame(
         )
     }
 )
-tables.estimates(inside, labels=["source", "measure"], percent=True)
+tables.estimates(
+    inside, labels=["source", "measure"], percent=True, fold="Use inside the candidate sets"
+)
 
 # %% [markdown]
 # ## Reading replies with the dictionary

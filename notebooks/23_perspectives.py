@@ -75,6 +75,8 @@ for name, log_prob in wide.items():
         )[0]
 # %% tags=["hide-input"]
 titles = instructions["title"]
+adjusted = [item.value for (_, kind), item in rows.items() if kind == "standardised"]
+page.glue("spread", f"between {min(adjusted):.3f} and {max(adjusted):.3f}")
 own, opposite = (rows[titles[name], "standardised"] for name in ("self", "opposite"))
 page.glue(
     "verdict",
@@ -123,8 +125,8 @@ tables.estimates(
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# Changing whose feeling is asked for is the simplest test of a report about oneself. A model that passes it would still
-# not be shown to feel anything; a model that fails it describes the message.
+# Under the five instructions the score lies {glue:text}`spread`. A choice that hardly changes with the instruction
+# describes the message. A choice that did change would still not show that the model feels anything.
 # ```
 
 # %% tags=["hide-input"]

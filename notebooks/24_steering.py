@@ -118,7 +118,7 @@ where = f"layer {best['layer']}, {best['position']} position"
 page.glue("patched", results.estimate(best), percent=True)
 page.glue("where", where)
 figures.curve(
-    shown.assign(series=shown["condition"] + ", " + shown["position"]),
+    shown.assign(series=shown["condition"].str.replace("_", " ") + ", " + shown["position"]),
     "How much of the donor's kaomoji a patched state brings",
     f"{source.title}; share of the log-odds difference; controls: other donors, random positions",
     x="layer",
@@ -157,8 +157,7 @@ tables.estimates(every, labels=labels, fold="All numbers")
 # ```{admonition} Take-away
 # :class: tip
 # Steering toward a category {glue:text}`moves` probability to its kaomoji. The best patch ({glue:text}`where`) brings
-# {glue:text}`patched` of the donor's kaomoji: in this model the kaomoji reads the state only where it is computed. The same
-# page runs on any model.
+# {glue:text}`patched` of the donor's kaomoji. The same page runs on any model.
 # ```
 
 # %% tags=["hide-input"]

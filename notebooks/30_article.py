@@ -38,7 +38,9 @@ checked = rows["reproduces"].dropna().astype(bool)
 page.glue("checked", len(checked))
 page.glue("reproduced", int(checked.sum()))
 counts = verdicts["verdict"].str.partition("; ")[0].value_counts()
-page.glue("verdicts", ", ".join(f"{number} {verdict}" for verdict, number in counts.items()))
+said = {"holds": "hold", "holds in part": "hold in part", "does not hold": "do not hold"}
+said[claims.STATES] = "cannot be tested without hidden states"
+page.glue("verdicts", ", ".join(f"{number} {said[verdict]}" for verdict, number in counts.items()))
 page.glue("attribution", published.attribution())
 
 # %% [markdown]
