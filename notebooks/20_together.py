@@ -145,6 +145,7 @@ for title, source in sources.items():
     page.glue(f"states.{source.spec.alias}", results.one(states, source=title), percent=True)
 for title, source in scored.items():
     page.glue(f"kaomoji.{source.spec.alias}", results.one(kaomoji, source=title), percent=True)
+    page.glue(f"logp.{source.spec.alias}", results.one(likelihoods, source=title), percent=True)
 ranked = larger.sort_values("value")
 page.glue("kaomoji.least", results.estimate(ranked.iloc[0]), percent=True)
 page.glue("kaomoji.most", results.estimate(ranked.iloc[-1]), percent=True)
