@@ -94,7 +94,7 @@ def test_title_leaves_the_drawing_and_takes_its_room_along():
         "height": 500,
     }
     assert figures.take_title(layout) == ("One two-three", "from <here>")
-    assert layout == {"margin": {"t": 16, "b": 10}, "height": 420}
+    assert layout == {"margin": {"t": figures.TOP, "b": 10}, "height": 500 - 96 + figures.TOP}
 
 
 def test_figure_is_named_and_escaped_and_its_values_are_a_file():
