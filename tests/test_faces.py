@@ -83,7 +83,7 @@ def test_lines_that_were_missed_are_found(after):
 def test_held_out_faces_are_found_and_prose_is_not():
     """The floors on half of the dictionary's odd core entries, which taught nothing, and on a small prose of another kind.
 
-    3 of the 719 parentheticals of Python's manual are taken for faces; the floor of 0.4 % is that of the large evaluation.
+    The prose is the manual of the Python that runs this. A parenthetical begins with a letter; ("[]") and its like are code.
     """
     faces = (DATA / "faces_held_out.txt").read_text(encoding="utf-8").splitlines()
     found = [extract(face + " thanks, that helps") for face in faces]
@@ -95,11 +95,9 @@ def test_held_out_faces_are_found_and_prose_is_not():
     assert share(item.outcome == "kaomoji" for item in found) >= 0.94
     assert share(whole) >= 0.75
     prose = "\n".join(topics.topics.values())
-    natural = sorted(set(re.findall(r"\([^()\n]{1,60}\).{0,40}", prose)))
-    assert (
-        len(natural) > 500
-        and share(extract(text).outcome == "kaomoji" for text in natural) <= 0.006
-    )
+    natural = sorted(set(re.findall(r"\([A-Za-z][^()\n]{0,59}\).{0,40}", prose)))
+    assert len(natural) > 400
+    assert share(extract(text).outcome == "kaomoji" for text in natural) <= 0.004
     lines = sorted({line.strip() for line in prose.splitlines() if line.strip()[:1].isalpha()})
     assert share(extract(line).outcome == "kaomoji" for line in lines) <= 0.0005
 
