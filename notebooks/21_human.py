@@ -55,7 +55,8 @@ page.glue("attribution", published.attribution())
 # The dictionary's labels are groups of synonyms. Each group stands for a set of candidate categories, fixed before any
 # model was compared: *happy* may be excited, content or relieved. Relieved has almost no label of its own, so no score
 # here expects a nine-way answer. Two raters mapped the groups independently; their agreement (Krippendorff's α) is
-# {glue:text}`alpha`, and where they differ the set is the union of both.
+# {glue:text}`alpha`, and where they differ the set is the union of both;
+# a group that one of them left empty has no category.
 
 # %% tags=["hide-input"]
 groups = pd.DataFrame(
@@ -162,7 +163,7 @@ figures.circumplex(
 # labels allow?
 
 # %% tags=["hide-input"]
-inside = results.BySource({title: used[title] for title in used}).frame(
+inside = results.BySource(used).frame(
     lambda item: {
         "inside the candidate sets": human.set_mass(
             item.table[item.weight >= 3],
