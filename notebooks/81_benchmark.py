@@ -55,6 +55,7 @@ page.glue("scoring.least", f"{harnesses['value'].min():.1f}")
 page.glue("scoring.most", f"{harnesses['value'].max():.1f}")
 page.glue("sampling", f"{(1 / batched['value']).max():.0%}")
 floor = others[others["alternative"] == "arithmetic floor"].set_index("model")["value"]
+axes = {"series": "model", "x": f"time relative to {reference}", "lines": {reference: 1}}
 page.glue("floor", ", ".join(f"{1 / value:.2f} ({model})" for model, value in floor.items()))
 
 # %% [markdown]
@@ -69,9 +70,7 @@ figures.forest(
     others[others["what"] == "scoring"],
     "Time for the same scores, as a multiple of this library's",
     caption,
-    series="model",
-    x=f"time relative to {reference}",
-    lines={reference: 1},
+    **axes,
 )
 
 # %% [markdown]
@@ -83,9 +82,7 @@ figures.forest(
     others[others["what"] == "sampling"],
     "Time per token, as a multiple of this library's",
     caption,
-    series="model",
-    x=f"time relative to {reference}",
-    lines={reference: 1},
+    **axes,
 )
 
 # %% tags=["hide-input"]

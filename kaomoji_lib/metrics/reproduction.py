@@ -19,10 +19,7 @@ def compare(kept, made, kept_scores, made_scores):
     texts, as far as both were generated: equal random streams give equal replies unless a choice is closer than rounding
     errors).
     """
-    ids = list(made.prompts()["id"])
-    layers = [name for name in kept.states("emit").layers if name in made.states("emit").layers]
-    first, second = (states(run, ids, layers) for run in (kept, made))
-    distance = np.linalg.norm(first - second, axis=-1) / np.linalg.norm(first, axis=-1)
+    distance = distances(kept, made)
     scores = kept_scores.merge(made_scores, on=["prompt_id", "spelling"], suffixes=("", "_made"))
     apart = (scores["log_prob"] - scores["log_prob_made"]).abs().max()
     keys = ["prompt_id", "generation"]
@@ -34,7 +31,7 @@ def compare(kept, made, kept_scores, made_scores):
     rows = [
         (
             "hidden states",
-            f"{len(ids)} messages × {len(layers)} layers",
+            f"{len(distance)} messages × {distance.shape[1]} layers",
             f"within {distance.max():.2%} of their norm",
         ),
         ("log P(kaomoji | message)", f"{len(scores):,} values", f"within {apart:.4f} nats"),
@@ -47,8 +44,18 @@ def compare(kept, made, kept_scores, made_scores):
     return pd.DataFrame(rows, columns=["what", "compared", "agreement"])
 
 
-def states(run, ids, layers):
-    """Return the hidden states of the messages ``ids`` at the layers named: (messages, layers, hidden), float64."""
+def distances(kept, made):
+    """Return how far apart the states of two runs are, as a share of the norm of ``kept``'s: (messages, layers).
+
+    The messages are those of ``made``, the layers those that both runs have.
+    """
+    ids = list(made.prompts()["id"])
+    layers = [name for name in kept.states("emit").layers if name in made.states("emit").layers]
+    first, second = (_states(run, ids, layers) for run in (kept, made))
+    return np.linalg.norm(first - second, axis=-1) / np.linalg.norm(first, axis=-1)
+
+
+def _states(run, ids, layers):
     kept = run.states("emit")
     order = [list(run.prompts()["id"]).index(name) for name in ids]
     places = [kept.layers.index(name) for name in layers]
