@@ -14,7 +14,7 @@ from scipy import stats
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import likelihoods
-from kaomoji_lib.models import organisms
+from kaomoji_lib.models import forward, organisms
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.loading import text_blocks
 from kaomoji_lib.models.score import (
@@ -210,13 +210,16 @@ def test_tokens_beyond_the_end_are_added_for_tokenizers_of_both_kinds(asked):
         assert (frame["log_prob_closed"] > frame["log_prob"] + 1e-3).any()
 
 
-def test_logits_are_made_in_chunks_of_bounded_size(asked, monkeypatch):
-    engine = small_models.engine("organism-gemma")
-    expected = scoring.score(engine, FACES, asked)
-    monkeypatch.setattr(measuring, "LOGITS_AT_ONCE", 20 * len(engine.vocabulary))
-    monkeypatch.setattr(measuring, "COLUMNS_AT_ONCE", 100)
-    found = scoring.score(engine, FACES, asked)
-    assert np.allclose(found["log_prob_closed"], expected["log_prob_closed"], atol=1e-4)
+def test_slices_of_the_head_are_its_logits(named_engine):
+    engine = named_engine[1]
+    weight = engine.model.get_output_embeddings().weight
+    with torch.inference_mode():
+        states = forward.prefill(engine, [engine.encode("a"), engine.encode("b")]).last
+        whole = forward.lm_head_logits(engine, states)
+        starts, slices = zip(*forward.lm_head_slices(engine, states, 100), strict=True)
+    assert starts == tuple(range(0, whole.shape[-1], 100))
+    assert torch.allclose(torch.cat(slices, dim=-1), whole, atol=1e-5)
+    assert engine.model.get_output_embeddings().weight is weight
 
 
 def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):

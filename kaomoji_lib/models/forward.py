@@ -115,6 +115,34 @@ def lm_head_logits(engine, states):
             base.forward = before
 
 
+def lm_head_slices(engine, states, width=2048):
+    """Yield (first token, logits (rows, at most ``width``)) of normed states (rows, hidden), slice by slice of the vocabulary.
+
+    A slice is read while it lies in the processor's cache, which the rows of a large vocabulary would overflow. A head
+    that is more than one matrix gives all tokens at once.
+    """
+    head = engine.model.get_output_embeddings()
+    if type(head) is not torch.nn.Linear or hasattr(head, "_hf_hook"):
+        yield 0, lm_head_logits(engine, states)
+        return
+    for start in range(0, head.out_features, width):
+        with _sliced(head, slice(start, start + width)):
+            logits = lm_head_logits(engine, states)
+        yield start, logits
+
+
+@contextmanager
+def _sliced(head, tokens):
+    """Give the head only the rows of ``tokens`` (slice)."""
+    whole = dict(head.named_parameters(recurse=False))
+    parts = {name: torch.nn.Parameter(value[tokens], False) for name, value in whole.items()}
+    try:
+        vars(head)["_parameters"].update(parts)
+        yield
+    finally:
+        vars(head)["_parameters"].update(whole)
+
+
 class _StackOutput:
     """What a causal model expects of its stack: the states, and None for everything else."""
 
