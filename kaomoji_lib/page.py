@@ -138,6 +138,13 @@ def read(run, categories=None):
     return Source(run, scheme)
 
 
+def on_shared_layers(sources):
+    """Return the states of each source, on the layers that all of them have: list of (prompts, layers * hidden)."""
+    first, *others = (source.states.layers for source in sources)
+    shared = [name for name in first if all(name in names for names in others)]
+    return [source.stacked_at(shared) for source in sources]
+
+
 def glue(key, value, percent=False):
     """Make ``value`` (Estimate, number or text) available to the prose as ``{glue:text}`` of ``key``.
 

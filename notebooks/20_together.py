@@ -23,6 +23,7 @@ models: list = [
     "qwen2.5-coder-1.5b-instruct",
 ]  # aliases or run folders of the local models
 suppressed: list = ["qwen2.5-coder-1.5b-instruct-no-emoji"]  # runs of them with emoji suppressed
+sets: list = ["b", "paraphrase1", "paraphrase2"]  # other sets of messages: data/prompts_<set>.csv
 seed: int = 0  # random seed of folds, permutations and bootstraps
 
 # %% tags=["remove-cell"]
@@ -34,6 +35,7 @@ from kaomoji_lib.models import choose, sentences
 from kaomoji_lib.models.collect import find_or_collect
 from kaomoji_lib.published import study
 from kaomoji_lib.published import tables as published
+from kaomoji_lib.stimuli import DATA
 
 started = page.start()
 found = [page.read(find_or_collect(model)) for model in models]
@@ -167,6 +169,51 @@ figures.forest(
 tables.estimates(
     everything, labels=["source", "measure"], percent=True, fold="The numbers of this figure"
 )
+
+# %% [markdown]
+# ## On four sets of messages
+# Set B has another author, and two paraphrases share no content word with the first set. The probe is tested on topics
+# that it was not trained on, and reads the layers that were kept of all four sets. The interval resamples the sets.
+# *Sentence encoder*: the same test on the text alone.
+
+# %% tags=["hide-input"]
+asked = {"generations": 1, "max_new_tokens": 1}
+on_sets = {
+    title: [source]
+    + [
+        page.read(find_or_collect(source.spec.alias, DATA / f"prompts_{name}.csv", **asked))
+        for name in sets
+    ]
+    for title, source in sources.items()
+}
+first, every = on_sets[found[0].title], ["original set", *(f"set {name}" for name in sets)]
+targets = [(run.prompts["category"], run.prompts["topic"]) for run in first]
+features = {title: page.on_shared_layers(runs) for title, runs in on_sets.items()}
+features[baselines.SENTENCES] = [sentences.encode(run.prompts["text"]) for run in first]
+tested = {
+    title: {name: (X, *rest) for name, X, rest in zip(every, arrays, targets, strict=True)}
+    for title, arrays in features.items()
+}
+
+# %% tags=["hide-input"]
+across = results.BySource(tested).frame(lambda parts: generalise.over_sets(parts, seed=seed))
+figures.forest(
+    across,
+    "Every set and the mean over sets, tested on unseen topics",
+    f"Sets of {len(messages)} messages; interval of the mean: over {len(every)} sets",
+    x="accuracy",
+    percent=True,
+    lines={"chance": 1 / len(scheme.codes)},
+)
+
+# %% tags=["remove-cell"]
+text_only = tested.pop(baselines.SENTENCES)
+gains_over_sets = [generalise.gain_over_sets(parts, text_only) for parts in tested.values()]
+page.glue("sets.above", sum(gain.ci_low > 0 for gain in gains_over_sets))
+means = across[across["measure"] == generalise.MEAN]
+page.glue("sets.text", results.one(means, source=baselines.SENTENCES), percent=True)
+for title, source in sources.items():
+    page.glue(f"sets.{source.spec.alias}", results.one(means, source=title), percent=True)
 
 # %% [markdown]
 # ## By layer

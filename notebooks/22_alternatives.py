@@ -17,12 +17,8 @@
 # them on {glue:text}`title`.
 
 # %% tags=["parameters", "remove-cell"]
-model: str = "qwen2.5-coder-1.5b-instruct"  # alias or run folder; its runs on other messages are found beside it
-sets: list = [
-    "b",
-    "paraphrase1",
-    "paraphrase2",
-]  # other sets of messages: run folders named <model>--<set>
+model: str = "qwen2.5-coder-1.5b-instruct"  # alias or run folder; its runs on other messages are found or collected
+sets: list = ["b", "paraphrase1", "paraphrase2"]  # other sets of messages: data/prompts_<set>.csv
 seed: int = 0  # random seed of folds, permutations and bootstraps
 
 # %% tags=["remove-cell"]
@@ -32,12 +28,16 @@ from kaomoji_lib import figures, page, results, tables
 from kaomoji_lib.metrics import baselines, generalise, predict
 from kaomoji_lib.models import sentences
 from kaomoji_lib.models.collect import find_or_collect
-from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.stimuli import DATA
 
 started = page.start()
 source = page.read(find_or_collect(model))
 scheme, messages = source.scheme, source.prompts
-others = {name: page.read(RunFolder.find(f"{source.spec.slug}--{name}")) for name in sets}
+asked = {"generations": 1, "max_new_tokens": 1}
+others = {
+    name: page.read(find_or_collect(source.spec.alias, DATA / f"prompts_{name}.csv", **asked))
+    for name in sets
+}
 page.glue("title", source.title)
 vectors = {"original": sentences.encode(messages["text"])}
 vectors |= {name: sentences.encode(other.prompts["text"]) for name, other in others.items()}
@@ -65,10 +65,7 @@ figures.forest(
 
 # %% tags=["hide-input"]
 runs = {"original": source, **others}
-shared = [
-    name for name in source.states.layers if all(name in run.states.layers for run in runs.values())
-]
-stacked = {name: run.stacked_at(shared) for name, run in runs.items()}
+stacked = dict(zip(runs, page.on_shared_layers(runs.values()), strict=True))
 both = {"hidden state": stacked, "sentence encoder": vectors}
 labels, topics, ids = messages["category"], messages["topic"], messages["id"]
 rows = {}
@@ -101,28 +98,18 @@ figures.forest(
 # the probe is tested on unseen topics. The last row is the mean over all sets of messages, with the set as a random effect.
 
 # %% tags=["hide-input"]
-rows, second = {}, others["b"].prompts
-for name, features in both.items():
-    for title, part, key in (("original set", messages, "original"), ("set B", second, "b")):
-        rows[title, name] = generalise.across_topics(
-            features[key], part["category"], part["topic"], seed=seed
-        )
-
-# %% tags=["hide-input"]
-for name, features in both.items():
-    every = [(features["original"], messages["category"], messages["topic"])]
-    every += [
-        (features[key], other.prompts["category"], other.prompts["topic"])
-        for key, other in others.items()
-    ]
-    rows["mean over all sets", name] = generalise.over_sets(every, seed=seed)
-
-# %% tags=["hide-input"]
-authors = results.frame(rows)
+targets = {name: (run.prompts["category"], run.prompts["topic"]) for name, run in runs.items()}
+authors = results.BySource(both).frame(
+    lambda features: generalise.over_sets(
+        {f"set {name}": (features[name], *target) for name, target in targets.items()}, seed=seed
+    )
+)
 figures.forest(
     authors,
-    "Messages of two authors, tested on unseen topics",
-    f"{source.title}; tested on unseen topics",
+    "Messages of two authors and in other wordings, tested on unseen topics",
+    source.title,
+    y="measure",
+    series="source",
     x="accuracy",
     percent=True,
     lines={"chance": 1 / len(scheme.codes)},
@@ -137,7 +124,7 @@ unseen, worded = (
     results.one(wording, source=name, measure="hidden state")
     for name in ("unseen topic", wording["source"].iloc[-1])
 )
-other = results.one(authors, source="set B", measure="hidden state")
+other = results.one(authors, source="hidden state", measure="set b")
 verdicts = pd.DataFrame(
     [
         ("words", "hidden state minus the best text baseline", gain, gain.ci_low > 0),

@@ -7,6 +7,8 @@ from kaomoji_lib import resampling, results, stats
 from kaomoji_lib.metrics import classify, predict
 from kaomoji_lib.metrics.threads import one_thread
 
+MEAN = "mean over sets"
+
 
 def by_layer(states, labels, groups, names, *, repeats=1, permutations=stats.REFITS, seed=0):
     """Return the cross-validated accuracy of a probe on each layer: tidy table with ``layer`` (position) and ``name``.
@@ -37,21 +39,43 @@ def across_topics(X, labels, topics, *, permutations=stats.REFITS, seed=0):
     ``X``: (n, d), one row per message. Interval: topics are resampled (Davison & Hinkley 1997). Null: categories permuted
     within topics (Winkler et al. 2015).
     """
-    hits, topics = _by_topic(X, labels, topics, permutations, seed)
-    return resampling.grouped(hits[0], topics, unit="topics", seed=seed, null=hits[1:].mean(axis=1))
+    return over_sets({"one": (X, labels, topics)}, permutations=permutations, seed=seed)["one"]
 
 
 @one_thread
 def over_sets(sets, *, permutations=stats.REFITS, seed=0):
-    """Return the mean accuracy on unseen topics over sets of messages, with the set as a random effect.
+    """Return the accuracy on unseen topics in each set of messages, and under ``MEAN`` their mean: dict of Estimate.
 
-    ``sets``: list of (X, labels, topics) as in :func:`across_topics`, one per set. Interval: sets are resampled, each with
-    all its messages (Davison & Hinkley 1997). Null: as there, in every set.
+    ``sets``: dict name -> (X, labels, topics) as in :func:`across_topics`. The set is a random effect of the mean: sets
+    are resampled, each with all its messages (Davison & Hinkley 1997). Null: as there, in every set.
     """
-    parts = [_by_topic(*one, permutations, seed)[0] for one in sets]
-    hits = np.concatenate(parts, axis=1)
-    number = np.repeat(np.arange(len(parts)), [part.shape[1] for part in parts])
-    return resampling.grouped(hits[0], number, unit="sets", seed=seed, null=hits[1:].mean(axis=1))
+    parts = {name: _by_topic(*one, permutations, seed) for name, one in sets.items()}
+    found = {
+        name: resampling.grouped(
+            hits[0], topics, unit="topics", seed=seed, null=hits[1:].mean(axis=1)
+        )
+        for name, (hits, topics) in parts.items()
+    }
+    hits = np.concatenate([hits for hits, _ in parts.values()], axis=1)
+    options = {"unit": "sets", "seed": seed, "null": hits[1:].mean(axis=1)}
+    return {**found, MEAN: resampling.grouped(hits[0], _number(sets), **options)}
+
+
+@one_thread
+def gain_over_sets(sets, baseline, *, seed=0):
+    """Return the mean gain in accuracy of ``sets`` over ``baseline``, the same sets with other features: Estimate.
+
+    As :func:`over_sets`, paired over messages, without a null.
+    """
+    ours, theirs = (
+        np.concatenate([_by_topic(*one, 0, seed)[0][0] for one in part.values()])
+        for part in (sets, baseline)
+    )
+    return resampling.grouped(ours - theirs, _number(sets), unit="sets", seed=seed)
+
+
+def _number(sets):
+    return np.repeat(np.arange(len(sets)), [len(labels) for _, labels, _ in sets.values()])
 
 
 def _by_topic(X, labels, topics, permutations, seed):

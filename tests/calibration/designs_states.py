@@ -149,8 +149,8 @@ def several_sets(rng, effect):
     sets = [
         states(rng, 0.5 * effect * CENTRES[0]) + rng.normal(size=(6, 12))[topic] for _ in range(3)
     ]
-    every = [(X, labels, topic) for X in sets]
-    return generalise.over_sets(every, permutations=PERMUTATIONS)
+    every = {number: (X, labels, topic) for number, X in enumerate(sets)}
+    return generalise.over_sets(every, permutations=PERMUTATIONS)[generalise.MEAN]
 
 
 @case(
