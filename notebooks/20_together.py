@@ -174,7 +174,7 @@ tables.estimates(
 # ## On four sets of messages
 # Set B has another author, and two paraphrases share no content word with the first set. The probe is tested on topics
 # that it was not trained on, and reads the layers that were kept of all four sets. The interval resamples the sets.
-# *Sentence encoder*: the same test on the text alone.
+# *Sentence encoder*: the same test on the text alone. Four sets are few, so this interval is too narrow rather than too wide.
 
 # %% tags=["hide-input"]
 asked = {"generations": 1, "max_new_tokens": 1}
