@@ -81,23 +81,21 @@ class Source:
     def notes(self):
         """How the prompt and the sampling deviate from the model's own template, in sentences."""
         notes = list(self.run.manifest["model"].get("notes", []))
-        rules = self.run.manifest.get("interventions") or []
         notes += [
-            f"Suppressed while sampling: {', '.join(r.get('strings', [r['suppress']]))}."
-            for r in rules
+            f"Suppressed while sampling: {', '.join(rule.get('strings', [rule['suppress']]))}."
+            for rule in self.run.manifest.get("interventions") or []
         ]
         return " ".join(notes) or "The model's own chat template was used as it is."
 
     @property
     def _counts(self):
-        replies = len(self.emissions) / max(len(self.prompts), 1)
-        return f"{len(self.prompts)} messages × {replies:.0f} replies"
+        return f"{len(self.prompts)} messages × {len(self.emissions) / max(len(self.prompts), 1):.0f} replies"
 
     @property
     def caption(self):
         """The line under every figure: model, prompts, replies, date."""
-        parts = [self.title, self._counts, str(self.run.manifest.get("started", ""))[:10]]
-        return " · ".join(part for part in parts if part)
+        started = str(self.run.manifest.get("started", ""))[:10]
+        return " · ".join(filter(None, [self.title, self._counts, started]))
 
 
 def spec(model):
@@ -139,9 +137,9 @@ def read(run, categories=None):
 
 
 def on_shared_layers(sources):
-    """Return the states of each source, on the layers that all of them have: list of (prompts, layers * hidden)."""
-    first, *others = (source.states.layers for source in sources)
-    shared = [name for name in first if all(name in names for names in others)]
+    """Return the states of each source on the layers that all have: list of (prompts, layers * hidden). ``sources``: list."""
+    every = [source.states.layers for source in sources]
+    shared = [name for name in every[0] if all(name in names for names in every)]
     return [source.stacked_at(shared) for source in sources]
 
 

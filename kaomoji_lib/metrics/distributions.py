@@ -16,9 +16,7 @@ from kaomoji_lib.faces.canonical import LEVELS, at_level
 
 MIN_WEIGHT = 3
 UNIFORM, COUNTS = "uniform", "counts"
-NARROWEST, FEWEST_FACES = 0.02, 5
-# The estimated range is off by about a twentieth, whichever way (tests/calibration).
-RANGE_ERROR = 0.05
+FEWEST_FACES = 5
 CEILING_DRAWS = 400
 
 

@@ -33,21 +33,12 @@ def by_layer(states, labels, groups, names, *, repeats=1, permutations=stats.REF
 
 
 @one_thread
-def across_topics(X, labels, topics, *, permutations=stats.REFITS, seed=0):
-    """Return the accuracy of a probe on messages whose topic it has not seen (leave one topic out).
-
-    ``X``: (n, d), one row per message. Interval: topics are resampled (Davison & Hinkley 1997). Null: categories permuted
-    within topics (Winkler et al. 2015).
-    """
-    return over_sets({"one": (X, labels, topics)}, permutations=permutations, seed=seed)["one"]
-
-
-@one_thread
 def over_sets(sets, *, permutations=stats.REFITS, seed=0):
-    """Return the accuracy on unseen topics in each set of messages, and under ``MEAN`` their mean: dict of Estimate.
+    """Return the accuracy of a probe on unseen topics in each set of messages, and their mean as ``MEAN``: dict of Estimate.
 
-    ``sets``: dict name -> (X, labels, topics) as in :func:`across_topics`. The set is a random effect of the mean: sets
-    are resampled, each with all its messages (Davison & Hinkley 1997). Null: as there, in every set.
+    Each topic is held out in turn. ``sets``: dict name -> (X (n, d), labels (n,), topics (n,)), one row per message.
+    Intervals: topics are resampled; of the mean, whose random effect is the set, whole sets (Davison & Hinkley 1997). With
+    few sets that interval covers too rarely. Null: categories permuted within topics (Winkler et al. 2015).
     """
     parts = {name: _by_topic(*one, permutations, seed) for name, one in sets.items()}
     found = {

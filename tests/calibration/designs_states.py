@@ -127,18 +127,6 @@ def transfer(rng, effect):
 
 
 @case(
-    "generalise.across_topics",
-    "the categories belong to other messages of the topic",
-    design="states that tell topics apart, no categories",
-    effect=APART,
-)
-def topics(rng, effect):
-    topic = np.arange(len(PROMPTS)) % 6
-    X = states(rng, 0.5 * effect * CENTRES[0]) + rng.normal(size=(6, 12))[topic]
-    return generalise.across_topics(X, PROMPTS["category"], topic, permutations=PERMUTATIONS)
-
-
-@case(
     "generalise.over_sets",
     "the categories belong to other messages of the topic, in every set",
     design="three sets of states that tell topics apart, no categories",
