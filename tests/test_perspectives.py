@@ -4,6 +4,7 @@ import pytest
 
 from kaomoji_lib import perspectives
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import organisms
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.stimuli import INSTRUCTION
 
@@ -40,4 +41,13 @@ def test_a_run_keeps_its_perspective_refuses_another_and_draws_independently(opt
         collect("organism-gemma", perspective="symbol", out=user.path, **options)
     # Equal instructions do not share random numbers.
     texts = [list(run.emissions()["text"]) for run in (plain, user)]
+    assert sum(a == b for a, b in zip(*texts, strict=True)) < 20
+
+
+def test_two_models_draw_independently(options, tmp_path):
+    """The same weights under two names: equal distributions, other random numbers."""
+    other = collect(str(organisms.folder("gemma")), out=tmp_path / "other", **options)
+    texts = [
+        list(run.emissions()["text"]) for run in (collect("organism-gemma", **options), other)
+    ]
     assert sum(a == b for a, b in zip(*texts, strict=True)) < 20

@@ -408,3 +408,13 @@ def test_template_is_a_page_not_a_program(path):
         assert not re.search(r"\b(HTML|Markdown)\(|\.style\b|escape=False", cell.source), (
             cell.source
         )
+
+
+def test_every_known_fault_of_a_statistic_has_its_test():
+    """faults.csv: what a methods review found, by the review's numbers, and the test that fails on the old code."""
+    with (ROOT / "tests" / "faults.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["fault"] for row in rows} == {f"E{number}" for number in range(1, 15)}
+    for row in rows:
+        name, function = row["test"].split("::")
+        assert f"def {function}(" in (ROOT / "tests" / name).read_text(encoding="utf-8"), row

@@ -105,6 +105,9 @@ def test_the_message_is_found_in_the_prompt():
     found = steer.prompt_states(model, prompts)
     assert np.allclose(found["end"][0, 2], whole[2][0, end - 1], atol=1e-4)
     assert np.allclose(found["message"][0, 2], whole[2][0, start:end].mean(dim=0), atol=1e-4)
+    # The scale of a direction ignores the first tokens, whose states can be very long.
+    lengths = whole[2][0, start:end].norm(dim=-1)
+    assert found["norm"][0, 2] == pytest.approx(float(lengths.median()), rel=1e-4)
 
 
 def clouds(apart, n=120, width=20, seed=0):
