@@ -47,7 +47,5 @@ def test_a_run_keeps_its_perspective_refuses_another_and_draws_independently(opt
 def test_two_models_draw_independently(options, tmp_path):
     """The same weights under two names: equal distributions, other random numbers."""
     other = collect(str(organisms.folder("gemma")), out=tmp_path / "other", **options)
-    texts = [
-        list(run.emissions()["text"]) for run in (collect("organism-gemma", **options), other)
-    ]
+    texts = [list(run.emissions()["text"]) for run in (collect("organism-gemma", **options), other)]
     assert sum(a == b for a, b in zip(*texts, strict=True)) < 20

@@ -23,13 +23,29 @@ def measure(engine, prompts, plan, algorithm, nodes=None, read=None, progress=No
     overshoot = np.full((len(prompts), plan.overshoot.shape[1]), -np.inf)
     given = (("nodes", nodes), ("read", read))
     limits = {name: value for name, value in given if value is not None}
-    for found, rows in run(engine, prompts, trie, **limits) if len(trie) > 1 else ():
-        rows = rows.flatten(0, 1)
-        slices = [(0, rows)] if algorithm == "plain" else lm_head_slices(engine, rows)
-        _read(found, slices, plan, steps, overshoot)
-        if progress:
-            progress(nodes=len(found) * len(prompts))
+    if len(trie) > 1:
+        parts = _counted(run(engine, prompts, trie, **limits), len(prompts), progress)
+        for found, slices in _slices(engine, parts, algorithm):
+            _read(found, slices, plan, steps, overshoot)
     return _sums(plan, steps, overshoot)
+
+
+def _counted(parts, prompts, progress):
+    """Pass on what an algorithm yields and count it."""
+    for found, rows in parts:
+        yield found, rows
+        if progress:
+            progress(nodes=len(found) * prompts)
+
+
+def _slices(engine, parts, algorithm):
+    """Yield nodes and their logits in slices of the vocabulary; of states, all at once, so that the head is read once."""
+    if algorithm == "plain":
+        for found, logits in parts:
+            yield found, [(0, logits.flatten(0, 1))]
+        return
+    found, states = zip(*parts, strict=True)
+    yield np.concatenate(found), lm_head_slices(engine, torch.cat(states, dim=1).flatten(0, 1))
 
 
 def _read(nodes, slices, plan, steps, overshoot):
