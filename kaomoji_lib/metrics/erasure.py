@@ -22,7 +22,7 @@ def effects(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
     their difference: does the erasure hit the category more than everything else. ``drop`` (own category after the
     control less that after erasing the category) compares the category's erasure with each control. Its null swaps the
     two per prompt, in all layers at once; p is for the best of all layers (max-T). The control ``matched`` changes as
-    much variance; one of equal rank (``random``) changes far less. Overlap of distributions: Bhattacharyya 1943.
+    much variance. Overlap of distributions: Bhattacharyya 1943.
 
     Parameters
     ----------
@@ -39,17 +39,14 @@ def effects(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
     category = prompts.set_index("id")["category"].reindex(table["prompt_id"]).to_numpy()
     columns = [masses.columns.get_loc(code) for code in category]
     own = masses.to_numpy()[np.arange(len(masses)), columns]
-    meta = table[["prompt_id", "layer", "condition", "number", "removed"]].reset_index(drop=True)
+    meta = table[["prompt_id", "layer", "condition", "removed"]].reset_index(drop=True)
     still = np.flatnonzero(meta["condition"] == "none")
     ids, before = list(meta.loc[still, "prompt_id"]), np.sqrt(shares.to_numpy()[still])
     member = category[still][:, None] == category[still][None]
-    cells = {}
-    for (layer, condition), part in meta.groupby(["layer", "condition"], sort=False):
-        rounds = [
-            each.set_index("prompt_id")["at"].reindex(ids).to_numpy()
-            for _, each in part.assign(at=part.index).groupby("number")
-        ]
-        cells[layer, condition] = (rounds, float(part["removed"].mean()))
+    cells = {
+        place: part.assign(at=part.index).set_index("prompt_id")["at"].reindex(ids).to_numpy()
+        for place, part in meta.groupby(["layer", "condition"], sort=False)
+    }
     layers = sorted({layer for layer, condition in cells if condition == "category"})
     controls = [
         name for name in dict.fromkeys(meta["condition"]) if name not in ("none", "category")
@@ -58,10 +55,10 @@ def effects(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
         raise KaomojiError(
             "the table lacks an erasure of the category or its controls; expected an erasure table; pass it unchanged"
         )
-    mean = lambda values, rounds: np.mean([values[at] for at in rounds], axis=0)  # noqa: E731
-    after = {place: mean(own, rounds) for place, (rounds, _) in cells.items()}
     drops = {
-        name: np.array([after[layer, name] - after[layer, "category"] for layer in layers])
+        name: np.array(
+            [own[cells[layer, name]] - own[cells[layer, "category"]] for layer in layers]
+        )
         for name in controls
     }
     signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(permutations, len(ids)))
@@ -74,16 +71,14 @@ def effects(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
             removed=0.0,
         )
     ]
-    for (layer, condition), (rounds, removed) in cells.items():
+    for (layer, condition), rows in cells.items():
         if condition == "none":
             continue
-        found = {"own category": stats.bootstrap(after[layer, condition], seed=seed)}
+        found = {"own category": stats.bootstrap(own[rows], seed=seed)}
         logs = np.log2(np.maximum(shares.to_numpy(), 1e-12))
-        kl = [(before**2 * (logs[still] - logs[at])).sum(axis=1) for at in rounds]
-        found["KL"] = stats.bootstrap(np.mean(kl, axis=0), seed=seed)
-        left = np.mean(
-            [_overlaps(np.sqrt(shares.to_numpy()[at]), before, member) for at in rounds], 0
-        )
+        kl = (before**2 * (logs[still] - logs[rows])).sum(axis=1)
+        found["KL"] = stats.bootstrap(kl, seed=seed)
+        left = _overlaps(np.sqrt(shares.to_numpy()[rows]), before, member)
         found |= _lost(kept, left, seed)
         if condition in drops:
             differences, at = drops[condition], layers.index(layer)
@@ -91,7 +86,12 @@ def effects(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
             adjusted = resampling.max_t(differences.mean(axis=1), null)[at]
             drop = stats.bootstrap(differences[at], seed=seed)
             found[DROP] = replace(drop, null_mean=float(null[:, at].mean()), p=float(adjusted))
-        frames.append(results.frame(found, layer=int(layer), condition=condition, removed=removed))
+        labels = {
+            "layer": int(layer),
+            "condition": condition,
+            "removed": meta["removed"][rows].mean(),
+        }
+        frames.append(results.frame(found, **labels))
     return pd.concat(frames, ignore_index=True)
 
 

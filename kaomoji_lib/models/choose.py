@@ -27,7 +27,7 @@ def load_inventory(path=None):
     KaomojiError
         If the file is unreadable, a face occurs twice, or one face begins another, so that events would overlap.
     """
-    path = INVENTORY if path is None else path
+    path = path or INVENTORY
     table = read_table(path, ("face", "category"))
     table["foil"] = table["foil"] != "" if "foil" in table else False
     faces = sorted(table["face"])

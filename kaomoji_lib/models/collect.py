@@ -17,6 +17,7 @@ from kaomoji_lib.runs.files import digest, folder_lock
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
 from kaomoji_lib.stimuli import PROMPTS, load_prompts
 
+ABOUT = ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "kaomoji-lib")
 OPTIONS = {
     **{name: f"--{name}" for name in ("prompts", "generations", "seed", "dtype", "layers")},
@@ -172,8 +173,7 @@ def _fill(run, job, settings, ray, workers):
 
 def _manifest(job, facts, settings, started):
     spec = job.spec
-    names = ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")
-    about = {name: getattr(spec, name) for name in names} | {"from_hub": not spec.is_local}
+    about = {name: getattr(spec, name) for name in ABOUT} | {"from_hub": not spec.is_local}
     if spec.kind == "other":
         about["id"] = settings["model"]
     return {
@@ -215,7 +215,6 @@ class SamplingWorker:
         model = spec.alias if spec.kind != "other" else engine.revision
         stream = crc32(model.encode()), crc32(words.encode())
         self.sampling = dataclasses.replace(job.options["sampling"], stream=stream)
-        cuda = engine.device.type == "cuda"
         self.facts = {
             "model": {
                 "class": type(engine.model).__name__,
@@ -226,7 +225,9 @@ class SamplingWorker:
                 "notes": [*engine.notes, *engine.template.notes],
             },
             "dtype": engine.dtype_name,
-            "device": torch.cuda.get_device_name(engine.device) if cuda else engine.device.type,
+            "device": torch.cuda.get_device_name(engine.device)
+            if engine.device.type == "cuda"
+            else engine.device.type,
             "layers": names,
             "versions": {"python": platform.python_version()} | {n: _version(n) for n in LIBRARIES},
             "self_check": check,

@@ -145,17 +145,17 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
 
 @contextmanager
 def _reported(spec, options, progress):
-    """Report the unpacking of a GGUF file, which takes long: the library's bar on a terminal, elsewhere one line."""
-    bar, modeling_gguf_pytorch_utils.tqdm = (
-        modeling_gguf_pytorch_utils.tqdm,
-        lambda items, **_: items,
-    )
-    shown, started = progress and "gguf_file" in options, time.monotonic()
-    if shown and sys.stderr.isatty():
-        modeling_gguf_pytorch_utils.tqdm, shown = bar, False
+    """Report the unpacking of a GGUF file, which takes long, in one line instead of the library's bar."""
+    bar, started = modeling_gguf_pytorch_utils.tqdm, time.monotonic()
+    modeling_gguf_pytorch_utils.tqdm = lambda items, **_: items
+    shown = progress and "gguf_file" in options
     if shown:
-        words = f"{spec.title}: unpacking {options['gguf_file']} ..."
-        print(words, end="", file=sys.stderr, flush=True)
+        print(
+            f"{spec.title}: unpacking {options['gguf_file']} ...",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
     try:
         yield
     finally:

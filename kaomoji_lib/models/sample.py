@@ -128,8 +128,7 @@ def sample(engine, messages, keys, sampling, layers=None, cached=True):
         }
         for reply in replies
     ]
-    none = emit[:0]
-    first, faces = (torch.stack(part) if part else none for part in (first, faces))
+    first, faces = (torch.stack(part) if part else emit[:0] for part in (first, faces))
     return rows, {"emit": emit, "first": first, "face": faces}
 
 

@@ -16,7 +16,7 @@ from kaomoji_lib.models.score import scoring
 from kaomoji_lib.models.score import spellings as spelled
 
 STEERING = ("prompt_id", "topic", "layer", "condition", "direction", "scale")
-ERASURE = ("prompt_id", "topic", "layer", "condition", "number", "removed")
+ERASURE = ("prompt_id", "topic", "layer", "condition", "removed")
 PATCHING = ("prompt_id", "donor_id", "topic", "layer", "position", "condition")
 
 
@@ -192,13 +192,6 @@ def leace(states, labels):
     return Eraser(inverse @ (basis @ basis.T) @ root, centre, basis.shape[1])
 
 
-def random_eraser(states, rank, rng):
-    """Return the same for a random subspace of ``rank`` dimensions."""
-    root, inverse, centre = _whitener(states)
-    basis = np.linalg.qr(rng.normal(size=(states.shape[1], rank)))[0]
-    return Eraser(inverse @ (basis @ basis.T) @ root, centre, rank)
-
-
 def matched_eraser(states, labels, like):
     """Return an eraser that changes as much variance as ``like`` and keeps the differences between the labels.
 
@@ -226,7 +219,7 @@ def erasure_table(run, words, *, per_category=4, layers=None, seed=0, device="au
     """Erase the category from the emission state after each block: DataFrame[ERASURE, one column per spelling].
 
     ``per_category``: tested prompts; ``layers``: default every block. ``condition``: none; category (LEACE); matched
-    (:func:`matched_eraser`); topic (LEACE of the topic, where prompts have several); random (a subspace of equal rank).
+    (:func:`matched_eraser`); topic (LEACE of the topic, where prompts have several).
     ``removed``: share of the tested states' variance that the eraser changes.
     """
     settings = {"layers": list(layers or ())}
@@ -242,13 +235,12 @@ def _erasure(lab, rng, layers):
         erasers = {"category": main, "matched": matched_eraser(states, category, main)}
         if len(set(topic)) > 1:
             erasers["topic"] = leace(states, topic)
-        erasers["random"] = random_eraser(states, main.rank, rng)
         for condition, eraser in erasers.items():
             removed = eraser.removed(emit[lab.tested][:, layer])
-            about = {"layer": layer, "condition": condition, "number": 0, "removed": removed}
+            about = {"layer": layer, "condition": condition, "removed": removed}
             change = steer.Map(layer, eraser.matrix, eraser.centre)
             lab.score(lab.tested, pd.DataFrame(about, lab.tested), change)
-    still = {"layer": 0, "condition": "none", "number": 0, "removed": 0.0}
+    still = {"layer": 0, "condition": "none", "removed": 0.0}
     return lab.table(ERASURE, lab.tested, still)
 
 

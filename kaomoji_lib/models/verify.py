@@ -81,11 +81,14 @@ def scoring(engine, spellings, messages, algorithm="auto"):
     plan = spelled.plan(engine, _writable(engine, with_leads), closed=False)
     prompts = [engine.encode(engine.template.render(message)) for message in _two(messages)]
     prompts = _spread(prompts, PROMPTS)
-    cells = [
-        [_plain_log_prob(engine, prompt, list(sequence)) for sequence in plan.sequences]
-        for prompt in prompts
-    ]
-    expected, margins = np.moveaxis(np.array(cells), 2, 0)
+    expected, margins = np.moveaxis(
+        [
+            [_plain_log_prob(engine, prompt, list(sequence)) for sequence in plan.sequences]
+            for prompt in prompts
+        ],
+        2,
+        0,
+    )
 
     def compare(name):
         difference = np.abs(measuring.measure(engine, prompts, plan, name)[0] - expected)
