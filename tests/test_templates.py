@@ -1,17 +1,22 @@
 """The next token after a rendered prompt is the first token of the visible reply, for templates of every shape."""
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import small_models
 import yaml
 
+from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import loading
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.templates import FALLBACK, adapt
 from kaomoji_lib.runs import registry
+from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.stimuli import DATA, INSTRUCTION, load_prompts
 
 ENDS = {
@@ -83,6 +88,26 @@ def test_prompts_of_public_templates_end_where_their_history_puts_replies(entry)
 
 def test_there_are_enough_public_templates():
     assert len({composed(entry) for entry in PUBLIC}) >= 60
+
+
+def test_both_commands_work_on_every_public_template(tmp_path, monkeypatch, capsys):
+    """A small model takes one template after another through ``kaomoji collect`` and ``kaomoji score``."""
+    model = str(small_models.write(tmp_path / "model", "llama"))
+    engine = small_models.engine(model)
+    load_prompts().iloc[:2].to_csv(tmp_path / "two.csv", index=False)
+    (tmp_path / "faces.txt").write_text("(^_^)\n(._.)", encoding="utf-8")
+    for number, entry in enumerate(PUBLIC):
+        made = dataclasses.replace(engine, template=template(composed(entry)))
+        monkeypatch.setattr(loading, "load", lambda *_, made=made: made)
+        where = [model, "--prompts", str(tmp_path / "two.csv"), "--out"]
+        run = ["collect", *where, str(tmp_path / f"{number}"), "--generations=2"]
+        assert cli.main([*run, "--max-new-tokens=3"]) == 0, entry["models"]
+        scores = ["score", *where, str(tmp_path / f"{number}.parquet")]
+        assert cli.main([*scores, "--faces", str(tmp_path / "faces.txt")]) == 0, entry["models"]
+        assert len(RunFolder(tmp_path / f"{number}").emissions()) == 4
+        table = pd.read_parquet(tmp_path / f"{number}.parquet")
+        assert (len(table), table["log_prob"].lt(0).all()) == (4, True)
+    capsys.readouterr()
 
 
 def test_a_system_prompt_is_emptied_or_left_out_and_the_date_is_pinned():
