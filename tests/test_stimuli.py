@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 import pytest
+import yaml
 
 from kaomoji_lib import parameters
 from kaomoji_lib.categories import load_scheme
@@ -11,7 +12,7 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import predict as prediction
 from kaomoji_lib.models import organisms
 from kaomoji_lib.runs import registry
-from kaomoji_lib.stimuli import load_lexicon, load_prompts, read_table
+from kaomoji_lib.stimuli import DATA, load_lexicon, load_prompts, read_table
 
 NAMES_OF_FEELINGS = re.compile(
     r"\b(?:happy|happily|happiness|joy\w*|glad|sad\w*|angry|anger|mad|furious|afraid|scared|fear\w*|anxi\w+|worr\w+|relie[fv]\w*|"
@@ -157,6 +158,14 @@ def test_a_parameter_of_another_type_is_named_with_what_was_expected(kind, given
     with pytest.raises(KaomojiError, match=named) as caught:
         parameters.check({"__annotations__": {"x": kind}, "x": given})
     assert "\n" not in str(caught.value)
+
+
+def test_no_parameter_is_named_like_a_value_of_yaml():
+    """Papermill reads parameters as YAML, where a name such as null or yes is no name."""
+    for path in sorted((DATA.parent / "notebooks").glob("[0-9]*.py")):
+        names = re.findall(r"^(\w+): \w+.* = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for name in names:
+            assert yaml.safe_load(name) == name, (path.name, name)
 
 
 def test_parameters_are_checked_when_a_page_starts():
