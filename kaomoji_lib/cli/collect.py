@@ -63,8 +63,8 @@ def add_model_options(parser, prompts=True):
         "--dtype",
         default="auto",
         help="auto (the checkpoint's; float32 on a CPU), float32, bfloat16, float16. On CPUs with bfloat16 units "
-        "(avx512_bf16, amx), bfloat16 is faster for scoring: 1.6 times with Qwen2.5-Coder 1.5B, where scores "
-        "correlate .9965 with those in float32 after removing each kaomoji's mean",
+        "(avx512_bf16, amx), bfloat16 is faster: 1.7 times in collecting with SmolLM2, 1.6 times in scoring with "
+        "Qwen2.5-Coder 1.5B, whose scores correlate .9965 with those in float32 after removing each kaomoji's mean",
     )
 
 

@@ -199,8 +199,6 @@ def _draw(replies, logits, sampling, suppress):
         for reply, share in zip(replies, allowed, strict=True):
             reply.unhindered *= share
         logits = logits.masked_fill(banned, -torch.inf)
-    if sampling.temperature == 0:
-        return logits.argmax(dim=-1).tolist()
     numbers = [reply.uniforms[len(reply.ids)] for reply in replies]
     return _inverse(_weights(logits, sampling), torch.tensor(numbers, device=logits.device))
 
@@ -209,12 +207,14 @@ def _weights(logits, sampling):
     """Probabilities at the run's temperature and top_p (Holtzman et al. 2020), float32 (rows, vocabulary)."""
     if sampling.temperature == 0:
         return functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).float()
-    weights = (logits / sampling.temperature).softmax(dim=-1)
+    if sampling.temperature != 1:
+        logits = logits / sampling.temperature
+    weights = logits.softmax(dim=-1)
     if sampling.top_p >= 1:
         return weights
     ordered, order = weights.sort(dim=-1, descending=True, stable=True)
     ordered = ordered.masked_fill(ordered.cumsum(dim=-1) - ordered >= sampling.top_p, 0.0)
-    return (torch.zeros_like(weights).scatter(-1, order, ordered)) / ordered.sum(-1, keepdim=True)
+    return torch.zeros_like(weights).scatter(-1, order, ordered) / ordered.sum(-1, keepdim=True)
 
 
 def _inverse(weights, numbers):
