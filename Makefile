@@ -71,7 +71,7 @@ lab: $(READY)  ## JupyterLab; the templates in notebooks/ open as notebooks
 	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) -r requirements-lab.txt
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" PYTHONPATH="$(CURDIR)" "$(PYTHON)" -m jupyter lab --notebook-dir=.
 
-trust: $(READY)  ## kill, injure and feed it on purpose; the counts go to tests/trust/counts.csv
+trust: $(READY)  ## kill and injure it on purpose; the counts go to tests/trust/counts.csv
 	"$(PYTHON)" tests/trust
 
 fresh:  ## make book and make test as a user with nothing but Debian's python3, make, git and a browser

@@ -1,19 +1,11 @@
-"""The templates that read outside text, fed with some hostile strings, executed, rendered and looked at in a browser.
-
-`python tests/trust pages` does it with every string.
-"""
+"""The templates that read outside text, fed with some hostile strings, executed, rendered and looked at in a browser."""
 
 import re
 import shutil
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
+import hostile_pages as pages
 import pytest
-
-sys.path.append(str(Path(__file__).parent / "trust"))
-
-import pages  # noqa: E402
 
 TEXTS = pages.strings(90)
 

@@ -1,4 +1,4 @@
-"""Break it, and count what breaks: processes killed, faults injected, hostile input.
+"""Break it, and count what breaks: processes killed, faults injected.
 
     python tests/trust                      everything (`make trust`)
     python tests/trust collecting faults    some campaigns
@@ -16,7 +16,6 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import faults  # noqa: E402
 import kills  # noqa: E402
-import pages  # noqa: E402
 import report  # noqa: E402
 
 CAMPAIGNS = {
@@ -25,7 +24,6 @@ CAMPAIGNS = {
     "asking": lambda place, kill: [kills.asking(place, kill)],
     "batches": lambda place, kill: [kills.asking(place, kill, batch=True)],
     "faults": lambda place, kill: faults.campaign(place),
-    "pages": lambda place, kill: [pages.campaign(place)],
 }
 
 

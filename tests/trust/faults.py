@@ -1,14 +1,11 @@
-"""Faults injected one at a time: a service that misbehaves, files that rot, a disk that refuses, no memory."""
+"""Faults injected one at a time: a service that misbehaves, files that rot."""
 
-import errno
-import os
-import shutil
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 from fake_api import BATCH_FAULTS, FACES, FAULTS, UNPAID, FakeAPI
-from kills import MODEL, prompts, rows_of, run_rows
+from kills import MODEL, prompts
 from report import Count
 
 from kaomoji_lib.claude import client, elicit, introspect, synthesize
@@ -16,14 +13,11 @@ from kaomoji_lib.claude import exchanges as exchanges_of
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.claude.store import FILE, ReplyStore
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.models.score.job import score_file
-from kaomoji_lib.runs import files
 from kaomoji_lib.runs.folder import RunFolder
 
 CLAUDE = "claude-haiku-4-5"
-REFUSALS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 def campaign(place):
@@ -32,8 +26,6 @@ def campaign(place):
         serving(place, "batches whose creation fails", [*UNPAID, "cut-body"], batch=True),
         serving(place, "batches with failed items", BATCH_FAULTS, batch=True),
         rotting(place),
-        refusing(place),
-        running_out(place),
     ]
 
 
@@ -152,71 +144,4 @@ def rotting(place):
                 print(f"  {path.name}: {type(error).__name__}: {error}")
                 count.broken += 1
         path.write_bytes(content)
-    return count
-
-
-def refusing(place):
-    """A disk that refuses the n-th write of a run: one line, and the same command goes on without loss."""
-    count = Count("fault", "full disks and read-only folders")
-    settings = {"prompts": prompts(place, 2), "generations": 1, "progress": False}
-    whole = dict(run_rows(collect(MODEL, out=place / "whole", **settings)))
-    for number in REFUSALS:
-        for step in ("fsync", "replace"):
-            for position in range(0, 8, 2):
-                out, real, left = place / "disk", getattr(os, step), [position]
-
-                def refuse(*arguments, real=real, left=left, number=number):
-                    left[0] -= 1
-                    if left[0] < 0:
-                        raise OSError(number, os.strerror(number))
-                    return real(*arguments)
-
-                count.tried += 1
-                with (
-                    mock.patch.object(files.os, step, refuse),
-                    mock.patch.object(files, "_flush_folder", lambda folder: None),
-                ):
-                    try:
-                        collect(MODEL, out=out, **settings)
-                        count.broken += 1
-                    except KaomojiError as error:
-                        count.broken += "could not be written" not in str(error)
-                count.compare(whole, run_rows(collect(MODEL, out=out, **settings)))
-                shutil.rmtree(out)
-    return count
-
-
-def running_out(place):
-    """Memory that suffices for some prompts at a time; two writers on one folder."""
-    import torch
-
-    count = Count("fault", "no memory, and two writers")
-    settings = {"prompts": prompts(place, 2), "generations": 1, "progress": False}
-    keys = ("prompt_id", "generation")
-    whole = dict(rows_of(collect(MODEL, out=place / "roomy", **settings).emissions(), keys))
-    real = sampling.sample
-    for most in (1, 2, 5, 9):
-        for trouble in (torch.OutOfMemoryError, MemoryError):
-
-            def scarce(engine, messages, *arguments, most=most, trouble=trouble, **named):
-                if len(messages) > most:
-                    raise trouble("no more memory")
-                return real(engine, messages, *arguments, **named)
-
-            count.tried += 1
-            with mock.patch.object(sampling, "sample", scarce):
-                run = collect(MODEL, out=place / f"{most}-{trouble.__name__}", **settings)
-            count.compare(whole, rows_of(run.emissions(), keys))
-    busy = place / "busy"
-    with FakeAPI().environment(), files.folder_lock(busy):
-        for write in (
-            lambda: collect(MODEL, out=busy, **settings),
-            lambda: elicit.elicit(client.Settings(CLAUDE, str(busy)), settings["prompts"], 1),
-        ):
-            count.tried += 1
-            try:
-                write()
-                count.broken += 1
-            except KaomojiError as error:
-                count.broken += "another process" not in str(error)
     return count

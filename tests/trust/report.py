@@ -1,8 +1,9 @@
 """The counts of one campaign, and the table that keeps the latest of every campaign."""
 
-import csv
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).with_name("counts.csv")
@@ -12,9 +13,9 @@ TABLE = Path(__file__).with_name("counts.csv")
 class Count:
     """What one campaign came to.
 
-    ``tried``: kills, faults or inputs. ``rows``: rows (replies, files, cells) that were compared with an
-    undisturbed run. ``lost``, ``duplicated``, ``changed``: rows that differ from it. ``broken``: promises that were
-    not kept otherwise, such as a traceback instead of a line.
+    ``tried``: kills or faults. ``rows``: rows (replies, states, files) that were compared with an undisturbed run.
+    ``lost``, ``duplicated``, ``changed``: rows that differ from it. ``broken``: promises that were not kept
+    otherwise, such as a traceback instead of a line.
     """
 
     group: str
@@ -27,15 +28,12 @@ class Count:
     broken: int = 0
 
     def compare(self, whole, found):
-        """Count the rows of ``found`` against ``whole``: dicts key -> value, or lists of pairs where keys may repeat."""
-        pairs, expected = list(found.items() if isinstance(found, dict) else found), dict(whole)
-        seen = dict(pairs)
-        self.rows += len(expected)
-        self.lost += len(expected.keys() - seen.keys())
-        self.duplicated += len(pairs) - len(seen)
-        self.changed += sum(
-            seen[key] != value for key, value in expected.items() if key in seen
-        ) + len(seen.keys() - expected.keys())
+        """Count the pairs (key, value) of ``found``, whose keys may repeat, against the dict ``whole``."""
+        seen = dict(found)
+        self.rows += len(whole)
+        self.lost += len(whole.keys() - seen.keys())
+        self.duplicated += len(found) - len(seen)
+        self.changed += sum(key not in whole or seen[key] != whole[key] for key in seen)
 
     @property
     def bad(self):
@@ -44,16 +42,6 @@ class Count:
 
 def write(counts):
     """Put ``counts`` into the table in the place of their earlier values."""
-    names = [field.name for field in fields(Count)]
-    rows = {}
-    if TABLE.is_file():
-        with TABLE.open(encoding="utf-8", newline="") as handle:
-            rows = {(row["group"], row["what"]): row for row in csv.DictReader(handle)}
-    rows.update({(count.group, count.what): asdict(count) for count in counts})
-    with TABLE.open("w", encoding="utf-8", newline="") as handle:
-        table = csv.DictWriter(handle, names, lineterminator="\n")
-        table.writeheader()
-        table.writerows(sorted(rows.values(), key=lambda row: GROUPS.index(row["group"])))
-
-
-GROUPS = ["kill -9", "fault", "hostile text"]
+    table = pd.concat([pd.read_csv(TABLE), pd.DataFrame(map(asdict, counts))])
+    table = table.drop_duplicates(["group", "what"], keep="last")
+    table.sort_values(["group", "what"]).to_csv(TABLE, index=False)

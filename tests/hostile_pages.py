@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from unittest import mock
 
 import hostile
@@ -15,7 +16,6 @@ import numpy as np
 import pandas as pd
 import small_models
 import yaml
-from report import ROOT, Count
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.categories import load_scheme
@@ -23,6 +23,7 @@ from kaomoji_lib.models.collect import collect
 from kaomoji_lib.runs.files import sha256, write_parquet
 from kaomoji_lib.runs.folder import RunFolder
 
+ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "book"))
 _spec = importlib.util.spec_from_file_location("kaomoji_book_build", ROOT / "book" / "build.py")
 build = importlib.util.module_from_spec(_spec)
@@ -291,25 +292,3 @@ def _texts(value, key=""):
         yield from _texts(item, name)
     for item in value if isinstance(value, list) else ():
         yield from _texts(item, key)
-
-
-def campaign(place):
-    """Run, render and look. Returns the :class:`report.Count`."""
-    from browser import installed
-    from conftest import FLAGS
-    from playwright.sync_api import sync_playwright
-
-    texts, wanted = strings(), plan(place)
-    count = Count("hostile text", "page templates in a browser", tried=len(texts) * len(wanted))
-    count.broken = execute(place, wanted)
-    html = render(place)
-    with sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=installed(), args=FLAGS)
-        wrong, count.rows, _ = look(html, texts, browser)
-        browser.close()
-    drawn, read = figures(place)
-    count.rows += read
-    for page, where, seen in [*wrong, *drawn][:60]:
-        print(f"  {page}, {where}: {escape.terminal(seen[:160])!r}")
-    count.broken += len(wrong) + len(drawn)
-    return count
