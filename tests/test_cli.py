@@ -95,8 +95,24 @@ def test_extract_counts_outcomes_and_reads_lines_tables_and_columns(tmp_path):
             done.stderr == "kaomoji: 4 replies: 2 kaomoji, 1 words, 1 empty\n"
             and done.returncode == 0
         )
-    done = kaomoji("extract", str(tmp_path / "t.csv"))
-    assert done.returncode == 2 and "no column 'text'" in done.stderr and "reply" in done.stderr
+    for kind, complaint in (("csv", "lacks the column(s) text"), ("parquet", "no column 'text'")):
+        done = kaomoji("extract", str(tmp_path / f"t.{kind}"))
+        assert done.returncode == 2 and complaint in done.stderr and "--column" in done.stderr
+        assert "reply" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["id,Text,\n1,(^_^) hi,\n", "id;TEXT\n1;(^_^) hi\n", "sep=;\nid;text\n1;(^_^) hi;;\n"],
+)
+def test_extract_reads_every_table_that_can_mean_one_thing_only(tmp_path, content):
+    done = kaomoji("extract", table(tmp_path, content))
+    assert done.returncode == 0 and json.loads(done.stdout)["face"] == "(^_^)"
+
+
+def test_extract_names_the_row_that_has_a_cell_too_many(tmp_path):
+    done = kaomoji("extract", table(tmp_path, "id,text\n1,(^_^) hi\n2,oh, no\n"))
+    assert done.returncode == 2 and "line 3: 3 cells" in done.stderr and "quotation" in done.stderr
 
 
 def test_extract_explains_every_span_it_judged():

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
+from kaomoji_lib.runs.files import read_parquet
+from kaomoji_lib.stimuli import read_table
 
 HELP = "the face each reply starts with (JSON lines, plain lines or a table in, JSON lines out)"
 EXAMPLES = """examples:
@@ -38,8 +40,10 @@ def configure(parser):
 
 
 def run(arguments):
-    # A line is out before the next one is read, so that a stream can be followed.
-    sys.stdout.reconfigure(encoding="utf-8", errors="strict", newline="\n", line_buffering=True)
+    # Half of a surrogate pair is written as JSON escapes it. A line is out before the next one is read, so that a stream can be followed.
+    sys.stdout.reconfigure(
+        encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
+    )
     is_table = arguments.column or Path(arguments.file).suffix.lower() in TABLES
     column = arguments.column or "text"
     replies = _table(arguments.file, column) if is_table else _lines(arguments.file, arguments.text)
@@ -55,9 +59,7 @@ def run(arguments):
         except ValueError as error:
             bad.append(f"{place}: {error}")
             record = {"error": bad[-1]}
-        # A half of a surrogate pair cannot be written but as an escape.
-        line = json.dumps(record, ensure_ascii=False)
-        print(line if _is_writable(line) else json.dumps(record))
+        print(json.dumps(record, ensure_ascii=False))
     counts = ", ".join(f"{outcomes[name]} {name}" for name in faces.OUTCOMES if outcomes[name])
     left_out = f"; {len(bad)} lines left out; the first: {bad[0]}" if bad else ""
     print(f"kaomoji: {outcomes.total()} replies: {counts or 'none'}{left_out}", file=sys.stderr)
@@ -79,27 +81,15 @@ def _lines(file, text):
 
 
 def _table(file, column):
-    """Yield (place, row as a dict) of a CSV, TSV or Parquet file; CSV from standard input."""
-    import pandas as pd
-
-    suffix = Path(file).suffix.lower()
-    try:
-        if suffix == ".parquet":
-            table = pd.read_parquet(file)
-        else:
-            table = pd.read_csv(
-                sys.stdin.buffer if file == "-" else file,
-                sep="\t" if suffix == ".tsv" else ",",
-                dtype=str,
-                keep_default_na=False,
-                index_col=False,
-                encoding=ENCODING["encoding"],
-                encoding_errors=ENCODING["errors"],
-            )
-    except ValueError as error:
-        raise KaomojiError(
-            f"{file}: no table ({error}); expected CSV with a header, or Parquet; --text reads plain lines"
-        ) from None
+    """Yield (place, row as a dict) of a Parquet file or of what :func:`read_table` reads, also from standard input."""
+    if Path(file).suffix.lower() == ".parquet":
+        Path(file).stat()
+        table = read_parquet(file, "write it again, or read plain lines with --text")
+    else:
+        try:
+            table = read_table("/dev/stdin" if file == "-" else file, (column,), ("truncated",))
+        except KaomojiError as error:
+            raise KaomojiError(f"{error}, or name another column with --column") from None
     if column not in table:
         raise KaomojiError(
             f"{file}: no column {column!r}; expected one of {', '.join(map(str, table))}; name it with --column"
@@ -124,10 +114,3 @@ def _reply(reply, column):
 
 def _strongest(verdict):
     return {**verdict, "features": dict(list(verdict["features"].items())[:STRONGEST])}
-
-
-def _is_writable(text):
-    try:
-        return bool(text.encode())
-    except UnicodeEncodeError:
-        return False
