@@ -22,15 +22,16 @@ class Batches:
 
     def ask(self, due):
         """Submit the requests ``due`` (dict key -> Request) and collect the replies. Returns a Report."""
-        report, part = Report(), {}
+        report, part, most = Report(), {}, {}
         for key, request in due.items():
-            if not self.budget.reserve(self._most(request)):
+            usd = self.budget.most(request.params, batch=True)
+            if not self.budget.reserve(usd):
                 report.stopped = f"more requests could cost more than what is left of --max-usd ({self.budget.limit:g})"
                 break
-            part[key] = request
+            part[key], most[key] = request, usd
         if part:
             try:
-                self._collect(self._submit(part), report)
+                self._collect(self._submit(part, most), report)
             except Refused as error:
                 report.stopped = f"the batch was not accepted: {error}"
         return report
@@ -54,11 +55,7 @@ class Batches:
             self._collect({**entry, "id": entry["id"] or self.settings.batch_id}, report)
         return report
 
-    def _most(self, request):
-        return self.budget.most(request.params, batch=True)
-
-    def _submit(self, part):
-        most = {key: self._most(request) for key, request in part.items()}
+    def _submit(self, part, most):
         entry = self.store.write_batch(
             {
                 "state": "intended",

@@ -57,10 +57,6 @@ class Settings:
         name = f"claude-{escape.filename(self.model.removeprefix('claude-'))}"
         return Path(self.out) if self.out else default_folder(name)
 
-    @property
-    def origin(self):
-        return connection.origin()
-
 
 def other_model(record, request):
     """Return a complaint where another model answered than was asked, else an empty string."""

@@ -50,12 +50,6 @@ def origin():
     return parts.hostname + (f":{port}" if port else "")
 
 
-def redact(text, key):
-    """Return ``text`` in storable form, without the key and without anything shaped like one."""
-    text = escape.storable(text)
-    return re.sub(r"sk-ant-[\w-]{6,}", "[key]", text.replace(key, "[key]") if key else text)
-
-
 class Connection:
     """The SDK, with errors as :class:`Refused` and without the key in anything that it returns or raises.
 
@@ -133,7 +127,9 @@ class Connection:
             raise Refused("connection", self.redact(str(error))) from None
 
     def redact(self, text):
-        return redact(text, self._key)
+        """Return ``text`` in storable form, without the key and without anything shaped like one."""
+        text = escape.storable(text).replace(self._key, "[key]")
+        return re.sub(r"sk-ant-[\w-]{6,}", "[key]", text)
 
     def plain(self, message):
         """Return what is kept of a Message of the SDK: a dict of text, model, stop reason, usage and id."""

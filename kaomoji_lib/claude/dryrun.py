@@ -3,7 +3,7 @@
 import json
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.claude import models
+from kaomoji_lib.claude import connection, models
 from kaomoji_lib.claude.budget import estimated_tokens
 from kaomoji_lib.claude.store import ReplyStore
 
@@ -12,7 +12,7 @@ SHOWN = 2
 
 def plan(settings, requests, note=""):
     """Return a run on paper as text: requests, tokens, the most that they can cost, and examples."""
-    store, origin = ReplyStore(settings.folder), settings.origin
+    store, origin = ReplyStore(settings.folder), connection.origin()
     due = list({key: r for r in requests if store.get(key := r.key(origin)) is None}.values())
     tokens = sum(estimated_tokens(request.params) for request in due)
     output, spent = sum(r.params["max_tokens"] for r in due), store.spent()

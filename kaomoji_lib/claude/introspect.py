@@ -50,16 +50,6 @@ def system_prompt(scheme, lexicon=None):
     return SYSTEM.format(categories=lines, form="{" + form + "}")
 
 
-def schema(codes):
-    """Return the JSON schema of the answer. It cannot bound numbers, so replies are checked when they are read."""
-    return {
-        "type": "object",
-        "properties": {code: {"type": "number"} for code in codes},
-        "required": list(codes),
-        "additionalProperties": False,
-    }
-
-
 def read(record, codes):
     """Return the likelihood per category of a stored reply: dict code -> float. Raises :class:`.strict.NotAnswered`."""
     return {code: likelihood(value) for code, value in read_object(record["text"], codes).items()}
@@ -100,21 +90,7 @@ def introspect(settings, faces, categories=None, temperature=0.0, on_progress=No
 
 
 def all_requests(model, faces, categories=None, temperature=0.0):
-    """Return one request per distinct face."""
-    scheme = load_scheme(categories)
-    fixed = {
-        "system": system_prompt(scheme),
-        "schema": schema(scheme.codes),
-        "temperature": temperature,
-    }
-    return [
-        Request(body(model, MAX_TOKENS, spelling, **fixed), {"face": face})
-        for face, spelling in distinct(faces).items()
-    ]
-
-
-def distinct(faces):
-    """Return dict canonical face -> its first spelling. Raises KaomojiError when there is none."""
+    """Return one request per distinct face, in its first spelling; raises KaomojiError when there is none."""
     spellings = {}
     for spelling in map(str, faces):
         if spelling.strip():
@@ -123,4 +99,13 @@ def distinct(faces):
         raise KaomojiError(
             "no face to ask about; expected at least one; elicit first, or name a file with one face per line"
         )
-    return spellings
+    scheme = load_scheme(categories)
+    fixed = {
+        "system": system_prompt(scheme),
+        "fields": {code: {"type": "number"} for code in scheme.codes},
+        "temperature": temperature,
+    }
+    return [
+        Request(body(model, MAX_TOKENS, spelling, **fixed), {"face": face})
+        for face, spelling in spellings.items()
+    ]

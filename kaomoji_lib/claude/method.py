@@ -21,7 +21,7 @@ from kaomoji_lib.claude.store import ReplyStore
 from kaomoji_lib.claude.strict import NotAnswered
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import read_parquet, sha256, write_parquet
-from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
+from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 
 TABLES = {"elicit": "emissions", "introspect": "judgements", "synthesize": "syntheses"}
 # Stop reasons of replies that end before the model had finished.
@@ -39,11 +39,9 @@ class AnswerFolder(RunFolder):
         return read_parquet(self._verified(f"{name}.parquet"), self._remedy)
 
     @property
-    def _recompute_hint(self):
+    def _remedy(self):
         # The manifest, which names the method, may be what is damaged; the folder is named after it, too.
         return f"run `kaomoji claude {self.path.name}` again; stored replies are not paid for twice"
-
-    _remedy = _recompute_hint
 
 
 def validator(read):
@@ -166,11 +164,6 @@ def write(client, name, requests, validate, report, table, facts):
     }
     folder.write_manifest(manifest)
     return folder, outcome
-
-
-def folders():
-    """Return the folders of replies in their usual place, sorted."""
-    return sorted(path for path in default_folder("x").parent.glob("claude-*") if path.is_dir())
 
 
 def status(folder):

@@ -29,10 +29,11 @@ class Request:
         return {"about": self.about, "params": None if self.private else self.params}
 
 
-def body(model, max_tokens, content, *, system=None, schema=None, temperature=None):
+def body(model, max_tokens, content, *, system=None, fields=None, temperature=None):
     """Return the body of a request with one user message, without thinking, less what the model rejects.
 
-    ``system``: a fixed system prompt, sent as a cacheable block. ``schema``: JSON schema of the answer.
+    ``system``: a fixed system prompt, sent as a cacheable block. ``fields``: JSON schema of each field of the answer,
+    an object with just these; a schema cannot bound numbers, so replies are checked when they are read.
     """
     params = {
         "model": model,
@@ -43,7 +44,13 @@ def body(model, max_tokens, content, *, system=None, schema=None, temperature=No
     if system is not None:
         block = {"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}
         params["system"] = [block]
-    if schema is not None:
+    if fields is not None:
+        schema = {
+            "type": "object",
+            "properties": fields,
+            "required": list(fields),
+            "additionalProperties": False,
+        }
         params["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     if temperature is not None:
         params["temperature"] = temperature

@@ -35,20 +35,6 @@ def vocabulary(lexicon=None):
     return own, others, int(table["version"].iloc[0])
 
 
-def schema(anchors, others):
-    """Return the JSON schema of the answer."""
-
-    def listed(allowed):
-        return {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
-
-    return {
-        "type": "object",
-        "properties": {"primary": listed(anchors), "others": listed(others)},
-        "required": ["primary", "others"],
-        "additionalProperties": False,
-    }
-
-
 def request_for(model, source_model, face, count, drawn, anchors, others, temperature=0.0):
     """Return the request for one (source model, face): its sampled exchanges, the face masked in all of them."""
     blocks = []
@@ -72,7 +58,10 @@ def request_for(model, source_model, face, count, drawn, anchors, others, temper
         MAX_TOKENS,
         "\n\n".join(blocks),
         system=system,
-        schema=schema(anchors, others),
+        fields={
+            name: {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
+            for name, allowed in (("primary", anchors), ("others", others))
+        },
         temperature=temperature,
     )
     about = {"source_model": source_model, "face": face, "count": count}

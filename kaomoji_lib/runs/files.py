@@ -94,16 +94,8 @@ def parse_json(text):
     """
     value = json.loads(text)
     # Only an escape can bring half of a surrogate pair.
-    return _storable(value) if "\\ud" in text.lower() else value
-
-
-def _storable(value):
-    if isinstance(value, str):
-        return escape.storable(value)
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {escape.storable(name): _storable(item) for name, item in value.items()}
+    if "\\ud" in text.lower():
+        value = json.loads(escape.storable(json.dumps(value, ensure_ascii=False)))
     return value
 
 
