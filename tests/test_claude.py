@@ -452,13 +452,9 @@ def test_no_request_costs_more_than_was_reserved():
         assert budget.most(params, batch=True) == pytest.approx(budget.most(params) / 2)
 
 
-def test_a_limit_needs_a_price():
+def test_prices_are_found_in_every_spelling_of_a_model():
     assert models.price("us.anthropic.claude-haiku-4-5-20251001-v1:0") == models.price(MODEL)
     assert models.price("some-local-model") is None and models.omitted("some-local-model") == ()
-    with pytest.raises(KaomojiError, match="no price.*claude_models.csv"):
-        Budget("some-local-model", limit=1.0)
-    with pytest.raises(KaomojiError, match="above 0"):
-        Budget(MODEL, limit=0.0)
 
 
 # -- killed processes and the store -----------------------------------------------------------------------------
@@ -632,22 +628,13 @@ def test_a_key_that_is_none_is_refused_without_being_shown(monkeypatch):
         assert CANARY not in str(caught.value)
 
 
-def test_no_key_no_server(monkeypatch, tmp_path):
-    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
-    printed, _, code = run_cli("elicit", "--dry-run", "--out", tmp_path / "none")
-    assert code == 0 and "1440 requests" in printed and "US dollars" in printed
-    assert "nothing was sent" in printed and not (tmp_path / "none").exists()
-    _, trouble, code = run_cli("elicit", "--out", tmp_path / "out")
-    assert code == 2 and "ANTHROPIC_API_KEY is not set" in trouble and "Traceback" not in trouble
-
-
 def test_dry_run_sends_nothing(tmp_path, few, server, capsys):
     there = server()
     words = ["--dry-run", "--prompts", few, "--out", tmp_path / "none", "--max-usd", "0.001"]
     assert cli.main(["claude", "elicit", *map(str, words)]) == 0
     printed = capsys.readouterr().out
     assert "48 requests to send" in printed and "may stop it before the end" in printed
+    assert "nothing was sent" in printed and not (tmp_path / "none").exists()
     assert not there.requests
 
 

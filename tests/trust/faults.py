@@ -106,31 +106,26 @@ def rotting(place):
     claude = place / "claude"
     with FakeAPI().environment():
         introspect.introspect(client.Settings(CLAUDE, str(claude)), FACES)
-    readers = {
+    shard, judged = shards.shard(0), claude / "introspect"
+    # What a checksum covers is also read with one bit turned over.
+    covered = {
         run.path / "emissions.parquet": lambda: RunFolder(run.path).emissions(),
-        **{
-            run.path / f"states-{position}.safetensors": lambda position=position: (
-                RunFolder(run.path).states(position).array
-            )
-            for position in ("emit", "first", "face")
-        },
-        claude / "introspect" / "judgements.parquet": lambda: AnswerFolder(
-            claude / "introspect"
-        ).table(),
-        shards.shard(0).with_suffix(".safetensors"): lambda: shards._read_shard(0)[1][
-            "first"
-        ].numpy(),
+        run.path / "states-emit.safetensors": lambda: RunFolder(run.path).states("emit").array,
+        run.path / "states-first.safetensors": lambda: RunFolder(run.path).states("first").array,
+        run.path / "states-face.safetensors": lambda: RunFolder(run.path).states("face").array,
+        judged / "judgements.parquet": lambda: AnswerFolder(judged).table(),
+        shard.with_suffix(".safetensors"): lambda: shards._read_shard(0)[1]["first"].numpy(),
         claude / FILE: lambda: ReplyStore(claude).records(),
-        run.path / "manifest.json": lambda: RunFolder(run.path).manifest,
-        shards.shard(0).with_suffix(".parquet"): lambda: shards._read_shard(0)[0],
-        place / "scores.parquet": lambda: score_file(MODEL, **scores, progress=False),
-        claude / "introspect" / "manifest.json": lambda: (
-            AnswerFolder(claude / "introspect").manifest
-        ),
     }
-    for number, (path, read) in enumerate(readers.items()):
+    others = {
+        run.path / "manifest.json": lambda: RunFolder(run.path).manifest,
+        shard.with_suffix(".parquet"): lambda: shards._read_shard(0)[0],
+        place / "scores.parquet": lambda: score_file(MODEL, **scores, progress=False),
+        judged / "manifest.json": lambda: AnswerFolder(judged).manifest,
+    }
+    for path, read in {**covered, **others}.items():
         content, whole = path.read_bytes(), read()
-        for wrong in [*damages(content), *(flips(content) if number < 7 else ())]:
+        for wrong in [*damages(content), *(flips(content) if path in covered else ())]:
             path.write_bytes(wrong)
             count.tried += 1
             count.rows += 1

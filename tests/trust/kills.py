@@ -179,13 +179,8 @@ def asking(place, kills, batch=False):
                 return []
             count.rows += 1
             before = server.requests.copy()
-            done = subprocess.run(
-                command,
-                env={**ENVIRONMENT, **environment},
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-            )
+            place = {"env": {**ENVIRONMENT, **environment}, "cwd": ROOT}
+            done = subprocess.run(command, **place, capture_output=True, text=True)
             refused = done.returncode == 2 and "--resend" in done.stderr
             count.broken += not refused or server.requests != before
             keys = set(unknown[0]["requests"])
@@ -209,14 +204,6 @@ def asking(place, kills, batch=False):
             count.duplicated += sum(server.paid.values()) - len(rows) if batch else 0
             count.broken += len(list(out.rglob("*.part")))
 
-        count.tried = killed(
-            command,
-            kills,
-            begin,
-            finished,
-            seed=3 + batch,
-            earliest=0.4,
-            environment=environment,
-            options=options,
-        )
+        named = {"environment": environment, "options": options, "earliest": 0.4}
+        count.tried = killed(command, kills, begin, finished, seed=3 + batch, **named)
     return count
