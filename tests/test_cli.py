@@ -150,6 +150,7 @@ def table(tmp_path, text):
 # A command line | what its one line of complaint says. {tmp} is an empty folder; the other names are files in it.
 MISTAKES = """
 collect no-such-model | unknown model 'no-such-model'
+collect evil\x1b[2Jname | evil\\x1b[2Jname
 collect ./nowhere | expected an alias
 collect {tmp} | config.json
 collect organism-gemma --prompts {tmp}/none.csv --out {tmp}/r | does not exist
@@ -265,11 +266,6 @@ def test_a_reader_that_leaves_early_is_no_mistake():
     assert len(done.stdout.splitlines()) == 1 and done.stderr == ""
 
 
-def test_debug_shows_the_traceback():
-    done = kaomoji("--debug", "collect", "no-such-model")
-    assert done.returncode != 0 and "Traceback" in done.stderr
-
-
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_help_has_examples(command, capsys):
     with pytest.raises(SystemExit) as stopped:
@@ -318,11 +314,6 @@ def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
     ) as found:
         page.read(run)
     assert "\n" not in str(found.value)
-
-
-def test_what_came_from_outside_cannot_command_the_terminal(capsys):
-    assert cli.main(["collect", "evil\x1b[2Jmodel name"]) == 2
-    assert "\x1b" not in capsys.readouterr().err
 
 
 def test_doctor_says_what_is_at_hand_and_what_to_try(capsys, monkeypatch, tmp_path):

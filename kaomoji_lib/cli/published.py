@@ -73,17 +73,16 @@ def run(arguments):
 
 
 def _table(rows, as_json):
+    import pandas as pd
+
     from kaomoji_lib.published import study
 
     records = [study.record(row) for _, row in rows.iterrows()]
     if as_json:
         print(json.dumps(records, indent=1, allow_nan=False))
     else:
-        width = max(len(record["id"]) for record in records)
-        print("  ".join([f"{'id':<{width}}", *(f"{name:>10}" for name in COLUMNS)]))
-        for record in records:
-            cells = [f"{_words(record[name]):>10}" for name in COLUMNS]
-            print("  ".join([f"{record['id']:<{width}}", *cells]))
+        table = pd.DataFrame(records, dtype=object).set_index("id")[list(COLUMNS)]
+        print(table.rename_axis(index=None, columns="id").map(_cell).to_string())
     for reason, count in rows.loc[rows["missing"] != "", "missing"].value_counts().items():
         line = f"kaomoji: {count} rows are not computed: {escape.terminal(reason)}"
         print(line, file=sys.stderr)
@@ -108,7 +107,7 @@ def _claims(table, as_json):
         print(f"; holds {claim.holds}" if claim.holds else "")
 
 
-def _words(value):
+def _cell(value):
     if value is None:
         return "-"
     return str(value) if isinstance(value, int) else f"{value:.3f}"
