@@ -282,7 +282,8 @@ SPELLINGS = {
     "claude-haiku-4-5": "claude-haiku-4-5-20251001 claude-haiku-4-5@20251001 claude-haiku-4-5@default "
     "us.anthropic.claude-haiku-4-5-20251001-v1:0 anthropic.claude-haiku-4-5-20251001-v1:0 "
     "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-haiku-4-5-20251001-v1:0",
-    "claude-opus-4-7": "publishers/anthropic/models/claude-opus-4-7@20260101 anthropic/claude-opus-4.7 Claude-Opus-4-7",
+    "claude-opus-4-7": "publishers/anthropic/models/claude-opus-4-7@20260101 anthropic/claude-opus-4.7 Claude-Opus-4-7 "
+    "anthropic/claude-4.7-opus-20260101 anthropic/claude-4.7-opus:beta",
     "claude-sonnet-4-0": "claude-sonnet-4-20250514",
     "claude-3-5-sonnet-latest": "claude-3-5-sonnet-v2@20241022",
     "owner/some-model": "some-model",
@@ -291,6 +292,7 @@ OTHERS = [
     ("claude-opus-4-7", "claude-opus-4-6"),
     ("claude-opus-4-7", "claude-sonnet-4-7"),
     ("claude-opus-4", "claude-opus-4-7"),
+    ("claude-opus-4-7", "claude-7.4-opus"),
     ("claude-3-5-sonnet-20240620", "claude-3-5-sonnet-20241022"),
     ("claude-opus-4-7", ""),
     ("claude-opus-4-7", "gpt-5"),

@@ -16,17 +16,18 @@ TOKENS = {
 
 
 def bare_name(name):
-    """Return a model's name without provider, region, version, date and alias suffix.
+    """Return a model's name without provider, region, version, date and alias suffix; words first, then numbers.
 
     ``claude-haiku-4-5`` for ``claude-haiku-4-5-20251001``, ``claude-haiku-4-5@20251001`` (Vertex AI),
-    ``us.anthropic.claude-haiku-4-5-20251001-v1:0`` (Bedrock) and ``anthropic/claude-haiku-4.5`` (OpenRouter).
+    ``us.anthropic.claude-haiku-4-5-20251001-v1:0`` (Bedrock), ``anthropic/claude-haiku-4.5`` and
+    ``anthropic/claude-4.5-haiku-20251001`` (OpenRouter).
     """
     name = str(name).lower()
     found = re.search(r"claude[\w.-]*", name)
     name = found[0].replace(".", "-") if found else name.rpartition("/")[2]
     while (shorter := re.sub(r"-(v\d+|\d{8}|latest|default|0)$", "", name)) != name:
         name = shorter
-    return name
+    return "-".join(sorted(name.split("-"), key=str.isdigit))
 
 
 def same_model(asked, echoed):
@@ -72,4 +73,4 @@ def omitted(model):
 @cache
 def _table():
     table = read_table(TABLE, ("model", *TOKENS, "batch_factor", "omits"))
-    return {row["model"]: row for row in table.to_dict("records")}
+    return {bare_name(row["model"]): row for row in table.to_dict("records")}
