@@ -67,6 +67,17 @@ def test_extract_names_the_line_it_cannot_read_and_keeps_the_rest(line, named):
     assert named in rows[1]["error"] and "line 5" in rows[3]["error"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_extract_reads_what_begins_with_a_byte_order_mark(tmp_path, encoding):
+    for name, text in (("r.jsonl", '{"text": "(^_^)"}\r\n'), ("r.txt", "(^_^)\r\n")):
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        for words in ([name], ["-"] if name == "r.jsonl" else ["--text"]):
+            command = [sys.executable, "-m", "kaomoji_lib", "extract", *words]
+            with open(tmp_path / name, "rb") as content:
+                done = subprocess.run(command, stdin=content, capture_output=True, cwd=tmp_path)
+            assert json.loads(done.stdout)["raw_face"] == "(^_^)" and done.returncode == 0
+
+
 def test_extract_counts_outcomes_and_reads_lines_tables_and_columns(tmp_path):
     replies = ["(^_^) hi", "Sure, (^_^)", "", '｡ﾟ(ﾟ´Д｀ﾟ)ﾟ｡ oh, "no"']
     lines = tmp_path / "lines.txt"

@@ -191,9 +191,8 @@ def _status(arguments):
     from kaomoji_lib.claude.method import status
     from kaomoji_lib.runs.folder import default_folder
 
-    usual = default_folder("x").parent.glob("claude-*")
-    chosen = [Path(name) for name in arguments.folders]
-    chosen = chosen or sorted(path for path in usual if path.is_dir())
+    usual = sorted(default_folder("x").parent.glob("claude-*/"))
+    chosen = [Path(name) for name in arguments.folders] or usual
     print(
         "\n".join(status(folder) for folder in chosen)
         or "no replies of Claude are stored yet; kaomoji claude elicit --dry-run shows what asking costs"

@@ -8,6 +8,7 @@ each outcome. The exit code is 1 if something was left out.
 """
 
 import collections
+import io
 import json
 import sys
 from pathlib import Path
@@ -25,7 +26,6 @@ EXAMPLES = """examples:
   kaomoji extract answers.csv --column reply
 """
 INCOMPLETE = 1
-ENCODING = {"encoding": "utf-8-sig", "errors": "surrogateescape"}
 STRONGEST = 8
 TABLES = (".csv", ".tsv", ".parquet")
 
@@ -70,9 +70,10 @@ def _lines(file, text):
     """Yield (place, reply): a line of JSON, or a dict for a plain line."""
     name = "standard input" if file == "-" else file
     plain = text or Path(file).suffix.lower() == ".txt"
-    if file == "-":
-        sys.stdin.reconfigure(**ENCODING, newline="\n")
-    with sys.stdin if file == "-" else open(file, newline="\n", **ENCODING) as stream:
+    with sys.stdin.buffer if file == "-" else open(file, "rb") as binary:
+        utf16 = binary.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
+        encoding = ("utf-16", "replace") if utf16 else ("utf-8-sig", "surrogateescape")
+        stream = io.TextIOWrapper(binary, *encoding, newline="\n")
         for number, line in enumerate(stream, start=1):
             if plain:
                 yield f"{name}, line {number}", {"text": line.rstrip("\r\n")}
