@@ -83,7 +83,7 @@ for key, item in zip(("surface", "words", "sentences"), baselines, strict=True):
     page.glue(key, item.accuracy, percent=True)
 figures.forest(
     accuracies,
-    "Text-only baselines recover part of the category",
+    "The category from the text alone",
     f"Cross-validated accuracy on {len(messages)} messages; no language model is involved",
     y="measure",
     series="source",

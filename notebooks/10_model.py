@@ -64,7 +64,7 @@ tables.table(
 )
 
 # %% [markdown]
-# ## The hidden state carries the category
+# ## The category from the hidden state
 # A linear probe on the hidden state at the last prompt token classifies {glue:text}`states` of held-out messages
 # correctly. The best text-only baseline reaches {glue:text}`text`. The difference is {glue:text}`gain`. A state is
 # computed from the text: it can make the category easier to read, it cannot add to it.

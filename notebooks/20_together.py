@@ -47,8 +47,9 @@ page.glue("attribution", published.attribution())
 
 # %% [markdown]
 # ## How their replies open
-# None of them opens many replies with a kaomoji. The largest answers with emoji, as two models of the article did; with
-# emoji suppressed, {glue:text}`favourite.share` of its kaomoji are one and the same.
+# Left free, they open {glue:text}`rate.least` to {glue:text}`rate.most` of their replies with a kaomoji. Qwen answers with
+# emoji, as two models of the article did; with emoji suppressed, {glue:text}`favourite.share` of its kaomoji are one and
+# the same.
 
 # %% tags=["hide-input"]
 variants = [page.read(find_or_collect(model)) for model in suppressed]
@@ -58,7 +59,7 @@ figures.bars(
     shares.loc[opened["model"].unique()]
     .reset_index()
     .melt("model", var_name="outcome", value_name="share"),
-    "Small models open with words or emoji, rarely with a kaomoji",
+    "What replies to the same messages open with",
     f"Replies to the same {len(messages)} messages",
     label="model",
     value="share",
@@ -141,9 +142,15 @@ larger["source"] = [published.titles().get(name, name) for name in larger["sourc
 
 # %% tags=["remove-cell"]
 page.glue("text", strongest.accuracy, percent=True)
+rates = {title: emission.rate(item.emissions, seed=seed) for title, item in sources.items()}
+lowest, *_, highest = sorted(rates.values(), key=lambda rate: rate.value)
+page.glue("rate.least", lowest, percent=True)
+page.glue("rate.most", highest, percent=True)
+ordered = kaomoji.sort_values("value")
+page.glue("choice.least", results.estimate(ordered.iloc[0]), percent=True)
+page.glue("choice.most", results.estimate(ordered.iloc[-1]), percent=True)
 for title, source in sources.items():
-    rate = emission.rate(source.emissions, seed=seed)
-    page.glue(f"rate.{source.spec.alias}", rate, percent=True)
+    page.glue(f"rate.{source.spec.alias}", rates[title], percent=True)
     page.glue(f"states.{source.spec.alias}", results.one(states, source=title), percent=True)
 for title, source in scored.items():
     page.glue(f"kaomoji.{source.spec.alias}", results.one(kaomoji, source=title), percent=True)
@@ -265,8 +272,9 @@ figures.forest(
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# The category becomes easier to read from the hidden state as models grow. Kaomoji follow more slowly: the small models
-# hardly express in kaomoji what their states carry.
+# On four sets of messages, the hidden state gives the category more often than the text does in {glue:text}`sets.above` of
+# {glue:text}`count` models. The kaomoji that they would choose give it {glue:text}`choice.least` to
+# {glue:text}`choice.most` of the time: what a probe reads from the state is not what the kaomoji express.
 # ```
 #
 # Published data: {glue:text}`attribution`

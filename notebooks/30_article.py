@@ -158,7 +158,7 @@ places = pd.DataFrame(gemma.scores[:, :2], columns=["x", "y"]).assign(
 figures.plane(
     places,
     scheme,
-    "Gemma's nine categories form separate clusters",
+    "The nine categories of Gemma in its first two components",
     "gemma-4-31b-it, published component scores of 180 messages; ellipses: one standard deviation",
 )
 

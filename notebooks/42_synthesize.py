@@ -78,7 +78,7 @@ figures.forest(
 )
 
 # %% [markdown]
-# ## Too positive
+# ## Which categories the adjectives name
 # The article suspected that the synthesizer reads contexts too positively. The mean share of each category, in use and
 # in the adjectives:
 

@@ -109,7 +109,7 @@ counts = whole_set.xs(measured["package"].iloc[0])["n"]
 # %% tags=["hide-input"]
 figures.bars(
     pd.DataFrame(shares, columns=["program", "measure", "share"]),
-    "Ours finds the most kaomoji and mistakes the fewest parentheses",
+    "Kaomoji found, and parentheses mistaken for one, by program",
     f"{counts['all']:,} kaomoji of a dictionary; {counts['parentheticals']:,} parentheses of ordinary text",
     label="program",
     value="share",
@@ -187,7 +187,7 @@ trained = [name for name in ceilings if ceilings[name] > 2 * chance["chance"]]
 page.glue("ceilings", ", ".join(f"{ceilings[name]:.0%} of the time ({name})" for name in trained))
 figures.forest(
     accuracies["familiar"],
-    "The planted answer is found, and nothing where nothing is planted",
+    "Toy models: accuracy on messages they were trained on",
     f"{len(familiar)} training messages × {generations} replies; cross-validated; hollow: p > 0.05",
     x="accuracy",
     percent=True,
@@ -212,7 +212,7 @@ page.glue("text", text, percent=True)
 baseline = results.frame({("words (tf-idf)", "text alone"): text})
 figures.forest(
     pd.concat([accuracies["new"], baseline], ignore_index=True),
-    "The toys carry little over to new situations",
+    "Toy models: accuracy on new situations",
     f"{len(messages)} messages × {generations} replies; probes cross-validated; hollow: p > 0.05",
     x="accuracy",
     percent=True,
