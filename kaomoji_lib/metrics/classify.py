@@ -46,23 +46,23 @@ def fit(X, labels, n_classes, C=1.0, iterations=ITERATIONS):
     n_classes), the last row being the (all but unpenalised) intercept.
     """
     X = np.hstack([X, np.ones((len(X), 1))])
-    penalty = np.full((X.shape[1], 1), 1.0)
-    penalty[-1] = 1e-4
-    step = np.linalg.inv(C / 2 * X.T @ X + np.diag(penalty[:, 0]))
-    target = np.eye(n_classes)[labels]
-    weights = ahead = np.zeros((len(labels), X.shape[1], n_classes))
+    penalty = np.append(np.ones(X.shape[1] - 1), 1e-4)
+    step = np.linalg.inv(C / 2 * X.T @ X + np.diag(penalty))
+    # One matrix product for all labellings; classes come before rows, since numpy reduces a short last axis slowly.
+    target = np.eye(n_classes)[labels].swapaxes(1, 2)
+    weights = ahead = np.zeros((len(labels) * n_classes, X.shape[1]))
     momentum = 1.0
     for _ in range(iterations):
-        residual = X @ ahead
-        residual -= residual.max(axis=-1, keepdims=True)
+        residual = (ahead @ X.T).reshape(target.shape)
+        residual -= residual.max(axis=1, keepdims=True)
         np.exp(residual, out=residual)
-        residual /= residual.sum(axis=-1, keepdims=True)
+        residual /= residual.sum(axis=1, keepdims=True)
         residual -= target
-        moved = ahead - step @ (C * (X.T @ residual) + penalty * ahead)
+        moved = ahead - (C * (residual.reshape(len(ahead), -1) @ X) + penalty * ahead) @ step
         following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         ahead = moved + (momentum - 1) / following * (moved - weights)
         weights, momentum = moved, following
-    return weights
+    return weights.reshape(len(labels), n_classes, -1).swapaxes(1, 2)
 
 
 def predict(X, weights):
