@@ -1,20 +1,26 @@
 """The runs that ship: whole, small enough, and met again where the weights are at hand."""
 
+import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import reproduction
-from kaomoji_lib.models import choose
+from kaomoji_lib.models import choose, loading, sample
 from kaomoji_lib.models.collect import collect
+from kaomoji_lib.models.score import scoring
+from kaomoji_lib.models.templates import adapt
+from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import sha256
 from kaomoji_lib.runs.folder import SHIPPED, RunFolder
+from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 RUNS = sorted(path.parent.name for path in SHIPPED.glob("*/manifest.json"))
 MODELS = [name for name in RUNS if "--" not in name]
-FEW_FACES = 3
+FEW_FACES, SAMPLES = 3, 300
 
 
 def test_they_are_small():
@@ -57,3 +63,25 @@ def test_cells_are_met_again(name, tmp_path):
         # Scores of Qwen were computed in bfloat16.
         assert (both["log_prob"] - both["log_prob_kept"]).abs().max() < 1.5
         assert np.corrcoef(both["log_prob"], both["log_prob_kept"])[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("name", ["smollm2-135m-instruct", "gemma-3-270m"])
+def test_replies_open_as_often_as_they_are_scored_to(name):
+    """Behind ``Assistant:`` nearly all replies begin with white space; sampling and scoring look past it."""
+    try:
+        loaded = loading.load(registry.model(name), "cpu", "float32")
+    except KaomojiError as error:
+        pytest.skip(f"the weights are not here: {error}")
+    loaded.tokenizer.chat_template = None
+    engine = dataclasses.replace(loaded, template=adapt(loaded.tokenizer, {}))
+    asked = load_prompts().iloc[[3, 171]]
+    messages = [f"{INSTRUCTION} {text}" for text in asked["text"]]
+    drawn = sample.Sampling(SAMPLES, max_new_tokens=3)
+    rows, _ = sample.sample(engine, messages, list(asked["id"]), drawn, [0])
+    first = pd.DataFrame(rows).set_index("prompt")["text"].str.lstrip().str[:1]
+    assert first.ne("").mean() > 0.99
+    common = first.value_counts().index[:10]
+    scored = scoring.score(engine, common, asked)["log_prob_closed"].to_numpy().reshape(2, -1)
+    shares = np.array([[(first[row] == letter).mean() for letter in common] for row in range(2)])
+    error = np.sqrt(np.exp(scored) * (1 - np.exp(scored)) / SAMPLES)
+    assert (abs(shares - np.exp(scored)) < 4 * error).all()
