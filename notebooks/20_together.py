@@ -13,8 +13,9 @@
 # %% [markdown]
 # # The models side by side
 #
-# What grows with the model, what does not, and what the text alone gives. In {glue:text}`above` of {glue:text}`count`
-# small open models the hidden state gives the category more often than the best text-only baseline.
+# How often the hidden state, the kaomoji and the text alone give the category, in {glue:text}`count` small open models and
+# in the models of the article. The state does so more often than the best text-only baseline in {glue:text}`above` of the
+# small ones.
 
 # %% tags=["parameters", "remove-cell"]
 models: list = [
@@ -23,7 +24,11 @@ models: list = [
     "qwen2.5-coder-1.5b-instruct",
 ]  # aliases or run folders of the local models
 suppressed: list = ["qwen2.5-coder-1.5b-instruct-no-emoji"]  # runs of them with emoji suppressed
-sets: list = ["b", "paraphrase1", "paraphrase2"]  # other sets of messages: data/prompts_<set>.csv
+sets: dict = {
+    "b": "set B",
+    "paraphrase1": "paraphrase 1",
+    "paraphrase2": "paraphrase 2",
+}  # other sets of messages: name of data/prompts_<name>.csv, and its title
 seed: int = 0  # random seed of folds, permutations and bootstraps
 
 # %% tags=["remove-cell"]
@@ -193,7 +198,7 @@ on_sets = {
     ]
     for title, source in sources.items()
 }
-first, every = on_sets[found[0].title], ["original set", *(f"set {name}" for name in sets)]
+first, every = on_sets[found[0].title], ["first set", *sets.values()]
 targets = [(run.prompts["category"], run.prompts["topic"]) for run in first]
 features = {title: page.on_shared_layers(runs) for title, runs in on_sets.items()}
 features[baselines.SENTENCES] = [sentences.encode(run.prompts["text"]) for run in first]

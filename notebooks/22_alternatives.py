@@ -13,12 +13,16 @@
 # %% [markdown]
 # # Alternative explanations
 #
-# A probe that recovers the category has shown little until simpler explanations are excluded. This page tests five of
+# A probe that recovers the category has shown little until simpler explanations are excluded. This page tests four of
 # them on {glue:text}`title`.
 
 # %% tags=["parameters", "remove-cell"]
 model: str = "qwen2.5-coder-1.5b-instruct"  # alias or run folder; its runs on other messages are found or collected
-sets: list = ["b", "paraphrase1", "paraphrase2"]  # other sets of messages: data/prompts_<set>.csv
+sets: dict = {
+    "b": "set B",
+    "paraphrase1": "paraphrase 1",
+    "paraphrase2": "paraphrase 2",
+}  # other sets of messages: name of data/prompts_<name>.csv, and its title
 seed: int = 0  # random seed of folds, permutations and bootstraps
 
 # %% tags=["remove-cell"]
@@ -64,16 +68,17 @@ figures.forest(
 
 # %% tags=["hide-input"]
 runs = {"original": source, **others}
+titles = {"original": "first set", **sets}
 stacked = dict(zip(runs, page.on_shared_layers(list(runs.values())), strict=True))
 both = {"hidden state": stacked, "sentence encoder": vectors}
 labels, ids = messages["category"], messages["id"]
 rows = {}
 for name, features in both.items():
     plain = predict.from_states(features["original"], labels, ids, seed=seed)
-    rows["same wording", name] = plain.accuracy
-    for other in [other for other in sets if other.startswith("paraphrase")]:
+    rows["the same wording", name] = plain.accuracy
+    for other in [name for name in sets if name.startswith("paraphrase")]:
         moved = generalise.transfer(features["original"], features[other], labels, seed=seed)
-        rows[f"other wording: {other}", name] = moved
+        rows[sets[other], name] = moved
 
 # %% tags=["hide-input"]
 wording = results.frame(rows)
@@ -97,7 +102,7 @@ figures.forest(
 targets = {name: (run.prompts["category"], run.prompts["topic"]) for name, run in runs.items()}
 authors = results.BySource(both).frame(
     lambda features: generalise.over_sets(
-        {f"set {name}": (features[name], *target) for name, target in targets.items()}, seed=seed
+        {titles[name]: (features[name], *target) for name, target in targets.items()}, seed=seed
     )
 )
 figures.forest(
@@ -118,7 +123,7 @@ figures.forest(
 gain = results.one(compared, source=baselines.STRONGEST, measure="gain of the state")
 worded = results.one(wording, source=wording["source"].iloc[-1], measure="hidden state")
 unseen, other = (
-    results.one(authors, source="hidden state", measure=name) for name in ("set original", "set b")
+    results.one(authors, source="hidden state", measure=name) for name in ("first set", sets["b"])
 )
 verdicts = pd.DataFrame(
     [
