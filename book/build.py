@@ -258,7 +258,7 @@ def execute(page):
             config=kernel_channels(folder),
             progress_bar=False,
             log_output=False,
-            extra_arguments=["--log-level=ERROR"],
+            extra_arguments=["--log-level=CRITICAL"],
         )
     notebook = normalise(nbformat.read(draft, as_version=4))
     nbformat.write(notebook, draft)
