@@ -1,7 +1,7 @@
 """How much a piece of text looks like a face: a linear score over classes of characters and their form.
 
 The weights (``data/face_scorer.json``) were learned offline by logistic regression, from a public dictionary of faces
-and natural parentheticals in many languages; ``tests/benchmarks/faces.py --train`` writes the file again. A score is
+and natural parentheticals in many languages; ``data/faces/learn.py --train`` writes the file again. A score is
 the sum of the weights of the features that the text has, in nats; above 0 it is more likely a face than not.
 """
 

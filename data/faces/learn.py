@@ -2,8 +2,8 @@
 
     pip install kaomoji-lib[faces-dev]
     apt-get download manpages-{cs,de,es,fr,ja,pl,ru,zh,...} && for p in *.deb; do dpkg -x $p DIR/${p%%_*}; done
-    python tests/benchmarks/faces.py DIR            writes data/faces_evaluation.csv (minutes)
-    python tests/benchmarks/faces.py DIR --train    writes data/face_scorer.json first
+    python data/faces/learn.py DIR            writes data/faces_evaluation.csv (minutes)
+    python data/faces/learn.py DIR --train    writes data/face_scorer.json first
 
 Faces: ``kaomoji-dataset`` 1.0.6 (CC-BY-4.0). Even ids teach, odd ids are held out. Natural parentheticals: the manual
 pages, split in two by a checksum of the text, the second half held out; none of it is part of the repository.
@@ -34,7 +34,7 @@ PARENTHETICAL = re.compile(
 ROFF = re.compile(r"\\f(?:\[[^\]]*\]|\(..|.)|\\s[-+]?\d|\\[&%/,|^!:]|\\[vh]'[^']*'")
 NAMED = dict(zip(("-", "(aq", "(dq", "(lq", "(rq", "(em", "(en", "e", " ", "~", "(ti", "(ha", "(oq", "(cq", "(bu"), "-'\"“”—–\\  ~^‘’•", strict=True))  # fmt: skip
 ESCAPES = re.compile("|".join(re.escape("\\" + name) for name in NAMED))
-FOUND = Path(__file__).parents[1] / "data" / "faces.txt"  # lines that an earlier edition missed
+FOUND = DATA.parent / "tests" / "data" / "faces.txt"  # lines that an earlier edition missed
 SHIFTS = {"-2": -1.8, "-1": -0.5, "0": 1.1, "1": 2.2}
 BARE_SHIFT = -1.3
 
