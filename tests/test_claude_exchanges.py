@@ -116,11 +116,8 @@ def test_a_bad_line_is_named_and_the_rest_is_kept(tmp_path):
     path, skipped = tmp_path / "x.jsonl", []
     path.write_bytes(b"\xef\xbb\xbf" + content + b'{"user": "\xff"}\n')
     assert [one.user for one in rows_of.read(path, skipped)] == ["hi", "ho"]
-    assert [line.split(": no exchange")[0].split(", ")[1] for line in skipped] == [
-        "line 2",
-        "line 3",
-        "line 6",
-    ]
+    named = [line.split(": no exchange")[0].split(", ")[1] for line in skipped]
+    assert named == ["line 2", "line 3", "line 6"]
     assert SECRET not in "".join(skipped)
 
 
@@ -144,27 +141,19 @@ def test_other_files_are_refused_without_quoting_them(tmp_path, content):
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "(◕‿◕) hello",
-        "ヽ(◕‿◕)ﾉ hello",
-        "I like (◕ ᴗ ◕) and (◑‿◑)",
-        "（◕‿◕）",
-        "so: (◕‿◕)(◕‿◕)!",
-        "nested ((◕‿◕))",
-    ],
-)
+SPELT = ["(◕‿◕) hello", "ヽ(◕‿◕)ﾉ hello", "I like (◕ ᴗ ◕) and (◑‿◑)", "（◕‿◕）"]
+SPELT += ["so: (◕‿◕)(◕‿◕)!", "nested ((◕‿◕))"]
+
+
+@pytest.mark.parametrize("text", SPELT)
 def test_the_face_is_masked_however_it_is_spelt(text):
     hidden = rows_of.masked(text, "(◕‿◕)", "(◕‿◕)")
     assert rows_of.MASK in hidden and "‿" not in hidden and "ᴗ" not in hidden
 
 
 def test_bare_faces_are_masked_and_other_faces_stay():
-    assert (
-        rows_of.masked("^_^ yes ^＿^ and (T_T)", "^_^", "^_^")
-        == f"{rows_of.MASK} yes {rows_of.MASK} and (T_T)"
-    )
+    hidden = rows_of.masked("^_^ yes ^＿^ and (T_T)", "^_^", "^_^")
+    assert hidden == f"{rows_of.MASK} yes {rows_of.MASK} and (T_T)"
     assert rows_of.masked("call f(x) and (1)", "(◕‿◕)", "(◕‿◕)") == "call f(x) and (1)"
 
 
