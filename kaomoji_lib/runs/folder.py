@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError
 
 from kaomoji_lib import perspectives
 from kaomoji_lib.errors import KaomojiError
@@ -139,10 +138,10 @@ class RunFolder:
     def model_names(self):
         """Names under which the model of the run can be found: its folder, where it is known, its alias and its id."""
         path, model = self.path / MODEL_FOLDER, self.manifest["model"]
-        kept = (
-            [path.read_text(encoding="utf-8", errors="replace").strip()] if path.is_file() else []
-        )
-        return list(dict.fromkeys([*kept, model["alias"], model["id"]]))
+        names = [model["alias"], model["id"]]
+        if path.is_file():
+            names.insert(0, path.read_text(encoding="utf-8", errors="replace").strip())
+        return list(dict.fromkeys(names))
 
     def keep_model_folder(self, folder):
         """Remember where the model lies, apart from the manifest: the place is this machine's, not the run's."""
@@ -185,7 +184,7 @@ class RunFolder:
             raise KaomojiError(
                 f"unknown position {position!r}; expected one of {', '.join(POSITIONS)}"
             )
-        array = _read_tensors(self._verified(f"states-{position}.safetensors"))["states"]
+        array = _read_states(self._verified(f"states-{position}.safetensors"))
         emissions = self.emissions()
         generation = emissions[["prompt_id", "generation"]]
         if position == "emit":
@@ -286,11 +285,8 @@ class RunFolder:
         states = path.with_suffix(".safetensors")
         remedy = f"delete both files {path.name}.* and run the same command again: only that part is collected again"
         table = read_parquet(path.with_suffix(".parquet"), remedy)
-        try:
-            if sha256(states) == table.attrs.pop("states", None):
-                return table, load_file(states)
-        except (OSError, SafetensorError):
-            pass
+        if states.is_file() and sha256(states) == table.attrs.pop("states", None):
+            return table, load_file(states)
         raise KaomojiError(f"{states} is damaged; expected the states of a finished part; {remedy}")
 
     def remove_stale_temporary_files(self):
@@ -307,16 +303,9 @@ def _read_cached(path):
         return None
 
 
-def _read_tensors(path):
-    """Return the tensors of a file as numpy arrays: half precision becomes float32, in which everything is computed."""
+def _read_states(path):
+    """Return the states of a verified file: float32, in which everything is computed, also where they were kept in half."""
     from safetensors.torch import load_file
 
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise KaomojiError(f"{path} is damaged ({error}); collect the run again") from None
-    # Copies: the loaded tensors are windows into the file, which may be replaced.
-    return {
-        name: (tensor.float() if tensor.is_floating_point() else tensor).clone().numpy()
-        for name, tensor in tensors.items()
-    }
+    # A copy: the loaded tensor is a window into the file, which may be replaced.
+    return load_file(path)["states"].float().clone().numpy()
