@@ -103,7 +103,7 @@ best = layers.loc[layers["value"].idxmax()]
 lines = {name: value for name, value in zip(text["source"], text["value"], strict=True)}
 figures.curve(
     layers.assign(source=source.title),
-    f"Accuracy is highest after layer {best['name']}",
+    f"Accuracy is highest after layer {best['layer']}",
     f"{source.caption}; dotted: text-only baselines",
     x="layer",
     y="accuracy",
@@ -140,8 +140,8 @@ tables.estimates(
 
 # %% [markdown]
 # ## Which kaomoji it would choose
-# We score every kaomoji of a closed set of 120 and ask which one the model would choose. {glue:text}`listed` of the
-# probability lies on the set, so this is a comparison among unlikely openings. *Raw* is the behaviour; the other two
+# We score every kaomoji of a closed set of 120 and ask which one the model would choose. The probability that
+# a reply opens with any of them is {glue:text}`listed`, so this is often a comparison among unlikely openings. *Raw* is the behaviour; the other two
 # scores take off each kaomoji's own frequency and are sensitivity analyses. {glue:text}`agreement`
 
 # %% tags=["hide-input"]
@@ -151,7 +151,8 @@ asked = messages.set_index("id").loc[scored["prompt_id"].unique()]
 log_prob = scored.pivot(index="prompt_id", columns="face", values="log_prob_closed").loc[
     asked.index
 ]
-page.glue("listed", f"{100 * scored.groupby('prompt_id')['listed'].first().mean():.1g}%")
+listed = scored.groupby("prompt_id")["listed"].first().mean()
+page.glue("listed", f"{listed:.1%}" if listed > 0.001 else f"1 in {1 / listed:,.0f}")
 
 # %% tags=["hide-input"]
 icc = scored.attrs["scoring"].get("reliability")
@@ -244,7 +245,7 @@ agrees = (
     if stats.relevant(anchored)
     else "agrees with people's labels only once each kaomoji's own frequency is taken off"
     if stats.relevant(adjusted)
-    else "does not agree with people's labels more than by chance"
+    else "does not agree with people's labels more than by chance, by the raw score"
 )
 sentence = f"A probe reads the category from {source.title} at {state.value:.0%}, the best text baseline at {text['value'].max():.0%}. "
 page.glue(

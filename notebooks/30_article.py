@@ -165,12 +165,12 @@ figures.plane(
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# The article's numbers are real: almost all reproduce. Its claims are stronger than its numbers. Kaomoji carry the
-# category in Gemma, Qwen and Claude, weakly in granite, and little more than chance in Ministral and gpt-oss once the
-# shared random stream is held out.
+# {glue:text}`reproduced` of {glue:text}`checked` printed numbers reproduce. Its claims are stronger than its numbers. Once
+# the shared random stream is held out, kaomoji carry the category in Gemma, Qwen and Claude, weakly in Granite, and
+# little more than chance in Ministral and gpt-oss.
 # ```
 #
-# Data: {glue:text}`attribution`
+# {glue:text}`attribution`
 
 # %% tags=["hide-input"]
 page.provenance(None, {"seed": seed}, started)

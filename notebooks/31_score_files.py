@@ -15,7 +15,7 @@
 #
 # The article scored log P(kaomoji | prompt) for 770 kaomoji, 180 messages and five models. A score file can be checked
 # against the replies of the same model: a kaomoji that the model produced for a message must be likelier given that
-# message than given another one. In {glue:text}`lost` it is not.
+# message than given another one. In {glue:text}`lost` it hardly is.
 
 # %% tags=["parameters", "remove-cell"]
 models: list = ["gemma", "qwen", "ministral", "granite", "gpt-oss"]  # models of the published data
@@ -97,7 +97,7 @@ tables.table(
 # project's scorer runs that check when it loads a model, and compares its fast path with plain forward passes.
 # ```
 #
-# Data: {glue:text}`attribution`
+# {glue:text}`attribution`
 
 # %% tags=["hide-input"]
 page.provenance(None, {"models": models, "seed": seed}, started)

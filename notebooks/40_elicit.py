@@ -130,7 +130,7 @@ figures.matrix(
 # the message does not show that Claude feels anything: it may describe the message.
 # ```
 #
-# Data: {glue:text}`attribution`
+# {glue:text}`attribution`
 
 # %% tags=["hide-input"]
 page.provenance(None, {"run": run, "seed": seed}, started)

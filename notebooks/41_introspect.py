@@ -98,9 +98,12 @@ figures.matrix(
 
 # %% [markdown]
 # ## Where judgement and use differ most
+# The kaomoji whose judged categories are least like its use, with the most frequent category by each source and the
+# Jensen-Shannon similarity of each judge to use.
 
 # %% tags=["hide-input"]
-tables.table(agreement.divergent(used, read, most=10), faces=("face",))
+different = agreement.divergent(used, read, most=10)
+tables.table(different.replace(dict(scheme.table["gloss"])), faces=("face",))
 
 # %% [markdown]
 # ```{admonition} Take-away
@@ -109,7 +112,7 @@ tables.table(agreement.divergent(used, read, most=10), faces=("face",))
 # convention, which any reader of the web could have. It is not evidence of introspection.
 # ```
 #
-# Data: {glue:text}`attribution`
+# {glue:text}`attribution`
 
 # %% tags=["hide-input"]
 page.provenance(None, {"judges": judges, "elicited": elicited, "seed": seed}, started)

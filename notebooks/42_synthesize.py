@@ -115,7 +115,7 @@ tables.estimates(results.frame(shares), labels=["measure"])
 # mostly pleasant, not the kaomoji.
 # ```
 #
-# Data: {glue:text}`attribution`
+# {glue:text}`attribution`
 
 # %% tags=["hide-input"]
 page.provenance(None, {"run": run, "elicited": elicited, "seed": seed}, started)

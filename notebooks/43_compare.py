@@ -100,7 +100,7 @@ tables.table(
 # bring little that the best single one does not have.
 # ```
 #
-# Data: {glue:text}`attribution`
+# {glue:text}`attribution`
 
 # %% tags=["hide-input"]
 page.provenance(None, {"models": models, "seed": seed}, started)

@@ -14,7 +14,7 @@
 # # Explore the kaomoji
 #
 # {glue:text}`count` kaomoji from {glue:text}`sources` sources: models that typed them, Claude saying what they mean, and a
-# dictionary that people made. Start with one of the three questions, or search for a kaomoji that you use yourself.
+# dictionary that people made. Start with one of the three tours, or search for a kaomoji that you use yourself.
 
 # %% tags=["parameters", "remove-cell"]
 models: list = []  # run folders or names of runs; empty: the run of each model that ships

@@ -134,8 +134,8 @@ tables.table(
 #
 # On {glue:text}`familiar` of the messages that they were trained on, the answer is known. This tests the pipeline, not
 # the toys, which may have learned these messages by heart.
-# Somebody who knows their tables would be right about {glue:text}`ceilings` from one kaomoji of the two trained toys,
-# because the tables overlap between categories.
+# Because their tables overlap between categories, somebody who knows the tables would be right about the category of one
+# kaomoji at these rates: {glue:text}`ceilings`.
 
 # %% tags=["remove-cell"]
 training = pd.read_csv(organisms.HOME / "messages.csv")
@@ -184,11 +184,11 @@ for toy in toys:
             cells.max(axis=1).sum() / len(scheme.codes)
         )
 trained = [name for name in ceilings if ceilings[name] > 2 * chance["chance"]]
-page.glue("ceilings", ", ".join(f"{ceilings[name]:.0%} of the time ({name})" for name in trained))
+page.glue("ceilings", " and ".join(f"{ceilings[name]:.0%} with {name}" for name in trained))
 figures.forest(
     accuracies["familiar"],
     "Toy models: accuracy on messages they were trained on",
-    f"{len(familiar)} training messages × {generations} replies; cross-validated; hollow: p > 0.05",
+    f"{len(familiar)} training messages × {generations} replies; cross-validated",
     x="accuracy",
     percent=True,
     lines=chance,
@@ -213,7 +213,7 @@ baseline = results.frame({("words (tf-idf)", "text alone"): text})
 figures.forest(
     pd.concat([accuracies["new"], baseline], ignore_index=True),
     "Toy models: accuracy on new situations",
-    f"{len(messages)} messages × {generations} replies; probes cross-validated; hollow: p > 0.05",
+    f"{len(messages)} messages × {generations} replies; probes cross-validated",
     x="accuracy",
     percent=True,
     lines=chance,
@@ -245,7 +245,7 @@ tables.table(absent, fold="Toy models left out of a test")
 # ```{admonition} Take-away
 # :class: tip
 # {glue:text}`passed` controls on toy models come out as they should, and the tests raise false alarms in
-# {glue:text}`mean_rate` of simulated studies on average. The tests named above as exceeding 5% are to be read with care.
+# {glue:text}`mean_rate` of simulated studies on average.
 # ```
 
 # %% tags=["hide-input"]

@@ -56,11 +56,11 @@ page.glue("scoring.most", f"{harnesses['value'].max():.1f}")
 page.glue("sampling", f"{(1 / batched['value']).max():.0%}")
 floor = others[others["alternative"] == "arithmetic floor"].set_index("model")["value"]
 axes = {"series": "model", "x": f"time relative to {reference}", "lines": {reference: 1}}
-page.glue("floor", ", ".join(f"{1 / value:.2f} ({model})" for model, value in floor.items()))
+page.glue("floor", " and ".join(f"{1 / value:.2f} for {model}" for model, value in floor.items()))
 
 # %% [markdown]
 # ## Scoring: log P of 60 kaomoji given a message
-# The table below has each program's largest difference from plain forward passes; a program with a large one did not
+# The folded table at the end has each program's largest difference from plain forward passes; a program with a large one did not
 # compute the same thing. The *arithmetic floor* is the time of the
 # multiplications that cannot be avoided, at the measured speed of matrix products. This library takes that time
 # multiplied by {glue:text}`floor`. It scores all kaomoji of a message in one pass over the tree of their tokens.
@@ -100,7 +100,7 @@ tables.table(
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# Exact likelihoods of many kaomoji are affordable on a laptop. `make bench` measures again on your machine.
+# Exact likelihoods of many kaomoji are affordable without an accelerator. `make bench` measures again on your machine.
 # ```
 
 # %% tags=["hide-input"]

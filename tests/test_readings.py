@@ -62,7 +62,11 @@ def test_most_divergent_faces_come_first():
     table = source.table.copy()
     table.loc["(7)"] = 1 - REFERENCE.table.loc["(7)"].round()
     rows = agreement.divergent(REFERENCE, {"s": Reading(table, source.weight)}, most=5)
-    assert rows["face"].iloc[0] == "(7)" and len(rows) == 5 and rows["s"].is_monotonic_increasing
+    assert (
+        rows["face"].iloc[0] == "(7)"
+        and len(rows) == 5
+        and rows["s similarity"].is_monotonic_increasing
+    )
 
 
 def test_patterns_of_agreement():

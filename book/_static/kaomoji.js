@@ -25,7 +25,8 @@
     const axis3d = { ...axis, backgroundcolor: clear, showbackground: false, showspikes: false };
     const bar = { outlinewidth: 0, thickness: 12, tickfont: { color: ink.muted } };
     const diverging = spread([ink.low, ink.middle, ink.high]);
-    const heatmap = [{ colorscale: spread(ink.sequence), colorbar: bar }];
+    /* Cells are translucent: plotly would choose their text as if they lay on white. */
+    const heatmap = [{ colorscale: spread(ink.sequence), colorbar: bar, textfont: { color: ink.text } }];
     return {
       layout: {
         font: { family: WORDS, size: 13, color: ink.text },

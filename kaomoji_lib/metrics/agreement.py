@@ -77,7 +77,7 @@ def compare(reference, sources, *, faces=None, permutations=stats.PERMUTATIONS, 
 def divergent(reference, sources, most=15):
     """Return the faces that the sources read most differently from the reference, the worst first.
 
-    DataFrame [face, n, elicited as, <source> reads (category), <source> (similarity) ...]; n is the face's weight in the
+    DataFrame [face, n, elicited as, <source> reads (category), <source> similarity ...]; n is the face's weight in the
     reference; faces are ranked by their mean similarity over the sources.
     """
     faces = distributions.shared_faces(reference, *sources.values())
@@ -85,8 +85,13 @@ def divergent(reference, sources, most=15):
     rows["elicited as"] = reference.table.loc[faces].idxmax(axis=1)
     for title, source in sources.items():
         rows[f"{title} reads"] = source.table.loc[faces].idxmax(axis=1)
-        rows[title] = per_face(reference, source, faces)
-    order = rows[list(sources)].mean(axis=1).sort_values(kind="stable").index
+        rows[f"{title} similarity"] = per_face(reference, source, faces)
+    order = (
+        rows[[f"{title} similarity" for title in sources]]
+        .mean(axis=1)
+        .sort_values(kind="stable")
+        .index
+    )
     return rows.loc[order].head(most).rename_axis("face").reset_index()
 
 

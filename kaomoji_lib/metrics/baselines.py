@@ -10,7 +10,7 @@ from kaomoji_lib.metrics import predict
 from kaomoji_lib.metrics.stacking import stack
 
 SURFACE, WORDS = "length and punctuation", "words and characters (tf-idf)"
-SENTENCES, EMIT = "sentence encoder", "emission state"
+SENTENCES, EMIT = "sentence encoder", "hidden state"
 STRONGEST = "strongest text probe"
 TEXT = (SURFACE, WORDS, SENTENCES)
 

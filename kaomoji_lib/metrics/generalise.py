@@ -11,9 +11,9 @@ MEAN = "mean over sets"
 
 
 def by_layer(states, labels, groups, names, *, repeats=1, permutations=stats.REFITS, seed=0):
-    """Return the cross-validated accuracy of a probe on each layer: tidy table with ``layer`` (position) and ``name``.
+    """Return the cross-validated accuracy of a probe on each layer: tidy table with ``layer`` (its number, 0 the embedding).
 
-    ``states``: (n, layers, d); ``names``: one per layer. All layers are tested on the same permutations, and ``p`` compares
+    ``states``: (n, layers, d); ``names``: one per layer, ``embed`` or a number. All layers are tested on the same permutations, and ``p`` compares
     each layer with the best of all permuted layers (Nichols & Holmes 2002).
     """
     probes = [
@@ -26,8 +26,8 @@ def by_layer(states, labels, groups, names, *, repeats=1, permutations=stats.REF
         [probe.accuracy.value for probe in probes], np.stack([probe.null for probe in probes], 1)
     )
     rows = [
-        results.frame({"accuracy": probe.accuracy}, layer=layer, name=str(names[layer]))
-        for layer, probe in enumerate(probes)
+        results.frame({"accuracy": probe.accuracy}, layer=0 if name == "embed" else int(name))
+        for name, probe in zip(names, probes, strict=True)
     ]
     return pd.concat(rows, ignore_index=True).assign(p=adjusted)
 

@@ -109,7 +109,7 @@ APART = "centroids one standard deviation of the noise apart from their mean"
 )
 def curve(rng, effect):
     X = np.stack([states(rng, 0.5 * effect * (i == 1) * CENTRES[0]) for i in range(4)], axis=1)
-    asked = PROMPTS["category"], PROMPTS["id"], list("abcd")
+    asked = PROMPTS["category"], PROMPTS["id"], range(4)
     found = generalise.by_layer(X, *asked, permutations=PERMUTATIONS)
     return results.estimate(found.loc[found["p"].idxmin()])
 
