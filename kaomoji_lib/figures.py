@@ -40,9 +40,13 @@ def forest(
     if frame.empty:
         return Missing("no estimate could be computed for this figure")
     rows, groups = list(dict.fromkeys(frame[y])), list(dict.fromkeys(frame[series]))
-    caption += f"; hollow: p > {ALPHA}" if (frame["p"] > ALPHA).any() else ""
     height = height or 70 + len(rows) * (26 + 14 * len(groups))
-    fig = theme.figure(title, caption, height=height, margin={"b": 90 if len(groups) > 1 else 60})
+    fig = theme.figure(
+        title,
+        caption + (f"; hollow: p > {ALPHA}" if (frame["p"] > ALPHA).any() else ""),
+        height=height,
+        margin={"b": 90 if len(groups) > 1 else 60},
+    )
     for number, name in enumerate(groups):
         part = frame[frame[series] == name]
         shift = (number - (len(groups) - 1) / 2) * 0.7 / len(groups)

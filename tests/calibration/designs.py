@@ -272,16 +272,16 @@ def primary_agreement(rng, effect, study=None, alpha=None):
 
 
 @nested_cases(
-    "agreement.pooling gain", FACES_MOVED, "two half truths", alphas=(2.4,), draws=100, study=STUDY
+    "agreement.pooling", FACES_MOVED, "two half truths", alphas=(2.4,), draws=100, study=STUDY
 )
-def pooling_gain(rng, effect, study=None, alpha=None):
+def pooled(rng, effect, study=None, alpha=None):
     counted, truth = _reference(rng, study, alpha)
     noise = [_unrelated(rng, truth) for _ in range(2)]
     parts = [agreement.pool([truth, item]) for item in noise] if effect else noise
     found = agreement.pooling(
         counted, dict(zip("ab", parts, strict=True)), halves=20, permutations=study.permutations
     )
-    return found.gain
+    return found.held_out
 
 
 def _word_space(rng, study, effect):
