@@ -18,11 +18,10 @@ from filelock import FileLock
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import collect as collecting
-from kaomoji_lib.models import job, organisms, progress
+from kaomoji_lib.models import job, progress
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.collect import collect, find_or_collect, run_name
 from kaomoji_lib.models.score import job as scoring_files
-from kaomoji_lib.models.score.job import score_file
 from kaomoji_lib.runs import folder, registry
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 from kaomoji_lib.stimuli import DATA, load_prompts
@@ -261,16 +260,6 @@ def test_a_run_begun_alone_continues_distributed_and_a_killed_worker_loses_nothi
     assert_equal_runs(finished, run, atol=1e-5)
     with pytest.raises(KaomojiError, match="^layer 9 does not exist"):
         collect(MODEL, out=tmp_path / "r", layers=[9], ray="auto", **options)
-
-
-def test_distributed_scores_survive_a_killed_worker(cluster, killing, few, tmp_path):
-    faces = list(organisms.pool()["spelling"][:20])
-    whole = score_file(MODEL, faces, few, tmp_path / "alone.parquet", progress=False)
-    out = tmp_path / "shared.parquet"
-    shared = score_file(MODEL, faces, few, out, progress=False, ray="auto")
-    assert len(set(killing)) >= 2
-    pd.testing.assert_frame_equal(whole, shared, atol=1e-5)
-    assert shared.attrs["scoring"]["settings"] == whole.attrs["scoring"]["settings"]
 
 
 def test_without_ray_the_remedy_is_named(monkeypatch, tmp_path):

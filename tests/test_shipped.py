@@ -1,6 +1,8 @@
 """The runs that ship: whole, small enough, and met again where the weights are at hand."""
 
+import copy
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -20,7 +22,8 @@ from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 RUNS = sorted(path.parent.name for path in SHIPPED.glob("*/manifest.json"))
 MODELS = [name for name in RUNS if "--" not in name]
-FEW_FACES, SAMPLES = 3, 300
+FEW_FACES, SAMPLES = 3, 200
+LOAD = loading.load
 
 
 def test_they_are_small():
@@ -37,8 +40,19 @@ def test_every_file_has_its_hash(name):
     assert {key: sha256(there[key]) for key in files} == files
 
 
+@pytest.fixture
+def loaded_once(monkeypatch):
+    """Unpack each file of weights once."""
+    monkeypatch.setattr(loading, "load", lambda spec, *_, **__: load_float32(spec.alias))
+
+
+@functools.cache
+def load_float32(name):
+    return LOAD(registry.model(name), "cpu", "float32")
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_cells_are_met_again(name, tmp_path):
+def test_cells_are_met_again(name, tmp_path, loaded_once):
     """Two messages' states and three kaomoji's scores, by the code of today."""
     kept = RunFolder(SHIPPED / name)
     asked = kept.prompts().groupby("category", sort=False).head(1).head(2)
@@ -69,11 +83,12 @@ def test_cells_are_met_again(name, tmp_path):
 def test_replies_open_as_often_as_they_are_scored_to(name):
     """Behind ``Assistant:`` nearly all replies begin with white space; sampling and scoring look past it."""
     try:
-        loaded = loading.load(registry.model(name), "cpu", "float32")
+        loaded = load_float32(name)
     except KaomojiError as error:
         pytest.skip(f"the weights are not here: {error}")
-    loaded.tokenizer.chat_template = None
-    engine = dataclasses.replace(loaded, template=adapt(loaded.tokenizer, {}))
+    tokenizer = copy.deepcopy(loaded.tokenizer)
+    tokenizer.chat_template = None
+    engine = dataclasses.replace(loaded, template=adapt(tokenizer, {}))
     asked = load_prompts().iloc[[3, 171]]
     messages = [f"{INSTRUCTION} {text}" for text in asked["text"]]
     drawn = sample.Sampling(SAMPLES, max_new_tokens=3)

@@ -16,10 +16,6 @@ from kaomoji_lib.stimuli import load_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "notebooks" / "10_model.py"
-SYSTEMLESS = (
-    "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
-    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
-)
 
 
 def write_prompts(path, count):
@@ -28,10 +24,9 @@ def write_prompts(path, count):
     return path
 
 
-@pytest.mark.parametrize(("family", "template"), [("gpt2", None), ("llama", SYSTEMLESS)])
-def test_the_page_of_a_strangers_model_is_finished(family, template, tmp_path, monkeypatch):
-    place = tmp_path / f"a stranger's {family}"
-    small_models.write(place / "model", family, template)
+def test_the_page_of_a_strangers_model_is_finished(tmp_path, monkeypatch):
+    place = tmp_path / "a stranger's model"
+    small_models.write(place / "model", "gpt2")
     monkeypatch.setenv("KAOMOJI_RUNS", str(place / "runs"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -51,7 +46,7 @@ def test_the_page_of_a_strangers_model_is_finished(family, template, tmp_path, m
     )
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     text = json.dumps(outputs)
-    assert ("no chat template" in text) == (family == "gpt2")
+    assert "no chat template" in text
     assert "Where this page comes from" in text and "54 messages" in text
     figures = [out["data"]["application/vnd.plotly.v1+json"] for out in outputs if _drawn(out)]
     kinds = {trace["type"] for figure in figures for trace in figure["data"]}
