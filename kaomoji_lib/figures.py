@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import html as escape
-from kaomoji_lib import results, theme
+from kaomoji_lib import results, stats, theme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.missing import Missing, passes_missing
 
-ALPHA = 0.05
 OUTCOMES = {"kaomoji": 0.9, "emoji": 0.6, "words": 0.4, "truncated": 0.75, "refusal": 0.5}
 ELLIPSE = np.linspace(0, 2 * np.pi, 41)
 
@@ -43,7 +42,7 @@ def forest(
     height = height or 70 + len(rows) * (26 + 14 * len(groups))
     fig = theme.figure(
         title,
-        caption + (f"; hollow: p > {ALPHA}" if (frame["p"] > ALPHA).any() else ""),
+        caption + (f"; hollow: p > {stats.ALPHA}" if (frame["p"] > stats.ALPHA).any() else ""),
         height=height,
         margin={"b": 90 if len(groups) > 1 else 60},
     )
@@ -52,7 +51,7 @@ def forest(
         shift = (number - (len(groups) - 1) / 2) * 0.7 / len(groups)
         places = [len(rows) - 1 - rows.index(row) - shift for row in part[y]]
         colour = theme.SEQUENCE[number % len(theme.SEQUENCE)]
-        fill = [theme.CLEAR if p > ALPHA else colour for p in part["p"].fillna(0)]
+        fill = [theme.CLEAR if p > stats.ALPHA else colour for p in part["p"].fillna(0)]
         marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}}
         marker["symbol"] = theme.SYMBOLS[number % len(theme.SYMBOLS)]
         fig.add_scatter(

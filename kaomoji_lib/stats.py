@@ -15,6 +15,8 @@ import numpy as np
 
 LEVEL = 95
 RESAMPLES = 2000
+# The level of every test.
+ALPHA = 0.05
 # Permutations of every null; and of nulls that refit a probe each time, where a thousand would take minutes.
 PERMUTATIONS, REFITS = 1000, 200
 RELEVANT = 0.01
@@ -60,9 +62,11 @@ class Estimate:
 
 
 def relevant(estimate):
-    """Whether an estimate is a finding: p at most .05, and at least :data:`RELEVANT` above the mean of its null."""
+    """Whether an estimate is a finding: p at most :data:`ALPHA`, and at least :data:`RELEVANT` above the mean of its null."""
     null = estimate.null_mean or 0.0
-    return bool(estimate.p is not None and estimate.p <= 0.05 and estimate.value - null >= RELEVANT)
+    return bool(
+        estimate.p is not None and estimate.p <= ALPHA and estimate.value - null >= RELEVANT
+    )
 
 
 def format_p(p):

@@ -133,7 +133,7 @@ kaomoji = chosen.frame(
 likelihoods = chosen.frame(
     lambda log_prob: {
         "log P of the kaomoji": predict.from_states(
-            ((log_prob - log_prob.mean()) / log_prob.std()).to_numpy(),
+            closed.standardised(log_prob).to_numpy(),
             labels[log_prob.index].to_numpy(),
             log_prob.index.to_numpy(),
             seed=seed,

@@ -98,7 +98,7 @@ for name in published_models:
     page.glue(f"sign.{name}", results.one(signs, source=published.titles()[name]), percent=True)
 
 # %% tags=["hide-input"]
-agreeing = int((signs["p"] <= 0.05).sum())
+agreeing = sum(stats.relevant(results.estimate(row)) for _, row in signs.iterrows())
 figures.forest(
     scores,
     f"The sign of valence agrees with people's labels above chance in {agreeing} of {len(signs)} models",

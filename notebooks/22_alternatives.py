@@ -28,7 +28,7 @@ seed: int = 0  # random seed of folds, permutations and bootstraps
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, results, tables
+from kaomoji_lib import figures, page, results, stats, tables
 from kaomoji_lib.metrics import baselines, generalise, predict
 from kaomoji_lib.models import sentences
 from kaomoji_lib.models.collect import find_or_collect
@@ -128,9 +128,9 @@ unseen, other = (
 verdicts = pd.DataFrame(
     [
         ("words", "hidden state minus the best text baseline", gain, gain.ci_low > 0),
-        ("topic", "accuracy on unseen topics", unseen, unseen.p <= 0.05),
-        ("wording", "accuracy on disjoint paraphrases", worded, worded.p <= 0.05),
-        ("author", "accuracy on a second author's messages", other, other.p <= 0.05),
+        ("topic", "accuracy on unseen topics", unseen, stats.relevant(unseen)),
+        ("wording", "accuracy on disjoint paraphrases", worded, stats.relevant(worded)),
+        ("author", "accuracy on a second author's messages", other, stats.relevant(other)),
     ],
     columns=["explanation", "test", "result", "excluded"],
 )

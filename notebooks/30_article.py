@@ -26,7 +26,7 @@ seed: int = 0  # random seed of permutations and bootstraps
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, results, tables
+from kaomoji_lib import figures, page, results, stats, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.published import claims, geometry, study
 from kaomoji_lib.published import tables as published
@@ -140,7 +140,10 @@ page.glue("valence.gemma", geometry.follows(names["gemma"], "valence", seed=seed
 page.glue("arousal.gemma", geometry.follows(names["gemma"], "arousal", seed=seed))
 # %% tags=["hide-input"]
 found = [
-    int((follows.loc[follows["measure"] == measure, "p"] <= 0.05).sum())
+    sum(
+        stats.relevant(results.estimate(row))
+        for _, row in follows[follows["measure"] == measure].iterrows()
+    )
     for measure in ("PC1 with valence", "PC2 with arousal")
 ]
 figures.forest(

@@ -29,7 +29,7 @@ seed: int = 0  # random seed of permutations and bootstraps
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, results, stimuli, tables
+from kaomoji_lib import figures, page, results, stats, stimuli, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.metrics import agreement, distributions, synthesis
@@ -58,7 +58,7 @@ gap = distributions.difference(
     faces=shared,
     seed=seed,
 )
-better = gap.p <= 0.05 and gap.value > 0
+better = stats.relevant(gap)
 page.glue(
     "verdict",
     "Yes, above a guess." if better else "No better than a guess that ignores the kaomoji.",

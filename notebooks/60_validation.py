@@ -231,7 +231,7 @@ rows = []
 for (name, measure), value in familiar_rows.items():
     above = name in trained or ("scrambled" in name and measure == "hidden state")
     expected = "above chance" if above else "at chance"
-    found = "above chance" if value.p <= 0.05 else "at chance"
+    found = "above chance" if stats.relevant(value) else "at chance"
     rows.append((name, measure, expected, value, "yes" if expected == found else "no"))
 controls = pd.DataFrame(rows, columns=["toy model", "read from", "expected", "accuracy", "passed"])
 page.glue("passed", f"{(controls['passed'] == 'yes').sum()} of {len(controls)}")

@@ -101,13 +101,17 @@ def forced_choice(log_prob, labels, categories, kind="raw", *, seed=0):
     return stats.bootstrap(votes[rows, truth], seed=seed, null=null)
 
 
+def standardised(log_prob):
+    """Return log P (prompts, faces) with each face's mean over prompts 0 and standard deviation 1."""
+    return (log_prob - log_prob.mean()) / log_prob.std(ddof=0).clip(lower=1e-9)
+
+
 def gains(log_prob, labels, categories):
     """Mean standardised score of each category's kaomoji under each category of messages, relative to all kaomoji.
 
     Returns DataFrame kaomoji category x message category, in standard deviations over messages. What a message does to
     all kaomoji alike is taken off, since only the choice among them can follow the category.
     """
-    z = (log_prob - log_prob.mean()) / log_prob.std(ddof=0).clip(lower=1e-9)
+    z = standardised(log_prob)
     z = z.sub(z.mean(axis=1), axis=0)
-    by_message = z[list(categories.index)].groupby(np.asarray(labels)).mean()
-    return by_message.T.groupby(categories).mean()
+    return z[list(categories.index)].groupby(np.asarray(labels)).mean().T.groupby(categories).mean()

@@ -10,7 +10,6 @@ from scipy.spatial.distance import pdist, squareform
 from kaomoji_lib import resampling, results, stats
 
 MOST_CLUSTERS = 15
-LEVEL = 0.05
 CLEAR, SECOND = 0.6, 0.2
 
 
@@ -96,7 +95,7 @@ def cluster(faces, distances, nulls, resampled, seed=0):
         }
         rows.append(results.frame({"silhouette": value}, **labels))
     rows = pd.concat(rows, ignore_index=True)
-    excess = (rows["value"] - rows["null_mean"])[rows["p_adjusted"] <= LEVEL]
+    excess = (rows["value"] - rows["null_mean"])[rows["p_adjusted"] <= stats.ALPHA]
     return Clustering(
         linkage=linkage,
         order=tuple(faces[leaf] for leaf in hierarchy.leaves_list(linkage)),

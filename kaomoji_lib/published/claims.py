@@ -11,7 +11,6 @@ from kaomoji_lib import stats
 from kaomoji_lib.published import study
 from kaomoji_lib.stimuli import DATA, read_table
 
-ALPHA = 0.05
 STATES = "not testable: needs states"
 HOLDS, IN_PART, FAILS = "holds", "holds in part", "does not hold"
 ENTRY = ("number", "statement", "models", "tested", "data")
@@ -38,8 +37,8 @@ def tests(seed=0):
     for _, part in p[p.notna()].groupby([rows["claim"], rows["rule"], rows["option"]]):
         p[part.index] = stats.holm(part)
     passed = {
-        "p": p < ALPHA,
-        "clear": (p < ALPHA) & (rows["ci_low"] > 0),
+        "p": p < stats.ALPHA,
+        "clear": (p < stats.ALPHA) & (rows["ci_low"] > 0),
         "twice": rows["ci_low"] > 2 * rows["null_mean"].astype(float),
         "positive": rows["ci_low"] > 0,
         "negative": rows["ci_high"] < 0,
