@@ -96,9 +96,7 @@ figures.forest(
 
 # %% tags=["hide-input"]
 states = source.states
-layers = generalise.by_layer(
-    states.array, source.labels, messages["id"], states.layers, permutations=50, seed=seed
-)
+layers = generalise.by_layer(states.array, source.labels, messages["id"], states.layers, seed=seed)
 best = layers.loc[layers["value"].idxmax()]
 lines = {name: value for name, value in zip(text["source"], text["value"], strict=True)}
 figures.curve(

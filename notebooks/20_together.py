@@ -34,7 +34,7 @@ seed: int = 0  # random seed of folds, permutations and bootstraps
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, results, tables
+from kaomoji_lib import figures, page, results, stats, tables
 from kaomoji_lib.metrics import baselines, closed, emission, generalise, predict, similarity
 from kaomoji_lib.models import choose, sentences
 from kaomoji_lib.models.collect import find_or_collect
@@ -234,12 +234,7 @@ for title, source in sources.items():
 # %% tags=["hide-input"]
 curves = results.BySource(sources).frame(
     lambda source: generalise.by_layer(
-        source.states.array,
-        source.labels,
-        messages["id"],
-        source.states.layers,
-        permutations=20,
-        seed=seed,
+        source.states.array, source.labels, messages["id"], source.states.layers, seed=seed
     ).assign(depth=lambda table: table["layer"] / table["layer"].max())
 )
 best = curves.loc[curves.groupby("source")["value"].idxmax()]
@@ -262,7 +257,7 @@ figures.curve(
 # %% tags=["hide-input"]
 arrays = {title: source.states.array for title, source in sources.items()}
 pairs = similarity.compare(
-    {**arrays, "MiniLM (text)": vectors}, messages, permutations=200, seed=seed
+    {**arrays, "MiniLM (text)": vectors}, messages, permutations=stats.REFITS, seed=seed
 )
 within = pairs[pairs["null"] == "within category"].assign(measure="CKA")
 text_pair = within["source"].str.contains("MiniLM")

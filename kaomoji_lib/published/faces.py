@@ -50,7 +50,7 @@ def _mean(sums, sizes, counts):
     ).sum(axis=1)
 
 
-def accuracy(emissions, *, own_index=False, repeats=5, permutations=200, seed=0):
+def accuracy(emissions, *, own_index=False, repeats=5, permutations=stats.REFITS, seed=0):
     """Return the category :class:`Accuracy` of a lookup trained on other prompts' other indices.
 
     ``emissions``: DataFrame[prompt_id, generation, category, face]. Five folds of prompts, stratified. A face's category
@@ -91,7 +91,7 @@ def accuracy(emissions, *, own_index=False, repeats=5, permutations=200, seed=0)
     return Accuracy(hits, null)
 
 
-def same_face(emissions, *, permutations=200, seed=0):
+def same_face(emissions, *, permutations=stats.REFITS, seed=0):
     """Return how often two prompts of a category draw the same face at one index: Estimate over indices, 0..1.
 
     The null permutes the indices of each prompt, after which two prompts share a stream only by chance.

@@ -62,7 +62,7 @@ def coordinates():
     return table[["valence", "arousal"]].assign(third=pd.Series(THIRD)).fillna({"third": 0.0})
 
 
-def follows(model, coordinate, *, published=False, permutations=10_000, seed=0):
+def follows(model, coordinate, *, published=False, permutations=stats.PERMUTATIONS, seed=0):
     """Return |r| of a component with what it is said to follow, a column of :func:`coordinates`: Estimate, 0..1.
 
     The null permutes the coordinate among the nine categories, so that mere clusters do not pass: ``n`` counts
@@ -109,7 +109,9 @@ def align(reference, moved, *, seed=0):
 
 def shared(reference, moved, *, seed=0):
     """Return debiased CKA of two clouds; null: prompts permuted within their category (is more than that shared?)."""
-    return geometry.linear_cka(*pair(reference, moved), permutations=1000, seed=seed)[1]
+    return geometry.linear_cka(*pair(reference, moved), permutations=stats.PERMUTATIONS, seed=seed)[
+        1
+    ]
 
 
 def merged(model, others, codes=NEGATIVE, *, seed=0):
@@ -171,7 +173,7 @@ def _centroids(model, counts):
     return sums / np.maximum(counts[:, rows] @ member, 1e-12)[:, :, None]
 
 
-def face_blocks(model, emissions, *, permutations=500, seed=0):
+def face_blocks(model, emissions, *, permutations=stats.PERMUTATIONS, seed=0):
     """Return how well faces of one category cluster in three components: silhouette, Estimate over faces.
 
     A face's place is the mean over its replies of their prompt's scores, its category the one it was typed for most;

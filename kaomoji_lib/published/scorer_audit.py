@@ -43,7 +43,7 @@ class Audit:
         return AGREES if self.ratio >= 0.5 else LOW
 
 
-def audit(log_probs, emissions, *, typed_as="raw_face", permutations=200, seed=0):
+def audit(log_probs, emissions, *, typed_as="raw_face", permutations=stats.REFITS, seed=0):
     """Check ``log_probs`` (DataFrame prompt x scored spelling, nat) against ``emissions``.
 
     ``emissions``: DataFrame[prompt_id, face, ``typed_as``], ``face`` in the form of the scored spellings and

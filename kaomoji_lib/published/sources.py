@@ -133,5 +133,5 @@ def held_out_pool(weights, seed=0):
     """Return pools chosen on one half of the faces and scored on the other: result of :func:`agreement.pooling`."""
     sources = corrected()
     return agreement.pooling(
-        sources.elicited, sources.others, weights=weights, permutations=100, seed=seed
+        sources.elicited, sources.others, weights=weights, permutations=stats.REFITS, seed=seed
     )

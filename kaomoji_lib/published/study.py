@@ -118,7 +118,7 @@ def vocabulary(own=False, seed=0):
     """Return the faces in the space of their synthesized words, each upload once; ``own``: those that Claude typed."""
     words = tables.uploads_once(tables.syntheses())
     words = words[words["source_model"].str.startswith("claude")] if own else words
-    return synthesis.word_space(words, load_lexicon(), permutations=200, seed=seed)
+    return synthesis.word_space(words, load_lexicon(), permutations=stats.REFITS, seed=seed)
 
 
 def _faces(source, option, seed):
@@ -238,7 +238,7 @@ RULES = {
     "follows": _follows,
     "silhouette": _of_cloud(
         lambda cloud, _, codes, seed: shapes.silhouette(
-            cloud.scores, cloud.labels, permutations=500, seed=seed
+            cloud.scores, cloud.labels, permutations=stats.PERMUTATIONS, seed=seed
         )
     ),
     "residual": _of_cloud(lambda c, gemma, _, seed: geometry.align(gemma, c, seed=seed)),
