@@ -1,4 +1,4 @@
-"""Collection: resumable to the bit, a no-op when finished, never mixing two runs, alone or on a Ray cluster."""
+"""Collection: resumable to the bit, a no-op when finished, never mixing two runs."""
 
 import os
 import random
@@ -15,13 +15,11 @@ import small_models
 import torch
 from filelock import FileLock
 
-from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import collect as collecting
-from kaomoji_lib.models import job, progress
+from kaomoji_lib.models import progress
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.collect import collect, find_or_collect, run_name
-from kaomoji_lib.models.score import job as scoring_files
 from kaomoji_lib.runs import folder, registry
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 from kaomoji_lib.stimuli import DATA, load_prompts
@@ -77,8 +75,7 @@ def test_folder_holds_what_the_manifest_says(finished):
 def test_a_finished_run_is_left_as_it_is_whatever_the_clock_says(finished, options):
     for path in finished.path.iterdir():
         os.utime(path, (4_000_000_000, 4_000_000_000))
-    # Nothing left to do needs no cluster either.
-    again = collect(MODEL, out=finished.path, ray="nowhere:1", **options)
+    again = collect(MODEL, out=finished.path, **options)
     assert {path.stat().st_mtime for path in again.path.iterdir()} == {4e9}
 
 
@@ -206,82 +203,3 @@ def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys, monk
     with progress.Progress("model", 10, show=False) as report:
         report(prompts=1)
     assert capsys.readouterr().err == ""
-
-
-# -- many machines ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two nodes with a processor each; workers import this checkout."""
-    ray = pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    os.environ |= {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
-    node = {"num_cpus": 1, "object_store_memory": 10**8}
-    started = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    started.add_node(**node)
-    ray.init(address=started.address, log_to_driver=False, logging_level="ERROR")
-    yield started
-    ray.shutdown()
-    started.shutdown()
-
-
-@pytest.fixture
-def killing(monkeypatch):
-    """Kills the worker that hands in the first part, as soon as it has done so. Gives the list of workers of all parts."""
-    seen, real = [], job.run_distributed
-
-    def deadly(*arguments):
-        for found in real(*arguments):
-            seen.append(found[1]["worker"])
-            if len(seen) == 1:
-                os.kill(int(seen[0].rpartition(":")[2]), signal.SIGKILL)
-            yield found
-
-    monkeypatch.setattr(job, "run_distributed", deadly)
-    return seen
-
-
-def test_a_run_begun_alone_continues_distributed_and_a_killed_worker_loses_nothing(
-    cluster, finished, options, killing, tmp_path, monkeypatch
-):
-    real = RunFolder.write_shard
-
-    def interrupted(run, number, *rest):
-        real(run, number, *rest)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(RunFolder, "write_shard", interrupted)
-        collect(MODEL, out=tmp_path / "shared", **options)
-    run = collect(MODEL, out=tmp_path / "shared", ray="auto", **options)
-    assert len(killing) == 2 and len(set(killing)) == 2
-    assert_equal_runs(finished, run, atol=1e-5)
-    with pytest.raises(KaomojiError, match="^layer 9 does not exist"):
-        collect(MODEL, out=tmp_path / "r", layers=[9], ray="auto", **options)
-
-
-def test_without_ray_the_remedy_is_named(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(KaomojiError, match=r"pip install.*--ray"):
-        collect(MODEL, generations=1, out=tmp_path, progress=False, ray="local")
-
-
-def test_the_command_line_hands_the_cluster_on(monkeypatch):
-    given = {}
-
-    def stop(*_, **named):
-        given.update(named)
-        raise KaomojiError("enough")
-
-    monkeypatch.setattr(collecting, "collect", stop)
-    monkeypatch.setattr(scoring_files, "score_file", stop)
-    for line, expected in (
-        (["collect", MODEL, "--ray"], ("local", None)),
-        (["collect", MODEL, "--ray", "auto", "--workers", "3"], ("auto", 3)),
-        (["collect", MODEL], (None, None)),
-        (["score", MODEL, "--faces", "f", "--out", "o", "--ray"], ("local", None)),
-    ):
-        assert cli.main(line) == 2
-        assert (given["ray"], given["workers"]) == expected

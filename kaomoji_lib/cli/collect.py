@@ -9,7 +9,7 @@ EXAMPLES = """examples:
   kaomoji collect Qwen/Qwen3-0.6B --generations 4 --suppress emoji
   kaomoji collect organism-gemma --perspective user    (faces for how the user feels, into a folder of their own)
   kaomoji collect ./my-model --prompts my-prompts.csv --out runs/mine --dtype bfloat16
-  kaomoji collect google/gemma-4-31b-it --ray auto    (all GPUs of a Ray cluster)
+  kaomoji collect google/gemma-4-31b-it --quantize 4bit
 """
 
 
@@ -35,7 +35,6 @@ def configure(parser):
     add("--suppress", choices=("emoji", "none"), help="default: what the registry says")
     add("--suppress-text", action="append", default=[], metavar="STR", help="never typed")
     add_template_options(parser)
-    add_ray_options(parser)
 
 
 def add_model_options(parser, prompts=True):
@@ -72,23 +71,6 @@ def add_template_options(parser):
     """Add what changes how a message is put to the model."""
     parser.add_argument("--system", metavar="TEXT", help="system message (default: none)")
     parser.add_argument("--prefill", metavar="TEXT", help="beginning of the reply (default: none)")
-
-
-def add_ray_options(parser):
-    """Add the options that distribute the prompts to several machines or accelerators, and silence."""
-    parser.add_argument(
-        "--ray",
-        nargs="?",
-        const="local",
-        metavar="ADDRESS",
-        help="use a Ray cluster: auto (the one this machine is in), an address, or nothing (start one here)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="with --ray: how many, each with a model of its own (default: one per GPU, else one per machine)",
-    )
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 

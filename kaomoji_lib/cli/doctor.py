@@ -17,7 +17,6 @@ PURPOSES = {
     "claude": "asking Claude",
     "published": "downloading the originals of the article's data",
     "adapters": "models with LoRA adapters",
-    "ray": "collecting and scoring on many machines",
     "text": "sentence vectors of the messages (text baselines)",
 }
 

@@ -4,7 +4,7 @@ Kill it at any moment: the same command continues where it stopped. A finished f
 scored, the fast path is compared with plain forward passes of the same model.
 """
 
-from kaomoji_lib.cli.collect import add_model_options, add_ray_options, add_template_options
+from kaomoji_lib.cli.collect import add_model_options, add_template_options
 
 HELP = "how probable every face is given every prompt"
 EXAMPLES = """examples:
@@ -42,7 +42,6 @@ def configure(parser):
         help="auto, packed, batched, plain (default: auto, the fastest that passes the self-check)",
     )
     add_template_options(parser)
-    add_ray_options(parser)
 
 
 def run(arguments):
@@ -79,7 +78,7 @@ def _scored(arguments):
         name: getattr(arguments, name) for name in ("weights", "quantize", "system", "prefill")
     }
     model = registry.model(arguments.model, **asked)
-    names = ("algorithm", "device", "dtype", "ray", "workers")
+    names = ("algorithm", "device", "dtype")
     options = {name: getattr(arguments, name) for name in names}
     options["progress"] = not arguments.quiet
     if arguments.folder:

@@ -43,8 +43,6 @@ def collect(
     max_new_tokens=40,
     instruction=None,
     progress=True,
-    ray=None,
-    workers=None,
     perspective=perspectives.SELF,
     **changes,
 ):
@@ -62,7 +60,7 @@ def collect(
     layers : ``all`` or a sequence of layer numbers (0 is the embedding output).
     temperature, top_p, max_new_tokens : sampling; a reply ends earlier once its leading span has ended.
     instruction : str, put before every prompt; default the perspective's.
-    progress : bool, report on stderr. ray, workers : see :func:`kaomoji_lib.models.job.run_distributed`.
+    progress : bool, report on stderr.
     perspective : a name in ``data/perspectives.csv``: whose feeling the face expresses.
     changes : weights, quantize, suppress, suppress_text, system, prefill of :func:`kaomoji_lib.runs.registry.model`.
 
@@ -108,7 +106,7 @@ def collect(
         revision = begun.get("revision") if begun.get("from_hub") else None
         options = {"sampling": sampling, "layers": layers, "perspective": perspective}
         how = instruction, device, dtype, revision, options, progress
-        _fill(run, jobs.Job(SamplingWorker, spec, table, *how), settings, ray, workers)
+        _fill(run, jobs.Job(SamplingWorker, spec, table, *how), settings)
     return run
 
 
@@ -155,7 +153,7 @@ def _check(generations, temperature, top_p, max_new_tokens):
             raise KaomojiError(f"{name} is {value}; expected {expected}; correct it")
 
 
-def _fill(run, job, settings, ray, workers):
+def _fill(run, job, settings):
     started, count = time.time(), len(job.parts)
 
     def write(number, facts, emissions, tensors):
@@ -167,7 +165,7 @@ def _fill(run, job, settings, ray, workers):
         run.write_shard(number, emissions, tensors)
 
     waiting = [number for number in range(count) if not run.has_shard(number)]
-    jobs.run(job, waiting, write, ray, workers)
+    jobs.run(job, waiting, write)
     run.merge(count, seconds=round(time.time() - started, 1))
 
 

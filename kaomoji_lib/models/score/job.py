@@ -34,8 +34,6 @@ def score_file(
     device="auto",
     dtype="auto",
     progress=True,
-    ray=None,
-    workers=None,
 ):
     """Score every spelling given every prompt, and write the table.
 
@@ -47,7 +45,6 @@ def score_file(
     out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
     algorithm, instruction, continued : see :func:`.scoring.score`. finish : callable that changes the table
         before it is written. revision, device, dtype : see :func:`.loading.load`. progress : bool, report on stderr.
-        ray, workers : see :func:`kaomoji_lib.models.job.run_distributed`.
 
     Returns
     -------
@@ -83,7 +80,7 @@ def score_file(
         options = {"spellings": spellings, "algorithm": algorithm, "continued": continued}
         begun = _begin(folder, settings) if revision is None else revision
         how = instruction, device, dtype, begun, options, progress
-        result = _fill(folder, jobs.Job(ScoringWorker, spec, table, *how), settings, ray, workers)
+        result = _fill(folder, jobs.Job(ScoringWorker, spec, table, *how), settings)
         result = finish(result) if finish else result
         write_parquet(out, result)
     shutil.rmtree(folder, ignore_errors=True)
@@ -163,21 +160,21 @@ def _read(path):
     )
 
 
-def _fill(folder, job, settings, ray, workers):
+def _fill(folder, job, settings):
     paths = [folder / f"{number:05d}.parquet" for number in range(len(job.parts))]
 
     def write(number, facts, table, tensors):
         write_parquet(paths[number], table)
 
     waiting = [number for number, path in enumerate(paths) if not path.is_file()]
-    jobs.run(job, waiting, write, ray, workers)
+    jobs.run(job, waiting, write)
     tables = [_read(path) for path in paths]
     checks = [table.attrs["scoring"] for table in tables]
     for check in checks:
         one, other = ({"revision": item["revision"]} for item in (checks[0], check))
         jobs.refuse_difference(folder, one, other)
     merged = pd.concat(tables, ignore_index=True)
-    # If self-checks differ between workers, record the worst.
+    # If self-checks differ between processes, record the worst.
     worst = max(checks, key=lambda check: check["largest_difference"])
     merged.attrs["scoring"] = {**worst, "settings": settings}
     return merged
