@@ -1,11 +1,9 @@
 """The published study, recomputed from the tables that ship."""
 
 import json
-import os
 import socket
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,9 +13,7 @@ from kaomoji_lib import cli
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.published import (
     claims,
-    export,
     faces,
-    files,
     geometry,
     rules,
     scorer_audit,
@@ -48,15 +44,13 @@ PRINTED = {
 }
 CODES = list(tables.scheme().codes)
 # The originals: in the folder that is named, or beside the checkout.
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "published"
-ORIGINALS = Path(os.environ.get(files.PLACE) or BESIDE)
 
 
 @pytest.fixture(scope="module")
 def rows():
     """Every row, computed without the originals and without a network."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(files.PLACE, "/nowhere")
+        patch.setenv("KAOMOJI_PUBLISHED_DIR", "/nowhere")
         patch.setattr(socket.socket, "connect", None)
         return study.article().set_index("id")
 
@@ -141,7 +135,7 @@ def test_shipped_tables_are_whole_small_licensed_and_without_texts():
     assert sum(path.stat().st_size for path in folder.iterdir()) < 6e6
     for name in ("LICENSE", "README.md"):
         assert "CC-BY-SA-4.0" in (folder / name).read_text(encoding="utf-8")
-    commits = files.commits(files.registry()).values()
+    commits = tables.commits(tables.registry()).values()
     assert list(manifest["commits"].values()) == list(commits)
     assert all(sha in (folder / "README.md").read_text(encoding="utf-8") for sha in commits)
     for name in tables.NAMES:
@@ -182,16 +176,6 @@ def test_our_extraction_corrects_the_articles_own():
     assert len(differing) == 153
     cut = differing["published_raw"].isin(["ᕕ(", "\\("])
     assert cut.sum() > 50 and (differing.loc[cut, "outcome"] == "kaomoji").all()
-
-
-@pytest.mark.skipif(not ORIGINALS.is_dir(), reason="the originals are not on this machine")
-def test_shipped_tables_are_what_the_originals_give(monkeypatch):
-    """Reading the published replies again gives every shipped face."""
-    listed = [line.split(maxsplit=1) for line in (ORIGINALS / "SHA256SUMS").open()]
-    listed = {name.strip().removeprefix("./"): sha for sha, name in listed}
-    assert listed.items() >= files.registry()["files"].items()
-    monkeypatch.setenv(files.PLACE, str(ORIGINALS))
-    assert export.verify() == dict.fromkeys(tables.NAMES, 0)
 
 
 # --- what the article did not see --------------------------------------------------------------------------------------

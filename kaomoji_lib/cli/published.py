@@ -1,8 +1,7 @@
 """The published study, recomputed from tables that ship with this project: the article's number, its rule's, and ours.
 
-No network is needed. The tables (data/published, CC-BY-SA-4.0) were derived from the author's public files; --fetch,
---verify and --export work on those files; they are downloaded to the user's cache, or to the folder that
-KAOMOJI_PUBLISHED_DIR names.
+No network is needed. The tables (data/published, CC-BY-SA-4.0) were derived from the author's public files by
+data/published/derive.py, which also verifies them.
 """
 
 import json
@@ -17,7 +16,6 @@ EXAMPLES = """examples:
   kaomoji published --only similarity             the rows whose id begins so
   kaomoji published --json > published.json       the same for programs
   kaomoji published --claims                      the article's eleven claims: what reproduces, what holds
-  kaomoji published --verify                      are the shipped tables what the originals give?
 
 each row of --json: id, article, recomputed (published rule), corrected (our rule) with low, high (95%) and n, and
 reference: what a guess gets. null: there is no such number.
@@ -30,37 +28,16 @@ def configure(parser):
     parser.add_argument(
         "--only", metavar="PREFIX", default="", help="rows whose id begins with PREFIX"
     )
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--claims", action="store_true", help="a verdict on each claim, then stop")
-    what.add_argument("--fetch", action="store_true", help="download and verify the originals")
-    what.add_argument(
-        "--verify", action="store_true", help="derive the tables again and compare them"
-    )
-    what.add_argument(
-        "--export",
-        nargs="?",
-        const="",
-        metavar="FOLDER",
-        help="derive the tables again and write them",
-    )
+    parser.add_argument("--claims", action="store_true", help="a verdict on each claim, then stop")
     parser.add_argument(
         "--seed", type=int, default=0, help="of folds, permutations and resamples (default: 0)"
     )
 
 
 def run(arguments):
-    from kaomoji_lib.published import claims, export, files, study
+    from kaomoji_lib.published import claims, study, tables
 
-    if arguments.fetch:
-        names = list(files.registry()["files"])
-        for name in names:
-            files.locate(name)
-        print(f"{len(names)} files are here and as published. {files.attribution()}")
-    elif arguments.verify:
-        _verify(export.verify())
-    elif arguments.export is not None:
-        print(f"{export.export(arguments.export or None)}: the tables are written")
-    elif arguments.claims:
+    if arguments.claims:
         _claims(claims.verdicts(arguments.seed), arguments.json)
     else:
         if not study.entries()["id"].str.startswith(arguments.only).any():
@@ -69,7 +46,7 @@ def run(arguments):
             )
         _table(study.article(arguments.only, seed=arguments.seed), arguments.json)
         if not arguments.json:
-            print(f"\n{files.attribution()}")
+            print(f"\n{tables.attribution()}")
 
 
 def _table(rows, as_json):
@@ -86,15 +63,6 @@ def _table(rows, as_json):
     for reason, count in rows.loc[rows["missing"] != "", "missing"].value_counts().items():
         line = f"kaomoji: {count} rows are not computed: {escape.terminal(reason)}"
         print(line, file=sys.stderr)
-
-
-def _verify(differing):
-    for name, rows in differing.items():
-        print(f"{name}: {f'{rows} rows differ' if rows else 'as derived from the originals'}")
-    if any(differing.values()):
-        raise KaomojiError(
-            "the shipped tables are not what the originals give; expected no difference; run `kaomoji published --export`"
-        )
 
 
 def _claims(table, as_json):

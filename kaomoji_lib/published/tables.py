@@ -4,11 +4,11 @@ import re
 from functools import cache
 
 import pandas as pd
+import yaml
 
 from kaomoji_lib.categories import Scheme, load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.canonical import canonical
-from kaomoji_lib.published import files
 from kaomoji_lib.published.rules import published_face
 from kaomoji_lib.stimuli import DATA, read_table
 
@@ -44,14 +44,28 @@ def read(name):
         ) from None
 
 
+@cache
+def registry():
+    """Return ``data/published.yml`` (dict): ``files`` maps path to SHA-256, ``repositories`` name to address of a commit."""
+    return yaml.safe_load((DATA / "published.yml").read_text(encoding="utf-8"))
+
+
+def commits(known):
+    """Return dict ``author/repository`` -> commit of a registry."""
+    addresses = known["repositories"].items()
+    return {f"{known['author']}/{name}": url.split("/")[-2] for name, url in addresses}
+
+
 def attribution():
     """Return whose data this is, in one sentence for every page that uses it."""
-    return files.attribution()
+    known = registry()
+    where = ", ".join(f"{name} {sha[:8]}" for name, sha in commits(known).items())
+    return f"Data by {known['author']}, licensed {known['licence']} ({where}); the numbers are computed from it here."
 
 
 def titles():
     """Return the title of each source of emissions: dict name -> title."""
-    return {name: entry["title"] for name, entry in files.registry()["sources"].items()}
+    return {name: entry["title"] for name, entry in registry()["sources"].items()}
 
 
 @cache
@@ -86,7 +100,7 @@ def category(prompt_ids, name="nine"):
 
 def source(name):
     """Return the entry of a source in ``data/published.yml`` (dict)."""
-    sources = files.registry()["sources"]
+    sources = registry()["sources"]
     if name not in sources:
         raise KaomojiError(
             f"unknown published source {name!r}; expected one of {', '.join(sources)}"

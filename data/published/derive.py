@@ -1,22 +1,31 @@
-"""Deriving the tables of facts in ``data/published/`` from the originals: counts and numbers, never texts.
+"""Derive the tables of facts in this folder from the article's originals: counts and numbers, never texts.
 
-Every original is verified by its SHA-256, so its form is known. Nothing in a figure (HTML) is executed.
+The originals are downloaded by commit and verified by their SHA-256 (``data/published.yml``), so their form is known.
+They are kept in the user's cache, or in the folder that KAOMOJI_PUBLISHED_DIR names. Nothing in a figure (HTML) is executed.
+
+python data/published/derive.py --verify    are the shipped tables what the originals give?
+python data/published/derive.py             write them again
 """
 
+import argparse
 import base64
 import datetime
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pooch
+from requests.exceptions import RequestException
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import extract
-from kaomoji_lib.published import files, rules, tables
+from kaomoji_lib.published import rules, tables
 from kaomoji_lib.runs.files import atomic, parse_json, sha256, write_json
 
+PLACE = "KAOMOJI_PUBLISHED_DIR"
 AXES = ["PC1", "PC2", "PC3"]
 CALL = re.compile(r"Plotly\.newPlot\(\s*\"[^\"]*\",\s*")
 
@@ -33,7 +42,7 @@ def export(folder=None, known=None, today=None):
     KaomojiError
         If an original is not to be had.
     """
-    folder, known = Path(folder or tables.FOLDER), known or files.registry()
+    folder, known = Path(folder or tables.FOLDER), known or tables.registry()
     entries = {}
     for name, table in derive(known).items():
         path = folder / name
@@ -54,9 +63,9 @@ def export(folder=None, known=None, today=None):
     manifest = {
         "licence": known["licence"],
         "author": known["author"],
-        "commits": files.commits(known),
+        "commits": tables.commits(known),
         "derived": str(today or datetime.date.today()),
-        "by": "kaomoji published --export",
+        "by": "data/published/derive.py",
         "tables": entries,
     }
     write_json(folder / "manifest.json", manifest)
@@ -69,7 +78,7 @@ def verify(known=None):
     A table with other columns or another number of rows counts with all its rows.
     """
     differing = {}
-    for name, table in derive(known or files.registry()).items():
+    for name, table in derive(known or tables.registry()).items():
         shipped = tables.read(name)
         if list(shipped) != list(table) or len(shipped) != len(table):
             differing[name] = max(len(shipped), len(table))
@@ -130,7 +139,7 @@ def _likelihoods(known):
     parts = []
     for name, entry in known["sources"].items():
         if "likelihoods" in entry:
-            long = pd.read_parquet(files.locate(entry["likelihoods"], known))
+            long = pd.read_parquet(locate(entry["likelihoods"], known))
             wide = long.pivot(index="first_word", columns="prompt_id", values="log_prob")
             tokens = long.groupby("first_word")["n_face_tokens"].first()
             first = {"source": name, "spelling": wide.index, "n_tokens": tokens.astype("int8")}
@@ -167,7 +176,7 @@ def _cloud(name, known, emissions):
     The figure has a point for each reply with a kaomoji, in the order of the replies and without their ids. All points
     of a prompt coincide, so that the n-th place of a category is its n-th prompt that has such a reply.
     """
-    path = files.locate(known["sources"][name]["figure"], known)
+    path = locate(known["sources"][name]["figure"], known)
     traces, layout = figure(path.read_text(encoding="utf-8"))
     own = emissions[emissions["source"] == name]
     own = own[own["published_face"].map(rules.is_kaomoji).astype(bool)]
@@ -209,5 +218,63 @@ def _distinct(points, tolerance=1e-3):
 
 
 def _json_lines(name, known):
-    with files.locate(name, known).open(encoding="utf-8") as handle:
+    with locate(name, known).open(encoding="utf-8") as handle:
         return pd.DataFrame([parse_json(line) for line in handle if line.strip()])
+
+
+def locate(name, known=None):
+    """Return the verified local path of an original, downloaded if it is not there yet.
+
+    It lies in the folder that ``KAOMOJI_PUBLISHED_DIR`` names, or else in the user's cache.
+
+    Raises
+    ------
+    KaomojiError
+        If the file is neither there nor to be had.
+    """
+    known = known or tables.registry()
+    pooch.get_logger().setLevel("WARNING")
+    keeper = pooch.create(
+        path=pooch.os_cache("kaomoji") / "published",
+        env=PLACE,
+        base_url="",
+        registry={path: f"sha256:{digest}" for path, digest in known["files"].items()},
+        urls={path: _address(path, known["repositories"]) for path in known["files"]},
+    )
+    try:
+        return Path(keeper.fetch(name, downloader=pooch.HTTPDownloader(timeout=(5, 60))))
+    except (ValueError, RequestException, OSError) as error:
+        raise KaomojiError(
+            f"{name} cannot be had ({type(error).__name__}); expected the file with SHA-256 {known['files'].get(name)}; connect "
+            f"to the network, or let {PLACE} name a folder that has the files"
+        ) from None
+
+
+def _address(path, repositories):
+    name, _, inside = path.partition("/")
+    return repositories[name] + inside
+
+
+def main(arguments=None):
+    """Write or verify the tables; return the exit status (int)."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--verify", action="store_true", help="derive and compare, write nothing")
+    parser.add_argument("--out", metavar="FOLDER", help="where to write (default: this folder)")
+    chosen = parser.parse_args(arguments)
+    try:
+        if not chosen.verify:
+            print(f"{export(chosen.out)}: the tables are written")
+            return 0
+        differing = verify()
+    except KaomojiError as error:
+        print(f"derive.py: {error}", file=sys.stderr)
+        return 2
+    for name, rows in differing.items():
+        print(f"{name}: {f'{rows} rows differ' if rows else 'as derived from the originals'}")
+    return 2 if any(differing.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
