@@ -9,11 +9,9 @@ import subprocess
 import sys
 import time
 import traceback
-from collections import Counter
 from pathlib import Path
 
 import fake_api
-import numpy as np
 import pandas as pd
 import pytest
 from fake_api import FACES, FakeAPI
@@ -141,36 +139,6 @@ def test_elicit_sends_one_user_message_without_system():
     assert request.key("a") != request.key("b")
 
 
-@pytest.mark.parametrize(
-    ("latest", "enough"),
-    [
-        ({"a": 11, "b": 9}, True),
-        ({"a": 11, "b": 8, "c": 1}, True),
-        ({"a": 11, "b": 7, "c": 1, "d": 1}, False),
-        ({"b": 20}, False),
-        ({}, False),
-    ],
-)
-def test_saturation_needs_few_new_faces_and_a_near_distribution(latest, enough):
-    assert elicit.saturated(Counter({"a": 12, "b": 8}), Counter(latest)) is enough
-    assert not elicit.saturated(Counter(), Counter(latest))
-
-
-def test_a_category_that_repeats_itself_is_finished_early(tmp_path, few, server):
-    calm, rng = list(load_prompts(few).query("category == 'LP'")["text"]), np.random.default_rng(0)
-
-    def one_face(params, occurrence):
-        if any(params["messages"][0]["content"].endswith(text) for text in calm):
-            return "(◕‿◕) hi", "end_turn"
-        return f"(ಠ_ಠ{rng.integers(10**6)}) hm", "end_turn"
-
-    there = server(answers=one_face)
-    folder, _ = elicit.elicit(settings(tmp_path / "out"), few, runs=5)
-    runs = folder.table().groupby("category")["generation"].nunique()
-    assert runs["LP"] == 2 and runs["HN-D"] == 5 and folder.manifest["saturated_after"] == {"LP": 2}
-    assert payments(there) == 2 * 3 + 5 * 3
-
-
 # -- faults -----------------------------------------------------------------------------------------------------
 
 
@@ -220,7 +188,7 @@ def test_a_reply_without_usage_costs_the_most_that_it_could(tmp_path, few, serve
     _, outcome = elicit.elicit(settings(tmp_path / "out", workers=1), few, runs=1)
     most = max(record["usd"] for record in ReplyStore(tmp_path / "out").records())
     assert outcome.complete and most == Budget(MODEL).most(
-        elicit.one_run(MODEL, load_prompts(few), 0, {"LP", "HN-D"})[0].params
+        elicit.all_requests(MODEL, few)[0].params
     )
 
 

@@ -10,7 +10,7 @@ from kaomoji_lib.claude.store import ReplyStore
 SHOWN = 2
 
 
-def plan(settings, requests, note=""):
+def plan(settings, requests):
     """Return a run on paper as text: requests, tokens, the most that they can cost, and examples."""
     store, origin = ReplyStore(settings.folder), connection.origin()
     due = list({key: r for r in requests if store.get(key := r.key(origin)) is None}.values())
@@ -27,7 +27,6 @@ def plan(settings, requests, note=""):
         + (" (batch prices)" if settings.batch else ""),
         f"input: about {tokens:,} tokens; output: at most {output:,} tokens",
         f"cost: {cost}; spent in this folder so far: {spent:.4f}",
-        *([note] if note else []),
     ]
     if limit is not None and spent + usd > limit:
         lines.append(

@@ -29,7 +29,7 @@ def configure(parser):
     number = {"type": int, "metavar": "N"}
     one = _method(actions, "elicit", "messages that begin with a kaomoji", ELICITED, "1.0")
     one("--prompts", metavar="CSV", help="columns id, category, text (default: this project's)")
-    one("--runs", default=8, **number, help="generations per prompt at most (default: 8)")
+    one("--runs", default=8, **number, help="generations per prompt (default: 8)")
     one("--max-tokens", default=40, **number, help="per reply at most (default: 40)")
     one = _method(actions, "introspect", "likelihoods of every category per face", ELICITED, "0.0")
     one("--faces", metavar="FILE", help="one face per line (default: the faces of --from)")
@@ -73,10 +73,10 @@ def run(arguments):
         return _status(arguments)
     settings = _settings(arguments)
     actions = {"elicit": _elicit, "introspect": _introspect, "synthesize": _synthesize}
-    method, chosen, note = actions[arguments.action](arguments, settings)
+    method, chosen = actions[arguments.action](arguments, settings)
     chosen["temperature"] = _temperature(arguments.temperature)
     if arguments.dry_run:
-        print(plan(settings, method.all_requests(settings.model, **chosen), note))
+        print(plan(settings, method.all_requests(settings.model, **chosen)))
         return 0
     return _report(arguments, partial(getattr(method, arguments.action), settings, **chosen))
 
@@ -114,15 +114,14 @@ def _elicit(arguments, settings):
     from kaomoji_lib.claude import elicit
 
     names = ("prompts", "runs", "max_tokens")
-    note = "a category ends earlier once a run brings it nothing new, so that fewer may be sent"
-    return elicit, {name: getattr(arguments, name) for name in names}, note
+    return elicit, {name: getattr(arguments, name) for name in names}
 
 
 def _introspect(arguments, settings):
     from kaomoji_lib.claude import introspect
 
     chosen = {"faces": _faces(arguments, settings), "categories": arguments.categories}
-    return introspect, chosen, ""
+    return introspect, chosen
 
 
 def _faces(arguments, settings):
@@ -137,8 +136,7 @@ def _faces(arguments, settings):
             ) from None
         return text.splitlines()
     emissions, _ = _emissions(arguments.run_folder or settings.folder / "elicit")
-    counts = emissions["face"].dropna().value_counts()
-    return list(counts.index)
+    return list(emissions["face"].dropna().value_counts().index)
 
 
 def _emissions(folder):
@@ -170,7 +168,7 @@ def _synthesize(arguments, settings):
         exchanges = rows.from_emissions(*_emissions(arguments.run_folder))
     once = list(dict.fromkeys(exchanges))
     chosen = {"exchanges": once, "seed": arguments.seed, "most": arguments.samples}
-    return synthesize, chosen, ""
+    return synthesize, chosen
 
 
 def _report(arguments, ask):
