@@ -25,7 +25,7 @@ from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 from kaomoji_lib.stimuli import DATA, load_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
-MODEL, KILLS = "organism-gemma", 3
+MODEL, KILLS = "organism-gemma", 2
 POSITIONS = ("emit", "first", "face")
 
 

@@ -31,6 +31,7 @@ from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen")]
 FACES = list(organisms.pool()["spelling"])
+SOME = FACES[::3]
 RECURRENT = {"qwen3_5", "qwen3_5-wrapper", "organism-qwen"}
 PER_PART = ScoringWorker.prompts_per_part
 ROUTED = {"gpt_oss", "granitemoehybrid"}
@@ -52,7 +53,7 @@ def named_engine(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wanted(named_engine):
-    return spellings.plan(named_engine[1], FACES)
+    return spellings.plan(named_engine[1], SOME)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def by_hand(engine, prompt, sequence):
 
 def test_plain_scores_equal_a_call_of_the_whole_model(named_engine, wanted, encoded, reference):
     _, engine = named_engine
-    for row, column in [(0, 0), (1, 7), (2, 20), (3, len(FACES) - 1)]:
+    for row, column in [(0, 0), (1, 7), (2, 10), (3, len(SOME) - 1)]:
         value, _ = by_hand(engine, encoded[row], wanted.sequences[column])
         assert reference[0][row, column] == pytest.approx(value, abs=1e-4)
 
@@ -102,9 +103,9 @@ def test_fast_scores_equal_plain_ones(named_engine, wanted, encoded, reference):
     fastest = algorithms.applicable(engine)[0]
     assert len({len(prompt) for prompt in encoded}) > 1
     alone = [measuring.measure(engine, [one], wanted, fastest)[0] for one in encoded]
-    many = measuring.measure(engine, encoded * 4, wanted, fastest)[0]
+    many = measuring.measure(engine, encoded * 2, wanted, fastest)[0]
     assert np.abs(np.concatenate(alone) - reference[0]).max() < 1e-3
-    assert np.abs(many - np.tile(reference[0], (4, 1))).max() < 1e-3
+    assert np.abs(many - np.tile(reference[0], (2, 1))).max() < 1e-3
 
 
 def test_bfloat16_stays_within_its_rounding(named_engine, tmp_path, asked):
@@ -128,7 +129,7 @@ def test_the_wrapper_class_itself_is_scored_alike(tmp_path, asked):
     whole = wrapper.from_pretrained(folder, dtype=torch.float32).eval()
     assert type(whole).__name__ == "Qwen3_5ForConditionalGeneration" != type(engine.model).__name__
     wrapped = dataclasses.replace(engine, model=whole, blocks=text_blocks(whole))
-    prompts, words = encode(engine, asked), spellings.plan(engine, FACES)
+    prompts, words = encode(engine, asked), spellings.plan(engine, SOME)
     expected = measuring.measure(engine, prompts, words, "plain")[0]
     for algorithm in ("plain", "packed"):
         found = measuring.measure(wrapped, prompts, words, algorithm)[0]
