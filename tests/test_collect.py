@@ -32,7 +32,7 @@ POSITIONS = ("emit", "first", "face")
 @pytest.fixture(scope="module")
 def few(tmp_path_factory):
     path = tmp_path_factory.mktemp("prompts") / "few.csv"
-    load_prompts().groupby("category").head(3).to_csv(path, index=False)
+    load_prompts().groupby("category").head(8).to_csv(path, index=False)
     return path
 
 
@@ -58,10 +58,10 @@ def assert_equal_runs(one, other, atol=0):
 def test_folder_holds_what_the_manifest_says(finished):
     emissions, manifest = finished.emissions(), finished.manifest
     assert manifest["status"] == "complete" and manifest["schema"] == SCHEMA
-    assert len(emissions) == 27 * 2 and not emissions.duplicated(["prompt_id", "generation"]).any()
+    assert len(emissions) == 72 * 2 and not emissions.duplicated(["prompt_id", "generation"]).any()
     assert manifest["model"]["revision"] and manifest["model"]["template_sha256"]
     assert manifest["versions"]["torch"] and manifest["dtype"] == "float32"
-    assert finished.states("emit").array.shape == (27, len(manifest["layers"]), 96)
+    assert finished.states("emit").array.shape == (72, len(manifest["layers"]), 96)
     assert len(finished.states("face").array) == (emissions["outcome"] == "kaomoji").sum()
     assert not list(finished.path.glob("shards*"))
     states = finished.states("first")

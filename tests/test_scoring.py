@@ -223,6 +223,17 @@ def test_slices_of_the_head_are_its_logits(named_engine):
     assert engine.model.get_output_embeddings().weight is weight
 
 
+def test_what_prompts_begin_with_is_read_once_and_changes_nothing(named_engine, encoded):
+    _, engine = named_engine
+    with torch.inference_mode():
+        shared, whole = (forward.prefill(engine, encoded, share) for share in (True, False))
+    kinds = {type(layer).__name__ for layer in whole.cache.layers}
+    if kinds == {"DynamicLayer"} and not getattr(forward.text_config(engine), "sliding_window", 0):
+        assert shared.mask.shape[1] > 20 and (shared.mask[:, :20] == 1).all()
+    assert (shared.lengths == whole.lengths).all()
+    assert torch.allclose(shared.last, whole.last, atol=1e-4)
+
+
 def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
     engine = small_models.engine("organism-gemma")
     expected, real, tried = scoring.score(engine, FACES, asked), measuring.measure, []

@@ -191,7 +191,7 @@ def _manifest(job, facts, settings, started):
 class SamplingWorker:
     """A loaded model that passed the self-check; ``facts``: what the manifest says of model, machine and self-check."""
 
-    prompts_per_part = 10
+    prompts_per_part = 36
     on_progress = None
 
     def __init__(self, job):

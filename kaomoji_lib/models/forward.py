@@ -2,10 +2,13 @@
 
 import copy
 import gc
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from torch.nn import functional
 from transformers import DynamicCache
 from transformers.cache_utils import (
     DynamicLayer,
@@ -15,12 +18,15 @@ from transformers.cache_utils import (
 
 from kaomoji_lib.errors import KaomojiError
 
+# A sliding window must hold this many of the longest prompt for a shared beginning.
+WINDOWS = 4
+
 
 @dataclass(frozen=True)
 class Prefix:
     """Prompts after a forward pass.
 
-    ``cache`` is never written to: continue a :func:`copy_cache`. ``mask``: (prompts, longest), 0 on the left padding;
+    ``cache`` is never written to: continue a :func:`copy_cache`. ``mask``: (prompts, longest), 0 on the padding;
     ``lengths``: (prompts,); ``last``: (prompts, hidden), the normed output at the last position.
     """
 
@@ -69,19 +75,45 @@ def copy_cache(cache):
     return copied
 
 
-def prefill(engine, prompts):
-    """Run prompts (lists of token ids), padded on the left, in one forward pass: :class:`Prefix`."""
-    longest = max(map(len, prompts))
-    ids = torch.tensor(
-        [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=engine.device
+def prefill(engine, prompts, share=True):
+    """Run prompts (lists of token ids) in one batch: :class:`Prefix`.
+
+    What all begin with (template and instruction) is read once; the rest is padded on the left. ``share``: False reads
+    every prompt whole, for interventions on a pass.
+    """
+    longest, cache = max(map(len, prompts)), new_cache(engine)
+    shared = _shared_length(engine, prompts, cache) if share else 0
+    if shared:
+        start = torch.tensor([prompts[0][:shared]], device=engine.device)
+        forward(engine, start, *_left_padded(start), cache)
+        cache.batch_repeat_interleave(len(prompts))
+    rest = [[-1] * (longest - len(prompt)) + list(prompt[shared:]) for prompt in prompts]
+    rest = torch.tensor(rest, device=engine.device)
+    whole = functional.pad(rest, (shared, 0))
+    mask, positions = _left_padded(whole)
+    states = forward(engine, rest.clamp(min=0), mask, positions[:, shared:], cache)
+    return Prefix(cache, mask, mask.sum(dim=1), states[:, -1])
+
+
+def _left_padded(ids):
+    """Attention mask and positions of token ids (prompts, tokens) whose padding is -1."""
+    mask = (ids >= 0).long()
+    return mask, (mask.cumsum(-1) - 1).clamp(min=0)
+
+
+def _shared_length(engine, prompts, cache):
+    """How many tokens all prompts begin with, if reading them once is safe: padding after them must not matter.
+
+    Recurrent layers would run through that padding, and a narrow sliding window would count it.
+    """
+    window = getattr(text_config(engine), "sliding_window", None) or np.inf
+    safe = {type(layer) for layer in cache.layers} == {DynamicLayer}
+    if len(prompts) < 2 or not safe or window < WINDOWS * max(map(len, prompts)):
+        return 0
+    return min(
+        len(os.path.commonprefix([list(one) for one in prompts])),
+        *(len(one) - 1 for one in prompts),
     )
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=engine.device)
-    mask = (
-        torch.arange(longest, device=engine.device)[None] >= (longest - lengths)[:, None]
-    ).long()
-    cache = new_cache(engine)
-    states = forward(engine, ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache)
-    return Prefix(cache, mask, lengths, states[:, -1])
 
 
 def forward(engine, ids, mask, positions, cache=None):

@@ -98,7 +98,7 @@ def prefill_with(change):
 
     def read(engine, prompts):
         with applied(engine, change):
-            return prefill(engine, prompts)
+            return prefill(engine, prompts, share=False)
 
     return read
 
