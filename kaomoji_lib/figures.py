@@ -39,17 +39,17 @@ def forest(
     if frame.empty:
         return Missing("no estimate could be computed for this figure")
     rows, groups = list(dict.fromkeys(frame[y])), list(dict.fromkeys(frame[series]))
-    height = height or 70 + len(rows) * (26 + 14 * len(groups))
     fig = theme.figure(
         title,
         caption + (f"; hollow: p > {stats.ALPHA}" if (frame["p"] > stats.ALPHA).any() else ""),
-        height=height,
+        height=height or 70 + len(rows) * (26 + 14 * len(groups)),
         margin={"b": 90 if len(groups) > 1 else 60},
     )
+    among = frame[series].map(groups.index).groupby(frame[y])
+    shift = (among.rank("dense") - (among.transform("nunique") + 1) / 2) * 0.7 / len(groups)
     for number, name in enumerate(groups):
         part = frame[frame[series] == name]
-        shift = (number - (len(groups) - 1) / 2) * 0.7 / len(groups)
-        places = [len(rows) - 1 - rows.index(row) - shift for row in part[y]]
+        places = len(rows) - 1 - part[y].map(rows.index) - shift[part.index]
         colour = theme.SEQUENCE[number % len(theme.SEQUENCE)]
         fill = [theme.CLEAR if p > stats.ALPHA else colour for p in part["p"].fillna(0)]
         marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}}
@@ -69,7 +69,7 @@ def forest(
         if nulls.any():
             fig.add_scatter(
                 x=part["null_mean"][nulls],
-                y=np.asarray(places)[nulls],
+                y=places[nulls],
                 mode="markers",
                 name="null mean",
                 marker={"symbol": "line-ns-open", "size": 13, "color": theme.GREY},

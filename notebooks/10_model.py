@@ -182,7 +182,6 @@ labelled = [
     f"{face}  ({', '.join(entries[face])})" if face in entries.index else face
     for face in chances.index
 ]
-page.glue("title", source.title)
 figures.bars(
     pd.DataFrame({"kaomoji": labelled, "probability": chances.to_numpy()}),
     f"Kaomoji for one message: “{asked['text'][example]}”",
@@ -190,6 +189,13 @@ figures.bars(
     label="kaomoji",
     value="probability",
 )
+
+# %% tags=["remove-cell"]
+page.glue("title", source.title)
+allowed = reference.allowed(chances.index[:1])
+fits = allowed.empty or bool(allowed.iloc[0][asked["category"][example]])
+page.glue("likeliest", chances.index[0])
+page.glue("fits", "fit" if fits else "do not fit")
 
 # %% [markdown]
 # The score against people's labels is the mean probability that the dictionary gives to the message's category, for the
