@@ -16,7 +16,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.claude import exchanges, strict
+from kaomoji_lib.claude import exchanges, introspect
+from kaomoji_lib.claude.method import NotAnswered
 from kaomoji_lib.cli.extract import _reply
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
@@ -126,8 +127,8 @@ def strict_answer(text):
     """A judgement, or the reason why it is none."""
     for answer in (text, f'{{"a": {text}}}', json.dumps({"a": text})):
         try:
-            value = strict.likelihood(strict.read_object(answer, ("a",))["a"])
-        except strict.NotAnswered:
+            value = introspect.read({"text": answer}, ("a",))["a"]
+        except NotAnswered:
             continue
         assert isinstance(value, float) and 0 <= value <= 1
 

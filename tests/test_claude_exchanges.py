@@ -187,11 +187,9 @@ def test_private_text_stays_out_of_what_is_stored_or_shown():
     exchange = rows_of.opened([("m", SECRET, f"(◕‿◕) {SECRET}")])[0]
     anchors, others, _ = synthesize.vocabulary()
     request = synthesize.request_for("m", "m", exchange.face, 1, [exchange], anchors, others)
-    from kaomoji_lib.claude.dryrun import _shown
-
     assert (
         SECRET in json.dumps(request.params)
         and SECRET not in json.dumps(request.public())
         and SECRET not in repr(exchange) + repr(request)
-        and SECRET not in _shown(request)
+        and SECRET not in json.dumps(request.shown())
     )

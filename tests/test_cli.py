@@ -183,7 +183,6 @@ claude introspect --faces {nothing} --out {tmp}/c | no face
 claude introspect --faces {faces} --categories {twice} --out {tmp}/c | lacks the column
 claude synthesize --out {tmp}/c | --exchanges
 claude synthesize --exchanges {faces} --out {tmp}/c | no exchange in it
-claude status {tmp}/none | does not exist
 """
 # What the argument parser finds before a command runs.
 MISTYPED = """
@@ -248,12 +247,12 @@ def test_what_the_system_refuses_is_one_line_and_a_traceback_on_demand(
     def refuse(arguments):
         raise trouble
 
-    monkeypatch.setattr("kaomoji_lib.cli.claude._status", refuse)
-    assert cli.main(["claude", "status"]) == 2
+    monkeypatch.setattr("kaomoji_lib.cli.claude._elicit", refuse)
+    assert cli.main(["claude", "elicit"]) == 2
     printed = capsys.readouterr().err
     assert named in printed and len(printed.splitlines()) == 1
     with pytest.raises(type(trouble)):
-        cli.main(["--debug", "claude", "status"])
+        cli.main(["--debug", "claude", "elicit"])
 
 
 def test_a_reader_that_leaves_early_is_no_mistake():

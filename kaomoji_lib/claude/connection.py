@@ -1,17 +1,19 @@
-"""One request at a time through the ``anthropic`` SDK, which does retries and rate limits."""
+"""Requests: what is sent, which row the reply fills; one at a time through the ``anthropic`` SDK, which does the retries."""
 
 import json
 import os
 import re
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from kaomoji_lib import html as escape
+from kaomoji_lib.claude.models import omitted
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.runs.files import digest
 
 KEY, BASE, HOST = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "api.anthropic.com"
 RETRIES, TIMEOUT = 4, 120.0
-NAMED = ("max_tokens", "messages", "model", "system", "thinking", "output_config")
 HOPELESS = (401, 402, 403, 404)
 STATUS = {
     "invalid_request_error": 400,
@@ -23,6 +25,67 @@ STATUS = {
     "rate_limit_error": 429,
     "overloaded_error": 529,
 }
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request and its place.
+
+    ``params``: body of a Messages request. ``about``: the row it fills, free of private text. ``occasion``: tells
+    equal requests apart that want different replies (generations). ``private``: the request contains text that must
+    not be written anywhere.
+    """
+
+    params: dict = field(repr=False)
+    about: dict
+    occasion: str = ""
+    private: bool = False
+
+    def key(self, origin):
+        """Return 64 hexadecimal digits, equal for equal requests to the same ``origin`` (host)."""
+        return digest({"params": self.params, "occasion": self.occasion, "origin": origin})
+
+    def public(self):
+        """Return what may be written beside the reply."""
+        return {"about": self.about, "params": None if self.private else self.params}
+
+    def shown(self):
+        """Return the body of the request with private text replaced by its length."""
+        if not self.private:
+            return self.params
+        messages = [
+            {**one, "content": f"[private: {len(one['content'])} characters]"}
+            for one in self.params["messages"]
+        ]
+        return {**self.params, "messages": messages}
+
+
+def body(model, max_tokens, content, *, system=None, fields=None, temperature=None):
+    """Return the body of a request with one user message, without thinking, less what the model rejects.
+
+    ``system``: a fixed system prompt, sent as a cacheable block. ``fields``: JSON schema of each field of the answer,
+    an object with just these; a schema cannot bound numbers, so replies are checked when they are read.
+    """
+    params = {
+        "model": model,
+        "max_tokens": max_tokens,
+        "thinking": {"type": "disabled"},
+        "messages": [{"role": "user", "content": content}],
+    }
+    if system is not None:
+        block = {"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}
+        params["system"] = [block]
+    if fields is not None:
+        schema = {
+            "type": "object",
+            "properties": fields,
+            "required": list(fields),
+            "additionalProperties": False,
+        }
+        params["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    if temperature is not None:
+        params["temperature"] = temperature
+    return {name: value for name, value in params.items() if name not in omitted(model)}
 
 
 class Refused(Exception):
@@ -89,10 +152,11 @@ class Connection:
 
     def send(self, params):
         """Send one request. Returns the reply as a dict (:meth:`plain`); raises :class:`Refused`."""
-        rest = {name: value for name, value in params.items() if name not in NAMED}
-        named = {name: params[name] for name in NAMED if name in params}
+        rest = dict(params)
+        named = {name: rest.pop(name) for name in ("model", "max_tokens", "messages")}
         with self.errors():
-            message = self.sdk.messages.create(**named, extra_body=rest or None)
+            # The SDK knows no parameter that newer models reject, such as the temperature.
+            message = self.sdk.messages.create(**named, extra_body=rest)
             if getattr(message, "type", None) != "message":
                 raise Refused("unreadable", "the service's answer is no message", charged=True)
         return self.plain(message)

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from kaomoji_lib.claude.client import Client, other_model
+from kaomoji_lib.claude.connection import Request, body
 from kaomoji_lib.claude.method import CUT, write
-from kaomoji_lib.claude.requests import Request, body
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.runs.folder import EMISSION_COLUMNS
@@ -13,26 +13,7 @@ from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 RUNS, MAX_TOKENS = 8, 40
 
 
-def request_for(
-    model, prompt, generation, *, temperature=1.0, max_tokens=MAX_TOKENS, instruction=INSTRUCTION
-):
-    """Return the request for one prompt (row with id, category, text) and generation: one user message, no system."""
-    about = {"prompt_id": prompt["id"], "category": prompt["category"], "generation": generation}
-    content = f"{instruction} {prompt['text']}"
-    return Request(
-        body(model, max_tokens, content, temperature=temperature), about, occasion=str(generation)
-    )
-
-
-def elicit(
-    settings,
-    prompts=None,
-    runs=RUNS,
-    temperature=1.0,
-    max_tokens=MAX_TOKENS,
-    instruction=INSTRUCTION,
-    on_progress=None,
-):
+def elicit(settings, prompts=None, runs=RUNS, temperature=1.0, on_progress=None):
     """Elicit faces from a model. Every reply of the right model is an outcome, refusals and words too.
 
     Parameters
@@ -52,8 +33,8 @@ def elicit(
     KaomojiError
         For what the user can fix (no key, no price, a bad table); not for what the service does.
     """
-    chosen = {"temperature": temperature, "max_tokens": max_tokens, "instruction": instruction}
-    requests = all_requests(settings.model, prompts, runs, **chosen)
+    requests = all_requests(settings.model, prompts, runs, temperature)
+    chosen = {"temperature": temperature, "max_tokens": MAX_TOKENS, "instruction": INSTRUCTION}
     facts = {
         "prompts": load_prompts(prompts).to_dict("records"),
         "settings": {**chosen, "runs": runs},
@@ -64,19 +45,24 @@ def elicit(
         return write(client, "elicit", requests, other_model, report, rows, facts)
 
 
-def all_requests(model, prompts=None, runs=RUNS, **chosen):
-    """Return every request of eliciting; ``chosen``: options of :func:`request_for`.
+def all_requests(model, prompts=None, runs=RUNS, temperature=1.0):
+    """Return one request per generation and prompt: one user message, no system message.
 
     Raises
     ------
     KaomojiError
-        If ``runs`` or ``max_tokens`` is below 1, or the prompts cannot be read.
+        If ``runs`` is below 1, or the prompts cannot be read.
     """
-    max_tokens = chosen.get("max_tokens", MAX_TOKENS)
-    if runs < 1 or max_tokens < 1:
-        raise KaomojiError(f"runs {runs}, max_tokens {max_tokens}; expected at least 1 of each")
-    rows = load_prompts(prompts).to_dict("records")
-    return [request_for(model, row, run, **chosen) for run in range(runs) for row in rows]
+    if runs < 1:
+        raise KaomojiError(f"--runs is {runs}; expected at least 1; correct it")
+    requests, rows = [], load_prompts(prompts).to_dict("records")
+    for generation in range(runs):
+        for row in rows:
+            about = {"prompt_id": row["id"], "category": row["category"], "generation": generation}
+            content = f"{INSTRUCTION} {row['text']}"
+            params = body(model, MAX_TOKENS, content, temperature=temperature)
+            requests.append(Request(params, about, occasion=str(generation)))
+    return requests
 
 
 def emissions(client, requests):

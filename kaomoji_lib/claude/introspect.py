@@ -1,11 +1,11 @@
 """Introspect: show a model one face and ask how likely it would type it in each category of feeling."""
 
+import math
 from functools import partial
 
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.claude.method import judge
-from kaomoji_lib.claude.requests import Request, body
-from kaomoji_lib.claude.strict import likelihood, read_object
+from kaomoji_lib.claude.connection import Request, body
+from kaomoji_lib.claude.method import NotAnswered, judge, read_object
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import canonical
 from kaomoji_lib.stimuli import load_lexicon
@@ -28,13 +28,12 @@ itself: the likelihoods are independent, need not sum to 1, and several may be h
 Answer with one JSON object and nothing else, of this form: {form}"""
 
 
-def adjectives(scheme, lexicon=None):
+def adjectives(scheme):
     """Return three to six adjectives per category where the tables have them: dict code -> tuple of str.
 
     From the category's own description, then from the anchors of the lexicon.
     """
-    table = load_lexicon() if lexicon is None else lexicon
-    words = {}
+    table, words = load_lexicon(), {}
     for code, row in scheme.table.iterrows():
         own = [word.strip() for word in [*row["description"].split(","), row["gloss"]]]
         anchors = table.loc[table["category"] == code, "word"]
@@ -42,17 +41,26 @@ def adjectives(scheme, lexicon=None):
     return words
 
 
-def system_prompt(scheme, lexicon=None):
+def system_prompt(scheme):
     """Return the fixed part of the question, the same for every face and every judge."""
-    words = adjectives(scheme, lexicon)
-    lines = "\n".join(f"- {code}: {', '.join(own)}" for code, own in words.items())
+    words = adjectives(scheme).items()
+    lines = "\n".join(f"- {code}: {', '.join(own)}" for code, own in words)
     form = ", ".join(f'"{code}": number' for code in scheme.codes)
     return SYSTEM.format(categories=lines, form="{" + form + "}")
 
 
 def read(record, codes):
-    """Return the likelihood per category of a stored reply: dict code -> float. Raises :class:`.strict.NotAnswered`."""
-    return {code: likelihood(value) for code, value in read_object(record["text"], codes).items()}
+    """Return the likelihood per category of a stored reply: dict code -> float in 0..1.
+
+    Raises :class:`.method.NotAnswered` for all else: a number as text, a boolean, NaN, what is out of range.
+    """
+    values = read_object(record["text"], codes)
+    for value in values.values():
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+            raise NotAnswered("a likelihood is no number")
+        if not 0 <= value <= 1:
+            raise NotAnswered("a likelihood is outside 0 to 1")
+    return {code: float(value) for code, value in values.items()}
 
 
 def introspect(settings, faces, categories=None, temperature=0.0, on_progress=None):

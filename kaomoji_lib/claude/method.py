@@ -1,11 +1,13 @@
-"""What the three methods share: which replies are answers, the table they end in, and the report of a run.
+"""What the three methods share: which replies are answers, the table they end in, the report of a run, and its plan.
 
 ``emissions.parquet``    elicit: one row per generation, as in every run folder
 ``judgements.parquet``   introspect: source, face, and one likelihood in 0..1 per category
 ``syntheses.parquet``    synthesize: source, source_model, face, count, primary, others (lists of words), lexicon_version
 """
 
+import json
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,18 +16,51 @@ from pathlib import Path
 import pandas as pd
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.claude.client import Client, other_model
-from kaomoji_lib.claude.models import omitted
-from kaomoji_lib.claude.requests import Report
+from kaomoji_lib.claude.client import Client, Report, other_model
+from kaomoji_lib.claude.connection import origin
+from kaomoji_lib.claude.models import cost, estimated_tokens, omitted, price
 from kaomoji_lib.claude.store import ReplyStore
-from kaomoji_lib.claude.strict import NotAnswered
-from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import read_parquet, sha256, write_parquet
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 
 TABLES = {"elicit": "emissions", "introspect": "judgements", "synthesize": "syntheses"}
 # Stop reasons of replies that end before the model had finished.
 CUT = ("max_tokens", "model_context_window_exceeded")
+EXAMPLES = 2
+_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?```\s*\Z", re.DOTALL)
+
+
+class NotAnswered(ValueError):
+    """A reply that is no answer to what was asked; the text says why, without quoting the reply."""
+
+
+def read_object(text, fields):
+    """Return the JSON object that ``text`` is, with exactly the names ``fields``; a Markdown fence around it is skipped.
+
+    Raises :class:`NotAnswered` for anything else: no JSON, cut off, NaN or Infinity, a name twice, missing or too many.
+    """
+    fenced = _FENCE.match(text)
+    content = fenced[1] if fenced else text
+    try:
+        value = json.loads(content, parse_constant=_refuse, object_pairs_hook=_unique)
+    except NotAnswered:
+        raise
+    except (ValueError, RecursionError):
+        problem = "the reply is no JSON" if text.strip() else "the reply is empty"
+        raise NotAnswered(problem) from None
+    if not isinstance(value, dict) or set(value) != set(fields):
+        raise NotAnswered(f"the fields are not {', '.join(fields)}")
+    return value
+
+
+def _refuse(name):
+    raise NotAnswered(f"a value is {name}")
+
+
+def _unique(pairs):
+    if len(dict(pairs)) != len(pairs):
+        raise NotAnswered("a field occurs twice")
+    return dict(pairs)
 
 
 class AnswerFolder(RunFolder):
@@ -104,7 +139,6 @@ class Outcome(Report):
         parts = [f"{count} {name}" for name, count in self.counts.items() if count]
         lines = [f"{self.folder}: {', '.join(parts)}; {self.usd:.4f} US dollars so far"]
         lines += [f"stopped: {self.stopped}"] if self.stopped else []
-        lines += [f"under way: batch {name}" for name in self.waiting]
         problems = [(f"failed: {error}", about) for about, error in self.failures]
         problems += [(f"unusable: {problem}", about) for about, problem in self.unusable]
         first = dict(reversed(problems))
@@ -112,7 +146,7 @@ class Outcome(Report):
             place = ", ".join(map(str, first[problem].values()))
             lines.append(f"{problem} ({count} times, first: {place})")
         lines += [f"to complete it: {self.remedy}"] if self.remedy else []
-        return "\n".join(escape.terminal(line) for line in lines)
+        return "\n".join(map(escape.terminal, lines))
 
 
 def write(client, name, requests, validate, report, table, facts):
@@ -146,48 +180,57 @@ def write(client, name, requests, validate, report, table, facts):
     outcome = Outcome(**vars(report), unusable=unusable, **facts_of_run)
     path = folder.path / f"{TABLES[name]}.parquet"
     write_parquet(path, table)
-    manifest = {
-        "schema": SCHEMA,
-        "method": name,
-        "status": "complete" if outcome.complete else "incomplete",
-        "source": model,
-        "model": {"alias": model, "id": model, "title": model, "kind": "claude"},
-        "origin": client.connection.origin,
-        "answered_by": sorted(names),
-        "omitted_parameters": list(omitted(model)),
-        "counts": counts,
-        "usd_of_folder": round(spent, 6),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"anthropic": client.connection.version},
-        "files": {path.name: sha256(path)},
-        **facts,
-    }
-    folder.write_manifest(manifest)
+    folder.write_manifest(
+        {
+            "schema": SCHEMA,
+            "method": name,
+            "status": "complete" if outcome.complete else "incomplete",
+            "source": model,
+            "model": {"alias": model, "id": model, "title": model, "kind": "claude"},
+            "origin": client.connection.origin,
+            "answered_by": sorted(names),
+            "omitted_parameters": list(omitted(model)),
+            "counts": counts,
+            "usd_of_folder": round(spent, 6),
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {"anthropic": client.connection.version},
+            "files": {path.name: sha256(path)},
+            **facts,
+        }
+    )
     return folder, outcome
 
 
-def status(folder):
-    """Return a few lines of text about one folder of replies; needs neither key nor network.
+def plan(settings, requests):
+    """Return a run on paper as text: requests, tokens, the most that they can cost, and examples.
 
-    Raises
-    ------
-    KaomojiError
-        If there is no such folder, or a file in it is damaged.
+    Sends nothing; needs neither key nor network.
     """
-    if not folder.is_dir():
-        raise KaomojiError(f"{folder} does not exist; expected a folder of replies; check the path")
-    store = ReplyStore(folder)
-    lines = [f"{folder}: {len(store.records())} replies stored, {store.spent():.4f} US dollars"]
-    for name in TABLES:
-        run = AnswerFolder(folder / name)
-        if run.exists:
-            facts = run.manifest
-            counts = ", ".join(f"{count} {word}" for word, count in facts["counts"].items())
-            lines.append(f"  {name}: {facts['status']}, {counts}; {facts['model']['title']}")
+    store, host = ReplyStore(settings.folder), origin()
+    due = list({key: r for r in requests if store.get(key := r.key(host)) is None}.values())
+    tokens = sum(estimated_tokens(request.params) for request in due)
+    output, spent = sum(r.params["max_tokens"] for r in due), store.spent()
+    prices, limit = price(settings.model), settings.max_usd
+    costs, usd = "unknown: no price for this model in data/claude_models.csv", 0.0
+    if prices is not None:
+        usage = {"input_tokens": tokens, "output_tokens": output}
+        usd = cost(prices, usage, settings.batch)
+        costs = f"at most about {usd:.2f} US dollars"
+    lines = [
+        f"{settings.model}: {len(due)} requests to send, {len(requests) - len(due)} replies stored already"
+        + (" (batch prices)" if settings.batch else ""),
+        f"input: about {tokens:,} tokens; output: at most {output:,} tokens",
+        f"cost: {costs}; spent in this folder so far: {spent:.4f}",
+    ]
+    if limit is not None and spent + usd > limit:
+        lines.append(
+            f"--max-usd {limit:g} may stop it before the end; what is stored by then stays, and the same command goes on"
+        )
     lines += [
-        f"  batch {entry['id'] or 'without an id'}: {entry['state']}, {len(entry['requests'])} requests"
+        f"batch {entry['id'] or 'without an id'}: {entry['state']}, {len(entry['requests'])} requests"
         for entry in store.open_batches()
     ]
-    if charges := store.unreceived_charges():
-        lines.append(f"  {len(charges)} replies were sent but arrived unreadable")
-    return "\n".join(escape.terminal(line) for line in lines)
+    for request in due[:EXAMPLES]:
+        shown = json.dumps(request.shown(), ensure_ascii=False, indent=1)
+        lines += ["example request:", *shown.splitlines()]
+    return "\n".join(map(escape.terminal, [*lines, "nothing was sent"]))

@@ -1,9 +1,8 @@
 """Synthesize: let a model describe, in words of a fixed lexicon, what a masked face did in real exchanges."""
 
 from kaomoji_lib.claude import exchanges as rows_of
-from kaomoji_lib.claude.method import judge
-from kaomoji_lib.claude.requests import Request, body
-from kaomoji_lib.claude.strict import read_object, words
+from kaomoji_lib.claude.connection import Request, body
+from kaomoji_lib.claude.method import NotAnswered, judge, read_object
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stimuli import load_lexicon
 
@@ -23,13 +22,9 @@ Choose {others[0]} to {others[1]} words for stance, manner and function, from th
 Answer with one JSON object and nothing else, of this form: {{"primary": [words of the first list], "others": [words of the second list]}}"""
 
 
-def vocabulary(lexicon=None):
+def vocabulary():
     """Return anchor words, other words and the lexicon's version: (tuple, tuple, int)."""
-    table = load_lexicon() if lexicon is None else lexicon
-    if table["version"].nunique() != 1:
-        raise KaomojiError(
-            "the lexicon has more than one version; expected one; versions never mix; delete the older rows"
-        )
+    table = load_lexicon()
     anchored = table["category"] != ""
     own, others = (tuple(table.loc[rows, "word"]) for rows in (anchored, ~anchored))
     return own, others, int(table["version"].iloc[0])
@@ -46,22 +41,17 @@ def request_for(model, source_model, face, count, drawn, anchors, others, temper
         blocks.append(
             f'<exchange number="{number}">\n<user>\n{user}\n</user>\n<assistant>\n{reply}\n</assistant>\n</exchange>'
         )
-    system = SYSTEM.format(
-        mask=rows_of.MASK,
-        primary=PRIMARY,
-        others=OTHERS,
-        anchors=", ".join(anchors),
-        rest=", ".join(others),
-    )
+    parts = {"anchors": ", ".join(anchors), "rest": ", ".join(others)}
+    fields = {
+        name: {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
+        for name, allowed in (("primary", anchors), ("others", others))
+    }
     params = body(
         model,
         MAX_TOKENS,
         "\n\n".join(blocks),
-        system=system,
-        fields={
-            name: {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
-            for name, allowed in (("primary", anchors), ("others", others))
-        },
+        system=SYSTEM.format(mask=rows_of.MASK, primary=PRIMARY, others=OTHERS, **parts),
+        fields=fields,
         temperature=temperature,
     )
     about = {"source_model": source_model, "face": face, "count": count}
@@ -73,24 +63,29 @@ def _shortened(text):
 
 
 def read(record, anchors, others):
-    """Return the words of a stored reply: dict with ``primary`` and ``others``. Raises :class:`.strict.NotAnswered`."""
+    """Return the words of a stored reply: dict with ``primary`` and ``others``. Raises :class:`.method.NotAnswered`."""
     value = read_object(record["text"], ("primary", "others"))
-    return {
-        "primary": words(value["primary"], set(anchors), *PRIMARY),
-        "others": words(value["others"], set(others), *OTHERS),
-    }
+    for words, allowed, (fewest, most) in (
+        (value["primary"], anchors, PRIMARY),
+        (value["others"], others, OTHERS),
+    ):
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise NotAnswered("the words are no list of words")
+        if not set(words) <= set(allowed):
+            raise NotAnswered("a word is not in its list")
+        if len(set(words)) != len(words) or not fewest <= len(words) <= most:
+            raise NotAnswered(f"there are not {fewest} to {most} different words")
+    return value
 
 
-def synthesize(
-    settings, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0, on_progress=None
-):
+def synthesize(settings, exchanges, seed=0, temperature=0.0, on_progress=None):
     """Describe every (source model, face) of the exchanges.
 
     Parameters
     ----------
     settings : :class:`kaomoji_lib.claude.client.Settings`.
     exchanges : list of :class:`kaomoji_lib.claude.exchanges.Exchange`.
-    seed : of the samples. most : exchanges per (source model, face).
+    seed : of the samples.
 
     Returns
     -------
@@ -102,26 +97,20 @@ def synthesize(
         If no exchange opens with a face, and for what else the user can fix.
     """
     anchors, others, version = vocabulary()
+    facts = {
+        "settings": {"seed": seed, "samples": rows_of.SAMPLES, "temperature": temperature},
+        "exchanges": len(exchanges),
+        "lexicon_version": version,
+    }
 
     def read_reply(record):
         return {**read(record, anchors, others), "lexicon_version": version}
 
-    return judge(
-        settings,
-        "synthesize",
-        all_requests(settings.model, exchanges, seed, most, temperature),
-        read_reply,
-        COLUMNS,
-        {
-            "settings": {"seed": seed, "samples": most, "temperature": temperature},
-            "exchanges": len(exchanges),
-            "lexicon_version": version,
-        },
-        on_progress,
-    )
+    requests = all_requests(settings.model, exchanges, seed, temperature)
+    return judge(settings, "synthesize", requests, read_reply, COLUMNS, facts, on_progress)
 
 
-def all_requests(model, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0):
+def all_requests(model, exchanges, seed=0, temperature=0.0):
     """Return one request per (source model, face). Raises KaomojiError when no exchange is given."""
     if not exchanges:
         raise KaomojiError(
@@ -130,5 +119,5 @@ def all_requests(model, exchanges, seed=0, most=rows_of.SAMPLES, temperature=0.0
     anchors, others, _ = vocabulary()
     return [
         request_for(model, *key, count, drawn, anchors, others, temperature)
-        for key, (count, drawn) in rows_of.samples(exchanges, seed, most).items()
+        for key, (count, drawn) in rows_of.samples(exchanges, seed).items()
     ]

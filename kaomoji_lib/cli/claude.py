@@ -1,11 +1,12 @@
 """Ask Claude, or whatever speaks the Messages API: elicit faces, introspect on them, synthesize what they did.
 
 The key is read from ANTHROPIC_API_KEY and nowhere else; ANTHROPIC_BASE_URL names another service. Every reply is stored
-once: kill it at any moment, and the same command goes on without paying twice. --dry-run shows requests and cost first.
+once: kill it at any moment, and the same command goes on without paying twice. --dry-run shows what is stored, what would
+be sent and what it would cost.
 """
 
 import sys
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from kaomoji_lib import html as escape
@@ -17,7 +18,6 @@ EXAMPLES = """examples:
   kaomoji claude elicit --model claude-opus-4-7 --runs 8 --max-usd 5
   kaomoji claude introspect --model claude-opus-4-7 --faces faces.txt --batch
   kaomoji claude synthesize --exchanges conversations.json --max-usd 2
-  kaomoji claude status
 """
 ELICITED, SYNTHESIZER = "claude-opus-4-7", "claude-haiku-4-5"
 INCOMPLETE = 1
@@ -26,11 +26,9 @@ INCOMPLETE = 1
 def configure(parser):
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     run_folder = {"dest": "run_folder", "metavar": "DIR"}
-    number = {"type": int, "metavar": "N"}
     one = _method(actions, "elicit", "messages that begin with a kaomoji", ELICITED, "1.0")
     one("--prompts", metavar="CSV", help="columns id, category, text (default: this project's)")
-    one("--runs", default=8, **number, help="generations per prompt (default: 8)")
-    one("--max-tokens", default=40, **number, help="per reply at most (default: 40)")
+    one("--runs", type=int, default=8, metavar="N", help="generations per prompt (default: 8)")
     one = _method(actions, "introspect", "likelihoods of every category per face", ELICITED, "0.0")
     one("--faces", metavar="FILE", help="one face per line (default: the faces of --from)")
     one("--from", **run_folder, help="run folder with faces (default: what was elicited)")
@@ -42,9 +40,6 @@ def configure(parser):
     )
     one("--from", **run_folder, help="take the replies of a run folder instead")
     one("--seed", type=int, default=0, help="of the samples (default: 0)")
-    one("--samples", default=4, **number, help="exchanges per model and face at most (default: 4)")
-    status = actions.add_parser("status", help="what is stored, what is under way, what it cost")
-    status.add_argument("folders", nargs="*", metavar="DIR", help="default: runs/claude-*")
 
 
 def _method(actions, name, words, model, temperature):
@@ -57,7 +52,6 @@ def _method(actions, name, words, model, temperature):
     one("--max-usd", type=float, metavar="X", help="US dollars that the folder may cost in all")
     one("--batch", **batch, help="half the price, up to a day; ID: of a batch that was not noted")
     one("--resend", **flag, help="send the requests of a batch again that does not exist")
-    one("--no-wait", **flag, help="with --batch: submit, and leave the rest to a later call")
     one("--poll", type=float, default=30.0, metavar="SECONDS", help="between looks (default: 30)")
     one("--workers", type=int, default=4, metavar="N", help="requests at a time (default: 4)")
     one("--retry-invalid", **flag, help="ask (and pay) again where a reply is unusable")
@@ -67,35 +61,36 @@ def _method(actions, name, words, model, temperature):
 
 
 def run(arguments):
-    from kaomoji_lib.claude.dryrun import plan
-
-    if arguments.action == "status":
-        return _status(arguments)
-    settings = _settings(arguments)
-    actions = {"elicit": _elicit, "introspect": _introspect, "synthesize": _synthesize}
-    method, chosen = actions[arguments.action](arguments, settings)
-    chosen["temperature"] = _temperature(arguments.temperature)
-    if arguments.dry_run:
-        print(plan(settings, method.all_requests(settings.model, **chosen)))
-        return 0
-    return _report(arguments, partial(getattr(method, arguments.action), settings, **chosen))
-
-
-def _settings(arguments):
     from kaomoji_lib.claude.client import Settings
+    from kaomoji_lib.claude.method import plan
 
-    return Settings(
-        arguments.model,
-        arguments.out,
-        arguments.max_usd,
-        bool(arguments.batch),
-        not arguments.no_wait,
-        arguments.poll,
-        arguments.workers,
-        arguments.retry_invalid,
-        arguments.batch if isinstance(arguments.batch, str) else None,
-        arguments.resend,
-    )
+    names = ("model", "out", "max_usd", "resend", "poll", "workers", "retry_invalid")
+    batch = {"batch": bool(arguments.batch)}
+    if isinstance(arguments.batch, str):
+        batch["batch_id"] = arguments.batch
+    settings = Settings(**{name: getattr(arguments, name) for name in names}, **batch)
+    method = import_module(f"kaomoji_lib.claude.{arguments.action}")
+    chosen = {"elicit": _elicit, "introspect": _introspect, "synthesize": _synthesize}
+    options = chosen[arguments.action](arguments, settings)
+    options["temperature"] = _temperature(arguments.temperature)
+    if arguments.dry_run:
+        print(plan(settings, method.all_requests(settings.model, **options)))
+        return 0
+    return _ask(arguments, getattr(method, arguments.action), settings, options)
+
+
+def _ask(arguments, ask, settings, options):
+    from tqdm import tqdm
+
+    with tqdm(unit="reply", disable=arguments.quiet or None, file=sys.stderr) as bar:
+
+        def on_progress(done, total):
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        _, outcome = ask(settings, **options, on_progress=on_progress)
+    print(outcome)
+    return 0 if outcome.complete else INCOMPLETE
 
 
 def _temperature(text):
@@ -111,48 +106,27 @@ def _temperature(text):
 
 
 def _elicit(arguments, settings):
-    from kaomoji_lib.claude import elicit
-
-    names = ("prompts", "runs", "max_tokens")
-    return elicit, {name: getattr(arguments, name) for name in names}
+    return {"prompts": arguments.prompts, "runs": arguments.runs}
 
 
 def _introspect(arguments, settings):
-    from kaomoji_lib.claude import introspect
-
-    chosen = {"faces": _faces(arguments, settings), "categories": arguments.categories}
-    return introspect, chosen
-
-
-def _faces(arguments, settings):
     from kaomoji_lib.stimuli import decode
 
     if arguments.faces:
         try:
-            text = decode(Path(arguments.faces).read_bytes())
+            faces = decode(Path(arguments.faces).read_bytes()).splitlines()
         except (OSError, UnicodeDecodeError):
             raise KaomojiError(
                 f"{arguments.faces} cannot be read; expected a UTF-8 text file with one face per line; check the path"
             ) from None
-        return text.splitlines()
-    emissions, _ = _emissions(arguments.run_folder or settings.folder / "elicit")
-    return list(emissions["face"].dropna().value_counts().index)
-
-
-def _emissions(folder):
-    from kaomoji_lib.runs.folder import RunFolder
-
-    run = RunFolder(folder)
-    if not run.exists:
-        raise KaomojiError(
-            f"{folder} is no run folder; expected one with replies; elicit first, or name another with --from"
-        )
-    return run.emissions(), run.prompts()
+    else:
+        emissions = _opened(arguments.run_folder or settings.folder / "elicit").emissions()
+        faces = list(emissions["face"].dropna().value_counts().index)
+    return {"faces": faces, "categories": arguments.categories}
 
 
 def _synthesize(arguments, settings):
     from kaomoji_lib.claude import exchanges as rows
-    from kaomoji_lib.claude import synthesize
 
     if bool(arguments.exchanges) == bool(arguments.run_folder):
         raise KaomojiError(
@@ -165,33 +139,17 @@ def _synthesize(arguments, settings):
             line = f"kaomoji: {len(skipped)} parts left out; the first: {skipped[0]}"
             print(escape.terminal(line), file=sys.stderr)
     else:
-        exchanges = rows.from_emissions(*_emissions(arguments.run_folder))
-    once = list(dict.fromkeys(exchanges))
-    chosen = {"exchanges": once, "seed": arguments.seed, "most": arguments.samples}
-    return synthesize, chosen
+        run = _opened(arguments.run_folder)
+        exchanges = rows.from_emissions(run.emissions(), run.prompts())
+    return {"exchanges": list(dict.fromkeys(exchanges)), "seed": arguments.seed}
 
 
-def _report(arguments, ask):
-    from tqdm import tqdm
+def _opened(folder):
+    from kaomoji_lib.runs.folder import RunFolder
 
-    with tqdm(unit="reply", disable=arguments.quiet or None, file=sys.stderr) as bar:
-
-        def on_progress(done, total):
-            bar.total, bar.n = total, done
-            bar.refresh()
-
-        _, outcome = ask(on_progress=on_progress)
-    print(outcome)
-    return 0 if outcome.complete else INCOMPLETE
-
-
-def _status(arguments):
-    from kaomoji_lib.claude.method import status
-    from kaomoji_lib.runs.folder import default_folder
-
-    usual = sorted(default_folder("x").parent.glob("claude-*/"))
-    chosen = [Path(name) for name in arguments.folders] or usual
-    print(
-        "\n".join(status(folder) for folder in chosen)
-        or "no replies of Claude are stored yet; kaomoji claude elicit --dry-run shows what asking costs"
-    )
+    run = RunFolder(folder)
+    if not run.exists:
+        raise KaomojiError(
+            f"{folder} is no run folder; expected one with replies; elicit first, or name another with --from"
+        )
+    return run
