@@ -246,7 +246,7 @@ def circumplex(places, scheme, title, caption):
 def outcomes(report, scheme, title, caption):
     """Draw how replies begin, per category: shares of kaomoji, emoji, words and the rest.
 
-    ``report``: of :func:`kaomoji_lib.metrics.emission.report`, one row per category.
+    ``report``: of :func:`kaomoji_lib.metrics.choices.report`, one row per category.
     """
     report = report.set_index("category").loc[
         [c for c in scheme.codes if c in set(report["category"])]

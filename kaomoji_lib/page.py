@@ -13,7 +13,7 @@ import pandas as pd
 from kaomoji_lib import parameters, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import geometry
+from kaomoji_lib.metrics import states
 from kaomoji_lib.missing import Missing, attempt
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.folder import RunFolder
@@ -60,12 +60,12 @@ class Source:
     @cached_property
     def stacked(self):
         """All layers side by side, each scaled to unit mean norm: (prompts, layers * hidden)."""
-        return geometry.stack(self.states.array)
+        return states.stack(self.states.array)
 
     def stacked_at(self, layers):
         """The layers named ``layers`` side by side, each scaled to unit mean norm: (prompts, layers * hidden)."""
         places = [self.states.layers.index(name) for name in layers]
-        return geometry.stack(self.states.array[:, places])
+        return states.stack(self.states.array[:, places])
 
     @property
     def labels(self):

@@ -27,7 +27,7 @@ suppress: str = ""  # "emoji" to suppress emoji while sampling; empty: what the 
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, spaces, stats, tables
-from kaomoji_lib.metrics import baselines, closed, emission, generalise, geometry, human
+from kaomoji_lib.metrics import choices, geometry, human, probes
 from kaomoji_lib.models import choose, sentences
 from kaomoji_lib.models.collect import collect, find_or_collect
 
@@ -43,8 +43,8 @@ page.glue("what", source.statement)
 # {glue:text}`rate` of the replies open with a kaomoji. {glue:text}`asked`
 
 # %% tags=["hide-input"]
-report = emission.report(replies, seed=seed)
-page.glue("rate", emission.rate(replies, seed=seed), percent=True)
+report = choices.report(replies, seed=seed)
+page.glue("rate", choices.rate(replies, seed=seed), percent=True)
 page.glue("asked", source.notes)
 figures.outcomes(report, scheme, "What replies open with", source.caption)
 
@@ -71,14 +71,14 @@ tables.table(
 
 # %% tags=["hide-input"]
 vectors = sentences.encode(messages["text"])
-compared = baselines.compare(source.states.array, messages, vectors, seed=seed)
+compared = probes.against_text(source.states.array, messages, vectors, seed=seed)
 accuracies = compared[compared["measure"] == "accuracy"]
-page.glue("states", results.one(accuracies, source=baselines.EMIT), percent=True)
-text = accuracies[accuracies["source"].isin(baselines.TEXT)]
+page.glue("states", results.one(accuracies, source=probes.EMIT), percent=True)
+text = accuracies[accuracies["source"].isin(probes.TEXT)]
 page.glue("text", results.estimate(text.loc[text["value"].idxmax()]), percent=True)
 page.glue(
     "gain",
-    results.one(compared, source=baselines.STRONGEST, measure="gain of the state"),
+    results.one(compared, source=probes.STRONGEST, measure="gain of the state"),
     percent=True,
 )
 figures.forest(
@@ -96,7 +96,7 @@ figures.forest(
 
 # %% tags=["hide-input"]
 states = source.states
-layers = generalise.by_layer(states.array, source.labels, messages["id"], states.layers, seed=seed)
+layers = probes.by_layer(states.array, source.labels, messages["id"], states.layers, seed=seed)
 best = layers.loc[layers["value"].idxmax()]
 lines = {name: value for name, value in zip(text["source"], text["value"], strict=True)}
 figures.curve(
@@ -157,7 +157,7 @@ icc = scored.attrs["scoring"].get("reliability")
 agreement = f"The texts that this base model continues agree with ICC {icc or 0:.2f}; below 0.5 their mean says little."
 page.glue("agreement", agreement if icc is not None else "")
 categories = kaomoji.loc[~kaomoji["foil"], "category"]
-gains = closed.gains(log_prob, asked["category"], categories).loc[
+gains = choices.gains(log_prob, asked["category"], categories).loc[
     list(scheme.codes), list(scheme.codes)
 ]
 named = gains.rename(index=scheme.gloss, columns=scheme.gloss)
@@ -174,7 +174,7 @@ figures.matrix(
 # %% tags=["hide-input"]
 reference = human.load(scheme)
 example = asked.index[asked["category"] == scheme.codes[6]][0]
-chances = closed.choice(log_prob, asked["category"]).loc[example].nlargest(5)
+chances = choices.choice(log_prob, asked["category"]).loc[example].nlargest(5)
 entries = reference.lookup(chances.index)["rows"].map(
     lambda rows: reference.entries["groups"].iloc[rows[0]]
 )
@@ -205,10 +205,10 @@ page.glue("fits", "fit" if fits else "do not fit")
 # %% tags=["hide-input"]
 theta, rows = reference.theta(log_prob.columns), {}
 vectors = sentences.encode(asked["text"])
-for kind in closed.KINDS:
-    chosen = closed.choice(log_prob, asked["category"], kind, seed)
+for kind in choices.KINDS:
+    chosen = choices.choice(log_prob, asked["category"], kind, seed)
     rows[kind, "the model's choice"] = human.reading(chosen, asked["category"], theta, seed=seed)[0]
-    expected = closed.text_choice(chosen, vectors, asked["category"], seed)
+    expected = choices.text_choice(chosen, vectors, asked["category"], seed)
     rows[kind, "predicted from the text"] = human.reading(
         expected, asked["category"], theta, seed=seed
     )[0]
@@ -223,10 +223,10 @@ figures.forest(
 
 # %% tags=["hide-input"]
 forced = {
-    kind: closed.forced_choice(log_prob, asked["category"], categories, kind, seed=seed)
-    for kind in closed.KINDS
+    kind: choices.forced_choice(log_prob, asked["category"], categories, kind, seed=seed)
+    for kind in choices.KINDS
 }
-favourites = closed.choice(log_prob, asked["category"]).mean().nlargest(8)
+favourites = choices.choice(log_prob, asked["category"]).mean().nlargest(8)
 page.glue("favourite", f"{favourites.iloc[0]:.0%}")
 tables.estimates(
     results.frame(forced, source="forced choice among one kaomoji per category"),
@@ -242,7 +242,7 @@ tables.estimates(
 # ```
 
 # %% tags=["remove-cell"]
-state, anchored = results.one(accuracies, source=baselines.EMIT), rows["raw", "the model's choice"]
+state, anchored = results.one(accuracies, source=probes.EMIT), rows["raw", "the model's choice"]
 adjusted = rows["standardised", "the model's choice"]
 agrees = (
     "agrees with people's labels"

@@ -34,7 +34,7 @@ seed: int = 0  # random seed of folds, permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
-from kaomoji_lib.metrics import baselines, closed, emission, generalise, predict, similarity
+from kaomoji_lib.metrics import choices, geometry, predict, probes
 from kaomoji_lib.models import choose, sentences
 from kaomoji_lib.models.collect import find_or_collect
 from kaomoji_lib.published import study
@@ -46,7 +46,7 @@ found = [page.read(find_or_collect(model)) for model in models]
 sources = {source.title: source for source in found}
 scheme, messages = found[0].scheme, found[0].prompts
 vectors = sentences.encode(messages["text"])
-text = baselines.text_probes(messages, vectors, seed=seed)
+text = probes.text_probes(messages, vectors, seed=seed)
 page.glue("attribution", published.attribution())
 
 # %% [markdown]
@@ -96,11 +96,11 @@ tables.table(
 
 # %% tags=["hide-input"]
 compared = results.BySource(sources).frame(
-    lambda source: baselines.compare(source.states.array, messages, text=text, seed=seed).assign(
+    lambda source: probes.against_text(source.states.array, messages, text=text, seed=seed).assign(
         probe=lambda table: table["source"]
     )
 )
-states = compared[(compared["probe"] == baselines.EMIT) & (compared["measure"] == "accuracy")]
+states = compared[(compared["probe"] == probes.EMIT) & (compared["measure"] == "accuracy")]
 page.glue("count", len(sources))
 strongest = max(text, key=lambda probe: probe.accuracy.value)
 
@@ -117,26 +117,26 @@ on_sets = {
 first, every = on_sets[found[0].title], ["first set", *sets.values()]
 targets = [(run.prompts["category"], run.prompts["topic"]) for run in first]
 features = {title: page.on_shared_layers(runs) for title, runs in on_sets.items()}
-features[baselines.SENTENCES] = [sentences.encode(run.prompts["text"]) for run in first]
+features[probes.SENTENCES] = [sentences.encode(run.prompts["text"]) for run in first]
 tested = {
     title: {name: (X, *rest) for name, X, rest in zip(every, arrays, targets, strict=True)}
     for title, arrays in features.items()
 }
 
 # %% tags=["hide-input"]
-across = results.BySource(tested).frame(lambda parts: generalise.over_sets(parts, seed=seed))
+across = results.BySource(tested).frame(lambda parts: probes.over_sets(parts, seed=seed))
 
 # %% tags=["remove-cell"]
-text_only = tested.pop(baselines.SENTENCES)
-gains = {title: generalise.gain_over_sets(parts, text_only) for title, parts in tested.items()}
+text_only = tested.pop(probes.SENTENCES)
+gains = {title: probes.gain_over_sets(parts, text_only) for title, parts in tested.items()}
 better = [title.partition(" (")[0] for title, gain in gains.items() if gain.ci_low > 0]
 worse = [title.partition(" (")[0] for title, gain in gains.items() if gain.ci_high < 0]
 page.glue("sets.above", len(better))
 verdict = f"the hidden state does better than the text in {' and '.join(better) or 'none of them'}"
 verdict += f" and worse in {' and '.join(worse)}" if worse else ""
 page.glue("sets.verdict", f"Over four sets of messages, {verdict}.")
-means = across[across["measure"] == generalise.MEAN]
-page.glue("sets.text", results.one(means, source=baselines.SENTENCES), percent=True)
+means = across[across["measure"] == probes.MEAN]
+page.glue("sets.text", results.one(means, source=probes.SENTENCES), percent=True)
 for title, source in sources.items():
     page.glue(f"sets.{source.spec.alias}", results.one(means, source=title), percent=True)
 
@@ -154,7 +154,7 @@ chosen = results.BySource(
 kaomoji = chosen.frame(
     lambda log_prob: {
         "kaomoji": predict.from_probabilities(
-            closed.choice(log_prob, labels[log_prob.index]),
+            choices.choice(log_prob, labels[log_prob.index]),
             labels[log_prob.index].to_numpy(),
             seed=seed,
         ).accuracy
@@ -165,7 +165,7 @@ kaomoji = chosen.frame(
 likelihoods = chosen.frame(
     lambda log_prob: {
         "log P of the kaomoji": predict.from_states(
-            closed.standardised(log_prob).to_numpy(),
+            choices.standardised(log_prob).to_numpy(),
             labels[log_prob.index].to_numpy(),
             log_prob.index.to_numpy(),
             seed=seed,
@@ -179,7 +179,7 @@ larger["source"] = [published.titles().get(name, name) for name in larger["sourc
 
 # %% tags=["remove-cell"]
 page.glue("text", strongest.accuracy, percent=True)
-rates = {title: emission.rate(item.emissions, seed=seed) for title, item in sources.items()}
+rates = {title: choices.rate(item.emissions, seed=seed) for title, item in sources.items()}
 lowest, *_, highest = sorted(rates.values(), key=lambda rate: rate.value)
 page.glue("rate.least", lowest, percent=True)
 page.glue("rate.most", highest, percent=True)
@@ -203,9 +203,9 @@ follows = kaomoji["value"].max() >= 2 / len(scheme.codes)
 page.glue("choice.verdict", "vary with it in part" if follows else "hardly vary with it")
 
 # %% tags=["hide-input"]
-on_state = means[means["source"] != baselines.SENTENCES].assign(measure="hidden state")
+on_state = means[means["source"] != probes.SENTENCES].assign(measure="hidden state")
 everything = pd.concat([on_state, likelihoods, kaomoji, larger], ignore_index=True)
-text_alone = results.one(means, source=baselines.SENTENCES)
+text_alone = results.one(means, source=probes.SENTENCES)
 figures.forest(
     everything[["source", "measure", *results.FIELDS]],
     "The category from the text, the hidden state and the kaomoji",
@@ -243,7 +243,7 @@ figures.forest(
 
 # %% tags=["hide-input"]
 curves = results.BySource(sources).frame(
-    lambda source: generalise.by_layer(
+    lambda source: probes.by_layer(
         source.states.array, source.labels, messages["id"], source.states.layers, seed=seed
     ).assign(depth=lambda table: table["layer"] / table["layer"].max())
 )
@@ -266,7 +266,7 @@ figures.curve(
 
 # %% tags=["hide-input"]
 arrays = {title: source.states.array for title, source in sources.items()}
-pairs = similarity.compare(
+pairs = geometry.similarity(
     {**arrays, "MiniLM (text)": vectors}, messages, permutations=stats.REFITS, seed=seed
 )
 within = pairs[pairs["null"] == "within category"].assign(measure="CKA")

@@ -38,7 +38,7 @@ import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.metrics import closed, distributions, human
+from kaomoji_lib.metrics import choices, distributions, human
 from kaomoji_lib.models import choose
 from kaomoji_lib.models.collect import find_or_collect
 from kaomoji_lib.published import tables as published
@@ -187,7 +187,7 @@ tables.estimates(
 # %% tags=["hide-input"]
 rows, ranges = {}, {}
 for title, table in replies.items():
-    choice, labels = human.choices(table), table.drop_duplicates("prompt_id")["category"]
+    choice, labels = choices.from_replies(table), table.drop_duplicates("prompt_id")["category"]
     drawn = reference.draws(choice.columns, 40, seed)
     rows[title, "dictionary"], covered, ranges[title] = human.reading(
         choice, labels, reference.theta(choice.columns), ranges=drawn, seed=seed
@@ -220,7 +220,7 @@ tables.estimates(
 rows, kept = {}, [code for code in scheme.codes if code != "NP"]
 for title, table in replies.items():
     table = table[table["category"] != "NP"]
-    choice, labels = human.choices(table), table.drop_duplicates("prompt_id")["category"]
+    choice, labels = choices.from_replies(table), table.drop_duplicates("prompt_id")["category"]
     theta = reference.theta(choice.columns)[kept]
     theta = theta.div(theta.sum(axis=1), axis=0)
     rows[title, "dictionary, eight categories"] = human.reading(choice, labels, theta, seed=seed)[0]
@@ -247,8 +247,8 @@ for model in models:
     scored = choose.closed_set(source.run)
     log_prob = scored.pivot(index="prompt_id", columns="face", values="log_prob_closed")
     labels = source.prompts.set_index("id")["category"][log_prob.index]
-    for kind in closed.KINDS:
-        chosen = closed.choice(log_prob, labels, kind, seed)
+    for kind in choices.KINDS:
+        chosen = choices.choice(log_prob, labels, kind, seed)
         theta = reference.theta(chosen.columns)
         rows[source.title, kind] = human.reading(chosen, labels, theta, seed=seed)[0]
 figures.forest(

@@ -27,8 +27,7 @@ device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 # %% tags=["remove-cell"]
 
 from kaomoji_lib import figures, page, perspectives, results, tables
-from kaomoji_lib.metrics import closed, human
-from kaomoji_lib.metrics import perspectives as contrasts
+from kaomoji_lib.metrics import choices, human, information
 from kaomoji_lib.models import choose
 from kaomoji_lib.models.collect import find_or_collect
 
@@ -68,7 +67,7 @@ wide = {
 reference, rows = human.load(scheme), {}
 for name, log_prob in wide.items():
     for kind in ("raw", "standardised"):
-        chosen = closed.choice(log_prob, labels[shared], kind, seed)
+        chosen = choices.choice(log_prob, labels[shared], kind, seed)
         theta = reference.theta(chosen.columns)
         rows[instructions.loc[name, "title"], kind] = human.reading(
             chosen, labels[shared], theta, seed=seed
@@ -105,7 +104,7 @@ for name, table in tables_by.items():
     draws[name] = drawn.assign(
         face=drawn["spelling"], category=labels[drawn["prompt_id"]].to_numpy()
     )
-compared = contrasts.contrast(draws, seed=seed)
+compared = information.contrast(draws, seed=seed)
 measures = ["repeats", "shared with self", "repeats more reliably"]
 overall = compared[compared["measure"].isin(measures) & (compared["given"] == "")]
 figures.forest(

@@ -34,7 +34,7 @@ device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
-from kaomoji_lib.metrics import distributions, erasure, human, patching, steering
+from kaomoji_lib.metrics import distributions, human, interventions
 from kaomoji_lib.models import choose
 from kaomoji_lib.models import steering_conditions as conditions
 from kaomoji_lib.models.collect import find_or_collect
@@ -58,7 +58,7 @@ page.glue("title", source.title)
 # %% tags=["hide-input"]
 options = {"per_category": prompts, "seed": seed, "device": device}
 steered = conditions.steering_table(source.run, spellings, targets=2, scales=scales, **options)
-effects = steering.effects(steered, kaomoji, reading, messages, seed=seed)
+effects = interventions.steering(steered, kaomoji, reading, messages, seed=seed)
 gain = results.one(effects, measure="target", scale=1.0)
 moves = "moves" if stats.relevant(gain) else "does not move"
 page.glue("gain", gain)
@@ -110,7 +110,7 @@ figures.bars(
 
 # %% tags=["hide-input"]
 patched = conditions.patching_table(source.run, spellings, layers=layers, **options)
-recovered = patching.effects(patched, kaomoji, seed=seed)
+recovered = interventions.patching(patched, kaomoji, seed=seed)
 shown = recovered[recovered["measure"] == "recovered"]
 donors = shown[shown["condition"] == "donor"]
 best = donors.loc[donors["value"].idxmax()]
@@ -133,7 +133,7 @@ figures.curve(
 
 # %% tags=["hide-input"]
 erased = conditions.erasure_table(source.run, spellings, layers=layers, **options)
-lost = erasure.effects(erased, kaomoji, reading, messages, seed=seed)
+lost = interventions.erasure(erased, kaomoji, reading, messages, seed=seed)
 drop = lost[lost["measure"] == "drop"]
 figures.curve(
     drop,

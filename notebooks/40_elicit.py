@@ -27,7 +27,7 @@ import pandas as pd
 from kaomoji_lib import figures, page, results, tables
 from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.claude.method import AnswerFolder
-from kaomoji_lib.metrics import distributions, emission, human, predict
+from kaomoji_lib.metrics import choices, distributions, human, predict
 from kaomoji_lib.published import tables as published
 
 started = page.start()
@@ -92,7 +92,7 @@ figures.circumplex(
 
 # %% tags=["hide-input"]
 lookup = predict.from_faces(replies, seed=seed)
-rate = emission.rate(replies, seed=seed)
+rate = choices.rate(replies, seed=seed)
 page.glue("rate", rate, percent=True)
 page.glue("accuracy", lookup.accuracy, percent=True)
 tables.estimates(

@@ -40,8 +40,8 @@ def test_the_harness_tells_a_sound_test_from_an_unsound_one(tmp_path):
 # Functions that permute through another one, which has the case.
 THROUGH = {
     "agreement.compare": "distributions.similarity",
-    "baselines.compare": "predict.difference",
-    "baselines.text_probes": "predict.from_states",
+    "probes.against_text": "predict.difference",
+    "probes.text_probes": "predict.from_states",
     "predict.from_text": "predict.from_states",
     "synthesis.permuted_vectors": "synthesis.word_space",
 }

@@ -10,7 +10,7 @@ from scipy import stats
 
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import closed
+from kaomoji_lib.metrics import choices
 from kaomoji_lib.models import ask, choose, organisms, templates
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.models.score import scoring
@@ -56,7 +56,7 @@ def test_listed_probabilities_are_those_of_the_scores_and_feed_the_metrics(chose
     assert (chosen["listed"] > 0.5).all()
     log_prob = chosen.pivot(index="prompt_id", columns="face", values="log_prob_closed")
     labels = load_prompts().set_index("id")["category"][log_prob.index]
-    assert closed.choice(log_prob, labels).sum(axis=1).to_numpy() == pytest.approx(1)
+    assert choices.choice(log_prob, labels).sum(axis=1).to_numpy() == pytest.approx(1)
 
 
 def test_samples_are_reproducible_and_follow_the_conditional_distribution(chosen):

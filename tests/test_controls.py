@@ -4,7 +4,7 @@ import pytest
 
 from kaomoji_lib import results
 from kaomoji_lib.categories import load_scheme
-from kaomoji_lib.metrics import baselines, distributions, geometry, predict, similarity
+from kaomoji_lib.metrics import distributions, geometry, predict, probes, states
 from kaomoji_lib.models import organisms, sentences
 from kaomoji_lib.models.collect import collect
 
@@ -31,7 +31,7 @@ def runs(tmp_path_factory):
 
 def from_states(run):
     prompts = run.prompts()
-    X = geometry.stack(run.states("emit").array)
+    X = states.stack(run.states("emit").array)
     return predict.from_states(
         X, prompts["category"], prompts["id"], name="states", permutations=40
     )
@@ -70,20 +70,20 @@ def test_untrained_organism_types_no_faces(runs):
 
 def test_baselines_find_what_training_planted_and_nothing_in_random_weights(runs):
     prompts = runs("organism-gemma").prompts()
-    text = baselines.text_probes(prompts, sentences.encode(prompts["text"]), permutations=5)
+    text = probes.text_probes(prompts, sentences.encode(prompts["text"]), permutations=5)
     gains = {}
     for name in ("organism-gemma", "organism-untrained"):
-        states = runs(name).states("emit").array
-        table = baselines.compare(states, prompts, text=text, permutations=5)
-        gains[name] = results.one(table, source=baselines.STRONGEST, measure="gain of the state")
+        array = runs(name).states("emit").array
+        table = probes.against_text(array, prompts, text=text, permutations=5)
+        gains[name] = results.one(table, source=probes.STRONGEST, measure="gain of the state")
     assert gains["organism-gemma"].ci_low > 0 and gains["organism-untrained"].value < 0.05
 
 
 def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_does_not(runs):
     names = ("organism-gemma", "organism-scrambled", "organism-untrained")
-    states = {name: runs(name).states("emit").array for name in names}
-    table = similarity.compare(states, runs(names[0]).prompts(), permutations=99, halves=4)
-    p = table[table["null"] == similarity.WITHIN].set_index(["left", "right"])["p"]
+    arrays = {name: runs(name).states("emit").array for name in names}
+    table = geometry.similarity(arrays, runs(names[0]).prompts(), permutations=99, halves=4)
+    p = table[table["null"] == geometry.WITHIN].set_index(["left", "right"])["p"]
     assert p[names[0], names[1]] < 0.05 < p[names[0], names[2]]
 
 

@@ -8,7 +8,6 @@ from test_statistics import assert_level
 
 from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import clusters, information, predict, synthesis
-from kaomoji_lib.metrics import perspectives as contrast
 from kaomoji_lib.published import geometry
 from tests.calibration import designs, designs_published, harness
 from tests.calibration.designs import HALF, STUDY, TINY
@@ -131,14 +130,14 @@ def test_a_perspective_with_few_faces_does_not_make_self_look_specific():
         for name, width in (("self", study), ("user", designs.Size(9, 9, 4))):
             own = designs.usage(rng, width, 1.0)
             parts[name] = designs.emissions(rng, own[study.label], width, prefix=name)
-        table = contrast.contrast(parts, permutations=19, halves=20)
+        table = information.contrast(parts, permutations=19, halves=20)
         where = {"perspective": "user", "given": "category", "measure": "repeats more reliably"}
         new.append(results.one(table, **where))
         faces_of = pd.Index(pd.concat(parts.values())["face"].unique())
-        A, O = (contrast._slots(parts[name], study.ids, faces_of, name) for name in parts)  # noqa: E741
+        A, O = (information._slots(parts[name], study.ids, faces_of, name) for name in parts)  # noqa: E741
         A, B, O = A[:, ::2], A[:, 1::2], O[:, 1::2]  # noqa: E741
         old.append(
-            contrast.information(A, B, study.label) - contrast.information(A, O, study.label)
+            information.information(A, B, study.label) - information.information(A, O, study.label)
         )
     assert_level([item.p for item in new])
     assert np.mean(old) > 0.3 > 0.1 > abs(np.mean([item.value for item in new]))
@@ -152,7 +151,7 @@ def test_what_only_self_repeats_is_found_and_what_every_perspective_shares_is_sh
         other = 0.8 * (first if shared else own[HALF.label]) + 0.2 * own.mean(axis=0)
         parts = {"self": first, "user": other, "symbol": other}
         parts = {name: designs.emissions(rng, part, HALF) for name, part in parts.items()}
-        table = contrast.contrast(parts, permutations=99)
+        table = information.contrast(parts, permutations=99)
         return table[table["given"] == "category"].set_index(["perspective", "measure"])["p"]
 
     alone = world(False)

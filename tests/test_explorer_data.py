@@ -15,8 +15,8 @@ from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data, gather, layout
 from kaomoji_lib.explorer.payload import NEIGHBOURS, OWN, payload, quantise, split_chunks
-from kaomoji_lib.metrics.faces import face_means
-from kaomoji_lib.metrics.stacking import stack
+from kaomoji_lib.metrics.clusters import face_means
+from kaomoji_lib.metrics.states import stack
 from kaomoji_lib.published import tables
 
 SCHEME = load_scheme()

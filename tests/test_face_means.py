@@ -8,8 +8,8 @@ import pytest
 from worlds import BABBLE, CODES, IDS, SCHEME, SPOKEN, STATES, run_states
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import clusters, faces, synthesis
-from kaomoji_lib.metrics.stacking import stack
+from kaomoji_lib.metrics import clusters, synthesis
+from kaomoji_lib.metrics.states import stack
 from kaomoji_lib.stimuli import load_lexicon
 
 LEXICON = load_lexicon()
@@ -19,7 +19,7 @@ COLUMNS = ["face", "count", "primary", "others", "lexicon_version"]
 
 
 def test_face_means_average_emissions_by_prompt_or_generation():
-    means = faces.face_means(run_states(STATES), SPOKEN)
+    means = clusters.face_means(run_states(STATES), SPOKEN)
     assert list(means.counts) == sorted(means.counts, reverse=True)
     assert (means.uses.sum(axis=1) == means.counts).all()
     rows = SPOKEN["prompt_id"].map({name: row for row, name in enumerate(IDS)})
@@ -30,15 +30,15 @@ def test_face_means_average_emissions_by_prompt_or_generation():
     assert means.distances(means.uses)[1] == pytest.approx(expected, abs=1e-4)
     keys = SPOKEN[["prompt_id", "generation"]].iloc[::-1].reset_index(drop=True)
     states = SimpleNamespace(index=keys, array=np.repeat(STATES, 8, axis=0)[::-1])
-    again = faces.face_means(states, SPOKEN)
+    again = clusters.face_means(states, SPOKEN)
     assert again.distances(again.uses)[1] == pytest.approx(expected, abs=1e-4)
     with pytest.raises(KaomojiError, match="expected at least 3"):
-        faces.face_means(states, SPOKEN, min_emissions=10**6)
+        clusters.face_means(states, SPOKEN, min_emissions=10**6)
 
 
 def test_planted_clusters_are_found_stable_and_named_and_faces_that_mean_nothing_are_one():
-    means = faces.face_means(run_states(STATES), SPOKEN)
-    tree = faces.cosine(means, permutations=60, resamples=30)
+    means = clusters.face_means(run_states(STATES), SPOKEN)
+    tree = clusters.cluster_means(means, permutations=60, resamples=30)
     assert sorted(tree.order) == sorted(means.faces) and tree.chosen == len(CODES)
     home = pd.Series([face[1:-2] for face in means.faces], means.faces)
     groups = tree.clusters.groupby(home).agg(["nunique", "first"])
@@ -51,7 +51,7 @@ def test_planted_clusters_are_found_stable_and_named_and_faces_that_mean_nothing
     for labels in tree.cuts.values():
         in_order = [labels[face] for face in tree.order]
         assert in_order == sorted(in_order) and in_order[0] == 1
-    nothing = faces.cosine(faces.face_means(run_states(STATES), BABBLE), permutations=60, resamples=20)  # fmt: skip
+    nothing = clusters.cluster_means(clusters.face_means(run_states(STATES), BABBLE), permutations=60, resamples=20)  # fmt: skip
     assert nothing.chosen == 1 and set(nothing.clusters) == {1}
     assert nothing.criterion["stability"].max() < 0.6
 

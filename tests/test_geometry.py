@@ -5,20 +5,20 @@ import pytest
 from worlds import CODES, IDS, LABELS, PROMPTS, SCHEME, STATES, make_states
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import generalise, geometry, similarity
+from kaomoji_lib.metrics import geometry, probes, states
 
 NOTHING = make_states(PROMPTS, effect=0.0, seed=6)
 
 
 def test_stack_gives_each_layer_the_same_norm():
     loud = STATES * np.array([1, 10, 1000])[None, :, None]
-    stacked = geometry.stack(loud).reshape(STATES.shape)
+    stacked = states.stack(loud).reshape(STATES.shape)
     assert np.linalg.norm(stacked, axis=2).mean(axis=0) == pytest.approx(np.ones(3), rel=1e-4)
-    assert not geometry.stack(np.zeros((4, 2, 3))).any()
+    assert not states.stack(np.zeros((4, 2, 3))).any()
 
 
 def test_components_find_the_planted_plane_and_none_in_noise():
-    found = geometry.pca(geometry.stack(STATES), PROMPTS, SCHEME, permutations=199)
+    found = geometry.pca(states.stack(STATES), PROMPTS, SCHEME, permutations=199)
     table = SCHEME.table.loc[LABELS]
     assert np.corrcoef(found.scores[:, 0], table["valence"])[0, 1] > 0.9
     assert np.corrcoef(found.scores[:, 1], table["arousal"])[0, 1] > 0.6
@@ -27,10 +27,10 @@ def test_components_find_the_planted_plane_and_none_in_noise():
     assert all(part.ci_low < part.value < part.ci_high for part in found.variance)
     assert found.variance[0].p < 0.05 and found.participation_ratio.p < 0.05
     assert len(found.table()) == 6
-    none = geometry.pca(geometry.stack(NOTHING), PROMPTS, SCHEME, permutations=19)
+    none = geometry.pca(states.stack(NOTHING), PROMPTS, SCHEME, permutations=19)
     assert none.variance[0].value == pytest.approx(none.variance[0].null_mean, rel=0.15)
     assert none.participation_ratio.value > 5 * found.participation_ratio.value
-    turned = geometry.pca(geometry.stack(-STATES), PROMPTS, SCHEME, permutations=2)
+    turned = geometry.pca(states.stack(-STATES), PROMPTS, SCHEME, permutations=2)
     assert turned.scores[:, :3] == pytest.approx(found.scores[:, :3], abs=1e-6)
 
 
@@ -45,7 +45,7 @@ def test_the_interval_of_a_component_s_meaning_includes_the_component_s_own_unce
 
 def test_procrustes_undoes_a_similarity_and_refuses_noise():
     rng = np.random.default_rng(0)
-    reference = geometry.pca(geometry.stack(STATES), PROMPTS, SCHEME, permutations=2).scores
+    reference = geometry.pca(states.stack(STATES), PROMPTS, SCHEME, permutations=2).scores
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     found = geometry.procrustes(reference, 7 * reference[:, :3] @ turn + 3, LABELS, CODES)
     assert found.value == pytest.approx(0, abs=1e-6)
@@ -63,8 +63,8 @@ def test_silhouettes_tell_clusters_from_noise():
 
 def test_layer_curves_are_judged_by_the_best_of_all_layers():
     noise = make_states(PROMPTS, effect=0.0, layers=24, seed=8)
-    states = np.concatenate([STATES, noise], axis=1)[:, 2:]
-    curve = generalise.by_layer(states, LABELS, IDS, range(states.shape[1]), permutations=39)
+    X = np.concatenate([STATES, noise], axis=1)[:, 2:]
+    curve = probes.by_layer(X, LABELS, IDS, range(X.shape[1]), permutations=39)
     curve = curve.set_index("layer")
     # Times the number of layers, the smallest p, .025, could not reach .05; unadjusted, some layer of noise does.
     assert curve.loc[0, "p"] == 0.025 and curve.loc[0, "value"] > 3 * curve.loc[0, "null_mean"]
@@ -72,11 +72,11 @@ def test_layer_curves_are_judged_by_the_best_of_all_layers():
 
 
 def test_similarity_and_its_nulls():
-    X = geometry.stack(STATES)
+    X = states.stack(STATES)
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(X.shape[1], X.shape[1])))[0]
     other = make_states(PROMPTS, seed=5)
     sources = {"a": X, "turned": X @ turn * 3, "other": other, "noise": NOTHING}
-    table = similarity.compare(sources, PROMPTS, permutations=99, halves=4)
+    table = geometry.similarity(sources, PROMPTS, permutations=99, halves=4)
     table = table.set_index(["left", "right", "null"]).sort_index()
     same, other = table.loc[("a", "turned")], table.loc[("a", "other")]
     assert same["value"].iloc[0] == pytest.approx(1, abs=1e-3) and (same["p"] == 0.01).all()
@@ -84,7 +84,7 @@ def test_similarity_and_its_nulls():
     assert other.loc["within category", "null_mean"] > other.loc["free", "null_mean"]
     assert table.loc[("a", "noise", "free"), "p"] > 0.02
     with pytest.raises(KaomojiError, match="same order"):
-        similarity.compare({"a": STATES[:-1], "b": STATES}, PROMPTS)
+        geometry.similarity({"a": STATES[:-1], "b": STATES}, PROMPTS)
 
 
 def test_signatures_are_debiased_cka_and_relabelling_moves_their_entries_alone():
@@ -99,13 +99,13 @@ def test_signatures_are_debiased_cka_and_relabelling_moves_their_entries_alone()
         return np.trace(K @ L) + middle - 2 / (n - 2) * ones @ K @ L @ ones
 
     expected = hsic(*grams) / np.sqrt(hsic(grams[0], grams[0]) * hsic(grams[1], grams[1]))
-    left, right = similarity.signatures(grams).T
+    left, right = geometry.signatures(grams).T
     assert left @ right == pytest.approx(expected, abs=1e-5), "Song et al. 2012"
     order, place = rng.permutation(40), np.zeros((40, 40), int)
     rows, columns = np.triu_indices(40, 1)
     place[rows, columns] = place[columns, rows] = np.arange(len(rows))
-    again = similarity.signatures(grams[:1][:, order][:, :, order])[:, 0]
+    again = geometry.signatures(grams[:1][:, order][:, :, order])[:, 0]
     assert left[place[order[rows], order[columns]]] == pytest.approx(again, abs=1e-6)
-    assert not similarity.signatures(np.zeros((1, 30, 30))).any()
+    assert not geometry.signatures(np.zeros((1, 30, 30))).any()
     high = rng.normal(size=(2, len(PROMPTS), 3000))
     assert abs(geometry.linear_cka(*high, LABELS, permutations=2)[0].value) < 0.1, "unbiased"

@@ -20,8 +20,8 @@ from worlds import (
 )
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import baselines, classify, emission, predict
-from kaomoji_lib.metrics.stacking import stack
+from kaomoji_lib.metrics import choices, predict, probes, states
+from kaomoji_lib.metrics.states import stack
 
 
 def test_classifier_equals_the_reference_implementation():
@@ -30,9 +30,9 @@ def test_classifier_equals_the_reference_implementation():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(150, 20)), rng.permutation(np.repeat(np.arange(6), 25))
     X[:, 0] += y
-    weights = classify.fit(X, np.array([y, y[::-1]]), 6)
+    weights = predict.fit_probes(X, np.array([y, y[::-1]]), 6)
     reference = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(X, y)
-    ours = classify.predict(X, weights)
+    ours = predict.answers_of(X, weights)
     own = weights[0, :-1].T - weights[0, :-1].mean(axis=1)
     assert own == pytest.approx(reference.coef_, abs=0.05)
     assert (ours[0] == reference.predict(X)).mean() > 0.98
@@ -41,9 +41,9 @@ def test_classifier_equals_the_reference_implementation():
 
 def test_compact_keeps_distances_and_silences_constant_rows():
     X = np.random.default_rng(0).normal(size=(20, 300))
-    Z = classify.compact(X)
+    Z = states.compact(X)
     assert Z.shape[1] < 20 and np.allclose(Z @ Z.T, (X - X.mean(0)) @ (X - X.mean(0)).T)
-    assert not classify.compact(np.full((20, 300), 0.1)).any()
+    assert not states.compact(np.full((20, 300), 0.1)).any()
 
 
 def test_states_predict_what_was_planted_and_nothing_else():
@@ -167,13 +167,13 @@ def test_baselines_count_only_what_the_text_does_not_say(planted):
     sentences = rng.normal(size=(3, 6))[label] + 1.5 * rng.normal(size=(90, 6))
     more = 2.5 * rng.normal(size=(3, 6))[label] if planted else 0
     parts = sentences + 0.3 * rng.normal(size=(90, 6)), more + rng.normal(size=(90, 6))
-    states = np.hstack(parts)[:, None]
-    table = baselines.compare(states, prompts, sentences, permutations=40)
+    X = np.hstack(parts)[:, None]
+    table = probes.against_text(X, prompts, sentences, permutations=40)
     accuracy = table[table["measure"] == "accuracy"].set_index("source")
     gain = table[table["measure"] == "gain of the state"].set_index("source")
-    assert list(accuracy.index) == [*baselines.TEXT, baselines.EMIT]
-    strongest = gain.loc[baselines.STRONGEST]
-    assert strongest["value"] == gain.at[baselines.SENTENCES, "value"]
+    assert list(accuracy.index) == [*probes.TEXT, probes.EMIT]
+    strongest = gain.loc[probes.STRONGEST]
+    assert strongest["value"] == gain.at[probes.SENTENCES, "value"]
     assert (strongest["p"] < 0.05 and strongest["ci_low"] > 0) == planted
 
 
@@ -182,7 +182,7 @@ def test_emission_report():
     silent = (spoken["category"] == CODES[0]) & (spoken["generation"] < 4)
     spoken.loc[silent, ["face", "raw_face"]] = None
     spoken.loc[silent, "outcome"] = "words"
-    report = emission.report(spoken).set_index("category")
+    report = choices.report(spoken).set_index("category")
     assert report.loc[CODES[0], "value"] == 0.5 and report.loc[CODES[0], "words"] == 48
     assert report.loc[CODES[1], "value"] == 1 and report["generations"].sum() == len(spoken)
-    assert emission.rate(spoken).value == pytest.approx(1 - silent.mean())
+    assert choices.rate(spoken).value == pytest.approx(1 - silent.mean())

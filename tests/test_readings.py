@@ -6,7 +6,7 @@ import pytest
 
 from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import agreement, distributions, likelihoods
+from kaomoji_lib.metrics import agreement, distributions
 from kaomoji_lib.metrics.distributions import Reading
 from tests.calibration import designs
 
@@ -157,10 +157,10 @@ def test_likelihoods_read_faces_as_counts_do_and_the_published_rule_less_well():
     counted = distributions.elicited(designs.emissions(rng, chances, study), study.codes)
     mean, log = (
         distributions.similarity(
-            counted, likelihoods.by_category(np.log(table), asked, study.codes, rule)
+            counted, distributions.by_category(np.log(table), asked, study.codes, rule)
         )
         for rule in ("mean probability", "mean log")
     )
     assert mean.value > 0.95 and mean.p < 0.01 and log.value < mean.value - 0.01
     with pytest.raises(KaomojiError, match="no scored prompt is of category"):
-        likelihoods.by_category(np.log(table), asked, [*study.codes, "none"])
+        distributions.by_category(np.log(table), asked, [*study.codes, "none"])

@@ -107,7 +107,7 @@ def test_modules_do_not_import_each_other():
 
 # Statements (syntax tree) of each part of the library. Numbers may fall; one that has to grow needs a reason.
 BUDGET = {
-    "claude": 920, "cli": 517, "explorer": 470, "faces": 600, "metrics": 1626, "models": 2224, "published": 675,
+    "claude": 920, "cli": 517, "explorer": 470, "faces": 600, "metrics": 1562, "models": 2224, "published": 675,
     "runs": 404, ".": 980,
 }  # fmt: skip
 

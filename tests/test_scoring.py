@@ -13,7 +13,7 @@ from scipy import stats
 
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import likelihoods
+from kaomoji_lib.metrics import distributions
 from kaomoji_lib.models import forward, organisms
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.loading import text_blocks
@@ -260,12 +260,19 @@ def drawn(engine, prompts, generations, seed=0):
     return sampling.sample(engine, messages, list(prompts["id"]), how)[0]
 
 
+def by_face(scores):
+    """log P(a spelling of the face | prompt)."""
+    known = scores.dropna(subset=["face", "log_prob_closed"])
+    cells = known.groupby(["prompt_id", "face"])["log_prob_closed"]
+    return cells.agg(np.logaddexp.reduce).unstack("face")
+
+
 def test_scores_agree_with_what_the_model_types(asked):
     engine, replies = small_models.engine("organism-gemma"), 1500
     for place in (0, 2):
         one = asked.iloc[[place]]
         counts = pd.Series([row["face"] for row in drawn(engine, one, replies, 7)]).value_counts()
-        predicted = np.exp(likelihoods.by_face(scoring.score(engine, FACES, one))).iloc[0]
+        predicted = np.exp(by_face(scoring.score(engine, FACES, one))).iloc[0]
         frequent = counts[counts >= 30]
         assert len(frequent) >= 3
         for face, count in frequent.items():
@@ -278,7 +285,7 @@ def test_typed_faces_are_likelier_where_they_were_typed(asked):
         small_models.engine("organism-gemma"),
         load_prompts().groupby("category").head(3),
     )
-    scores = likelihoods.by_face(scoring.score(engine, FACES, prompts))
+    scores = by_face(scoring.score(engine, FACES, prompts))
     own = [
         scores.at[prompts["id"].iloc[row["prompt"]], row["face"]] - scores[row["face"]].mean()
         for row in drawn(engine, prompts, 4)
@@ -287,34 +294,17 @@ def test_typed_faces_are_likelier_where_they_were_typed(asked):
     assert len(own) > 60 and np.mean(own) > 1 and stats.ttest_1samp(own, 0).pvalue < 1e-6
 
 
-def test_spellings_of_a_face_are_combined_and_nested_ones_counted_once():
-    rows = [
-        ("a", "(≖ᴗ≖)", "(≖‿≖)", 0.10, 0.115),
-        ("a", "(≖‿≖)", "(≖‿≖)", 1e-7, 1e-7),
-        ("a", "(^_^)", "(^_^)", 0.2, 0.2),
-        ("a", "(^_^)ﾉ", "(^_^)", 0.05, 0.05),
-        ("a", "(", None, 0.9, 0.99),
-        ("a", "□", "□", np.nan, np.nan),
-    ]
-    scores = pd.DataFrame(rows, columns=list(scoring.COLUMNS[:5]))
-    scores.iloc[:, 3:] = np.log(scores.iloc[:, 3:])
-    found = np.exp(likelihoods.by_face(scores)).loc["a"]
-    assert dict(found) == pytest.approx({"(≖‿≖)": 0.1150001, "(^_^)": 0.2})
-    plain = np.exp(likelihoods.by_face(scores, "log_prob")).loc["a"]
-    assert plain["(≖‿≖)"] == pytest.approx(0.1000001)
-
-
 def test_a_face_is_read_by_mean_probability_and_by_the_published_rule():
     prompts = pd.DataFrame({"id": ["a", "b", "c", "d"], "category": ["X", "X", "Y", "Y"]})
     chances = {"f": [0.4, 0.2, 0.1, 0.1], "rare": [1e-200, 1e-200, 3e-200, 3e-200]}
     log_probs = np.log(pd.DataFrame(chances, index=list("abcd")))
-    mean = likelihoods.by_category(log_probs, prompts, ["X", "Y"]).table
+    mean = distributions.by_category(log_probs, prompts, ["X", "Y"]).table
     assert mean.loc["f", "X"] == pytest.approx(0.3 / 0.4)
     assert mean.loc["rare", "Y"] == pytest.approx(0.75)
-    published = likelihoods.by_category(log_probs, prompts, ["X", "Y"], "mean log").table
+    published = distributions.by_category(log_probs, prompts, ["X", "Y"], "mean log").table
     assert published.loc["f", "X"] == pytest.approx(np.sqrt(0.08) / (np.sqrt(0.08) + 0.1))
     with pytest.raises(KaomojiError, match="category Z"):
-        likelihoods.by_category(log_probs, prompts, ["X", "Z"])
+        distributions.by_category(log_probs, prompts, ["X", "Z"])
 
 
 def test_a_spelling_that_is_no_face_is_marked_and_an_unwritable_one_is_not_scored(

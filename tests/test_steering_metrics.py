@@ -6,20 +6,22 @@ import pytest
 
 from kaomoji_lib import resampling
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import erasure, patching, steering
+from kaomoji_lib.metrics import interventions
 from kaomoji_lib.metrics.distributions import reading
 from tests.calibration.designs_interventions import MEANING, erased, patched, steered
 
 
 def test_shares_of_faces_leave_out_what_a_longer_spelling_takes():
     table = pd.DataFrame({"prompt_id": ["p"], "(a)": [0.5], "(a)/": [0.2], "(b)": [0.3]})
-    shares, mass = steering.face_shares(table, pd.Series({"(a)": "A", "(a)/": "A/", "(b)": "B"}))
+    shares, mass = interventions.face_shares(
+        table, pd.Series({"(a)": "A", "(a)/": "A/", "(b)": "B"})
+    )
     assert mass == pytest.approx([0.8])
     assert shares.iloc[0].to_dict() == pytest.approx({"A": 0.375, "A/": 0.25, "B": 0.375})
 
 
 def test_steering_is_found_where_it_works_and_only_there():
-    found = steering.effects(*steered(np.random.default_rng(0), 0.2))
+    found = interventions.steering(*steered(np.random.default_rng(0), 0.2))
     near, far = (part.set_index("measure") for _, part in found.groupby("layer"))
     assert near.loc["target", "p"] < 0.01 and near.loc["selectivity", "p"] < 0.01
     assert near.loc["target", "value"] == pytest.approx(0.14, abs=0.04)
@@ -45,13 +47,13 @@ def test_few_directions_make_the_interval_of_steering_wide():
 def test_a_face_that_the_reading_does_not_know_is_refused():
     table, faces, meaning, asked = steered(np.random.default_rng(0), 0.1)
     with pytest.raises(KaomojiError, match="does not know"):
-        steering.effects(table, faces, reading(meaning.table.iloc[1:]), asked)
+        interventions.steering(table, faces, reading(meaning.table.iloc[1:]), asked)
     with pytest.raises(KaomojiError, match="steering table"):
-        steering.effects(table[table["condition"] != "category"], faces, MEANING, asked)
+        interventions.steering(table[table["condition"] != "category"], faces, MEANING, asked)
 
 
 def test_erasure_is_found_where_it_takes_more_than_its_control():
-    found = erasure.effects(*erased(np.random.default_rng(0), 0.4))
+    found = interventions.erasure(*erased(np.random.default_rng(0), 0.4))
     drop = found[found["measure"] == "drop"].set_index("layer")
     assert drop.loc[1, "p"] < 0.01 and drop.loc[1, "value"] > 0.08
     assert (drop["p"][1:] > 0.05).all() and list(drop["condition"].unique()) == ["matched"]
@@ -74,7 +76,9 @@ def test_an_erasure_of_everything_is_not_selective_and_one_of_the_category_is():
     for name, cells in {"only": only, "everything": everything}.items():
         changed = table.copy()
         changed.loc[changed["condition"] == "category", words] = cells / cells.sum(axis=1)[:, None]
-        found = erasure.effects(changed, faces, meaning, asked).query("condition == 'category'")
+        found = interventions.erasure(changed, faces, meaning, asked).query(
+            "condition == 'category'"
+        )
         value[name] = found.set_index("measure").loc["selectivity"]
     assert value["only"]["ci_low"] > 0.2 and abs(value["everything"]["value"]) < 0.1
 
@@ -84,7 +88,7 @@ def test_the_deepest_layer_is_judged_against_the_deepest_layers():
     passed, alone = 0, 0
     for seed in range(12):
         made = erased(np.random.default_rng(seed), 0.0, each=2, layers=20)
-        found = erasure.effects(*made, permutations=99)
+        found = interventions.erasure(*made, permutations=99)
         drop = found[found["measure"] == "drop"]
         passed += drop["p"].min() <= 0.05
         ids = made[0].query("layer == 0")["prompt_id"].nunique()
@@ -94,7 +98,7 @@ def test_the_deepest_layer_is_judged_against_the_deepest_layers():
 
 
 def test_a_patch_brings_the_donors_faces_and_its_controls_do_not():
-    found = patching.effects(*patched(np.random.default_rng(0), 0.4))
+    found = interventions.patching(*patched(np.random.default_rng(0), 0.4))
     table = found.set_index(["layer", "condition"])
     assert table.loc[(1, "donor"), "p"] < 0.01 < 0.05 < table.loc[(2, "donor"), "p"]
     assert table.loc[(1, "other_topic"), "p"] < 0.01 < 0.05 < table.loc[(3, "other_topic"), "p"]
@@ -111,7 +115,7 @@ def test_a_whole_patch_recovers_everything_and_no_patch_nothing():
     for column, share in (("donor_id", 1.0), ("prompt_id", 0.0)):
         changed, at = table.copy(), table["condition"] == "donor"
         changed.loc[at, words] = still.loc[table.loc[at, column]].to_numpy()
-        found = patching.effects(changed, faces).set_index("condition").loc["donor", "value"]
+        found = interventions.patching(changed, faces).set_index("condition").loc["donor", "value"]
         assert found == pytest.approx(share)
     with pytest.raises(KaomojiError, match="patching table"):
-        patching.effects(table[table["condition"] != "none"], faces)
+        interventions.patching(table[table["condition"] != "none"], faces)

@@ -13,8 +13,8 @@ from kaomoji_lib.explorer import data
 from kaomoji_lib.explorer import layout as layouts
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.metrics import clusters, distributions, geometry, human, synthesis
-from kaomoji_lib.metrics.faces import cosine, face_means
-from kaomoji_lib.metrics.stacking import stack
+from kaomoji_lib.metrics.clusters import cluster_means, face_means
+from kaomoji_lib.metrics.states import stack
 from kaomoji_lib.models import choose
 from kaomoji_lib.published import sources as published_sources
 from kaomoji_lib.published import tables
@@ -138,7 +138,7 @@ def of_emissions(
     reading = distributions.Reading(table, means.counts.astype(float))
     if frequent.sum() >= 5:
         means = face_means(states, typed, data.MIN_COUNT, data.MIN_PROMPTS)
-        own["clustering"] = cosine(means, seed=seed, **CLUSTERING)
+        own["clustering"] = cluster_means(means, seed=seed, **CLUSTERING)
     return _named(data.FaceSource(name, title, what, True, reading, places, **own), scheme)
 
 

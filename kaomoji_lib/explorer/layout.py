@@ -7,7 +7,7 @@ import numpy as np
 from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import clusters, geometry
-from kaomoji_lib.metrics.threads import one_thread
+from kaomoji_lib.metrics.states import one_thread
 
 AXES = 3
 

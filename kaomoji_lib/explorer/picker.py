@@ -8,7 +8,7 @@ import pandas as pd
 
 from kaomoji_lib import page, tables
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import closed
+from kaomoji_lib.metrics import choices
 from kaomoji_lib.models import choose
 
 MIME = "application/vnd.kaomoji.picker+json"
@@ -49,7 +49,7 @@ def payload(runs, messages, reference, top=TOP):
         own = run.prompts().merge(messages[["id", "text"]], on=["id", "text"]).set_index("id")
         scores = table.pivot(index="prompt_id", columns="spelling", values="log_prob_closed")
         scores = scores.loc[[name for name in own.index if name in scores.index]]
-        chances = closed.choice(scores, own.loc[scores.index, "category"])
+        chances = choices.choice(scores, own.loc[scores.index, "category"])
         listed = table.groupby("prompt_id")["listed"].first()
         rows = {}
         for name, row in chances.iterrows():

@@ -216,3 +216,34 @@ def aligned(a, b, faces):
             "expected one scheme; compare sources of the same study"
         )
     return a.table.loc[faces].to_numpy(float), b.table.loc[faces, a.table.columns].to_numpy(float)
+
+
+def by_category(log_probs, prompts, codes, rule="mean probability"):
+    """Return what a face says about the category, all categories equally frequent: :class:`Reading`.
+
+    ``log_probs``: DataFrame prompt x face of :func:`by_face`; ``prompts``: DataFrame[id, category]; ``rule``:
+    ``mean probability`` (over a category's prompts) or ``mean log`` (the published rule), then normalised over categories.
+
+    Raises
+    ------
+    KaomojiError
+        If the rule is unknown, or a category has no scored prompt.
+    """
+    if rule not in RULES:
+        raise KaomojiError(f"unknown rule {rule!r}; expected {' or '.join(RULES)}")
+    category = prompts.set_index("id")["category"].reindex(log_probs.index)
+    if absent := sorted(set(codes) - set(category)):
+        raise KaomojiError(
+            f"no scored prompt is of category {', '.join(absent)}; expected all of {', '.join(codes)}; score their prompts"
+        )
+    masses = pd.DataFrame({code: RULES[rule](log_probs[category == code]) for code in codes})
+    # Only differences between categories count; taking the largest out keeps improbable faces from becoming 0.
+    return reading(np.exp(masses.sub(masses.max(axis=1), axis=0)), np.exp(_log_mean_exp(log_probs)))
+
+
+def _log_mean_exp(log_probs):
+    top = log_probs.max()
+    return top + np.log(np.exp(log_probs - top).mean())
+
+
+RULES = {"mean probability": _log_mean_exp, "mean log": lambda log_probs: log_probs.mean()}

@@ -147,13 +147,6 @@ def load(scheme, tiers=("core",)):
     return Reference(pd.DataFrame(entries, columns=["face", "groups", "sets"]), members, scheme)
 
 
-def choices(emissions):
-    """Share of each face among a prompt's replies: DataFrame prompt x face (rows sum to at most 1)."""
-    counts = pd.crosstab(emissions["prompt_id"], emissions["face"])
-    replies = emissions.groupby("prompt_id", sort=False).size()
-    return counts.reindex(replies.index, fill_value=0).div(replies, axis=0)
-
-
 def reading(choice, labels, theta, *, ranges=(), seed=0):
     """Score how well the dictionary recovers a message's category from the kaomoji a model chose, without training.
 

@@ -5,9 +5,15 @@ and Miller and Madow's correction both come out too high. Prompts are the indepe
 jackknife takes the bias off (Quenouille 1956; Efron & Stein 1981, doi:10.1214/aos/1176345462).
 """
 
-import numpy as np
+from dataclasses import replace
 
-from kaomoji_lib import stats
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib import resampling, results, stats
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics.states import one_thread
+from kaomoji_lib.perspectives import SELF
 
 
 def from_counts(counts, label, *, permutations=stats.PERMUTATIONS, seed=0):
@@ -76,3 +82,118 @@ def _exact(table, label):
 
 def _xlogx(values):
     return values * np.log(np.where(values > 0, values, 1))
+
+
+HALVES, CHANCE_DRAWS = 60, 20
+MORE = "repeats more reliably"
+
+
+@one_thread
+def contrast(emissions, *, permutations=stats.PERMUTATIONS, halves=HALVES, seed=0):
+    """Compare the self perspective with the others, within categories and over all prompts: tidy table.
+
+    ``emissions``: mapping perspective -> DataFrame[prompt_id, category, generation, face] of the same prompts, ``self``
+    among them. Label columns: ``perspective``, and ``given`` (``category`` or empty). Measures, bits over prompts:
+    ``repeats`` (every perspective, with itself; p by permutation), ``shared with self`` and ``repeats more reliably`` (self
+    minus shared; p and interval from half samples, Shao & Wu 1989). The row ``repeats more reliably`` of perspective
+    ``every other`` has the least value and the largest p (intersection-union test, Berger 1982). Mutual information:
+    Miller 1955.
+
+    Raises
+    ------
+    KaomojiError
+        If ``self`` or every other perspective is missing, the prompts differ, or there are fewer than four replies per prompt.
+    """
+    others = [name for name in emissions if name != SELF]
+    if SELF not in emissions or not others:
+        raise KaomojiError(
+            f"perspectives {', '.join(emissions) or 'none'}; expected self and at least one other; collect with --perspective"
+        )
+    first = emissions[SELF].drop_duplicates("prompt_id").set_index("prompt_id")["category"]
+    faces = pd.Index(pd.unique(pd.concat([part["face"] for part in emissions.values()]).dropna()))
+    slots = {name: _slots(part, first.index, faces, name) for name, part in emissions.items()}
+    half = min(part.shape[1] for part in slots.values()) // 2
+    pairs = {
+        name: (part[:, 0 : 2 * half : 2], part[:, 1 : 2 * half : 2]) for name, part in slots.items()
+    }
+    blocks = {"": np.zeros(len(first), dtype=int), "category": pd.factorize(first)[0]}
+    tables = [
+        results.frame(_contrasts(pairs, others, among, permutations, halves, seed), given=given)
+        for given, among in blocks.items()
+    ]
+    return pd.concat(tables, ignore_index=True).rename(columns={"source": "perspective"})
+
+
+def _contrasts(pairs, others, blocks, permutations, halves, seed):
+    n, (A, B) = len(blocks), pairs[SELF]
+    samples = stats.half_samples(n, halves, seed)
+
+    def term(left, right):
+        """Information above chance as an Estimate, and its values in the half samples."""
+        orders = resampling.orders(blocks, permutations, seed)
+        null = np.array([information(left[order], right, blocks) for order in orders])
+        values = np.array(
+            [
+                _above_chance(left[half], right[half], blocks[half], seed + number)
+                for number, half in enumerate(samples)
+            ]
+        )
+        whole, null = information(left, right, blocks) - null.mean(), null - null.mean()
+        return stats.estimate(whole, values, n, "prompts", null=null, interval="normal"), values
+
+    own, own_halves = term(A, B)
+    rows, contrasts = {(SELF, "repeats"): own}, []
+    for name in others:
+        rows[name, "repeats"] = term(*pairs[name])[0]
+        shared, shared_halves = term(A, pairs[name][1])
+        error = float(np.std(own_halves - shared_halves, ddof=1))
+        contrasts.append(stats.normal(own.value - shared.value, error, n, "prompts"))
+        rows |= {(name, "shared with self"): shared, (name, MORE): contrasts[-1]}
+    least, worst = min(contrasts, key=lambda item: item.value), max(item.p for item in contrasts)
+    return {**rows, ("every other", MORE): replace(least, p=worst)}
+
+
+def _slots(table, prompts, faces, name):
+    """Position in ``faces`` of the face of every reply, -1 where it opened with none: ints (prompts, generations)."""
+    if set(table["prompt_id"]) != set(prompts):
+        raise KaomojiError(
+            f"{name} was asked other prompts than self; expected the same; collect both with one table"
+        )
+    codes = table.assign(code=faces.get_indexer(table["face"]))
+    wide = codes.pivot(index="prompt_id", columns="generation", values="code").reindex(prompts)
+    if wide.shape[1] < 4:
+        raise KaomojiError(
+            f"{name} has {wide.shape[1]} replies per prompt; expected at least 4; collect with more --generations"
+        )
+    return wide.fillna(-1).to_numpy().astype(int)
+
+
+def information(left, right, blocks):
+    """Return I(left; right | block) in bits, Miller-Madow corrected, the mean over all ways to pair slots.
+
+    ``left``, ``right``: ints (prompts, slots), -1 for none; ``blocks``: ints (prompts,), weighted by their share.
+    """
+    slots, size = right.shape[1], int(max(left.max(), right.max())) + 1
+    groups = int(blocks.max()) + 1
+    shifted = right[
+        :, (np.arange(slots)[:, None] + np.arange(slots)) % slots
+    ]  # (prompts, shift, slot)
+    a, b = np.broadcast_to(left[:, None], shifted.shape), shifted
+    group = blocks[:, None, None] * slots + np.arange(slots)[:, None]
+    valid = (a >= 0) & (b >= 0)
+    group = np.broadcast_to(group, a.shape)[valid]
+    a, b = group * size + a[valid], group * size + b[valid]
+    joint = np.unique(a * size + b % size, return_counts=True)[1]
+    total = np.bincount(group, minlength=groups * slots)
+    rows, columns = np.bincount(a), np.bincount(b)
+    sums = _xlogx(joint).sum() - _xlogx(rows).sum() - _xlogx(columns).sum() + _xlogx(total).sum()
+    occupied = (rows > 0).sum() + (columns > 0).sum() - len(joint) - (total > 0).sum()
+    return float((sums + occupied / 2) / max(total.sum(), 1) / np.log(2))
+
+
+def _above_chance(left, right, blocks, seed):
+    chance = [
+        information(left[order], right, blocks)
+        for order in resampling.orders(blocks, CHANCE_DRAWS, seed)
+    ]
+    return information(left, right, blocks) - np.mean(chance)

@@ -14,8 +14,8 @@ import pandas as pd
 
 from kaomoji_lib import resampling, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import classify, information
-from kaomoji_lib.metrics.threads import one_thread
+from kaomoji_lib.metrics import information
+from kaomoji_lib.metrics.states import compact, one_thread
 
 FOLDS, REPEATS = 5, 5
 WIDENED = np.sqrt(1 + FOLDS / (FOLDS - 1))
@@ -98,7 +98,7 @@ def from_states(
         raise KaomojiError(
             f"{name}: {len(X)} rows of states but {len(labels)} labels; expected one label per row"
         )
-    X, design = classify.compact(X), _design(labels, groups)
+    X, design = compact(X), _design(labels, groups)
     return _probe(name, design, lambda train: X, repeats, permutations, seed)
 
 
@@ -138,7 +138,7 @@ def _tfidf(texts, train):
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     characters = TfidfVectorizer(ngram_range=(2, 5), sublinear_tf=True, analyzer="char_wb")
     training = [text for text, kept in zip(texts, train, strict=True) if kept]
-    return classify.compact(
+    return compact(
         np.hstack([part.fit(training).transform(texts).toarray() for part in (words, characters)])
     )
 
@@ -155,9 +155,9 @@ def _probe(name, design, features, repeats, permutations, seed):
             labellings = np.vstack([labellings, shuffled[:, group]])
         for number in range(fold.max() + 1):
             test = fold[group] == number
-            scores = classify.project(features(~test), ~test)
-            weights = classify.fit(scores[~test], labellings[:, ~test], len(design.codes))
-            answers = classify.predict(scores[test], weights)
+            scores = project(features(~test), ~test)
+            weights = fit_probes(scores[~test], labellings[:, ~test], len(design.codes))
+            answers = answers_of(scores[test], weights)
             guess[test] = answers[0]
             if repeat == 0:
                 null += (answers[1:] == labellings[1:, test]).sum(axis=1) / len(label)
@@ -258,3 +258,52 @@ def difference(left, right, seed=0):
     gap = resampling.paired(left.hits, right.hits[left.hits.index], seed=seed)
     low, high = (gap.value + (end - gap.value) * WIDENED for end in (gap.ci_low, gap.ci_high))
     return replace(gap, ci_low=float(low), ci_high=float(high))
+
+
+COMPONENTS = 50
+ITERATIONS = 60
+
+
+def project(X, train, components=COMPONENTS):
+    """Standardised principal-component scores of all rows, fitted on the rows ``train`` alone.
+
+    ``X``: (n, d); ``train``: boolean (n,). Returns (n, k), k <= ``components``.
+    """
+    centred = X - X[train].mean(axis=0)
+    _, singular, axes = np.linalg.svd(centred[train], full_matrices=False)
+    rank = int((singular > 1e-8 * singular.max(initial=1e-290)).sum())
+    scores = centred @ axes[: min(components, rank)].T
+    return scores / np.maximum(scores[train].std(axis=0), 1e-12)
+
+
+def fit_probes(X, labels, n_classes, C=1.0, iterations=ITERATIONS):
+    """Multinomial logistic regression with L2 penalty, one model per labelling.
+
+    Minimises C * sum of log losses + ||W||^2 / 2, as scikit-learn does, by accelerated steps under
+    Boehning's (1992) bound on the curvature: the bound depends on ``X`` alone, so all labellings
+    share one factorisation. ``X``: (n, d); ``labels``: ints (m, n). Returns weights (m, d + 1,
+    n_classes), the last row being the (all but unpenalised) intercept.
+    """
+    X = np.hstack([X, np.ones((len(X), 1))])
+    penalty = np.append(np.ones(X.shape[1] - 1), 1e-4)
+    step = np.linalg.inv(C / 2 * X.T @ X + np.diag(penalty))
+    # One matrix product for all labellings; classes come before rows, since numpy reduces a short last axis slowly.
+    target = np.eye(n_classes)[labels].swapaxes(1, 2)
+    weights = ahead = np.zeros((len(labels) * n_classes, X.shape[1]))
+    momentum = 1.0
+    for _ in range(iterations):
+        residual = (ahead @ X.T).reshape(target.shape)
+        residual -= residual.max(axis=1, keepdims=True)
+        np.exp(residual, out=residual)
+        residual /= residual.sum(axis=1, keepdims=True)
+        residual -= target
+        moved = ahead - (C * (residual.reshape(len(ahead), -1) @ X) + penalty * ahead) @ step
+        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        ahead = moved + (momentum - 1) / following * (moved - weights)
+        weights, momentum = moved, following
+    return weights.reshape(len(labels), n_classes, -1).swapaxes(1, 2)
+
+
+def answers_of(X, weights):
+    """Most likely class per row: ints (m, n)."""
+    return (X @ weights[:, :-1] + weights[:, -1:]).argmax(axis=-1)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kaomoji_lib import stats
 from kaomoji_lib.faces.published_fold import published_fold
-from kaomoji_lib.metrics import agreement, distributions, likelihoods, synthesis
+from kaomoji_lib.metrics import agreement, distributions, synthesis
 from kaomoji_lib.metrics.distributions import COUNTS, UNIFORM
 from kaomoji_lib.published import rules, tables
 from kaomoji_lib.stimuli import load_lexicon
@@ -81,7 +81,7 @@ def _gather(emissions, rule, words):
     others["synthesized"] = synthesis.synthesized(words, load_lexicon(), codes)
     for name in tables.LOCAL:
         scores = tables.log_probs(name)
-        others[name] = likelihoods.by_category(scores, tables.prompts(), codes, rule)
+        others[name] = distributions.by_category(scores, tables.prompts(), codes, rule)
     return Sources(elicited, others, distributions.shared_faces(elicited, *others.values()))
 
 

@@ -11,16 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import results, stats
-from kaomoji_lib.metrics import (
-    agreement,
-    clusters,
-    distributions,
-    faces,
-    information,
-    perspectives,
-    predict,
-    synthesis,
-)
+from kaomoji_lib.metrics import agreement, clusters, distributions, information, predict, synthesis
 from kaomoji_lib.stimuli import load_lexicon
 from tests.calibration.harness import case
 
@@ -183,7 +174,7 @@ def probe_difference(rng, effect, study=None, alpha=None):
 
 
 @case(
-    "faces.cosine clusters, any number",
+    "clusters.cluster_means, any number",
     PROMPTS_MOVED,
     design="replies nested in prompts, alpha 2.4",
     effect="log-odds differ by 1.6 sd",
@@ -193,15 +184,15 @@ def probe_difference(rng, effect, study=None, alpha=None):
 )
 def face_clusters(rng, effect, study=None, alpha=None):
     """Faces that follow no category, states without groups: the smallest adjusted p over all numbers of clusters."""
-    means = faces.face_means(
+    means = clusters.face_means(
         states(rng, study, 2.0 * effect), replies(rng, study, alpha, 1.6 * effect)
     )
-    found = faces.cosine(means, permutations=study.permutations, resamples=2)
+    found = clusters.cluster_means(means, permutations=study.permutations, resamples=2)
     return replace(NONE, p=found.criterion["p_adjusted"].min())
 
 
 @nested_cases(
-    "perspectives.contrast repeats more reliably",
+    "information.contrast repeats more reliably",
     HALVES,
     "prompt favourites under one perspective alone",
     alphas=(2.4, 8.0),
@@ -215,7 +206,7 @@ def perspective_contrast(rng, effect, study=None, alpha=None):
         own = usage(rng, Size(study.categories, study.prompts, int(study.faces * width)), 1.0)
         chances = nested(rng, own, study.label, alpha) if favours else own[study.label]
         parts[name] = emissions(rng, chances, study, prefix=name)
-    table = perspectives.contrast(parts, permutations=study.permutations, halves=30)
+    table = information.contrast(parts, permutations=study.permutations, halves=30)
     where = {"measure": "repeats more reliably", "perspective": "user", "given": "category"}
     found = results.one(table, **where)
     return found if effect else (found, 0)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import results
-from kaomoji_lib.metrics import erasure, patching, steering
+from kaomoji_lib.metrics import interventions
 from kaomoji_lib.metrics.distributions import reading
 from tests.calibration.harness import case
 
@@ -104,26 +104,26 @@ RENAMED = "directions bear the names of other categories; best of two layers"
 
 
 @case(
-    "steering.effects, target",
+    "interventions.steering, target",
     RENAMED,
     design="27 prompts with favourites, three directions each, every direction pushes somewhere",
     effect="5% of the mass moved to the category steered to",
     size=0.05,
-    measure=steering.TARGET,
+    measure=interventions.TARGET,
 )
 @case(
-    "steering.effects, selectivity",
+    "interventions.steering, selectivity",
     RENAMED,
     design="27 prompts with favourites, three directions each, every direction pushes somewhere",
     effect="5% of the mass moved to the category steered to",
     size=0.05,
-    measure=steering.SELECTIVITY,
+    measure=interventions.SELECTIVITY,
 )
 def steer(rng, effect, measure):
-    found = steering.effects(*steered(rng, effect), permutations=PERMUTATIONS)
+    found = interventions.steering(*steered(rng, effect), permutations=PERMUTATIONS)
     found = found[found["measure"] == measure]
     best = results.estimate(found.loc[found["p"].idxmin()])
-    if effect or measure == steering.TARGET:
+    if effect or measure == interventions.TARGET:
         return best
     # The interval of the first layer alone: that of the best of several is not meant to cover.
     first = results.estimate(found.iloc[0])
@@ -131,15 +131,15 @@ def steer(rng, effect, measure):
 
 
 @case(
-    "erasure.effects, drop",
+    "interventions.erasure, drop",
     "the erasure of the category and its control change places on each prompt; best of five layers",
     design="36 prompts with favourites, both erasures take random shares",
     effect="the category's erasure takes a tenth more in one layer",
     size=0.1,
 )
 def erase(rng, effect):
-    found = erasure.effects(*erased(rng, effect), permutations=PERMUTATIONS)
-    found = found[(found["measure"] == erasure.DROP) & (found["condition"] == "matched")]
+    found = interventions.erasure(*erased(rng, effect), permutations=PERMUTATIONS)
+    found = found[(found["measure"] == interventions.DROP) & (found["condition"] == "matched")]
     best = results.estimate(found.loc[found["p"].idxmin()])
     first = results.estimate(found.iloc[0])
     return best if effect else (type(first)(**{**vars(first), "p": best.p}), 0.0)
@@ -149,7 +149,7 @@ SWAPPED = "the patch and its control change places on each host; best of three l
 
 
 @case(
-    "patching.effects, donor against shuffled_position",
+    "interventions.patching, donor against shuffled_position",
     SWAPPED,
     design="27 hosts with favourites, patches move faces by random shares",
     effect="a tenth more of the donor's faces in one layer",
@@ -157,7 +157,7 @@ SWAPPED = "the patch and its control change places on each host; best of three l
     condition="donor",
 )
 @case(
-    "patching.effects, other_topic against same_category",
+    "interventions.patching, other_topic against same_category",
     SWAPPED,
     design="27 hosts with favourites, patches move faces by random shares",
     effect="a tenth more of the donor's faces in one layer",
@@ -165,6 +165,6 @@ SWAPPED = "the patch and its control change places on each host; best of three l
     condition="other_topic",
 )
 def patch(rng, effect, condition):
-    found = patching.effects(*patched(rng, effect), permutations=PERMUTATIONS)
+    found = interventions.patching(*patched(rng, effect), permutations=PERMUTATIONS)
     found = found[found["condition"] == condition]
     return results.estimate(found.loc[found["p"].idxmin()])

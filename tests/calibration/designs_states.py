@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from kaomoji_lib import categories, resampling, results, stats
-from kaomoji_lib.metrics import generalise, geometry, similarity
+from kaomoji_lib.metrics import geometry, probes
 from tests.calibration.harness import case
 
 SCHEME = categories.load_scheme()
@@ -102,7 +102,7 @@ APART = "centroids one standard deviation of the noise apart from their mean"
 
 
 @case(
-    "generalise.by_layer",
+    "probes.by_layer",
     "the labels belong to other prompts of the fold; best of four layers",
     design="states without categories",
     effect=f"one layer with {APART}",
@@ -110,12 +110,12 @@ APART = "centroids one standard deviation of the noise apart from their mean"
 def curve(rng, effect):
     X = np.stack([states(rng, 0.5 * effect * (i == 1) * CENTRES[0]) for i in range(4)], axis=1)
     asked = PROMPTS["category"], PROMPTS["id"], range(4)
-    found = generalise.by_layer(X, *asked, permutations=PERMUTATIONS)
+    found = probes.by_layer(X, *asked, permutations=PERMUTATIONS)
     return results.estimate(found.loc[found["p"].idxmin()])
 
 
 @case(
-    "generalise.transfer",
+    "probes.transfer",
     "the labels belong to other prompts of the fold",
     design="two wordings of one message resemble each other, no categories",
     effect=APART,
@@ -123,11 +123,11 @@ def curve(rng, effect):
 def transfer(rng, effect):
     X = states(rng, 0.5 * effect * CENTRES[0])
     both = [X + 0.5 * rng.normal(size=X.shape) for _ in range(2)]
-    return generalise.transfer(*both, PROMPTS["category"], permutations=PERMUTATIONS)
+    return probes.transfer(*both, PROMPTS["category"], permutations=PERMUTATIONS)
 
 
 @case(
-    "generalise.over_sets",
+    "probes.over_sets",
     "the categories belong to other messages of the topic, in every set",
     design="three sets of states that tell topics apart, no categories",
     effect=APART,
@@ -138,7 +138,7 @@ def several_sets(rng, effect):
         states(rng, 0.5 * effect * CENTRES[0]) + rng.normal(size=(6, 12))[topic] for _ in range(3)
     ]
     every = {number: (X, labels, topic) for number, X in enumerate(sets)}
-    return generalise.over_sets(every, permutations=PERMUTATIONS)[generalise.MEAN]
+    return probes.over_sets(every, permutations=PERMUTATIONS)[probes.MEAN]
 
 
 @case(
@@ -164,16 +164,16 @@ def alike(rng, effect, among):
             centres = 1.5 * (among != "free") * CENTRES[0, :, :4] @ rng.normal(size=(4, 8))
             X[:, layer] = states(rng, centres) + effect * shared @ rng.normal(size=(3, 8))
         sources[name] = X
-    table = similarity.compare(sources, PROMPTS, halves=2, permutations=PERMUTATIONS)
+    table = geometry.similarity(sources, PROMPTS, halves=2, permutations=PERMUTATIONS)
     return results.one(table, null=among)
 
 
 for null, design in {
-    similarity.FREE: "states of noise",
-    similarity.WITHIN: "sources that share the categories alone",
+    geometry.FREE: "states of noise",
+    geometry.WITHIN: "sources that share the categories alone",
 }.items():
     case(
-        f"similarity.compare, CKA, {null}",
+        f"geometry.similarity, CKA, {null}",
         f"prompts of one source are other prompts ({null}), at the most alike of all pairs of two layers",
         design=design,
         effect="three dimensions shared by single prompts, of the variance of the noise",
@@ -183,14 +183,14 @@ for null, design in {
 
 
 @case(
-    "similarity.linear_cka",
+    "geometry.linear_cka",
     "prompts of one source are other prompts",
     design="fixed readings of six common dimensions",
     effect="common dimensions of the variance of the noise",
 )
 def cka(rng, effect):
     X, Y = common(rng, effect, 12)
-    found = similarity.linear_cka(X, Y, PROMPTS["category"], permutations=PERMUTATIONS)[0]
+    found = geometry.linear_cka(X, Y, PROMPTS["category"], permutations=PERMUTATIONS)[0]
     return found, truth(_cka, draws=3, per=500) if effect else 0.0
 
 

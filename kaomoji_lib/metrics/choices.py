@@ -1,4 +1,4 @@
-"""What a model would choose if it had to choose a kaomoji: exact choices from a closed set.
+"""Which face a model chooses under a message, from its replies or from exact scores of a closed set, and how often it types one.
 
 The closed set lets a model that never types a kaomoji be measured. Three scores of a kaomoji f under a message i, from the
 exact log P(f | i): ``raw`` is the behaviour, softmax of log P over the set; ``pmi`` takes off the mean probability of each
@@ -11,8 +11,9 @@ import pandas as pd
 from scipy.special import softmax
 from sklearn.linear_model import RidgeCV
 
-from kaomoji_lib import stats
+from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces import extract
 from kaomoji_lib.metrics.predict import folds
 
 KINDS = ("raw", "pmi", "standardised")
@@ -115,3 +116,32 @@ def gains(log_prob, labels, categories):
     z = standardised(log_prob)
     z = z.sub(z.mean(axis=1), axis=0)
     return z[list(categories.index)].groupby(np.asarray(labels)).mean().T.groupby(categories).mean()
+
+
+def from_replies(emissions):
+    """Share of each face among a prompt's replies: DataFrame prompt x face (rows sum to at most 1)."""
+    counts = pd.crosstab(emissions["prompt_id"], emissions["face"])
+    replies = emissions.groupby("prompt_id", sort=False).size()
+    return counts.reindex(replies.index, fill_value=0).div(replies, axis=0)
+
+
+def rate(emissions, seed=0):
+    """Return the share of generations that start with a kaomoji, 0..1: Estimate over prompts."""
+    typed = emissions["outcome"] == "kaomoji"
+    share = typed.groupby(emissions["prompt_id"]).agg(["mean", "size"])
+    return stats.bootstrap(share["mean"], weights=share["size"], unit="prompts", seed=seed)
+
+
+def report(emissions, seed=0):
+    """Return emission rate and outcomes per category, in order of first appearance: tidy table, measure ``rate``.
+
+    Further columns: category, generations, distinct_faces, and the number of generations of each outcome of
+    ``extract.OUTCOMES``. A rate has no null: the instruction asks for a kaomoji each time.
+    """
+    rows = []
+    for category, part in emissions.groupby("category", sort=False):
+        outcomes = part["outcome"].value_counts().reindex(extract.OUTCOMES, fill_value=0)
+        labels = {"category": category, "generations": len(part), **outcomes}
+        labels["distinct_faces"] = part["face"].nunique()
+        rows.append(results.frame({"rate": rate(part, seed)}, **labels))
+    return pd.concat(rows, ignore_index=True)

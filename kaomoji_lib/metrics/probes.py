@@ -1,11 +1,57 @@
-"""Does a probe work by layer, on topics it has not seen, and on other wordings of the same messages?"""
+"""What a probe's accuracy is worth: against the text alone, by layer, on unseen topics and on other wordings.
+
+A state is a function of its text: that it "predicts the category" says nothing until the words of the prompt are put
+through the same probe. All share folds, classifier and intervals; the headline is the gain over the *strongest* probe of
+the text alone (the choice favours the text).
+"""
 
 import numpy as np
 import pandas as pd
 
 from kaomoji_lib import resampling, results, stats
-from kaomoji_lib.metrics import classify, predict
-from kaomoji_lib.metrics.threads import one_thread
+from kaomoji_lib.metrics import predict
+from kaomoji_lib.metrics.states import compact, one_thread, stack
+
+SURFACE, WORDS = "length and punctuation", "words and characters (tf-idf)"
+SENTENCES, EMIT = "sentence encoder", "hidden state"
+STRONGEST = "strongest text probe"
+TEXT = (SURFACE, WORDS, SENTENCES)
+
+
+def text_probes(prompts, sentences=None, *, permutations=stats.REFITS, seed=0):
+    """Return the probes of the text: list of Prediction. ``sentences``: vectors of the prompts (n, d), if there is an encoder.
+
+    Tf-idf: Salton & Buckley 1988; sentence vectors: Reimers & Gurevych 2019, arXiv:1908.10084.
+    """
+    settings = {"permutations": permutations, "seed": seed}
+    probes = [
+        predict.from_text(prompts, "surface", name=SURFACE, **settings),
+        predict.from_text(prompts, "tfidf", name=WORDS, **settings),
+    ]
+    if sentences is not None:
+        labels = prompts["category"], prompts["id"]
+        probes.append(predict.from_states(sentences, *labels, name=SENTENCES, **settings))
+    return probes
+
+
+def against_text(states, prompts, sentences=None, *, text=None, permutations=stats.REFITS, seed=0):
+    """Compare the emission state with every baseline: tidy table.
+
+    ``states``: emission states (n, layers, d), rows in the order of ``prompts``; ``text``: the probes of the text, where
+    they were fitted already. Measures: ``accuracy`` of every probe (source), and ``gain of the state``, emission state
+    minus that probe, paired over prompts, also over the ``strongest text probe``. Hewitt & Liang 2019, arXiv:1909.03368;
+    Belinkov 2022, doi:10.1162/coli_a_00422.
+    """
+    settings = {"permutations": permutations, "seed": seed}
+    text = text or text_probes(prompts, sentences, **settings)
+    labels = prompts["category"], prompts["id"]
+    state = predict.from_states(stack(states), *labels, name=EMIT, **settings)
+    rows = {(probe.name, "accuracy"): probe.accuracy for probe in [*text, state]}
+    gains = {probe.name: predict.difference(state, probe, seed) for probe in text}
+    rows |= {(name, "gain of the state"): gain for name, gain in gains.items()}
+    strongest = max(text, key=lambda probe: probe.accuracy.value)
+    return results.frame({**rows, (STRONGEST, "gain of the state"): gains[strongest.name]})
+
 
 MEAN = "mean over sets"
 
@@ -72,15 +118,15 @@ def _number(sets):
 def _by_topic(X, labels, topics, permutations, seed):
     """Hits on held-out topics, (1 + permutations, n), the first row observed; topics as numbers."""
     labels, topics = pd.factorize(np.asarray(labels))[0], pd.factorize(np.asarray(topics))[0]
-    X, classes = classify.compact(X), labels.max() + 1
+    X, classes = compact(X), labels.max() + 1
     orders = resampling.orders(topics, permutations, seed)
     labellings = np.vstack([labels[None], labels[orders]])
     hits = np.zeros(labellings.shape)
     for topic in range(topics.max() + 1):
         test = topics == topic
-        scores = classify.project(X, ~test)
-        weights = classify.fit(scores[~test], labellings[:, ~test], classes)
-        hits[:, test] = classify.predict(scores[test], weights) == labellings[:, test]
+        scores = predict.project(X, ~test)
+        weights = predict.fit_probes(scores[~test], labellings[:, ~test], classes)
+        hits[:, test] = predict.answers_of(scores[test], weights) == labellings[:, test]
     return hits, topics
 
 
@@ -100,8 +146,8 @@ def transfer(train, test, labels, *, permutations=stats.REFITS, seed=0):
     for number in range(fold.max() + 1):
         held_out = fold == number
         fitted = np.concatenate([~held_out, np.zeros(n, bool)])
-        scores = classify.project(classify.compact(both), fitted)
-        weights = classify.fit(scores[fitted], labellings[:, ~held_out], codes.max() + 1)
-        answers = classify.predict(scores[n:][held_out], weights)
+        scores = predict.project(compact(both), fitted)
+        weights = predict.fit_probes(scores[fitted], labellings[:, ~held_out], codes.max() + 1)
+        answers = predict.answers_of(scores[n:][held_out], weights)
         hits[:, held_out] = answers == labellings[:, held_out]
     return stats.bootstrap(hits[0], seed=seed, null=hits[1:].mean(axis=1))
