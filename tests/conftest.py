@@ -97,6 +97,10 @@ class Watched:
         )
         self.page.on("request", lambda request: self.requests.append(request.url))
 
+    def outside(self, own):
+        """The requests that did not go to addresses that begin with ``own``."""
+        return [url for url in self.requests if not url.startswith((own, "data:", "blob:"))]
+
     def open(self, url):
         self.page.goto(url)
         return self.page

@@ -28,18 +28,18 @@ PAGES = ["book/index"] + [
 ]
 
 
-def figures_of(name):
+def outputs_of(name):
     notebook = json.loads((build.PAGES / f"{name}.ipynb").read_text(encoding="utf-8"))
-    data = [
-        output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", [])
-    ]
-    return [
-        item["application/vnd.plotly.v1+json"]
-        for item in data
-        if "application/vnd.plotly.v1+json" in item
-    ]
+    return [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
 
 
+def figures_of(name):
+    data = [output.get("data", {}) for output in outputs_of(name)]
+    drawn = "application/vnd.plotly.v1+json"
+    return [item[drawn] for item in data if drawn in item]
+
+
+DARK = "localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')"
 WIDER = """() => { const wide = document.querySelector('article').clientWidth + 1;
     return [...document.querySelectorAll('.kao-plot, .kao-plot .main-svg, .kao-plot canvas')].filter(part => part.getBoundingClientRect().width > wide).map(part => part.className.baseVal || part.className); }"""
 
@@ -51,20 +51,12 @@ CUT = """() => [...document.querySelectorAll('.kao-plot')].flatMap(box => { cons
         .map(text => text.textContent); })"""
 
 
-def figures_in(name):
-    return len(figures_of(name))
-
-
 def test_names_of_what_is_made_are_portable(book):
     from test_repo import not_portable
 
-    made = [
-        path.relative_to(ROOT)
-        for folder in (ROOT / "_build" / "html", ROOT / "runs", build.PAGES)
-        for path in folder.rglob("*")
-        if path.is_file()
-    ]
-    assert len(made) > 200 and not_portable(made) == []
+    folders = (ROOT / "_build" / "html", ROOT / "runs", build.PAGES)
+    made = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert len(made) > 200 and not_portable(path.relative_to(ROOT) for path in made) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -72,9 +64,7 @@ def test_page_opens_without_error_or_outside_request(name, watched, address):
     watched.open(f"{address}/{name}.html")
     count = watched.draw_all()
     if "/runs/" in name:
-        assert count == figures_in(name.split("/")[-1]), (
-            "every figure of the notebook is on the page"
-        )
+        assert count == len(figures_of(name.split("/")[-1])), "every figure is on the page"
     for number in range(count):
         drawn = watched.page.evaluate(
             """n => { const box = document.querySelectorAll('.kao-plot')[n];
@@ -88,18 +78,14 @@ def test_page_opens_without_error_or_outside_request(name, watched, address):
     assert watched.page.evaluate(WIDER) == [], "figures wider than the text"
     assert watched.page.evaluate(CUT) == [], "words that a figure cuts off"
     assert axe.audit(watched.page) == []
-    assert [
-        url for url in watched.requests if not url.startswith((address, "data:", "blob:"))
-    ] == []
+    assert watched.outside(address) == []
     assert watched.trouble == []
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_opens_from_disk_on_a_phone_in_the_dark(name, watched, book):
     watched.page.set_viewport_size({"width": 390, "height": 800})
-    watched.context.add_init_script(
-        "localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')"
-    )
+    watched.context.add_init_script(DARK)
     page = watched.open((book / f"{name}.html").as_uri())
     page.wait_for_load_state("load")
     if page.locator(".kao-plot").count():
@@ -113,9 +99,7 @@ def test_page_opens_from_disk_on_a_phone_in_the_dark(name, watched, book):
     assert (book / f"{name}.html").stat().st_size < 2_000_000, (
         "a page stays light beside the files that all pages share"
     )
-    assert [
-        url for url in watched.requests if not url.startswith(("file:", "data:", "blob:"))
-    ] == []
+    assert watched.outside("file:") == []
     assert watched.trouble == []
 
 
@@ -124,9 +108,7 @@ def test_page_opens_from_disk_on_a_phone_in_the_dark(name, watched, book):
 )
 def test_dark_page_is_accessible_and_every_figure_fits_a_phone(name, watched, address):
     watched.page.set_viewport_size({"width": 390, "height": 800})
-    watched.context.add_init_script(
-        "localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')"
-    )
+    watched.context.add_init_script(DARK)
     page = watched.open(f"{address}/{name}.html")
     watched.draw_all()
     assert (
@@ -221,18 +203,12 @@ def documents(book):
 
 
 def test_no_page_names_an_outside_resource(book):
-    outside = []
     for path, page in documents(book):
+        tags = page.select("script[src], img[src], iframe[src], video[src], link[href]")
         named = [
-            tag.get("src") for tag in page.select("script[src], img[src], iframe[src], video[src]")
+            tag.get("src") or tag.get("href") for tag in tags if tag.get("rel") != ["canonical"]
         ]
-        named += [
-            tag.get("href") for tag in page.select("link[href]") if tag.get("rel") != ["canonical"]
-        ]
-        outside += [
-            (path.name, url) for url in named if url and url.startswith(("http:", "https:", "//"))
-        ]
-    assert outside == []
+        assert [url for url in named if url.startswith(("http:", "https:", "//"))] == [], path.name
 
 
 def test_internal_links_lead_somewhere(book):
@@ -256,29 +232,12 @@ def test_internal_links_lead_somewhere(book):
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_every_figure_says_what_it_is_made_from(name, book):
+def test_executed_page_is_whole_and_every_figure_says_what_it_is_made_from(name, book):
+    assert "error" not in {output["output_type"] for output in outputs_of(name)}
     lines = [figure["layout"]["title"]["subtitle"]["text"] for figure in figures_of(name)]
     assert all(line.strip() for line in lines)
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_executed_page_is_whole(name, book):
-    notebook = json.loads((build.PAGES / f"{name}.ipynb").read_text(encoding="utf-8"))
-    kinds = [
-        output["output_type"] for cell in notebook["cells"] for output in cell.get("outputs", [])
-    ]
-    assert "error" not in kinds
-    assert not any(
-        "{{" in "".join(cell["source"])
-        for cell in notebook["cells"]
-        if cell["cell_type"] == "markdown"
-    )
-    assert (
-        sum(
-            line.startswith("# ")
-            for cell in notebook["cells"]
-            if cell["cell_type"] == "markdown"
-            for line in "".join(cell["source"]).splitlines()
-        )
-        == 1
-    ), "one title"
+    cells = json.loads((build.PAGES / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    prose = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    assert not any("{{" in text for text in prose)
+    titles = [line for text in prose for line in text.splitlines() if line.startswith("# ")]
+    assert len(titles) == 1

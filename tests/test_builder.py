@@ -44,21 +44,14 @@ def markdown(text):
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
 
 
-def test_fill_escapes_for_where_the_value_stands(build):
-    filled = build.fill(
-        markdown("# {{ title }}\n`{{ model }}` and {{model}}"), {"title": "a*b", "model": "x_y"}
-    )
+def test_names_are_filled_in_prose_alone_and_an_unknown_one_is_refused(build):
+    values = {"title": "a*b", "model": "x_y"}
+    filled = build.fill(markdown("# {{ title }}\n`{{ model }}` and {{model}}"), values)
     assert filled.cells[0].source == "# a\\*b\n`x_y` and x\\_y"
-
-
-def test_fill_leaves_code_cells_alone(build):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("f'{{ title }}'")])
-    assert build.fill(notebook, {"title": "t"}).cells[0].source == "f'{{ title }}'"
-
-
-def test_fill_refuses_an_unknown_name(build):
+    code = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("f'{{ title }}'")])
+    assert build.fill(code, values).cells[0].source == "f'{{ title }}'"
     with pytest.raises(SystemExit, match="nobody"):
-        build.fill(markdown("{{ nobody }}"), {"title": "t"})
+        build.fill(markdown("{{ nobody }}"), values)
 
 
 def executed(seconds):
@@ -68,19 +61,13 @@ def executed(seconds):
     return nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": {"duration": seconds}})
 
 
-def test_normalise_makes_two_runs_equal_and_hides_parameters(build):
+def test_normalise_makes_two_runs_equal_and_refuses_an_error(build):
     one, two = build.normalise(executed(1.0)), build.normalise(executed(2.0))
-    assert one == two
-    assert "remove-cell" in one.cells[0].metadata["tags"]
-
-
-def test_normalise_refuses_an_error(build):
-    notebook = executed(1.0)
-    notebook.cells[0].outputs = [
-        nbformat.v4.new_output("error", ename="E", evalue="broken", traceback=[])
-    ]
+    assert one == two and "remove-cell" in one.cells[0].metadata["tags"]
+    broken = nbformat.v4.new_output("error", ename="E", evalue="broken", traceback=[])
+    one.cells[0].outputs = [broken]
     with pytest.raises(RuntimeError, match="broken"):
-        build.normalise(notebook)
+        build.normalise(one)
 
 
 @pytest.fixture
@@ -93,44 +80,38 @@ def page(build):
     return made
 
 
-def test_page_is_current_when_nothing_changed(build, page):
-    assert build.is_current(page, build.shared_inputs())
+INPUTS = "notebooks/10_model.py kaomoji_lib/faces.py data/table.csv requirements.txt"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "notebooks/10_model.py",
-        "kaomoji_lib/faces.py",
-        "data/table.csv",
-        "requirements.txt",
-        "runs/alpha/manifest.json",
-    ],
-)
-def test_page_is_stale_when_an_input_changed(build, page, path):
-    (build.ROOT / path).write_text("changed")
-    assert not build.is_current(page, build.shared_inputs())
+def test_a_page_is_stale_when_its_inputs_changed_and_only_then(build, page):
+    def is_current(page):
+        return build.is_current(page, build.shared_inputs())
 
-
-def test_page_is_stale_with_other_parameters_or_without_its_notebook(build, page):
-    other = build.Page("alpha", "model", "Alpha", {"model": "alpha", "seed": 1})
-    assert not build.is_current(other, build.shared_inputs())
-    page.path.unlink()
-    assert not build.is_current(page, build.shared_inputs())
-
-
-def test_command_line_and_other_runs_do_not_make_a_page_stale(build, page):
+    assert is_current(page)
     (build.ROOT / "kaomoji_lib" / "cli" / "score.py").write_text("changed")
     (build.ROOT / "runs" / "beta").mkdir()
     (build.ROOT / "runs" / "beta" / "manifest.json").write_text("{}")
-    assert build.is_current(page, build.shared_inputs())
+    assert is_current(page), "neither the command line nor other runs matter"
+    for path in (*INPUTS.split(), "runs/alpha/manifest.json"):
+        before = (build.ROOT / path).read_text()
+        (build.ROOT / path).write_text("changed")
+        assert not is_current(page), path
+        (build.ROOT / path).write_text(before)
+    assert not is_current(build.Page("alpha", "model", "Alpha", {"model": "alpha", "seed": 1}))
+    page.path.unlink()
+    assert not is_current(page)
+
+
+HEAD = """# ---
+# jupyter:
+#   kernelspec: {name: python3, language: python, display_name: Python 3}
+# ---
+# %%
+"""
 
 
 def test_a_failing_page_leaves_the_old_one(build, page, monkeypatch):
-    pytest.importorskip("papermill")
-    page.source.write_text(
-        "# ---\n# jupyter:\n#   kernelspec: {name: python3, language: python, display_name: Python 3}\n# ---\n# %%\nraise ValueError('no')\n"
-    )
+    page.source.write_text(f"{HEAD}raise ValueError('no')\n")
     monkeypatch.setattr(build, "fill", lambda notebook, values: notebook)
     with pytest.raises(Exception, match="ValueError"):
         build.execute(page)
@@ -138,17 +119,12 @@ def test_a_failing_page_leaves_the_old_one(build, page, monkeypatch):
     assert (build.PAGES / ".alpha.failed.ipynb").exists()
 
 
-def test_kernels_that_start_at_once_share_no_address(build, tmp_path):
+def test_kernels_listen_where_they_are_told_and_share_no_address(build, page, tmp_path):
     ours = [build.kernel_channels(tmp_path / name)["KernelManager"] for name in "ab"]
     assert [found["transport"] for found in ours] == ["ipc", "ipc"]
     assert ours[0]["ip"] != ours[1]["ip"]
-
-
-def test_a_kernel_listens_where_it_was_told(build, page, monkeypatch):
-    page.source.write_text(
-        "# ---\n# jupyter:\n#   kernelspec: {name: python3, language: python, display_name: Python 3}\n# ---\n# %%\n"
-        "import ipykernel\nprint(open(ipykernel.get_connection_file()).read())\n"
-    )
+    code = "import ipykernel\nprint(open(ipykernel.get_connection_file()).read())\n"
+    page.source.write_text(HEAD + code)
     build.execute(page)
     channels = nbformat.read(page.path, as_version=4).cells[-2].outputs[0].text
     assert '"transport": "ipc"' in channels and "kao-" in channels
