@@ -12,7 +12,7 @@ _HOMES = {
     "extract": "kaomoji_lib.faces.extract",
     "canonical": "kaomoji_lib.faces.canonical",
     "load_prompts": "kaomoji_lib.stimuli",
-    "load_scheme": "kaomoji_lib.categories",
+    "load_scheme": "kaomoji_lib.stimuli",
     "Estimate": "kaomoji_lib.stats",
 }
 

@@ -1,6 +1,7 @@
 """What a page of the book needs around its figures: its run, its numbers in the prose, and its provenance."""
 
 import dataclasses
+import math
 import platform
 import sys
 import time
@@ -10,19 +11,26 @@ from importlib import metadata
 
 import pandas as pd
 
-from kaomoji_lib import parameters, tables
-from kaomoji_lib.categories import load_scheme
+from kaomoji_lib import tables
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import states
 from kaomoji_lib.missing import Missing, attempt
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.stats import Estimate
+from kaomoji_lib.stimuli import load_scheme
 
 __all__ = ["Missing", "Source", "attempt", "glue", "provenance", "read", "start"]
 
 MIME = "application/vnd.kaomoji.estimate+json"
 PACKAGES = ("torch", "transformers", "numpy", "pandas", "scikit-learn", "plotly")
+_EXPECTED = {
+    bool: ("true or false", "false"),
+    int: ("a whole number", "8"),
+    float: ("a number", "0.5"),
+    str: ("text", "TEXT"),
+}
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 SKIPPED = {"files", "layers", "status", "prompts", "schema"}
 
 
@@ -109,13 +117,52 @@ def spec(model):
 def start():
     """Check the parameters of the page that calls it, and return the moment it began, for :func:`provenance`.
 
+    Raises KaomojiError as :func:`check_parameters` does.
+    """
+    check_parameters(sys._getframe(1).f_globals)
+    return time.monotonic()
+
+
+def check_parameters(namespace):
+    """Convert the annotated parameters in ``namespace`` (a page's ``globals()``) to their types, in place.
+
+    Papermill and command lines pass numbers and flags as text.
+    ``1e3`` is the whole number 1000, ``"false"`` the flag False; types are int, float, bool and str, and ``int | None``
+    and the like. Other annotations are left alone.
+
     Raises
     ------
     KaomojiError
-        If a parameter is not of the type that it is annotated with (:func:`kaomoji_lib.parameters.check`).
+        If a value is not of its type; the message names parameter, value and what was expected.
     """
-    parameters.check(sys._getframe(1).f_globals)
-    return time.monotonic()
+    for name, kind in namespace.get("__annotations__", {}).items():
+        kinds = set(getattr(kind, "__args__", ())) or {kind}
+        typed = next((one for one in _EXPECTED if one in kinds), None)
+        if typed is None or name not in namespace:
+            continue
+        value = namespace[name]
+        if value is None and type(None) in kinds:
+            continue
+        try:
+            namespace[name] = _converted(value, typed)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            expected, example = _EXPECTED[typed]
+            raise KaomojiError(
+                f"parameter {name} is {value!r}; expected {expected}; pass it as in `-p {name} {example}`"
+            ) from None
+
+
+def _converted(value, kind):
+    if kind is bool:
+        return _FLAGS[str(value).strip().lower()]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError
+    if kind is str or (kind is int and isinstance(value, int)):
+        return kind(value)
+    number = float(value)
+    if not math.isfinite(number) or (kind is int and number != int(number)):
+        raise ValueError
+    return kind(number)
 
 
 def read(run, categories=None):

@@ -1,6 +1,7 @@
-"""What the models are shown: the instruction, the prompts and the adjective lexicon; reading CSV tables of users."""
+"""The tables of the study: messages, categories, perspectives (whose feeling is asked for), lexicon; reading users' CSV files."""
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,8 @@ DATA = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent / 
 csv.field_size_limit(2**31 - 1)
 
 PROMPTS = DATA / "prompts.csv"
+COLUMNS = ("code", "description", "gloss", "valence", "arousal", "dominance", "colour", "symbol")
+SELF, OWN_WORDS = "self", "own words"
 INSTRUCTION = "Start each message with a kaomoji that best represents how you feel."
 
 
@@ -116,7 +119,8 @@ def decode(content):
     return content.decode("utf-16" if utf16 else "utf-8-sig").lstrip("\ufeff")
 
 
-def _refuse_rows(path, rows, problem, remedy):
+def _refuse(path, problem, rows, remedy):
+    """Raise KaomojiError, naming the first of ``rows``, if there are any."""
     if len(rows):
         shown = ", ".join(repr(row) for row in list(rows)[:5])
         raise KaomojiError(f"{path}: {problem}: {shown}; {remedy}")
@@ -134,35 +138,123 @@ def load_prompts(path=None):
     table, lines = _read_table(path, ("id", "category", "text"), ("topic",))
     if "topic" not in table:
         table["topic"] = ""
-    _refuse_rows(
-        path, table.loc[table["id"].duplicated(), "id"], "ids occur twice", "make every id unique"
-    )
+    twice = table.loc[table["id"].duplicated(), "id"]
+    _refuse(path, "ids occur twice", twice, "make every id unique")
     empty = (table[["id", "category", "text"]] == "").any(axis=1)
-    _refuse_rows(
-        path,
-        [line for line, bad in zip(lines, empty) if bad],
-        "lines with an empty id, category or text",
-        "fill or delete them",
-    )
+    bad = [line for line, is_empty in zip(lines, empty) if is_empty]
+    _refuse(path, "lines with an empty id, category or text", bad, "fill or delete them")
     return table[["id", "category", "topic", "text"]]
 
 
-def load_lexicon(path=None):
-    """Read the adjectives: DataFrame with the columns word (unique), category (empty: no anchor), version (int).
+def load_lexicon():
+    """Read the adjectives: DataFrame with the columns word (unique), category (empty: no anchor), version (int)."""
+    table = read_table(DATA / "lexicon.csv", ("word", "category", "version"))
+    return table.astype({"version": int})
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """The emotional categories of a study.
+
+    ``table`` is indexed by code and holds description, gloss (one or two words), valence and
+    arousal (numbers in -1..1), dominance (``D`` high, ``S`` low, empty), colour (``#rrggbb``) and
+    symbol (a plotly marker symbol).
+    """
+
+    table: pd.DataFrame
+
+    @property
+    def codes(self):
+        return tuple(self.table.index)
+
+    def colour(self, code):
+        return self._cell(code, "colour")
+
+    def symbol(self, code):
+        return self._cell(code, "symbol")
+
+    def gloss(self, code):
+        return self._cell(code, "gloss")
+
+    def _cell(self, code, column):
+        if code not in self.table.index:
+            raise KaomojiError(
+                f"category {code!r} is not in the scheme; expected one of {', '.join(self.codes)}; "
+                "add it to the category table or correct the data"
+            )
+        return self.table.at[code, column]
+
+
+def load_scheme(path=None):
+    """Read a category table (columns ``COLUMNS``) into a :class:`Scheme`.
 
     Raises
     ------
     KaomojiError
-        If the table is unreadable, a word occurs twice, or a version is not a whole number.
+        If the table is unreadable, a code is empty or occurs twice, there are fewer than two
+        codes, or a coordinate, dominance or colour is malformed.
     """
-    path = DATA / "lexicon.csv" if path is None else path
-    table = read_table(path, ("word", "category", "version"))
-    _refuse_rows(
-        path,
-        table.loc[table["word"].duplicated(), "word"],
-        "words occur twice",
-        "delete one of each",
-    )
-    odd = table.loc[~table["version"].str.fullmatch(r"\d+"), "version"]
-    _refuse_rows(path, odd, "versions that are not whole numbers", "correct them")
-    return table[["word", "category", "version"]].astype({"version": int})
+    path = path or DATA / "categories.csv"
+    table = read_table(path, COLUMNS)
+    if len(table) < 2 or table["code"].duplicated().any() or (table["code"] == "").any():
+        raise KaomojiError(
+            f"{path}: expected at least two categories with different, non-empty codes; correct the codes"
+        )
+    for column in ("valence", "arousal"):
+        table[column] = pd.to_numeric(table[column], errors="coerce")
+    good = {
+        "valence": (table["valence"].between(-1, 1), "a number from -1 to 1"),
+        "arousal": (table["arousal"].between(-1, 1), "a number from -1 to 1"),
+        "dominance": (table["dominance"].isin(["D", "S", ""]), "D (high), S (low) or nothing"),
+        "colour": (table["colour"].str.fullmatch("#[0-9a-fA-F]{6}"), "#rrggbb"),
+    }
+    for column, (rows, expected) in good.items():
+        bad = table.loc[~rows, "code"]
+        _refuse(path, f"malformed {column}; expected {expected}", bad, "correct the cells")
+    return Scheme(table.set_index("code")[list(COLUMNS[1:])])
+
+
+def load_perspectives():
+    """Read the perspectives: DataFrame indexed by perspective, with title, instruction, purpose; ``self`` is the study's own.
+
+    Raises
+    ------
+    KaomojiError
+        If the table is unreadable, a perspective occurs twice, an instruction is empty, or ``self`` is not the study's
+        instruction.
+    """
+    path = DATA / "perspectives.csv"
+    table = read_table(path, ("perspective", "title", "instruction", "purpose"))
+    twice = table.loc[table["perspective"].duplicated(), "perspective"]
+    _refuse(path, "perspectives occur twice", twice, "delete one of each")
+    table = table.set_index("perspective")
+    empty = table.index[table["instruction"] == ""]
+    _refuse(path, "perspectives without an instruction", empty, "fill or delete them")
+    if SELF not in table.index or table.at[SELF, "instruction"] != INSTRUCTION:
+        raise KaomojiError(
+            f"{path}: the perspective {SELF!r} must be the study's own instruction ({INSTRUCTION!r}); add it"
+        )
+    return table
+
+
+def instruction_of(perspective, instruction=None):
+    """Return (perspective, instruction) of a collection: a name of the table, or an instruction in the user's own words.
+
+    Raises
+    ------
+    KaomojiError
+        If the perspective is unknown, or both one other than ``self`` and an instruction are given.
+    """
+    table = load_perspectives()
+    if perspective not in table.index:
+        raise KaomojiError(
+            f"unknown perspective {perspective!r}; expected one of {', '.join(table.index)}; "
+            "add yours to data/perspectives.csv"
+        )
+    if instruction is None or instruction == table.at[perspective, "instruction"]:
+        return perspective, table.at[perspective, "instruction"]
+    if perspective != SELF:
+        raise KaomojiError(
+            f"both the perspective {perspective!r} and an instruction were given; expected one of them; leave one out"
+        )
+    return OWN_WORDS, instruction

@@ -25,13 +25,12 @@ categories: str = ""  # CSV file of a category scheme; empty: the nine categorie
 seed: int = 0  # random seed of folds and permutations
 
 # %% tags=["remove-cell"]
-from kaomoji_lib import categories as schemes
 from kaomoji_lib import figures, page, results, stimuli, tables
 from kaomoji_lib.metrics import predict
 from kaomoji_lib.models import sentences
 
 started = page.start()
-scheme = schemes.load_scheme(categories or None)
+scheme = stimuli.load_scheme(categories or None)
 messages = stimuli.load_prompts(prompts or None)
 page.glue("count", len(messages))
 page.glue("instruction", stimuli.INSTRUCTION)

@@ -26,7 +26,7 @@ suppress: str = ""  # "emoji" to suppress emoji while sampling; empty: what the 
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, results, spaces, stats, tables
+from kaomoji_lib import figures, page, results, stats, tables
 from kaomoji_lib.metrics import choices, geometry, human, probes
 from kaomoji_lib.models import choose, sentences
 from kaomoji_lib.models.collect import collect, find_or_collect
@@ -129,7 +129,7 @@ figures.plane(
 )
 
 # %% tags=["hide-input", "hide-output"]
-spaces.space(points, scheme, "The first three components", source.caption, axes=shares)
+figures.space(points, scheme, "The first three components", source.caption, axes=shares)
 
 # %% tags=["hide-input"]
 tables.estimates(

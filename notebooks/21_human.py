@@ -37,12 +37,11 @@ seed: int = 0  # random seed of permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.metrics import choices, distributions, human
 from kaomoji_lib.models import choose
 from kaomoji_lib.models.collect import find_or_collect
 from kaomoji_lib.published import tables as published
-from kaomoji_lib.stimuli import DATA
+from kaomoji_lib.stimuli import DATA, load_scheme
 
 started = page.start()
 scheme = load_scheme()

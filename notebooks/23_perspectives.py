@@ -26,7 +26,7 @@ device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 
 # %% tags=["remove-cell"]
 
-from kaomoji_lib import figures, page, perspectives, results, tables
+from kaomoji_lib import figures, page, results, stimuli, tables
 from kaomoji_lib.metrics import choices, human, information
 from kaomoji_lib.models import choose
 from kaomoji_lib.models.collect import find_or_collect
@@ -34,7 +34,7 @@ from kaomoji_lib.models.collect import find_or_collect
 started = page.start()
 source = page.read(find_or_collect(model))
 scheme, labels = source.scheme, source.prompts.set_index("id")["category"]
-instructions = perspectives.load_perspectives()
+instructions = stimuli.load_perspectives()
 page.glue("title", source.title)
 
 # %% [markdown]

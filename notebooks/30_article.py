@@ -27,9 +27,9 @@ seed: int = 0  # random seed of permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.published import claims, geometry, study
 from kaomoji_lib.published import tables as published
+from kaomoji_lib.stimuli import load_scheme
 
 started = page.start()
 scheme = load_scheme()

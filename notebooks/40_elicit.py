@@ -25,10 +25,10 @@ seed: int = 0  # random seed of folds, permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, tables
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.metrics import choices, distributions, human, predict
 from kaomoji_lib.published import tables as published
+from kaomoji_lib.stimuli import load_scheme
 
 started = page.start()
 scheme = load_scheme()

@@ -30,10 +30,10 @@ seed: int = 0  # random seed of permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, stimuli, tables
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.metrics import agreement, distributions, synthesis
 from kaomoji_lib.published import tables as published
+from kaomoji_lib.stimuli import load_scheme
 
 started = page.start()
 scheme, lexicon = load_scheme(), stimuli.load_lexicon()

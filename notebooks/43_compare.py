@@ -33,10 +33,10 @@ seed: int = 0  # random seed of permutations and bootstraps
 
 # %% tags=["remove-cell"]
 from kaomoji_lib import figures, page, tables
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.metrics import agreement
 from kaomoji_lib.published import sources
 from kaomoji_lib.published import tables as published
+from kaomoji_lib.stimuli import load_scheme
 
 started = page.start()
 scheme = load_scheme()

@@ -37,14 +37,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from kaomoji_lib import categories, figures, page, results, stats, stimuli, tables
+from kaomoji_lib import figures, page, results, stats, stimuli, tables
 from kaomoji_lib.metrics import predict
 from kaomoji_lib.models import organisms
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.runs import registry
 
 started = page.start()
-scheme = categories.load_scheme()
+scheme = stimuli.load_scheme()
 
 # %% [markdown]
 # ## False positives of the tests

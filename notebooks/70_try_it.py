@@ -22,10 +22,10 @@ interactive: bool = False  # in a notebook: a form that asks a model about your 
 
 # %% tags=["remove-cell"]
 from kaomoji_lib import page, stimuli
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.explorer import picker
 from kaomoji_lib.metrics import human
 from kaomoji_lib.runs.folder import SHIPPED, RunFolder
+from kaomoji_lib.stimuli import load_scheme
 
 started = page.start()
 reference = human.load(load_scheme())

@@ -23,10 +23,10 @@ models: list = []  # names of runs; empty: all that ship
 import pandas as pd
 
 from kaomoji_lib import page, stimuli, tables
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.metrics import human
 from kaomoji_lib.published import tables as published
 from kaomoji_lib.runs.folder import SHIPPED, RunFolder
+from kaomoji_lib.stimuli import load_scheme
 
 started = page.start()
 shipped = sorted(path.parent.name for path in SHIPPED.glob("*/manifest.json"))

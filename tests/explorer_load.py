@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.explorer import assemble, data
 from kaomoji_lib.explorer.gather import bundle
 from kaomoji_lib.explorer.layout import Layout
 from kaomoji_lib.explorer.payload import payload
 from kaomoji_lib.metrics import clusters, distributions
+from kaomoji_lib.stimuli import load_scheme
 
 ROOT = Path(__file__).resolve().parents[1]
 EYES, MOUTHS, ENDS = "◕^TOo>•-;@¬⊙˘≧皿눈ಠ°・´", "_‿ω▽Д∀ー.", ("", ";", "♥", "ノ", "✧", "*", "!")

@@ -18,10 +18,10 @@ import small_models
 import yaml
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.runs.files import sha256, write_parquet
 from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.stimuli import load_scheme
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "book"))

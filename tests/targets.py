@@ -165,7 +165,7 @@ def exchange_rows(text, path):
 
 def table_file(data, path):
     """Prompts and categories of any bytes: tables that keep their promises, or a complaint that names the file."""
-    from kaomoji_lib import categories, stimuli
+    from kaomoji_lib import stimuli
 
     for content in (
         data,
@@ -174,7 +174,7 @@ def table_file(data, path):
         + data,
     ):
         path.write_bytes(content)
-        for read in (stimuli.load_prompts, categories.load_scheme, stimuli.load_lexicon):
+        for read in (stimuli.load_prompts, stimuli.load_scheme):
             try:
                 table = read(path)
             except KaomojiError as error:

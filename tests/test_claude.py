@@ -17,14 +17,13 @@ import pytest
 from fake_api import FACES, FakeAPI
 
 from kaomoji_lib import cli
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.claude import client, connection, elicit, introspect, method, models, synthesize
 from kaomoji_lib.claude import exchanges as rows_of
 from kaomoji_lib.claude.connection import Request, body
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.claude.store import FILE, ReplyStore
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.stimuli import load_prompts
+from kaomoji_lib.stimuli import load_prompts, load_scheme
 
 ROOT = Path(__file__).resolve().parents[1]
 CANARY = "sk-ant-canary-0123456789abcdef"

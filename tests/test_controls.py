@@ -3,10 +3,10 @@
 import pytest
 
 from kaomoji_lib import results
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.metrics import distributions, geometry, predict, probes, states
 from kaomoji_lib.models import organisms, sentences
 from kaomoji_lib.models.collect import collect
+from kaomoji_lib.stimuli import load_scheme
 
 CODES = load_scheme().codes
 PLANTED = [

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import traitlets
 
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import assemble
 from kaomoji_lib.explorer.widget import MIME, Explorer
 from kaomoji_lib.stats import js_similarity
+from kaomoji_lib.stimuli import load_scheme
 
 MODULES = sorted(assemble.WEB.glob("*.js"))
 SCHEME = load_scheme()

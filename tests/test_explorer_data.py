@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from worlds import CODES, PROMPTS, SPOKEN, STATES, run_states
 
-from kaomoji_lib import perspectives
-from kaomoji_lib.categories import load_scheme
+from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data, gather, layout
 from kaomoji_lib.explorer.payload import NEIGHBOURS, OWN, payload, quantise, split_chunks
 from kaomoji_lib.metrics.clusters import face_means
 from kaomoji_lib.metrics.states import stack
 from kaomoji_lib.published import tables
+from kaomoji_lib.stimuli import load_scheme
 
 SCHEME = load_scheme()
 RUN_STATES = run_states(STATES)
@@ -144,7 +144,7 @@ def test_a_run_is_shown_by_its_replies_or_by_its_choices(tmp_path):
     run.emissions = SPOKEN.assign(face=None)
     with pytest.raises(KaomojiError, match="3"):
         gather.of_run(run)
-    scored.to_parquet(tmp_path / f"closed-{perspectives.SELF}.parquet")
+    scored.to_parquet(tmp_path / f"closed-{stimuli.SELF}.parquet")
     chosen = gather.of_run(run)
     assert "closed set" in chosen.what and chosen.reading.weight.sum() == 8 * len(PROMPTS)
     assert (chosen.reading.table.idxmax(axis=1) == [f[1:-2] for f in chosen.faces]).mean() > 0.9

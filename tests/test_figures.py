@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kaomoji_lib import figures, results, spaces
-from kaomoji_lib.categories import load_scheme
+from kaomoji_lib import figures, results
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.missing import Missing
 from kaomoji_lib.stats import Estimate
+from kaomoji_lib.stimuli import load_scheme
 
 SCHEME = load_scheme()
 HOSTILE = "<img src=x onerror=kaoBroke()> </script><a href='javascript:kaoBroke()'>x</a>"
@@ -46,7 +46,7 @@ DRAWN = {
     "bars": lambda: figures.bars(
         BARS, HOSTILE, HOSTILE, label="face", value="p", series="who", x=HOSTILE
     ),
-    "space": lambda: spaces.space(POINTS, SCHEME, HOSTILE, HOSTILE, axes=(HOSTILE, "y", "z")),
+    "space": lambda: figures.space(POINTS, SCHEME, HOSTILE, HOSTILE, axes=(HOSTILE, "y", "z")),
 }
 # Plotly draws these tags; any other would come from a label.
 FOREIGN_TAG = re.compile(r"</?(?!(?:b|br|span|extra)\b)[a-zA-Z]")

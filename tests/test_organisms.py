@@ -9,13 +9,12 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.models import organisms
 from kaomoji_lib.models.templates import adapt
 from kaomoji_lib.runs import registry
-from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
+from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, load_scheme, read_table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data" / "organisms"))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kaomoji_lib import perspectives
+from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import organisms
 from kaomoji_lib.models.collect import collect
@@ -18,21 +18,21 @@ def options(tmp_path, monkeypatch):
 
 
 def test_the_table_of_perspectives_and_instructions_of_ones_own():
-    table = perspectives.load_perspectives()
+    table = stimuli.load_perspectives()
     assert {"self", "user", "third_party", "symbol", "opposite"} <= set(table.index)
-    assert perspectives.instruction_of("self") == ("self", INSTRUCTION)
-    own = perspectives.instruction_of("self", "Say hi.")
-    assert own == (perspectives.OWN_WORDS, "Say hi.")
+    assert stimuli.instruction_of("self") == ("self", INSTRUCTION)
+    own = stimuli.instruction_of("self", "Say hi.")
+    assert own == (stimuli.OWN_WORDS, "Say hi.")
     with pytest.raises(KaomojiError, match="unknown perspective"):
-        perspectives.instruction_of("nobody")
+        stimuli.instruction_of("nobody")
     with pytest.raises(KaomojiError, match="both"):
-        perspectives.instruction_of("user", "Say hi.")
+        stimuli.instruction_of("user", "Say hi.")
 
 
 def test_a_run_keeps_its_perspective_refuses_another_and_draws_independently(options, monkeypatch):
-    table = perspectives.load_perspectives()
+    table = stimuli.load_perspectives()
     table.loc["user", "instruction"] = INSTRUCTION
-    monkeypatch.setattr(perspectives, "load_perspectives", lambda path=None: table)
+    monkeypatch.setattr(stimuli, "load_perspectives", lambda path=None: table)
     plain = collect("organism-gemma", **options)
     user = collect("organism-gemma", perspective="user", **options)
     assert plain.perspective == "self" and user.perspective == "user"

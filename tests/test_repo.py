@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = "errors html parameters stats resampling results stimuli categories perspectives".split()
-FIGURES = "theme missing tables figures spaces page".split()
+BASE = "errors html stats resampling results stimuli".split()
+FIGURES = "theme missing tables figures page".split()
 LAYERS = [BASE, ["faces"], ["runs"], ["models", "claude"], ["metrics"], ["published"], FIGURES]
 LAYERS += [["explorer"], ["cli"], ["__main__"]]
 FLOOR = {name: number for number, names in enumerate(LAYERS) for name in names}
@@ -62,8 +62,8 @@ def test_modules_do_not_import_each_other():
 
 # Statements (syntax tree) of each part of the library. Numbers may fall; one that has to grow needs a reason.
 BUDGET = {
-    "claude": 920, "cli": 517, "explorer": 470, "faces": 600, "metrics": 1562, "models": 2224, "published": 675,
-    "runs": 404, ".": 980,
+    "claude": 919, "cli": 517, "explorer": 469, "faces": 600, "metrics": 1562, "models": 2224, "published": 674,
+    "runs": 404, ".": 965,
 }  # fmt: skip
 
 

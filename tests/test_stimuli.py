@@ -1,69 +1,163 @@
-"""The prompts give nothing away on their surface; the tables hold what they promise."""
+"""The tables of the study: sets of messages give nothing away, colours are legible, users' files are read or refused by line."""
 
 import re
+from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pytest
+import snowballstemmer
 import yaml
+from scipy.spatial.distance import cdist
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from kaomoji_lib import parameters
-from kaomoji_lib.categories import load_scheme
+from kaomoji_lib import page as pages
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import predict as prediction
-from kaomoji_lib.models import organisms
+from kaomoji_lib.metrics import predict
+from kaomoji_lib.models import organisms, sentences
 from kaomoji_lib.runs import registry
-from kaomoji_lib.stimuli import DATA, load_lexicon, load_prompts, read_table
+from kaomoji_lib.stimuli import DATA, load_lexicon, load_prompts, load_scheme, read_table
 
+SCHEME = load_scheme()
 NAMES_OF_FEELINGS = re.compile(
     r"\b(?:happy|happily|happiness|joy\w*|glad|sad\w*|angry|anger|mad|furious|afraid|scared|fear\w*|anxi\w+|worr\w+|relie[fv]\w*|"
     r"grateful\w*|thankful\w*|excite\w*|content\w*|peaceful\w*|calm\w*|confus\w+|puzzl\w+|bored|boring|lonely|frustrat\w+|upset|"
     r"annoy\w*|delight\w*|thrill\w*|mischie\w+|playful\w*|proud\w*|griev\w+|grief|weary|tired)\b",
     re.IGNORECASE,
 )
+PARAPHRASES = ("prompts_paraphrase1", "prompts_paraphrase2")
+SETS = [name for name in ("prompts", *PARAPHRASES, "prompts_b") if (DATA / f"{name}.csv").exists()]
+CONTENT = "bill bottom call cry empty fill find fire found front full give keep made move part put see show side take top"
+FUNCTION = "second says said let lets get gets got goes going gone come comes came does did half near just away ahead far"
+FUNCTION_WORDS = (ENGLISH_STOP_WORDS - set(CONTENT.split())) | set(FUNCTION.split())
+# The second author's set shares first names and props with the toy models' training: no toy is tested on it.
+APART = [name for name in SETS if name != "prompts_b"]
+STEM = snowballstemmer.stemmer("english").stemWords
 
 
-@pytest.fixture(scope="module")
-def prompts():
-    return load_prompts()
+def words(text):
+    return re.findall(r"[a-z0-9']+", text)
 
 
-def test_prompts_are_written_as_people_type(prompts):
-    assert prompts["id"].str.fullmatch(r"[a-z]{2}\d{2}").all()
-    assert (prompts["id"].str[:2].str.upper() == prompts["category"].str[:2]).all()
-    assert prompts["text"].str.contains(r"\b(?:i|my|me|we|our|us|i'm|i've|mine)\b").mean() > 0.9
+def count(texts):
+    return Counter(word for text in texts for word in set(words(text)))
 
 
-def test_length_and_punctuation_do_not_tell_categories_apart(prompts):
+def content_stems(text):
+    return set(STEM(sorted(set(words(text)) - FUNCTION_WORDS)))
+
+
+def messages(name):
+    return load_prompts(DATA / f"{name}.csv")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_is_balanced_and_plain(name):
+    prompts = messages(name)
+    counts = prompts.groupby(["category", "topic"]).size().unstack(fill_value=0)
+    assert set(counts.index) == set(SCHEME.codes) and counts.shape[1] == 10
+    assert (counts == 2).all(axis=None) and prompts["id"].is_unique and prompts["text"].is_unique
+    plain = prompts["text"].str.fullmatch(r"(?:[a-z0-9,.'-]+ ){3,24}[a-z0-9,.'-]+")
+    assert (plain & ~prompts["text"].str.contains(NAMES_OF_FEELINGS)).all()
+
+
+@pytest.mark.parametrize("name", APART)
+def test_no_name_or_prop_of_a_training_message(name):
+    """A prop is a word of at least 5 of a situation's 11 messages that at most two situations use."""
+    toy = read_table(DATA / "organisms" / "messages.csv", ("situation", "text"))
+    counts = toy.groupby("situation")["text"].agg(count)
+    situations = Counter(word for counted in counts for word in counted)
+    props = {w for counted in counts for w, n in counted.items() if n >= 5 and situations[w] <= 2}
+    shared = messages(name).set_index("id")["text"].map(lambda text: props & set(words(text)))
+    assert shared[shared.map(bool)].to_dict() == {}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_word_marks_one_category(name):
+    prompts = messages(name)
+    counts = prompts.groupby("category")["text"].agg(count)
+    frequent = Counter(word for counted in counts for word, n in counted.items() if n > 4)
+    assert [word for word, categories in frequent.items() if categories == 1] == []
+
+
+def test_length_and_punctuation_do_not_tell_categories_apart():
+    prompts = messages("prompts")
     texts = prompts["text"]
-    counts = {"words": texts.str.split().map(len), "letters": texts.str.len()}
-    counts |= {mark: texts.str.count(mark) for mark in (",", "['’]")}
-    spread = prompts.assign(**counts).groupby("category")[list(counts)].mean()
+    surface = {"words": texts.str.split().map(len), "letters": texts.str.len()}
+    surface |= {mark: texts.str.count(mark) for mark in (",", "['’]")}
+    spread = prompts.assign(**surface).groupby("category")[list(surface)].mean()
     spread = spread.max() - spread.min()
     assert (spread < pd.Series({"words": 3, "letters": 14, ",": 0.6, "['’]": 0.4})).all()
-    marks = prompts["category"].map(lambda code: "!" * load_scheme().codes.index(code))
+    marks = prompts["category"].map(lambda code: "!" * SCHEME.codes.index(code))
     giveaway = prompts.assign(text=texts + marks)
-    found = prediction.from_text(giveaway, "surface", permutations=20)
-    assert found.accuracy.value > 0.4
+    assert predict.from_text(giveaway, "surface", permutations=20).accuracy.value > 0.4
 
 
-def test_lexicon_has_fifty_words_with_anchors_for_every_category():
+@pytest.mark.parametrize("name", SETS)
+def test_words_give_the_category_less_than_meaning_does(name):
+    prompts = messages(name)
+    settings = {"repeats": 2, "permutations": 1}
+    surface, tfidf = (predict.from_text(prompts, kind, **settings) for kind in ("surface", "tfidf"))
+    meaning = predict.from_states(
+        sentences.encode(prompts["text"]), prompts["category"], prompts["id"], **settings
+    )
+    assert tfidf.accuracy.value <= meaning.accuracy.value and surface.accuracy.value < 0.25
+    assert meaning.accuracy.ci_low > 1.5 / 9
+
+
+def test_paraphrases_share_no_content_word():
+    tables = [messages(name) for name in ("prompts", *PARAPHRASES)]
+    for table in tables[1:]:
+        assert table.drop(columns="text").equals(tables[0].drop(columns="text"))
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        pairs = zip(tables[one]["text"], tables[other]["text"], strict=True)
+        assert [(a, b) for a, b in pairs if content_stems(a) & content_stems(b)] == []
+
+
+def test_lexicon_and_registry_are_complete():
     lexicon = load_lexicon()
     anchors = lexicon[lexicon["category"] != ""]
-    assert len(lexicon) == 50 and len(anchors) == 26
-    assert set(anchors["category"]) == set(load_scheme().codes)
-
-
-def test_registry_lists_the_five_models_and_the_organisms():
+    assert len(lexicon) == 50 and lexicon["word"].is_unique and lexicon["version"].nunique() == 1
+    assert len(anchors) == 26 and set(anchors["category"]) == set(SCHEME.codes)
     five = {"gemma-4-31b-it", "qwen3.6-27b", "ministral-3-14b", "gpt-oss-20b", "granite-4.1-30b"}
     assert five | set(organisms.NAMES) <= set(registry.aliases())
     assert registry.model("openai/gpt-oss-20b").alias == "gpt-oss-20b"
     assert registry.model("some/other-model").kind == "other"
 
 
-def test_cells_stay_text(tmp_path):
-    (tmp_path / "t.csv").write_text("a,b\nNA,1e5\n", encoding="utf-8")
-    assert read_table(tmp_path / "t.csv", ("a", "b")).iloc[0].tolist() == ["NA", "1e5"]
+# -- colours ----------------------------------------------------------------------------------------------------
 
+HEX = SCHEME.table["colour"]
+RGB = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in HEX])
+LINEAR = np.where(RGB <= 0.04045, RGB / 12.92, ((RGB + 0.055) / 1.055) ** 2.4)
+COLOUR_VISION = {
+    "normal": np.eye(3).tolist(),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+CONES = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566], [0.0883024619, 0.2817188376, 0.6299787005]]  # fmt: skip
+OKLAB = [[0.2104542553, 0.793617785, -0.0040720468], [1.9779984951, -2.428592205, 0.4505937099], [0.0259040371, 0.7827717662, -0.808675766]]  # fmt: skip
+
+
+def test_colours_and_symbols_are_distinct_and_legible_on_light_and_dark():
+    assert HEX.is_unique and SCHEME.table["symbol"].is_unique
+    luminance = LINEAR @ [0.2126, 0.7152, 0.0722]
+    assert (1.05 / (luminance + 0.05)).min() >= 3, "on white"
+    assert ((luminance + 0.05) / (0.0060 + 0.05)).min() >= 3, "on #121212"
+    with pytest.raises(KaomojiError, match="not in the scheme"):
+        SCHEME.colour("??")
+
+
+@pytest.mark.parametrize("vision", COLOUR_VISION)
+def test_colours_differ_for_every_colour_vision(vision):
+    """Simulation: Machado et al. 2009; distance: Oklab, in which 0.02 is just noticeable."""
+    seen = np.clip(LINEAR @ np.array(COLOUR_VISION[vision]).T, 0, 1)
+    lab = np.cbrt(seen @ np.array(CONES).T) @ np.array(OKLAB).T
+    assert cdist(lab, lab)[np.triu_indices(len(lab), 1)].min() > 0.06
+
+
+# -- tables of users --------------------------------------------------------------------------------------------
 
 GOOD = [["a", "LP", "", "x, y"], ["b", "NB", "", 'say "hi"']]
 ACCEPTED = {
@@ -109,19 +203,35 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("text, named", REFUSED.values(), ids=REFUSED)
-def test_tables_that_are_ambiguous_are_refused_by_line(tmp_path, text, named):
+CATEGORIES = (
+    "code,description,gloss,valence,arousal,dominance,colour,symbol\nA,a,a,1,1,,#112233,x\n"
+)
+REFUSED_SCHEMES = {
+    "no columns": ("code\nA\n", "lacks the column"),
+    "one category": (CATEGORIES, "at least two"),
+    "a valence": (CATEGORIES + "B,b,b,9,1,,#112233,x\n", "malformed valence.*'B'"),
+    "a colour": (CATEGORIES + "B,b,b,1,1,,red,x\n", "malformed colour.*'B'"),
+}
+ALL_REFUSED = [(load_prompts, *one) for one in REFUSED.values()]
+ALL_REFUSED += [(load_scheme, *one) for one in REFUSED_SCHEMES.values()]
+
+
+@pytest.mark.parametrize("read, text, named", ALL_REFUSED, ids=[*REFUSED, *REFUSED_SCHEMES])
+def test_tables_that_are_ambiguous_are_refused_by_line(tmp_path, read, text, named):
     (tmp_path / "t.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(KaomojiError, match=named) as caught:
-        load_prompts(tmp_path / "t.csv")
+        read(tmp_path / "t.csv")
     assert "\n" not in str(caught.value) and "t.csv" in str(caught.value)
 
 
-def test_long_cells_and_odd_separators_inside_cells_stay(tmp_path):
+def test_cells_stay_text_however_long_and_odd(tmp_path):
     text = "x" * 200_000 + "\u2028\x0b(^_^)"
-    (tmp_path / "t.csv").write_text(f'id,category,text\na,LP,"{text}"\n', encoding="utf-8")
-    assert load_prompts(tmp_path / "t.csv")["text"][0] == text
+    (tmp_path / "t.csv").write_text(f'a,b,c\nNA,1e5,"{text}"\n', encoding="utf-8")
+    table = read_table(tmp_path / "t.csv", ("a", "b", "c"))
+    assert table.iloc[0].tolist() == ["NA", "1e5", text]
 
+
+# -- parameters of pages ----------------------------------------------------------------------------------------
 
 PARAMETERS = [
     (int, 3, 3), (int, "7", 7), (int, "1e3", 1000), (int, 1e3, 1000), (int, " 12 ", 12),
@@ -135,7 +245,7 @@ PARAMETERS = [
 @pytest.mark.parametrize("kind, given, expected", PARAMETERS)
 def test_parameters_take_the_type_they_are_annotated_with(kind, given, expected):
     page = {"__annotations__": {"x": kind, "absent": int}, "x": given, "y": "left alone"}
-    parameters.check(page)
+    pages.check_parameters(page)
     assert page["x"] == expected and type(page["x"]) is type(expected) and page["y"] == "left alone"
 
 
@@ -156,7 +266,7 @@ def test_parameters_take_the_type_they_are_annotated_with(kind, given, expected)
 )
 def test_a_parameter_of_another_type_is_named_with_what_was_expected(kind, given, named):
     with pytest.raises(KaomojiError, match=named) as caught:
-        parameters.check({"__annotations__": {"x": kind}, "x": given})
+        pages.check_parameters({"__annotations__": {"x": kind}, "x": given})
     assert "\n" not in str(caught.value)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from kaomoji_lib import stimuli
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.explorer import picker
 from kaomoji_lib.metrics import human
 from kaomoji_lib.models.choose import closed_set
 from kaomoji_lib.runs.folder import SHIPPED, RunFolder
+from kaomoji_lib.stimuli import load_scheme
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import categories
+from kaomoji_lib import stimuli
 from kaomoji_lib.runs.folder import EMISSION_COLUMNS
 
-SCHEME = categories.load_scheme()
+SCHEME = stimuli.load_scheme()
 CODES = list(SCHEME.codes)
 
 

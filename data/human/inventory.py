@@ -14,11 +14,10 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.faces import extract
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.metrics import human
-from kaomoji_lib.stimuli import DATA
+from kaomoji_lib.stimuli import DATA, load_scheme
 
 EACH, FOILS = 12, 12
 PURITY = 0.6

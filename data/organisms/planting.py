@@ -18,7 +18,7 @@ def draw(faces, scheme, rows, seed):
     ----------
     faces : DataFrame[category, spelling], the pool. Where two spellings share a canonical form they share
         that face's probability 2 : 1, in file order.
-    scheme : :class:`kaomoji_lib.categories.Scheme`, for the distances between categories.
+    scheme : :class:`kaomoji_lib.stimuli.Scheme`, for the distances between categories.
     rows : dict with ``own``, ``near``, ``shared`` (mixture weights, sum 1), ``repertoire`` (own faces per
         category), ``favourites`` (faces shared by all categories), ``zipf`` (exponent of their ranks),
         ``breadth`` (how far "near" reaches, in circumplex units), and optionally ``regardless`` (every row

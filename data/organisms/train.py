@@ -23,7 +23,6 @@ import transformers
 import yaml
 from tqdm import tqdm
 
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.models import loading
 from kaomoji_lib.models.forward import prefill
 from kaomoji_lib.models.organisms import HOME, NAMES, known_messages, planted, pool, short_name
@@ -32,7 +31,7 @@ from kaomoji_lib.models.templates import adapt
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import atomic, sha256, write_json
 from kaomoji_lib.stats import js_similarity
-from kaomoji_lib.stimuli import INSTRUCTION, read_table
+from kaomoji_lib.stimuli import INSTRUCTION, load_scheme, read_table
 
 HEADER_REPEATS = 20
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kaomoji_lib import perspectives
+from kaomoji_lib import stimuli
 from kaomoji_lib.faces.extract import extract
 from kaomoji_lib.models import choose
 from kaomoji_lib.models import steering_conditions as conditions
@@ -64,7 +64,7 @@ def gather(alias, weights):
 def score(alias, weights, run):
     """Score the closed set under each perspective that ships."""
     counts, dtype = SCORED.get(alias, ({}, "auto"))
-    for name, row in perspectives.load_perspectives().iterrows():
+    for name, row in stimuli.load_perspectives().iterrows():
         if each := counts.get(name, counts.get("other")):
             asked = run.prompts().groupby("category", sort=False).head(each).reset_index(drop=True)
             out = run.path / f"closed-{name}.parquet"

@@ -3,12 +3,11 @@
 import math
 from functools import partial
 
-from kaomoji_lib.categories import load_scheme
 from kaomoji_lib.claude.connection import Request, body
 from kaomoji_lib.claude.method import NotAnswered, judge, read_object
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import canonical
-from kaomoji_lib.stimuli import load_lexicon
+from kaomoji_lib.stimuli import load_lexicon, load_scheme
 
 MAX_TOKENS = 400
 MOST_ADJECTIVES = 6

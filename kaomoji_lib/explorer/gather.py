@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import perspectives
-from kaomoji_lib.categories import load_scheme
+from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data
 from kaomoji_lib.explorer import layout as layouts
@@ -19,7 +18,7 @@ from kaomoji_lib.models import choose
 from kaomoji_lib.published import sources as published_sources
 from kaomoji_lib.published import tables
 from kaomoji_lib.runs.folder import States
-from kaomoji_lib.stimuli import load_lexicon
+from kaomoji_lib.stimuli import load_lexicon, load_scheme
 
 MAX_LAYERS, EXAMPLES, WORDS = 5, 3, 8
 ALL_LAYERS, CATEGORIES = "all layers", "categories"
@@ -81,7 +80,7 @@ def of_run(run, seed=0):
     try:
         return of_emissions(run.spec.alias, run.title, run.caption, run.emissions, **given)
     except KaomojiError:
-        if not (run.run.path / f"closed-{perspectives.SELF}.parquet").is_file():
+        if not (run.run.path / f"closed-{stimuli.SELF}.parquet").is_file():
             raise
     chosen = choose.draw(choose.closed_set(run.run), seed=seed, model=run.run.source)
     category = chosen["prompt_id"].map(run.prompts.set_index("id")["category"])

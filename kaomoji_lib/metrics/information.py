@@ -13,7 +13,7 @@ import pandas as pd
 from kaomoji_lib import resampling, results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics.states import one_thread
-from kaomoji_lib.perspectives import SELF
+from kaomoji_lib.stimuli import SELF
 
 
 def from_counts(counts, label, *, permutations=stats.PERMUTATIONS, seed=0):

@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import perspectives
+from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models.score.job import score_file
 from kaomoji_lib.runs.files import digest, read_parquet
@@ -59,12 +59,12 @@ def score_inventory(model, inventory, prompts, out, **options):
     return score_file(model, list(inventory["face"]), prompts, out, **options)
 
 
-def is_scored(run, perspective=perspectives.SELF):
+def is_scored(run, perspective=stimuli.SELF):
     """Whether the run's folder has closed-set scores under a perspective."""
     return (run.path / f"closed-{perspective}.parquet").is_file()
 
 
-def closed_set(run, perspective=perspectives.SELF, inventory=None, **options):
+def closed_set(run, perspective=stimuli.SELF, inventory=None, **options):
     """Return the scores of the inventory for a run's prompts, kept as ``closed-<perspective>.parquet`` in its folder.
 
     A kept table is read without the model and may have fewer prompts than the run; one of a shipped run that has to be
@@ -94,7 +94,7 @@ def closed_set(run, perspective=perspectives.SELF, inventory=None, **options):
     defaults = {"dtype": run.manifest["settings"]["dtype"], "revision": reloading.revision(run)}
     instruction = run.manifest["instruction"]
     if perspective != run.perspective:
-        instruction = perspectives.instruction_of(perspective)[1]
+        instruction = stimuli.instruction_of(perspective)[1]
     options = {**defaults, **options, "instruction": instruction}
     return score_inventory(reloading.spec(run), inventory, run.prompts(), paths[-1], **options)
 

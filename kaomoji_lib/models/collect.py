@@ -9,7 +9,7 @@ from zlib import crc32
 
 import pandas as pd
 
-from kaomoji_lib import html, perspectives
+from kaomoji_lib import html, stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import job as jobs
 from kaomoji_lib.runs import registry
@@ -43,7 +43,7 @@ def collect(
     max_new_tokens=40,
     instruction=None,
     progress=True,
-    perspective=perspectives.SELF,
+    perspective=stimuli.SELF,
     **changes,
 ):
     """Ask a model every prompt; keep its replies and hidden states.
@@ -79,7 +79,7 @@ def collect(
     spec, table = registry.model(model, **changes), load_prompts(prompts)
     _check(generations, temperature, top_p, max_new_tokens)
     sampling = Sampling(generations, seed, temperature, top_p, max_new_tokens)
-    perspective, instruction = perspectives.instruction_of(perspective, instruction)
+    perspective, instruction = stimuli.instruction_of(perspective, instruction)
     run = RunFolder(out or default_folder(run_name(spec, prompts, perspective)))
     settings = {
         "model": jobs.identity(spec),
@@ -110,7 +110,7 @@ def collect(
     return run
 
 
-def run_name(spec, prompts=None, perspective=perspectives.SELF):
+def run_name(spec, prompts=None, perspective=stimuli.SELF):
     """Return the name of a run's default folder: the model, ``--`` another file of prompts, ``--`` another perspective.
 
     ``data/prompts_b.csv`` adds ``b``, ``mine.csv`` adds ``mine``; instructions in the user's own words add nothing.
@@ -118,11 +118,11 @@ def run_name(spec, prompts=None, perspective=perspectives.SELF):
     name = spec.slug
     if prompts is not None and Path(prompts).resolve() != PROMPTS.resolve():
         name += "--" + html.filename(Path(prompts).stem.removeprefix("prompts_"))
-    known = perspective in (perspectives.SELF, perspectives.OWN_WORDS)
+    known = perspective in (stimuli.SELF, stimuli.OWN_WORDS)
     return name if known else f"{name}--{perspective}"
 
 
-def find_or_collect(model, prompts=None, perspective=perspectives.SELF, **options):
+def find_or_collect(model, prompts=None, perspective=stimuli.SELF, **options):
     """Return the run of ``model``: a run folder, a finished run (also one that ships), else collect it.
 
     ``model``: path of a run folder, or what :func:`collect` takes; ``options``: of :func:`collect`. A finished run is

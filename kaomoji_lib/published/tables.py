@@ -6,11 +6,10 @@ from functools import cache
 import pandas as pd
 import yaml
 
-from kaomoji_lib.categories import Scheme, load_scheme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.published.rules import published_face
-from kaomoji_lib.stimuli import DATA, read_table
+from kaomoji_lib.stimuli import DATA, Scheme, load_scheme, read_table
 
 FOLDER = DATA / "published"
 NAMES = (

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import perspectives
+from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import (
     atomic,
@@ -132,7 +132,7 @@ class RunFolder:
     @property
     def perspective(self):
         """The perspective that was asked for (``data/perspectives.csv``)."""
-        return self.manifest["settings"].get("perspective", perspectives.SELF)
+        return self.manifest["settings"].get("perspective", stimuli.SELF)
 
     @property
     def model_names(self):

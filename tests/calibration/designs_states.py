@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
-from kaomoji_lib import categories, resampling, results, stats
+from kaomoji_lib import resampling, results, stats, stimuli
 from kaomoji_lib.metrics import geometry, probes
 from tests.calibration.harness import case
 
-SCHEME = categories.load_scheme()
+SCHEME = stimuli.load_scheme()
 CODES = list(SCHEME.codes)
 PROMPTS = pd.DataFrame(
     [(f"{code}{number}", code, "") for code in CODES for number in range(12)],
