@@ -38,7 +38,7 @@ def read_table(path, required, optional=()):
 def _read_table(path, required, optional=()):
     """As :func:`read_table`, with the line number of each row: (DataFrame, list of int)."""
     expected = "a CSV file with the columns " + ", ".join(required)
-    text = _decoded(Path(path), expected)
+    text = read_text(path, expected)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     start = next((number for number, line in enumerate(lines) if line.strip()), 0)
     names = {name.casefold(): name for name in (*required, *optional)}
@@ -95,9 +95,10 @@ def _cells(path, number, row, head, delimiter):
     return [cell.strip() for cell in row]
 
 
-def _decoded(path, expected):
+def read_text(path, expected):
+    """Return what a text file contains (str); raises KaomojiError, saying what was ``expected``, where it cannot be read."""
     try:
-        content = path.read_bytes()
+        content = Path(path).read_bytes()
     except FileNotFoundError:
         raise KaomojiError(f"{path} does not exist; expected {expected}; check the path") from None
     except OSError as error:
@@ -115,8 +116,9 @@ def _decoded(path, expected):
 
 def decode(content):
     """Decode the bytes of a text file: UTF-8 with or without a byte-order mark, or UTF-16 with one."""
-    utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return content.decode("utf-16" if utf16 else "utf-8-sig").lstrip("\ufeff")
+    return content.decode(
+        "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    ).lstrip("\ufeff")
 
 
 def _refuse(path, problem, rows, remedy):

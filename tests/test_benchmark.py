@@ -5,7 +5,7 @@ import pytest
 import small_models
 from benchmarks import speed
 
-from kaomoji_lib.models.score import spellings
+from kaomoji_lib.models import spellings
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,8 @@ from scipy import stats
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import choices
-from kaomoji_lib.models import ask, choose, organisms, templates
+from kaomoji_lib.models import choose, organisms, scoring, templates
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.score import scoring
 from kaomoji_lib.stimuli import load_prompts
 
 
@@ -117,12 +116,12 @@ def test_reliability_is_one_for_agreeing_texts_and_near_zero_for_unrelated_ones(
 
 def test_one_message_is_answered_with_probabilities_and_a_state(inventory, capsys):
     engine = small_models.engine("organism-gemma")
-    answer = ask.ask(engine, load_prompts()["text"][0], inventory)
+    answer = choose.ask(engine, load_prompts()["text"][0], inventory)
     assert answer.faces["probability"].sum() == pytest.approx(1)
     assert answer.faces["probability"].is_monotonic_decreasing and 0.5 < answer.listed <= 1
     assert answer.state.shape == (len(engine.layers), 96)
     with pytest.raises(KaomojiError, match="message is empty"):
-        ask.ask(engine, " ", inventory)
+        choose.ask(engine, " ", inventory)
     assert cli.main(["ask", "organism-gemma", "we won!", "--top", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) >= 4 and lines[0].split()[0].endswith("%") and "listed kaomoji" in lines[3]

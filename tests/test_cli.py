@@ -167,7 +167,7 @@ collect organism-gemma --prompts {nothing} --out {tmp}/r | expected a CSV file
 collect organism-gemma --prompts {tmp} --out {tmp}/r | expected a CSV file
 collect organism-gemma --out {faces} | give another --out
 score organism-gemma --faces {nothing} --out {tmp}/o.parquet | no spelling
-score organism-gemma --faces {tmp}/none --out {tmp}/o.parquet | cannot be read
+score organism-gemma --faces {tmp}/none --out {tmp}/o.parquet | does not exist
 score organism-gemma --faces {faces} --out {twice} | expected a whole Parquet file
 score organism-gemma --faces {faces} --out {tmp}/o.parquet --algorithm fast | unknown algorithm
 score nobody --faces {faces} --out {tmp}/o.parquet | unknown model

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import collect as collecting
-from kaomoji_lib.models import progress
+from kaomoji_lib.models import job
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.collect import collect, find_or_collect, run_name
 from kaomoji_lib.runs import folder, registry
@@ -193,13 +193,13 @@ def test_runs_on_other_messages_and_perspectives_have_folders_of_their_own(
 
 
 def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys, monkeypatch):
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
-    with progress.Progress("model", 180, done=20) as report:
+    monkeypatch.setattr(job, "SECONDS_BETWEEN_LINES", 0)
+    with job.Progress("model", 180, done=20) as report:
         report(nodes=1200)
         report(prompts=4, nodes=300)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "model: 20/180 prompts, 1,200 nodes"
     assert lines[1].startswith("model: 24/180 prompts, 1,500 nodes, ") and "left" in lines[1]
-    with progress.Progress("model", 10, show=False) as report:
+    with job.Progress("model", 10, show=False) as report:
         report(prompts=1)
     assert capsys.readouterr().err == ""

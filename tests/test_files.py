@@ -12,7 +12,7 @@ import torch
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.score.job import score_file
+from kaomoji_lib.models.scoring import score_file
 from kaomoji_lib.runs import files, folder, registry
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 from kaomoji_lib.stimuli import load_prompts

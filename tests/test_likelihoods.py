@@ -5,7 +5,7 @@ import pytest
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.score.job import score_run
+from kaomoji_lib.models.scoring import score_run
 from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.stimuli import load_prompts
 

@@ -19,10 +19,9 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import loading, organisms
+from kaomoji_lib.models import loading, measuring, organisms, spellings
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models import verify as selfcheck
-from kaomoji_lib.models.score import measuring, spellings
 from kaomoji_lib.runs import registry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -250,7 +249,7 @@ STORY = """
 import sys
 from pathlib import Path
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.score.job import score_file
+from kaomoji_lib.models.scoring import score_file
 from kaomoji_lib.runs.folder import RunFolder
 
 folder, prompts = Path(sys.argv[1]), sys.argv[2]

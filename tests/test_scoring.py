@@ -14,26 +14,18 @@ from scipy import stats
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import distributions
-from kaomoji_lib.models import forward, organisms
+from kaomoji_lib.models import forward, measuring, organisms, scoring, spellings, tree
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.loading import text_blocks
-from kaomoji_lib.models.score import (
-    algorithms,
-    measuring,
-    routing,
-    scoring,
-    spellings,
-    tree_delta,
-    tree_masks,
-)
-from kaomoji_lib.models.score.job import ScoringWorker, score_file
+from kaomoji_lib.models.scoring import PROMPTS_PER_PART as PER_PART
+from kaomoji_lib.models.scoring import score_file
+from kaomoji_lib.models.verify import closest_calls
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen")]
 FACES = list(organisms.pool()["spelling"])
 SOME = FACES[::3]
 RECURRENT = {"qwen3_5", "qwen3_5-wrapper", "organism-qwen"}
-PER_PART = ScoringWorker.prompts_per_part
 ROUTED = {"gpt_oss", "granitemoehybrid"}
 
 
@@ -75,7 +67,7 @@ def encode(engine, asked):
 def by_hand(engine, prompt, sequence):
     """log P of a token sequence and the closest router decision on the way, by one call of the whole model."""
     ids = torch.tensor([[*prompt, *sequence]])
-    with torch.inference_mode(), routing.closest_calls(engine) as calls:
+    with torch.inference_mode(), closest_calls(engine) as calls:
         logs = engine.model(ids, use_cache=False).logits[0].double().log_softmax(-1)
     steps = logs[len(prompt) - 1 : -1][range(len(sequence)), list(sequence)]
     return float(steps.sum()), min(calls, default=np.inf)
@@ -90,8 +82,8 @@ def test_plain_scores_equal_a_call_of_the_whole_model(named_engine, wanted, enco
 
 def test_fast_scores_equal_plain_ones(named_engine, wanted, encoded, reference):
     name, engine = named_engine
-    assert ("packed" in algorithms.applicable(engine)) == (name != "granitemoehybrid")
-    for algorithm in algorithms.applicable(engine)[:-1]:
+    assert ("packed" in measuring.applicable(engine)) == (name != "granitemoehybrid")
+    for algorithm in measuring.applicable(engine)[:-1]:
         pairs = measuring.measure(engine, encoded, wanted, algorithm, nodes=24)
         for found, expected in zip(pairs, reference, strict=True):
             off = np.argwhere(np.abs(found - expected) > 1e-3)
@@ -100,7 +92,7 @@ def test_fast_scores_equal_plain_ones(named_engine, wanted, encoded, reference):
                 _, margin = by_hand(engine, encoded[row], wanted.sequences[column])
                 assert margin < 1e-5 and abs(found[row, column] - expected[row, column]) < 2
     # Padded equals unpadded, one equals many.
-    fastest = algorithms.applicable(engine)[0]
+    fastest = measuring.applicable(engine)[0]
     assert len({len(prompt) for prompt in encoded}) > 1
     alone = [measuring.measure(engine, [one], wanted, fastest)[0] for one in encoded]
     many = measuring.measure(engine, encoded * 2, wanted, fastest)[0]
@@ -115,7 +107,7 @@ def test_bfloat16_stays_within_its_rounding(named_engine, tmp_path, asked):
     half = toy_families.engine(toy_families.write(tmp_path, name), "bfloat16")
     words, prompts = spellings.plan(half, FACES[::4]), encode(half, asked)
     plain = measuring.measure(half, prompts, words, "plain")[0]
-    fast = measuring.measure(half, prompts, words, algorithms.applicable(half)[0])[0]
+    fast = measuring.measure(half, prompts, words, measuring.applicable(half)[0])[0]
     exact = measuring.measure(engine, prompts, spellings.plan(engine, FACES[::4]), "plain")[0]
     rounding = np.abs(plain - exact)
     assert half.dtype_name == "bfloat16"
@@ -140,7 +132,7 @@ def test_controls_that_must_be_wrong_are_wrong(
     named_engine, wanted, encoded, reference, monkeypatch
 ):
     name, engine = named_engine
-    if "packed" not in algorithms.applicable(engine):
+    if "packed" not in measuring.applicable(engine):
         return
 
     def error():
@@ -150,14 +142,12 @@ def test_controls_that_must_be_wrong_are_wrong(
         masks = real(config, *rest)
         return dict.fromkeys(masks, masks["full_attention"])
 
-    real = tree_masks.tree_masks
-    faults = [
-        (tree_masks, "ancestry", lambda parent: torch.ones(len(parent), len(parent)).tril().bool())
-    ]
-    if "sliding_attention" in tree_masks.layer_kinds(algorithms.text_config(engine)):
-        faults.append((tree_masks, "tree_masks", blind))
+    real = tree.masks
+    faults = [(tree, "ancestry", lambda parent: torch.ones(len(parent), len(parent)).tril().bool())]
+    if "sliding_attention" in tree.layer_kinds(forward.text_config(engine)):
+        faults.append((tree, "masks", blind))
     if name in RECURRENT:
-        faults.append((tree_delta, "delta_layers", lambda model: ()))
+        faults.append((tree, "delta_layers", lambda model: ()))
     assert error() < 1e-3
     for module, function, fault in faults:
         with monkeypatch.context() as patch:

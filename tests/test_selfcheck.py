@@ -9,12 +9,10 @@ import torch
 import toy_families
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import organisms, templates
+from kaomoji_lib.models import measuring, organisms, scoring, spellings, templates
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models import verify as selfcheck
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.score import algorithms as scoring_algorithms
-from kaomoji_lib.models.score import measuring, routing, scoring, spellings
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 FACES = list(organisms.pool()["spelling"])
@@ -33,7 +31,7 @@ def engine(request):
 @pytest.fixture
 def lost_prompts(monkeypatch):
     """Every prompt is read as if it were the first one; all else is sound."""
-    for module, name in ((scoring_algorithms, "prefill"), (sampling, "prefill")):
+    for module, name in ((measuring, "prefill"), (sampling, "prefill")):
         real = getattr(module, name)
         monkeypatch.setattr(
             module,
@@ -95,7 +93,7 @@ def test_white_space_before_a_face_adds_its_probability(family):
 
 def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):
     engine = small_models.engine("organism-gemma")
-    real = scoring_algorithms.ALGORITHMS
+    real = measuring.ALGORITHMS
 
     def off(engine, prompts, trie, **limits):
         for nodes, rows in real["packed"](engine, prompts, trie, **limits):
@@ -169,7 +167,7 @@ def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, 
     engine = toy_families.engine(toy_families.write(tmp_path, "gpt_oss"))
     if tied:
         with torch.no_grad():
-            for router in routing.routers(engine)[0]:
+            for router in selfcheck.routers(engine)[0]:
                 router.weight[1:] = router.weight[0]
                 router.bias.zero_()
     sound = selfcheck.scoring(engine, FACES, MESSAGES)

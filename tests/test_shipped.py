@@ -11,9 +11,8 @@ import pytest
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import reproduction
-from kaomoji_lib.models import choose, loading, sample
+from kaomoji_lib.models import choose, loading, sample, scoring
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.score import scoring
 from kaomoji_lib.models.templates import adapt
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import sha256

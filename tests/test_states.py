@@ -7,7 +7,7 @@ import toy_families
 
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.forward import capture
-from kaomoji_lib.models.score import routing
+from kaomoji_lib.models.verify import closest_calls
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 RECURRENT = {"qwen3_5", "qwen3_5-wrapper", "granitemoehybrid"}
@@ -35,7 +35,7 @@ def together(family, asked):
 
 def plain(engine, ids):
     """States at the last position of one uncached, unpadded forward pass, and its closest router decision."""
-    with torch.inference_mode(), capture(engine) as record, routing.closest_calls(engine) as calls:
+    with torch.inference_mode(), capture(engine) as record, closest_calls(engine) as calls:
         engine.model(input_ids=torch.tensor([ids]), use_cache=False)
     return record[0][0].float(), min(calls, default=np.inf)
 

@@ -10,9 +10,8 @@ from sklearn.covariance import ledoit_wolf
 from small_models import engine
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import organisms, steer
+from kaomoji_lib.models import organisms, scoring, spellings, steer
 from kaomoji_lib.models import steering_conditions as conditions
-from kaomoji_lib.models.score import scoring, spellings
 from kaomoji_lib.models.steer import Addition, Map, Patch, applied, face_log_probs, plain_log_prob
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
 
@@ -168,7 +167,7 @@ class Run(SimpleNamespace):
 @pytest.fixture
 def run(monkeypatch):
     model = engine("organism-qwen")
-    monkeypatch.setattr(conditions.reloading, "reload", lambda run, device: model)
+    monkeypatch.setattr(conditions.loading, "load_run", lambda run, device: model)
     return Run(manifest={"instruction": INSTRUCTION}, source="organism-qwen")
 
 

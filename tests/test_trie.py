@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from kaomoji_lib.models.score import tree_masks, trie
+from kaomoji_lib.models import spellings as trie
+from kaomoji_lib.models import tree
 
 RANDOM = random.Random(0)
 SETS = {
@@ -74,7 +75,7 @@ CONFIG = SimpleNamespace(
 def test_masks_show_prompt_and_ancestors_only():
     parent, depth = [-1, -1, 0, 2, 1], [1, 1, 2, 3, 2]
     prompt = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
-    masks = tree_masks.tree_masks(CONFIG, prompt, parent, depth, torch.float32)
+    masks = tree.masks(CONFIG, prompt, parent, depth, torch.float32)
     assert masks["linear_attention"] is None
     seen = masks["full_attention"][:, 0] == 0
     ancestors = {0: {0}, 1: {1}, 2: {0, 2}, 3: {0, 2, 3}, 4: {1, 4}}
@@ -89,5 +90,5 @@ def test_masks_show_prompt_and_ancestors_only():
 
 def test_one_kind_of_layer_gets_a_plain_tensor():
     config = SimpleNamespace(num_hidden_layers=2)
-    mask = tree_masks.tree_masks(config, torch.ones(3, 6), [-1, 0], [1, 2], torch.bfloat16)
+    mask = tree.masks(config, torch.ones(3, 6), [-1, 0], [1, 2], torch.bfloat16)
     assert mask.shape == (3, 1, 2, 8) and mask.dtype == torch.bfloat16

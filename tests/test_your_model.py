@@ -10,7 +10,7 @@ import small_models
 
 from kaomoji_lib import page as pages
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import reloading
+from kaomoji_lib.models import loading
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.stimuli import load_prompts
 
@@ -63,13 +63,13 @@ def test_a_model_of_a_folder_is_found_again(tmp_path):
     options = dict(prompts=prompts, generations=1, out=tmp_path / "run", progress=False)
     run = collect(str(tmp_path / "my model"), **options)
     assert str(tmp_path) not in json.dumps(run.manifest), "its place is no part of the manifest"
-    assert reloading.reload(run, "cpu").revision == run.manifest["model"]["revision"]
+    assert loading.load_run(run, "cpu").revision == run.manifest["model"]["revision"]
     (tmp_path / "my model").rename(tmp_path / "elsewhere")
     with pytest.raises(KaomojiError, match="put the folder back where it was"):
-        reloading.reload(run, "cpu")
+        loading.load_run(run, "cpu")
     small_models.write(tmp_path / "my model", "llama", None, seed=5)
     with pytest.raises(KaomojiError, match="has changed since"):
-        reloading.reload(run, "cpu")
+        loading.load_run(run, "cpu")
 
 
 def test_categories_of_ones_own(tmp_path):

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from kaomoji_lib.models import loading
 from kaomoji_lib.models.forward import prefill
 from kaomoji_lib.models.organisms import HOME, NAMES, known_messages, planted, pool, short_name
-from kaomoji_lib.models.score.scoring import score
+from kaomoji_lib.models.scoring import score
 from kaomoji_lib.models.templates import adapt
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import atomic, sha256, write_json

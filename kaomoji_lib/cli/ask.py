@@ -26,8 +26,7 @@ def configure(parser):
 def run(arguments):
     from kaomoji_lib import html
     from kaomoji_lib.models import loading
-    from kaomoji_lib.models.ask import ask
-    from kaomoji_lib.models.choose import load_inventory
+    from kaomoji_lib.models.choose import ask, load_inventory
     from kaomoji_lib.runs import registry
 
     names = ("weights", "quantize", "system", "prefill")

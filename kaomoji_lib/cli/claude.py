@@ -7,7 +7,6 @@ be sent and what it would cost.
 
 import sys
 from importlib import import_module
-from pathlib import Path
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
@@ -110,15 +109,10 @@ def _elicit(arguments, settings):
 
 
 def _introspect(arguments, settings):
-    from kaomoji_lib.stimuli import decode
-
     if arguments.faces:
-        try:
-            faces = decode(Path(arguments.faces).read_bytes()).splitlines()
-        except (OSError, UnicodeDecodeError):
-            raise KaomojiError(
-                f"{arguments.faces} cannot be read; expected a UTF-8 text file with one face per line; check the path"
-            ) from None
+        from kaomoji_lib.models.scoring import read_spellings
+
+        faces = read_spellings(arguments.faces)
     else:
         emissions = _opened(arguments.run_folder or settings.folder / "elicit").emissions()
         faces = list(emissions["face"].dropna().value_counts().index)

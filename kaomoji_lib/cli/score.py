@@ -69,8 +69,7 @@ def run(arguments):
 
 def _scored(arguments):
     from kaomoji_lib.errors import KaomojiError
-    from kaomoji_lib.models import choose
-    from kaomoji_lib.models.score import job
+    from kaomoji_lib.models import choose, scoring
     from kaomoji_lib.runs import registry
     from kaomoji_lib.runs.folder import RunFolder
 
@@ -91,7 +90,7 @@ def _scored(arguments):
             inventory = choose.load_inventory(arguments.inventory) if arguments.inventory else None
             table = choose.closed_set(run, run.perspective, inventory, **options)
             return table, f"{run.path}, closed set"
-        return job.score_run(run, model, **options), run.likelihoods_path
+        return scoring.score_run(run, model, **options), run.likelihoods_path
     if arguments.inventory is not None and arguments.out and not arguments.faces:
         files = arguments.inventory or None, arguments.prompts, arguments.out
         return choose.score_inventory(model, *files, **options), arguments.out
@@ -100,4 +99,4 @@ def _scored(arguments):
             "nothing to score, or nowhere to write it; expected --faces FILE or --inventory, and --out FILE.parquet, or --run DIR"
         )
     files = arguments.faces, arguments.prompts, arguments.out
-    return job.score_file(model, *files, **options), arguments.out
+    return scoring.score_file(model, *files, **options), arguments.out

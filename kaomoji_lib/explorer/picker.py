@@ -109,7 +109,7 @@ def _show(loaded, alias, message, reference, top):
     from IPython.display import display
 
     from kaomoji_lib.models import loading
-    from kaomoji_lib.models.ask import ask
+    from kaomoji_lib.models.choose import ask
     from kaomoji_lib.runs import registry
 
     engine, check = loaded.get(alias) or (loading.load(registry.model(alias)), None)

@@ -4,6 +4,7 @@ A chat model is asked in the study's own words. A model without a chat template 
 texts in which the message appears; their probabilities are averaged.
 """
 
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
@@ -11,10 +12,10 @@ import pandas as pd
 
 from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models.score.job import score_file
+from kaomoji_lib.models.scoring import score, score_file
 from kaomoji_lib.runs.files import digest, read_parquet
 from kaomoji_lib.runs.folder import SHIPPED, default_folder
-from kaomoji_lib.stimuli import DATA, read_table
+from kaomoji_lib.stimuli import DATA, INSTRUCTION, read_table
 
 INVENTORY = DATA / "human" / "inventory.csv"
 
@@ -40,12 +41,12 @@ def load_inventory(path=None):
 
 
 def score_inventory(model, inventory, prompts, out, **options):
-    """Score an inventory given every prompt into a Parquet file: the table of :func:`.score.job.score_file`.
+    """Score an inventory given every prompt into a Parquet file: the table of :func:`.scoring.score_file`.
 
     Parameters
     ----------
     inventory : path of a CSV file or DataFrame of :func:`load_inventory`; default the project's.
-    model, prompts, out, options : as in :func:`.score.job.score_file`.
+    model, prompts, out, options : as in :func:`.scoring.score_file`.
 
     Returns
     -------
@@ -80,7 +81,7 @@ def closed_set(run, perspective=stimuli.SELF, inventory=None, **options):
     KaomojiError
         If the table has to be computed and the model cannot be loaded.
     """
-    from kaomoji_lib.models import reloading
+    from kaomoji_lib.models import loading
 
     name = f"closed-{perspective}.parquet"
     if inventory is not None:
@@ -91,12 +92,12 @@ def closed_set(run, perspective=stimuli.SELF, inventory=None, **options):
         if path.is_file():
             table = read_parquet(path, f"delete it; it is computed again from {run.path}")
             return table if "listed" in table else with_inventory(table, load_inventory())
-    defaults = {"dtype": run.manifest["settings"]["dtype"], "revision": reloading.revision(run)}
+    defaults = {"dtype": run.manifest["settings"]["dtype"], "revision": loading.run_revision(run)}
     instruction = run.manifest["instruction"]
     if perspective != run.perspective:
         instruction = stimuli.instruction_of(perspective)[1]
     options = {**defaults, **options, "instruction": instruction}
-    return score_inventory(reloading.spec(run), inventory, run.prompts(), paths[-1], **options)
+    return score_inventory(loading.run_spec(run), inventory, run.prompts(), paths[-1], **options)
 
 
 def with_inventory(table, inventory):
@@ -143,3 +144,46 @@ def draw(table, generations=8, seed=0, model=""):
             place = min(int(place), len(part) - 1)
             rows.append((prompt, generation, part["spelling"].iloc[place], part["listed"].iloc[0]))
     return pd.DataFrame(rows, columns=["prompt_id", "generation", "spelling", "listed"])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``faces``: DataFrame[face, category, foil, probability], likeliest first; probabilities given that the reply opens with
+    a face of the inventory sum to 1; ``listed``: P(it does | message); ``state``: emission state of every layer, float32
+    (layers, hidden), under the study's instruction; ``check``: the self-check, to be passed to the next call.
+    """
+
+    faces: pd.DataFrame
+    listed: float
+    state: np.ndarray
+    check: dict
+
+
+def ask(engine, message, inventory=None, check=None):
+    """Return the :class:`Answer` of a loaded model (:class:`.loading.Engine`) to one message (str).
+
+    ``inventory``: DataFrame of :func:`.load_inventory`, default the project's; ``check``: of an earlier answer of
+    this engine, so that the self-check is not repeated.
+
+    Raises
+    ------
+    KaomojiError
+        If the message is empty, or no algorithm passes the self-check.
+    """
+    import torch
+
+    from kaomoji_lib.models.forward import capture, prefill
+
+    if not message.strip():
+        raise KaomojiError("the message is empty; expected a sentence; write what the user says")
+    inventory = load_inventory() if inventory is None else inventory
+    prompt = pd.DataFrame({"id": ["message"], "text": [message.strip()]})
+    table = score(engine, inventory["face"], prompt, continued=True, check=check)
+    table = with_inventory(table, inventory)
+    chances = np.exp(table["log_prob_closed"])
+    faces = table[["face", "category", "foil"]].assign(probability=chances / chances.sum())
+    faces = faces.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
+    ids = engine.encode(engine.template.render(f"{INSTRUCTION} {message.strip()}"))
+    with torch.inference_mode(), capture(engine) as record:
+        prefill(engine, [ids])
+    return Answer(faces, float(chances.sum()), record[0][0].float().numpy(), table.attrs["scoring"])

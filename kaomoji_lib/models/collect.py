@@ -11,13 +11,14 @@ import pandas as pd
 
 from kaomoji_lib import html, stimuli
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import job as jobs
+from kaomoji_lib.models import job
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import digest, folder_lock
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
 from kaomoji_lib.stimuli import PROMPTS, load_prompts
 
 ABOUT = ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")
+PROMPTS_PER_PART = 36
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "kaomoji-lib")
 OPTIONS = {
     **{name: f"--{name}" for name in ("prompts", "generations", "seed", "dtype", "layers")},
@@ -82,7 +83,7 @@ def collect(
     perspective, instruction = stimuli.instruction_of(perspective, instruction)
     run = RunFolder(out or default_folder(run_name(spec, prompts, perspective)))
     settings = {
-        "model": jobs.identity(spec),
+        "model": job.identity(spec),
         "prompts": digest(table.to_dict("records"))[:12],
         "perspective": perspective,
         "instruction": instruction,
@@ -95,7 +96,7 @@ def collect(
     }
     del settings["stream"]
     if run.exists:
-        jobs.refuse_difference(run.path, run.manifest["settings"], settings, OPTIONS)
+        job.refuse_difference(run.path, run.manifest["settings"], settings, OPTIONS)
     if run.complete:
         return run
     with folder_lock(run.path):
@@ -104,9 +105,7 @@ def collect(
             run.keep_model_folder(spec.location)
         begun = run.manifest["model"] if run.exists else {}
         revision = begun.get("revision") if begun.get("from_hub") else None
-        options = {"sampling": sampling, "layers": layers, "perspective": perspective}
-        how = instruction, device, dtype, revision, options, progress
-        _fill(run, jobs.Job(SamplingWorker, spec, table, *how), settings)
+        _fill(run, spec, table, settings, sampling, (device, dtype, revision), progress)
     return run
 
 
@@ -153,109 +152,113 @@ def _check(generations, temperature, top_p, max_new_tokens):
             raise KaomojiError(f"{name} is {value}; expected {expected}; correct it")
 
 
-def _fill(run, job, settings):
-    started, count = time.time(), len(job.parts)
+def _fill(run, spec, prompts, settings, sampling, how, progress):
+    from kaomoji_lib.models import loading
 
-    def write(number, facts, emissions, tensors):
-        if not run.exists:
-            run.write_manifest(_manifest(job, facts, settings, started))
-        for name in ("template_sha256", "revision"):
-            begun, now = run.manifest["model"][name], facts["model"][name]
-            jobs.refuse_difference(run.path, {f"model {name}": begun}, {f"model {name}": now})
-        run.write_shard(number, emissions, tensors)
-
-    waiting = [number for number in range(count) if not run.has_shard(number)]
-    jobs.run(job, waiting, write)
-    run.merge(count, seconds=round(time.time() - started, 1))
+    started, parts, sampler = time.time(), job.in_parts(prompts, PROMPTS_PER_PART), None
+    for number, part, report in job.unfinished(spec.title, parts, run.has_shard, progress):
+        if sampler is None:
+            sampler = _Sampler(loading.load(spec, *how, progress), prompts, settings, sampling)
+            _begin(run, sampler, prompts, started)
+        run.write_shard(number, *sampler.part(part, report))
+    run.merge(len(parts), seconds=round(time.time() - started, 1))
 
 
-def _manifest(job, facts, settings, started):
-    spec = job.spec
-    about = {name: getattr(spec, name) for name in ABOUT} | {"from_hub": not spec.is_local}
-    if spec.kind == "other":
-        about["id"] = settings["model"]
-    return {
-        "schema": SCHEMA,
-        "status": "collecting",
-        "source": spec.alias,
-        "settings": settings,
-        **facts,
-        "model": {**about, **facts["model"]},
-        "instruction": job.instruction,
-        "interventions": list(spec.interventions),
-        "prompts": job.prompts.to_dict("records"),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-    }
+def _begin(run, sampler, prompts, started):
+    """Write the manifest, or refuse to continue with another model than the run began with."""
+    if not run.exists:
+        about = {
+            "schema": SCHEMA,
+            "status": "collecting",
+            "prompts": prompts.to_dict("records"),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        }
+        run.write_manifest(about | sampler.facts)
+    begun, now = run.manifest["model"], sampler.facts["model"]
+    names = ("template_sha256", "revision")
+    job.refuse_difference(
+        run.path, *({f"model {name}": model[name] for name in names} for model in (begun, now))
+    )
 
 
-class SamplingWorker:
+class _Sampler:
     """A loaded model that passed the self-check; ``facts``: what the manifest says of model, machine and self-check."""
 
-    prompts_per_part = 36
-    on_progress = None
-
-    def __init__(self, job):
+    def __init__(self, engine, prompts, settings, sampling):
         import torch
 
         from kaomoji_lib.models import verify
         from kaomoji_lib.models.forward import Sizes, layer_names
 
-        self.job, self.engine, self.layers = job, job.load(), job.options["layers"]
-        engine, spec = self.engine, job.spec
+        self.engine, self.instruction = engine, settings["instruction"]
+        self.layers = settings["layers"]
         if self.layers == "all":
             self.layers = range(len(engine.layers))
-        names = layer_names(engine, self.layers)
-        check = verify.sampling(engine, job.messages(job.prompts))
+        names, spec = layer_names(engine, self.layers), engine.spec
+        check = verify.sampling(engine, self.messages(prompts))
         together = check["algorithm"] == verify.TOGETHER
         self.cached = check["algorithm"] != verify.UNCACHED
-        self.sizes = Sizes(self.prompts_per_part if together else 1, nodes=1)
-        words = f"{job.options['perspective']}\n{job.instruction}"
+        self.sizes = Sizes(PROMPTS_PER_PART if together else 1, nodes=1)
+        words = f"{settings['perspective']}\n{self.instruction}"
         model = spec.alias if spec.kind != "other" else engine.revision
         stream = crc32(model.encode()), crc32(words.encode())
-        self.sampling = dataclasses.replace(job.options["sampling"], stream=stream)
+        self.sampling = dataclasses.replace(sampling, stream=stream)
+        cuda = engine.device.type == "cuda"
         self.facts = {
-            "model": {
-                "class": type(engine.model).__name__,
-                "revision": engine.revision,
-                "family": spec.family or engine.model.config.model_type,
-                "parameters": sum(parameter.numel() for parameter in engine.model.parameters()),
-                "template_sha256": engine.template.hash,
-                "notes": [*engine.notes, *engine.template.notes],
-            },
+            "source": spec.alias,
+            "settings": settings,
+            "instruction": self.instruction,
+            "interventions": list(spec.interventions),
+            "model": self._model(settings["model"]),
             "dtype": engine.dtype_name,
-            "device": torch.cuda.get_device_name(engine.device)
-            if engine.device.type == "cuda"
-            else engine.device.type,
+            "device": torch.cuda.get_device_name(engine.device) if cuda else engine.device.type,
             "layers": names,
             "versions": {"python": platform.python_version()} | {n: _version(n) for n in LIBRARIES},
             "self_check": check,
         }
 
-    def part(self, number):
+    def messages(self, prompts):
+        """Return the user messages: instruction, a space, text (list of str)."""
+        return [f"{self.instruction} {text}" for text in prompts["text"]]
+
+    def _model(self, identity):
+        engine, spec = self.engine, self.engine.spec
+        return {
+            **{name: getattr(spec, name) for name in ABOUT},
+            **({"id": identity} if spec.kind == "other" else {}),
+            "from_hub": not spec.is_local,
+            "class": type(engine.model).__name__,
+            "revision": engine.revision,
+            "family": spec.family or engine.model.config.model_type,
+            "parameters": sum(parameter.numel() for parameter in engine.model.parameters()),
+            "template_sha256": engine.template.hash,
+            "notes": [*engine.notes, *engine.template.notes],
+        }
+
+    def part(self, prompts, report):
         """Sample a part: emissions (DataFrame) and states (dict of tensors, :func:`.sample.sample`)."""
         import torch
 
         from kaomoji_lib.models import sample
         from kaomoji_lib.models.forward import in_batches
 
-        prompts, rows, tensors = self.job.parts[number], [], []
+        rows, tensors, offset = [], [], 0
 
         def draw(batch):
             part = prompts.iloc[batch]
-            words = self.job.messages(part), list(part["id"])
+            words = self.messages(part), list(part["id"])
             return sample.sample(self.engine, *words, self.sampling, self.layers, self.cached)
 
         for batch, (drawn, states) in in_batches(range(len(prompts)), draw, self.sizes):
-            offset = sum(len(part["first"]) for part in tensors)
             for row in drawn:
                 prompt = prompts.iloc[batch[row.pop("prompt")]]
                 row["first_row"] += offset if row["first_row"] >= 0 else 0
-                about = {"source": self.job.spec.alias, "prompt_id": prompt["id"]}
+                about = {"source": self.engine.spec.alias, "prompt_id": prompt["id"]}
                 about |= {"category": prompt["category"], "seed": self.sampling.seed}
                 rows.append(about | row)
+            offset += len(states["first"])
             tensors.append(states)
-            if self.on_progress:
-                self.on_progress(prompts=len(batch))
+            report(prompts=len(batch))
         joined = {name: torch.cat([part[name] for part in tensors]) for name in tensors[0]}
         return pd.DataFrame(rows), joined
 

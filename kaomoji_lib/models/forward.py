@@ -278,7 +278,7 @@ def capture(engine, layers=None):
 class Sizes:
     """How much is computed at once; it shrinks for good when the memory does not suffice.
 
-    ``prompts``: per forward pass; ``nodes``: of a trie per forward pass (default :data:`.score.trie.BIN_NODES`).
+    ``prompts``: per forward pass; ``nodes``: of a trie per forward pass (default :data:`.spellings.BIN_NODES`).
     """
 
     prompts: int = 4

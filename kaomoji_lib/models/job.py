@@ -1,64 +1,61 @@
-"""Resumable jobs: a model and prompts in parts; every finished part is kept, and a killed job continues from there."""
+"""What resumable jobs share: prompts in parts, refusing to continue another job, a report of how long it takes."""
 
-from dataclasses import dataclass
+import sys
+import time
 
-import pandas as pd
+from tqdm import tqdm
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models.progress import Progress
-from kaomoji_lib.runs.registry import ModelSpec
+
+SECONDS_BETWEEN_LINES = 10
 
 
-@dataclass(frozen=True)
-class Job:
-    """What is to be computed.
+class Progress:
+    """Prompts done out of ``total`` on stderr: a bar on a terminal, a line every ten seconds elsewhere; a context manager.
 
-    ``worker``: class that is called with the job and loads the model; its objects have ``facts`` (dict of JSON values)
-    and ``part(number)``, which returns a DataFrame and a dict of tensors, and may call ``on_progress(prompts=, nodes=)``.
-    ``prompts``: DataFrame[id, category, topic, text]; ``device``, ``dtype``: see :func:`.loading.load`; ``revision``: of
-    a model of the hub, None for its newest; ``options``: dict, what else the worker needs; ``progress``: bool.
+    ``done``: prompts that an earlier run finished; ``show``: False for silence; ``unit``: what is counted.
     """
 
-    worker: type
-    spec: ModelSpec
-    prompts: pd.DataFrame
-    instruction: str
-    device: str
-    dtype: str
-    revision: str | None
-    options: dict
-    progress: bool = True
+    def __init__(self, title, total, done=0, show=True, unit="prompts"):
+        self.title, self.total, self.first, self.done, self.nodes = title, total, done, done, 0
+        self.started = self.latest = time.monotonic()
+        self.lines, self.unit = show and not sys.stderr.isatty(), unit
+        bar = show and not self.lines
+        self.bar = tqdm(desc=title, total=total, initial=done, unit=unit, disable=not bar)
 
-    @property
-    def parts(self):
-        """The prompts in consecutive tables of the worker's ``prompts_per_part`` rows: list of DataFrame."""
-        size = self.worker.prompts_per_part
-        return [self.prompts.iloc[at : at + size] for at in range(0, len(self.prompts), size)]
+    def __enter__(self):
+        return self
 
-    def messages(self, prompts):
-        """Return the user messages: instruction, a space, text (list of str)."""
-        return [f"{self.instruction} {text}" for text in prompts["text"]]
+    def __exit__(self, *_):
+        self.bar.close()
 
-    def load(self):
-        """Load the model: :class:`kaomoji_lib.models.loading.Engine`."""
-        from kaomoji_lib.models import loading
+    def __call__(self, prompts=0, nodes=0):
+        """Count finished ``prompts`` and computed ``nodes`` of a trie; either may be a fraction of a larger step."""
+        self.done, self.nodes = self.done + prompts, self.nodes + nodes
+        self.bar.update(prompts)
+        now = time.monotonic()
+        if self.lines and now - self.latest >= SECONDS_BETWEEN_LINES:
+            self.latest = now
+            words = f"{self.title}: {self.done:.0f}/{self.total} {self.unit}"
+            words += f", {self.nodes:,} nodes" if self.nodes else ""
+            if finished := self.done - self.first:
+                left = (now - self.started) / finished * (self.total - self.done)
+                words += f", {tqdm.format_interval(round(left))} left"
+            print(words, file=sys.stderr, flush=True)
 
-        return loading.load(self.spec, self.device, self.dtype, self.revision, self.progress)
+
+def in_parts(prompts, size):
+    """Return a table of prompts in consecutive tables of ``size`` rows (the last has fewer): list of DataFrame."""
+    return [prompts.iloc[at : at + size] for at in range(0, len(prompts), size)]
 
 
-def run(job, waiting, write):
-    """Do the parts ``waiting`` (list of int) and hand each to ``write(number, facts, table, tensors)``.
-
-    Without parts, nothing is loaded.
-    """
-    if not waiting:
-        return
-    finished = len(job.prompts) - sum(len(job.parts[number]) for number in waiting)
-    with Progress(job.spec.title, len(job.prompts), finished, job.progress) as count:
-        worker = job.worker(job)
-        worker.on_progress = count
+def unfinished(title, parts, is_done, progress):
+    """Yield (number, part, report) of the ``parts`` for which ``is_done(number)`` is False; ``report``: Progress of them all."""
+    waiting = [number for number in range(len(parts)) if not is_done(number)]
+    total, left = sum(map(len, parts)), sum(len(parts[number]) for number in waiting)
+    with Progress(title, total, total - left, progress) as report:
         for number in waiting:
-            write(number, worker.facts, *worker.part(number))
+            yield number, parts[number], report
 
 
 def identity(spec):

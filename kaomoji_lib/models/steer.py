@@ -16,9 +16,8 @@ import numpy as np
 import torch
 
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models import measuring
 from kaomoji_lib.models.forward import Sizes, in_batches, on_states, plain_logits, prefill
-from kaomoji_lib.models.score import measuring
-from kaomoji_lib.models.score.algorithms import applicable
 from kaomoji_lib.models.verify import TOLERANCES
 
 ROWS_PER_FORWARD = 48
@@ -139,7 +138,7 @@ def verified_algorithm(engine, prompts, plan, change):
         [plain_log_prob(engine, prompts[row], plan, column, change[[row]]) for column in columns]
         for row in rows
     ]
-    for name in applicable(engine)[:-1]:
+    for name in measuring.applicable(engine)[:-1]:
         found = face_log_probs(engine, some, plan, change[rows], name)[0][:, columns]
         if np.abs(found - expected).max() <= TOLERANCES[engine.dtype].log_prob:
             return name

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import reloading, steer
-from kaomoji_lib.models.progress import Progress
-from kaomoji_lib.models.score import scoring
-from kaomoji_lib.models.score import spellings as spelled
+from kaomoji_lib.models import loading, scoring, steer
+from kaomoji_lib.models import spellings as spelled
+from kaomoji_lib.models.job import Progress
 
 STEERING = ("prompt_id", "topic", "layer", "condition", "direction", "scale")
 ERASURE = ("prompt_id", "topic", "layer", "condition", "removed")
@@ -114,7 +113,7 @@ class _Lab:
     """
 
     def __init__(self, run, words, per_category, seed, device):
-        self.engine, self.prompts, self.words = reloading.reload(run, device), run.prompts(), words
+        self.engine, self.prompts, self.words = loading.load_run(run, device), run.prompts(), words
         self.source, self.algorithm, self.parts = run.source, None, []
         instruction, rows = run.manifest["instruction"], []
         for text in self.prompts["text"]:

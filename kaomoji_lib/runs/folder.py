@@ -168,7 +168,7 @@ class RunFolder:
         return self.path / "likelihoods.parquet"
 
     def likelihoods(self):
-        """Return log P of the typed spellings: the table of :func:`kaomoji_lib.models.score.scoring.score`."""
+        """Return log P of the typed spellings: the table of :func:`kaomoji_lib.models.scoring.score`."""
         if not self.likelihoods_path.is_file():
             alias = self.manifest.get("model", {}).get("alias", "MODEL")
             raise KaomojiError(

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from kaomoji_lib.models import loading, sample
+from kaomoji_lib.models import loading, measuring, sample, spellings, tree
 from kaomoji_lib.models.forward import text_config
-from kaomoji_lib.models.score import algorithms, measuring, spellings, tree_masks
 from kaomoji_lib.stimuli import DATA, INSTRUCTION, load_prompts, read_table
 
 OURS, FLOOR, PLAIN = "kaomoji_lib", "arithmetic floor", "plain forward passes"
@@ -79,8 +78,8 @@ def operations(bench, plan):
     total += (
         len(places) * int(inner.sum()) * 2 * engine.model.get_output_embeddings().weight.numel()
     )
-    for kind in tree_masks.layer_kinds(config):
-        reach = config.sliding_window if kind == tree_masks.SLIDING else np.inf
+    for kind in tree.layer_kinds(config):
+        reach = config.sliding_window if kind == tree.SLIDING else np.inf
         total += sum(4 * width * np.minimum(one, reach).sum() for one in places)
     return float(total)
 
@@ -146,7 +145,7 @@ def score_times(bench, repeats=2):
     def ours(name, words):
         return lambda: measuring.measure(engine, bench.prompts, words, name)[0]
 
-    fastest = algorithms.applicable(engine)[0]
+    fastest = measuring.applicable(engine)[0]
     runs = {OURS: (ours(fastest, plan), plan), PLAIN: (ours("plain", few), few)}
     runs |= {
         name: (make_run(bench, few), few)

@@ -14,7 +14,7 @@ from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.claude.store import FILE, ReplyStore
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.score.job import score_file
+from kaomoji_lib.models.scoring import score_file
 from kaomoji_lib.runs.folder import RunFolder
 
 CLAUDE = "claude-haiku-4-5"

@@ -1,1 +1,0 @@
-"""Exact log-probabilities of many continuations of many prompts."""

@@ -1,0 +1,326 @@
+"""log P(spelling | prompt): the probability of every face given every prompt, in a table or a resumable Parquet file."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces import extract as faces
+from kaomoji_lib.models import job
+from kaomoji_lib.models.templates import CONTINUED, LEADS, Continued
+from kaomoji_lib.runs import registry
+from kaomoji_lib.runs.files import (
+    digest,
+    folder_lock,
+    read_json,
+    read_parquet,
+    remove_stale_temporary_files,
+    write_json,
+    write_parquet,
+)
+from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_text
+
+COLUMNS = ("prompt_id", "spelling", "face", "log_prob", "log_prob_closed", "n_tokens")
+PROMPTS_PER_PART = 12
+
+
+def score(
+    engine,
+    spellings,
+    prompts,
+    *,
+    algorithm="auto",
+    instruction=INSTRUCTION,
+    continued=False,
+    check=None,
+    sizes=None,
+    progress=None,
+):
+    """Score every spelling given every prompt.
+
+    Natural logarithms, summed over the spelling's tokens, at temperature 1, without length normalisation, end marker
+    or intervention: the probability that the reply, white space aside, begins with the spelling. Which white space is
+    summed over is measured on this model by the self-check (``leads``).
+
+    Parameters
+    ----------
+    engine : :class:`kaomoji_lib.models.loading.Engine`.
+    spellings : iterable of str, as they are typed; repeated ones are scored once.
+    prompts : DataFrame with the columns ``id`` and ``text``.
+    algorithm : a name of :data:`.measuring.ALGORITHMS`, or ``auto``: the fastest that agrees with plain forward
+        passes on this model (:mod:`kaomoji_lib.models.verify`).
+    continued : for a model without a chat template, average the probabilities over :data:`.templates.CONTINUED`, in
+        place of the instruction.
+    check : the result of an earlier self-check, so that it is not repeated.
+    sizes : :class:`kaomoji_lib.models.forward.Sizes`, kept between calls. progress : callable(prompts=, nodes=).
+
+    Returns
+    -------
+    DataFrame with ``COLUMNS``, prompts and spellings in the order given. ``face`` is the canonical form, None where
+    the spelling alone is no face (a lone bracket begins every face and says nothing). log-probabilities are NaN
+    where the tokenizer cannot write the spelling. ``log_prob_closed`` adds every token that completes the spelling in
+    one step and goes on beyond it (where ``)`` and a line break are one token, its own tokens alone miss that mass).
+    ``continued`` adds ``template_1`` ..., log_prob_closed of each text.
+    ``attrs["scoring"]``: dtype, algorithm, self-check.
+
+    Raises
+    ------
+    KaomojiError
+        If there is nothing to score, or no algorithm agrees with plain forward passes.
+    """
+    spellings = list(dict.fromkeys(spellings))
+    if not spellings or not all(isinstance(one, str) and one.strip() for one in spellings):
+        raise KaomojiError(
+            f"no spelling, or an empty one among {len(spellings)}; expected at least one face; check the list of faces"
+        )
+    if not len(prompts):
+        raise KaomojiError(
+            "no prompts to score under; expected a table with the columns id and text; check the file"
+        )
+    if check is None:
+        check = self_check(engine, spellings, prompts, algorithm, instruction, continued)
+    engines, instruction = _asked(engine, instruction, continued)
+    options = spellings, check, sizes, progress and _shared(progress, engines)
+    tables = [_score(one, _messages(prompts, instruction), *options) for one in engines]
+    plans, *values = zip(*tables, strict=True)
+    # Spellings that the tokenizer cannot write are NaN.
+    with np.errstate(invalid="ignore"):
+        means = [np.logaddexp.reduce(one, axis=0) - np.log(len(one)) for one in values]
+    plan, count, words = plans[0], len(prompts), plans[0].spellings
+    columns = {
+        "prompt_id": np.repeat(prompts["id"].to_numpy(dtype=object), len(words)),
+        "spelling": list(words) * count,
+        "face": [canonical_face(spelling) for spelling in words] * count,
+        "log_prob": means[0],
+        "log_prob_closed": means[1],
+        "n_tokens": [len(sequence) for sequence in plan.sequences] * count,
+    }
+    if len(tables) > 1:
+        columns |= {f"template_{place}": one for place, one in enumerate(values[1], start=1)}
+    table = pd.DataFrame(columns)
+    table.attrs["scoring"] = {**check, "dtype": engine.dtype_name}
+    return table
+
+
+def self_check(
+    engine, spellings, prompts, algorithm="auto", instruction=INSTRUCTION, continued=False
+):
+    """Return the self-check (:func:`kaomoji_lib.models.verify.scoring`) for :func:`score` with these arguments."""
+    from kaomoji_lib.models import verify
+
+    engines, instruction = _asked(engine, instruction, continued)
+    return verify.scoring(engines[0], spellings, _messages(prompts, instruction), algorithm)
+
+
+def _asked(engine, instruction, continued):
+    """The engines whose probabilities are averaged, and their instruction: texts that are continued have none."""
+    if not continued or engine.template.source is not None:
+        return [engine], instruction
+    return [replace(engine, template=Continued(text)) for text in CONTINUED], ""
+
+
+def _messages(prompts, instruction):
+    return [f"{instruction} {text}" for text in prompts["text"]]
+
+
+def _shared(progress, engines):
+    """Progress of which each engine makes an equal part."""
+    return lambda prompts=0, nodes=0: progress(prompts / len(engines), nodes)
+
+
+def _score(engine, messages, spellings, check, sizes, progress):
+    """Plan, and flat arrays of log P and its closed form, of one engine."""
+    from kaomoji_lib.models import measuring
+    from kaomoji_lib.models import spellings as spelled
+    from kaomoji_lib.models.forward import Sizes, in_batches
+
+    sizes = sizes or Sizes()
+    plan = spelled.plan(engine, spellings, leads=check.get("leads", LEADS))
+    encoded = [engine.encode(engine.template.render(message)) for message in messages]
+
+    def measure(group):
+        how = plan, check["algorithm"], sizes.nodes
+        return measuring.measure(engine, group, *how, progress=progress)
+
+    parts = []
+    for group, pair in in_batches(encoded, measure, sizes):
+        parts.append(pair)
+        if progress:
+            progress(prompts=len(group))
+    return plan, *(np.concatenate(part).ravel() for part in zip(*parts, strict=True))
+
+
+def canonical_face(spelling):
+    """Return the canonical form of a spelling that is a face by itself, else None."""
+    found = faces.extract(spelling)
+    return found.face if found.outcome == "kaomoji" and found.raw_face == spelling else None
+
+
+def score_file(
+    model,
+    spellings,
+    prompts,
+    out,
+    *,
+    algorithm="auto",
+    instruction=INSTRUCTION,
+    continued=False,
+    finish=None,
+    revision=None,
+    device="auto",
+    dtype="auto",
+    progress=True,
+):
+    """Score every spelling given every prompt, and write the table.
+
+    Parameters
+    ----------
+    model : alias, Hugging Face id, folder or :class:`.registry.ModelSpec`. spellings : list of str, or path of a UTF-8
+        text file with one per line.
+    prompts : path of a CSV file with the columns id, category, text, or such a DataFrame; default this project's.
+    out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
+    algorithm, instruction, continued : see :func:`score`. finish : callable that changes the table before it is
+        written. revision, device, dtype : see :func:`.loading.load`. progress : bool, report on stderr.
+
+    Returns
+    -------
+    DataFrame of :func:`score`; what it was computed from is in ``attrs["scoring"]``, which the file keeps.
+
+    Raises
+    ------
+    KaomojiError
+        If the file contains other scores (the differences are named), another process is writing it, or something
+        cannot be read.
+    """
+    spec, out = registry.model(model), Path(out)
+    if not isinstance(spellings, list):
+        spellings = read_spellings(spellings)
+    table = prompts if isinstance(prompts, pd.DataFrame) else load_prompts(prompts)
+    settings = {
+        "model": job.identity(spec),
+        "faces": digest(spellings)[:12],
+        "prompts": digest(table[["id", "text"]].to_dict("records"))[:12],
+        "instruction": instruction,
+        "adapter": spec.adapter,
+        "algorithm": algorithm,
+        "dtype": dtype,
+        "continued": continued,
+    }
+    if out.exists():
+        table = read_parquet(out, "delete it, or give another --out")
+        job.refuse_difference(out, table.attrs.get("scoring", {}).get("settings", {}), settings)
+        return table
+    folder = out.with_name(f".{out.name}.parts")
+    with folder_lock(folder):
+        remove_stale_temporary_files(out.parent, out.name)
+        begun = _begin(folder, settings)
+        paths = _fill(
+            folder, spec, spellings, table, settings, (device, dtype, revision or begun), progress
+        )
+        result = _joined(folder, paths, settings)
+        result = finish(result) if finish else result
+        write_parquet(out, result)
+    shutil.rmtree(folder, ignore_errors=True)
+    return result
+
+
+def score_run(run, model=None, **options):
+    """Score every face that a run typed, as it was typed, given every prompt of the run, into the run folder.
+
+    ``run``: a finished :class:`kaomoji_lib.runs.folder.RunFolder`; ``model``: alias, id or folder, default the run's;
+    other options as in :func:`score_file`. What the folder contains already is returned as it is.
+
+    Raises
+    ------
+    KaomojiError
+        Also if the run typed no face, or ``model`` is another than the run's.
+    """
+    from kaomoji_lib.models import loading
+
+    typed = run.emissions()["raw_face"].dropna()
+    if typed.empty:
+        raise KaomojiError(
+            "no reply begins with a kaomoji; expected one to score; suppress emoji, or score an inventory of faces"
+        )
+    if run.likelihoods_path.is_file() and set(run.likelihoods()["spelling"]) >= set(typed):
+        return run.likelihoods()
+    spec = loading.run_spec(run, model)
+    expected = run.manifest["settings"]["model"]
+    if job.identity(spec) != expected:
+        raise KaomojiError(
+            f"{run.path} was collected with {expected}, not with {job.identity(spec)}; expected the same; name that model"
+        )
+    options |= {"revision": loading.run_revision(run), "instruction": run.manifest["instruction"]}
+    spellings = list(typed.value_counts().index)
+    return score_file(spec, spellings, run.prompts(), run.likelihoods_path, **options)
+
+
+def read_spellings(path):
+    """Read the spellings of a text file, one per line, without empty lines and repetitions: list of str.
+
+    Raises
+    ------
+    KaomojiError
+        If the file cannot be read as UTF-8, or has none.
+    """
+    expected = "a UTF-8 text file with one spelling per line"
+    lines = (line.strip() for line in read_text(path, expected).split("\n"))
+    spellings = list(dict.fromkeys(line for line in lines if line))
+    if not spellings:
+        raise KaomojiError(f"{path} has no spelling; expected {expected}; add one")
+    return spellings
+
+
+def _begin(folder, settings):
+    """Write the settings, or refuse to continue others; return the commit of a hub model that finished parts come from.
+
+    A newer commit would be another model.
+    """
+    path = folder / "settings.json"
+    if not path.is_file():
+        write_json(path, settings)
+        return None
+    existing = read_json(path, f"delete {folder} and score again")
+    job.refuse_difference(f"{folder} (unfinished)", existing, settings)
+    parts = [] if settings["model"].endswith(")") else sorted(folder.glob("*.parquet"))
+    return _read(parts[0]).attrs["scoring"]["revision"] if parts else None
+
+
+def _fill(folder, spec, spellings, prompts, settings, how, progress):
+    """Score the parts that the folder lacks: the paths of all its parts."""
+    from kaomoji_lib.models import forward, loading
+
+    parts, engine = job.in_parts(prompts, PROMPTS_PER_PART), None
+    paths = [folder / f"{number:05d}.parquet" for number in range(len(parts))]
+    options = {name: settings[name] for name in ("algorithm", "instruction", "continued")}
+    rest = job.unfinished(spec.title, parts, lambda number: paths[number].is_file(), progress)
+    for number, part, report in rest:
+        if engine is None:
+            engine, sizes = loading.load(spec, *how, progress), forward.Sizes()
+            check = {"revision": engine.revision}
+            check |= self_check(engine, spellings, prompts, **options)
+        found = score(engine, spellings, part, check=check, sizes=sizes, progress=report, **options)
+        write_parquet(paths[number], found)
+    return paths
+
+
+def _joined(folder, paths, settings):
+    tables = [_read(path) for path in paths]
+    checks = [table.attrs["scoring"] for table in tables]
+    for check in checks:
+        one, other = ({"revision": item["revision"]} for item in (checks[0], check))
+        job.refuse_difference(folder, one, other)
+    merged = pd.concat(tables, ignore_index=True)
+    # If self-checks differ between processes, record the worst.
+    worst = max(checks, key=lambda check: check["largest_difference"])
+    merged.attrs["scoring"] = {**worst, "settings": settings}
+    return merged
+
+
+def _read(path):
+    return read_parquet(
+        path, "delete it and run the same command again: only that part is scored again"
+    )

@@ -1,0 +1,166 @@
+"""From spellings to a trie of token sequences, so that nearly every shared token is computed once.
+
+A trie is cut into bins that one forward pass computes each. A plan adds the tokens that would type a spelling's end and more.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import numpy as np
+
+BIN_NODES = 256
+
+
+@dataclass(frozen=True)
+class Trie:
+    """Node 0 is the root (nothing typed yet); a child comes after its parent, siblings' subtrees are contiguous.
+
+    ``parent``, ``token``, ``depth``: int arrays (nodes,), of which the root's are -1, -1 and 0. ``internal``: bool
+    (nodes,), True where something follows. ``paths``: one tuple of nodes per sequence, root excluded.
+    """
+
+    parent: np.ndarray
+    token: np.ndarray
+    depth: np.ndarray
+    internal: np.ndarray
+    paths: tuple
+
+    def __len__(self):
+        return len(self.parent)
+
+    def path(self, node):
+        """Return the nodes from the root (excluded) to ``node``."""
+        nodes = []
+        while node > 0:
+            nodes.append(node)
+            node = int(self.parent[node])
+        return tuple(reversed(nodes))
+
+    def stems(self):
+        """Return the paths to the internal nodes without an internal child: together they visit every internal node."""
+        inner = self.internal & (np.arange(len(self)) > 0)
+        covered = np.zeros(len(self), dtype=bool)
+        covered[self.parent[inner]] = True
+        return tuple(self.path(int(node)) for node in np.flatnonzero(inner & ~covered))
+
+
+def build(sequences):
+    """Return the :class:`Trie` of token sequences (iterables of int, none of them empty)."""
+    sequences = [tuple(map(int, sequence)) for sequence in sequences]
+    parent, token, depth, children, paths = [-1], [-1], [0], {}, {}
+    # In sorted order, nodes are numbered depth first.
+    for sequence in sorted(set(sequences)):
+        node, path = 0, []
+        for value in sequence:
+            if (node, value) not in children:
+                children[node, value] = len(parent)
+                parent.append(node)
+                token.append(value)
+                depth.append(depth[node] + 1)
+            node = children[node, value]
+            path.append(node)
+        paths[sequence] = tuple(path)
+    internal = np.zeros(len(parent), dtype=bool)
+    internal[parent[1:]] = True
+    parent, token, depth = (np.array(numbers) for numbers in (parent, token, depth))
+    return Trie(parent, token, depth, internal, tuple(paths[one] for one in sequences))
+
+
+def bins(trie, limit=BIN_NODES):
+    """Cut the internal nodes below the root into bins of at most ``limit`` nodes, which one forward pass computes.
+
+    The ancestors of the first node of a bin are computed again. ``limit`` is raised where one path alone is longer.
+
+    Returns
+    -------
+    list of (nodes, parent, fresh): positions in the trie in order of depth (int array); the parent's place in this bin,
+    -1 at the first level; whether no earlier bin has computed the node (bool array).
+    """
+    inner = np.flatnonzero(trie.internal)[1:]
+    limit = max(limit, int(trie.depth.max()))
+    parts, members, seen = [], {}, np.zeros(len(trie), dtype=bool)
+    for path in (trie.path(int(node)) for node in inner):
+        if len(members) + sum(node not in members for node in path) > limit:
+            parts.append(_bin(trie, members, seen))
+            members = {}
+        members.update(dict.fromkeys(path))
+    return [*parts, _bin(trie, members, seen)] if members else parts
+
+
+def _bin(trie, members, seen):
+    nodes = np.array(sorted(members, key=lambda node: (trie.depth[node], node)))
+    place = {int(node): row for row, node in enumerate(nodes)}
+    parent = np.array([place.get(int(trie.parent[node]), -1) for node in nodes])
+    fresh = ~seen[nodes]
+    seen[nodes] = True
+    return nodes, parent, fresh
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be read off a model for a list of spellings.
+
+    ``sequences``: token ids of each spelling, empty where the tokenizer cannot write it; ``rows``: for each of the trie's
+    sequences, the spelling it belongs to (one sequence per lead: probabilities of a spelling's sequences add up).
+    ``overshoot``: int array (3, n) of nodes, spellings and tokens: typed at the node, on the spelling's path, the token
+    completes the spelling in another way than its own tokens do, mostly by going beyond its end.
+    """
+
+    spellings: tuple
+    sequences: tuple
+    rows: np.ndarray
+    trie: Trie
+    overshoot: np.ndarray
+
+
+def plan(engine, spellings, closed=True, leads=("",)):
+    """Return the :class:`Plan` for distinct spellings (list of str).
+
+    ``leads``: white space (str) that may come before a spelling, :data:`kaomoji_lib.models.templates.LEADS` or fewer.
+    """
+    sequences = tuple(tokens(engine, spelling) for spelling in spellings)
+    written = {
+        (row, tokens(engine, lead + spelling) if lead else sequence): None
+        for row, (spelling, sequence) in enumerate(zip(spellings, sequences, strict=True))
+        for lead in leads
+        if sequence
+    }
+    written = [(row, path) for row, path in written if path]
+    rows, paths = np.array([row for row, _ in written], dtype=int), [path for _, path in written]
+    trie = build(paths)
+    beyond = _overshooting(engine, trie, rows, paths) if closed else []
+    overshoot = np.array(beyond, dtype=int).reshape(-1, 3).T
+    return Plan(tuple(spellings), sequences, rows, trie, overshoot)
+
+
+def tokens(engine, spelling):
+    """Token ids of a spelling as a reply that begins with it; empty where the tokenizer has no way to write it."""
+    written = spelling.encode("utf-8", "surrogatepass")
+    ids = tuple(engine.encode(spelling))
+    pieces = [engine.vocabulary[one] for one in ids]
+    if b"".join(pieces) == b" " + written:
+        # Some tokenizers put a space in front of every text: look behind a line break.
+        alone, both = engine.encode("\n"), engine.encode("\n" + spelling)
+        ids = tuple(both[len(alone) :]) if both[: len(alone)] == alone else ()
+        pieces = [engine.vocabulary[one] for one in ids]
+    return ids if ids and all(pieces) else ()
+
+
+def _overshooting(engine, trie, rows, sequences):
+    """Triples (node, spelling, token): what else the model may type at ``node`` that begins with the spelling's rest."""
+    vocabulary = sorted((text, token) for token, text in enumerate(engine.vocabulary) if text)
+    contents = [content for content, _ in vocabulary]
+    found = []
+    for row, path, sequence in zip(rows, trie.paths, sequences, strict=True):
+        rest = b"".join(engine.vocabulary[one] for one in sequence)
+        for node, token in zip((0, *path), sequence, strict=False):
+            low, high = bisect_left(contents, rest), bisect_left(contents, _successor(rest))
+            found += [(node, row, one) for _, one in vocabulary[low:high] if one != token]
+            rest = rest[len(engine.vocabulary[token]) :]
+    return found
+
+
+def _successor(prefix):
+    """Return the smallest byte string after all that begin with ``prefix``."""
+    shortened = prefix.rstrip(b"\xff")
+    return shortened[:-1] + bytes([shortened[-1] + 1]) if shortened else b"\xff" * 64
