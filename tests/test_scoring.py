@@ -366,7 +366,7 @@ def test_a_bad_list_of_faces_is_named_with_the_remedy(tmp_path, content):
     if content is not None:
         (tmp_path / "faces.txt").write_bytes(content)
     out = tmp_path / "out.parquet"
-    with pytest.raises(KaomojiError, match="faces.txt .*expected a UTF-8 text file"):
+    with pytest.raises(KaomojiError, match="faces.txt.*expected a UTF-8 text file"):
         score_file("organism-gemma", tmp_path / "faces.txt", None, out, progress=False)
     with pytest.raises(KaomojiError, match="check the list"):
         scoring.score(small_models.engine("organism-gemma"), ["(^_^)", " "], load_prompts())
