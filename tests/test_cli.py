@@ -179,7 +179,7 @@ claude elicit --model mine --max-usd 1 --out {tmp}/c | claude_models.csv
 claude elicit --temperature hot --out {tmp}/c | 0 to 2
 claude elicit --workers 0 --out {tmp}/c | at least 1 of --workers
 claude introspect --from {tmp}/none --out {tmp}/c | --from
-claude introspect --faces {nothing} --out {tmp}/c | no face
+claude introspect --faces {nothing} --out {tmp}/c | has no spelling
 claude introspect --faces {faces} --categories {twice} --out {tmp}/c | lacks the column
 claude synthesize --out {tmp}/c | --exchanges
 claude synthesize --exchanges {faces} --out {tmp}/c | no exchange in it
