@@ -8,28 +8,19 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import html as escape
-from kaomoji_lib import results, stats, theme
+from kaomoji_lib import results, stats, tables, theme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.missing import Missing, passes_missing
 
 OUTCOMES = {"kaomoji": 0.9, "emoji": 0.6, "words": 0.4, "truncated": 0.75, "refusal": 0.5}
 CAMERA = {"eye": {"x": 0.35, "y": -1.75, "z": 0.75}, "center": {"x": 0, "y": 0, "z": -0.08}}
 ELLIPSE = np.linspace(0, 2 * np.pi, 41)
+DASHES = ("dot", "dash", "dashdot", "longdash")
+STEP = 14  # pixels between two series of one row of a forest
 
 
 @passes_missing
-def forest(
-    frame,
-    title,
-    caption,
-    *,
-    y="source",
-    series="measure",
-    x="",
-    percent=False,
-    lines=(),
-    height=None,
-):
+def forest(frame, title, caption, *, y="source", series="measure", x="", percent=False, lines=()):
     """Draw one dot with its 95 % interval per estimate, and a tick at the mean of its null.
 
     ``frame``: tidy table; ``y``: column whose values are the rows; ``series``: column whose values are the colours;
@@ -39,18 +30,21 @@ def forest(
     frame = _estimates(frame, y, series)
     if frame.empty:
         return Missing("no estimate could be computed for this figure")
-    rows, groups = list(dict.fromkeys(frame[y])), list(dict.fromkeys(frame[series]))
+    groups, bands = list(dict.fromkeys(frame[series])), _bands(frame, y, series)
     fig = theme.figure(
         title,
-        caption + (f"; hollow: p > {stats.ALPHA}" if (frame["p"] > stats.ALPHA).any() else ""),
-        height=height or 70 + len(rows) * (26 + 14 * len(groups)),
+        caption
+        + (f"; hollow: p\u00a0>\u00a0{stats.ALPHA}" if (frame["p"] > stats.ALPHA).any() else ""),
+        height=70 - bands["bottom"].min(),
+        tops=bands["top"],
         margin={"b": 90 if len(groups) > 1 else 60},
     )
-    among = frame[series].map(groups.index).groupby(frame[y])
-    shift = (among.rank("dense") - (among.transform("nunique") + 1) / 2) * 0.7 / len(groups)
     for number, name in enumerate(groups):
         part = frame[frame[series] == name]
-        places = len(rows) - 1 - part[y].map(rows.index) - shift[part.index]
+        places = [
+            bands.loc[row, "top"] - 20 - STEP * bands.loc[row, "series"].index(name)
+            for row in part[y]
+        ]
         colour = theme.SEQUENCE[number % len(theme.SEQUENCE)]
         fill = [theme.CLEAR if p > stats.ALPHA else colour for p in part["p"].fillna(0)]
         marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}}
@@ -61,6 +55,7 @@ def forest(
             mode="markers",
             name=escape.label(name),
             marker=marker,
+            legendrank=number,
             error_x={**_whiskers(part), "color": colour, "thickness": 2, "width": 4},
             customdata=_hovers(part, y, series),
             hovertemplate="%{customdata}<extra></extra>",
@@ -76,22 +71,30 @@ def forest(
                 marker={"symbol": "line-ns-open", "size": 13, "color": theme.GREY},
                 hoverinfo="skip",
                 legendgroup="null",
+                legendrank=len(groups),
                 showlegend=number == 0,
             )
-    _reference_lines(fig, dict(lines), vertical=True)
-    ticks = {"tickvals": list(range(len(rows))), "ticktext": [escape.label(r) for r in rows[::-1]]}
-    fig.update_yaxes(
-        **theme.axis(showgrid=False, ticklen=0, **ticks, range=[-0.6, len(rows) - 0.4])
+    for name, place in dict(lines).items():
+        style = {"dash": "dot", "color": theme.GREY, "width": 1.5}
+        note = {"annotation_text": escape.label(name), "annotation_font_color": theme.GREY}
+        fig.add_vline(x=place, line=style, annotation_position="top", **note)
+    rows = {
+        "tickvals": bands[["top", "bottom"]].mean(axis=1).tolist(),
+        "ticktext": [escape.label(row) for row in bands.index],
+        "range": [bands["bottom"].min(), 0],
+    }
+    return fig.update_layout(
+        xaxis=theme.axis(x, tickformat=".0%" if percent else None),
+        yaxis=theme.axis(showgrid=False, ticklen=0, zeroline=False, **rows),
     )
-    fig.update_yaxes(zeroline=False, showline=False)
-    return fig.update_xaxes(**theme.axis(x, tickformat=".0%" if percent else None))
 
 
 @passes_missing
 def curve(frame, title, caption, *, x, series="source", y="", percent=False, lines=()):
     """Draw one line with its 95 % band per series.
 
-    ``frame``: tidy table with the numeric column ``x``; ``lines``: mapping label -> height of horizontal reference lines.
+    ``frame``: tidy table with the numeric column ``x``; ``lines``: mapping label -> height of at most four
+    horizontal reference lines, which the legend names.
     """
     frame = _estimates(frame, x, series)
     if frame.empty:
@@ -123,9 +126,19 @@ def curve(frame, title, caption, *, x, series="source", y="", percent=False, lin
             customdata=_hovers(part, x, series),
             hovertemplate="%{customdata}<extra></extra>",
         )
-    _reference_lines(fig, dict(lines), vertical=False)
-    fig.update_xaxes(**theme.axis(x, zeroline=False))
-    return fig.update_yaxes(**theme.axis(y, tickformat=".0%" if percent else None, zeroline=False))
+    for (name, place), dash in zip(dict(lines).items(), DASHES, strict=False):
+        fig.add_scatter(
+            x=[frame[x].min(), frame[x].max()],
+            y=[place, place],
+            mode="lines",
+            name=escape.label(name),
+            line={"dash": dash, "color": theme.GREY, "width": 2},
+            hovertemplate="%{fullData.name}: %{y}<extra></extra>",
+        )
+    return fig.update_layout(
+        xaxis=theme.axis(x, zeroline=False),
+        yaxis=theme.axis(y, tickformat=".0%" if percent else None, zeroline=False),
+    )
 
 
 @passes_missing
@@ -147,10 +160,7 @@ def matrix(table, title, caption, *, text=".2f", diverging=False, faces=False):
         zmin=low,
         zmax=high,
         colorscale=theme.DIVERGING if diverging else theme.SEQUENTIAL,
-        text=[
-            ["" if np.isnan(v) else format(v, text).replace("-", "−") for v in row]
-            for row in values
-        ],
+        text=[["" if np.isnan(v) else tables.words(v, text) for v in row] for row in values],
         texttemplate="%{text}",
         showscale=False,
         xgap=1,
@@ -162,8 +172,10 @@ def matrix(table, title, caption, *, text=".2f", diverging=False, faces=False):
         for names in (table.index, table.columns)
     )
     family = {"family": theme.FONT, "size": theme.FACE} if faces else {}
-    fig.update_yaxes(**theme.axis(**bare, **rows, autorange="reversed", tickfont=family))
-    return fig.update_xaxes(**theme.axis(**bare, **columns), side="top")
+    return fig.update_layout(
+        xaxis=theme.axis(**bare, **columns, side="top"),
+        yaxis=theme.axis(**bare, **rows, autorange="reversed", tickfont=family),
+    )
 
 
 @passes_missing
@@ -173,6 +185,7 @@ def plane(points, scheme, title, caption, *, axes=("PC1", "PC2")):
     ``points``: columns ``x``, ``y``, ``category``, ``hover``.
     """
     fig = theme.figure(title, caption, height=520, margin={"b": 110})
+    labels = {}
     for code in [code for code in scheme.codes if code in set(points["category"])]:
         part = points[points["category"] == code]
         colour, name = scheme.colour(code), escape.label(scheme.gloss(code))
@@ -193,14 +206,17 @@ def plane(points, scheme, title, caption, *, axes=("PC1", "PC2")):
         circle = np.array([np.cos(ELLIPSE), np.sin(ELLIPSE)])
         ring = np.linalg.cholesky(cover + 1e-12 * np.eye(2)) @ circle
         x, y = centre["x"] + ring[0], centre["y"] + ring[1]
-        line = {"color": colour, "width": 1.5}
         quiet = {"hoverinfo": "skip", "showlegend": False, "legendgroup": code}
-        fig.add_scatter(x=x, y=y, mode="lines", line=line, **quiet)
-        font = {"color": colour, "size": 13}
-        label = {"text": f"<b>{name}</b>", "showarrow": False, "yshift": 9, "font": font}
-        fig.add_annotation(x=centre["x"], y=y.max(), **label)
-    fig.update_xaxes(**theme.axis(axes[0], zeroline=False))
-    return fig.update_yaxes(**theme.axis(axes[1], zeroline=False))
+        fig.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 1.5}, **quiet)
+        labels[f"<b>{name}</b>"] = (centre["x"], y.max(), colour)
+    extent = np.ptp(points[["x", "y"]].to_numpy(), axis=0)
+    places = np.array([place for *place, _ in labels.values()]).reshape(-1, 2)
+    places = extent * _apart(places / extent, np.array([0.2, 0.05]))
+    for (x, y), (name, (*_, colour)) in zip(places, labels.items(), strict=True):
+        label = {"showarrow": False, "yshift": 9, "font": {"color": colour, "size": 13}}
+        fig.add_annotation(x=x, y=y, text=name, **label)
+    xaxis, yaxis = (theme.axis(title, zeroline=False) for title in axes)
+    return fig.update_layout(xaxis=xaxis, yaxis=yaxis)
 
 
 @passes_missing
@@ -224,16 +240,19 @@ def space(points, scheme, title, caption, *, axes=("PC1", "PC2", "PC3")):
             customdata=[escape.label(hover) for hover in part["hover"]],
             hovertemplate="%{customdata}<extra></extra>",
         )
-        marker = {"color": colour, "symbol": theme.symbol(scheme, code), "size": 11}
         fig.add_scatter(
-            x=[None], y=[None], mode="markers", name=name, legendgroup=code, marker=marker
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=name,
+            legendgroup=code,
+            marker={"color": colour, "symbol": theme.symbol(scheme, code), "size": 11},
         )
     bare = {"showticklabels": False, "showbackground": False, "showspikes": False}
-    scene = {
+    scene = {"aspectmode": "data", "bgcolor": theme.CLEAR, "camera": CAMERA} | {
         f"{key}axis": {"title": {"text": escape.label(text)}, **bare}
         for key, text in zip("xyz", axes, strict=True)
     }
-    scene |= {"aspectmode": "data", "bgcolor": theme.CLEAR, "camera": CAMERA}
     unseen = {"visible": False, "fixedrange": True, "domain": [0, 0.001]}
     return fig.update_layout(scene=scene, xaxis=unseen, yaxis=unseen, scene_dragmode="turntable")
 
@@ -249,15 +268,22 @@ def circumplex(places, scheme, title, caption):
     for radius in (0.5, 1.0):
         box = {"x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
         fig.add_shape(type="circle", layer="below", line={"color": theme.FAINT}, **box)
-    lift = {"D": 0.12, "S": -0.12}
     names = scheme.table[["valence", "arousal"]].to_numpy(float) * [1.5, 1.15]
-    names[:, 1] += [lift.get(dominance, 0) for dominance in scheme.table["dominance"]]
+    names[:, 1] += scheme.table["dominance"].map({"D": 0.12, "S": -0.12}).fillna(0)
     for (x, y), (_, row) in zip(names, scheme.table.iterrows(), strict=True):
         font = {"color": row["colour"], "size": 14}
         fig.add_annotation(x=x, y=y, text=escape.label(row["gloss"]), showarrow=False, font=font)
-    weight = np.sqrt(places["weight"] / places["weight"].max())
+    size = 13 + 6 * np.sqrt(places["weight"] / places["weight"].max())
     points = places[["valence", "arousal"]].to_numpy(float)
-    shown = _apart(points, np.array([0.34, 0.1]), names)
+    # Widths are those on a phone, where letters are largest beside the plane.
+    room = np.array(
+        [
+            [0.0046 * s * len(face) + 0.05, 0.0068 * s]
+            for face, s in zip(places["face"], size, strict=True)
+        ]
+    )
+    taken = [[0.055 * len(name), 0.1] for name in scheme.table["gloss"]]
+    shown = _apart(points, np.concatenate([room, taken]), names)
     fig.add_scatter(
         x=shown[:, 0],
         y=shown[:, 1],
@@ -265,7 +291,7 @@ def circumplex(places, scheme, title, caption):
         text=[escape.label(face) for face in places["face"]],
         textfont={
             "family": theme.FONT,
-            "size": list(13 + 9 * weight),
+            "size": list(size),
             "color": [scheme.colour(code) for code in places["category"]],
         },
         customdata=[escape.label(hover) for hover in places["hover"]],
@@ -273,9 +299,11 @@ def circumplex(places, scheme, title, caption):
         cliponaxis=False,
     )
     ends = {"tickvals": [-1, 0, 1], "ticktext": ["−1", "0", "+1"], "showgrid": False}
-    fig.update_xaxes(**theme.axis("valence: unpleasant → pleasant", range=[-1.85, 1.85], **ends))
-    fig.update_yaxes(**theme.axis("arousal: calm → aroused", range=[-1.35, 1.4], **ends))
-    return fig.update_yaxes(scaleanchor="x", constrain="domain")
+    one_scale = {"scaleanchor": "x", "constrain": "domain", **ends}
+    return fig.update_layout(
+        xaxis=theme.axis("valence: unpleasant → pleasant", range=[-1.85, 1.85], **ends),
+        yaxis=theme.axis("arousal: calm → aroused", range=[-1.35, 1.4], **one_scale),
+    )
 
 
 @passes_missing
@@ -306,9 +334,12 @@ def outcomes(report, scheme, title, caption):
             customdata=words,
             hovertemplate="%{y}<br>%{customdata}<extra></extra>",
         )
-    fig.update_layout(margin={"b": 96})
-    fig.update_xaxes(**theme.axis("share of replies", range=[0, 1], tickformat=".0%"))
-    return fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False))
+    return fig.update_layout(
+        margin={"b": 96},
+        showlegend=True,
+        xaxis=theme.axis("share of replies", range=[0, 1], tickformat=".0%"),
+        yaxis=theme.axis(ticklen=0, showgrid=False),
+    )
 
 
 @passes_missing
@@ -320,8 +351,16 @@ def bars(table, title, caption, *, label, value, series=None, x="", percent=True
     groups = [None] if series is None else list(dict.fromkeys(table[series]))
     rows = list(dict.fromkeys(table[label]))
     height = 90 + len(rows) * (18 + 16 * len(groups))
-    fig = theme.figure(title, caption, height=height, margin={"b": 90 if series else 60})
-    for number, name in enumerate(groups):
+    fig = theme.figure(
+        title,
+        caption,
+        height=height,
+        margin={"b": 90 if series else 60},
+        legend={"traceorder": "reversed"},
+        tops=np.arange(len(rows))[::-1] + 0.5,
+    )
+    # Bars of a row are drawn from below: the first series comes last, and the legend turns that round.
+    for number, name in reversed(list(enumerate(groups))):
         part = table if series is None else table[table[series] == name]
         fig.add_bar(
             y=[escape.label(item) for item in part[label]],
@@ -329,7 +368,7 @@ def bars(table, title, caption, *, label, value, series=None, x="", percent=True
             orientation="h",
             name=escape.label(name or ""),
             marker={"color": theme.SEQUENCE[number % len(theme.SEQUENCE)]},
-            text=[f"{item:.1%}" if percent else f"{item:.3g}" for item in part[value]],
+            text=[_share(item) if percent else f"{item:.3g}" for item in part[value]],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{text}<extra></extra>",
@@ -337,23 +376,38 @@ def bars(table, title, caption, *, label, value, series=None, x="", percent=True
         )
     font = {"family": theme.FONT, "size": theme.FACE} if faces else {}
     order = {"categoryorder": "array", "categoryarray": [escape.label(row) for row in rows[::-1]]}
-    fig.update_yaxes(**theme.axis(ticklen=0, showgrid=False, tickfont=font, **order))
     # Room for the numbers beside the bars, on a phone too.
     room = [0, 1.4 * max(float(table[value].max()), 1e-12)]
-    ticks = {"tickformat": ".0%" if percent else None}
-    ticks |= {"tickvals": np.linspace(0, 1, 6)} if percent and room[1] > 1 else {}
-    fig.update_xaxes(**theme.axis(x, range=room, **ticks))
-    return fig
+    ticks = {"tickvals": np.linspace(0, 1, 6)} if percent and room[1] > 1 else {}
+    return fig.update_layout(
+        xaxis=theme.axis(x, range=room, tickformat=".0%" if percent else None, **ticks),
+        yaxis=theme.axis(ticklen=0, showgrid=False, tickfont=font, **order),
+    )
 
 
-def _apart(points, room, fixed=(), steps=200):
-    """Move labels until none is closer than ``room`` (width, height) in both directions to another or to a ``fixed`` one."""
+def _bands(frame, y, series):
+    """Return the rows of a forest: index their names, ``top`` and ``bottom`` in pixels from above, ``series`` in them."""
+    bands = frame.groupby(y, sort=False)[series].unique().map(list).to_frame("series")
+    bands["bottom"] = -(26 + STEP * bands["series"].map(len)).cumsum()
+    return bands.assign(top=bands["bottom"].shift(fill_value=0))
+
+
+def _share(value):
+    return "< 0.1%" if 0 < value < 0.0005 else f"{value:.1%}"
+
+
+def _apart(points, room, fixed=(), steps=400):
+    """Move labels up or down until none is nearer to another, or to a ``fixed`` one, than their mean ``room``.
+
+    ``room``: width and height of a label, for all or for each of ``points`` and then of ``fixed``.
+    """
     moving = len(points)
     points = np.concatenate([points, np.reshape(fixed, (-1, 2))])
     points = points + 1e-3 * np.random.default_rng(0).normal(size=points.shape)
+    room = np.broadcast_to(room, points.shape)
     for _ in range(steps):
         gap = points[:, None] - points[None]
-        overlap = room - np.abs(gap)
+        overlap = (room[:, None] + room[None]) / 2 - np.abs(gap)
         touching = (overlap > 0).all(axis=2) & ~np.eye(len(points), dtype=bool)
         touching[moving:, moving:] = False
         if not touching.any():
@@ -382,13 +436,3 @@ def _hovers(frame, *columns):
         escape.label(" · ".join([*(str(row[c]) for c in columns), str(results.estimate(row))]))
         for _, row in frame.iterrows()
     ]
-
-
-def _reference_lines(fig, lines, vertical):
-    style = {"dash": "dot", "color": theme.GREY, "width": 1.5}
-    for name, place in lines.items():
-        note = {"annotation_text": escape.label(name), "annotation_font_color": theme.GREY}
-        if vertical:
-            fig.add_vline(x=place, line=style, annotation_position="top", **note)
-        else:
-            fig.add_hline(y=place, line=style, annotation_position="top left", **note)

@@ -15,7 +15,9 @@ QUIET = "rgba(128,128,128,0.45)"
 GREY = "#8a8a86"
 TEXT, FACE, TITLE = 14, 17, 19
 SEQUENTIAL = [[0, "rgba(47,138,143,0)"], [1, "rgba(47,138,143,0.8)"]]
-DIVERGING = [[0, "rgba(66,125,196,0.85)"], [0.5, CLEAR], [1, "rgba(214,110,58,0.85)"]]
+# Each half fades in its own hue: on the way to a transparent black it would turn grey.
+DIVERGING = [[0, "rgba(66,125,196,0.85)"], [0.4999, "rgba(66,125,196,0)"]]
+DIVERGING += [[0.5001, "rgba(214,110,58,0)"], [1, "rgba(214,110,58,0.85)"]]
 SEQUENCE = ("#2f8a8f", "#d66e3a", "#6a7fd0", "#b3668f", "#8a8f2f", "#8a8a86", "#4b9b5a", "#a8763f")
 GLYPHS = dict(
     zip(
@@ -32,10 +34,11 @@ LEGEND = {
 }
 
 
-def figure(title, caption, *, height=460, margin=None, **layout):
+def figure(title, caption, *, height=460, margin=None, tops=(), **layout):
     """Return an empty plotly figure with its title (the result) and its caption (model, data, how to read it).
 
     ``title``, ``caption``: plain text, escaped here. ``height``: of the drawing in pixels, without title and caption.
+    ``tops``: where each row begins, for a page too narrow for the names of rows beside them.
     """
     title_lines = textwrap.wrap(title, 68, break_on_hyphens=False)
     caption_lines = textwrap.wrap(caption, 96, break_on_hyphens=False)
@@ -60,7 +63,7 @@ def figure(title, caption, *, height=460, margin=None, **layout):
         margin={"t": top, "l": 12, "r": 12, "b": 44, **(margin or {})},
         hoverlabel={"font": {"family": FONT, "size": 15}, "align": "left"},
         legend=LEGEND,
-        meta={"description": ". ".join([title, caption])},
+        meta={"description": ". ".join([title, caption]), "tops": [float(top) for top in tops]},
     )
     return drawing.update_layout(**layout)
 

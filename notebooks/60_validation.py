@@ -70,7 +70,6 @@ figures.forest(
     x="false-positive rate",
     percent=True,
     lines={"5%": 0.05},
-    height=640,
 )
 
 # %% tags=["hide-input"]

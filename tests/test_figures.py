@@ -122,3 +122,25 @@ def test_labels_of_the_circumplex_are_moved_apart_and_only_as_far_as_needed():
     assert (gap >= room - 1e-2).any(axis=1).all()
     assert np.abs(moved[6] - points[6]).max() < 0.01 and np.ptp(moved[:6, 1]) < 1
     assert np.abs(moved[:, 0] - points[:, 0]).max() < 0.01
+
+
+def test_a_row_of_a_forest_has_room_for_its_own_series_only():
+    both = pd.concat([FRAME, results.frame({("a", "y"): LOW})], ignore_index=True)
+    fig = figures.forest(both, "t", "c")
+    assert list(fig.layout.meta["tops"]) == [0, -(26 + 2 * figures.STEP)]
+    assert list(fig.data[0].y) == [-20, -(46 + 2 * figures.STEP)]
+
+
+def test_bars_and_legend_begin_with_the_first_series():
+    fig = DRAWN["bars"]()
+    assert [bar.name for bar in fig.data][-1].startswith("&lt;img")
+    assert fig.layout.legend.traceorder == "reversed"
+    assert figures.bars(BARS, "t", "c", label="face", value="p").data[0].text[0] == "70.0%"
+    rare = figures.bars(BARS.assign(p=[0.9999, 0.0001]), "t", "c", label="face", value="p")
+    assert rare.data[0].text[1] == "< 0.1%"
+
+
+def test_reference_lines_of_a_curve_are_told_apart_by_the_legend():
+    fig = figures.curve(LAYERS, "t", "c", x="layer", lines={"one": 0.2, "two": 0.21})
+    assert [line.name for line in fig.data[2:]] == ["one", "two"]
+    assert len({line.line.dash for line in fig.data[2:]}) == 2
