@@ -12,7 +12,7 @@ from kaomoji_lib.stats import Estimate, format_p
 
 ABSENT = "–"
 GAP = "   "
-LONG, WRAPS = 24, 48
+LONG, WRAPS, SHORT = 24, 48, 15
 INTERVAL = "95% interval"
 
 
@@ -55,7 +55,8 @@ class Table:
     def _class(self, number):
         longest = max((len(str(row[number])) for row in self.rows), default=0)
         kind = self.kinds[number]
-        return kind if kind != "text" else "long" if longest > WRAPS else None
+        width = "long" if longest > WRAPS else "short" if longest < SHORT else None
+        return width if kind == "text" else kind
 
     def __repr__(self):
         rows = [[escape.terminal(text) for text in row] for row in self.rows]
@@ -142,7 +143,7 @@ def words(value, form=None):
         return _signed(format(float(value), form or ".2f"))
     if form and not isinstance(value, str):
         return _signed(format(value, form))
-    return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
+    return _signed(f"{value:,}") if isinstance(value, int | np.integer) else str(value)
 
 
 def _signed(text):

@@ -52,7 +52,7 @@ def test_estimates_have_a_column_for_each_label_that_varies():
     shown = tables.estimates(frame, "Two")
     assert shown.header == ("source", "value", tables.INTERVAL, "null", "p", "n")
     assert [row[0] for row in shown.rows] == ["a", "b <i>"]
-    assert "<td>b &lt;i&gt;</td>" in shown._repr_html_()
+    assert ">b &lt;i&gt;</td>" in shown._repr_html_()
 
 
 def test_kaomoji_in_one_cell_stay_whole_and_escaped():

@@ -81,10 +81,26 @@
     (table.closest(".kao-scroll") || table).before(bar);
   }
 
+  /* On a phone a table that is too wide becomes a list: each row a block, each cell beside the name of its column. */
+  function stack(box, table) {
+    if (!table || !table.tHead || !box.clientWidth) return;
+    table.classList.remove("kao-stack");
+    const few = table.tHead.rows[0].cells.length <= 10;
+    if (!few || !window.matchMedia("(max-width: 720px)").matches || box.scrollWidth <= box.clientWidth + 1) return;
+    table.classList.add("kao-stack");
+    const names = [...table.tHead.rows[0].cells].map((head) => head.textContent.trim());
+    table.setAttribute("role", "table");
+    for (const row of table.tBodies[0].rows) {
+      row.setAttribute("role", "row");
+      [...row.cells].forEach((cell, column) => { cell.dataset.name = names[column]; cell.setAttribute("role", "cell"); });
+    }
+  }
+
   /* Where a table is wider than its column, its box can be reached and scrolled with the keyboard. */
   function reachable(box) {
     const table = box.querySelector("table");
     const check = () => {
+      stack(box, table);
       const wider = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
       if (wider) { box.tabIndex = 0; box.setAttribute("role", "region"); box.setAttribute("aria-label", (table && table.caption && table.caption.textContent) || "Table"); }
       else { box.removeAttribute("tabindex"); box.removeAttribute("role"); box.removeAttribute("aria-label"); }
@@ -105,6 +121,7 @@
       if (rows.length >= MANY) searchable(table, rows);
     }
     document.querySelectorAll(".kao-scroll").forEach(reachable);
+    for (const fold of document.querySelectorAll("details.kao-fold")) fold.addEventListener("toggle", () => window.dispatchEvent(new Event("resize")));
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
