@@ -49,8 +49,48 @@
     };
   }
 
+  /* A colour that is too faint for the paper moves towards white or black until it can be read (WCAG: 4.5 to 1). */
+  const HEX = /#[0-9a-f]{6}\b/gi;
+  const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  const light = (rgb) => rgb.map((part) => (part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4)).reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+  const contrast = (one, two) => (Math.max(light(one), light(two)) + 0.05) / (Math.min(light(one), light(two)) + 0.05);
+  const given = new Map();
+
+  function readable(shown, name) {
+    const colour = given.get(shown) || shown;
+    const [own, paper] = [colour, INK[name].paper].map(parts);
+    const end = name === "dark" ? 255 : 0;
+    let found = own;
+    for (let step = 1; step < 20 && contrast(found, paper) < 4.5; step++) found = own.map((part) => Math.round(part + (end - part) * 0.05 * step));
+    const hex = `#${found.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
+    if (hex !== colour.toLowerCase()) given.set(hex, colour);
+    return hex;
+  }
+
+  function coloured(value, name) {
+    if (typeof value === "string") return value.includes("#") ? value.replace(HEX, (hex) => readable(hex, name)) : value;
+    if (Array.isArray(value)) return value.map((item) => coloured(item, name));
+    if (!value || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, ["customdata", "template"].includes(key) ? item : coloured(item, name)]));
+  }
+
   const NARROW = 560;
   const smaller = (size, by) => Math.max(10, Math.round((size || 13) * by));
+
+  /* Long names of rows stand above their rows, and leave the width to what is drawn. */
+  function overRows(layout) {
+    const axis = layout.yaxis || {};
+    const names = axis.ticktext || axis.categoryarray && [...axis.categoryarray].reverse();
+    const tops = (layout.meta || {}).tops;
+    if (!tops || !tops.length || !names || Math.max(...names.map((name) => name.length)) < 16) return;
+    const room = axis.ticktext ? 15 : 22;
+    layout.height = (layout.height || 480) + room * names.length;
+    layout.bargap = 0.55;
+    layout.yaxis = { ...axis, showticklabels: false, range: axis.range || [-0.5, names.length - 0.5] };
+    const font = { ...axis.tickfont, size: smaller((axis.tickfont || {}).size || 14, 0.85) };
+    const label = { xref: "paper", x: 0, xanchor: "left", yanchor: "top", showarrow: false, borderpad: 0, font };
+    layout.annotations = [...layout.annotations, ...tops.map((y, row) => ({ ...label, y, text: names[row] }))];
+  }
 
   /* A figure for the width it has: on a phone, smaller type and upright names of columns. */
   function fitted(figure, width) {
@@ -59,9 +99,15 @@
     if (width >= NARROW) return { data, layout };
     /* A drawing with one scale for both axes is as high as it is wide. */
     const square = Object.keys(layout).some((key) => /^[xy]axis\d*$/.test(key) && layout[key].scaleanchor);
-    if (square) layout.height = width + ((layout.margin || {}).t || 0) + ((layout.margin || {}).b || 0);
+    if (square) {
+      /* Type does not shrink with the drawing, so that a plane full of labels is drawn higher than wide. */
+      layout.height = 1.6 * width + ((layout.margin || {}).t || 0) + ((layout.margin || {}).b || 0);
+      layout.yaxis = { ...layout.yaxis, scaleanchor: undefined, constrain: undefined };
+    }
+    layout.annotations = (layout.annotations || []).map((note) => ({ ...note, font: { ...note.font, size: smaller((note.font || {}).size || 14, 0.85) } }));
     const words = (axis) => (axis && axis.ticktext ? Math.max(0, ...axis.ticktext.map((text) => text.replace(/<[^>]*>/g, "").length)) : 0);
     const longest = (axis) => Math.max(0, ...axis.ticktext.flatMap((text) => text.split("<br>")).map((text) => text.replace(/<[^>]*>/g, "").length));
+    overRows(layout);
     for (const key of Object.keys(layout)) {
       if (!/^[xy]axis\d*$/.test(key)) continue;
       const axis = layout[key] = { ...layout[key] };
@@ -136,7 +182,7 @@
     box.dataset.width = box.clientWidth < NARROW ? "narrow" : "wide";
     const { data, layout } = fitted(JSON.parse(source(box)), box.clientWidth);
     if (layout.height) box.style.minHeight = `${layout.height}px`;
-    return Plotly.newPlot(box, data, { ...layout, template: template(box.dataset.drawnIn) }, CONFIG)
+    return Plotly.newPlot(box, coloured(data, mode()), { ...coloured(layout, mode()), template: template(mode()) }, CONFIG)
       .then(() => breakTitles(box))
       .then(() => makeRoom(box))
       .then(() => { box.dataset.done = "2"; retheme(); });
@@ -154,7 +200,7 @@
     for (const box of document.querySelectorAll(".kao-plot[data-done='2']")) {
       if (box.dataset.drawnIn === name) continue;
       box.dataset.drawnIn = name;
-      Plotly.react(box, box.data, { ...box.layout, template: template(name) }, CONFIG);
+      Plotly.react(box, coloured(box.data, name), { ...coloured(box.layout, name), template: template(name) }, CONFIG);
     }
   }
 
