@@ -41,10 +41,8 @@ def forest(frame, title, caption, *, y="source", series="measure", x="", percent
     )
     for number, name in enumerate(groups):
         part = frame[frame[series] == name]
-        places = [
-            bands.loc[row, "top"] - 20 - STEP * bands.loc[row, "series"].index(name)
-            for row in part[y]
-        ]
+        rows = bands.loc[part[y]]
+        places = rows["top"].to_numpy() - 20 - [STEP * row.index(name) for row in rows["series"]]
         colour = theme.SEQUENCE[number % len(theme.SEQUENCE)]
         fill = [theme.CLEAR if p > stats.ALPHA else colour for p in part["p"].fillna(0)]
         marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}}
@@ -78,14 +76,16 @@ def forest(frame, title, caption, *, y="source", series="measure", x="", percent
         style = {"dash": "dot", "color": theme.GREY, "width": 1.5}
         note = {"annotation_text": escape.label(name), "annotation_font_color": theme.GREY}
         fig.add_vline(x=place, line=style, annotation_position="top", **note)
-    rows = {
-        "tickvals": bands[["top", "bottom"]].mean(axis=1).tolist(),
-        "ticktext": [escape.label(row) for row in bands.index],
-        "range": [bands["bottom"].min(), 0],
-    }
     return fig.update_layout(
         xaxis=theme.axis(x, tickformat=".0%" if percent else None),
-        yaxis=theme.axis(showgrid=False, ticklen=0, zeroline=False, **rows),
+        yaxis=theme.axis(
+            tickvals=bands[["top", "bottom"]].mean(axis=1).tolist(),
+            ticktext=[escape.label(row) for row in bands.index],
+            range=[bands["bottom"].min(), 0],
+            showgrid=False,
+            zeroline=False,
+            ticklen=0,
+        ),
     )
 
 
