@@ -114,10 +114,10 @@ figures.curve(
 # Each point is a message, the ellipses cover one standard deviation. Sign and scale of the axes are a convention.
 
 # %% tags=["hide-input"]
-components = geometry.pca(source.stacked, messages, scheme, seed=seed)
-points = pd.DataFrame(components.scores[:, :3], columns=["x", "y", "z"])
+scores, components = geometry.pca(source.stacked, messages, scheme, seed=seed)
+points = pd.DataFrame(scores[:, :3], columns=["x", "y", "z"])
 points = points.assign(category=source.labels, hover=messages["text"].to_numpy())
-shares = [f"PC{i} ({item.value:.0%})" for i, item in enumerate(components.variance[:3], start=1)]
+shares = [f"PC{i} ({components[f'PC{i}, share of variance'].value:.0%})" for i in (1, 2, 3)]
 tightness = geometry.silhouette(source.stacked, source.labels, seed=seed)
 page.glue("silhouette", tightness)
 figures.plane(
@@ -133,7 +133,9 @@ figures.space(points, scheme, "The first three components", source.caption, axes
 
 # %% tags=["hide-input"]
 tables.estimates(
-    components.table(), labels=["measure"], fold="Shares of variance, and what the axes follow"
+    results.frame(components),
+    labels=["measure"],
+    fold="Shares of variance, and what the axes follow",
 )
 
 # %% [markdown]
@@ -222,19 +224,8 @@ figures.forest(
 )
 
 # %% tags=["hide-input"]
-forced = {
-    kind: choices.forced_choice(log_prob, asked["category"], categories, kind, seed=seed)
-    for kind in choices.KINDS
-}
 favourites = choices.choice(log_prob, asked["category"]).mean().nlargest(8)
 page.glue("favourite", f"{favourites.iloc[0]:.0%}")
-tables.estimates(
-    results.frame(forced, source="forced choice among one kaomoji per category"),
-    labels=["measure"],
-    percent=True,
-    fold="Forced choice among one kaomoji per category (chance 11%)",
-)
-
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip

@@ -48,7 +48,7 @@ own = plain[plain["source"].isin(models)]
 page.glue("faces", len(found.faces))
 page.glue("best", own.loc[own["value"].idxmax(), "source"])
 pooled = sources.held_out_pool("uniform", seed)
-page.glue("gain", pooled.gain)
+page.glue("gain", pooled["gain"])
 page.glue("attribution", published.attribution())
 
 # %% [markdown]

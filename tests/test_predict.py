@@ -16,7 +16,6 @@ from worlds import (
     STATES,
     make_emissions,
     make_prompts,
-    planted_table,
 )
 
 from kaomoji_lib.errors import KaomojiError
@@ -56,8 +55,6 @@ def test_states_predict_what_was_planted_and_nothing_else():
     assert none.accuracy.value < 0.25 and none.accuracy.p > 0.05
     gain = predict.difference(found, none)
     assert gain.value == pytest.approx(found.accuracy.value - none.accuracy.value) and gain.p < 0.01
-    constant = predict.from_states(np.ones((len(PROMPTS), 500)), LABELS, IDS, permutations=20)
-    assert constant.accuracy.value <= 0.2
 
 
 def test_rows_of_one_prompt_never_leak():
@@ -139,20 +136,11 @@ def test_text_control_finds_words_and_only_words():
         assert none.accuracy.p > 0.03, kind
     loud = PROMPTS.assign(text=["a " + "!" * CODES.index(code) for code in LABELS])
     assert predict.from_text(loud, "surface", repeats=2, permutations=40).accuracy.value > 0.5
-    with pytest.raises(KaomojiError, match="expected 'tfidf'"):
-        predict.from_text(PROMPTS, "bert")
-
-
-def test_any_number_of_categories():
-    for codes in (CODES[:2], CODES[:6]):
-        spoken = make_emissions(make_prompts(codes), planted_table(codes))
-        found = predict.from_faces(spoken, repeats=1, permutations=19)
-        assert list(found.confusion.index) == codes
 
 
 def test_errors_name_the_problem():
-    with pytest.raises(KaomojiError, match="more than one category"):
-        predict.from_states(np.ones((4, 3)), list("abab"), [1, 1, 2, 2])
+    with pytest.raises(KaomojiError, match="only 1 category"):
+        predict.from_states(np.ones((4, 3)), list("aaaa"), [1, 2, 3, 4])
     with pytest.raises(KaomojiError, match="fewer than 2 prompts"):
         predict.from_states(np.ones((3, 3)), list("aab"), [1, 2, 3])
     with pytest.raises(KaomojiError, match="no emission has a face"):

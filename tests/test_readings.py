@@ -45,8 +45,6 @@ def test_comparison_ranks_sources_on_one_face_set_beside_guesses():
     assert np.ptp(marginal.table.to_numpy(), axis=0).max() == 0
     guess = distributions.per_face(REFERENCE, marginal, REFERENCE.table.index).mean()
     assert value["marginal guess", "uniform"] == pytest.approx(guess)
-    with pytest.raises(KaomojiError, match="uniform or marginal"):
-        distributions.baseline(REFERENCE, "clever")
 
 
 def test_differences_are_paired_and_two_sided():
@@ -81,15 +79,12 @@ def test_patterns_of_agreement():
 def test_pooling_finds_sources_that_complete_each_other_and_gains_nothing_from_noise():
     sources = {"a": planted(0.5, 1), "b": planted(0.5, 2), "noise": planted(1.0, 4)}
     found = agreement.pooling(REFERENCE, sources, permutations=60)
-    assert found.held_out.p < 0.02 and found.gain.ci_low > 0
-    assert found.single.value < found.held_out.value
+    assert found["held out"].p < 0.02 and found["gain"].ci_low > 0
+    assert found["single"].value < found["held out"].value
     noise = {f"n{number}": planted(0.0, number, shuffled=True) for number in range(10, 14)}
-    assert agreement.pooling(REFERENCE, noise, permutations=60).held_out.p > 0.05
+    assert agreement.pooling(REFERENCE, noise, permutations=60)["held out"].p > 0.05
     same = agreement.pooling(REFERENCE, {"a": sources["a"], "b": sources["a"]}, permutations=9)
-    assert same.gain.value == pytest.approx(0, abs=1e-9)
-    few = Reading(REFERENCE.table.head(5), REFERENCE.weight.head(5))
-    with pytest.raises(KaomojiError, match="at least 6"):
-        agreement.pooling(REFERENCE, {"a": few})
+    assert same["gain"].value == pytest.approx(0, abs=1e-9)
 
 
 def test_pools_are_means_over_shared_faces_and_judgements_sum_to_one():
@@ -133,10 +128,6 @@ def test_a_reader_who_knows_the_truth_is_near_the_ceiling_and_was_far_below(alph
         gaps.append(np.array([best, old]) - table["value"].iloc[0])
     new, old = np.mean(gaps, axis=0)
     assert abs(new) < 0.04 and old > new + 0.02
-    with pytest.raises(KaomojiError, match="only 2 faces"):
-        distributions.ceiling(counted, faces[:2])
-    with pytest.raises(KaomojiError, match="a ceiling needs"):
-        distributions.ceiling(REFERENCE, REFERENCE.table.index)
 
 
 def test_design_effect_is_that_of_dirichlet_favourites():
@@ -162,5 +153,3 @@ def test_likelihoods_read_faces_as_counts_do_and_the_published_rule_less_well():
         for rule in ("mean probability", "mean log")
     )
     assert mean.value > 0.95 and mean.p < 0.01 and log.value < mean.value - 0.01
-    with pytest.raises(KaomojiError, match="no scored prompt is of category"):
-        distributions.by_category(np.log(table), asked, [*study.codes, "none"])

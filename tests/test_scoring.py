@@ -293,8 +293,6 @@ def test_a_face_is_read_by_mean_probability_and_by_the_published_rule():
     assert mean.loc["rare", "Y"] == pytest.approx(0.75)
     published = distributions.by_category(log_probs, prompts, ["X", "Y"], "mean log").table
     assert published.loc["f", "X"] == pytest.approx(np.sqrt(0.08) / (np.sqrt(0.08) + 0.1))
-    with pytest.raises(KaomojiError, match="category Z"):
-        distributions.by_category(log_probs, prompts, ["X", "Z"])
 
 
 def test_a_spelling_that_is_no_face_is_marked_and_an_unwritable_one_is_not_scored(

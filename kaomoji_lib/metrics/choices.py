@@ -17,21 +17,19 @@ from kaomoji_lib.faces import extract
 from kaomoji_lib.metrics.predict import folds
 
 KINDS = ("raw", "pmi", "standardised")
-DRAWS = 200
-PERMUTATIONS = 1000
 PENALTIES = np.logspace(-1, 4, 11)
 
 
 def _scores(log_prob, train, labels, kind):
     """Scores (prompts, faces) with the constants of each face taken from the rows ``train``."""
-    if kind == "raw":
-        return log_prob
     if kind == "pmi":
         # The mean over categories of the mean over prompts, so that unequal categories do not shift it.
         means = [np.exp(log_prob[train & (labels == code)]).mean(axis=0) for code in set(labels)]
         return log_prob - np.log(np.mean(means, axis=0))
-    known = log_prob[train]
-    return (log_prob - known.mean(axis=0)) / np.maximum(known.std(axis=0), 1e-9)
+    if kind == "standardised":
+        known = log_prob[train]
+        return (log_prob - known.mean(axis=0)) / np.maximum(known.std(axis=0), 1e-9)
+    return log_prob
 
 
 def choice(log_prob, labels, kind="raw", seed=0):
@@ -43,10 +41,8 @@ def choice(log_prob, labels, kind="raw", seed=0):
     Raises
     ------
     KaomojiError
-        If ``kind`` is unknown or a probability is zero or missing.
+        If a probability is zero or missing.
     """
-    if kind not in KINDS:
-        raise KaomojiError(f"unknown score {kind!r}; expected one of {', '.join(KINDS)}; name one")
     values, labels = log_prob.to_numpy(float), np.asarray(labels)
     if not np.isfinite(values).all():
         raise KaomojiError(
@@ -75,31 +71,8 @@ def text_choice(chosen, vectors, labels, seed=0):
 
 
 def _folds(labels, seed):
-    _, codes = np.unique(labels, return_inverse=True)
-    number = folds(codes, seed)
+    number = folds(np.unique(labels, return_inverse=True)[1], seed)
     return [number == fold for fold in np.unique(number)]
-
-
-def forced_choice(log_prob, labels, categories, kind="raw", *, seed=0):
-    """Accuracy of choosing among one random kaomoji per category: Estimate over prompts, chance = 1 / categories.
-
-    ``categories``: Series face -> category, without foils. Averaged over random sets of one face per category, so the
-    composition of the inventory does not matter. Null: categories permuted over prompts.
-    """
-    labels, codes = np.asarray(labels), sorted(set(categories))
-    values = log_prob[list(categories.index)].to_numpy(float)
-    rng = np.random.default_rng(seed)
-    scores = np.empty_like(values)
-    for test in _folds(labels, seed):
-        scores[test] = _scores(values, ~test, labels, kind)[test]
-    members = [np.flatnonzero((categories == code).to_numpy()) for code in codes]
-    votes = np.zeros((len(labels), len(codes)))
-    for _ in range(DRAWS):
-        picks = [rng.choice(member) for member in members]
-        votes[np.arange(len(labels)), scores[:, picks].argmax(axis=1)] += 1 / DRAWS
-    truth, rows = np.array([codes.index(label) for label in labels]), np.arange(len(labels))
-    null = [votes[rows, rng.permutation(truth)].mean() for _ in range(PERMUTATIONS)]
-    return stats.bootstrap(votes[rows, truth], seed=seed, null=null)
 
 
 def standardised(log_prob):

@@ -92,8 +92,6 @@ def baseline(reference, kind, faces=None):
 
     ``faces``: those that the marginal is taken over; default all.
     """
-    if kind not in ("uniform", "marginal"):
-        raise KaomojiError(f"unknown baseline {kind!r}; expected uniform or marginal")
     faces = reference.table.index if faces is None else faces
     codes = reference.table.columns
     guess = np.ones(len(codes)) if kind == "uniform" else _marginal(reference, faces)
@@ -112,11 +110,6 @@ def similarity(a, b, *, weights=UNIFORM, faces=None, permutations=stats.PERMUTAT
     ``a`` is the reference: its weights select the faces (or give ``faces``); ``weights``: ``uniform`` or ``counts`` (those
     of ``a``). Interval: bootstrap over faces. Null: the rows of ``b`` are given to other faces, so it keeps what ``b`` gets
     without looking at the face. Similarity: Lin 1991, doi:10.1109/18.61115.
-
-    Raises
-    ------
-    KaomojiError
-        If the schemes differ, or fewer than two faces are shared.
     """
     faces = shared_faces(a, b) if faces is None else faces
     weight = face_weights(a, faces, weights)
@@ -148,20 +141,7 @@ def ceiling(reference, faces, *, draws=CEILING_DRAWS, seed=0):
     independent ones as they are worth. The replies to one prompt resemble each other, so n replies are worth
     n / (1 + (m - 1) r) of them (Kish 1965's design effect; m replies per prompt, r the excess of same faces within over
     between prompts). The prior's concentration follows from how often two uses of a face, by different prompts, are of one category.
-
-    Raises
-    ------
-    KaomojiError
-        If the reference has no replies by prompt, or there are fewer than ``FEWEST_FACES`` faces.
     """
-    if reference.replies is None:
-        raise KaomojiError(
-            "the reference is not a table of replies; expected an elicited reading with prompts; a ceiling needs them"
-        )
-    if len(faces) < FEWEST_FACES:
-        raise KaomojiError(
-            f"only {len(faces)} faces to compare; expected at least {FEWEST_FACES} to estimate a ceiling; collect more generations"
-        )
     replies = reference.replies
     used = pd.crosstab(replies["prompt_id"], replies["face"])
     category = replies.groupby("prompt_id")["category"].first().reindex(used.index)
@@ -198,8 +178,6 @@ def design_effect(used, category):
 
 def face_weights(reference, faces, weights):
     """Return the weights of ``faces``: ones (``uniform``) or the reference's own (``counts``): float array (faces,)."""
-    if weights not in (UNIFORM, COUNTS):
-        raise KaomojiError(f"unknown weights {weights!r}; expected {UNIFORM} or {COUNTS}")
     return reference.weight[faces].to_numpy(float) if weights == COUNTS else np.ones(len(faces))
 
 
@@ -210,32 +188,16 @@ def _marginal(reference, faces, added=0.0):
 
 def aligned(a, b, faces):
     """Return the rows of two readings for ``faces``, categories in the order of ``a``: two float arrays (faces, categories)."""
-    if set(a.table.columns) != set(b.table.columns):
-        raise KaomojiError(
-            f"the readings have the categories {', '.join(a.table.columns)} and {', '.join(b.table.columns)}; "
-            "expected one scheme; compare sources of the same study"
-        )
     return a.table.loc[faces].to_numpy(float), b.table.loc[faces, a.table.columns].to_numpy(float)
 
 
 def by_category(log_probs, prompts, codes, rule="mean probability"):
     """Return what a face says about the category, all categories equally frequent: :class:`Reading`.
 
-    ``log_probs``: DataFrame prompt x face of :func:`by_face`; ``prompts``: DataFrame[id, category]; ``rule``:
+    ``log_probs``: DataFrame prompt x face, nat; ``prompts``: DataFrame[id, category]; ``rule``:
     ``mean probability`` (over a category's prompts) or ``mean log`` (the published rule), then normalised over categories.
-
-    Raises
-    ------
-    KaomojiError
-        If the rule is unknown, or a category has no scored prompt.
     """
-    if rule not in RULES:
-        raise KaomojiError(f"unknown rule {rule!r}; expected {' or '.join(RULES)}")
     category = prompts.set_index("id")["category"].reindex(log_probs.index)
-    if absent := sorted(set(codes) - set(category)):
-        raise KaomojiError(
-            f"no scored prompt is of category {', '.join(absent)}; expected all of {', '.join(codes)}; score their prompts"
-        )
     masses = pd.DataFrame({code: RULES[rule](log_probs[category == code]) for code in codes})
     # Only differences between categories count; taking the largest out keeps improbable faces from becoming 0.
     return reading(np.exp(masses.sub(masses.max(axis=1), axis=0)), np.exp(_log_mean_exp(log_probs)))

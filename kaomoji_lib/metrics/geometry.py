@@ -1,7 +1,6 @@
 """The shape of the states: components, how far categories stand apart, and whether sources arrange the same prompts alike."""
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,43 +13,18 @@ from kaomoji_lib.metrics.states import compact, one_thread
 COMPONENTS, SHOWN, NULL_COLUMNS = 10, 3, 512
 
 
-@dataclass(frozen=True)
-class Components:
-    """Principal components of one row per prompt.
-
-    ``scores``: (n, k). ``variance``: Estimates of the first components' shares of variance (0..1); null: columns permuted
-    independently. ``participation_ratio``: (sum of variances)^2 / sum of squares, 1..n-1. ``valence`` / ``arousal``:
-    |correlation| of PC1 / PC2 with the scheme's coordinate. Their null gives the coordinates to other categories, so that
-    clustering by itself does not pass, and their n is the number of categories.
-    """
-
-    scores: np.ndarray
-    variance: tuple
-    participation_ratio: stats.Estimate
-    valence: stats.Estimate
-    arousal: stats.Estimate
-
-    def table(self):
-        """Return the estimates as a tidy table."""
-        named = {f"PC{i}, share of variance": item for i, item in enumerate(self.variance, start=1)}
-        named |= {"participation ratio": self.participation_ratio}
-        return results.frame(
-            {**named, "PC1 and valence": self.valence, "PC2 and arousal": self.arousal}
-        )
-
-
 @one_thread
 def pca(X, prompts, scheme, *, permutations=stats.PERMUTATIONS, seed=0):
     """Compute principal components: column-centred, unscaled, signs fixed by the scheme.
 
     ``X``: (n, d), rows in the order of ``prompts`` (DataFrame with category). PC1 grows with valence, PC2 with arousal,
-    PC3 with dominance (D over S), so that pictures of different models compare. All intervals come from half samples of
-    prompts, in which the components are computed again. Parallel analysis: Horn 1965, doi:10.1007/BF02289447.
+    PC3 with dominance (D over S), so that pictures of different models compare. Returns the scores (n, k) and a dict of
+    Estimates: ``PC1, share of variance`` and so on (0..1; null: columns permuted independently); ``participation ratio``
+    ((sum of variances)^2 / sum of squares, 1..n-1); ``PC1 and valence`` and ``PC2 and arousal`` (|correlation| with the
+    scheme's coordinate; their null gives the coordinates to other categories, so that clustering by itself does not pass,
+    and their n is the number of categories). All intervals come from half samples of prompts, in which the components are
+    computed again. Parallel analysis: Horn 1965, doi:10.1007/BF02289447.
     """
-    if len(X) != len(prompts):
-        raise KaomojiError(
-            f"{len(X)} states for {len(prompts)} prompts; expected one row a prompt; average or select rows first"
-        )
     coordinates, n = scheme_coordinates(prompts["category"], scheme), len(X)
     compacted = compact(X)
     scores, shares = _decompose(compacted)
@@ -63,37 +37,29 @@ def pca(X, prompts, scheme, *, permutations=stats.PERMUTATIONS, seed=0):
     rng = np.random.default_rng(seed)
     halves, close = np.array(halves), np.array(close)
     nulls = np.array(_column_null(X, permutations, rng))
-    normal = {"interval": "normal", "bounds": (0, 1)}
-    variance = tuple(
-        stats.estimate(shares[i], halves[:, i], n, "prompts", null=nulls[:, i], **normal)
+    share = {"interval": "normal", "bounds": (0, 1)}
+    found = {
+        f"PC{i + 1}, share of variance": stats.estimate(
+            shares[i], halves[:, i], n, "prompts", null=nulls[:, i], **share
+        )
         for i in range(min(SHOWN, scores.shape[1]))
-    )
-    normal = {"interval": "normal", "bounds": (1, np.inf)}
-    null = _ratio(nulls)
-    ratio = stats.estimate(
-        _ratio(shares), _ratio(halves), n, "prompts", null=null, tail="less", **normal
-    )
+    }
+    ratios = [1 / np.maximum((part**2).sum(axis=-1), 1e-300) for part in (shares, halves, nulls)]
+    options = {"null": ratios[2], "tail": "less", "interval": "normal", "bounds": (1, np.inf)}
+    found["participation ratio"] = stats.estimate(*ratios[:2], n, "prompts", **options)
     codes, names = pd.factorize(prompts["category"])
     own = coordinates[np.unique(codes, return_index=True)[1]]
     moved = rng.permuted(np.tile(np.arange(len(names)), (permutations, 1)), axis=1)
     null = np.array([_correlations(scores, own[order][codes]) for order in moved])
-    observed, normal = _correlations(scores, coordinates), {"interval": "normal", "bounds": (0, 1)}
-    places = (
-        stats.estimate(
-            observed[i], close[:, i], len(names), "categories", null=null[:, i], **normal
-        )
-        for i in range(2)
-    )
-    return Components(scores, variance, ratio, *places)
+    observed = _correlations(scores, coordinates)
+    for i, measure in enumerate(("PC1 and valence", "PC2 and arousal")):
+        parts = observed[i], close[:, i], len(names), "categories"
+        found[measure] = stats.estimate(*parts, null=null[:, i], **share)
+    return scores, found
 
 
 def scheme_coordinates(labels, scheme):
     """Valence, arousal and dominance of each prompt's category: (n, 3)."""
-    unknown = sorted(set(labels) - set(scheme.codes))
-    if unknown:
-        raise KaomojiError(
-            f"categories {', '.join(unknown)} are not in the scheme; expected {', '.join(scheme.codes)}; add them"
-        )
     table = scheme.table.loc[labels]
     dominance = table["dominance"].map({"D": 1.0, "S": -1.0}).fillna(0.0)
     return np.column_stack([table["valence"], table["arousal"], dominance]).astype(float)
@@ -117,10 +83,6 @@ def _decompose(X):
     U, singular, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
     shares = singular**2 / max((singular**2).sum(), 1e-300)
     return U * singular, np.pad(shares, (0, 8))
-
-
-def _ratio(shares):
-    return 1 / np.maximum((shares**2).sum(axis=-1), 1e-300)
 
 
 def _correlations(scores, coordinates):
@@ -179,17 +141,7 @@ def procrustes(reference, scores, labels, codes, *, permutations=stats.PERMUTATI
     ----------
     reference, scores : component scores (n, >= 1) of the same prompts in the same order; three are used. labels : (n,),
         categories. codes : the order of the categories; those without a prompt are left out.
-
-    Raises
-    ------
-    KaomojiError
-        If the sources have different numbers of prompts.
     """
-    if not len(reference) == len(scores) == len(labels):
-        raise KaomojiError(
-            f"cannot align {len(reference)} with {len(scores)} prompts and {len(labels)} labels; "
-            "expected the same prompts in the same order; collect both runs with one prompt table"
-        )
     sides = [np.asarray(part, dtype=float)[:, :SHOWN] for part in (reference, scores)]
     members = [np.flatnonzero(np.asarray(labels) == code) for code in codes]
     members = [rows for rows in members if len(rows)]

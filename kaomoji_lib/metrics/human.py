@@ -6,11 +6,8 @@ prior of 0.5 per category; every score can be recomputed over draws of the poste
 A category without labelled kaomoji is missing from the reference, not empty: set-valued scores allow for it.
 """
 
-import csv
-import gzip
-import io
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -18,7 +15,7 @@ from scipy.stats import spearmanr
 
 from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.faces.canonical import LEVELS, at_level
+from kaomoji_lib.faces.canonical import LEVELS, at_level, canonical
 from kaomoji_lib.stimuli import DATA, read_table
 
 PRIOR = 0.5
@@ -40,12 +37,12 @@ class Reference:
 
     @cached_property
     def _index(self):
-        """Per level, the entry rows of each spelling."""
-        keys = {level: {} for level in LEVELS}
-        for row, face in enumerate(self.entries["face"]):
-            for level, key in zip(LEVELS, _levels(face), strict=True):
-                keys[level].setdefault(key, []).append(row)
-        return keys
+        """Per level, the entry rows of each spelling: dict level -> dict spelling -> array."""
+        faces = self.entries["face"]
+        return {
+            level: faces.groupby(faces.map(partial(at_level, level=level))).indices
+            for level in LEVELS
+        }
 
     def lookup(self, faces):
         """Find each face in the dictionary: DataFrame indexed by face with ``level`` and ``rows`` (entry numbers).
@@ -54,10 +51,10 @@ class Reference:
         """
         found = {}
         for face in dict.fromkeys(faces):
-            for level, key in zip(LEVELS, _levels(face), strict=True):
-                if rows := self._index[level].get(key):
-                    found[face] = (level, rows)
-                    break
+            names = {level: at_level(face, level) for level in LEVELS}
+            known = [level for level, name in names.items() if name in self._index[level]]
+            if known:
+                found[face] = (known[0], self._index[known[0]][names[known[0]]])
         return pd.DataFrame.from_dict(found, orient="index", columns=["level", "rows"])
 
     def groups(self, faces):
@@ -88,8 +85,8 @@ class Reference:
 
     def allowed(self, faces):
         """Whether a category is a candidate for a face: boolean DataFrame face x category; listed faces only."""
-        found, (_, candidate) = self.lookup(faces), self._matrices
-        rows = [candidate[rows].any(axis=0) for rows in found["rows"]]
+        found = self.lookup(faces)
+        rows = [self._matrices[1][rows].any(axis=0) for rows in found["rows"]]
         return pd.DataFrame(rows, found.index, list(self.scheme.codes))
 
     def _table(self, found, masses):
@@ -117,8 +114,8 @@ class Reference:
         return np.reshape(sums, (len(found), candidate.shape[1]))
 
 
-def load(scheme, tiers=("core",)):
-    """Read the shipped reference for ``scheme``; ``tiers``: which parts of the dictionary.
+def load(scheme):
+    """Read the shipped reference for ``scheme``: the core of the dictionary.
 
     An entry with several groups has the categories they share as candidates, or all of them if they share none.
 
@@ -135,15 +132,14 @@ def load(scheme, tiers=("core",)):
             f"data/human/groups.csv names the categories {', '.join(sorted(unknown))}; expected those of the scheme, "
             f"{', '.join(scheme.codes)}; map the groups onto your categories"
         )
-    with gzip.open(DATA / "human" / "entries.csv.gz", "rt", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(io.StringIO(file.read())) if row["tier"] in tiers]
+    known = pd.read_csv(DATA / "human" / "entries.csv.gz", keep_default_na=False, dtype=str)
     entries = []
-    for row in rows:
-        groups = tuple(group for group in row["groups"].split("|") if members.get(group))
+    for row in known[known["tier"] == "core"].itertuples():
+        groups = tuple(group for group in row.groups.split("|") if members.get(group))
         sets = [set(members[group]) for group in groups]
         if sets:
             shared = set.intersection(*sets) or set.union(*sets)
-            entries.append((row["face"], groups, tuple(c for c in scheme.codes if c in shared)))
+            entries.append((row.face, groups, tuple(c for c in scheme.codes if c in shared)))
     return Reference(pd.DataFrame(entries, columns=["face", "groups", "sets"]), members, scheme)
 
 
@@ -246,20 +242,14 @@ def glyph_theta(reference, faces):
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.naive_bayes import MultinomialNB
 
-    own = {_levels(face)[-1] for face in faces}
-    keep = [_levels(face)[-1] not in own for face in reference.entries["face"]]
-    entries = reference.entries[keep]
-    codes = list(reference.scheme.codes)
-    rows = [
-        (face, c, 1 / len(s))
-        for face, s in zip(entries["face"], entries["sets"], strict=True)
-        for c in s
-    ]
-    texts, labels, weights = zip(*rows, strict=True)
+    own, entries = {canonical(face) for face in faces}, reference.entries
+    rows = entries[[canonical(face) not in own for face in entries["face"]]]
+    rows = rows.assign(weight=1 / rows["sets"].map(len)).explode("sets")
     counter = CountVectorizer(analyzer="char", lowercase=False, binary=True)
-    model = MultinomialNB().fit(counter.fit_transform(texts), labels, sample_weight=weights)
+    glyphs = counter.fit_transform(rows["face"])
+    model = MultinomialNB().fit(glyphs, rows["sets"].astype(str), sample_weight=rows["weight"])
     table = pd.DataFrame(model.predict_proba(counter.transform(faces)), list(faces), model.classes_)
-    return table.reindex(columns=codes, fill_value=0.0)
+    return table.reindex(columns=list(reference.scheme.codes), fill_value=0.0)
 
 
 def ceiling(reference, *, seed=0):
@@ -267,7 +257,7 @@ def ceiling(reference, *, seed=0):
 
     Returns dict measure -> Estimate over pairs: set overlap (Jaccard), valence and arousal correlation.
     """
-    forms = reference.entries["face"].map(lambda face: _levels(face)[-1])
+    forms = reference.entries["face"].map(canonical)
     pairs = np.array([rows[:2] for rows in forms.groupby(forms).indices.values() if len(rows) > 1])
     first, second = (reference._matrices[1][rows] for rows in pairs.T)
     overlap = lambda one, other: (one & other).sum(axis=1) / (one | other).sum(axis=1)  # noqa: E731
@@ -316,7 +306,3 @@ def _shared(table, other):
             f"{len(faces)} kaomoji are in the human dictionary; expected at least 3; collect more replies"
         )
     return faces
-
-
-def _levels(face):
-    return tuple(at_level(face, level) for level in LEVELS)

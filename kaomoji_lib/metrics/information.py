@@ -102,7 +102,7 @@ def contrast(emissions, *, permutations=stats.PERMUTATIONS, halves=HALVES, seed=
     Raises
     ------
     KaomojiError
-        If ``self`` or every other perspective is missing, the prompts differ, or there are fewer than four replies per prompt.
+        If ``self`` or every other perspective is missing, or there are fewer than four replies per prompt.
     """
     others = [name for name in emissions if name != SELF]
     if SELF not in emissions or not others:
@@ -155,10 +155,6 @@ def _contrasts(pairs, others, blocks, permutations, halves, seed):
 
 def _slots(table, prompts, faces, name):
     """Position in ``faces`` of the face of every reply, -1 where it opened with none: ints (prompts, generations)."""
-    if set(table["prompt_id"]) != set(prompts):
-        raise KaomojiError(
-            f"{name} was asked other prompts than self; expected the same; collect both with one table"
-        )
     codes = table.assign(code=faces.get_indexer(table["face"]))
     wide = codes.pivot(index="prompt_id", columns="generation", values="code").reindex(prompts)
     if wide.shape[1] < 4:

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import resampling, results, stats
-from kaomoji_lib.errors import KaomojiError
 
-TARGET, SELECTIVITY = "target", "selectivity"
+TARGET, SELECTIVITY, DROP = "target", "selectivity", "drop"
+# What each patch is compared with: what differs is the state's position, or its category.
+CONTROLS = {"donor": "shuffled_position", "other_topic": "same_category"}
+FLOOR = 1e-9
 
 
 def exclusive(wide):
@@ -42,18 +44,8 @@ def face_shares(table, faces):
 def category_masses(shares, reading):
     """Return the mass that ``shares`` (:func:`face_shares`) give to each category: DataFrame (rows, categories).
 
-    ``reading``: P(category | face) of the model without intervention.
-
-    Raises
-    ------
-    KaomojiError
-        If the reading lacks a face.
+    ``reading``: P(category | face) without intervention, of all scored faces.
     """
-    unknown = [face for face in shares.columns if face not in reading.table.index]
-    if unknown:
-        raise KaomojiError(
-            f"the reading does not know {', '.join(unknown[:5])}; expected one of all scored faces; score the same spellings"
-        )
     masses = shares.to_numpy() @ reading.table.loc[shares.columns].to_numpy()
     return pd.DataFrame(masses, shares.index, reading.table.columns)
 
@@ -101,28 +93,19 @@ def steering(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS,
     Masses are of categories, 0..1, given that the reply opens with a listed face. Measures: ``target`` (gained by the
     category steered to); ``selectivity`` (that less what the mean other category gained, neither target nor the
     prompt's own); ``shuffled`` and ``isotropic`` (gained by a category under directions of the same length that mean
-    nothing); ``entropy`` (change, bits); ``unlisted`` (change of the probability of no listed face). Intervals resample
+    nothing); ``unlisted`` (change of the probability of no listed face). Intervals resample
     prompts and directions, of which there are few. The null of target and selectivity gives the directions other
     categories' names; p is for the best of all layers and scales (max-T, :func:`kaomoji_lib.resampling.max_t`).
     Directions of a difference of means: Turner et al. 2023, arXiv:2308.10248; Rimsky et al. 2024, arXiv:2312.06681.
 
-    Parameters
-    ----------
-    table : of :func:`kaomoji_lib.models.steering_conditions.steering_table`. faces, reading : see above.
-    prompts : DataFrame[id, category].
-
-    Raises
-    ------
-    KaomojiError
-        If no prompt was steered to a category, or the reading lacks a face.
+    ``table``: of :func:`kaomoji_lib.models.steering_conditions.steering_table`; ``faces``, ``reading``: of
+    :func:`face_shares` and :func:`category_masses`; ``prompts``: DataFrame[id, category].
     """
     shares, mass = face_shares(table, faces)
     masses = category_masses(shares, reading)
     codes = list(masses.columns)
-    entropy = -(shares * np.log2(shares.where(shares > 0, 1))).sum(axis=1).to_numpy()
     meta = table[["prompt_id", "layer", "condition", "direction", "scale"]].reset_index(drop=True)
-    still = meta.index[meta["condition"] == "none"]
-    base = pd.Series(still, meta.loc[still, "prompt_id"]).reindex(meta["prompt_id"]).to_numpy()
+    base = _unchanged(meta)[meta["prompt_id"]].to_numpy()
     gained = masses.to_numpy() - masses.to_numpy()[base]
     category = prompts.set_index("id")["category"].reindex(meta["prompt_id"])
     own = category.map(codes.index).to_numpy()
@@ -130,10 +113,6 @@ def steering(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS,
         place: part.index.to_numpy()
         for place, part in meta[meta["condition"] == "category"].groupby(["layer", "scale"])
     }
-    if not places:
-        raise KaomojiError(
-            "no prompt was steered to a category; expected a steering table; pass it unchanged"
-        )
 
     def over(values, at):
         crossing = meta.loc[at, "prompt_id"], meta.loc[at, "direction"]
@@ -161,15 +140,9 @@ def steering(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS,
             if len(other):
                 # Of a direction that means nothing: what the mean category that is not the prompt's own gained.
                 found[condition] = over(-gained[other, own[other]] / (len(codes) - 1), other)
-        found["entropy"] = over(entropy[at] - entropy[base[at]], at)
         found["unlisted"] = over(mass[base[at]] - mass[at], at)
         frames.append(results.frame(found, layer=int(layer), scale=float(scale)))
     return pd.concat(frames, ignore_index=True)
-
-
-# What each condition is compared with: what differs is the state's position, or its category.
-CONTROLS = {"donor": "shuffled_position", "other_topic": "same_category"}
-FLOOR = 1e-9
 
 
 def patching(table, faces, *, permutations=stats.PERMUTATIONS, seed=0):
@@ -184,159 +157,120 @@ def patching(table, faces, *, permutations=stats.PERMUTATIONS, seed=0):
     (max-T). Interchange interventions: Geiger et al. 2021, arXiv:2106.02997.
 
     ``table``: of :func:`kaomoji_lib.models.steering_conditions.patching_table`; ``faces``: Series spelling -> face.
-
-    Raises
-    ------
-    KaomojiError
-        If the table has no patch of a donor, or lacks a prompt without patches.
     """
-    shares, _ = face_shares(table, faces)
+    values = face_shares(table, faces)[0].to_numpy()
     meta = table[["prompt_id", "donor_id", "layer", "position", "condition"]].reset_index(drop=True)
-    still = meta.index[meta["condition"] == "none"]
-    base = pd.Series(still, meta.loc[still, "prompt_id"])
+    base = _unchanged(meta)
     donors = meta[meta["condition"] == "donor"].drop_duplicates("prompt_id")
     donors = donors.set_index("prompt_id")["donor_id"]
-    absent = (set(donors.index) | set(donors)) - set(base.index)
-    if donors.empty or absent:
-        raise KaomojiError(
-            "the table has no patch of a donor, or no row without patches for a prompt; expected a patching table; pass it unchanged"
-        )
-    values = shares.to_numpy()
     host, donor = values[base[donors.index]], values[base[donors]]
     toward = donor > host
-    odds = lambda rows: (
-        np.log(np.maximum((rows * toward).sum(axis=1), FLOOR))
-        - np.log(  # noqa: E731
-            np.maximum((rows * ~toward).sum(axis=1), FLOOR)
-        )
-    )
-    start, whole = odds(host), odds(donor) - odds(host)
-    changes, order = {}, list(donors.index)
-    for place, part in meta[meta["condition"] != "none"].groupby(
-        ["layer", "position", "condition"]
-    ):
-        at = pd.Series(part.index, part["prompt_id"]).reindex(order)
+
+    def log_odds(rows):
+        sums = [np.where(side, rows, 0).sum(axis=1) for side in (toward, ~toward)]
+        return np.subtract(*np.log(np.maximum(sums, FLOOR)))
+
+    start, changes = log_odds(host), {}
+    whole = log_odds(donor) - start
+    patched = meta[meta["condition"] != "none"]
+    for place, part in patched.groupby(["layer", "position", "condition"]):
+        at = pd.Series(part.index, part["prompt_id"]).reindex(donors.index)
         rows = values[at.fillna(0).astype(int)]
-        changes[place] = np.where(at.notna(), odds(rows) - start, np.nan)
-    signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(permutations, len(order)))
-    tested = {name: _tested(changes, whole, name, signs) for name in CONTROLS}
+        changes[place] = np.where(at.notna(), log_odds(rows) - start, np.nan)
+    tested = {}
+    for condition, control in CONTROLS.items():
+        pairs = {
+            place: (change, changes[*place[:2], control])
+            for place, change in changes.items()
+            if place[2] == condition and (*place[:2], control) in changes
+        }
+        differences = [np.nan_to_num(one - other) for one, other in pairs.values()]
+        for place, p in zip(pairs, _best_of_all(differences, permutations, seed)[0]):
+            other = pairs[place][1]
+            share = np.nansum(other) / whole[np.isfinite(other)].sum()
+            tested[place] = {"p": float(p), "null_mean": float(share)}
     frames = []
-    for (layer, position, condition), change in changes.items():
+    for place, change in changes.items():
         there = np.isfinite(change)
         found = resampling.ratio(change[there], whole[there], unit="hosts", seed=seed)
-        p, null_mean = tested.get(condition, {}).get((layer, position), (None, None))
-        found = replace(found, p=p, null_mean=null_mean)
-        labels = {"layer": int(layer), "position": position, "condition": condition}
+        found = replace(found, **tested.get(place, {}))
+        labels = dict(zip(("layer", "position", "condition"), place))
         frames.append(results.frame({"recovered": found}, **labels))
     return pd.concat(frames, ignore_index=True)
-
-
-def _tested(changes, whole, condition, signs):
-    """p over all layers and positions, and the share that the control recovers: dict (layer, position) -> (p, share)."""
-    pairs = {
-        (layer, position): (change, changes[layer, position, CONTROLS[condition]])
-        for (layer, position, name), change in changes.items()
-        if name == condition and (layer, position, CONTROLS[condition]) in changes
-    }
-    if not pairs:
-        return {}
-    differences = np.nan_to_num(np.array([one - other for one, other in pairs.values()]))
-    adjusted = resampling.max_t(differences.mean(axis=1), signs @ differences.T / len(whole))
-    shares = [np.nansum(other) / whole[np.isfinite(other)].sum() for _, other in pairs.values()]
-    return {place: (float(p), float(share)) for place, p, share in zip(pairs, adjusted, shares)}
-
-
-DROP = "drop"
 
 
 def erasure(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, seed=0):
     """Measure what each erasure left: tidy table with the labels ``layer``, ``condition`` and ``removed``.
 
     ``removed``: share of the states' variance that the erasure changes. Measures of each condition: ``own category``
-    (mass that the face gives to the prompt's category, 0..1); ``KL`` (bits, from the distribution over faces without
-    erasure); ``category lost`` and ``prompt lost`` (shares 0..1 of what a face distribution has in common with other
-    prompts of its category, above those of other categories; and with itself, above its category), and ``selectivity``,
-    their difference: does the erasure hit the category more than everything else. ``drop`` (own category after the
-    control less that after erasing the category) compares the category's erasure with each control. Its null swaps the
-    two per prompt, in all layers at once; p is for the best of all layers (max-T). The control ``matched`` changes as
-    much variance. Overlap of distributions: Bhattacharyya 1943.
+    (mass that the face gives to the prompt's category, 0..1); ``category lost`` and ``prompt lost`` (shares 0..1 of what
+    a face distribution has in common with other prompts of its category, above those of other categories; and with
+    itself, above its category), and ``selectivity``, their difference: does the erasure hit the category more than
+    everything else. ``drop`` (own category after the control less that after erasing the category) compares the
+    category's erasure with each control. Its null swaps the two per prompt, in all layers at once; p is for the best of
+    all layers (max-T). The control ``matched`` changes as much variance. Overlap of distributions: Bhattacharyya 1943.
 
-    Parameters
-    ----------
-    table : of :func:`kaomoji_lib.models.steering_conditions.erasure_table`.
-    faces, reading, prompts : as in :func:`steering`.
-
-    Raises
-    ------
-    KaomojiError
-        If no erasure of the category or no control is in the table, or the reading lacks a face.
+    ``table``: of :func:`kaomoji_lib.models.steering_conditions.erasure_table`; ``faces``, ``reading``, ``prompts``: as in
+    :func:`steering`.
     """
     shares, _ = face_shares(table, faces)
-    masses = category_masses(shares, reading)
-    category = prompts.set_index("id")["category"].reindex(table["prompt_id"]).to_numpy()
-    columns = [masses.columns.get_loc(code) for code in category]
-    own = masses.to_numpy()[np.arange(len(masses)), columns]
+    masses, roots = category_masses(shares, reading), np.sqrt(shares.to_numpy())
     meta = table[["prompt_id", "layer", "condition", "removed"]].reset_index(drop=True)
-    still = np.flatnonzero(meta["condition"] == "none")
-    ids, before = list(meta.loc[still, "prompt_id"]), np.sqrt(shares.to_numpy()[still])
-    member = category[still][:, None] == category[still][None]
+    category = prompts.set_index("id")["category"].reindex(meta["prompt_id"]).to_numpy()
+    own = masses.to_numpy()[np.arange(len(masses)), masses.columns.get_indexer(category)]
+    base = _unchanged(meta)
+    before, member = roots[base], category[base][:, None] == category[base][None]
     cells = {
-        place: part.assign(at=part.index).set_index("prompt_id")["at"].reindex(ids).to_numpy()
+        place: pd.Series(part.index, part["prompt_id"])[base.index].to_numpy()
         for place, part in meta.groupby(["layer", "condition"], sort=False)
     }
-    layers = sorted({layer for layer, condition in cells if condition == "category"})
-    controls = [
-        name for name in dict.fromkeys(meta["condition"]) if name not in ("none", "category")
-    ]
-    if not layers or not controls:
-        raise KaomojiError(
-            "the table lacks an erasure of the category or its controls; expected an erasure table; pass it unchanged"
-        )
-    drops = {
-        name: np.array(
-            [own[cells[layer, name]] - own[cells[layer, "category"]] for layer in layers]
-        )
-        for name in controls
-    }
-    signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(permutations, len(ids)))
-    kept = _overlaps(before, before, member)
-    frames = [
-        results.frame(
-            {"own category": stats.bootstrap(own[still], seed=seed)},
-            layer=0,
-            condition="none",
-            removed=0.0,
-        )
-    ]
-    for (layer, condition), rows in cells.items():
-        if condition == "none":
-            continue
-        found = {"own category": stats.bootstrap(own[rows], seed=seed)}
-        logs = np.log2(np.maximum(shares.to_numpy(), 1e-12))
-        kl = (before**2 * (logs[still] - logs[rows])).sum(axis=1)
-        found["KL"] = stats.bootstrap(kl, seed=seed)
-        left = _overlaps(np.sqrt(shares.to_numpy()[rows]), before, member)
-        found |= _lost(kept, left, seed)
-        if condition in drops:
-            differences, at = drops[condition], layers.index(layer)
-            null = signs @ differences.T / len(ids)
-            adjusted = resampling.max_t(differences.mean(axis=1), null)[at]
-            drop = stats.bootstrap(differences[at], seed=seed)
-            found[DROP] = replace(drop, null_mean=float(null[:, at].mean()), p=float(adjusted))
-        labels = {
-            "layer": int(layer),
-            "condition": condition,
-            "removed": meta["removed"][rows].mean(),
+    drops = {}
+    for control in set(meta["condition"]) - {"none", "category"}:
+        differences = {
+            layer: own[rows] - own[cells[layer, "category"]]
+            for (layer, condition), rows in cells.items()
+            if condition == control
         }
+        adjusted, null = _best_of_all(list(differences.values()), permutations, seed)
+        for layer, p, mean in zip(differences, adjusted, null.mean(axis=0)):
+            drop = stats.bootstrap(differences[layer], seed=seed)
+            drops[layer, control] = replace(drop, null_mean=float(mean), p=float(p))
+    kept, frames = _overlaps(before, before, member), []
+    for (layer, condition), rows in cells.items():
+        found = {"own category": stats.bootstrap(own[rows], seed=seed)}
+        if condition != "none":
+            found |= _lost(kept, _overlaps(roots[rows], before, member), seed)
+        if (layer, condition) in drops:
+            found[DROP] = drops[layer, condition]
+        labels = {"layer": layer, "condition": condition, "removed": meta["removed"][rows].mean()}
         frames.append(results.frame(found, **labels))
     return pd.concat(frames, ignore_index=True)
+
+
+def _unchanged(meta):
+    """Return the row without intervention of each prompt: Series prompt id -> row."""
+    rows = meta.index[meta["condition"] == "none"]
+    return pd.Series(rows, meta.loc[rows, "prompt_id"])
+
+
+def _best_of_all(differences, permutations, seed):
+    """Return p of each of several paired differences, list of (n,), for the best of all (max-T), and their null."""
+    if not differences:
+        return [], None
+    differences = np.array(differences)
+    n = differences.shape[1]
+    signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(permutations, n))
+    null = signs @ differences.T / n
+    return resampling.max_t(differences.mean(axis=1), null), null
 
 
 def _overlaps(roots, before, member):
     """Overlap of each row with others of its category above those of other categories, and with itself above its category."""
     overlap, others = roots @ before.T, member & ~np.eye(len(member), dtype=bool)
-    near = (overlap * others).sum(axis=1) / np.maximum(others.sum(axis=1), 1)
-    far = (overlap * ~member).sum(axis=1) / np.maximum((~member).sum(axis=1), 1)
+    near, far = (
+        (overlap * group).sum(axis=1) / np.maximum(group.sum(axis=1), 1)
+        for group in (others, ~member)
+    )
     return np.array([near - far, np.diag(overlap) - near])
 
 
@@ -344,9 +278,8 @@ def _lost(kept, left, seed):
     """Shares of ``kept`` (2, prompts) that are gone in ``left``, and their difference: dict of Estimates over prompts."""
     n = kept.shape[1]
     counts = np.vstack([np.ones((1, n)), stats.resampling_counts(n, seed=seed)])
-    gone = 1 - (counts @ left.T) / np.where(
-        np.abs(counts @ kept.T) > 1e-12, counts @ kept.T, np.nan
-    )
-    parts = {"category lost": gone[:, 0], "prompt lost": gone[:, 1]}
-    parts["selectivity"] = gone[:, 0] - gone[:, 1]
+    whole = counts @ kept.T
+    gone = 1 - (counts @ left.T) / np.where(np.abs(whole) > 1e-12, whole, np.nan)
+    category, prompt = gone.T
+    parts = {"category lost": category, "prompt lost": prompt, "selectivity": category - prompt}
     return {name: stats.estimate(part[0], part[1:], n, "prompts") for name, part in parts.items()}

@@ -8,6 +8,7 @@ held-out hits does not show: the interval is widened by Nadeau and Bengio's fact
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -38,40 +39,26 @@ class Prediction:
     mutual_information: stats.Estimate | None = None
 
 
-@dataclass(frozen=True)
 class _Design:
     """Rows belong to groups (prompts), groups to categories: integer codes and their names."""
 
-    group: np.ndarray
-    label: np.ndarray
-    codes: list
-    names: list
+    def __init__(self, labels, groups):
+        self.group, self.names = pd.factorize(np.asarray(groups))
+        label, self.codes = pd.factorize(np.asarray(labels))
+        self.label = pd.Series(label).groupby(self.group).first().to_numpy()
+        if len(self.codes) < 2:
+            raise KaomojiError(
+                f"only {len(self.codes)} category occurs; expected at least 2; add prompts of another"
+            )
 
 
-def _design(labels, groups):
-    group, names = pd.factorize(np.asarray(groups))
-    label, codes = pd.factorize(np.asarray(labels))
-    by_group = pd.Series(label).groupby(group)
-    if (by_group.nunique() > 1).any():
-        mixed = names[int(by_group.nunique().idxmax())]
-        raise KaomojiError(
-            f"prompt {mixed!r} has more than one category; expected one; correct the labels"
-        )
-    if len(codes) < 2:
-        raise KaomojiError(
-            f"only {len(codes)} category occurs; expected at least 2; add prompts of another"
-        )
-    return _Design(group, by_group.first().to_numpy(), list(codes), list(names))
-
-
-def folds(design_label, seed):
+def folds(label, seed):
     """Fold number of each prompt: at most ``FOLDS``, stratified by category, at least one prompt of each in training.
 
-    ``design_label``: ints (prompts,).
+    ``label``: ints (prompts,).
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    label = np.asarray(design_label)
     smallest = np.bincount(label).min()
     if smallest < 2:
         raise KaomojiError(
@@ -94,11 +81,7 @@ def from_states(
     alone, so it is a little wider than the observed mean over ``repeats``. Linear probes: Alain & Bengio 2017,
     arXiv:1610.01644.
     """
-    if len(X) != len(labels):
-        raise KaomojiError(
-            f"{name}: {len(X)} rows of states but {len(labels)} labels; expected one label per row"
-        )
-    X, design = compact(X), _design(labels, groups)
+    X, design = compact(X), _Design(labels, groups)
     return _probe(name, design, lambda train: X, repeats, permutations, seed)
 
 
@@ -111,18 +94,13 @@ def from_text(
     ``prompts``: DataFrame[id, category, text]. ``kind``: ``tfidf`` (words, word pairs and runs of 2 to 5 characters,
     fitted inside the fold; Salton & Buckley 1988) or ``surface`` (lengths and punctuation).
     """
-    if kind not in ("tfidf", "surface"):
-        raise KaomojiError(f"unknown kind of text features {kind!r}; expected 'tfidf' or 'surface'")
-    texts = prompts["text"].tolist()
-    surface = _surface(texts) if kind == "surface" else None
-    features = lambda train: _tfidf(texts, train) if surface is None else surface  # noqa: E731
-    design = _design(prompts["category"], prompts["id"])
+    design, texts = _Design(prompts["category"], prompts["id"]), prompts["text"].astype(str)
+    features = partial(FEATURES[kind], texts)
     return _probe(name or f"text ({kind})", design, features, repeats, permutations, seed)
 
 
-def _surface(texts):
+def _surface(text, train):
     marks = [",", ".", "!", "?", "'", "-", "…", "...", ";", ":"]
-    text = pd.Series(texts, dtype=str)
     words = text.str.split()
     lengths = words.map(lambda found: [len(word) for word in found] or [0])
     columns = [text.str.len(), words.str.len(), lengths.map(np.mean), lengths.map(max)]
@@ -137,32 +115,41 @@ def _tfidf(texts, train):
 
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     characters = TfidfVectorizer(ngram_range=(2, 5), sublinear_tf=True, analyzer="char_wb")
-    training = [text for text, kept in zip(texts, train, strict=True) if kept]
-    return compact(
-        np.hstack([part.fit(training).transform(texts).toarray() for part in (words, characters)])
-    )
+    parts = [part.fit(texts[train]).transform(texts) for part in (words, characters)]
+    return compact(np.hstack([part.toarray() for part in parts]))
+
+
+FEATURES = {"surface": _surface, "tfidf": _tfidf}
 
 
 def _probe(name, design, features, repeats, permutations, seed):
     """``features``: boolean training rows -> features of all rows, fitted on these alone."""
-    label, group = design.label[design.group], design.group
-    predicted, null = np.zeros((len(design.label), len(design.codes))), np.zeros(permutations)
+    group, label = design.group, design.label[design.group]
+    predicted, null = np.zeros((len(design.label), len(design.codes))), np.zeros(0)
     for repeat in range(repeats):
-        fold = folds(design.label, seed + repeat)
-        guess, labellings = np.empty(len(label), dtype=int), label[None]
+        fold, labellings = folds(design.label, seed + repeat), label[None]
         if repeat == 0:
             shuffled = design.label[resampling.orders(fold, permutations, seed)]
             labellings = np.vstack([labellings, shuffled[:, group]])
-        for number in range(fold.max() + 1):
-            test = fold[group] == number
-            scores = project(features(~test), ~test)
-            weights = fit_probes(scores[~test], labellings[:, ~test], len(design.codes))
-            answers = answers_of(scores[test], weights)
-            guess[test] = answers[0]
-            if repeat == 0:
-                null += (answers[1:] == labellings[1:, test]).sum(axis=1) / len(label)
-        np.add.at(predicted, (group, guess), 1 / (np.bincount(group)[group] * repeats))
+        answers = held_out(features, labellings, fold[group])
+        if repeat == 0:
+            null = (answers[1:] == labellings[1:]).mean(axis=1)
+        np.add.at(predicted, (group, answers[0]), 1 / (np.bincount(group)[group] * repeats))
     return _summary(name, design, predicted, null, seed)
+
+
+def held_out(features, labellings, fold):
+    """Return the answers of probes to rows that they were not fitted on: ints like ``labellings``.
+
+    ``features``: boolean training rows -> features of all rows (n, d); ``labellings``: ints (m, n); ``fold``: ints (n,).
+    """
+    answers = np.empty(labellings.shape, dtype=int)
+    for number in range(fold.max() + 1):
+        test = fold == number
+        scores = project(features(~test), ~test)
+        weights = fit_probes(scores[~test], labellings[:, ~test], labellings.max() + 1)
+        answers[:, test] = answers_of(scores[test], weights)
+    return answers
 
 
 def _summary(name, design, predicted, null, seed, bits=None):
@@ -203,7 +190,7 @@ def from_faces(
         raise KaomojiError(
             "no emission has a face; expected faces of at least two categories; see the emission report"
         )
-    design = _design(typed["category"], typed["prompt_id"])
+    design = _Design(typed["category"], typed["prompt_id"])
     face, faces = pd.factorize(typed["face"])
     counts = np.zeros((len(design.label), len(faces)))
     np.add.at(counts, (design.group, face), 1)
@@ -220,7 +207,7 @@ def from_probabilities(
 
     ``table``: DataFrame prompt x face, rows sum to 1; ``labels``: category of each prompt, in the order of the rows.
     """
-    design, shares = _design(labels, table.index), table.to_numpy(float)
+    design, shares = _Design(labels, table.index), table.to_numpy(float)
     bits = information.from_probabilities(
         shares, design.label, permutations=permutations, seed=seed
     )

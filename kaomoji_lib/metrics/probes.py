@@ -118,16 +118,12 @@ def _number(sets):
 def _by_topic(X, labels, topics, permutations, seed):
     """Hits on held-out topics, (1 + permutations, n), the first row observed; topics as numbers."""
     labels, topics = pd.factorize(np.asarray(labels))[0], pd.factorize(np.asarray(topics))[0]
-    X, classes = compact(X), labels.max() + 1
-    orders = resampling.orders(topics, permutations, seed)
-    labellings = np.vstack([labels[None], labels[orders]])
-    hits = np.zeros(labellings.shape)
-    for topic in range(topics.max() + 1):
-        test = topics == topic
-        scores = predict.project(X, ~test)
-        weights = predict.fit_probes(scores[~test], labellings[:, ~test], classes)
-        hits[:, test] = predict.answers_of(scores[test], weights) == labellings[:, test]
-    return hits, topics
+    X, labellings = (
+        compact(X),
+        labels[np.vstack([np.arange(len(labels)), resampling.orders(topics, permutations, seed)])],
+    )
+    hits = predict.held_out(lambda _: X, labellings, topics) == labellings
+    return hits.astype(float), topics
 
 
 @one_thread
@@ -141,13 +137,11 @@ def transfer(train, test, labels, *, permutations=stats.REFITS, seed=0):
     fold = predict.folds(codes, seed)
     orders = resampling.orders(fold, permutations, seed)
     labellings = np.vstack([codes[None], codes[orders]])
-    both = np.vstack([train, test])
-    n, hits = len(codes), np.zeros(labellings.shape)
+    both, n = compact(np.vstack([train, test])), len(codes)
+    hits = np.zeros(labellings.shape)
     for number in range(fold.max() + 1):
-        held_out = fold == number
-        fitted = np.concatenate([~held_out, np.zeros(n, bool)])
-        scores = predict.project(compact(both), fitted)
-        weights = predict.fit_probes(scores[fitted], labellings[:, ~held_out], codes.max() + 1)
-        answers = predict.answers_of(scores[n:][held_out], weights)
-        hits[:, held_out] = answers == labellings[:, held_out]
+        tested = fold == number
+        scores = predict.project(both, np.concatenate([~tested, np.zeros(n, bool)]))
+        weights = predict.fit_probes(scores[:n][~tested], labellings[:, ~tested], codes.max() + 1)
+        hits[:, tested] = predict.answers_of(scores[n:][tested], weights) == labellings[:, tested]
     return stats.bootstrap(hits[0], seed=seed, null=hits[1:].mean(axis=1))

@@ -227,10 +227,10 @@ RULES = {
     ),
     "pool": lambda _, weighting, seed: (
         None,
-        sources.held_out_pool(weighting, seed).held_out,
-        sources.held_out_pool(weighting, seed).single.value,
+        sources.held_out_pool(weighting, seed)["held out"],
+        sources.held_out_pool(weighting, seed)["single"].value,
     ),
-    "gain": lambda _, weighting, seed: (None, sources.held_out_pool(weighting, seed).gain, 0.0),
+    "gain": lambda _, weighting, seed: (None, sources.held_out_pool(weighting, seed)["gain"], 0.0),
     "words": _words,
     "clusters": _clusters,
     "scorer": _scorer,

@@ -272,7 +272,7 @@ def pooled(rng, effect, study=None, alpha=None):
     found = agreement.pooling(
         counted, dict(zip("ab", parts, strict=True)), halves=20, permutations=study.permutations
     )
-    return found.held_out
+    return found["held out"]
 
 
 def _word_space(rng, study, effect):

@@ -56,7 +56,8 @@ def component(rng, effect):
         np.arange(12) == 0, np.sqrt(1 + 2 * effect), 1
     )
     X = X @ np.linalg.qr(rng.normal(size=(12, 12)))[0]
-    found = geometry.pca(X, PROMPTS, SCHEME, permutations=PERMUTATIONS).variance[0]
+    found = geometry.pca(X, PROMPTS, SCHEME, permutations=PERMUTATIONS)[1]
+    found = found["PC1, share of variance"]
     return (found, 3 / 14) if effect else found
 
 
@@ -69,14 +70,15 @@ def component(rng, effect):
 def valence(rng, effect):
     if not effect:
         X = states(rng, 2 * rng.normal(size=(len(CODES), 6)))
-        return geometry.pca(X, PROMPTS, SCHEME, permutations=PERMUTATIONS).valence
+        return geometry.pca(X, PROMPTS, SCHEME, permutations=PERMUTATIONS)[1]["PC1 and valence"]
     found = geometry.pca(states(rng, plane(1)), PROMPTS, SCHEME, permutations=PERMUTATIONS)
-    return found.valence, truth(_valence)
+    return found[1]["PC1 and valence"], truth(_valence)
 
 
 def _valence(rng, per):
     asked = pd.DataFrame({"category": np.repeat(CODES, per)})
-    return geometry.pca(states(rng, plane(1), per=per), asked, SCHEME, permutations=2).valence.value
+    found = geometry.pca(states(rng, plane(1), per=per), asked, SCHEME, permutations=2)[1]
+    return found["PC1 and valence"].value
 
 
 @case(
