@@ -8,10 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib.explorer import assemble, data
+from kaomoji_lib.explorer import data, payload
 from kaomoji_lib.explorer.gather import bundle
-from kaomoji_lib.explorer.layout import Layout
-from kaomoji_lib.explorer.payload import payload
 from kaomoji_lib.metrics import clusters, distributions
 from kaomoji_lib.stimuli import load_scheme
 
@@ -66,7 +64,9 @@ def _layout(vectors, rng, spread):
     root = 0.3 * rng.normal(size=(len(vectors), 3, 3))
     covariance = (root @ root.transpose(0, 2, 1))[:, *np.triu_indices(3)]
     cosine = 1 - clusters.cosine_distances(vectors)
-    return Layout(turned[:, :3], np.array([0.3, 0.2, 0.1]), covariance if spread else None, cosine)
+    return data.Layout(
+        turned[:, :3], np.array([0.3, 0.2, 0.1]), covariance if spread else None, cosine
+    )
 
 
 def page(shown, folder):
@@ -80,12 +80,12 @@ def page(shown, folder):
     env = SimpleNamespace(docname="page", app=app, new_serialno=lambda _: 0)
     font = (ROOT / "book" / "_static" / "fonts" / "kaomoji.woff2").as_uri()
     face = f'@font-face {{ font-family: Kaomoji; src: url("{font}"); }} .kx {{ background: var(--kx-paper); }}\n'
-    (folder / "explorer.js").write_text(assemble.script(), encoding="utf-8")
-    style = escape.element("style", escape.Markup(face + assemble.style()))
+    (folder / "explorer.js").write_text(payload.script(), encoding="utf-8")
+    style = escape.element("style", escape.Markup(face + payload.style()))
     script = escape.element("script", "", src="explorer.js", defer="")
     charset, title = escape.Markup('<meta charset="utf-8">'), escape.element("title", "Explorer")
     head = escape.element("head", charset, title, style, script)
-    place = kaomoji_explorer.place(payload(shown, TOURS), env)
+    place = kaomoji_explorer.place(payload.payload(shown, TOURS), env)
     body = escape.element("body", place)
     path = folder / "page.html"
     html = escape.element("html", head, body, lang="en", data_theme="light")

@@ -9,12 +9,12 @@ import pytest
 import traitlets
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.explorer import assemble
+from kaomoji_lib.explorer import payload
 from kaomoji_lib.explorer.widget import MIME, Explorer
 from kaomoji_lib.stats import js_similarity
 from kaomoji_lib.stimuli import load_scheme
 
-MODULES = sorted(assemble.WEB.glob("*.js"))
+MODULES = sorted(payload.WEB.glob("*.js"))
 SCHEME = load_scheme()
 FACES = ["(T_T)", "(O_O)"]
 
@@ -32,7 +32,7 @@ def tab(watched):
 
 
 def test_modules_are_joined_after_what_they_need_and_share_no_name():
-    parts = {*assemble.order("book"), *assemble.order("widget")}
+    parts = {*payload.order("book"), *payload.order("widget")}
     assert {path.stem for path in MODULES} == parts
     text = "".join(path.read_text(encoding="utf-8") for path in MODULES)
     declared = re.findall(
@@ -40,22 +40,22 @@ def test_modules_are_joined_after_what_they_need_and_share_no_name():
     )
     names = [name for item in declared for name in re.findall(r"\w+", item)]
     assert len(names) > 80 and len(set(names)) == len(names), "they end up in one scope"
-    order = assemble.order("book")
+    order = payload.order("book")
     for name in order:
-        source = (assemble.WEB / f"{name}.js").read_text(encoding="utf-8")
+        source = (payload.WEB / f"{name}.js").read_text(encoding="utf-8")
         needed = re.findall(r'from "\./(\w+)\.js"', source)
         assert all(order.index(other) < order.index(name) for other in needed)
 
 
 def test_script_needs_no_module_loader_and_loads_nothing():
-    assert not re.search(r"^\s*(import|export) ", assemble.script(), re.M)
-    assert re.findall(r"^export default", assemble.module(), re.M) == ["export default"]
-    for text in (assemble.script(), assemble.module(), assemble.style()):
+    assert not re.search(r"^\s*(import|export) ", payload.script(), re.M)
+    assert re.findall(r"^export default", payload.module(), re.M) == ["export default"]
+    for text in (payload.script(), payload.module(), payload.style()):
         assert not re.search(r"https?://|//cdn|fetch\(|XMLHttpRequest|importScripts", text)
 
 
 def in_browser(tab, name, expression, argument):
-    return tab.evaluate(f"given => {{ {assemble._join(name)}\nreturn {expression}; }}", argument)
+    return tab.evaluate(f"given => {{ {payload._join(name)}\nreturn {expression}; }}", argument)
 
 
 def test_similarity_in_the_browser_equals_the_library(tab):
@@ -83,8 +83,6 @@ def test_state_can_be_read_and_set_from_python(bundle):
     assert table.loc[0, "primary"] == SCHEME.gloss(source.reading.table.loc[FACES[0]].idxmax())
     places = source.layouts["layer 0"].scores[source.faces.index(FACES[0])]
     assert list(table.loc[0, ["pc1", "pc2", "pc3"]]) == list(places)
-    explorer.selection = table.head(1)
-    assert explorer.selected == FACES[:1] and len(explorer.selection) == 1
     explorer.selected = []
     assert explorer.selection.empty and list(explorer.selection.columns) == list(table.columns)
     explorer.face = "（T_T）"

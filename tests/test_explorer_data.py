@@ -12,7 +12,7 @@ from worlds import CODES, PROMPTS, SPOKEN, STATES, run_states
 
 from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.explorer import data, gather, layout
+from kaomoji_lib.explorer import data, gather
 from kaomoji_lib.explorer.payload import NEIGHBOURS, OWN, payload, quantise, split_chunks
 from kaomoji_lib.metrics.clusters import face_means
 from kaomoji_lib.metrics.states import stack
@@ -85,12 +85,10 @@ def test_spread_is_the_standard_error_of_a_mean():
     group = np.repeat(np.arange(3), sizes)
     uses = np.eye(3)[group].T
     X = centres[group] + rng.normal(size=(300, 3))
-    spread = layout.lay(uses, X, np.zeros((3, 3)), resamples=800).spread
+    spread = data.lay(uses, X, np.zeros((3, 3)), resamples=800).spread
     assert (spread[:, 0] + spread[:, 3])[[0, 2]] == pytest.approx([2 / 50, 2 / 200], rel=0.35)
-    equal = layout.lay(uses, centres[group], np.zeros((3, 3))).spread
+    equal = data.lay(uses, centres[group], np.zeros((3, 3))).spread
     assert np.nanmax(equal) == pytest.approx(0, abs=1e-9), "equal rows do not move their mean"
-    with pytest.raises(KaomojiError, match="expected at least 3"):
-        layout.lay(np.eye(2), np.eye(2), np.zeros((2, 3)))
 
 
 def test_intervals_contain_the_planted_share_and_narrow_with_more_prompts(source):

@@ -15,8 +15,7 @@ from docutils import nodes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from kaomoji_lib import html as escape
-from kaomoji_lib.explorer import assemble
-from kaomoji_lib.explorer.payload import split_chunks
+from kaomoji_lib.explorer.payload import script, split_chunks, style
 
 MIME = "application/vnd.kaomoji.explorer+json"
 SHOWN = 40
@@ -77,7 +76,7 @@ def write_assets(app, exception):
     if exception or app.builder.format != "html":
         return
     target = Path(app.outdir) / "_static"
-    for name, text in (("explorer.js", assemble.script()), ("explorer.css", assemble.style())):
+    for name, text in (("explorer.js", script()), ("explorer.css", style())):
         (target / name).write_text(text, encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What the explorer shows of each source: kaomoji, their categories with intervals, places, clusters and examples."""
+"""What the explorer shows of each source: kaomoji, their categories with intervals, places on three components, clusters and examples."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,9 +8,10 @@ import pandas as pd
 
 from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import clusters, distributions
+from kaomoji_lib.metrics import clusters, distributions, geometry
+from kaomoji_lib.metrics.states import one_thread
 
-MIN_COUNT, MIN_PROMPTS = distributions.MIN_WEIGHT, 2
+MIN_COUNT, MIN_PROMPTS, AXES = distributions.MIN_WEIGHT, 2, 3
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class FaceSource:
     ``what``: one line about it. ``typed``: True for a model that typed the kaomoji, False for a source that only says what
     they mean. ``reading``: P(category | face), weights are replies; ``low`` / ``high``: DataFrames like its table, 95%
     intervals over prompts, or None. ``prompts``: Series, number of prompts that drew a face. ``layouts``: dict name ->
-    :class:`.layout.Layout`, faces in the order of the reading.
+    :class:`Layout`, faces in the order of the reading.
     ``clustering``: None below five faces; ``names``: dict cluster -> name. ``spellings``: dict face -> tuple of (raw, count).
     ``examples``: dict face -> tuple of (prompt id, prompt, category, reply). ``words``: dict face -> tuple of (word, share).
     """
@@ -107,3 +108,56 @@ def intervals(uses, prompt_ids, emissions, table, resamples=400, seed=0):
         found = stats.estimate(value, shares, int(prompts[face]), "prompts", bounds=(0, 1))
         bounds[:, *place] = found.ci_low, found.ci_high
     return tuple(pd.DataFrame(bound, table.index, table.columns) for bound in bounds)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Faces on three components.
+
+    ``scores``: (faces, 3). ``variance``: (3,) shares of the variance between the fitted faces. ``spread``: (faces, 6),
+    covariance xx, xy, xz, yy, yz, zz of a face's place over resampled prompts; NaN for a face from one prompt, None where
+    nothing was resampled. ``cosine``: (faces, faces), between vectors centred over fitted faces.
+    """
+
+    scores: np.ndarray
+    variance: np.ndarray
+    spread: np.ndarray | None
+    cosine: np.ndarray
+
+
+@one_thread
+def lay(uses, vectors, guide, *, fitted=None, resamples=200, seed=0):
+    """Return the :class:`Layout` of faces, each at the mean of its vectors.
+
+    Parameters
+    ----------
+    uses : (faces, n), how often each face has each vector.
+    vectors : (n, d), the states of prompts, or one vector per face.
+    guide : (faces, 3), valence, arousal and dominance; fixes the signs of the components.
+    fitted : bool (faces,), the faces, three or more, that the components are computed from; the others are projected.
+    resamples : bootstrap resamples of the vectors for ``spread``; 0 for none.
+    """
+    uses, X = np.asarray(uses, float), np.asarray(vectors, float)
+    fitted = np.ones(len(uses), bool) if fitted is None else np.asarray(fitted, bool)
+    means = uses @ X / uses.sum(axis=1, keepdims=True)
+    centre = means[fitted].mean(axis=0)
+    _, values, axes = np.linalg.svd(means[fitted] - centre, full_matrices=False)
+    axes = axes[:AXES].T * (values[:AXES] > 1e-6 * max(values[0], 1e-12))
+    scores = (means - centre) @ axes
+    signs = geometry.signs(scores[fitted], np.asarray(guide, float)[fitted])
+    spread = _spread(uses, (X - centre) @ axes * signs, resamples, seed) if resamples else None
+    variance = values[:AXES] ** 2 / max((values**2).sum(), 1e-300)
+    return Layout(scores * signs, variance, spread, 1 - clusters.cosine_distances(means - centre))
+
+
+def _spread(uses, places, resamples, seed):
+    weights = stats.resampling_counts(uses.shape[1], resamples, seed).astype(float)
+    mass = (weights @ uses.T)[:, :, None]
+    sums = np.stack([(weights * place) @ uses.T for place in places.T], axis=2)
+    scores = np.divide(sums, mass, out=np.zeros_like(sums), where=mass > 0)
+    count = np.maximum((mass > 0).sum(axis=0), 2)
+    deviation = np.where(mass > 0, scores - scores.sum(axis=0) / count, 0)
+    covariance = np.einsum("bfi,bfj->fij", deviation, deviation) / (count[:, :, None] - 1)
+    spread = covariance[:, *np.triu_indices(AXES)]
+    spread[(uses > 0).sum(axis=1) < 2] = np.nan
+    return spread

@@ -9,7 +9,6 @@ import pandas as pd
 from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data
-from kaomoji_lib.explorer import layout as layouts
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.metrics import clusters, distributions, geometry, human, synthesis
 from kaomoji_lib.metrics.clusters import cluster_means, face_means
@@ -118,16 +117,16 @@ def of_emissions(
     faces, uses = list(means.faces), means.uses
     drawn = pd.Series((uses > 0).sum(axis=1), index=faces)
     frequent = ((means.counts >= data.MIN_COUNT) & (drawn >= data.MIN_PROMPTS)).to_numpy()
-    if frequent.sum() < layouts.AXES:
+    if frequent.sum() < data.AXES:
         raise KaomojiError(
             f"{title}: {frequent.sum()} kaomoji are typed {data.MIN_COUNT} times for {data.MIN_PROMPTS} prompts; "
-            f"expected at least {layouts.AXES}, to lay out the others; collect more replies"
+            f"expected at least {data.AXES}, to lay out the others; collect more replies"
         )
     table = distributions.elicited(typed, scheme.codes).table.loc[faces]
     prompt_ids, guide = states.index["prompt_id"], _guide(table, scheme)
     low, high = data.intervals(uses, prompt_ids, emissions, table, resamples, seed)
     places = {
-        layer: layouts.lay(uses, vectors, guide, fitted=frequent, seed=seed)
+        layer: data.lay(uses, vectors, guide, fitted=frequent, seed=seed)
         for layer, vectors in _vectors(states)
     }
     raw = typed.groupby("face")["raw_face"]
@@ -151,7 +150,7 @@ def of_reading(name, title, what, table, typed, *, scheme=None, seed=0):
     counts = counts[counts >= data.MIN_COUNT].sort_values(ascending=False, kind="stable")
     table, scheme = table.loc[counts.index], scheme or load_scheme()
     X, guide = table.to_numpy(float), _guide(table, scheme)
-    places = {CATEGORIES: layouts.lay(np.eye(len(X)), X, guide, resamples=0)}
+    places = {CATEGORIES: data.lay(np.eye(len(X)), X, guide, resamples=0)}
     reading, own = distributions.Reading(table, counts), {}
     if len(table) >= 5:
         own["clustering"] = clusters.cluster_vectors(table, seed=seed, **CLUSTERING)

@@ -5,9 +5,8 @@ import pandas as pd
 import traitlets
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.explorer import assemble
+from kaomoji_lib.explorer import payload
 from kaomoji_lib.explorer.data import Bundle
-from kaomoji_lib.explorer.payload import payload
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.stimuli import DATA
 
@@ -29,8 +28,8 @@ class Explorer(anywidget.AnyWidget):
     >>> explorer.selection                               # doctest: +SKIP
     """
 
-    _esm = assemble.module()
-    _css = assemble.style()
+    _esm = payload.module()
+    _css = payload.style()
     _bundle = traitlets.Dict().tag(sync=True)
     _font = traitlets.Bytes(b"").tag(sync=True)
     source = traitlets.Unicode().tag(sync=True)
@@ -50,7 +49,7 @@ class Explorer(anywidget.AnyWidget):
             raise KaomojiError(f"{type(bundle).__name__}; expected a Bundle; use gather.bundle")
         self.bundle = bundle
         font = FONT.read_bytes() if FONT.is_file() else b""
-        data = payload(bundle, tours=tours)
+        data = payload.payload(bundle, tours)
         super().__init__(_bundle=data, _font=font, **{"source": bundle.sources[0].id, **state})
 
     @traitlets.validate("source", "compare")
@@ -84,10 +83,6 @@ class Explorer(anywidget.AnyWidget):
         }
         whole = pd.concat([pd.DataFrame(first, table.index), table, places], axis=1)
         return whole.loc[faces].rename_axis("face").reset_index()
-
-    @selection.setter
-    def selection(self, faces):
-        self.selected = list(faces["face"] if isinstance(faces, pd.DataFrame) else faces)
 
     def _repr_mimebundle_(self, **kwargs):
         """Return the widget for notebooks, and its data for the book, which has no kernel to ask."""
