@@ -27,10 +27,15 @@ REPLIES = [
 ]
 
 
-def kaomoji(*arguments, text=""):
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def kaomoji(*arguments, text="", cwd=None, path=ROOT):
     return subprocess.run(
         [sys.executable, "-m", "kaomoji_lib", *arguments],
         input=text,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(path)},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -40,87 +45,52 @@ def kaomoji(*arguments, text=""):
 def test_extract_writes_one_line_for_each_in_order():
     done = kaomoji("extract", text="".join(json.dumps(reply) + "\n" for reply, _ in REPLIES))
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0
-    assert [(line["outcome"], line["raw_face"]) for line in found] == [
-        expected for _, expected in REPLIES
-    ]
-    assert all(set(line) == {"outcome", "raw_face", "face"} for line in found)
+    assert done.returncode == 0 and set(found[0]) == {"outcome", "raw_face", "face"}
+    assert [(row["outcome"], row["raw_face"]) for row in found] == [right for _, right in REPLIES]
 
 
-@pytest.mark.parametrize(
-    "line, named",
-    [
-        ("{", "line 2: not JSON"),
-        ("[1]", "line 2"),
-        ('{"text": 3}', "line 2"),
-        ('{"words": "a"}', "line 2"),
-        ("[" * 100_000, "line 2"),
-    ],
-)
-def test_extract_names_the_line_it_cannot_read_and_keeps_the_rest(line, named):
-    good = '{"text": "(^_^)"}'
-    done = kaomoji("extract", text=f"\ufeff{good}\r\n{line}\n\n{good}\n{line}\n")
+def test_extract_names_the_line_it_cannot_read_and_keeps_the_rest():
+    """Also behind a byte-order mark, with any line ends, and when nested too deeply."""
+    good, bad = '{"text": "(^_^)"}', ["{", "[1]", '{"text": 3}', '{"words": "a"}', "[" * 100_000]
+    done = kaomoji("extract", text="\ufeff" + "\n".join([f"{good}\r", *bad, "", good]) + "\n")
     rows = [json.loads(row) for row in done.stdout.splitlines()]
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert named in done.stderr and "2 lines left out" in done.stderr
-    assert [row.get("face") for row in rows] == ["(^_^)", None, "(^_^)", None]
-    assert named in rows[1]["error"] and "line 5" in rows[3]["error"]
+    assert "line 2: not JSON" in done.stderr and "5 lines left out" in done.stderr
+    assert [row.get("face") for row in rows] == ["(^_^)", *[None] * 5, "(^_^)"]
+    assert all(f"line {n}" in row["error"] for n, row in enumerate(rows[1:-1], start=2))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_extract_reads_what_begins_with_a_byte_order_mark(tmp_path, encoding):
-    for name, text in (("r.jsonl", '{"text": "(^_^)"}\r\n'), ("r.txt", "(^_^)\r\n")):
-        (tmp_path / name).write_bytes(text.encode(encoding))
-        for words in ([name], ["-"] if name == "r.jsonl" else ["--text"]):
-            command = [sys.executable, "-m", "kaomoji_lib", "extract", *words]
-            with open(tmp_path / name, "rb") as content:
-                done = subprocess.run(command, stdin=content, capture_output=True, cwd=tmp_path)
-            assert json.loads(done.stdout)["raw_face"] == "(^_^)" and done.returncode == 0
-
-
-def test_extract_counts_outcomes_and_reads_lines_tables_and_columns(tmp_path):
+def test_extract_reads_lines_tables_and_columns_and_counts_outcomes(tmp_path):
     replies = ["(^_^) hi", "Sure, (^_^)", "", '｡ﾟ(ﾟ´Д｀ﾟ)ﾟ｡ oh, "no"']
-    lines = tmp_path / "lines.txt"
-    lines.write_text("\ufeff" + "\r\n".join(replies) + "\r\n", encoding="utf-8")
+    lines = "\r\n".join(replies) + "\r\n"
+    (tmp_path / "l.txt").write_text("\ufeff" + lines, encoding="utf-8")
+    (tmp_path / "u.txt").write_bytes(lines.encode("utf-16"))
+    (tmp_path / "j.jsonl").write_bytes(
+        "".join(json.dumps({"text": text}) + "\n" for text in replies).encode("utf-16")
+    )
     table = pd.DataFrame({"id": range(4), "reply": replies})
     table.to_csv(tmp_path / "t.csv", index=False, encoding="utf-8-sig")
     table.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
     table.to_parquet(tmp_path / "t.parquet")
-    ways = [
-        (["--text"], lines.read_text(encoding="utf-8")),
-        ([str(lines)], ""),
-        (["--column", "reply"], (tmp_path / "t.csv").read_text(encoding="utf-8")),
-        *(
-            ([str(tmp_path / f"t.{kind}"), "--column", "reply"], "")
-            for kind in ("csv", "tsv", "parquet")
-        ),
-    ]
-    for arguments, text in ways:
-        done = kaomoji("extract", *arguments, text=text)
+    ways = [["l.txt"], ["u.txt"], ["j.jsonl"], ["--text"], ["--column", "reply"]]
+    ways += [[f"t.{kind}", "--column", "reply"] for kind in ("csv", "tsv", "parquet")]
+    given = {"--text": lines, "--column": (tmp_path / "t.csv").read_text(encoding="utf-8")}
+    for words in ways:
+        done = kaomoji("extract", *words, text=given.get(words[0], ""), cwd=tmp_path)
         rows = [json.loads(row) for row in done.stdout.splitlines()]
-        outcomes = [row["outcome"] for row in rows]
-        assert outcomes == ["kaomoji", "words", "empty", "kaomoji"], arguments
+        assert [row["outcome"] for row in rows] == ["kaomoji", "words", "empty", "kaomoji"], words
         assert [row["raw_face"] for row in rows] == ["(^_^)", "(^_^)", None, "｡ﾟ(ﾟ´Д｀ﾟ)ﾟ｡"]
         assert done.stderr == "kaomoji: 4 replies: 2 kaomoji, 1 words, 1 empty\n"
         assert done.returncode == 0
-    for kind, complaint in (("csv", "lacks the column(s) text"), ("parquet", "no column 'text'")):
-        done = kaomoji("extract", str(tmp_path / f"t.{kind}"))
+    (tmp_path / "comma.csv").write_text("id,text\n1,(^_^) hi\n2,oh, no\n", encoding="utf-8")
+    for name, complaint in (
+        ("t.csv", "lacks the column(s) text"),
+        ("t.parquet", "no column 'text'"),
+        ("comma.csv", "line 3: 3 cells"),
+    ):
+        done = kaomoji("extract", name, cwd=tmp_path)
         assert done.returncode == 2 and complaint in done.stderr and "--column" in done.stderr
-        assert "reply" in done.stderr and len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["id,Text,\n1,(^_^) hi,\n", "id;TEXT\n1;(^_^) hi\n", "sep=;\nid;text\n1;(^_^) hi;;\n"],
-)
-def test_extract_reads_every_table_that_can_mean_one_thing_only(tmp_path, content):
-    done = kaomoji("extract", table(tmp_path, content))
-    assert done.returncode == 0 and json.loads(done.stdout)["face"] == "(^_^)"
-
-
-def test_extract_names_the_row_that_has_a_cell_too_many(tmp_path):
-    done = kaomoji("extract", table(tmp_path, "id,text\n1,(^_^) hi\n2,oh, no\n"))
-    assert done.returncode == 2 and "line 3: 3 cells" in done.stderr and "quotation" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_extract_explains_every_span_it_judged():
@@ -244,7 +214,7 @@ def test_what_is_mistyped_ends_in_one_line_too(line, named, capsys):
 def test_what_the_system_refuses_is_one_line_and_a_traceback_on_demand(
     trouble, named, capsys, monkeypatch
 ):
-    def refuse(arguments):
+    def refuse(*arguments):
         raise trouble
 
     monkeypatch.setattr("kaomoji_lib.cli.claude._elicit", refuse)
@@ -328,7 +298,7 @@ def test_doctor_names_what_is_missing_and_for_what(capsys, monkeypatch):
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """A folder with the wheel installed, built from a copy: building leaves files behind."""
-    place, root = tmp_path_factory.mktemp("wheel"), Path(__file__).resolve().parents[1]
+    place, root = tmp_path_factory.mktemp("wheel"), ROOT
     for name in ("kaomoji_lib", "data"):
         shutil.copytree(root / name, place / "src" / name, ignore=shutil.ignore_patterns("*.pyc"))
     for name in ("pyproject.toml", "README.md", "LICENSE", "book/_static/fonts/OFL.txt"):
@@ -354,14 +324,6 @@ def installed(tmp_path_factory):
     ],
 )
 def test_a_wheel_works_without_the_checkout(installed, tmp_path, words, expected):
-    done = subprocess.run(
-        [sys.executable, "-m", "kaomoji_lib", *words],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(installed)},
-        input='{"text": "(^_^) hi"}\n',
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+    done = kaomoji(*words, text='{"text": "(^_^) hi"}\n', cwd=tmp_path, path=installed)
     assert done.returncode == 0 and expected in done.stdout, done.stderr
     assert list(tmp_path.iterdir()) == []

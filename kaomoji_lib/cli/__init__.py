@@ -63,27 +63,21 @@ def main(argv=None):
         # The reader of our output has what it wants (``kaomoji … | head``); what is buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KaomojiError as error:
-        if arguments.debug:
-            raise
-        return _fail(str(error))
-    except ModuleNotFoundError as error:
-        if arguments.debug or (error.name or "").startswith("kaomoji_lib"):
-            raise
-        return _fail(
-            f"the package {error.name} is not installed; expected the packages of this command; install kaomoji-lib[{EXTRAS.get(arguments.command, 'figures')}] or requirements.txt"
-        )
-    except OSError as error:
-        if arguments.debug:
-            raise
-        return _fail(
-            f"{error.filename or 'the system'}: {error.strerror or error}; expected a file or folder that can be used; check the path and its permissions"
-        )
     except KeyboardInterrupt:
         print("kaomoji: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+    except (KaomojiError, ModuleNotFoundError, OSError) as error:
+        own = isinstance(error, ModuleNotFoundError) and error.name.startswith("kaomoji_lib")
+        if arguments.debug or own:
+            raise
+        print(f"kaomoji: {escape.terminal(_complaint(error, arguments.command))}", file=sys.stderr)
+        return FAILED
 
 
-def _fail(message):
-    print(f"kaomoji: {escape.terminal(message)}", file=sys.stderr)
-    return FAILED
+def _complaint(error, command):
+    if isinstance(error, ModuleNotFoundError):
+        extra = EXTRAS.get(command, "figures")
+        return f"the package {error.name} is not installed; expected the packages of this command; install kaomoji-lib[{extra}] or requirements.txt"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or error}; expected a file or folder that can be used; check the path and its permissions"
+    return str(error)

@@ -4,21 +4,20 @@ Each is printed with the label that people gave it; for models whose run is at h
 reads from the hidden state at the end of the prompt.
 """
 
-from kaomoji_lib.cli.collect import add_model_options, add_template_options
+from kaomoji_lib.cli.collect import add_model_options, add_template_options, model_of
 
 HELP = "the likeliest kaomoji for one message"
 EXAMPLES = """examples:
   kaomoji ask smollm2-135m-instruct "my train was cancelled, again"
   kaomoji ask organism-gemma "we won!" --top 5
 """
-TOP = 10
 
 
 def configure(parser):
     add_model_options(parser, prompts=False)
     add = parser.add_argument
     add("message", metavar="MESSAGE", help="what a user might write")
-    add("--top", type=int, default=TOP, metavar="N", help=f"how many (default: {TOP})")
+    add("--top", type=int, default=10, metavar="N", help="how many (default: 10)")
     add("--inventory", metavar="CSV", help="columns face, category (default: this project's)")
     add_template_options(parser)
 
@@ -27,11 +26,8 @@ def run(arguments):
     from kaomoji_lib import html
     from kaomoji_lib.models import loading
     from kaomoji_lib.models.choose import ask, load_inventory
-    from kaomoji_lib.runs import registry
 
-    names = ("weights", "quantize", "system", "prefill")
-    spec = registry.model(arguments.model, **{name: getattr(arguments, name) for name in names})
-    inventory = load_inventory(arguments.inventory)
+    spec, inventory = model_of(arguments), load_inventory(arguments.inventory)
     engine = loading.load(spec, arguments.device, arguments.dtype)
     answer = ask(engine, arguments.message, inventory)
     for row in answer.faces.head(arguments.top).itertuples():
@@ -57,6 +53,7 @@ def probe(spec, state):
     from sklearn.preprocessing import StandardScaler
 
     from kaomoji_lib.errors import KaomojiError
+    from kaomoji_lib.metrics.states import stack
     from kaomoji_lib.runs.folder import RunFolder
 
     try:
@@ -64,13 +61,11 @@ def probe(spec, state):
         states, labels = run.states("emit"), run.prompts()["category"]
     except KaomojiError:
         return None
-    names = ("embed", *(str(number) for number in range(1, len(state))))
-    rows = [names.index(name) for name in states.layers if name in names]
-    if len(rows) != len(states.layers) or state.shape[1] != states.array.shape[2]:
+    names = ["embed", *map(str, range(1, len(state)))]
+    if not set(states.layers) <= set(names) or state.shape[1] != states.array.shape[2]:
         return None
-    norms = np.linalg.norm(states.array, axis=2).mean(axis=0)
-    norms = np.where(norms > 0, norms, 1)[:, None]
-    known = (states.array / norms).reshape(len(states.array), -1)
+    own = state[[names.index(name) for name in states.layers]]
+    X = stack(np.concatenate([states.array, own[None]]))
     model = make_pipeline(PCA(50), StandardScaler(), LogisticRegression(max_iter=1000))
-    chances = model.fit(known, labels).predict_proba((state[rows] / norms).reshape(1, -1))[0]
+    chances = model.fit(X[:-1], labels).predict_proba(X[-1:])[0]
     return pd.Series(chances, model.classes_).sort_values(ascending=False)

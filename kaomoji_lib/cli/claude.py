@@ -18,45 +18,60 @@ EXAMPLES = """examples:
   kaomoji claude introspect --model claude-opus-4-7 --faces faces.txt --batch
   kaomoji claude synthesize --exchanges conversations.json --max-usd 2
 """
-ELICITED, SYNTHESIZER = "claude-opus-4-7", "claude-haiku-4-5"
 INCOMPLETE = 1
+FLAG, NUMBER = {"action": "store_true"}, {"type": int, "metavar": "N"}
+FROM = {"dest": "run_folder", "metavar": "DIR"}
+BATCH = {"nargs": "?", "const": True, "default": False, "metavar": "ID"}
+# Method -> what it asks for, its default model and temperature, its own options.
+METHODS = {
+    "elicit": (
+        "messages that begin with a kaomoji",
+        ("claude-opus-4-7", "1.0"),
+        {
+            "--prompts": {"metavar": "CSV", "help": "columns id, category, text (default: ours)"},
+            "--runs": {**NUMBER, "default": 8, "help": "generations per prompt (default: 8)"},
+        },
+    ),
+    "introspect": (
+        "likelihoods of every category per face",
+        ("claude-opus-4-7", "0.0"),
+        {
+            "--faces": {"metavar": "FILE", "help": "one per line (default: the faces of --from)"},
+            "--from": {**FROM, "help": "run folder with faces (default: what was elicited)"},
+            "--categories": {"metavar": "CSV", "help": "a category table (default: ours)"},
+        },
+    ),
+    "synthesize": (
+        "words for what a masked face did in exchanges",
+        ("claude-haiku-4-5", "0.0"),
+        {
+            "--exchanges": {"nargs": "+", "metavar": "FILE", "help": "JSON lines, a journal or conversations.json"},
+            "--from": {**FROM, "help": "take the replies of a run folder instead"},
+            "--seed": {"type": int, "default": 0, "help": "of the samples (default: 0)"},
+        },
+    ),
+}  # fmt: skip
+OPTIONS = {
+    "--out": {"metavar": "DIR", "help": "folder of the replies (default: runs/claude-<model>)"},
+    "--dry-run": {**FLAG, "help": "print requests, tokens and cost, send nothing"},
+    "--max-usd": {"type": float, "metavar": "X", "help": "what the folder may cost in all"},
+    "--batch": {**BATCH, "help": "half the price, up to a day; ID: of a batch that was not noted"},
+    "--resend": {**FLAG, "help": "send the requests of a batch again that does not exist"},
+    "--poll": {"type": float, "default": 30.0, "metavar": "SECONDS", "help": "between looks (30)"},
+    "--workers": {**NUMBER, "default": 4, "help": "requests at a time (default: 4)"},
+    "--retry-invalid": {**FLAG, "help": "ask (and pay) again where a reply is unusable"},
+    "--quiet": {**FLAG, "help": "no progress bar"},
+}
 
 
 def configure(parser):
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    run_folder = {"dest": "run_folder", "metavar": "DIR"}
-    one = _method(actions, "elicit", "messages that begin with a kaomoji", ELICITED, "1.0")
-    one("--prompts", metavar="CSV", help="columns id, category, text (default: this project's)")
-    one("--runs", type=int, default=8, metavar="N", help="generations per prompt (default: 8)")
-    one = _method(actions, "introspect", "likelihoods of every category per face", ELICITED, "0.0")
-    one("--faces", metavar="FILE", help="one face per line (default: the faces of --from)")
-    one("--from", **run_folder, help="run folder with faces (default: what was elicited)")
-    one("--categories", metavar="CSV", help="a category table (default: this project's)")
-    words = "words for what a masked face did in exchanges"
-    one = _method(actions, "synthesize", words, SYNTHESIZER, "0.0")
-    one(
-        "--exchanges", nargs="+", metavar="FILE", help="JSON lines, a journal or conversations.json"
-    )
-    one("--from", **run_folder, help="take the replies of a run folder instead")
-    one("--seed", type=int, default=0, help="of the samples (default: 0)")
-
-
-def _method(actions, name, words, model, temperature):
-    parser = actions.add_parser(name, help=words, description=words)
-    one, flag = parser.add_argument, {"action": "store_true"}
-    batch = {"nargs": "?", "const": True, "default": False, "metavar": "ID"}
-    one("--model", default=model, help=f"default: {model}")
-    one("--out", metavar="DIR", help="folder of the replies (default: runs/claude-<model>)")
-    one("--dry-run", **flag, help="print requests, tokens and cost, send nothing")
-    one("--max-usd", type=float, metavar="X", help="US dollars that the folder may cost in all")
-    one("--batch", **batch, help="half the price, up to a day; ID: of a batch that was not noted")
-    one("--resend", **flag, help="send the requests of a batch again that does not exist")
-    one("--poll", type=float, default=30.0, metavar="SECONDS", help="between looks (default: 30)")
-    one("--workers", type=int, default=4, metavar="N", help="requests at a time (default: 4)")
-    one("--retry-invalid", **flag, help="ask (and pay) again where a reply is unusable")
-    one("--temperature", default=temperature, help=f"or none for the model's own ({temperature})")
-    one("--quiet", **flag, help="no progress bar")
-    return one
+    for name, (words, (model, temperature), own) in METHODS.items():
+        add = actions.add_parser(name, help=words, description=words).add_argument
+        add("--model", default=model, help=f"default: {model}")
+        add("--temperature", default=temperature, help=f"or none, the model's own ({temperature})")
+        for option, given in {**own, **OPTIONS}.items():
+            add(option, **given)
 
 
 def run(arguments):

@@ -38,14 +38,14 @@ def run(arguments):
             f"  for {PURPOSES.get(extra, extra)}: {', '.join(names)} (pip install 'kaomoji-lib[{extra}]')"
             for extra, names in missing.items()
         ),
-        *machine(),
+        machine(),
         f"models at hand: {', '.join(here) or 'none'}",
         f"  not here: {', '.join(absent) or 'none'} (from the hub; --weights or KAOMOJI_WEIGHTS name a file)",
         *runs(),
         f"ANTHROPIC_API_KEY {key}",
         f"next: {advice(required, models)}",
     ]
-    print("\n".join(escape.terminal(line) for line in lines))
+    print("\n".join(map(escape.terminal, lines)))
     return MISSING if required else 0
 
 
@@ -54,11 +54,8 @@ def packages():
     from packaging.requirements import Requirement
 
     missing = {}
-    try:
-        lines = metadata.requires("kaomoji-lib") or []
-    except metadata.PackageNotFoundError:
-        lines = ["kaomoji-lib"]
-    for line in lines:
+    lines = metadata.requires("kaomoji-lib") if _version("kaomoji-lib") else ["kaomoji-lib"]
+    for line in lines or ():
         text, _, marker = line.partition(";")
         requirement, extra = Requirement(text), marker.partition("==")[2].strip(" \"'")
         version = _version(requirement.name)
@@ -76,23 +73,22 @@ def _version(name):
 
 
 def machine():
-    """Return lines on device, memory and room on the disk."""
+    """Return a line on device, memory and room on the disk."""
     from kaomoji_lib.runs.folder import default_folder
 
+    place = default_folder("x").parent
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    disk = f"{shutil.disk_usage(existing).free / 1e9:.0f} GB of disk free in {place}"
     try:
         import psutil
         import torch
-
-        gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-        gpus += ["mps"] if torch.backends.mps.is_available() else []
-        memory = psutil.virtual_memory()
-        sizes = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB of memory free"
-        device = f"device: {', '.join(gpus) or 'cpu'}, {os.cpu_count()} processors, {sizes}"
     except ImportError as error:
-        device = f"device: {os.cpu_count()} processors; {error.name} is missing"
-    place = default_folder("x").parent
-    existing = next(path for path in (place, *place.parents) if path.exists())
-    return [device, f"disk: {shutil.disk_usage(existing).free / 1e9:.0f} GB free in {place}"]
+        return f"device: {os.cpu_count()} processors, {disk}; {error.name} is missing"
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    gpus += ["mps"] if torch.backends.mps.is_available() else []
+    memory = psutil.virtual_memory()
+    sizes = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB of memory free"
+    return f"device: {', '.join(gpus) or 'cpu'}, {os.cpu_count()} processors, {sizes}, {disk}"
 
 
 def models_at_hand():
@@ -104,10 +100,9 @@ def models_at_hand():
     where = {}
     for spec in map(registry.model, registry.aliases()):
         cached = try_to_load_from_cache(spec.hub or spec.id, spec.file or "config.json")
-        found = "downloaded" if isinstance(cached, str) else ""
+        where[spec.alias] = "downloaded" if isinstance(cached, str) else ""
         if spec.is_local:
-            found = "ships" if spec.is_organism else spec.package or spec.location
-        where[spec.alias] = found
+            where[spec.alias] = "ships" if spec.is_organism else spec.package or spec.location
     return where
 
 

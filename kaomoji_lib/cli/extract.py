@@ -31,12 +31,11 @@ TABLES = (".csv", ".tsv", ".parquet")
 
 
 def configure(parser):
-    parser.add_argument("file", nargs="?", default="-", help="what to read; - is standard input")
-    parser.add_argument("--text", action="store_true", help="every line is a reply as it is")
-    parser.add_argument("--column", help='column of a table that has the replies (default "text")')
-    parser.add_argument(
-        "--explain", action="store_true", help="also write every span that was judged, and why"
-    )
+    add = parser.add_argument
+    add("file", nargs="?", default="-", help="what to read; - is standard input")
+    add("--text", action="store_true", help="every line is a reply as it is")
+    add("--column", help='column of a table that has the replies (default "text")')
+    add("--explain", action="store_true", help="also write every span that was judged, and why")
 
 
 def run(arguments):

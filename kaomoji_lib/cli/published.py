@@ -24,14 +24,11 @@ COLUMNS = ("article", "recomputed", "corrected", "low", "high", "n", "reference"
 
 
 def configure(parser):
-    parser.add_argument("--json", action="store_true", help="a JSON list, one object a row")
-    parser.add_argument(
-        "--only", metavar="PREFIX", default="", help="rows whose id begins with PREFIX"
-    )
-    parser.add_argument("--claims", action="store_true", help="a verdict on each claim, then stop")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of folds, permutations and resamples (default: 0)"
-    )
+    add = parser.add_argument
+    add("--json", action="store_true", help="a JSON list, one object a row")
+    add("--only", metavar="PREFIX", default="", help="rows whose id begins with PREFIX")
+    add("--claims", action="store_true", help="a verdict on each claim, then stop")
+    add("--seed", type=int, default=0, help="of folds, permutations and resamples (default: 0)")
 
 
 def run(arguments):
@@ -70,9 +67,10 @@ def _claims(table, as_json):
         print(json.dumps(table.to_dict("records"), indent=1))
         return
     for claim in table.itertuples(index=False):
-        print(f"{claim.number}. {claim.statement}\n   {claim.verdict}", end="")
-        print(f"; reproduces {claim.reproduces}" if claim.reproduces else "", end="")
-        print(f"; holds {claim.holds}" if claim.holds else "")
+        told = [claim.verdict]
+        told += [f"reproduces {claim.reproduces}"] if claim.reproduces else []
+        told += [f"holds {claim.holds}"] if claim.holds else []
+        print(f"{claim.number}. {claim.statement}\n   {'; '.join(told)}")
 
 
 def _cell(value):

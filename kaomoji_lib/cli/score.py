@@ -4,7 +4,7 @@ Kill it at any moment: the same command continues where it stopped. A finished f
 scored, the fast path is compared with plain forward passes of the same model.
 """
 
-from kaomoji_lib.cli.collect import add_model_options, add_template_options
+from kaomoji_lib.cli.collect import add_model_options, add_template_options, model_of
 
 HELP = "how probable every face is given every prompt"
 EXAMPLES = """examples:
@@ -16,31 +16,21 @@ EXAMPLES = """examples:
 The file has the columns prompt_id, spelling, face, log_prob (natural logarithm, the spelling's own tokens),
 log_prob_closed (with the tokens that extend past its end) and n_tokens.
 """
+RUN = "instead of --faces, --prompts and --out: what this run typed, into its folder"
+INVENTORY = (
+    "instead of --faces: a closed set with the columns face, category (default: the project's)"
+)
+ALGORITHM = "auto, packed, batched, plain (default: auto, the fastest that passes the self-check)"
 
 
 def configure(parser):
     add_model_options(parser)
     add = parser.add_argument
     add("--faces", metavar="FILE", help="one spelling per line, UTF-8")
-    add(
-        "--run",
-        dest="folder",
-        metavar="DIR",
-        help="instead of --faces, --prompts and --out: what this run typed, into its folder",
-    )
-    add(
-        "--inventory",
-        nargs="?",
-        const="",
-        metavar="CSV",
-        help="instead of --faces: a closed set with the columns face, category (default: this project's)",
-    )
+    add("--run", dest="folder", metavar="DIR", help=RUN)
+    add("--inventory", nargs="?", const="", metavar="CSV", help=INVENTORY)
     add("--out", metavar="FILE.parquet", help="where the table is written")
-    add(
-        "--algorithm",
-        default="auto",
-        help="auto, packed, batched, plain (default: auto, the fastest that passes the self-check)",
-    )
+    add("--algorithm", default="auto", help=ALGORITHM)
     add_template_options(parser)
 
 
@@ -70,15 +60,10 @@ def run(arguments):
 def _scored(arguments):
     from kaomoji_lib.errors import KaomojiError
     from kaomoji_lib.models import choose, scoring
-    from kaomoji_lib.runs import registry
     from kaomoji_lib.runs.folder import RunFolder
 
-    asked = {
-        name: getattr(arguments, name) for name in ("weights", "quantize", "system", "prefill")
-    }
-    model = registry.model(arguments.model, **asked)
-    names = ("algorithm", "device", "dtype")
-    options = {name: getattr(arguments, name) for name in names}
+    model = model_of(arguments)
+    options = {name: getattr(arguments, name) for name in ("algorithm", "device", "dtype")}
     options["progress"] = not arguments.quiet
     if arguments.folder:
         if arguments.faces or arguments.prompts or arguments.out:
