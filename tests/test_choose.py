@@ -97,11 +97,11 @@ def test_the_closed_set_of_a_run_is_kept_and_read_without_its_model(
 ):
     options = {"prompts": prompts, "generations": 1, "progress": False}
     run = collect("organism-qwen", out=tmp_path / "run", **options)
-    few = inventory.head(5)
-    table = choose.closed_set(run, inventory=few, progress=False)
+    monkeypatch.setattr(choose, "load_inventory", lambda path=None: inventory.head(5))
+    table = choose.closed_set(run, progress=False)
     monkeypatch.setattr(choose, "score_inventory", lambda *_, **__: pytest.fail("kept"))
-    pd.testing.assert_frame_equal(choose.closed_set(run, inventory=few), table)
-    assert list(run.path.glob("closed-*.parquet")) and (table["listed"] < 1).all()
+    pd.testing.assert_frame_equal(choose.closed_set(run), table)
+    assert (run.path / "closed-self.parquet").is_file() and (table["listed"] < 1).all()
 
 
 def test_reliability_is_one_for_agreeing_texts_and_near_zero_for_unrelated_ones():

@@ -13,7 +13,7 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import organisms
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models import suppress as interventions
-from kaomoji_lib.models.vocabulary import token_bytes
+from kaomoji_lib.models.spellings import token_bytes
 from kaomoji_lib.runs import registry
 
 LENNY = registry.model("gpt-oss-20b").interventions

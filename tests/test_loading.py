@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -165,7 +164,7 @@ def test_a_gguf_file_is_a_model_and_its_unpacking_is_reported(tmp_path, monkeypa
     found = engine.model.state_dict()
     assert all(torch.equal(found[name], weight) for name, weight in weights.items())
     assert engine.revision == hashlib.sha256((tmp_path / "toy.gguf").read_bytes()).hexdigest()
-    assert re.search(r"^toy: unpacking toy.gguf \.\.\. \d+ s$", capsys.readouterr().err, re.M)
+    assert "toy: unpacking toy.gguf ...\n" in capsys.readouterr().err
     assert "GGUF" in engine.notes[0] and engine.decode(engine.encode("(^_^) ♥")) == "(^_^) ♥"
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models.scoring import score, score_file
-from kaomoji_lib.runs.files import digest, read_parquet
+from kaomoji_lib.runs.files import read_parquet
 from kaomoji_lib.runs.folder import SHIPPED, default_folder
 from kaomoji_lib.stimuli import DATA, INSTRUCTION, read_table
 
@@ -65,8 +65,8 @@ def is_scored(run, perspective=stimuli.SELF):
     return (run.path / f"closed-{perspective}.parquet").is_file()
 
 
-def closed_set(run, perspective=stimuli.SELF, inventory=None, **options):
-    """Return the scores of the inventory for a run's prompts, kept as ``closed-<perspective>.parquet`` in its folder.
+def closed_set(run, perspective=stimuli.SELF, **options):
+    """Return the scores of the project's inventory for a run's prompts, kept as ``closed-<perspective>.parquet`` in its folder.
 
     A kept table is read without the model and may have fewer prompts than the run; one of a shipped run that has to be
     computed is kept in the user's own runs. ``options``: as in :func:`score_inventory`.
@@ -74,7 +74,6 @@ def closed_set(run, perspective=stimuli.SELF, inventory=None, **options):
     Parameters
     ----------
     perspective : a name in ``data/perspectives.csv``, whose feeling the instruction asks for.
-    inventory : DataFrame of :func:`load_inventory`, default the project's; another one's table has a name of its own.
 
     Raises
     ------
@@ -84,8 +83,6 @@ def closed_set(run, perspective=stimuli.SELF, inventory=None, **options):
     from kaomoji_lib.models import loading
 
     name = f"closed-{perspective}.parquet"
-    if inventory is not None:
-        name = f"closed-{perspective}-{digest(list(inventory['face']))[:12]}.parquet"
     shipped = run.path.resolve().is_relative_to(SHIPPED.resolve())
     paths = [run.path / name] + ([default_folder(run.path.name) / name] if shipped else [])
     for path in paths:
@@ -97,7 +94,7 @@ def closed_set(run, perspective=stimuli.SELF, inventory=None, **options):
     if perspective != run.perspective:
         instruction = stimuli.instruction_of(perspective)[1]
     options = {**defaults, **options, "instruction": instruction}
-    return score_inventory(loading.run_spec(run), inventory, run.prompts(), paths[-1], **options)
+    return score_inventory(loading.run_spec(run), None, run.prompts(), paths[-1], **options)
 
 
 def with_inventory(table, inventory):

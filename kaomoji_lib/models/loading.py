@@ -1,8 +1,6 @@
 """Any Hugging Face chat model as an :class:`Engine`: tokens in, block outputs and logits out."""
 
 import sys
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -24,12 +22,14 @@ from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import extract_commit_hash
 
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models.spellings import token_bytes
 from kaomoji_lib.models.templates import Template, adapt
-from kaomoji_lib.models.vocabulary import token_bytes
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import folder_digest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# Its bar would fill the log of a page.
+modeling_gguf_pytorch_utils.tqdm = lambda items, **_: items
 OTHER_SENSES = ("vision", "visual", "audio", "image")
 
 
@@ -114,8 +114,11 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
         adapter = _adapter(location, options)
         config = AutoConfig.from_pretrained(location, **options)
         tokenizer = _tokenizer(location, options)
-        with _reported(spec, options, progress):
-            model = _model(location, config, number_type, device, options, spec.quantize)
+        if progress and "gguf_file" in options:
+            print(
+                f"{spec.title}: unpacking {options['gguf_file']} ...", file=sys.stderr, flush=True
+            )
+        model = _model(location, config, number_type, device, options, spec.quantize)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise KaomojiError(
             f"cannot load model {spec.id!r}: {_reason(error)}; {_remedy(spec, error)}"
@@ -195,27 +198,6 @@ def run_revision(run):
     return run.manifest["model"]["revision"] if run.manifest["model"].get("from_hub") else None
 
 
-@contextmanager
-def _reported(spec, options, progress):
-    """Report the unpacking of a GGUF file, which takes long, in one line instead of the library's bar."""
-    bar, started = modeling_gguf_pytorch_utils.tqdm, time.monotonic()
-    modeling_gguf_pytorch_utils.tqdm = lambda items, **_: items
-    shown = progress and "gguf_file" in options
-    if shown:
-        print(
-            f"{spec.title}: unpacking {options['gguf_file']} ...",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
-    try:
-        yield
-    finally:
-        modeling_gguf_pytorch_utils.tqdm = bar
-        if shown:
-            print(f" {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-
-
 def _reason(error):
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
@@ -283,16 +265,11 @@ def _device(name):
         name = found.type if found and found.type in ("cuda", "mps") else "cpu"
     try:
         where = torch.device(name)
-    except RuntimeError:
-        raise KaomojiError(
-            f"unknown device {name!r}; expected auto, cpu, cuda, cuda:0 or mps"
-        ) from None
-    try:
         torch.ones(1, device=where).sum().item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise KaomojiError(
-            f"device {name!r} asked for, but this machine does not compute there ({_reason(error)}); expected one that "
-            "does; use --device cpu"
+            f"device {name!r} asked for, but this machine does not compute there ({_reason(error)}); expected one of cpu, "
+            "cuda, cuda:0, mps that does; use --device cpu"
         ) from None
     return where
 

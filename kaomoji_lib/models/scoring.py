@@ -227,37 +227,6 @@ def score_file(
     return result
 
 
-def score_run(run, model=None, **options):
-    """Score every face that a run typed, as it was typed, given every prompt of the run, into the run folder.
-
-    ``run``: a finished :class:`kaomoji_lib.runs.folder.RunFolder`; ``model``: alias, id or folder, default the run's;
-    other options as in :func:`score_file`. What the folder contains already is returned as it is.
-
-    Raises
-    ------
-    KaomojiError
-        Also if the run typed no face, or ``model`` is another than the run's.
-    """
-    from kaomoji_lib.models import loading
-
-    typed = run.emissions()["raw_face"].dropna()
-    if typed.empty:
-        raise KaomojiError(
-            "no reply begins with a kaomoji; expected one to score; suppress emoji, or score an inventory of faces"
-        )
-    if run.likelihoods_path.is_file() and set(run.likelihoods()["spelling"]) >= set(typed):
-        return run.likelihoods()
-    spec = loading.run_spec(run, model)
-    expected = run.manifest["settings"]["model"]
-    if job.identity(spec) != expected:
-        raise KaomojiError(
-            f"{run.path} was collected with {expected}, not with {job.identity(spec)}; expected the same; name that model"
-        )
-    options |= {"revision": loading.run_revision(run), "instruction": run.manifest["instruction"]}
-    spellings = list(typed.value_counts().index)
-    return score_file(spec, spellings, run.prompts(), run.likelihoods_path, **options)
-
-
 def read_spellings(path):
     """Read the spellings of a text file, one per line, without empty lines and repetitions: list of str.
 

@@ -1,14 +1,19 @@
-"""From spellings to a trie of token sequences, so that nearly every shared token is computed once.
+"""From spellings to a trie of token sequences, so that nearly every shared token is computed once; the bytes of tokens.
 
 A trie is cut into bins that one forward pass computes each. A plan adds the tokens that would type a spelling's end and more.
 """
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 BIN_NODES = 256
+# The printable character that byte-level BPE writes for each byte (Radford et al. 2019, GPT-2).
+SYMBOLS = {char: byte for byte, char in bytes_to_unicode().items()}
+BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 @dataclass(frozen=True)
@@ -164,3 +169,41 @@ def _successor(prefix):
     """Return the smallest byte string after all that begin with ``prefix``."""
     shortened = prefix.rstrip(b"\xff")
     return shortened[:-1] + bytes([shortened[-1] + 1]) if shortened else b"\xff" * 64
+
+
+def token_bytes(tokenizer, size=None):
+    """The bytes each token id stands for.
+
+    Parameters
+    ----------
+    tokenizer : a transformers tokenizer.
+    size : int, optional; length of the result, for models whose head is wider than the vocabulary.
+
+    Returns
+    -------
+    list of bytes, indexed by token id. Special tokens and ids without a token stand for no bytes.
+    """
+    vocabulary = tokenizer.get_vocab()
+    count = max(size or 0, max(vocabulary.values(), default=-1) + 1)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    byte_level = "ByteLevel" in str(getattr(backend, "decoder", ""))
+    translate = _bytes_of_symbols if byte_level else _bytes_of_piece
+    table = [b""] * count
+    special, added = set(tokenizer.all_special_ids), tokenizer.added_tokens_decoder
+    for token, identity in vocabulary.items():
+        if identity in special or (identity in added and added[identity].special):
+            continue
+        table[identity] = token.encode() if identity in added else translate(token)
+    return table
+
+
+def _bytes_of_symbols(token):
+    if any(char not in SYMBOLS for char in token):
+        return token.encode()
+    return bytes(SYMBOLS[char] for char in token)
+
+
+def _bytes_of_piece(token):
+    if found := BYTE_TOKEN.fullmatch(token):
+        return bytes([int(found[1], 16)])
+    return token.replace("▁", " ").encode("utf-8", "surrogatepass")

@@ -16,9 +16,8 @@ import numpy as np
 import torch
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import measuring
+from kaomoji_lib.models import measuring, verify
 from kaomoji_lib.models.forward import Sizes, in_batches, on_states, plain_logits, prefill
-from kaomoji_lib.models.verify import TOLERANCES
 
 ROWS_PER_FORWARD = 48
 
@@ -140,7 +139,7 @@ def verified_algorithm(engine, prompts, plan, change):
     ]
     for name in measuring.applicable(engine)[:-1]:
         found = face_log_probs(engine, some, plan, change[rows], name)[0][:, columns]
-        if np.abs(found - expected).max() <= TOLERANCES[engine.dtype].log_prob:
+        if np.abs(found - expected).max() <= verify.TOLERANCES[engine.dtype].log_prob:
             return name
     raise KaomojiError(
         f"model {engine.spec.alias!r}: interventions with a shared cache disagree with plain forward passes; "
@@ -155,9 +154,7 @@ def plain_log_prob(engine, prompt, plan, column, change=None):
     for row in np.flatnonzero(plan.rows == column):
         typed = plan.trie.token[list(plan.trie.paths[row])].tolist()
         with applied(engine, change, len(prompt)):
-            logits = plain_logits(engine, list(prompt), typed)[:-1].double().log_softmax(-1)
-        steps = logits[range(len(typed)), typed]
-        total = np.logaddexp(total, float(steps.sum()))
+            total = np.logaddexp(total, verify.plain_log_prob(engine, prompt, typed)[0])
     return total
 
 

@@ -83,7 +83,7 @@ class Suppressor:
     Parameters
     ----------
     banned : byte strings that must not occur anywhere in a reply; a space in front of one matches the beginning.
-    vocabulary : list of bytes, what each token id stands for (:func:`kaomoji_lib.models.vocabulary.token_bytes`).
+    vocabulary : list of bytes, what each token id stands for (:func:`kaomoji_lib.models.spellings.token_bytes`).
     stop_ids : token ids that end a reply.
     """
 

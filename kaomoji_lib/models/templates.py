@@ -125,12 +125,11 @@ def adapt(tokenizer, adapter):
     if not source:
         note = "This tokenizer has no chat template: the message was put between plain “User:” and “Assistant:” lines."
         return Template(tokenizer, None, {}, prefill=given, notes=(note,))
-    dated = source
     if "strftime_now" in source:
         date = adapter.get("date", PINNED_DATE)
-        dated = _clock(date) + source
+        source = _clock(date) + source
         notes.append(f"The template writes a date; it was pinned to {date}.")
-    template = Template(tokenizer, dated, {"enable_thinking": False}, adapter.get("system"))
+    template = Template(tokenizer, source, {"enable_thinking": False}, adapter.get("system"))
     if MESSAGE not in (_rendered(template) or ""):
         template = replace(template, parts=True)
         notes.insert(0, "The template reads messages as lists of parts; they were given so.")
@@ -140,16 +139,16 @@ def adapt(tokenizer, adapter):
             "an adapter for this model to data/models.yml"
         )
     template = replace(template, notes=tuple(notes))
-    template = _without_thinking(template, source)
+    template = _without_thinking(template)
     template = replace(template, kwargs={**template.kwargs, **adapter.get("template_kwargs", {})})
     emptied = _rendered(replace(template, system="")) if template.system is None else None
     if emptied and MESSAGE in emptied and len(emptied) < len(template.chat(MESSAGE)):
         note = "The template inserts a system prompt of its own; an empty one replaced it."
         template = template.noting(note, system="")
     if not given or not MARK.search(given) and given.strip():
-        template = _ending_where_replies_begin(template, source)
+        template = _ending_where_replies_begin(template)
     template = replace(template, prefill=template.prefill + given)
-    return replace(template, notes=(*template.notes, *_remarks(template, source)))
+    return replace(template, notes=(*template.notes, *_remarks(template)))
 
 
 def _rendered(template, reply=None):
@@ -161,17 +160,17 @@ def _rendered(template, reply=None):
 
 
 def _clock(date):
-    """A macro in the place of the clock: templates are sandboxed and take no functions."""
+    """A macro in the place of the clock: what is given to templates as a variable becomes text and cannot be called."""
     day = datetime.date.fromisoformat(date)
-    values = {"-d": day.day, "-m": day.month, "-I": 12, "-H": 0}
-    values = {code: values.get(code) or day.strftime(f"%{code[-1]}") for code in DATE_CODES}
-    filters = "".join(f" | replace('%{code}', '{value}')" for code, value in values.items())
-    return f"{{%- macro strftime_now(format) -%}}{{{{ format{filters} }}}}{{%- endmacro -%}}"
+    filters = (f" | replace('%{code}', '{day.strftime(f'%{code}')}')" for code in DATE_CODES)
+    return (
+        f"{{%- macro strftime_now(format) -%}}{{{{ format{''.join(filters)} }}}}{{%- endmacro -%}}"
+    )
 
 
-def _without_thinking(template, source):
+def _without_thinking(template):
     """The template with every variable that switches thinking set to off."""
-    for name, value in _switches(source).items():
+    for name, value in _switches(template.source).items():
         tried = replace(template, kwargs={**template.kwargs, name: value})
         if _rendered(tried) not in (None, template.chat(MESSAGE)):
             template = tried.noting(f"Thinking was switched off by the template's “{name}”.")
@@ -202,7 +201,7 @@ def _switches(source):
     return switches
 
 
-def _ending_where_replies_begin(template, source):
+def _ending_where_replies_begin(template):
     """The template with the end of its prompt where its own history puts the reply."""
     prompt, history = _after(template.chat(MESSAGE), MESSAGE), None
     whole = (_rendered(template, REPLY) or "").rpartition(REPLY)[0]
@@ -212,7 +211,7 @@ def _ending_where_replies_begin(template, source):
         if gap := history[len(prompt) :].rstrip(" \t"):
             note = f"The template puts {_quoted(gap)} before replies; the prompt ends with it."
             template = template.noting(note, prefill=gap)
-        return _closed(template, prompt + gap, source)
+        return _closed(template, prompt + gap)
     extra = prompt.removeprefix(history) if history and prompt.startswith(history) else ""
     marks = MARK.search(extra) and not re.search(r"\w", MARK.sub("", extra))
     if extra and not (marks or CLOSING.search(extra) or _open(prompt)):
@@ -221,7 +220,7 @@ def _ending_where_replies_begin(template, source):
             f"The template's prompt ends in {_quoted(cut)}, which its history does not put before replies; it was left out.",
             cut=cut,
         )
-    return _closed(template, prompt, source)
+    return _closed(template, prompt)
 
 
 def _after(text, part):
@@ -236,7 +235,7 @@ def _open(prompt):
     return last[0][0] if last and not CLOSING.search(prompt, last[0].end()) else ""
 
 
-def _closed(template, prompt, source):
+def _closed(template, prompt):
     """The template with thinking closed at once where ``prompt`` (all after the message) leaves it open."""
     opening = _open(prompt)
     if not opening:
@@ -248,7 +247,7 @@ def _closed(template, prompt, source):
         ends = [name.replace(start, end) for start, end in STARTS if start in name]
         closings = [f"{left}/{name}{right}", *(f"{left}{end}{right}" for end in ends)]
     for closing in closings:
-        known = closing in source or closing in template.tokenizer.get_vocab()
+        known = closing in template.source or closing in template.tokenizer.get_vocab()
         if known or closing in ("</think>", "[/THINK]", "</thinking>"):
             note = f"The template opens {opening}; it was closed at once."
             return template.noting(note, prefill=f"{template.prefill}\n\n{closing}\n\n")
@@ -258,7 +257,7 @@ def _closed(template, prompt, source):
     )
 
 
-def _remarks(template, source):
+def _remarks(template):
     """Notes on what could not be mended (list of str)."""
     before, _, after = template.render(MESSAGE).rpartition(MESSAGE)
     notes = []
@@ -273,7 +272,7 @@ def _remarks(template, source):
         notes.append(
             f"The template changes messages: it does not write {_quoted(changed[0])} as it is."
         )
-    ends = [match[0] for match in CLOSING.finditer(source)]
+    ends = [match[0] for match in CLOSING.finditer(template.source)]
     if ends and not CLOSING.search(after) and not any(end in after for end in ends):
         notes.append(
             f"The template knows {_quoted(ends[0])} as the end of thinking, and the prompt neither opens nor closes "

@@ -89,7 +89,7 @@ def scoring(engine, spellings, messages, algorithm="auto"):
     prompts = _spread(prompts, PROMPTS)
     expected, margins = np.moveaxis(
         [
-            [_plain_log_prob(engine, prompt, list(sequence)) for sequence in plan.sequences]
+            [plain_log_prob(engine, prompt, list(sequence)) for sequence in plan.sequences]
             for prompt in prompts
         ],
         2,
@@ -208,8 +208,8 @@ def _writable(engine, spellings):
     return found
 
 
-def _plain_log_prob(engine, prompt, sequence):
-    """log P of token ids after a prompt by a plain forward pass, and its closest router decision."""
+def plain_log_prob(engine, prompt, sequence):
+    """Return log P of token ids after a prompt by a plain forward pass, and its closest router decision."""
     with closest_calls(engine) as calls:
         logits = plain_logits(engine, prompt, sequence[:-1]).float().log_softmax(dim=-1)
     steps = logits[torch.arange(len(sequence)), torch.tensor(sequence)]

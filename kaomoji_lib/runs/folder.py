@@ -3,7 +3,6 @@
 ``manifest.json``            settings, provenance, state of the run, SHA-256 of its files
 ``emissions.parquet``        one row per generation
 ``states-<position>.safetensors``   block outputs at ``emit``, ``first`` and ``face``
-``likelihoods.parquet``      log P of every typed spelling given every prompt, where they were scored
 ``cache/``                   tables and arrays computed from the run and its model (:meth:`RunFolder.cached`)
 ``model-folder.txt``         where the model lies, if it came from a folder of this machine; do not pass it on
 ``shards/``                  finished parts of an unfinished run; merged and removed at its end
@@ -162,21 +161,6 @@ class RunFolder:
         for name in ("face", "raw_face"):
             table[name] = table[name].astype(object).where(table[name].notna(), None)
         return table
-
-    @property
-    def likelihoods_path(self):
-        return self.path / "likelihoods.parquet"
-
-    def likelihoods(self):
-        """Return log P of the typed spellings: the table of :func:`kaomoji_lib.models.scoring.score`."""
-        if not self.likelihoods_path.is_file():
-            alias = self.manifest.get("model", {}).get("alias", "MODEL")
-            raise KaomojiError(
-                f"{self.path} holds no likelihoods; run `kaomoji score {alias} --run {self.path}` first"
-            )
-        return read_parquet(
-            self.likelihoods_path, f"delete it and run `kaomoji score` with --run {self.path} again"
-        )
 
     def states(self, position):
         """Return the states at ``position`` (one of ``POSITIONS``) as :class:`States`."""
