@@ -27,19 +27,19 @@ seed: int = 0  # random seed of permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
-from kaomoji_lib.published import claims, geometry, study
+from kaomoji_lib.published import geometry, study
 from kaomoji_lib.published import tables as published
 from kaomoji_lib.stimuli import load_scheme
 
 started = page.start()
 scheme = load_scheme()
-rows, verdicts = claims.tests(seed), claims.verdicts(seed)
+rows, verdicts = study.tests(seed), study.verdicts(seed)
 checked = rows["reproduces"].dropna().astype(bool)
 page.glue("checked", len(checked))
 page.glue("reproduced", int(checked.sum()))
 counts = verdicts["verdict"].str.partition("; ")[0].value_counts()
 said = {"holds": "hold", "holds in part": "hold in part", "does not hold": "do not hold"}
-said[claims.STATES] = "cannot be tested without hidden states"
+said[study.STATES] = "cannot be tested without hidden states"
 page.glue("verdicts", ", ".join(f"{number} {said[verdict]}" for verdict, number in counts.items()))
 page.glue("attribution", published.attribution())
 
@@ -129,7 +129,7 @@ names = {
 }
 follows = results.BySource(
     {
-        cloud.title: {
+        published.titles()[cloud.name]: {
             "PC1 with valence": geometry.follows(cloud, "valence", seed=seed),
             "PC2 with arousal": geometry.follows(cloud, "arousal", seed=seed),
         }

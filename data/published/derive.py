@@ -22,7 +22,7 @@ from requests.exceptions import RequestException
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import extract
-from kaomoji_lib.published import rules, tables
+from kaomoji_lib.published import faces, tables
 from kaomoji_lib.runs.files import atomic, parse_json, sha256, write_json
 
 PLACE = "KAOMOJI_PUBLISHED_DIR"
@@ -129,7 +129,7 @@ def _emissions(name, entry, known):
             "outcome": [item.outcome for item in ours],
             "raw_face": pd.Series(typed, dtype=object),
             "published_raw": pd.Series(stored, dtype=object),
-            "published_face": pd.Series(map(rules.published_face, stored), dtype=object),
+            "published_face": pd.Series(map(tables.published_face, stored), dtype=object),
         }
     )
 
@@ -179,7 +179,7 @@ def _cloud(name, known, emissions):
     path = locate(known["sources"][name]["figure"], known)
     traces, layout = figure(path.read_text(encoding="utf-8"))
     own = emissions[emissions["source"] == name]
-    own = own[own["published_face"].map(rules.is_kaomoji).astype(bool)]
+    own = own[own["published_face"].map(faces.is_kaomoji).astype(bool)]
     category = np.array(tables.category(own["prompt_id"]))
     parts = []
     for code in tables.scheme().codes:

@@ -32,10 +32,10 @@ def configure(parser):
 
 
 def run(arguments):
-    from kaomoji_lib.published import claims, study, tables
+    from kaomoji_lib.published import study, tables
 
     if arguments.claims:
-        _claims(claims.verdicts(arguments.seed), arguments.json)
+        _claims(study.verdicts(arguments.seed), arguments.json)
     else:
         if not study.entries()["id"].str.startswith(arguments.only).any():
             raise KaomojiError(

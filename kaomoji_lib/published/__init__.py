@@ -2,6 +2,6 @@
 
 ``tables`` reads them (emissions, likelihoods, judgements, words, components); ``sources`` makes distributions over
 categories, by the article's rules and by ours; ``faces``, ``geometry`` and ``scorer_audit`` are what the article did not
-do; ``study`` has every number beside the article's, ``claims`` the verdicts; ``rules`` are the article's definitions.
+do; ``study`` has every number beside the article's, and a verdict on every claim.
 ``data/published/derive.py`` derives the tables from the originals.
 """

@@ -1,10 +1,11 @@
-"""Category from the typed face in the published replies, with prompt *and* stream left out.
+"""Category from the typed face in the published replies: by the article's rule, and with prompt *and* stream left out.
 
 The article's generations took one seed per index for all prompts, so that replies to different prompts share random
 numbers: the same index types the same face more often than another index does, and a fold over prompts leaks it. Here
 the reply that is judged shares neither prompt nor index with what it is judged by, and intervals resample both.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,45 @@ import pandas as pd
 from kaomoji_lib import resampling, stats
 from kaomoji_lib.metrics import predict
 
-RESAMPLES = 2000
+RESAMPLES, FOLDS, LONGEST = 2000, 5, 32
+
+
+def is_kaomoji(face):
+    """Return whether a stored span counts: 2 to 32 characters, not only brackets, ASCII letters and digits.
+
+    ``()``, which is what is left of an emoji that was suppressed in parts, ``OwO`` and a lone heart do not.
+    """
+    return (
+        isinstance(face, str)
+        and 2 <= len(face) <= LONGEST
+        and any(char not in "()" and not (char.isascii() and char.isalnum()) for char in face)
+    )
+
+
+def lookup_accuracy(emissions, split=0):
+    """Return the category accuracy from faces as it was published: share of rows that are right, 0..1.
+
+    ``emissions``: DataFrame[prompt_id, category, face], rows in file order; those count whose face :func:`is_kaomoji`.
+    One split into five folds of rows, stratified, grouped by prompt (seed ``split``); a face's category is the commonest
+    one in training, on a tie the one met first; an unseen face gets the training majority.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    typed = emissions[emissions["face"].map(is_kaomoji).astype(bool)]
+    face, label, group = (
+        typed[name].to_numpy(object) for name in ("face", "category", "prompt_id")
+    )
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=split)
+    hits = 0
+    for train, test in splitter.split(face, label.astype(str), group.astype(str)):
+        seen = {}
+        for typed_face, code in zip(face[train], label[train], strict=True):
+            seen.setdefault(typed_face, Counter())[code] += 1
+        majority = Counter(label[train]).most_common(1)[0][0]
+        modal = {name: counts.most_common(1)[0][0] for name, counts in seen.items()}
+        pairs = zip(face[test], label[test], strict=True)
+        hits += sum(modal.get(name, majority) == code for name, code in pairs)
+    return hits / len(typed)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import stats
-from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import geometry
 from kaomoji_lib.published import tables
 
@@ -22,14 +21,13 @@ MINIMUM_EMISSIONS, MINIMUM_PROMPTS = 3, 2
 class Cloud:
     """Prompts of one model in the space of its first three components.
 
-    ``prompts``: DataFrame[id, category, topic, text]. ``published``: (n, 3), the scores in the article's figure, centred;
+    ``prompts``: DataFrame[id, category]. ``published``: (n, 3), the scores in the article's figure, centred;
     ``scores``: their principal components with each prompt counted once (gemma's published axes correlate by .39). Both
     are signed so that PC1 grows with valence, PC2 with arousal and PC3 as the article says. ``shares``: shares of
     variance that the figure's axes give.
     """
 
     name: str
-    title: str
     prompts: pd.DataFrame
     published: np.ndarray
     scores: np.ndarray
@@ -51,9 +49,8 @@ def cloud(name):
     guides = coordinates().loc[table["category"]].to_numpy(float)
     guides = guides - guides.mean(axis=0)
     signed = [X * np.where((X * guides).sum(axis=0) < 0, -1, 1) for X in (published, U * singular)]
-    prompts = table[["id", "category"]].assign(topic="", text="")
     shares = tuple(float(share) for share in variance.loc[name, AXES])
-    return Cloud(name, tables.titles()[name], prompts, *signed, shares)
+    return Cloud(name, table, *signed, shares)
 
 
 def coordinates():
@@ -188,10 +185,6 @@ def face_blocks(model, emissions, *, permutations=stats.PERMUTATIONS, seed=0):
     counts = counts[
         :, (counts.sum(axis=0) >= MINIMUM_EMISSIONS) & ((counts > 0).sum(axis=0) >= MINIMUM_PROMPTS)
     ]
-    if counts.shape[1] < 5:
-        raise KaomojiError(
-            f"{model.title} typed {counts.shape[1]} faces often enough; expected at least 5; use another model"
-        )
     member = model.labels[:, None] == np.array(tables.scheme().codes)
     rng = np.random.default_rng(seed)
 

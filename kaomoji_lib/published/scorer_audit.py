@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import stats
-from kaomoji_lib.errors import KaomojiError
 
 LOST, AGREES = "has lost its prompt", "agrees with what was sampled"
 LOW = "knows its prompt, but scores too low"
@@ -48,20 +47,11 @@ def audit(log_probs, emissions, *, typed_as="raw_face", permutations=stats.REFIT
 
     ``emissions``: DataFrame[prompt_id, face, ``typed_as``], ``face`` in the form of the scored spellings and
     ``typed_as`` the column of what was typed. Intervals: Efron 1979.
-
-    Raises
-    ------
-    KaomojiError
-        If none of the typed faces was scored in the spelling that was typed.
     """
     replies = emissions[emissions["prompt_id"].isin(log_probs.index)]
     typed = replies[replies["face"].isin(log_probs.columns)]
     exact = typed[typed_as].isin(log_probs.columns)
     same = typed[exact]
-    if same.empty:
-        raise KaomojiError(
-            "no face was typed in a scored spelling; expected the raw spellings that the model types; score those"
-        )
     row = log_probs.index.get_indexer(same["prompt_id"])
     scores = log_probs[same["face"]].to_numpy(float)
     own, other = scores[row, np.arange(len(row))], scores.copy()

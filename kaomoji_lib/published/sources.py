@@ -7,15 +7,18 @@ baseline: the marginal guess, which never looks at the face but knows how often 
 from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from kaomoji_lib import stats
 from kaomoji_lib.faces.published_fold import published_fold
 from kaomoji_lib.metrics import agreement, distributions, synthesis
 from kaomoji_lib.metrics.distributions import COUNTS, UNIFORM
-from kaomoji_lib.published import rules, tables
+from kaomoji_lib.published import tables
 from kaomoji_lib.stimuli import load_lexicon
 
+# A face that one side never puts into a category would give log 0; the published values had no smoothing to speak of.
+SMOOTHING = 1e-12
 TITLES = {
     "opus": "Claude Opus 4.7, introspected",
     "haiku": "Claude Haiku 4.5, introspected",
@@ -91,11 +94,12 @@ def read_by(sources, *names):
 
 
 def published_similarity(sources, a, b="elicited", faces=None):
-    """Return the similarity of two sources by the article's rule: dict weights -> value, 0..1."""
+    """Return the mean Jensen-Shannon similarity of two sources as it was published: dict weights -> value, 0..1."""
     faces = sources.faces if faces is None else faces
-    left, right = (sources.get(name) for name in (b, a))
+    left, right = (sources.get(name).table.loc[faces] for name in (b, a))
+    values = stats.js_similarity(left.to_numpy(), right[left.columns].to_numpy(), SMOOTHING)
     weights = {UNIFORM: None, COUNTS: sources.elicited.weight[faces]}
-    return {name: rules.similarity(left, right, faces, weight) for name, weight in weights.items()}
+    return {name: float(np.average(values, weights=weight)) for name, weight in weights.items()}
 
 
 def similarity(sources, a, b="elicited", weights=UNIFORM, *, seed=0):

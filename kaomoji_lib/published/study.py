@@ -1,7 +1,7 @@
-"""The article's numbers, recomputed: each with the article's value, its own rule's, ours, and what to compare it with.
+"""The article's numbers, recomputed, and its eleven claims, tested.
 
 The rows are those of ``data/published_article.csv``: ``rule`` names the function of :data:`RULES` that computes a row from
-its ``source`` and ``option``; ``criterion`` says what the claim that the row belongs to needs of it.
+its ``source`` and ``option``; ``criterion`` says what the claim that the row belongs to needs of it. ``data/published_claims.csv`` has each claim in words.
 """
 
 from dataclasses import replace
@@ -14,11 +14,14 @@ from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import clusters, synthesis
 from kaomoji_lib.metrics import geometry as shapes
-from kaomoji_lib.published import faces, geometry, rules, scorer_audit, sources, tables
+from kaomoji_lib.published import faces, geometry, scorer_audit, sources, tables
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
 
 ENTRY = "id claim what article tolerance rule source option criterion note".split()
+STATES = "not testable: needs states"
+HOLDS, IN_PART, FAILS = "holds", "holds in part", "does not hold"
+CLAIM = ("number", "statement", "models", "tested", "data")
 KEYS = {
     "article": "article",
     "recomputed": "recomputed",
@@ -124,7 +127,7 @@ def vocabulary(own=False, seed=0):
 def _faces(source, option, seed):
     emissions = tables.emissions(source, option or None)
     ours = accuracy(source, scheme=option or None, seed=seed).estimate(seed=seed)
-    return rules.lookup_accuracy(tables.as_published(emissions)), ours
+    return faces.lookup_accuracy(tables.as_published(emissions)), ours
 
 
 def _gap(source, option, seed):
@@ -252,3 +255,60 @@ RULES = {
     ),
     "unpublished": _unpublished,
 }
+
+
+def tests(seed=0):
+    """Return the rows of all claims: the frame of :func:`article` with a column ``holds`` (True, False or None).
+
+    Criteria: ``p`` (p < .05, Holm over the rows of a claim with one rule), ``clear`` (the same, and the interval lies
+    above 0), ``twice`` (the interval lies above twice the null's mean), ``positive`` and ``negative`` (the interval lies
+    above, below 0), ``article`` (our value is the article's), ``reproduced`` (the article's rule gives its value), ``not
+    ...``: the claim needs the opposite; ``states``: cannot be tested without hidden states. Rows without a criterion are
+    only reproduced.
+    """
+    rows = article(seed=seed)
+    rows = rows[rows["claim"] != ""].reset_index(drop=True)
+    rows["claim"] = rows["claim"].astype(int)
+    p = rows["p"].astype(float)
+    for _, part in p[p.notna()].groupby([rows["claim"], rows["rule"], rows["option"]]):
+        p[part.index] = stats.holm(part)
+    passed = {
+        "p": p < stats.ALPHA,
+        "clear": (p < stats.ALPHA) & (rows["ci_low"] > 0),
+        "twice": rows["ci_low"] > 2 * rows["null_mean"].astype(float),
+        "positive": rows["ci_low"] > 0,
+        "negative": rows["ci_high"] < 0,
+        "article": rows["value"] == rows["article"],
+        "reproduced": rows["reproduces"].eq(True),
+    }
+    holds = pd.Series([None] * len(rows), dtype=object)
+    for name, passes in passed.items():
+        for criterion, outcome in ((name, True), (f"not {name}", False)):
+            own = (rows["criterion"] == criterion) & (rows["missing"] == "")
+            holds[own] = passes[own] == outcome
+    return rows.assign(holds=holds)
+
+
+def verdicts(seed=0):
+    """Return one row per claim: DataFrame[number, statement, models, tested, data, reproduces, holds, verdict].
+
+    ``reproduces`` and ``holds``: "k of n" rows, empty where there are none. ``verdict``: :data:`HOLDS`, :data:`IN_PART`,
+    :data:`FAILS`, or :data:`STATES`; the latter is added where a part of a claim needs states.
+    """
+    rows, table = tests(seed), read_table(DATA / "published_claims.csv", CLAIM)
+    table["number"] = table["number"].astype(int)
+    counted = []
+    for number in table["number"]:
+        own = rows[rows["claim"] == number]
+        outcomes = own["holds"].dropna()
+        needs = (own["criterion"] == "states").any()
+        share = outcomes.astype(bool).mean() if len(outcomes) else np.nan
+        verdict = HOLDS if share == 1 else FAILS if share == 0 else IN_PART
+        verdict = STATES if outcomes.empty else f"{verdict}; in part {STATES}" if needs else verdict
+        counted.append((_count(own["reproduces"].dropna()), _count(outcomes), verdict))
+    return table.join(pd.DataFrame(counted, columns=["reproduces", "holds", "verdict"]))
+
+
+def _count(outcomes):
+    """Return ``k of n``, or nothing where there are no outcomes."""
+    return f"{int(outcomes.astype(bool).sum())} of {len(outcomes)}" if len(outcomes) else ""
