@@ -1,12 +1,19 @@
-"""A face's identity at three levels: as typed, with its arms, and canonical."""
+"""A face's identity at three levels: as typed, with its arms, and canonical; and the fold of the published tables."""
 
 import re
 import unicodedata
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.faces.published_fold import FOLDED, FOLDS
 
 LEVELS = ("raw", "with_arms", "canonical")
+
+# Arms and thrown tables beside a face, and glyphs that fold into one, of both folds.
+LEADING_ARMS = "\\⊂✧ΣψΨεƪ╲＼٩ᕕ໒ヽヾ╰╭╮┐┌¯_「『【〈《〔└┘♪♫♬♩♥♡❤★☆ᕦᕙ୧✿❀❣❥✦✩✪※"
+TRAILING_ARMS = "ﻭっ/／⊂⊃✧۶ᕗ७ψΨзʃ╱ノﾉ╯╮╭┌┐┘└¯_」』】〉》〕♪♫♬♩♥♡❤★☆ᕤ୨✿❀❣❥✦✩✪※つづ"
+TABLE = r"[┻┳┬┴┸┯][━─═―—ー ̄￣﹏]*[┻┳┬┴┸┯]"
+THROWN_TABLE = rf"[︵⌒彡ミ～~]*[ \u3000]?{TABLE}(?:[ \u3000]?[︵⌒彡ミ～~]+)?"
+FOLDED = "（）［］＞＜；：＿＊｀？！．，／～｜ｃ〜‘’“”◔◑◐◒◓◖◗◉●º˚･•ᴗ◡ᵕ⌣◍。"
+FOLDS = "()[]><;:_*`?!.,/~|c~''\"\"◕◕◕◕◕◕◕⊙⊙°°・・‿‿‿‿｡｡"
 
 # Every format character (category Cf), variation selectors and overlays: they change no glyph that a face is known by.
 DELETED = (
@@ -29,7 +36,7 @@ _CYRILLIC_CAPITAL = re.compile("[\u0400-\u042f]")
 _BRACKETED = re.compile(
     rf"[^{re.escape(OPENERS)}]*(?P<face>[{re.escape(OPENERS)}].*[{re.escape(CLOSERS)}])", re.DOTALL
 )
-_ESCAPED_PAIR = re.compile(r"\\[(\[].*\\[)\]]")
+_ESCAPED_PAIR = re.compile(r"\\[(\[（].*\\[)\]）]")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^¯(]))\\(_)(?=\2)")
 
@@ -90,3 +97,40 @@ def _without_arms(face: str) -> str:
     inner = face[1:-1].lstrip(BLUSH_BEFORE).rstrip(BLUSH_BEHIND)
     eyes = len(inner) > 1 and (inner[0] in MOUTHS) == (inner[-1] in MOUTHS)
     return f"({inner})" if eyes and face[0] == "(" and face[-1] == ")" else face
+
+
+# -- the published tables -----------------------------------------------------------------------------------------
+
+_PUBLISHED_DELETED = re.compile("[\u200b-\u200d\u2060\ufeff\u0602\ufe00-\ufe0f\u0334-\u0338\u033f]")
+_ARMS_BEFORE = re.compile(rf"^[{re.escape(LEADING_ARMS)}]+(?=\()")
+_ARMS_BEHIND = re.compile(rf"(?<=\))[{re.escape(TRAILING_ARMS)}]+$")
+_TABLE_BEHIND = re.compile(rf"(?<=[){re.escape(TRAILING_ARMS)}]){THROWN_TABLE}$")
+_TABLE_BEFORE = re.compile(rf"^{THROWN_TABLE}[ \u3000]?[ノﾉヽ]?(?=[{re.escape(LEADING_ARMS)}]*\()")
+_PUBLISHED_ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^\s¯(]))\\(_)(?=\2)")
+
+
+def published_fold(raw: str) -> str:
+    """Return the spelling of the face ``raw`` in the published tables.
+
+    The folds run to a fixpoint, so the function is idempotent. Known faults are kept: a leading or trailing ``*`` is
+    stripped even where it is an eye (``(*_*)`` gives ``(_)``), and only some format characters are deleted.
+    """
+    face = raw
+    while (folded := _published_fold_once(face)) != face:
+        face = folded
+    return face
+
+
+def _published_fold_once(face: str) -> str:
+    face = unicodedata.normalize("NFC", face.strip())
+    face = _PUBLISHED_DELETED.sub("", face)
+    if _ESCAPED_PAIR.match(face):
+        face = _ESCAPE.sub(r"\1", face)
+    face = _PUBLISHED_ESCAPED_MARK.sub(lambda found: found[1] or found[3], face)
+    face = _CYRILLIC_CAPITAL.sub(lambda found: found[0].lower(), face.translate(_FOLDS))
+    face = _TABLE_BEHIND.sub("", _TABLE_BEFORE.sub("", face))
+    face = _ARMS_BEHIND.sub("", _ARMS_BEFORE.sub("", face))
+    if len(face) > 1 and face.startswith("(") and face.endswith(")"):
+        inner = face[1:-1].lstrip(BLUSH_BEFORE).rstrip(BLUSH_BEHIND)
+        face = f"({inner.replace(' ', '')})"
+    return face.replace("・-・", "・_・")

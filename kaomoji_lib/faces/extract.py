@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass
 
 from kaomoji_lib.faces import scorer
-from kaomoji_lib.faces.canonical import canonical
+from kaomoji_lib.faces.canonical import LEADING_ARMS, THROWN_TABLE, TRAILING_ARMS, canonical
 from kaomoji_lib.faces.glyphs import LETTERS, is_emoji, is_ornament, kinds, mirrored
-from kaomoji_lib.faces.published_fold import LEADING_ARMS, THROWN_TABLE, TRAILING_ARMS
 
 __all__ = ["OUTCOMES", "LONGEST", "Extraction", "canonical", "explain", "extract", "span_ended"]
 

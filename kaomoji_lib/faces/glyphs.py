@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from kaomoji_lib.faces.published_fold import FOLDED, FOLDS
+from kaomoji_lib.faces.canonical import FOLDED, FOLDS
 
 _PICTOGRAPHS = re.compile(
     "[\u231a\u231b\u2328\u23cf\u23e9-\u23fa\u2600-\u2604\u260e\u2611\u2614\u2615\u2618\u261d"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import stats
-from kaomoji_lib.faces.published_fold import published_fold
+from kaomoji_lib.faces.canonical import published_fold
 from kaomoji_lib.metrics import agreement, distributions, synthesis
 from kaomoji_lib.metrics.distributions import COUNTS, UNIFORM
 from kaomoji_lib.published import tables

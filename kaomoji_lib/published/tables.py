@@ -7,8 +7,7 @@ import pandas as pd
 import yaml
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.faces.canonical import canonical
-from kaomoji_lib.faces.published_fold import published_fold
+from kaomoji_lib.faces.canonical import canonical, published_fold
 from kaomoji_lib.stimuli import DATA, Scheme, load_scheme, read_table
 
 FOLDER = DATA / "published"
