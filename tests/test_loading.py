@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import small_models
 import torch
-import toy_families
 import transformers
 from safetensors.torch import load_file, save_file
 
@@ -27,22 +26,22 @@ ROOT = Path(__file__).resolve().parents[1]
 MESSAGES = ["the dog ate my lunch again", "start"]
 
 
-@pytest.mark.parametrize("family", toy_families.WRAPPERS)
+@pytest.mark.parametrize("family", small_models.WRAPPERS)
 def test_of_a_wrapper_the_text_stack_is_captured(tmp_path, family, monkeypatch):
     """Also where the part that sees is as deep as the part that reads."""
-    name, arguments = toy_families.FAMILIES[family]
+    name, arguments = small_models.FAMILIES[family]
     depth = arguments["text_config"]["num_hidden_layers"]
     seeing = dict(arguments["vision_config"] or {})
     seeing |= {key: depth for key in ("depth", "num_hidden_layers") if key in seeing}
     monkeypatch.setitem(
-        toy_families.FAMILIES, family, (name, {**arguments, "vision_config": seeing or None})
+        small_models.FAMILIES, family, (name, {**arguments, "vision_config": seeing or None})
     )
-    folder = toy_families.write(tmp_path, family)
+    folder = small_models.write(tmp_path, family)
     whole = transformers.AutoModelForImageTextToText.from_pretrained(folder)
     assert len(loading.text_blocks(whole)) == depth and all(
         "language_model" in named or "." not in named for named in _names(whole)
     )
-    engine = toy_families.engine(folder)
+    engine = small_models.engine(folder)
     _, tensors = sampling.sample(
         engine, MESSAGES, ["a", "b"], sampling.Sampling(2, max_new_tokens=3)
     )
@@ -56,7 +55,7 @@ def _names(model):
 
 def packed(folder):
     """A toy gpt-oss in the 4-bit format of the released one. Returns the experts' weights it stands for."""
-    toy_families.write(folder, "gpt_oss")
+    small_models.write(folder, "gpt_oss")
     values = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
     random, kept, meant = torch.Generator().manual_seed(0), {}, {}
 
@@ -84,7 +83,7 @@ def packed(folder):
 
 def test_packed_experts_are_unpacked_to_the_dtype_that_is_asked_for(tmp_path):
     meant = packed(tmp_path)
-    engine = toy_families.engine(tmp_path, "bfloat16")
+    engine = small_models.engine(tmp_path, "bfloat16")
     found = dict(engine.model.named_parameters())
     assert len(meant) == 8
     assert all(torch.equal(found[name].float(), weight) for name, weight in meant.items())
@@ -107,8 +106,8 @@ def test_the_tokenizers_backend_is_pinned(tmp_path, monkeypatch):
 @pytest.mark.parametrize("family", ["gpt_oss", "qwen3_5"])
 def test_a_model_spread_over_places_answers_alike(tmp_path, family):
     """Blocks on the disk stand for blocks on other devices: weights and inputs have to be brought together for each."""
-    folder = toy_families.write(tmp_path / "model", family)
-    whole = toy_families.engine(folder)
+    folder = small_models.write(tmp_path / "model", family)
+    whole = small_models.engine(folder)
     last = len(whole.blocks) - 1
     names = ["model.embed_tokens", "model.norm", "model.rotary_emb", "lm_head"]
     names += [f"model.layers.{number}" for number in range(last)]
@@ -133,7 +132,7 @@ def test_a_device_that_the_machine_lacks_is_named(tmp_path):
     lacking = "xpu" if torch.backends.mps.is_available() else "mps"
     with pytest.raises(KaomojiError, match=rf"^device '{lacking}' asked for.*use --device cpu$"):
         loading.load(
-            toy_families.registry.model(str(small_models.write(tmp_path, "llama"))), lacking
+            small_models.registry.model(str(small_models.write(tmp_path, "llama"))), lacking
         )
 
 

@@ -1,4 +1,4 @@
-"""Replies and states: equal to plain forward passes, and independent of who shares the batch."""
+"""Replies and states of every architecture: equal to plain forward passes, whoever shares the batch."""
 
 import numpy as np
 import pytest
@@ -6,55 +6,63 @@ import small_models
 import torch
 
 from kaomoji_lib.faces import extract as faces
-from kaomoji_lib.models import organisms
 from kaomoji_lib.models import sample as sampling
+from kaomoji_lib.models.verify import closest_calls
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
-FAMILIES = ["organism-gemma", "organism-qwen"]
-FEW = sampling.Sampling(generations=3, seed=5)
+ORGANISMS = ("organism-gemma", "organism-qwen")
+RECURRENT = {"organism-qwen", "qwen3_5", "qwen3_5-wrapper", "granitemoehybrid"}
+ROUTED = {"gpt_oss", "granitemoehybrid"}
+FEW = sampling.Sampling(generations=2, seed=5, max_new_tokens=16)
 
 
 @pytest.fixture(scope="module")
 def asked():
-    prompts = load_prompts().iloc[[3, 50, 90, 171]]
+    prompts = load_prompts().iloc[[3, 25, 50, 72, 90, 130, 150, 171]]
     return [f"{INSTRUCTION} {text}" for text in prompts["text"]], list(prompts["id"])
 
 
-@pytest.fixture(scope="module", params=[*FAMILIES, "gpt2", "llama"])
-def engine(request, tmp_path_factory):
-    if request.param in organisms.NAMES:
-        return small_models.engine(request.param)
-    return small_models.engine(
-        small_models.write(tmp_path_factory.mktemp(request.param), request.param)
-    )
+@pytest.fixture(scope="module", params=[*ORGANISMS, *small_models.FAMILIES])
+def family(request, tmp_path_factory):
+    folder = request.param
+    if folder not in ORGANISMS:
+        folder = small_models.write(tmp_path_factory.mktemp("model"), folder)
+    return request.param, folder, small_models.engine(folder)
 
 
 @pytest.fixture(scope="module")
-def sampled(engine, asked):
-    return sampling.sample(engine, *asked, FEW)
+def sampled(family, asked):
+    return sampling.sample(family[2], *asked, FEW)
 
 
 def plain_states(engine, ids):
-    """Outputs of every block at every position, from one uncached, unpadded forward: (layers, positions, hidden)."""
+    """States (layers, positions, hidden) of one uncached, unpadded forward pass, and its closest router decision."""
     outputs = []
 
     def keep(module, args, output):
         outputs.append(output[0] if isinstance(output, tuple) else output)
 
     handles = [block.register_forward_hook(keep) for block in engine.blocks]
-    with torch.inference_mode():
+    with torch.inference_mode(), closest_calls(engine) as calls:
         whole = engine.model(torch.tensor([ids]), use_cache=False, output_hidden_states=True)
     for handle in handles:
         handle.remove()
-    return torch.stack([whole.hidden_states[0][0], *(output[0] for output in outputs)])
+    states = torch.stack([whole.hidden_states[0][0], *(output[0] for output in outputs)])
+    return states.float(), min(calls, default=np.inf)
 
 
-def test_states_equal_plain_forward_passes(engine, asked, sampled):
-    rows, tensors = sampled
-    faces = iter(tensors["face"])
+def relative(found, expected):
+    return float(((found - expected).abs().amax(dim=-1) / expected.abs().amax(dim=-1)).max())
+
+
+def test_states_equal_plain_forward_passes(family, asked, sampled):
+    name, _, engine = family
+    (rows, tensors), off, face_states = sampled, [], iter(sampled[1]["face"])
+    prompts = [engine.encode(engine.template.render(message)) for message in asked[0]]
+    assert len(set(map(len, prompts))) > 2, "some prompts are padded"
     for row in rows:
-        prompt = engine.encode(engine.template.render(asked[0][row["prompt"]]))
-        plain = plain_states(engine, prompt + row["token_ids"])
+        prompt = prompts[row["prompt"]]
+        plain, margin = plain_states(engine, prompt + row["token_ids"])
         behind = plain[:, len(prompt) :]
         pairs = [(tensors["emit"][row["prompt"]], plain[:, len(prompt) - 1])]
         if row["first_row"] >= 0:
@@ -66,54 +74,56 @@ def test_states_equal_plain_forward_passes(engine, asked, sampled):
             start, ends = b"".join(pieces).index(face), np.cumsum([len(one) for one in pieces])
             starts = ends - [len(one) for one in pieces]
             inside = np.flatnonzero((ends > start) & (starts < start + len(face)))
-            pairs.append((next(faces), behind[:, inside].mean(dim=1)))
-        for found, expected in pairs:
-            assert (found - expected).abs().max() / plain.abs().max() < 1e-4
-    assert next(faces, None) is None
-
-
-def test_last_layer_is_taken_before_the_final_norm(engine, asked, sampled):
-    prompt = engine.encode(engine.template.render(asked[0][0]))
+            pairs.append((next(face_states), behind[:, inside].mean(dim=1)))
+        errors = [relative(*pair) for pair in pairs]
+        close = 1e-4 if name in RECURRENT else 1e-5
+        off += [(error, margin) for error in errors if error > close]
+    assert next(face_states, None) is None
+    assert len(off) <= (4 if name in ROUTED else 0), off
+    assert all(margin < 1e-5 and error < 1 for error, margin in off)
+    # The last layer is taken before the final norm.
     with torch.inference_mode():
-        normed = engine.model(
-            torch.tensor([prompt]), use_cache=False, output_hidden_states=True
-        ).hidden_states[-1][0, -1]
-    assert not torch.allclose(sampled[1]["emit"][0, -1], normed, atol=1e-3)
+        ids = torch.tensor([prompts[0]])
+        normed = engine.model(ids, use_cache=False, output_hidden_states=True).hidden_states[-1]
+    assert not torch.allclose(tensors["emit"][0, -1], normed[0, -1], atol=1e-3)
 
 
-def test_batch_and_order_do_not_change_replies(engine, asked, sampled):
-    messages, keys = asked
-    found = {}
-    for part in [([m], [k]) for m, k in zip(*asked, strict=True)], [(messages[::-1], keys[::-1])]:
-        for some in part:
-            for row in sampling.sample(engine, *some, FEW)[0]:
-                known = found.setdefault((some[1][row["prompt"]], row["generation"]), row)
-                assert known["token_ids"] == row["token_ids"]
-    for row in sampled[0]:
-        assert found[keys[row["prompt"]], row["generation"]]["token_ids"] == row["token_ids"]
-
-
-def test_every_reply_has_one_outcome_and_its_own_stream(engine, sampled):
-    rows, _ = sampled
+def test_batch_and_order_do_not_change_replies(family, asked, sampled):
+    engine, (messages, keys) = family[2], asked
+    rows, tensors = sampled
     assert {row["outcome"] for row in rows} <= set(faces.OUTCOMES)
-    assert [(row["prompt"], row["generation"]) for row in rows] == [
-        (p, g) for p in range(4) for g in range(3)
-    ]
-    assert len({tuple(row["token_ids"]) for row in rows}) > 4
+    together = {(keys[row["prompt"]], row["generation"]): row["token_ids"] for row in rows}
+    assert list(together) == [(key, number) for key in keys for number in range(2)]
+    assert len(set(map(tuple, together.values()))) > 4
+    for some in [([messages[0]], [keys[0]]), (messages[::-1], keys[::-1])]:
+        for row in sampling.sample(engine, *some, FEW)[0]:
+            assert together[some[1][row["prompt"]], row["generation"]] == row["token_ids"]
+    _, alone = sampling.sample(engine, messages[:1], keys[:1], FEW)
+    assert relative(alone["emit"][0], tensors["emit"][0]) < 1e-4
 
 
-def test_replies_end_soon_after_the_face():
-    engine = small_models.engine("organism-gemma")
-    prompts = load_prompts()
-    rows, _ = sampling.sample(
-        engine,
-        [f"{INSTRUCTION} {text}" for text in prompts["text"][:20]],
-        list(prompts["id"][:20]),
-        FEW,
+def test_bfloat16_stays_within_its_rounding(family, asked, sampled):
+    _, folder, engine = family
+    half, exact = small_models.engine(folder, "bfloat16"), sampled[1]["emit"][:4]
+    _, tensors = sampling.sample(half, *(part[:4] for part in asked), FEW)
+    assert tensors["emit"].dtype == torch.bfloat16
+    prompts = [half.encode(half.template.render(message)) for message in asked[0][:4]]
+    plain = torch.stack([plain_states(half, prompt)[0][:, -1] for prompt in prompts])
+    scale = exact.abs().amax(dim=-1, keepdim=True)
+    rounding, fast = (
+        ((found.float() - exact).abs() / scale).mean() for found in (plain, tensors["emit"])
     )
-    typed = [row for row in rows if row["outcome"] == "kaomoji"]
-    assert len(typed) > 40
-    assert all(len(row["text"]) - len(row["raw_face"]) < 12 for row in typed)
+    assert fast < 1.5 * rounding + 1e-3
+
+
+def test_without_a_cache_the_same_is_sampled(family, asked):
+    few, two = sampling.Sampling(2, seed=5, max_new_tokens=4), [part[:2] for part in asked]
+    (rows, tensors), (others, expected) = (
+        sampling.sample(family[2], *two, few, cached=cached) for cached in (False, True)
+    )
+    assert [row["token_ids"] for row in rows] == [row["token_ids"] for row in others]
+    for name, tensor in tensors.items():
+        assert torch.allclose(tensor, expected[name], atol=1e-3, rtol=1e-3)
 
 
 def test_first_tokens_follow_the_models_distribution_its_nucleus_or_its_best(asked):
@@ -137,19 +147,12 @@ def test_first_tokens_follow_the_models_distribution_its_nucleus_or_its_best(ask
     assert set(drawn(generations=100, temperature=0.0)) == {int(order[0])}
 
 
-def test_without_a_cache_the_same_is_sampled(engine, asked):
-    few, two = sampling.Sampling(2, seed=5, max_new_tokens=4), [part[:2] for part in asked]
-    (rows, tensors), (others, expected) = (
-        sampling.sample(engine, *two, few, cached=cached) for cached in (False, True)
-    )
-    assert [row["token_ids"] for row in rows] == [row["token_ids"] for row in others]
-    for name, tensor in tensors.items():
-        assert torch.allclose(tensor, expected[name], atol=1e-3, rtol=1e-3)
-
-
-def test_only_wanted_layers_are_kept(asked):
-    engine = small_models.engine("organism-gemma")
-    _, every = sampling.sample(engine, *asked, FEW)
-    _, some = sampling.sample(engine, *asked, FEW, layers=[0, 3])
+def test_replies_end_soon_after_the_face_and_only_wanted_layers_are_kept(asked):
+    engine, how = small_models.engine("organism-gemma"), sampling.Sampling(3)
+    rows, every = sampling.sample(engine, *asked, how)
+    typed = [row for row in rows if row["outcome"] == "kaomoji"]
+    assert len(typed) > 16
+    assert all(len(row["text"]) - len(row["raw_face"]) < 12 for row in typed)
+    _, some = sampling.sample(engine, *asked, how, layers=[0, 3])
     for position in ("emit", "first", "face"):
         assert torch.equal(some[position], every[position][:, [0, 3]])

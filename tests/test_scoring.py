@@ -7,13 +7,11 @@ import pandas as pd
 import pytest
 import small_models
 import torch
-import toy_families
 import transformers
 from scipy import stats
 
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import distributions
 from kaomoji_lib.models import forward, measuring, organisms, scoring, spellings, tree
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.loading import text_blocks
@@ -34,12 +32,12 @@ def asked():
     return load_prompts().iloc[[3, 50, 90, 171]]
 
 
-@pytest.fixture(scope="module", params=[*ORGANISMS, *toy_families.FAMILIES])
+@pytest.fixture(scope="module", params=[*ORGANISMS, *small_models.FAMILIES])
 def named_engine(request, tmp_path_factory):
     if request.param in ORGANISMS:
         return request.param, small_models.engine(request.param)
-    return request.param, toy_families.engine(
-        toy_families.write(tmp_path_factory.mktemp("toy"), request.param)
+    return request.param, small_models.engine(
+        small_models.write(tmp_path_factory.mktemp("toy"), request.param)
     )
 
 
@@ -104,7 +102,7 @@ def test_bfloat16_stays_within_its_rounding(named_engine, tmp_path, asked):
     name, engine = named_engine
     if name in ORGANISMS:
         return
-    half = toy_families.engine(toy_families.write(tmp_path, name), "bfloat16")
+    half = small_models.engine(small_models.write(tmp_path, name), "bfloat16")
     words, prompts = spellings.plan(half, FACES[::4]), encode(half, asked)
     plain = measuring.measure(half, prompts, words, "plain")[0]
     fast = measuring.measure(half, prompts, words, measuring.applicable(half)[0])[0]
@@ -116,8 +114,8 @@ def test_bfloat16_stays_within_its_rounding(named_engine, tmp_path, asked):
 
 
 def test_the_wrapper_class_itself_is_scored_alike(tmp_path, asked):
-    folder = toy_families.write(tmp_path, "qwen3_5-wrapper")
-    engine, wrapper = toy_families.engine(folder), transformers.AutoModelForImageTextToText
+    folder = small_models.write(tmp_path, "qwen3_5-wrapper")
+    engine, wrapper = small_models.engine(folder), transformers.AutoModelForImageTextToText
     whole = wrapper.from_pretrained(folder, dtype=torch.float32).eval()
     assert type(whole).__name__ == "Qwen3_5ForConditionalGeneration" != type(engine.model).__name__
     wrapped = dataclasses.replace(engine, model=whole, blocks=text_blocks(whole))
@@ -156,7 +154,7 @@ def test_controls_that_must_be_wrong_are_wrong(
 
 
 def test_closed_mass_equals_brute_force(tmp_path, asked):
-    engine = toy_families.engine(toy_families.write(tmp_path, "llama"))
+    engine = small_models.engine(small_models.write(tmp_path, "llama"))
     prompt = encode(engine, asked)[0]
     words = ["(^_^", "(^_^)", "(>_<", "the do"]
     found = spellings.plan(engine, words)
@@ -268,31 +266,6 @@ def test_scores_agree_with_what_the_model_types(asked):
         for face, count in frequent.items():
             low, high = stats.binomtest(int(count), replies).proportion_ci(confidence_level=0.999)
             assert low <= predicted[face] <= high, (face, count / replies, predicted[face])
-
-
-def test_typed_faces_are_likelier_where_they_were_typed(asked):
-    engine, prompts = (
-        small_models.engine("organism-gemma"),
-        load_prompts().groupby("category").head(3),
-    )
-    scores = by_face(scoring.score(engine, FACES, prompts))
-    own = [
-        scores.at[prompts["id"].iloc[row["prompt"]], row["face"]] - scores[row["face"]].mean()
-        for row in drawn(engine, prompts, 4)
-        if row["face"] in scores
-    ]
-    assert len(own) > 60 and np.mean(own) > 1 and stats.ttest_1samp(own, 0).pvalue < 1e-6
-
-
-def test_a_face_is_read_by_mean_probability_and_by_the_published_rule():
-    prompts = pd.DataFrame({"id": ["a", "b", "c", "d"], "category": ["X", "X", "Y", "Y"]})
-    chances = {"f": [0.4, 0.2, 0.1, 0.1], "rare": [1e-200, 1e-200, 3e-200, 3e-200]}
-    log_probs = np.log(pd.DataFrame(chances, index=list("abcd")))
-    mean = distributions.by_category(log_probs, prompts, ["X", "Y"]).table
-    assert mean.loc["f", "X"] == pytest.approx(0.3 / 0.4)
-    assert mean.loc["rare", "Y"] == pytest.approx(0.75)
-    published = distributions.by_category(log_probs, prompts, ["X", "Y"], "mean log").table
-    assert published.loc["f", "X"] == pytest.approx(np.sqrt(0.08) / (np.sqrt(0.08) + 0.1))
 
 
 def test_a_spelling_that_is_no_face_is_marked_and_an_unwritable_one_is_not_scored(

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import small_models
 import torch
-import toy_families
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import measuring, organisms, scoring, spellings, templates
@@ -25,7 +24,7 @@ ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen")]
 )
 def engine(request):
     name, dtype = request.param
-    return toy_families.loading.load(toy_families.registry.model(name), device="cpu", dtype=dtype)
+    return small_models.loading.load(small_models.registry.model(name), device="cpu", dtype=dtype)
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def test_lost_prompts_are_found_in_every_number_format(engine, lost_prompts):
 
 def test_no_check_is_passed_by_close_calls_alone(lost_prompts, tmp_path):
     """In bfloat16 every cell of this mixture of experts is a close call, so that no cell has a strict tolerance."""
-    engine = toy_families.engine(toy_families.write(tmp_path, "gpt_oss"), "bfloat16")
+    engine = small_models.engine(small_models.write(tmp_path, "gpt_oss"), "bfloat16")
     scored = selfcheck.scoring(engine, FACES, MESSAGES)
     assert scored["close_calls"] == scored["compared"] and scored["algorithm"] == "plain"
 
@@ -140,7 +139,7 @@ def test_it_refuses_when_nothing_agrees():
     ],
 )
 def test_unusual_architectures_work_slowly_if_need_be(tmp_path, family, sampled, scored):
-    engine = toy_families.engine(toy_families.write(tmp_path, family))
+    engine = small_models.engine(small_models.write(tmp_path, family))
     asked = ["the dog", "start"]
     found = selfcheck.sampling(engine, asked)
     assert found["algorithm"] == sampled and found["largest_difference"] < 1e-4
@@ -164,7 +163,7 @@ def test_a_special_token_that_opens_replies_is_noted():
 @pytest.mark.parametrize("moved, passes", [(0.3, True), (3.0, False)])
 @pytest.mark.parametrize("tied", [True, False])
 def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, moved, passes):
-    engine = toy_families.engine(toy_families.write(tmp_path, "gpt_oss"))
+    engine = small_models.engine(small_models.write(tmp_path, "gpt_oss"))
     if tied:
         with torch.no_grad():
             for router in selfcheck.routers(engine)[0]:
