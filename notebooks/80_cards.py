@@ -44,7 +44,7 @@ cards = [
     {
         "model": source.title,
         "set of messages": name.partition("--")[2] or "main",
-        "parameters": f"{source.run.manifest['model'].get('parameters', 0) / 1e6:,.0f} million",
+        "parameters": f"{(source.spec.parameters or source.run.manifest['model']['parameters']) / 1e6:,.0f} million",
         "licence": source.spec.licence,
         "replies": len(source.emissions),
         "layers": len(source.states.layers),

@@ -230,7 +230,7 @@ class _Sampler:
             "class": type(engine.model).__name__,
             "revision": engine.revision,
             "family": spec.family or engine.model.config.model_type,
-            "parameters": sum(parameter.numel() for parameter in engine.model.parameters()),
+            "parameters": spec.parameters or sum(p.numel() for p in engine.model.parameters()),
             "template_sha256": engine.template.hash,
             "notes": [*engine.notes, *engine.template.notes],
         }

@@ -24,7 +24,8 @@ class ModelSpec:
     ``id``: Hugging Face id, or a folder below ``data/``. A model whose weights are one GGUF file has ``file`` (its name),
     ``sha256``, ``quantization`` (of the file), ``hub`` (the repository that has the file) and, where a Python package
     carries it, ``package`` (``name==version``). ``weights``: path of a file or folder on this machine. ``quantize``:
-    ``8bit`` or ``4bit``, how weights are packed while loading.
+    ``8bit`` or ``4bit``, how weights are packed while loading. ``parameters``: how many the model has, where its file
+    holds some twice; else 0, and they are counted.
     """
 
     alias: str
@@ -44,6 +45,7 @@ class ModelSpec:
     package: str = ""
     weights: str = ""
     quantize: str = ""
+    parameters: int = 0
 
     @property
     def is_organism(self):
@@ -98,9 +100,10 @@ def _digest(path, size, time):
 @cache
 def _entries():
     entries = yaml.safe_load((DATA / "models.yml").read_text(encoding="utf-8"))
-    for entry in entries.values():
-        entry["interventions"] = tuple(entry.get("interventions", ()))
-    return {alias: ModelSpec(alias, **entry) for alias, entry in entries.items()}
+    return {
+        alias: ModelSpec(alias, **{**entry, "interventions": tuple(entry.get("interventions", ()))})
+        for alias, entry in entries.items()
+    }
 
 
 def aliases():
