@@ -194,7 +194,7 @@ def glue(key, value, percent=False):
     """Make ``value`` (Estimate, number or text) available to the prose as ``{glue:text}`` of ``key``.
 
     An Estimate keeps its fields beside its text, so that other pages and tests can read them. ``percent``: write
-    shares as percentages.
+    shares as percentages, or with ``"points"`` a difference of two in percentage points.
     """
     from myst_nb import glue as myst_glue
 

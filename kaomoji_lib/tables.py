@@ -54,9 +54,8 @@ class Table:
 
     def _class(self, number):
         longest = max((len(str(row[number])) for row in self.rows), default=0)
-        kind = self.kinds[number]
         width = "long" if longest > WRAPS else "short" if longest < SHORT else None
-        return width if kind == "text" else kind
+        return width if self.kinds[number] == "text" else self.kinds[number]
 
     def __repr__(self):
         rows = [[escape.terminal(text) for text in row] for row in self.rows]
@@ -72,15 +71,16 @@ def _cell(text, kind):
 
 
 @passes_missing
-def table(frame, caption="", *, faces=(), formats=None, fold=""):
+def table(frame, caption="", *, faces=(), formats=(), fold=""):
     """Return a :class:`Table` of a DataFrame without its index.
 
     ``faces``: columns of kaomoji; ``formats``: column -> format of its numbers, such as ``.1%``; ``fold``: fold it away
     under this line.
     """
-    formats = formats or {}
     kinds = ["face" if name in faces else _kind(frame[name]) for name in frame.columns]
-    columns = [[words(value, formats.get(name)) for value in frame[name]] for name in frame.columns]
+    columns = [
+        [words(value, dict(formats).get(name)) for value in frame[name]] for name in frame.columns
+    ]
     rows = tuple(zip(*columns, strict=True))
     return Table(tuple(map(str, frame.columns)), rows, tuple(kinds), caption, fold)
 
@@ -123,14 +123,18 @@ def cells(value, percent=False):
 
 
 def sentence(value, percent=False):
-    """Return an :class:`Estimate` as running text: ``75% (95% CI 69% to 80%; null 11%, p ≤ 0.001; n = 180 prompts)``."""
+    """Return an :class:`Estimate` as running text: ``75% (95% CI 69% to 80%; null 11%, p ≤ 0.001; n = 180 prompts)``.
+
+    ``percent``: ``True`` for a share, ``"points"`` for a difference of two: ``26 percentage points (95% CI 16 to 35; …)``.
+    """
     if not percent or np.isnan(value.value):
         return str(value)
-    shown, interval, null, _, n = cells(value, percent=True)
-    chance = [] if value.null_mean is None else [f"null {null}"]
+    sign, unit = ("", " percentage points") if percent == "points" else ("%", "")
+    shown, interval, null, _, n = (part.replace("%", sign) for part in cells(value, percent=True))
+    chance = [f"null {null}"] * (value.null_mean is not None)
     chance += [] if value.p is None else [format_p(value.p)]
-    parts = [f"95% CI {interval}", *([", ".join(chance)] if chance else []), f"n = {n}"]
-    return f"{shown} ({'; '.join(parts)})"
+    parts = filter(None, [f"95% CI {interval}", ", ".join(chance), f"n = {n}"])
+    return f"{shown}{unit} ({'; '.join(parts)})"
 
 
 def words(value, form=None):

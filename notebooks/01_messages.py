@@ -53,7 +53,8 @@ tables.table(
 # pets, weather).
 
 # %% tags=["hide-input"]
-listed = messages.assign(category=[scheme.gloss(code) for code in messages["category"]])
+listed = messages.sort_values("category", key=lambda codes: codes.map(scheme.codes.index))
+listed["category"] = [scheme.gloss(code) for code in listed["category"]]
 tables.table(
     listed.groupby("category", sort=False).first().reset_index()[["category", "text"]],
     "One message of each category",

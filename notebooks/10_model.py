@@ -52,9 +52,8 @@ figures.outcomes(report, scheme, "What replies open with", source.caption)
 examples = replies.merge(
     messages[["id", "text"]], left_on="prompt_id", right_on="id", suffixes=("", "_message")
 )
-examples = (
-    examples[examples["generation"] == 0].groupby("category", sort=False).first().reset_index()
-)
+examples = examples[examples["generation"] == 0].groupby("category").first().reset_index()
+examples = examples.sort_values("category", key=lambda codes: codes.map(scheme.codes.index))
 examples["category"] = [scheme.gloss(code) for code in examples["category"]]
 tables.table(
     examples[["category", "text_message", "text"]].rename(
@@ -79,7 +78,7 @@ page.glue("text", results.estimate(text.loc[text["value"].idxmax()]), percent=Tr
 page.glue(
     "gain",
     results.one(compared, source=probes.STRONGEST, measure="gain of the state"),
-    percent=True,
+    percent="points",
 )
 figures.forest(
     accuracies,
@@ -123,7 +122,7 @@ page.glue("silhouette", tightness)
 figures.plane(
     points,
     scheme,
-    f"Categories overlap in the plane (silhouette {tightness.value:.2f} in all dimensions)",
+    f"Categories overlap in the plane (silhouette {tables.words(tightness.value)} in all dimensions)",
     source.caption,
     axes=shares[:2],
 )
@@ -152,7 +151,9 @@ log_prob = scored.pivot(index="prompt_id", columns="face", values="log_prob_clos
     asked.index
 ]
 listed = scored.groupby("prompt_id")["listed"].first().mean()
-page.glue("listed", f"{listed:.1%}" if listed > 0.001 else f"1 in {1 / listed:,.0f}")
+page.glue(
+    "listed", f"{listed:.1%}" if listed > 0.001 else f"1 in {float(f'{1 / listed:.2g}'):,.0f}"
+)
 
 # %% tags=["hide-input"]
 icc = scored.attrs["scoring"].get("reliability")

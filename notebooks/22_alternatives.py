@@ -127,15 +127,17 @@ unseen, other = (
 )
 verdicts = pd.DataFrame(
     [
-        ("words", "hidden state minus the best text baseline", gain, gain.ci_low > 0),
-        ("topic", "accuracy on unseen topics", unseen, stats.relevant(unseen)),
-        ("wording", "accuracy on disjoint paraphrases", worded, stats.relevant(worded)),
-        ("author", "accuracy on a second author's messages", other, stats.relevant(other)),
+        (explanation, test, *tables.cells(value, percent=True)[:3], "yes" if excluded else "no")
+        for explanation, test, value, excluded in (
+            ("words", "gain over the best text baseline", gain, gain.ci_low > 0),
+            ("topic", "accuracy on unseen topics", unseen, stats.relevant(unseen)),
+            ("wording", "accuracy on disjoint paraphrases", worded, stats.relevant(worded)),
+            ("author", "accuracy on another author's messages", other, stats.relevant(other)),
+        )
     ],
-    columns=["explanation", "test", "result", "excluded"],
+    columns=["explanation", "test", "result", tables.INTERVAL, "null", "excluded"],
 )
-verdicts["excluded"] = verdicts["excluded"].map({True: "excluded", False: "not excluded"})
-page.glue("excluded", int((verdicts["excluded"] == "excluded").sum()))
+page.glue("excluded", int((verdicts["excluded"] == "yes").sum()))
 tables.table(verdicts, "Simple explanations and whether the test excludes them as the whole story")
 
 # %% [markdown]

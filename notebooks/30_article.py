@@ -64,7 +64,7 @@ printed = rows[rows["article"].notna() & rows["value"].notna() & rows["value"].b
 # %% tags=["hide-input"]
 lower = int((printed["value"] < printed["article"]).sum())
 exact = {name: printed[name].to_numpy(float) for name in ("article", "recomputed")}
-printed = printed.assign(row="claim " + printed["claim"].astype(str) + ": " + printed["what"])
+printed = printed.assign(row=printed["claim"].astype(str) + ": " + printed["what"])
 series = [printed.assign(series="corrected")]
 for name, values in exact.items():
     bare = dict(value=values, ci_low=values, ci_high=values, null_mean=None, p=None)
@@ -72,7 +72,7 @@ for name, values in exact.items():
 figures.forest(
     pd.concat(series),
     f"{lower} of {len(printed)} corrected numbers are lower than the article's",
-    "Five open models and Claude; published data, recomputed",
+    "Five open models and Claude; published data, recomputed; rows: claim and number",
     y="row",
     series="series",
     x="accuracy, similarity or share of variance",

@@ -71,7 +71,7 @@ tables.table(
 # looks. Size follows frequency; the colour is its most frequent category.
 
 # %% tags=["hide-input"]
-top = reading.weight.nlargest(32).index
+top = reading.weight.nlargest(28).index
 places = human.coordinates(reading.table.loc[top], scheme).assign(
     face=top,
     weight=reading.weight[top],
@@ -82,7 +82,7 @@ figures.circumplex(
     places,
     scheme,
     "Kaomoji spread over the circumplex by use",
-    f"{caption}; the 32 most frequent kaomoji",
+    f"{caption}; the 28 most frequent kaomoji",
 )
 
 # %% [markdown]
@@ -108,7 +108,9 @@ tables.estimates(
 )
 
 # %% tags=["hide-input"]
-confusion = lookup.confusion.div(lookup.confusion.sum(axis=1), axis=0)
+order = [code for code in scheme.codes if code in lookup.confusion]
+confusion = lookup.confusion.loc[order, order]
+confusion = confusion.div(confusion.sum(axis=1), axis=0)
 names = [scheme.gloss(code) for code in confusion.index]
 valence = scheme.table["valence"]
 same = [[valence[a] == valence[b] and a != b for b in confusion] for a in confusion.index]

@@ -64,7 +64,7 @@ page.glue("similarity", distributions.similarity(used, read[judges[0]], faces=sh
 means = plain.set_index("source")["value"]
 figures.forest(
     plain,
-    f"{judges[0].capitalize()} reaches {means[judges[0]]:.2f}, a face-blind guess {means['marginal guess']:.2f}",
+    f"{judges[0].capitalize()} reaches {means[judges[0]]:.2f}, a guess that ignores the kaomoji {means['marginal guess']:.2f}",
     f"Published data; {len(shared)} kaomoji that Claude used at least three times",
     x="Jensen-Shannon similarity to use",
 )
@@ -103,13 +103,14 @@ figures.matrix(
 
 # %% tags=["hide-input"]
 different = agreement.divergent(used, read, most=10)
-tables.table(different.replace(dict(scheme.table["gloss"])), faces=("face",))
+different = different.replace(dict(scheme.table["gloss"])).rename(columns={"face": "kaomoji"})
+tables.table(different, faces=("kaomoji",))
 
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
 # Asked about a kaomoji, Claude describes its own use better than a guess that ignores the kaomoji. That is knowledge of a
-# convention, which any reader of the web could have. It is not evidence of introspection.
+# convention, which anyone who has read the web could have. It is not evidence of introspection.
 # ```
 #
 # {glue:text}`attribution`

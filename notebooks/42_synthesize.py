@@ -72,7 +72,7 @@ page.glue("gap", gap)
 # %% tags=["hide-input"]
 figures.forest(
     plain,
-    f"Adjectives for the context are {gap.value:+.2f} from a guess that ignores the kaomoji",
+    f"Adjectives are {tables.words(gap.value, '+.2f')} more similar to use than a guess that ignores the kaomoji",
     f"Published data; {len(shared)} kaomoji",
     x="Jensen-Shannon similarity to use",
 )

@@ -15,8 +15,8 @@
 #
 # Elicited, introspected and synthesized kaomoji, and the likelihoods of five open models, all give a distribution over
 # categories per kaomoji. This page compares all of them with use on one set of {glue:text}`faces` kaomoji.
-# The closest single source is {glue:text}`best`. The best average of several, chosen on one half of the kaomoji, gains
-# {glue:text}`gain` over the best single one on the other half.
+# The closest single source is {glue:text}`best`. The best average of several, chosen on one half of the kaomoji, is
+# {glue:text}`gain` more similar to use than the best single one on the other half.
 
 # %% tags=["parameters", "remove-cell"]
 models: list = [
@@ -42,9 +42,11 @@ started = page.start()
 scheme = load_scheme()
 found = sources.corrected()
 read = {name: found.get(name) for name in models}
+titles = {**published.titles(), **sources.TITLES}
 scores = agreement.compare(found.elicited, read, faces=found.faces, seed=seed)
+scores["source"] = scores["source"].replace(titles)
 plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]
-own = plain[plain["source"].isin(models)]
+own = plain[plain["source"].isin([titles[name] for name in models])]
 page.glue("faces", len(found.faces))
 page.glue("best", own.loc[own["value"].idxmax(), "source"])
 pooled = sources.held_out_pool("uniform", seed)
@@ -77,10 +79,11 @@ tables.estimates(
 agreeing, patterns = agreement.patterns(
     found.elicited, {name: read[name] for name in ("opus", "synthesized", "gemma")}, seed=seed
 )
+agreeing["source"] = agreeing["source"].replace({**titles, "all": "all three at once"})
 figures.forest(
     agreeing,
     "Sources name the most frequent category of a kaomoji",
-    "Share of kaomoji; the last row: all three at once",
+    f"Share of {len(found.faces)} kaomoji",
     x="share of kaomoji",
     percent=True,
 )
@@ -96,8 +99,8 @@ tables.table(
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# What a model says about a kaomoji, and how likely another model finds it, both predict use. Averages of several sources
-# bring little that the best single one does not have.
+# What a model says about a kaomoji, and how likely another model finds it, both predict use. Averaging several sources
+# adds {glue:text}`gain` to the similarity of the best single one.
 # ```
 #
 # {glue:text}`attribution`

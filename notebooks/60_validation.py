@@ -231,8 +231,10 @@ for (name, measure), value in familiar_rows.items():
     above = name in trained or ("scrambled" in name and measure == "hidden state")
     expected = "above chance" if above else "at chance"
     found = "above chance" if stats.relevant(value) else "at chance"
-    rows.append((name, measure, expected, value, "yes" if expected == found else "no"))
-controls = pd.DataFrame(rows, columns=["toy model", "read from", "expected", "accuracy", "passed"])
+    passed = "yes" if expected == found else "no"
+    rows.append((name, measure, *tables.cells(value, percent=True)[:2], expected, passed))
+columns = ["toy model", "read from", "accuracy", tables.INTERVAL, "expected", "passed"]
+controls = pd.DataFrame(rows, columns=columns)
 page.glue("passed", f"{(controls['passed'] == 'yes').sum()} of {len(controls)}")
 tables.table(controls, "Positive and negative controls, on training messages")
 

@@ -32,6 +32,8 @@ reference = human.load(load_scheme())
 scored = sorted(path.parent.name for path in SHIPPED.glob("*/closed-self.parquet"))
 names = models or [name for name in scored if "--" not in name]  # one run per model
 runs = [RunFolder(SHIPPED / name) if name in scored else RunFolder.find(name) for name in names]
+# The page opens on the model that opens its own replies with a kaomoji most often.
+runs.sort(key=lambda run: (run.emissions()["outcome"] == "kaomoji").mean(), reverse=True)
 
 # %% tags=["hide-input"]
 picker.Picker(picker.payload(runs, stimuli.load_prompts(), reference))

@@ -72,7 +72,7 @@ def test_patterns_of_agreement():
     table, counts = agreement.patterns(REFERENCE, sources)
     near, shuffled, both = (results.estimate(row) for _, row in table.iterrows())
     assert near.value > 0.8 and near.p < 0.002 and shuffled.p > 0.05 and both.value < near.value
-    assert counts["faces"].sum() == N and counts["weight"].sum() == pytest.approx(1)
+    assert counts["kaomoji"].sum() == N and counts["weight"].sum() == pytest.approx(1)
     assert "near" in set(counts["sources that agree"])
 
 

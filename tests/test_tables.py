@@ -80,3 +80,10 @@ def test_long_tables_scroll_and_folded_ones_are_closed():
 def test_a_missing_result_makes_no_table():
     absent = Missing("no run")
     assert tables.table(absent) is absent and tables.estimates(absent) is absent
+
+
+def test_a_difference_of_shares_is_in_percentage_points():
+    gain = Estimate(0.254, 0.16, 0.35, 180, "prompts", 0.0, 0.001)
+    assert plain(tables.sentence(gain, "points")) == (
+        "25 percentage points (95% CI 16 to 35; null 0, p ≤ 0.001; n = 180 prompts)"
+    )

@@ -65,7 +65,7 @@ def compare(reference, sources, *, faces=None, permutations=stats.PERMUTATIONS, 
         }
         weight = distributions.face_weights(reference, faces, weights)
         for key, value in values.items():
-            rows[key] = stats.bootstrap(value, weights=weight, unit="faces", seed=seed)
+            rows[key] = stats.bootstrap(value, weights=weight, unit="kaomoji", seed=seed)
         parts.append(results.frame(rows, weights=weights))
     return pd.concat(parts, ignore_index=True)
 
@@ -73,14 +73,14 @@ def compare(reference, sources, *, faces=None, permutations=stats.PERMUTATIONS, 
 def divergent(reference, sources, most=15):
     """Return the faces that the sources read most differently from the reference, the worst first.
 
-    DataFrame [face, n, elicited as, <source> reads (category), <source> similarity ...]; n is the face's weight in the
+    DataFrame [face, n, elicited as, <source> says (category), <source> similarity ...]; n is the face's weight in the
     reference; faces are ranked by their mean similarity over the sources.
     """
     faces = distributions.shared_faces(reference, *sources.values())
     rows = pd.DataFrame({"n": reference.weight[faces].astype(int)})
     rows["elicited as"] = reference.table.loc[faces].idxmax(axis=1)
     for title, source in sources.items():
-        rows[f"{title} reads"] = source.table.loc[faces].idxmax(axis=1)
+        rows[f"{title} says"] = source.table.loc[faces].idxmax(axis=1)
         rows[f"{title} similarity"] = per_face(reference, source, faces)
     order = (
         rows[[f"{title} similarity" for title in sources]]
@@ -108,7 +108,7 @@ def patterns(reference, sources, *, permutations=stats.PERMUTATIONS, seed=0):
 
     def share(rows):
         null = [(rows[:, order] == truth).all(axis=0).mean() for order in orders]
-        return stats.bootstrap((rows == truth).all(axis=0), unit="faces", seed=seed, null=null)
+        return stats.bootstrap((rows == truth).all(axis=0), unit="kaomoji", seed=seed, null=null)
 
     estimates = {(name, "agreement"): share(read[[row]]) for row, name in enumerate(sources)}
     estimates["all", "agreement"] = share(read)
@@ -118,8 +118,8 @@ def patterns(reference, sources, *, permutations=stats.PERMUTATIONS, seed=0):
         (label, len(part), part.sum() / weight.sum(), "   ".join(part.nlargest(4).index))
         for label, part in weight.groupby(pd.Series(labels, index=faces))
     ]
-    counts = pd.DataFrame(rows, columns=["sources that agree", "faces", "weight", "examples"])
-    counts = counts.sort_values("faces", ascending=False, kind="stable", ignore_index=True)
+    counts = pd.DataFrame(rows, columns=["sources that agree", "kaomoji", "weight", "examples"])
+    counts = counts.sort_values("kaomoji", ascending=False, kind="stable", ignore_index=True)
     return results.frame(estimates), counts
 
 
@@ -165,7 +165,7 @@ def pooling(
 
     def summary(values, under, bounds=(0, 1)):
         return stats.estimate(
-            values.mean(), values, n, "faces", null=under, interval="normal", bounds=bounds
+            values.mean(), values, n, "kaomoji", null=under, interval="normal", bounds=bounds
         )
 
     return {

@@ -89,7 +89,7 @@ def cluster(faces, distances, nulls, resampled, seed=0):
     rows = []
     for column, number in enumerate(numbers):
         value = stats.bootstrap(
-            own[number], unit="faces", seed=seed, null=null[:, column], resamples=500
+            own[number], unit="kaomoji", seed=seed, null=null[:, column], resamples=500
         )
         labels = {
             "clusters": number,

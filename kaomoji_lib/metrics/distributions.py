@@ -117,7 +117,7 @@ def similarity(a, b, *, weights=UNIFORM, faces=None, permutations=stats.PERMUTAT
     pairs = stats.js_similarity(left[:, None], right[None])
     orders = resampling.orders(np.zeros(len(faces)), permutations, seed)
     null = pairs[np.arange(len(faces)), orders] @ weight / weight.sum()
-    return stats.bootstrap(pairs.diagonal(), weights=weight, unit="faces", seed=seed, null=null)
+    return stats.bootstrap(pairs.diagonal(), weights=weight, unit="kaomoji", seed=seed, null=null)
 
 
 def difference(reference, a, b, *, weights=UNIFORM, faces=None, seed=0):
@@ -128,7 +128,7 @@ def difference(reference, a, b, *, weights=UNIFORM, faces=None, seed=0):
     faces = shared_faces(reference, a, b) if faces is None else faces
     weight = face_weights(reference, faces, weights)
     gap = (per_face(reference, a, faces) - per_face(reference, b, faces)).to_numpy()
-    plain = stats.bootstrap(gap, weights=weight, unit="faces", seed=seed)
+    plain = stats.bootstrap(gap, weights=weight, unit="kaomoji", seed=seed)
     signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], (stats.RESAMPLES, len(gap)))
     null = signs @ (gap * weight) / weight.sum()
     return replace(plain, null_mean=0.0, p=stats.permutation_p(abs(plain.value), np.abs(null)))

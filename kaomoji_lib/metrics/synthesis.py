@@ -127,7 +127,7 @@ def word_space(table, lexicon, *, resamples=500, permutations=stats.PERMUTATIONS
     null = np.array([_shares(part) for part in permuted])
     variance = tuple(
         stats.estimate(
-            share, drawn[:, i], len(X), "faces", null=null[:, i], bounds=(0, 1), **normal
+            share, drawn[:, i], len(X), "kaomoji", null=null[:, i], bounds=(0, 1), **normal
         )
         for i, share in enumerate(_shares(X))
     )

@@ -195,4 +195,4 @@ def face_blocks(model, emissions, *, permutations=stats.PERMUTATIONS, seed=0):
         return stats.silhouettes(1 - centred @ centred.T, (counts.T @ member).argmax(axis=1))
 
     null = [widths(counts[rng.permutation(len(counts))]).mean() for _ in range(permutations)]
-    return stats.bootstrap(widths(counts), unit="faces", seed=seed, null=null)
+    return stats.bootstrap(widths(counts), unit="kaomoji", seed=seed, null=null)

@@ -109,7 +109,7 @@ def similarity(sources, a, b="elicited", weights=UNIFORM, *, seed=0):
     """
     values = distributions.per_face(sources.get(b), sources.get(a), sources.faces)
     weight = sources.weight if weights == COUNTS else None
-    value = stats.bootstrap(values, weights=weight, unit="faces", seed=seed)
+    value = stats.bootstrap(values, weights=weight, unit="kaomoji", seed=seed)
     if a == "marginal guess":
         return value
     gap = difference(sources, a, "marginal guess", weights, b=b, seed=seed)
@@ -129,7 +129,7 @@ def positivity(sources, name="synthesized", *, seed=0):
     own, elicited = (
         sources.get(n).table.loc[faces, pleasant].sum(axis=1) for n in (name, "elicited")
     )
-    return stats.bootstrap(own - elicited, unit="faces", seed=seed)
+    return stats.bootstrap(own - elicited, unit="kaomoji", seed=seed)
 
 
 @cache

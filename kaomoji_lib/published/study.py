@@ -180,7 +180,7 @@ def _clusters(source, option, seed):
     other = (table["value"] - table["null_mean"]).drop(FOUR).idxmax()
     distances = clusters.cosine_distances(space.vectors)
     first, second = (stats.silhouettes(distances, space.clustering.cuts[k]) for k in (FOUR, other))
-    return None, stats.bootstrap(first - second, unit="faces", seed=seed)
+    return None, stats.bootstrap(first - second, unit="kaomoji", seed=seed)
 
 
 def _variance(source, option, seed):
