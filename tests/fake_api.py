@@ -59,8 +59,12 @@ def schema_fields(params):
 # -- faults: functions of the handler, the request and the message that would be sent ---------------------------------
 
 
-def _status(code, kind, detail, headers=None):
+def _refused(code, kind, detail, headers=None):
     return lambda handler, params, message: handler.refuse(code, kind, detail, headers)
+
+
+def _bytes(content, kind="application/json"):
+    return lambda handler, *_: handler.send_bytes(200, content, {"content-type": kind})
 
 
 def _reset(handler, params, message):
@@ -85,90 +89,72 @@ def _leak(handler, params, message):
     handler.refuse(401, "authentication_error", f"invalid credential: {_key(handler)}")
 
 
-def _bytes(content, kind="text/html"):
-    return lambda handler, *_: handler.send_bytes(200, content, {"content-type": kind})
+def _cut_body(handler, params, message):
+    handler.send_bytes(200, json.dumps(message).encode()[:-20])
 
 
-def _changed(change):
-    """A fault that answers with the message ``change(handler, message, text)``."""
+def _echo_key(handler, params, message):
+    said = [{"type": "text", "text": f"(・_・) {_key(handler)}"}]
+    handler.send_json(200, {**message, "content": said})
+
+
+def _changed(**fields):
+    """A fault that answers with some fields of the message changed."""
+    return lambda handler, params, message: handler.send_json(200, {**message, **fields})
+
+
+def _text(change, **fields):
+    """A fault that answers with another text."""
 
     def fault(handler, params, message):
         text = message["content"][0]["text"] if message["content"] else ""
-        handler.send_json(200, {**message, **change(handler, message, text)})
+        said = [{"type": "text", "text": change(text)}]
+        handler.send_json(200, {**message, "content": said, **fields})
 
     return fault
 
 
-def _text(change):
-    def changed(handler, message, text):
-        return {"content": [{"type": "text", "text": change(text)}]}
+def _field(value, name=None):
+    """A fault that answers with another value of one field, by default of the first."""
 
-    return _changed(changed)
+    def change(text):
+        fields = json.loads(text) if text.startswith("{") else {}
+        return json.dumps({**fields, name or next(iter(fields), "a"): value})
 
-
-def _fields(text):
-    try:
-        return dict(json.loads(text))
-    except ValueError:
-        return {}
-
-
-def _first(value):
-    return _text(lambda text: json.dumps({**_fields(text), next(iter(_fields(text)), "a"): value}))
-
-
-def _model(spelling):
-    return _changed(lambda handler, message, text: {"model": spelling.format(message["model"])})
-
-
-def _stop(reason):
-    return _changed(lambda handler, message, text: {"content": [], "stop_reason": reason})
+    return _text(change)
 
 
 # Faults that end without a paid answer.
 UNPAID = {
-    "429": _status(429, "rate_limit_error", "slow down", {"retry-after": "0.05"}),
-    "529": _status(529, "overloaded_error", "Overloaded", SOON),
-    "500": _status(500, "api_error", "Internal server error", SOON),
-    "400": _status(400, "invalid_request_error", "this request is malformed"),
+    "429": _refused(429, "rate_limit_error", "slow down", {"retry-after": "0.05"}),
+    "529": _refused(529, "overloaded_error", "Overloaded", SOON),
+    "500": _refused(500, "api_error", "Internal server error", SOON),
+    "400": _refused(400, "invalid_request_error", "this request is malformed"),
     "401": _leak,
     "reset": _reset,
     "timeout": _timeout,
-    "error-200": _status(200, "overloaded_error", "Overloaded", SOON),
-    "html-200": _bytes(b"<!DOCTYPE html><title>Sign in</title>"),
-    "html-as-json": _bytes(b"\n <html>Sign in</html>", "application/json"),
-    "proxy-error-200": _bytes(b'{"error": {"message": "upstream"}}', "application/json"),
-    "no-message-200": _bytes(b'{"status": "ok"}', "application/json"),
-    "list-200": _bytes(b"[]", "application/json"),
+    "error-200": _refused(200, "overloaded_error", "Overloaded", SOON),
+    "html-200": _bytes(b"<!DOCTYPE html><title>Sign in</title>", "text/html"),
+    "html-as-json": _bytes(b"\n <html>Sign in</html>"),
+    "proxy-error-200": _bytes(b'{"error": {"message": "upstream"}}'),
+    "no-message-200": _bytes(b'{"status": "ok"}'),
+    "list-200": _bytes(b"[]"),
 }
 PAID = {
-    "cut-body": lambda handler, params, message: handler.send_bytes(
-        200, json.dumps(message).encode()[:-20]
-    ),
+    "cut-body": _cut_body,
+    "echo-key": _echo_key,
     "cut-json": _text(lambda text: text[: max(len(text) // 2, 1)]),
     "schema": _text(lambda text: json.dumps({"answer": 42})),
-    "likelihood": _first(1.7),
-    "nan": _first("NaN"),
-    "bare-nan": _first(float("nan")),
-    "unknown-word": _text(lambda text: json.dumps({**_fields(text), "primary": ["sparkly"]})),
-    "refusal": _stop("refusal"),
-    "empty": _stop("end_turn"),
     "surrogate": _text(lambda text: f"(・_・) \ud800{text}\udfff"),
-    "echo-key": _changed(
-        lambda handler, message, text: {
-            "content": [{"type": "text", "text": f"(・_・) {_key(handler)}"}]
-        }
-    ),
-    "context-full": _changed(
-        lambda handler, message, text: {
-            "content": [{"type": "text", "text": "(・_"}],
-            "stop_reason": "model_context_window_exceeded",
-        }
-    ),
-    "wrong-model": _model("another-model-1"),
-    "vertex": _model("{}@20251001"),
-    "bedrock": _model("us.anthropic.{}-20251001-v1:0"),
-    "no-usage": _changed(lambda handler, message, text: {"usage": None}),
+    "context-full": _text(lambda text: "(・_", stop_reason="model_context_window_exceeded"),
+    "likelihood": _field(1.7),
+    "nan": _field("NaN"),
+    "bare-nan": _field(float("nan")),
+    "unknown-word": _field(["sparkly"], "primary"),
+    "refusal": _changed(content=[], stop_reason="refusal"),
+    "empty": _changed(content=[], stop_reason="end_turn"),
+    "wrong-model": _changed(model="another-model-1"),
+    "no-usage": _changed(usage=None),
 }
 FAULTS = {**UNPAID, **PAID}
 BATCH_FAULTS = ("expired", "errored", "canceled", "duplicate", "missing")

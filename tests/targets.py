@@ -69,7 +69,7 @@ class _Reader(HTMLParser):
     handle_decl = handle_pi = unknown_decl = handle_comment
 
 
-def _read(markup):
+def read(markup):
     reader = _Reader()
     reader.feed(markup)
     reader.close()
@@ -85,13 +85,13 @@ def escaping(text):
     assert unescape(escape.html(text)) == text or re.search("&#|&[a-zA-Z]", text), (
         "entities of the text itself are text"
     )
-    reader = _read(markup)
+    reader = read(markup)
     assert (
         [tag for tag, _ in reader.tags] == ["p"]
         and reader.text == text
         and reader.tags[0][1]["title"] == text
     )
-    assert not re.search("[<>]", escape.label(text)) and _read(escape.label(text)).text == text
+    assert not re.search("[<>]", escape.label(text)) and read(escape.label(text)).text == text
     written = escape.markdown(text)
     assert not re.search("[\r\n]", written) and not re.search(
         r"[!-/:-@\[-`{-~]", re.sub(r"\\[!-/:-@\[-`{-~]", "", written)

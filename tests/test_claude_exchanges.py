@@ -12,33 +12,26 @@ from kaomoji_lib.faces.extract import canonical
 SECRET = "grandmother's recipe 4711"
 
 
-def written(path, value):
-    path.write_text(
-        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), encoding="utf-8"
-    )
-    return path
+def read(tmp_path, value, skipped=None):
+    """What is read from a file of bytes, of JSON lines (a list of lists), or of one JSON value."""
+    if isinstance(value, tuple):
+        value = "\n".join(map(json.dumps, value)) + "\n\n"
+    content = value if isinstance(value, str | bytes) else json.dumps(value, ensure_ascii=False)
+    path = tmp_path / "x.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return rows_of.read(path, skipped)
 
 
-def lines_of(rows):
-    return "\n".join(map(json.dumps, rows)) + "\n\n"
-
-
-def test_own_json_lines(tmp_path):
+def test_own_json_lines_and_journals_of_coding_agents(tmp_path):
+    """Equal rows once, faces in front only; journals keep the face apart and may have taken it off the text."""
     hello = {"user": "hi", "assistant": "(◕‿◕) hello", "source_model": "m1"}
     behind = {**hello, "assistant": "hello (◕‿◕)"}
-    lines = lines_of([hello, hello, behind, {"user": "ho", "assistant": "(T_T)"}])
-    found = rows_of.read(written(tmp_path / "x.jsonl", lines))
-    pairs = [(row.source_model, row.face) for row in found]
-    assert pairs == [("m1", "(◕‿◕)"), ("unknown", "(T_T)")], "equal rows once, faces in front only"
-
-
-def test_journal_of_a_coding_agent(tmp_path):
-    """Journals keep the face apart and may have taken it off the text."""
+    found = read(tmp_path, (hello, hello, behind, {"user": "ho", "assistant": "(T_T)"}))
+    assert [(r.source_model, r.face) for r in found] == [("m1", "(◕‿◕)"), ("unknown", "(T_T)")]
     texts = [("(◕‿◕)", "Done."), ("(T_T)", "(T_T) it broke"), ("", "no idea")]
-    rows = [{"user_text": "fix it", "kaomoji": face, "assistant_text": t} for face, t in texts]
-    found = rows_of.read(written(tmp_path / "journal.jsonl", lines_of(rows)))
-    replies = [(row.face, row.assistant) for row in found]
-    assert replies == [("(◕‿◕)", "(◕‿◕) Done."), ("(T_T)", "(T_T) it broke")]
+    rows = (dict(user_text="fix it", kaomoji=face, assistant_text=t) for face, t in texts)
+    found = [(row.face, row.assistant) for row in read(tmp_path, tuple(rows))]
+    assert found == [("(◕‿◕)", "(◕‿◕) Done."), ("(T_T)", "(T_T) it broke")]
 
 
 def test_claude_export_without_a_tree(tmp_path):
@@ -49,8 +42,7 @@ def test_claude_export_without_a_tree(tmp_path):
         {"sender": "human", "text": "and now?"},
         {"sender": "assistant", "text": "(T_T) gone"},
     ]
-    export = [{"chat_messages": messages}, {"chat_messages": []}]
-    found = rows_of.read(written(tmp_path / "conversations.json", export))
+    found = read(tmp_path, [{"chat_messages": messages}, {"chat_messages": []}])
     rows = [(row.source_model, row.user, row.face) for row in found]
     assert rows == [("claude.ai", "hi", "(◕‿◕)"), ("claude.ai", "and now?", "(T_T)")]
 
@@ -67,18 +59,10 @@ def test_chatgpt_export_follows_the_branch_that_was_shown(tmp_path):
         "b": node("a", "assistant", "(T_T) old answer"),
         "c": node("a", "assistant", "(◕‿◕) shown answer"),
     }
-    export = [{"mapping": mapping, "current_node": "c"}]
     for parent in ("root", "c"):
         mapping["a"]["parent"] = parent
-        found = rows_of.read(written(tmp_path / "conversations.json", export))
+        found = read(tmp_path, [{"mapping": mapping, "current_node": "c"}])
         assert [(row.source_model, row.face) for row in found] == [("gpt-x", "(◕‿◕)")]
-
-
-HUMAN, REPLY = "human", "assistant"
-
-
-def message(uuid, parent, sender, text):
-    return {"uuid": uuid, "parent_message_uuid": parent, "sender": sender, "text": text}
 
 
 # Messages as "id<parent text", of a person where the id is h or i; the pairs of message and face that are read from them.
@@ -100,72 +84,58 @@ def messages(rows):
     for row in rows.split("; "):
         place, _, text = row.partition(" ")
         name, _, parent = place.partition("<")
-        yield message(name, parent, HUMAN if name in "hi" else REPLY, text)
+        sender = "human" if name in "hi" else "assistant"
+        yield {"uuid": name, "parent_message_uuid": parent, "sender": sender, "text": text}
 
 
 @pytest.mark.parametrize(("rows", "pairs"), TREES.values(), ids=TREES)
 def test_claude_export_pairs_each_reply_with_the_message_it_answers(tmp_path, rows, pairs):
-    conversation = {"uuid": "u", "chat_messages": list(messages(rows))}
-    exchanges = rows_of.read(written(tmp_path / "conversations.json", [conversation]))
+    exchanges = read(tmp_path, [{"uuid": "u", "chat_messages": list(messages(rows))}])
     assert "; ".join(f"{one.user} {one.face}" for one in exchanges) == pairs
 
 
-def test_a_bad_line_is_named_and_the_rest_is_kept(tmp_path):
-    good = json.dumps({"user": "hi", "assistant": "(◕‿◕) hello"})
+def test_a_bad_line_or_conversation_is_named_and_the_rest_is_kept(tmp_path):
+    good, skipped = json.dumps({"user": "hi", "assistant": "(◕‿◕) hello"}), []
     content = f"{good}\r\nnot json {SECRET}\n[1]\n\n{good.replace('hi', 'ho')}\n".encode()
-    path, skipped = tmp_path / "x.jsonl", []
-    path.write_bytes(b"\xef\xbb\xbf" + content + b'{"user": "\xff"}\n')
-    assert [one.user for one in rows_of.read(path, skipped)] == ["hi", "ho"]
+    content = b"\xef\xbb\xbf" + content + b'{"user": "\xff"}\n'
+    assert [one.user for one in read(tmp_path, content, skipped)] == ["hi", "ho"]
+    tree = {"chat_messages": list(messages(TREES["the reply before the message"][0]))}
+    whole = json.dumps([{"title": SECRET}, tree, 7]).encode("utf-16")
+    assert len(read(tmp_path, whole, skipped)) == 1
     named = [line.split(": no exchange")[0].split(", ")[1] for line in skipped]
-    assert named == ["line 2", "line 3", "line 6"]
+    assert named == ["line 2", "line 3", "line 6", "conversation 1", "conversation 3"]
     assert SECRET not in "".join(skipped)
 
 
-def test_a_bad_conversation_is_named_and_the_rest_is_kept(tmp_path):
-    rows = [message("h", "0", HUMAN, "hi"), message("a", "h", REPLY, "(◕‿◕) one")]
-    value, skipped = [{"title": SECRET}, {"chat_messages": rows}, 7], []
-    path = tmp_path / "conversations.json"
-    path.write_bytes(json.dumps(value).encode("utf-16"))
-    assert len(rows_of.read(path, skipped)) == 1 and len(skipped) == 2
-    assert "conversation 1: " in skipped[0] and SECRET not in "".join(skipped)
+OTHER = ["not json", "[1, 2", '{"a": 1}', '[{"title": "x"}]', '{"user": 3, "assistant": "x"}']
 
 
-@pytest.mark.parametrize(
-    "content",
-    ["not json", "[1, 2", '{"a": 1}', '[{"title": "x"}]', '{"user": 3, "assistant": "x"}'],
-)
+@pytest.mark.parametrize("content", OTHER)
 def test_other_files_are_refused_without_quoting_them(tmp_path, content):
-    path = written(tmp_path / "x.json", content.replace("x", SECRET))
     with pytest.raises(KaomojiError, match="expected") as caught:
-        rows_of.read(path)
+        read(tmp_path, content.replace("x", SECRET))
     assert SECRET not in str(caught.value)
 
 
-SPELT = ["(◕‿◕) hello", "ヽ(◕‿◕)ﾉ hello", "I like (◕ ᴗ ◕) and (◑‿◑)", "（◕‿◕）"]
-SPELT += ["so: (◕‿◕)(◕‿◕)!", "nested ((◕‿◕))"]
-
-
-@pytest.mark.parametrize("text", SPELT)
-def test_the_face_is_masked_however_it_is_spelt(text):
-    hidden = rows_of.masked(text, "(◕‿◕)", "(◕‿◕)")
-    assert rows_of.MASK in hidden and "‿" not in hidden and "ᴗ" not in hidden
-
-
-def test_bare_faces_are_masked_and_other_faces_stay():
+def test_the_face_is_masked_however_it_is_spelt_and_other_faces_stay():
+    for text in ["(◕‿◕) hello", "ヽ(◕‿◕)ﾉ hello", "I like (◕ ᴗ ◕) and (◑‿◑)", "（◕‿◕）",
+                 "so: (◕‿◕)(◕‿◕)!", "nested ((◕‿◕))"]:  # fmt: skip
+        hidden = rows_of.masked(text, "(◕‿◕)", "(◕‿◕)")
+        assert rows_of.MASK in hidden and "‿" not in hidden and "ᴗ" not in hidden
     hidden = rows_of.masked("^_^ yes ^＿^ and (T_T)", "^_^", "^_^")
     assert hidden == f"{rows_of.MASK} yes {rows_of.MASK} and (T_T)"
     assert rows_of.masked("call f(x) and (1)", "(◕‿◕)", "(◕‿◕)") == "call f(x) and (1)"
 
 
-def test_no_question_shows_the_face_it_asks_about():
-    anchors, others, _ = synthesize.vocabulary()
+def test_no_question_shows_the_face_it_asks_about_and_no_private_text_is_stored_or_shown():
     for raw in ("ヽ(◕‿◕)ﾉ", "(´・ω・`)", "^_^", "ʕ•ᴥ•ʔ", "¯\\_(ツ)_/¯"):
-        exchange = rows_of.opened(
-            [("m", f"you typed {raw} again", f"{raw} yes, {canonical(raw)}!")]
-        )[0]
-        request = synthesize.request_for("m", "m", exchange.face, 1, [exchange], anchors, others)
-        shown = request.params["messages"][0]["content"]
-        assert canonical(raw) not in shown and raw not in shown and shown.count(rows_of.MASK) == 3
+        turn = ("m", f"{SECRET}: {raw} again", f"{raw} yes, {canonical(raw)}!")
+        exchanges = rows_of.opened([turn])
+        [request] = synthesize.all_requests("m", exchanges)
+        asked = request.params["messages"][0]["content"]
+        assert canonical(raw) not in asked and raw not in asked and asked.count(rows_of.MASK) == 3
+        seen = json.dumps([request.public(), request.shown()]) + repr([*exchanges, request])
+        assert SECRET in asked and SECRET not in seen
 
 
 def test_samples_are_few_seeded_and_independent_of_the_order():
@@ -181,15 +151,3 @@ def test_samples_are_few_seeded_and_independent_of_the_order():
     }
     assert rows_of.samples(found[::-1], seed=1) == drawn and rows_of.samples(found, seed=2) != drawn
     assert rows_of.samples(found[:9], seed=1)["m1", "(◕‿◕)"] == drawn["m1", "(◕‿◕)"]
-
-
-def test_private_text_stays_out_of_what_is_stored_or_shown():
-    exchange = rows_of.opened([("m", SECRET, f"(◕‿◕) {SECRET}")])[0]
-    anchors, others, _ = synthesize.vocabulary()
-    request = synthesize.request_for("m", "m", exchange.face, 1, [exchange], anchors, others)
-    assert (
-        SECRET in json.dumps(request.params)
-        and SECRET not in json.dumps(request.public())
-        and SECRET not in repr(exchange) + repr(request)
-        and SECRET not in json.dumps(request.shown())
-    )
