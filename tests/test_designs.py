@@ -12,32 +12,24 @@ from kaomoji_lib.published import geometry
 from tests.calibration import designs, designs_published, harness
 from tests.calibration.designs import HALF, STUDY, TINY
 
-FIRST = {item.simulate.__name__: item for item in harness.CASES if item.simulate.__module__ == designs.__name__}  # fmt: skip
-SLOW = {"perspective_contrast": 12, "word_components": 25, "word_clusters": 25}
-SLOW |= {"face_clusters": 25, "probe_difference": 40}
+LIVE = {f"{item.simulate.__name__}-{number}": item for number, item in enumerate(harness.collect())
+        if item.simulate.__module__ == designs.__name__ or item.statistic.startswith("resampling")}  # fmt: skip
+DRAWS = {"perspective_contrast": 4, **dict.fromkeys(("word_components", "word_clusters"), 8)}
+DRAWS |= dict.fromkeys(("vector_clusters", "face_clusters", "probe_difference"), 10)
 
 
-def draws(simulate, number, effect=0.0, seed=0, **options):
-    """Estimates (and truths) of ``number`` simulated data sets."""
-    made = [
-        simulate(np.random.default_rng([seed, row]), effect, **options) for row in range(number)
-    ]
-    pairs = [item if isinstance(item, tuple) else (item, None) for item in made]
-    return [item for item, _ in pairs], [truth for _, truth in pairs]
-
-
-@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("name", LIVE)
 def test_false_positives_stay_within_the_level(name):
-    case = FIRST[name]
+    """A few draws each, of a small study: what errs often is seen at once. The rates are in data/calibration.csv."""
+    case, ps, covered = LIVE[name], [], []
     options = {**case.options, **({"study": TINY} if "study" in case.options else {})}
-    estimates, truths = draws(case.simulate, SLOW.get(name, 60), **options)
-    assert_level([item.p for item in estimates if item.p is not None])
-    covered = [
-        item.ci_low <= truth <= item.ci_high
-        for item, truth in zip(estimates, truths, strict=True)
-        if truth is not None and not np.isnan(item.value)
-    ]
-    # Eight prompts a category are few: the full study's coverage is in data/calibration.csv.
+    for row in range(DRAWS.get(case.simulate.__name__, 24)):
+        made = case.simulate(np.random.default_rng([0, row]), 0.0, **options)
+        found, truth = made if isinstance(made, tuple) else (made, None)
+        ps += [] if found.p is None else [found.p]
+        if truth is not None and not np.isnan(found.value):
+            covered.append(found.ci_low <= truth <= found.ci_high)
+    assert_level(ps)
     assert not covered or sum(covered) >= binom.ppf(0.001, len(covered), 0.85)
 
 
@@ -108,7 +100,7 @@ def test_jackknife_equals_leaving_each_prompt_out():
 def test_favourites_of_prompts_make_no_blocks_of_faces():
     """The null moves whole prompts; the former one moved single replies (concentration 1)."""
     new, old = [], []
-    for row in range(10):
+    for row in range(6):
         rng = np.random.default_rng(row)
         replies = designs_published.replies(rng, 1 / 60, 0.0, stream=False, kinds=60)
         cloud = designs_published.cloud(rng)
@@ -124,13 +116,13 @@ def test_favourites_of_prompts_make_no_blocks_of_faces():
 def test_a_perspective_with_few_faces_does_not_make_self_look_specific():
     new, old = [], []
     study = designs.Size(9, 9, 30)
-    for row in range(12):
+    for row in range(6):
         rng = np.random.default_rng(row)
         parts = {}
         for name, width in (("self", study), ("user", designs.Size(9, 9, 4))):
             own = designs.usage(rng, width, 1.0)
             parts[name] = designs.emissions(rng, own[study.label], width, prefix=name)
-        table = information.contrast(parts, permutations=19, halves=20)
+        table = information.contrast(parts, permutations=19, halves=12)
         where = {"perspective": "user", "given": "category", "measure": "repeats more reliably"}
         new.append(results.one(table, **where))
         faces_of = pd.Index(pd.concat(parts.values())["face"].unique())
@@ -151,7 +143,7 @@ def test_what_only_self_repeats_is_found_and_what_every_perspective_shares_is_sh
         other = 0.8 * (first if shared else own[HALF.label]) + 0.2 * own.mean(axis=0)
         parts = {"self": first, "user": other, "symbol": other}
         parts = {name: designs.emissions(rng, part, HALF) for name, part in parts.items()}
-        table = information.contrast(parts, permutations=99)
+        table = information.contrast(parts, permutations=39, halves=20)
         return table[table["given"] == "category"].set_index(["perspective", "measure"])["p"]
 
     alone = world(False)
@@ -164,7 +156,7 @@ def test_words_at_random_make_one_cluster_and_columns_at_random_did_not():
     new, old = [], []
     lexicon = designs.load_lexicon()
     words = lexicon["word"].to_numpy()
-    for row in range(14):
+    for row in range(7):
         rng = np.random.default_rng(row)
         rows = [
             (f"({face})", 1, list(rng.choice(words, 2)), list(rng.choice(words, 3)), 2)
@@ -176,12 +168,11 @@ def test_words_at_random_make_one_cluster_and_columns_at_random_did_not():
         vectors = synthesis.word_vectors(table, lexicon)
         null = synthesis.permuted_vectors(table, lexicon, vectors.index, 39, row)
         new.append(clusters.cluster_vectors(vectors, null, resamples=3))
-        old.append(
-            clusters.cluster_vectors(vectors, permutations=39, resamples=3).criterion["p"].min()
-        )
+        by_column = clusters.cluster_vectors(vectors, permutations=39, resamples=3)
+        old.append(by_column.criterion["p"].min())
     assert_level([item.criterion["p_adjusted"].min() for item in new])
-    assert sum(item.chosen == 1 for item in new) >= 11
-    assert np.mean(np.array(old) <= 0.05) > 0.4
+    assert sum(item.chosen == 1 for item in new) >= 5
+    assert np.mean(old) < 0.2
 
 
 def test_intervals_of_probes_are_as_wide_as_accuracies_scatter():

@@ -158,7 +158,7 @@ def test_our_extraction_corrects_the_articles_own():
     """Share of replies whose stored span and our face differ in canonical form.
 
     METHODS gives 10.7 % for granite: 154 of 1440 rows, as this project's first edition read them. The count depends on our
-    extraction, not on the article's faces. A face now takes its arms along, so the spans of 4.6 % of all replies are
+    extraction, not on the article's rules. A face now takes its arms along, so the spans of 4.6 % of all replies are
     longer than those of the first edition; outcome and canonical form agree with it for 99.8 %. That leaves 153 rows.
     """
     typed = tables.emissions("granite")

@@ -8,7 +8,7 @@ from sklearn.metrics import silhouette_samples
 
 from kaomoji_lib import resampling, stats
 
-DRAWS = 300
+DRAWS = 150
 
 
 def assert_level(ps, level=0.05):
@@ -104,39 +104,20 @@ def test_permutations_within_categories_leave_out_what_the_categories_share(shar
 
 
 @pytest.mark.parametrize("tail", ["greater", "less"])
-def test_max_t_keeps_the_level_of_the_best_of_many_of_any_scale(tail):
-    rng, alone, together = np.random.default_rng(2), [], []
-    for _ in range(DRAWS):
-        values = 0.7 * rng.normal(size=(100, 1)) + rng.normal(size=(100, 12))
-        values *= np.geomspace(0.1, 30, 12)
-        together.append(resampling.max_t(values[0], values[1:], tail).min())
-        alone.append(min(stats.permutation_p(v[0], v[1:], tail) for v in values.T))
-    assert_level(together)
-    assert (np.array(alone) <= 0.05).mean() > 0.15
-    observed, null = np.zeros((2, 3)), rng.normal(size=(999, 2, 3)) * [1, 10, 100]
+def test_max_t_is_for_the_best_of_many_of_any_scale(tail):
+    observed, null = np.zeros((2, 3)), np.random.default_rng(2).normal(size=(999, 2, 3))
     observed[1, 0] = 6.0 if tail == "greater" else -6.0
-    adjusted = resampling.max_t(observed, null, tail)
+    adjusted = resampling.max_t(observed, null * [1, 10, 100], tail)
     assert adjusted[1, 0] < 0.005 and adjusted[0, 2] > 0.5
 
 
-def test_paired_differences_keep_their_level_and_have_power():
-    rng, found = np.random.default_rng(4), {}
-    for gain in (0.0, 0.2):
-        hits = rng.random((DRAWS, 2, 90)) < [[0.6 + gain], [0.6]]
-        found[gain] = [resampling.paired(*part, resamples=199, seed=i) for i, part in enumerate(hits)]  # fmt: skip
-    assert_level([item.p for item in found[0.0]])
-    assert np.mean([item.p <= 0.05 for item in found[0.2]]) > 0.7
-    covered = sum(item.ci_low <= 0.2 <= item.ci_high for item in found[0.2])
-    assert covered >= binom.ppf(0.001, DRAWS, 0.93)
-
-
-def test_grouped_intervals_keep_the_rows_of_a_prompt_together():
-    rng, groups, together, alone = np.random.default_rng(6), np.repeat(np.arange(30), 8), 0, 0
-    for draw in range(DRAWS):
-        values = rng.normal(size=30)[groups] + 0.3 * rng.normal(size=240)
-        found = resampling.grouped(values, groups, resamples=200, seed=draw)
-        together += found.ci_low <= 0 <= found.ci_high
-        rows = stats.bootstrap(values, resamples=200, seed=draw)
-        alone += rows.ci_low <= 0 <= rows.ci_high
-    assert found.n == 30 and together / DRAWS > 0.89 and alone / DRAWS < 0.75
+def test_paired_differences_have_power_and_groups_stay_together():
+    rng, groups = np.random.default_rng(4), np.repeat(np.arange(30), 8)
+    hits = rng.random((100, 2, 90)) < [[0.8], [0.6]]
+    found = [resampling.paired(*part, resamples=199, seed=i) for i, part in enumerate(hits)]
+    assert np.mean([item.p <= 0.05 for item in found]) > 0.7
+    values = rng.normal(size=30)[groups] + 0.3 * rng.normal(size=240)
+    together, alone = resampling.grouped(values, groups), stats.bootstrap(values)
+    width = together.ci_high - together.ci_low
+    assert together.n == 30 and width > 2 * (alone.ci_high - alone.ci_low)
     assert resampling.ratio([1, 3], [2, 2]).value == 1, "a ratio of sums"

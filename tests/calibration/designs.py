@@ -143,7 +143,6 @@ def exact_information(rng, effect, study=None, alpha=None):
     MOVED,
     design="one state per prompt",
     effect="class means 0.5 sd",
-    draws=100,
     study=HALF,
 )
 def probe_accuracy(rng, effect, study=None, alpha=None):
@@ -158,7 +157,6 @@ def probe_accuracy(rng, effect, study=None, alpha=None):
     "each prompt's difference changes its sign",
     design="equal class geometry",
     effect="class means 1.6 times as far apart",
-    draws=100,
     study=HALF,
 )
 def probe_difference(rng, effect, study=None, alpha=None):
@@ -178,7 +176,6 @@ def probe_difference(rng, effect, study=None, alpha=None):
     PROMPTS_MOVED,
     design="replies nested in prompts, alpha 2.4",
     effect="log-odds differ by 1.6 sd",
-    draws=100,
     study=HALF,
     alpha=2.4,
 )
@@ -262,9 +259,7 @@ def primary_agreement(rng, effect, study=None, alpha=None):
     return results.one(table, source="all")
 
 
-@nested_cases(
-    "agreement.pooling", FACES_MOVED, "two half truths", alphas=(2.4,), draws=100, study=STUDY
-)
+@nested_cases("agreement.pooling", FACES_MOVED, "two half truths", alphas=(2.4,), study=STUDY)
 def pooled(rng, effect, study=None, alpha=None):
     counted, truth = _reference(rng, study, alpha)
     noise = [_unrelated(rng, truth) for _ in range(2)]
@@ -294,7 +289,6 @@ def _word_space(rng, study, effect):
     WORDS_MOVED,
     design="words at random",
     effect="four groups of words",
-    draws=100,
     study=HALF,
 )
 def word_clusters(rng, effect, study=None, alpha=None):
@@ -307,7 +301,6 @@ def word_clusters(rng, effect, study=None, alpha=None):
     WORDS_MOVED,
     design="words at random",
     effect="four groups of words",
-    draws=100,
     study=HALF,
 )
 def word_components(rng, effect, study=None, alpha=None):
@@ -329,7 +322,6 @@ def exact_accuracy(rng, effect, study=None, alpha=None):
     "each column permuted over the faces; any number of clusters",
     design="independent columns",
     effect="three groups of faces",
-    draws=100,
 )
 def vector_clusters(rng, effect):
     X = rng.gamma(1.0, size=(24, 6)) + 4 * effect * np.eye(6)[np.arange(24) % 3]

@@ -45,7 +45,6 @@ def cloud(rng, guide=0.0, spread=1.0):
     "categories permuted among the prompts of a fold",
     design="one random stream per index, alpha 1",
     effect="log-odds differ by 0.6 sd",
-    draws=100,
 )
 def accuracy(rng, effect):
     table = replies(rng, 1.0, 0.6 * effect, stream=True)
@@ -58,7 +57,6 @@ def accuracy(rng, effect):
     "the indices of each prompt permuted",
     design="prompts with favourites, alpha 1",
     effect="one random stream per index",
-    draws=100,
 )
 def same_face(rng, effect):
     return faces.same_face(replies(rng, 1.0, 0.5, stream=bool(effect)), permutations=99)
@@ -79,7 +77,6 @@ def follows(rng, effect):
     "whole prompts permuted",
     design="prompts with favourites, alpha 1",
     effect="log-odds differ by 2 sd",
-    draws=100,
 )
 def face_blocks(rng, effect):
     table = replies(rng, 1.0, 2 * effect, stream=False, kinds=60)
@@ -91,7 +88,6 @@ def face_blocks(rng, effect):
     "scores of a prompt given to another",
     design="scores without their prompt",
     effect="own prompt 0.1 sd higher",
-    draws=100,
 )
 def audit(rng, effect):
     table = replies(rng, 1.0, 0.5, stream=False)
