@@ -56,7 +56,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     project(view.scores, view.size, camera, frame, places);
     const room = makeRoom(width, height);
     const context = prepare(base, density, width, height);
-    for (const axis of axesOf(context, { view, camera, frame, width, height })) room.claim(axis.x, axis.y, axis.width, 14);
+    for (const axis of axesOf(context, { view, camera, frame, width, height })) room.claim(axis.x, axis.y, axis.width + 8, 22);
     boxes = [];
     const symbols = [];
     for (const local of view.order) {

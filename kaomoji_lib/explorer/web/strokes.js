@@ -42,7 +42,9 @@ export function axesOf(context, { view, camera, frame, width, height }) {
   return view.axes.slice(0, view.flat ? 2 : 3).map((name, axis) => {
     const [from, to] = [starts, ends].map((ends) => [ends[4 * axis], ends[4 * axis + 1]]);
     const w = context.measureText(name).width / 2 + 6;
-    return { name, from, to, x: Math.min(width - w, Math.max(w, to[0])), y: Math.min(height - 10, Math.max(12, to[1] - 8)), width: 2 * w - 8 };
+    // On a flat map the first axis has its name at the lower edge, where few faces lie.
+    const y = view.flat && axis === 0 ? height - 12 : Math.min(height - 12, Math.max(12, to[1] - 8));
+    return { name, from, to, x: Math.min(width - w, Math.max(w, to[0])), y, width: 2 * w - 8 };
   }).filter(({ name }) => name);
 }
 
