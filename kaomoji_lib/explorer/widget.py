@@ -1,13 +1,11 @@
-"""The explorer in a notebook: a widget whose state can be read and set from Python."""
+"""The explorer in a notebook: a widget whose state follows Python, and Python the page."""
 
 import anywidget
-import pandas as pd
 import traitlets
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import payload
 from kaomoji_lib.explorer.data import Bundle
-from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.stimuli import DATA
 
 MIME = "application/vnd.kaomoji.explorer+json"
@@ -25,7 +23,7 @@ class Explorer(anywidget.AnyWidget):
 
     >>> explorer = Explorer(bundle, colour="mix")        # doctest: +SKIP
     >>> explorer.search = "sad"                          # doctest: +SKIP
-    >>> explorer.selection                               # doctest: +SKIP
+    >>> explorer.selected                                # doctest: +SKIP
     """
 
     _esm = payload.module()
@@ -57,32 +55,6 @@ class Explorer(anywidget.AnyWidget):
         if proposal["value"]:
             self.bundle.source(proposal["value"])
         return proposal["value"]
-
-    @traitlets.validate("face")
-    def _known_face(self, proposal):
-        face = canonical(proposal["value"])
-        if face and face not in self.bundle.faces:
-            raise KaomojiError(
-                f"no source knows {proposal['value']!r}; expected one of bundle.faces; set `search` to look for it"
-            )
-        return face
-
-    @property
-    def selection(self):
-        """The selected kaomoji: DataFrame with face, weight, primary category, cluster, share of each category, place."""
-        source = self.bundle.source(self.source)
-        faces = [face for face in self.selected if face in source.faces]
-        layout = source.layouts.get(self.layer, next(iter(source.layouts.values())))
-        places = pd.DataFrame(layout.scores, source.faces, ["pc1", "pc2", "pc3"])
-        table = source.reading.table.rename(columns=self.bundle.scheme.gloss)
-        clusters = source.clustering.clusters if source.clustering else None
-        first = {
-            "weight": source.reading.weight,
-            "primary": table.idxmax(axis=1),
-            "cluster": clusters,
-        }
-        whole = pd.concat([pd.DataFrame(first, table.index), table, places], axis=1)
-        return whole.loc[faces].rename_axis("face").reset_index()
 
     def _repr_mimebundle_(self, **kwargs):
         """Return the widget for notebooks, and its data for the book, which has no kernel to ask."""

@@ -1,21 +1,14 @@
-"""Faults injected one at a time: a service that misbehaves, files that rot."""
+"""Faults of a service, one at a time. Files that rot are in tests/test_files.py and tests/test_claude.py."""
 
 from unittest import mock
 
-import numpy as np
-import pandas as pd
 from fake_api import BATCH_FAULTS, FACES, FAULTS, UNPAID, FakeAPI
-from kills import MODEL, prompts
+from kills import prompts
 from report import Count
 
 from kaomoji_lib.claude import client, elicit, introspect, synthesize
 from kaomoji_lib.claude import exchanges as exchanges_of
-from kaomoji_lib.claude.method import AnswerFolder
-from kaomoji_lib.claude.store import FILE, ReplyStore
-from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.scoring import score_file
-from kaomoji_lib.runs.folder import RunFolder
+from kaomoji_lib.claude.store import ReplyStore
 
 CLAUDE = "claude-haiku-4-5"
 
@@ -25,7 +18,6 @@ def campaign(place):
         serving(place, "a service that misbehaves", FAULTS),
         serving(place, "batches whose creation fails", [*UNPAID, "cut-body"], batch=True),
         serving(place, "batches with failed items", BATCH_FAULTS, batch=True),
-        rotting(place),
     ]
 
 
@@ -70,73 +62,4 @@ def serving(place, name, faults, batch=False):
             extra = sum(there.paid.values()) - n_requests
             allowed = len(first.unusable) - len(wrong) + (fault == "cut-body" and not batch)
             count.duplicated += max(0, extra - allowed)
-    return count
-
-
-def damages(content):
-    """A file emptied, cut, zeroed, and zeroed from its middle on."""
-    half = len(content) // 2
-    yield from (b"", content[:half], content[:-1], content[:8], b"\0" * len(content))
-    yield content[:half] + b"\0" * (len(content) - half)
-
-
-def flips(content, many=24):
-    """A file with one bit turned over."""
-    for place in np.linspace(0, len(content) - 1, many).astype(int):
-        yield content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
-
-
-def _equal(one, other):
-    if isinstance(one, pd.DataFrame):
-        return one.equals(other)
-    return np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
-
-
-def rotting(place):
-    """Files of every store: refused by name when damaged; what a manifest vouches for, also when one bit differs."""
-    count, few = Count("fault", "damaged and cut files"), prompts(place, 2)
-    settings = {"prompts": few, "generations": 1, "progress": False}
-    run = collect(MODEL, out=place / "run", **settings)
-    shards = RunFolder(place / "unfinished")
-    with mock.patch.object(RunFolder, "merge", lambda run, count, **facts: None):
-        collect(MODEL, out=shards.path, **settings)
-    (place / "faces.txt").write_text("\n".join(FACES), encoding="utf-8")
-    scores = {"faces": place / "faces.txt", "prompts": few, "out": place / "scores.parquet"}
-    score_file(MODEL, **scores, progress=False)
-    claude = place / "claude"
-    with FakeAPI().environment():
-        introspect.introspect(client.Settings(CLAUDE, str(claude)), FACES)
-    shard, judged = shards.shard(0), claude / "introspect"
-    # What a checksum covers is also read with one bit turned over.
-    covered = {
-        run.path / "emissions.parquet": lambda: RunFolder(run.path).emissions(),
-        run.path / "states-emit.safetensors": lambda: RunFolder(run.path).states("emit").array,
-        run.path / "states-first.safetensors": lambda: RunFolder(run.path).states("first").array,
-        run.path / "states-face.safetensors": lambda: RunFolder(run.path).states("face").array,
-        judged / "judgements.parquet": lambda: AnswerFolder(judged).table(),
-        shard.with_suffix(".safetensors"): lambda: shards._read_shard(0)[1]["first"].numpy(),
-        claude / FILE: lambda: ReplyStore(claude).records(),
-    }
-    others = {
-        run.path / "manifest.json": lambda: RunFolder(run.path).manifest,
-        shard.with_suffix(".parquet"): lambda: shards._read_shard(0)[0],
-        place / "scores.parquet": lambda: score_file(MODEL, **scores, progress=False),
-        judged / "manifest.json": lambda: AnswerFolder(judged).manifest,
-    }
-    for path, read in {**covered, **others}.items():
-        content, whole = path.read_bytes(), read()
-        for wrong in [*damages(content), *(flips(content) if path in covered else ())]:
-            path.write_bytes(wrong)
-            count.tried += 1
-            count.rows += 1
-            try:
-                if not _equal(read(), whole):
-                    print(f"  {path.name}: changed and read")
-                    count.changed += 1
-            except KaomojiError as error:
-                count.broken += "\n" in str(error) or path.name.split(".")[0] not in str(error)
-            except Exception as error:
-                print(f"  {path.name}: {type(error).__name__}: {error}")
-                count.broken += 1
-        path.write_bytes(content)
     return count
