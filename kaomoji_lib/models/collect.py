@@ -103,9 +103,7 @@ def collect(
         run.remove_stale_temporary_files()
         if spec.is_local and not spec.is_organism:
             run.keep_model_folder(spec.location)
-        begun = run.manifest["model"] if run.exists else {}
-        revision = begun.get("revision") if begun.get("from_hub") else None
-        _fill(run, spec, table, settings, sampling, (device, dtype, revision), progress)
+        _fill(run, spec, table, settings, sampling, device, progress)
     return run
 
 
@@ -152,13 +150,15 @@ def _check(generations, temperature, top_p, max_new_tokens):
             raise KaomojiError(f"{name} is {value}; expected {expected}; correct it")
 
 
-def _fill(run, spec, prompts, settings, sampling, how, progress):
+def _fill(run, spec, prompts, settings, sampling, device, progress):
     from kaomoji_lib.models import loading
 
     started, parts, sampler = time.time(), job.in_parts(prompts, PROMPTS_PER_PART), None
     for number, part, report in job.unfinished(spec.title, parts, run.has_shard, progress):
         if sampler is None:
-            sampler = _Sampler(loading.load(spec, *how, progress), prompts, settings, sampling)
+            revision = loading.run_revision(run) if run.exists else None
+            engine = loading.load(spec, device, settings["dtype"], revision, progress)
+            sampler = _Sampler(engine, prompts, settings, sampling)
             _begin(run, sampler, prompts, started)
         run.write_shard(number, *sampler.part(part, report))
     run.merge(len(parts), seconds=round(time.time() - started, 1))

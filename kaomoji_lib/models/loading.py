@@ -167,21 +167,19 @@ def load_run(run, device="auto"):
     return engine
 
 
-def run_spec(run, model=None):
+def run_spec(run):
     """Return the :class:`kaomoji_lib.runs.registry.ModelSpec` of the run's model, with the run's own template options.
 
-    It is found by the folder where it was, its alias or its id; ``model``: a name to use instead.
+    It is found by the folder where it was, its alias or its id.
     """
     settings, alias = run.manifest["settings"], run.manifest["model"]["alias"]
     own = {name: settings[name] for name in ("adapter", "quantize") if name in settings}
     if "interventions" in settings:
         own["interventions"] = tuple(settings["interventions"])
-    for name in run.model_names if model is None else [model]:
+    for name in run.model_names:
         try:
             found = registry.model(name)
         except KaomojiError:
-            if model is not None:
-                raise
             continue
         if found.weights and alias in registry.aliases():
             # Several entries may share one file.

@@ -71,6 +71,10 @@ def score(
     KaomojiError
         If there is nothing to score, or no algorithm agrees with plain forward passes.
     """
+    from kaomoji_lib.models import measuring
+    from kaomoji_lib.models import spellings as spelled
+    from kaomoji_lib.models.forward import Sizes, in_batches
+
     spellings = list(dict.fromkeys(spellings))
     if not spellings or not all(isinstance(one, str) and one.strip() for one in spellings):
         raise KaomojiError(
@@ -82,24 +86,38 @@ def score(
         )
     if check is None:
         check = self_check(engine, spellings, prompts, algorithm, instruction, continued)
-    engines, instruction = _asked(engine, instruction, continued)
-    options = spellings, check, sizes, progress and _shared(progress, engines)
-    tables = [_score(one, _messages(prompts, instruction), *options) for one in engines]
-    plans, *values = zip(*tables, strict=True)
+    templates, messages = _asked(engine, prompts, instruction, continued)
+    plan = spelled.plan(engine, spellings, leads=check.get("leads", LEADS))
+    encoded = [engine.encode(one.render(text)) for one in templates for text in messages]
+    sizes, report = sizes or Sizes(), progress or (lambda **_: None)
+
+    def share(prompts=0, nodes=0):
+        report(prompts=prompts / len(templates), nodes=nodes)
+
+    def measure(group):
+        how = plan, check["algorithm"], sizes.nodes
+        return measuring.measure(engine, group, *how, progress=share)
+
+    parts = []
+    for group, pair in in_batches(encoded, measure, sizes):
+        parts.append(pair)
+        share(prompts=len(group))
+    log_probs, closed = (
+        np.concatenate(part).reshape(len(templates), -1) for part in zip(*parts, strict=True)
+    )
     # Spellings that the tokenizer cannot write are NaN.
     with np.errstate(invalid="ignore"):
-        means = [np.logaddexp.reduce(one, axis=0) - np.log(len(one)) for one in values]
-    plan, count, words = plans[0], len(prompts), plans[0].spellings
+        means = [np.logaddexp.reduce(one, axis=0) - np.log(len(one)) for one in (log_probs, closed)]
     columns = {
-        "prompt_id": np.repeat(prompts["id"].to_numpy(dtype=object), len(words)),
-        "spelling": list(words) * count,
-        "face": [canonical_face(spelling) for spelling in words] * count,
+        "prompt_id": np.repeat(prompts["id"].to_numpy(dtype=object), len(spellings)),
+        "spelling": spellings * len(prompts),
+        "face": [canonical_face(spelling) for spelling in spellings] * len(prompts),
         "log_prob": means[0],
         "log_prob_closed": means[1],
-        "n_tokens": [len(sequence) for sequence in plan.sequences] * count,
+        "n_tokens": [len(sequence) for sequence in plan.sequences] * len(prompts),
     }
-    if len(tables) > 1:
-        columns |= {f"template_{place}": one for place, one in enumerate(values[1], start=1)}
+    if len(templates) > 1:
+        columns |= {f"template_{place}": one for place, one in enumerate(closed, start=1)}
     table = pd.DataFrame(columns)
     table.attrs["scoring"] = {**check, "dtype": engine.dtype_name}
     return table
@@ -111,46 +129,16 @@ def self_check(
     """Return the self-check (:func:`kaomoji_lib.models.verify.scoring`) for :func:`score` with these arguments."""
     from kaomoji_lib.models import verify
 
-    engines, instruction = _asked(engine, instruction, continued)
-    return verify.scoring(engines[0], spellings, _messages(prompts, instruction), algorithm)
+    templates, messages = _asked(engine, prompts, instruction, continued)
+    return verify.scoring(replace(engine, template=templates[0]), spellings, messages, algorithm)
 
 
-def _asked(engine, instruction, continued):
-    """The engines whose probabilities are averaged, and their instruction: texts that are continued have none."""
-    if not continued or engine.template.source is not None:
-        return [engine], instruction
-    return [replace(engine, template=Continued(text)) for text in CONTINUED], ""
-
-
-def _messages(prompts, instruction):
-    return [f"{instruction} {text}" for text in prompts["text"]]
-
-
-def _shared(progress, engines):
-    """Progress of which each engine makes an equal part."""
-    return lambda prompts=0, nodes=0: progress(prompts / len(engines), nodes)
-
-
-def _score(engine, messages, spellings, check, sizes, progress):
-    """Plan, and flat arrays of log P and its closed form, of one engine."""
-    from kaomoji_lib.models import measuring
-    from kaomoji_lib.models import spellings as spelled
-    from kaomoji_lib.models.forward import Sizes, in_batches
-
-    sizes = sizes or Sizes()
-    plan = spelled.plan(engine, spellings, leads=check.get("leads", LEADS))
-    encoded = [engine.encode(engine.template.render(message)) for message in messages]
-
-    def measure(group):
-        how = plan, check["algorithm"], sizes.nodes
-        return measuring.measure(engine, group, *how, progress=progress)
-
-    parts = []
-    for group, pair in in_batches(encoded, measure, sizes):
-        parts.append(pair)
-        if progress:
-            progress(prompts=len(group))
-    return plan, *(np.concatenate(part).ravel() for part in zip(*parts, strict=True))
+def _asked(engine, prompts, instruction, continued):
+    """The templates whose probabilities are averaged, and the user messages; texts that are continued have no instruction."""
+    templates = [engine.template]
+    if continued and engine.template.source is None:
+        templates, instruction = [Continued(text) for text in CONTINUED], ""
+    return templates, [f"{instruction} {text}" for text in prompts["text"]]
 
 
 def canonical_face(spelling):

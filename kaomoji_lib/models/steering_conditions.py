@@ -183,7 +183,16 @@ def leace(states, labels):
     tell the label. The covariance is shrunk (Ledoit & Wolf 2004, doi:10.1016/S0047-259X(03)00096-4), since there are
     fewer prompts than dimensions: the covariance with the label is exactly 0 all the same, "least" is then approximate.
     """
-    root, inverse, centre = _whitener(states)
+    from sklearn.covariance import ledoit_wolf
+
+    states = np.asarray(states, dtype=float)
+    values, vectors = np.linalg.eigh(ledoit_wolf(states)[0])
+    roots = np.sqrt(np.maximum(values, values.max() * 1e-9 + 1e-30))
+    root, inverse, centre = (
+        (vectors * roots) @ vectors.T,
+        (vectors / roots) @ vectors.T,
+        states.mean(axis=0),
+    )
     member = (np.asarray(labels)[:, None] == np.unique(labels)[None]).astype(float)
     cross = (states - centre).T @ (member - member.mean(axis=0)) / len(states)
     left, singular, _ = np.linalg.svd(inverse @ cross, full_matrices=False)
@@ -203,15 +212,6 @@ def matched_eraser(states, labels, like):
     plain = Eraser(basis @ basis.T, states.mean(axis=0), basis.shape[1])
     factor = np.sqrt(like.removed(states) / plain.removed(states))
     return Eraser(factor * plain.matrix, plain.centre, plain.rank)
-
-
-def _whitener(states):
-    from sklearn.covariance import ledoit_wolf
-
-    states = np.asarray(states, dtype=float)
-    values, vectors = np.linalg.eigh(ledoit_wolf(states)[0])
-    roots = np.sqrt(np.maximum(values, values.max() * 1e-9 + 1e-30))
-    return (vectors * roots) @ vectors.T, (vectors / roots) @ vectors.T, states.mean(axis=0)
 
 
 def erasure_table(run, words, *, per_category=4, layers=None, seed=0, device="auto"):

@@ -88,7 +88,7 @@ class Suppressor:
     """
 
     def __init__(self, banned, vocabulary, stop_ids=()):
-        table, forbidden = _automaton(banned)
+        table, forbidden = _automaton(set(banned))
         self.table, self.forbidden = _whole_characters(table, forbidden)
         self.start, self.vocabulary = int(table[0, ord(" ")]) * 4, vocabulary
         self.stop_ids = sorted(stop_ids)
@@ -140,24 +140,16 @@ def _whole_characters(table, forbidden):
 
 
 def _automaton(banned):
-    """Transition table (states, 256) and the states in which a banned string has just been completed."""
-    children, ends = [{}], [False]
-    for string in banned:
-        state = 0
-        for byte in string:
-            if byte not in children[state]:
-                children[state][byte] = len(children)
-                children.append({})
-                ends.append(False)
-            state = children[state][byte]
-        ends[state] = True
-    table = np.zeros((len(children), 256), dtype=np.int32)
-    forbidden, failure, queue = np.array(ends), [0] * len(children), [0]
-    for state in queue:
-        table[state] = table[failure[state]] if state else 0
-        for byte, child in children[state].items():
-            failure[child] = int(table[failure[state], byte]) if state else 0
-            forbidden[child] |= forbidden[failure[child]]
-            table[state, byte] = child
-            queue.append(child)
-    return table, forbidden
+    """Transition table (states, 256) and the states in which a banned string has just been completed.
+
+    A state is the longest end of what was typed that begins a banned string; state 0 is none.
+    """
+    begun = sorted({string[:size] for string in banned for size in range(len(string) + 1)}, key=len)
+    number = {string: state for state, string in enumerate(begun)}
+
+    def after(typed):
+        return next(number[typed[at:]] for at in range(len(typed) + 1) if typed[at:] in number)
+
+    table = [[after(string + bytes([byte])) for byte in range(256)] for string in begun]
+    ends = [any(string[at:] in banned for at in range(len(string))) for string in begun]
+    return np.array(table, dtype=np.int32), np.array(ends)

@@ -10,6 +10,7 @@ of a walk from node to node.
 """
 
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch.nn import functional
@@ -113,7 +114,7 @@ def tree_mode(model, parent):
     parent = torch.as_tensor(parent)
     before = [vars(layer).get("forward") for layer in layers]
     for layer in layers:
-        layer.forward = _TreeForward(layer, parent, sees)
+        layer.forward = partial(_forward, layer, parent, sees)
     try:
         yield
     finally:
@@ -123,72 +124,72 @@ def tree_mode(model, parent):
                 layer.forward = forward
 
 
-class _TreeForward:
-    def __init__(self, layer, parent, sees):
-        self.layer, self.parent, self.sees = layer, parent, sees
+def _forward(layer, parent, sees, hidden_states, cache_params=None, **_):
+    """Replace the forward pass of one layer; ``parent``, ``sees``: int (nodes,) and bool (nodes, nodes) tensors of the tree."""
+    prompts, nodes, _ = hidden_states.shape
+    mixed = _convolved(
+        layer,
+        parent,
+        layer.in_proj_qkv(hidden_states),
+        cache_params.get_conv_state(layer.layer_idx),
+    )
+    keys = layer.num_k_heads * layer.head_k_dim
+    query, key, value = mixed.split([keys, keys, layer.num_v_heads * layer.head_v_dim], dim=-1)
+    query, key = (
+        _unit(part.unflatten(2, (layer.num_k_heads, -1)).float()).transpose(1, 2)
+        for part in (query, key)
+    )
+    value = value.unflatten(2, (layer.num_v_heads, -1)).float().transpose(1, 2)
+    rate = layer.in_proj_b(hidden_states).sigmoid().float().transpose(1, 2)
+    steps = functional.softplus(layer.in_proj_a(hidden_states).float() + layer.dt_bias)
+    decay = (-layer.A_log.float().exp() * steps).transpose(1, 2)
+    state = cache_params.get_recurrent_state(layer.layer_idx).to(value)
+    # Prompt by prompt, so that the nodes x nodes tables stay small.
+    mixed = torch.stack(
+        [_mixed(sees, *one) for one in zip(query, key, value, rate, decay, state, strict=True)]
+    )
+    mixed = mixed.transpose(1, 2)
+    gate = layer.in_proj_z(hidden_states).reshape(-1, layer.head_v_dim)
+    mixed = layer.norm(mixed.to(hidden_states.dtype).reshape(-1, layer.head_v_dim), gate)
+    return layer.out_proj(mixed.reshape(prompts, nodes, -1))
 
-    def __call__(self, hidden_states, cache_params=None, attention_mask=None, **kwargs):
-        layer = self.layer
-        prompts, nodes, _ = hidden_states.shape
-        mixed = self._convolved(
-            layer.in_proj_qkv(hidden_states), cache_params.get_conv_state(layer.layer_idx)
-        )
-        keys = layer.num_k_heads * layer.head_k_dim
-        query, key, value = mixed.split([keys, keys, layer.num_v_heads * layer.head_v_dim], dim=-1)
-        query, key = (
-            _unit(part.unflatten(2, (layer.num_k_heads, -1)).float()).transpose(1, 2)
-            for part in (query, key)
-        )
-        value = value.unflatten(2, (layer.num_v_heads, -1)).float().transpose(1, 2)
-        rate = layer.in_proj_b(hidden_states).sigmoid().float().transpose(1, 2)
-        steps = functional.softplus(layer.in_proj_a(hidden_states).float() + layer.dt_bias)
-        decay = (-layer.A_log.float().exp() * steps).transpose(1, 2)
-        state = cache_params.get_recurrent_state(layer.layer_idx).to(value)
-        # Prompt by prompt, so that the nodes x nodes tables stay small.
-        mixed = torch.stack(
-            [self._mixed(*one) for one in zip(query, key, value, rate, decay, state, strict=True)]
-        )
-        mixed = mixed.transpose(1, 2)
-        gate = layer.in_proj_z(hidden_states).reshape(-1, layer.head_v_dim)
-        mixed = layer.norm(mixed.to(hidden_states.dtype).reshape(-1, layer.head_v_dim), gate)
-        return layer.out_proj(mixed.reshape(prompts, nodes, -1))
 
-    def _convolved(self, mixed, before):
-        """Causal convolution along ancestors: (prompts, nodes, channels), given the last inputs (prompts, channels, taps)."""
-        layer = self.layer
-        weight = layer.conv1d.weight.squeeze(1).float()
-        taps, held = weight.shape[-1], before.shape[-1]
-        inputs = torch.cat([before.transpose(1, 2).to(mixed.dtype), mixed], dim=1)
-        place, above = torch.arange(held, held + len(self.parent)), self.parent + held
-        above = torch.where(self.parent < 0, held - 1, above)
-        step = torch.cat([torch.arange(-1, held - 1).clamp(min=0), above])
-        convolved = 0.0 if layer.conv1d.bias is None else layer.conv1d.bias
-        for tap in reversed(range(taps)):
-            convolved = convolved + inputs[:, place.to(inputs.device)] * weight[:, tap]
-            place = step[place]
-        return functional.silu(convolved).to(mixed.dtype)
+def _convolved(layer, parent, mixed, before):
+    """Causal convolution along ancestors: (prompts, nodes, channels), given the last inputs (prompts, channels, taps)."""
+    weight = layer.conv1d.weight.squeeze(1).float()
+    taps, held = weight.shape[-1], before.shape[-1]
+    inputs = torch.cat([before.transpose(1, 2).to(mixed.dtype), mixed], dim=1)
+    place, above = torch.arange(held, held + len(parent)), parent + held
+    above = torch.where(parent < 0, held - 1, above)
+    step = torch.cat([torch.arange(-1, held - 1).clamp(min=0), above])
+    convolved = 0.0 if layer.conv1d.bias is None else layer.conv1d.bias
+    for tap in reversed(range(taps)):
+        convolved = convolved + inputs[:, place.to(inputs.device)] * weight[:, tap]
+        place = step[place]
+    return functional.silu(convolved).to(mixed.dtype)
 
-    def _mixed(self, query, key, value, rate, decay, state):
-        """The delta rule over the tree for one prompt: float32 (heads, nodes, value size).
 
-        ``query``, ``key``: (key heads, nodes, key size); ``value``: (heads, nodes, value size); ``rate``, ``decay`` (its
-        logarithm): (heads, nodes); ``state``: (heads, key size, value size), where the prompt left it.
-        """
-        groups = len(value) // len(key)
-        sees = self.sees.to(value.device)
-        along = decay @ sees.T.to(decay)
-        kept = (along[:, :, None] - along[:, None, :]).masked_fill_(~sees, -torch.inf).exp_()
-        query = query / key.shape[-1] ** 0.5
-        among_keys, with_query = (
-            (part @ key.transpose(1, 2)).repeat_interleave(groups, dim=0) for part in (key, query)
-        )
-        key, query = (part.repeat_interleave(groups, dim=0) for part in (key, query))
-        inherited = along.exp()[:, :, None]
-        target = rate[:, :, None] * (value - inherited * (key @ state))
-        change = torch.linalg.solve_triangular(
-            among_keys.mul_(kept).mul_(rate[:, :, None]), target, upper=False, unitriangular=True
-        )
-        return inherited * (query @ state) + with_query.mul_(kept) @ change
+def _mixed(sees, query, key, value, rate, decay, state):
+    """The delta rule over the tree for one prompt: float32 (heads, nodes, value size).
+
+    ``query``, ``key``: (key heads, nodes, key size); ``value``: (heads, nodes, value size); ``rate``, ``decay`` (its
+    logarithm): (heads, nodes); ``state``: (heads, key size, value size), where the prompt left it.
+    """
+    groups = len(value) // len(key)
+    sees = sees.to(value.device)
+    along = decay @ sees.T.to(decay)
+    kept = (along[:, :, None] - along[:, None, :]).masked_fill_(~sees, -torch.inf).exp_()
+    query = query / key.shape[-1] ** 0.5
+    among_keys, with_query = (
+        (part @ key.transpose(1, 2)).repeat_interleave(groups, dim=0) for part in (key, query)
+    )
+    key, query = (part.repeat_interleave(groups, dim=0) for part in (key, query))
+    inherited = along.exp()[:, :, None]
+    target = rate[:, :, None] * (value - inherited * (key @ state))
+    change = torch.linalg.solve_triangular(
+        among_keys.mul_(kept).mul_(rate[:, :, None]), target, upper=False, unitriangular=True
+    )
+    return inherited * (query @ state) + with_query.mul_(kept) @ change
 
 
 def _unit(vectors):
