@@ -31,18 +31,8 @@ def element(tag: str, *children: str, **attributes: str) -> Markup:
         for name, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{tag}{written}>{fragment(*children)}</{tag}>")
-
-
-def fragment(*children: str) -> Markup:
-    """Join elements and text, the text escaped; None is left out."""
-    return Markup(
-        "".join(
-            child if isinstance(child, Markup) else html(child)
-            for child in children
-            if child is not None
-        )
-    )
+    inside = "".join(child if isinstance(child, Markup) else html(child) for child in children)
+    return Markup(f"<{tag}{written}>{inside}</{tag}>")
 
 
 def script_data(data) -> Markup:
@@ -67,7 +57,7 @@ def label(text: str) -> str:
 
 
 def terminal(text: str) -> str:
-    """Make text safe to print: control characters, escapes and direction overrides become ``\\x..``."""
+    """Make text safe to print: control characters, escapes and direction overrides become escapes such as ``\\x1b``."""
     return "".join(_visible(char) for char in str(text))
 
 
@@ -79,16 +69,13 @@ def storable(text: str) -> str:
 def filename(text: str) -> str:
     """Return a portable file name in ASCII that is different for different strings.
 
-    Letters, digits, dot, hyphen and underscore stay; every other character becomes
-    ``=`` and its code point in hexadecimal, closed by a second ``=``.  Long names end
-    in a digest of the whole, so that they stay below 120 characters.
+    Letters, digits, dot, hyphen and underscore stay; every other character becomes ``=`` and its code point in
+    hexadecimal, closed by a second ``=``. Long names end in a digest of the whole, so that they stay below 120 characters.
     """
     name = _UNSAFE_IN_NAME.sub(lambda found: f"={ord(found[0]):x}=", str(text))
     if not name or name[0] in ".-" or name[-1] == "." or _RESERVED.match(name):
         name = f"=={name.replace('.', '=2e=')}"
-    if len(name) <= 120:
-        return name
-    return f"{name[:95]}=={sha256(str(text).encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
+    return name if len(name) <= 120 else _with_digest(name, text)
 
 
 def filenames(texts) -> dict:
@@ -96,22 +83,17 @@ def filenames(texts) -> dict:
     taken, found = set(), {}
     for text in dict.fromkeys(texts):
         name = filename(text)
-        if name.lower() in taken:
-            name = f"{name[:95]}=={sha256(str(text).encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
-        taken.add(name.lower())
-        found[text] = name
+        found[text] = _with_digest(name, text) if name.lower() in taken else name
+        taken.add(found[text].lower())
     return found
+
+
+def _with_digest(name, text):
+    return f"{name[:95]}=={sha256(str(text).encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
 
 
 def _visible(char: str) -> str:
     kind = unicodedata.category(char)
     if kind not in ("Cc", "Cf", "Cs", "Zl", "Zp") or char in _KEPT_FORMAT:
         return char
-    code = ord(char)
-    return (
-        f"\\x{code:02x}"
-        if code < 0x100
-        else f"\\u{code:04x}"
-        if code < 0x10000
-        else f"\\U{code:08x}"
-    )
+    return char.encode("unicode_escape").decode()

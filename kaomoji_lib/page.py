@@ -70,11 +70,6 @@ class Source:
         """All layers side by side, each scaled to unit mean norm: (prompts, layers * hidden)."""
         return states.stack(self.states.array)
 
-    def stacked_at(self, layers):
-        """The layers named ``layers`` side by side, each scaled to unit mean norm: (prompts, layers * hidden)."""
-        places = [self.states.layers.index(name) for name in layers]
-        return states.stack(self.states.array[:, places])
-
     @property
     def labels(self):
         return self.prompts["category"].to_numpy()
@@ -185,9 +180,9 @@ def read(run, categories=None):
 
 def on_shared_layers(sources):
     """Return the states of each source on the layers that all have: list of (prompts, layers * hidden). ``sources``: list."""
-    every = [source.states.layers for source in sources]
-    shared = [name for name in every[0] if all(name in names for names in every)]
-    return [source.stacked_at(shared) for source in sources]
+    every = [source.states for source in sources]
+    shared = [name for name in every[0].layers if all(name in one.layers for one in every)]
+    return [states.stack(one.array[:, list(map(one.layers.index, shared))]) for one in every]
 
 
 def glue(key, value, percent=False):

@@ -163,12 +163,12 @@ class RunFolder:
         return table
 
     def states(self, position):
-        """Return the states at ``position`` (one of ``POSITIONS``) as :class:`States`."""
-        if position not in POSITIONS:
-            raise KaomojiError(
-                f"unknown position {position!r}; expected one of {', '.join(POSITIONS)}"
-            )
-        array = _read_states(self._verified(f"states-{position}.safetensors"))
+        """Return the states at ``position`` (one of ``POSITIONS``) as :class:`States`; float32, also where kept in half."""
+        from safetensors.torch import load_file
+
+        # A copy: the loaded tensor is a window into the file, which may be replaced.
+        states = load_file(self._verified(f"states-{position}.safetensors"))["states"]
+        array = states.float().clone().numpy()
         emissions = self.emissions()
         generation = emissions[["prompt_id", "generation"]]
         if position == "emit":
@@ -285,11 +285,3 @@ def _read_cached(path):
         return read_parquet(path, "delete it")
     except KaomojiError:
         return None
-
-
-def _read_states(path):
-    """Return the states of a verified file: float32, in which everything is computed, also where they were kept in half."""
-    from safetensors.torch import load_file
-
-    # A copy: the loaded tensor is a window into the file, which may be replaced.
-    return load_file(path)["states"].float().clone().numpy()
