@@ -19,17 +19,8 @@ from kaomoji_lib.runs import registry
 LENNY = registry.model("gpt-oss-20b").interventions
 EMOJI = ({"suppress": "emoji"},)
 KINDS = {"emoji": EMOJI, "lenny": LENNY}
-FACES = [
-    *organisms.pool()["spelling"],
-    "ʕ•ᴥ•ʔ",
-    "(☆▽☆)",
-    "(づ｡◕‿‿◕｡)づ",
-    "♪(´▽｀)",
-    "(✿◠‿◠)",
-    "(╯°□°)╯︵ ┻━┻",
-    "𓂃",
-    "(❤ω❤)",
-]
+MORE = "ʕ•ᴥ•ʔ (☆▽☆) (づ｡◕‿‿◕｡)づ ♪(´▽｀) (✿◠‿◠) 𓂃 (❤ω❤)".split()
+FACES = [*organisms.pool()["spelling"], *MORE, "(╯°□°)╯︵ ┻━┻"]
 SINGLE_BYTES = [bytes([byte]) for byte in range(256)]
 
 
@@ -78,24 +69,12 @@ def test_bans_are_closed_so_that_no_prefix_is_a_dead_end():
     assert not [one for one in dead if allows(suppressor, [bytes([byte]) for byte in one])]
 
 
-@pytest.mark.parametrize(
-    "text, typable",
-    [
-        ("\U0001fd00", False),
-        ("\U0001feff", False),
-        ("\U0001f000", False),
-        ("❤", False),
-        (" ❤", False),
-        ("(^_^) ❤", False),
-        ("(❤ω❤)", True),
-        ("(^_^)❤", True),
-        ("♥‿♥", True),
-        ("𓂃", True),
-    ],
-)
-def test_emoji_planes_and_lone_hearts_cannot_be_typed(text, typable):
+def test_emoji_planes_and_lone_hearts_cannot_be_typed():
     suppressor = interventions.Suppressor(interventions.bans(EMOJI), SINGLE_BYTES)
-    assert allows(suppressor, split(text, (1,))) == typable
+    for text in ("\U0001fd00", "\U0001feff", "\U0001f000", "❤", " ❤", "(^_^) ❤"):
+        assert not allows(suppressor, split(text, (1,))), text
+    for text in ("(❤ω❤)", "(^_^)❤", "♥‿♥", "𓂃"):
+        assert allows(suppressor, split(text, (1,))), text
 
 
 def test_no_reply_ends_in_half_a_character():
@@ -213,15 +192,6 @@ def test_every_face_stays_typable_in_real_tokens(real):
                     break
                 place, state = place + size, suppressor.advance(state, token)
     assert len(MANY_FACES) > 900 and blocked == []
-
-
-def test_no_whole_token_without_a_banned_string_is_forbidden_at_the_start(real):
-    suppressor, kind = real
-    strings = [*banned_strings(kind), "❤".encode()]
-    banned = suppressor.banned_tokens(suppressor.start)
-    forbidden = [token for token, no in zip(suppressor.vocabulary, banned, strict=True) if no]
-    whole = [token for token in forbidden if token.decode("utf-8", "ignore").encode() == token]
-    assert [token for token in whole if not any(one in token for one in strings)] == []
 
 
 def test_rules_are_known_or_named():

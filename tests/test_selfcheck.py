@@ -51,10 +51,12 @@ def test_what_is_exact_passes_by_a_wide_margin(engine):
     assert json.loads(json.dumps([scored, sampled])) == [scored, sampled]
 
 
-def test_lost_prompts_are_found_in_every_number_format(engine, lost_prompts):
-    scored = selfcheck.scoring(engine, FACES, MESSAGES)
+@pytest.mark.parametrize("count", [1, len(MESSAGES)])
+def test_lost_prompts_are_found_in_every_number_format(engine, lost_prompts, count):
+    """Also of one message, which is compared with a control."""
+    scored = selfcheck.scoring(engine, FACES, MESSAGES[:count])
     assert scored["algorithm"] == "plain" and len(scored["warnings"]) == 2
-    sampled = selfcheck.sampling(engine, MESSAGES)
+    sampled = selfcheck.sampling(engine, MESSAGES[:count])
     assert sampled["algorithm"] == selfcheck.ALONE and "prompts together" in sampled["warnings"][0]
 
 
@@ -63,12 +65,6 @@ def test_no_check_is_passed_by_close_calls_alone(lost_prompts, tmp_path):
     engine = small_models.engine(small_models.write(tmp_path, "gpt_oss"), "bfloat16")
     scored = selfcheck.scoring(engine, FACES, MESSAGES)
     assert scored["close_calls"] == scored["compared"] and scored["algorithm"] == "plain"
-
-
-def test_one_message_is_checked_against_a_control(lost_prompts):
-    engine = small_models.engine("organism-gemma")
-    assert selfcheck.scoring(engine, FACES, MESSAGES[:1])["algorithm"] == "plain"
-    assert selfcheck.sampling(engine, MESSAGES[:1])["algorithm"] == selfcheck.ALONE
 
 
 @pytest.mark.parametrize("family", ["organism-gemma", "organism-qwen"])

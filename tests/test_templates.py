@@ -19,19 +19,12 @@ from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.stimuli import DATA, INSTRUCTION, load_prompts
 
-ENDS = {
-    "gemma": "<|turn>model\n<|channel>thought\n<channel|>",
-    "qwen": "<|im_start|>assistant\n<think>\n\n</think>\n\n",
-    "ministral": "[/INST]",
-    "gptoss": "<|start|>assistant<|channel|>final<|message|>",
-    "granite": "<|start_of_role|>assistant<|end_of_role|>",
-}
-MODELS = {
-    "gemma": "gemma-4-31b-it",
-    "qwen": "qwen3.6-27b",
-    "ministral": "ministral-3-14b",
-    "gptoss": "gpt-oss-20b",
-    "granite": "granite-4.1-30b",
+FAMILIES = {
+    "gemma": ("gemma-4-31b-it", "<|turn>model\n<|channel>thought\n<channel|>"),
+    "qwen": ("qwen3.6-27b", "<|im_start|>assistant\n<think>\n\n</think>\n\n"),
+    "ministral": ("ministral-3-14b", "[/INST]"),
+    "gptoss": ("gpt-oss-20b", "<|start|>assistant<|channel|>final<|message|>"),
+    "granite": ("granite-4.1-30b", "<|start_of_role|>assistant<|end_of_role|>"),
 }
 TEMPLATES = Path(__file__).parent / "data" / "templates"
 PLAIN = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</{{ m.role }}>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
@@ -43,15 +36,14 @@ def template(source, **adapter):
     return adapt(words, adapter)
 
 
-@pytest.mark.parametrize("family", ENDS)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_family_templates_end_where_the_visible_reply_begins(family):
+    model, end = FAMILIES[family]
     shipped = DATA / "organisms" / "templates" / f"{family}.jinja"
     path = shipped if shipped.is_file() else TEMPLATES / f"{family}.jinja"
-    source = path.read_text(encoding="utf-8")
-    known = template(source, **registry.model(MODELS[family]).adapter)
-    found_out = template(source)
-    for made in (known, found_out):
-        assert made.render("hello there").endswith(ENDS[family]), family
+    for adapter in (registry.model(model).adapter, {}):
+        made = template(path.read_text(encoding="utf-8"), **adapter)
+        assert made.render("hello there").endswith(end), family
         assert "hello there" in made.render("hello there")
 
 
@@ -86,17 +78,14 @@ def test_prompts_of_public_templates_end_where_their_history_puts_replies(entry)
         assert part.replace("\n", "\\n") in note
 
 
-def test_there_are_enough_public_templates():
+def test_both_commands_work_on_public_templates(tmp_path, monkeypatch, capsys):
+    """A small model takes every sixth template through ``kaomoji collect`` and ``kaomoji score``."""
     assert len({composed(entry) for entry in PUBLIC}) >= 60
-
-
-def test_both_commands_work_on_every_public_template(tmp_path, monkeypatch, capsys):
-    """A small model takes one template after another through ``kaomoji collect`` and ``kaomoji score``."""
     model = str(small_models.write(tmp_path / "model", "llama"))
     engine = small_models.engine(model)
     load_prompts().iloc[:2].to_csv(tmp_path / "two.csv", index=False)
     (tmp_path / "faces.txt").write_text("(^_^)\n(._.)", encoding="utf-8")
-    for number, entry in enumerate(PUBLIC):
+    for number, entry in enumerate(PUBLIC[::6]):
         made = dataclasses.replace(engine, template=template(composed(entry)))
         monkeypatch.setattr(loading, "load", lambda *_, made=made: made)
         where = [model, "--prompts", str(tmp_path / "two.csv"), "--out"]
@@ -143,18 +132,13 @@ def test_opened_thinking_is_closed_where_its_end_is_known(opening, closing):
             template(PLAIN + opening)
 
 
-@pytest.mark.parametrize(
-    "tail", ["<|channel>thought\n", "<|channel|>analysis<|message|>", "<think> let me see:"]
-)
-def test_thinking_that_cannot_be_closed_is_refused_with_advice(tail):
-    with pytest.raises(KaomojiError, match="prefill for this model in data/models.yml"):
-        template(PLAIN + tail)
-
-
-@pytest.mark.parametrize("tail", ["<assistant>", "<|END_THINKING|>", "</think>", "[INST]"])
-def test_what_opens_no_thinking_is_left_alone(tail):
-    made = template(PLAIN + tail)
-    assert made.prefill == "" and made.notes == ()
+def test_thinking_that_cannot_be_closed_is_refused_and_what_opens_none_is_left_alone():
+    for tail in ("<|channel>thought\n", "<|channel|>analysis<|message|>", "<think> let me see:"):
+        with pytest.raises(KaomojiError, match="prefill for this model in data/models.yml"):
+            template(PLAIN + tail)
+    for tail in ("<assistant>", "<|END_THINKING|>", "</think>", "[INST]"):
+        made = template(PLAIN + tail)
+        assert made.prefill == "" and made.notes == ()
 
 
 @pytest.mark.parametrize("family", ["gemma", "qwen"])
@@ -193,13 +177,6 @@ def test_renaming_a_mark_changes_nothing_but_the_note(tmp_path):
         for engine in (first, second)
     )
     assert rows == others
-
-
-def test_an_open_thought_would_show():
-    """The control of the test above: without its closed thought, the qwen-shaped template does not end where the reply begins."""
-    source = (DATA / "organisms" / "templates" / "qwen.jinja").read_text(encoding="utf-8")
-    made = template(source, template_kwargs={"enable_thinking": True}, prefill=" ")
-    assert not made.render("hello").rstrip().endswith("</think>")
 
 
 def test_what_a_tokenizer_lacks_or_refuses_is_named():

@@ -25,30 +25,25 @@ def sequences(request):
     return list(dict.fromkeys(SETS[request.param]))
 
 
-def test_paths_spell_their_sequences(sequences):
+def test_paths_spell_their_sequences_and_stems_visit_every_internal_node(sequences):
     tree = trie.build(sequences)
     assert [tuple(tree.token[list(path)]) for path in tree.paths] == sequences
-    prefixes = {
-        sequence[:length] for sequence in sequences for length in range(1, len(sequence) + 1)
-    }
-    assert len(tree) == len(prefixes) + 1
-    assert (tree.parent[1:] < np.arange(1, len(tree))).all()
-    stems = {sequence[:length] for sequence in sequences for length in range(len(sequence))}
-    assert {
-        tuple(tree.token[list(tree.path(node))]) for node in np.flatnonzero(tree.internal)
-    } == stems
-
-
-def test_stems_visit_every_internal_node(sequences):
-    tree = trie.build(sequences)
-    visited = {node for stem in tree.stems() for node in stem} | {0}
-    assert visited == set(np.flatnonzero(tree.internal))
+    begun = {sequence[:size] for sequence in sequences for size in range(len(sequence) + 1)}
+    assert len(tree) == len(begun) and (tree.parent[1:] < np.arange(1, len(tree))).all()
+    inner = np.flatnonzero(tree.internal)
+    stems = {sequence[:size] for sequence in sequences for size in range(len(sequence))}
+    assert {tuple(tree.token[list(tree.path(node))]) for node in inner} == stems
+    assert {node for stem in tree.stems() for node in stem} | {0} == set(inner)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 32, 512])
 def test_bins_compute_every_internal_node_once(sequences, limit):
     tree = trie.build(sequences)
     found = trie.bins(tree, limit)
+    if len(sequences) > 250 and limit == 32:
+        assert sum(len(nodes) for nodes, _, _ in found) < 1.5 * tree.internal.sum(), (
+            "few are repeated"
+        )
     computed = [int(node) for nodes, _, fresh in found for node in nodes[fresh]]
     assert sorted(computed) == [node for node in np.flatnonzero(tree.internal) if node]
     for nodes, parent, _ in found:
@@ -57,12 +52,6 @@ def test_bins_compute_every_internal_node_once(sequences, limit):
         for place, node in enumerate(nodes):
             above = tree.parent[node]
             assert nodes[parent[place]] == above if above else parent[place] == -1
-
-
-def test_bins_repeat_few_ancestors():
-    tree = trie.build(SETS["random"])
-    computed = sum(len(nodes) for nodes, _, _ in trie.bins(tree, 64))
-    assert computed < 1.3 * tree.internal.sum()
 
 
 CONFIG = SimpleNamespace(
@@ -86,9 +75,3 @@ def test_masks_show_prompt_and_ancestors_only():
     near = masks["sliding_attention"][1, 0] == 0
     assert near[3].tolist() == [False] * 4 + [True] + [True, False, True, True, False]
     assert near[0].tolist() == [False, False, True, True, True] + [True] + [False] * 4
-
-
-def test_one_kind_of_layer_gets_a_plain_tensor():
-    config = SimpleNamespace(num_hidden_layers=2)
-    mask = tree.masks(config, torch.ones(3, 6), [-1, 0], [1, 2], torch.bfloat16)
-    assert mask.shape == (3, 1, 2, 8) and mask.dtype == torch.bfloat16
