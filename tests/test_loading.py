@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ from kaomoji_lib.models import loading, measuring, organisms, spellings
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models import verify as selfcheck
 from kaomoji_lib.runs import registry
+from kaomoji_lib.stimuli import load_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
 MESSAGES = ["the dog ate my lunch again", "start"]
@@ -258,13 +258,13 @@ def interrupted(run, number, *rest):
     raise KeyboardInterrupt
 
 RunFolder.write_shard = interrupted
+how = {"prompts": prompts, "generations": 1, "max_new_tokens": 3, "progress": False}
 try:
-    collect("me/toy", prompts=prompts, generations=1, max_new_tokens=3, out=folder / "run", progress=False)
+    collect("me/toy", out=folder / "run", **how)
 except KeyboardInterrupt:
     main.write_text("b" * 40)
 RunFolder.write_shard = real
-resumed = collect("me/toy", prompts=prompts, generations=1, max_new_tokens=3, out=folder / "run", progress=False)
-afresh = collect("me/toy", prompts=prompts, generations=1, max_new_tokens=3, out=folder / "new", progress=False)
+resumed, afresh = (collect("me/toy", out=folder / name, **how) for name in ("run", "new"))
 print(resumed.manifest["model"]["revision"], afresh.manifest["model"]["revision"], resumed.manifest["model"]["from_hub"])
 print((resumed.emissions()["text"] == afresh.emissions()["text"]).all())
 """
@@ -277,22 +277,11 @@ def test_a_run_keeps_the_commit_that_it_began_with(tmp_path):
     (home / "refs").mkdir()
     (home / "refs" / "main").write_text("a" * 40)
     prompts = tmp_path / "prompts.csv"
-    shutil.copy(ROOT / "data" / "prompts.csv", prompts)
-    prompts.write_text(
-        "\n".join(prompts.read_text(encoding="utf-8").splitlines()[:15]) + "\n", encoding="utf-8"
-    )
-    environment = {
-        **os.environ,
-        "HF_HUB_CACHE": str(tmp_path / "hub"),
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-    }
+    load_prompts().head(37).to_csv(prompts, index=False)
+    environment = os.environ | {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", STORY, tmp_path, prompts]
     done = subprocess.run(
-        [sys.executable, "-c", STORY, tmp_path, prompts],
-        env=environment,
-        capture_output=True,
-        text=True,
+        command, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     revisions, alike = done.stdout.strip().splitlines()[-2:]

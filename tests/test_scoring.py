@@ -242,25 +242,15 @@ def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
         scoring.score(engine, FACES, asked, check={"algorithm": "packed"})
 
 
-def drawn(engine, prompts, generations, seed=0):
-    messages = [f"{INSTRUCTION} {text}" for text in prompts["text"]]
-    how = sampling.Sampling(generations=generations, seed=seed)
-    return sampling.sample(engine, messages, list(prompts["id"]), how)[0]
-
-
-def by_face(scores):
-    """log P(a spelling of the face | prompt)."""
-    known = scores.dropna(subset=["face", "log_prob_closed"])
-    cells = known.groupby(["prompt_id", "face"])["log_prob_closed"]
-    return cells.agg(np.logaddexp.reduce).unstack("face")
-
-
 def test_scores_agree_with_what_the_model_types(asked):
     engine, replies = small_models.engine("organism-gemma"), 1500
     for place in (0, 2):
-        one = asked.iloc[[place]]
-        counts = pd.Series([row["face"] for row in drawn(engine, one, replies, 7)]).value_counts()
-        predicted = np.exp(by_face(scoring.score(engine, FACES, one))).iloc[0]
+        one, how = asked.iloc[[place]], sampling.Sampling(generations=replies, seed=7)
+        message = f"{INSTRUCTION} {one['text'].iloc[0]}"
+        rows, _ = sampling.sample(engine, [message], list(one["id"]), how)
+        counts = pd.Series([row["face"] for row in rows]).value_counts()
+        scores = scoring.score(engine, FACES, one).groupby("face")["log_prob_closed"]
+        predicted = np.exp(scores.agg(np.logaddexp.reduce))
         frequent = counts[counts >= 30]
         assert len(frequent) >= 3
         for face, count in frequent.items():
@@ -276,13 +266,11 @@ def test_a_spelling_that_is_no_face_is_marked_and_an_unwritable_one_is_not_score
     assert found.loc[found["spelling"] == "(", "face"].isna().all()
     assert (found.loc[found["spelling"] == "(", "log_prob_closed"] > np.log(0.2)).any()
     real = spellings.tokens
-    monkeypatch.setattr(
-        spellings, "tokens", lambda engine, one: () if one == "(^_^)" else real(engine, one)
-    )
+    unwritable = lambda engine, one: () if one == "(^_^)" else real(engine, one)  # noqa: E731
+    monkeypatch.setattr(spellings, "tokens", unwritable)
     found = scoring.score(engine, ["(^_^)", "(T_T)"], asked).set_index("spelling")
-    assert (
-        found.loc["(^_^)", "log_prob"].isna().all() and (found.loc["(^_^)", "n_tokens"] == 0).all()
-    )
+    assert found.loc["(^_^)", "log_prob"].isna().all()
+    assert (found.loc["(^_^)", "n_tokens"] == 0).all()
     assert found.loc["(T_T)", "log_prob"].notna().all()
 
 
@@ -297,7 +285,7 @@ def files(tmp_path):
     return tmp_path
 
 
-def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch):
+def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch, capsys):
     real, calls = scoring.score, []
 
     def interrupted(*given, **named):
@@ -322,11 +310,8 @@ def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch):
         assert len(calls) == 3 and not list(files.glob(".*"))
     with pytest.raises(KaomojiError, match="dtype: there"):
         scored("again.parquet", dtype="bfloat16")
-
-
-def test_the_command_prints_what_it_scored_and_what_is_no_face(files, capsys):
-    command = ["score", "organism-gemma", "--faces", str(files / "faces.txt"), "--device", "cpu"]
-    command += ["--prompts", str(files / "prompts.csv"), "--out", str(files / "out.parquet")]
+    command = ["score", "organism-gemma", "--faces", str(files / "faces.txt"), "--prompts"]
+    command += [str(files / "prompts.csv"), "--out", str(files / "again.parquet")]
     assert cli.main(command) == 0
     printed = capsys.readouterr()
     assert "algorithm packed" in printed.out and "no face by themselves: (" in printed.err

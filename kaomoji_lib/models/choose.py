@@ -111,18 +111,15 @@ def with_inventory(table, inventory):
 
 
 def reliability(log_probs):
-    """Return the reliability of the mean over continued texts: intraclass correlation ICC(C,k) (McGraw & Wong 1996).
+    """Return the reliability of the mean over continued texts: Cronbach's alpha, which is ICC(C,k) (McGraw & Wong 1996).
 
     ``log_probs``: (texts, prompts, faces). Each face's mean over prompts is removed first, so that it measures whether
     the texts agree on what a message changes; below .5 the average should not be interpreted.
     """
     cells = log_probs - log_probs.mean(axis=1, keepdims=True)
-    cells = cells.reshape(len(cells), -1).T
-    cells = cells - cells.mean(axis=0)
-    count = cells.shape[1]
-    between = count * cells.mean(axis=1).var(ddof=1)
-    within = np.square(cells - cells.mean(axis=1, keepdims=True)).sum()
-    return float(1 - within / ((len(cells) - 1) * (count - 1)) / between)
+    count, cells = len(cells), cells.reshape(len(cells), -1)
+    shared = 1 - cells.var(axis=1).sum() / cells.sum(axis=0).var()
+    return float(count / (count - 1) * shared)
 
 
 def draw(table, generations=8, seed=0, model=""):
