@@ -263,32 +263,3 @@ def _is_changed(piece, marked):
         left = left.replace(whole, "")
     tails = [left[at.start() :] for at in MARKS.finditer(left)]
     return bool(tails) and not any(whole.startswith(tail) for tail in tails for whole in marked)
-
-
-# What plotly would take for a tag, other than those that figures are drawn with here.
-DRAWN = re.compile(
-    r"</?(?!\u2060|(?:b|br|i|em|sup|sub|span|extra)\b)[A-Za-z]|<(?:b|i|em)>(?=bold|x<)"
-)
-
-
-def figures(place):
-    """Read the figures of all executed pages; returns texts that plotly could take for tags, and how many were read."""
-    wrong, read = [], 0
-    for path in sorted((place / "book" / "runs").glob("[!.]*.ipynb")):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
-        drawn = [data[mime] for data in outputs for mime in data if "plotly" in mime]
-        texts = list(_texts(drawn))
-        read += len(texts)
-        wrong += [(path.stem, "figure", text) for text in texts if DRAWN.search(text)]
-    return wrong, read
-
-
-def _texts(value, key=""):
-    # Packed numbers, text of screen readers, and keys that group traces: plotly does not parse them.
-    if isinstance(value, str) and key not in ("bdata", "dtype", "description", "legendgroup"):
-        yield value
-    for name, item in value.items() if isinstance(value, dict) else ():
-        yield from _texts(item, name)
-    for item in value if isinstance(value, list) else ():
-        yield from _texts(item, key)
