@@ -87,7 +87,7 @@ shares = shares / shares.sum()
 text = messages.set_index("id")["text"][scale_one["prompt_id"]]
 
 # %% tags=["hide-input"]
-top = shares.max(axis=1).nlargest(8).index
+top = shares.max(axis=1).nlargest(5).index
 long = (
     shares.loc[top]
     .rename_axis("face")
@@ -118,11 +118,11 @@ where = f"layer {best['layer']}, {best['position']} position"
 page.glue("patched", results.estimate(best), percent=True)
 page.glue("where", where)
 figures.curve(
-    shown.assign(series=shown["condition"].str.replace("_", " ") + ", " + shown["position"]),
-    "How much of the donor's kaomoji a patched state brings",
+    shown[shown["position"] == best["position"]].replace(r"_", " ", regex=True),
+    f"How much of the donor's kaomoji a state patched at the {best['position']} position brings",
     f"{source.title}; share of the log-odds difference; controls: other donors, random positions",
     x="layer",
-    series="series",
+    series="condition",
     y="recovered share",
 )
 

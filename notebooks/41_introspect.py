@@ -32,6 +32,7 @@ seed: int = 0  # random seed of permutations and bootstraps
 from kaomoji_lib import figures, page, tables
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.metrics import agreement, distributions
+from kaomoji_lib.published import sources
 from kaomoji_lib.published import tables as published
 from kaomoji_lib.stimuli import load_scheme
 
@@ -63,7 +64,7 @@ page.glue("similarity", distributions.similarity(used, read[judges[0]], faces=sh
 # %% tags=["hide-input"]
 means = plain.set_index("source")["value"]
 figures.forest(
-    plain,
+    plain.assign(source=plain["source"].replace(sources.TITLES)),
     f"{judges[0].capitalize()} reaches {means[judges[0]]:.2f}, a guess that ignores the kaomoji {means['marginal guess']:.2f}",
     f"Published data; {len(shared)} kaomoji that Claude used at least three times",
     x="Jensen-Shannon similarity to use",
@@ -91,7 +92,7 @@ judged = read[judges[0]].table.loc[examples]
 figures.matrix(
     judged.set_axis([scheme.gloss(code) for code in judged.columns], axis=1),
     "Judged likelihoods of nine kaomoji",
-    f"Judge: {judges[0]}; rows in the order of the categories that the kaomoji are used for",
+    f"Judge: {sources.TITLES.get(judges[0], judges[0])}; rows in the order of the categories that the kaomoji are used for",
     text=".0%",
     faces=True,
 )

@@ -32,6 +32,7 @@ import pandas as pd
 from kaomoji_lib import figures, page, results, stats, stimuli, tables
 from kaomoji_lib.claude.method import AnswerFolder
 from kaomoji_lib.metrics import agreement, distributions, synthesis
+from kaomoji_lib.published import sources
 from kaomoji_lib.published import tables as published
 from kaomoji_lib.stimuli import load_scheme
 
@@ -71,7 +72,7 @@ page.glue("gap", gap)
 
 # %% tags=["hide-input"]
 figures.forest(
-    plain,
+    plain.assign(source=plain["source"].replace(sources.TITLES if not ours else {})),
     f"Adjectives are {tables.words(gap.value, '+.2f')} more similar to use than a guess that ignores the kaomoji",
     f"Published data; {len(shared)} kaomoji",
     x="Jensen-Shannon similarity to use",

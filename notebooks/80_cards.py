@@ -43,7 +43,7 @@ page.glue("attribution", published.attribution())
 cards = [
     {
         "model": source.title,
-        "set of messages": name.partition("--")[2] or "main",
+        "sets of messages": name.partition("--")[2] or "main",
         "parameters": f"{(source.spec.parameters or source.run.manifest['model']['parameters']) / 1e6:,.0f} million",
         "licence": source.spec.licence,
         "replies": len(source.emissions),
@@ -51,7 +51,9 @@ cards = [
     }
     for name, source in sources.items()
 ]
-tables.table(pd.DataFrame(cards))
+gathered = {"sets of messages": ", ".join, "replies": "sum", "layers": "max"}
+by_model = pd.DataFrame(cards).groupby(["model", "parameters", "licence"], sort=False)
+tables.table(by_model.agg(gathered).reset_index())
 
 # %% tags=["hide-input"]
 weights = {
