@@ -103,7 +103,7 @@ def _number(value):
 @cache
 def accuracy(name, own_index=False, scheme=None, seed=0):
     """Return the :class:`faces.Accuracy` of a source, prompt and stream left out."""
-    options = {"own_index": own_index, "permutations": 0 if own_index else 200}
+    options = {"own_index": own_index, "permutations": 0 if own_index else stats.REFITS}
     return faces.accuracy(tables.emissions(name, scheme), **options, seed=seed)
 
 
