@@ -23,7 +23,9 @@ def test_face_means_average_emissions_by_prompt_or_generation():
     assert list(means.counts) == sorted(means.counts, reverse=True)
     assert (means.uses.sum(axis=1) == means.counts).all()
     rows = SPOKEN["prompt_id"].map({name: row for row, name in enumerate(IDS)})
-    direct = [stack(STATES)[rows[SPOKEN["face"] == face]].mean(axis=0) for face in means.faces]
+    direct = [
+        stack(STATES)[rows[SPOKEN["face"] == face]].mean(axis=0) for face in means.counts.index
+    ]
     direct = np.array(direct) - np.mean(direct, axis=0)
     lengths = np.linalg.norm(direct, axis=1)
     expected = 1 - direct @ direct.T / np.outer(lengths, lengths)
@@ -39,8 +41,8 @@ def test_face_means_average_emissions_by_prompt_or_generation():
 def test_planted_clusters_are_found_stable_and_named_and_faces_that_mean_nothing_are_one():
     means = clusters.face_means(run_states(STATES), SPOKEN)
     tree = clusters.cluster_means(means, permutations=60, resamples=30)
-    assert sorted(tree.order) == sorted(means.faces) and tree.chosen == len(CODES)
-    home = pd.Series([face[1:-2] for face in means.faces], means.faces)
+    assert sorted(tree.order) == sorted(means.counts.index) and tree.chosen == len(CODES)
+    home = pd.Series([face[1:-2] for face in means.counts.index], means.counts.index)
     groups = tree.clusters.groupby(home).agg(["nunique", "first"])
     assert (groups["nunique"] == 1).all() and groups["first"].nunique() == len(CODES)
     named = clusters.names(tree.clusters, pd.get_dummies(home), SCHEME.table["gloss"])

@@ -114,7 +114,7 @@ def of_emissions(
     scheme, typed = scheme or load_scheme(), emissions[emissions["face"].notna()]
     states = _as_categories(emissions, scheme) if states is None else states
     means = face_means(states, typed, min_emissions=1, min_prompts=1)
-    faces, uses = list(means.faces), means.uses
+    faces, uses = list(means.counts.index), means.uses
     drawn = pd.Series((uses > 0).sum(axis=1), index=faces)
     frequent = ((means.counts >= data.MIN_COUNT) & (drawn >= data.MIN_PROMPTS)).to_numpy()
     if frequent.sum() < data.AXES:

@@ -33,11 +33,6 @@ def pool(sources):
     return Reading(table, sources[0].weight.reindex(faces))
 
 
-def weighted_as(source, reference):
-    """Return ``source`` with the weights of ``reference``, by which similarities of two sources are weighted."""
-    return Reading(source.table, reference.weight.reindex(source.table.index).fillna(0.0))
-
-
 def compare(reference, sources, *, faces=None, permutations=stats.PERMUTATIONS, seed=0):
     """Compare every source with the reference, all on one face set: tidy table.
 

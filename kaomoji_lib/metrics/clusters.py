@@ -194,10 +194,6 @@ class FaceMeans:
     rows: np.ndarray
 
     @property
-    def faces(self):
-        return tuple(self.counts.index)
-
-    @property
     def uses(self):
         """How often each face has each state: float array (faces, state rows)."""
         return self.used(self.faced).toarray()
@@ -271,4 +267,4 @@ def cluster_means(means, *, permutations=stats.PERMUTATIONS, resamples=100, seed
     prompt[means.rows[means.rows >= 0]] = np.nonzero(means.rows >= 0)[0]
     drawn = stats.resampling_counts(len(means.rows), resamples, seed)
     resampled = (means.distances(uses.multiply(weights[prompt])) for weights in drawn)
-    return cluster(means.faces, means.distances(uses)[1], nulls, resampled, seed)
+    return cluster(tuple(means.counts.index), means.distances(uses)[1], nulls, resampled, seed)

@@ -19,8 +19,6 @@ from kaomoji_lib.faces.canonical import LEVELS, at_level, canonical
 from kaomoji_lib.stimuli import DATA, read_table
 
 PRIOR = 0.5
-DRAWS = 200
-PERMUTATIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Reference:
         """Mean valence and arousal of a face's labels, without the prior: DataFrame face x (valence, arousal), -1..1."""
         return coordinates(self.theta(faces, prior=0), self.scheme)
 
-    def draws(self, faces, number=DRAWS, seed=0):
+    def draws(self, faces, number, seed=0):
         """Yield ``number`` draws of P(category | face), of the posterior and of the weights inside each set."""
         rng, found = np.random.default_rng(seed), self.lookup(faces)
         for _ in range(number):
@@ -158,7 +156,7 @@ def reading(choice, labels, theta, *, ranges=(), seed=0):
     place = {code: column for column, code in enumerate(theta.columns)}
     columns = np.array([place[label] for label in labels])
     rows, rng = np.arange(len(labels)), np.random.default_rng(seed)
-    null = [by_category[rows, rng.permutation(columns)].mean() for _ in range(PERMUTATIONS)]
+    null = [by_category[rows, rng.permutation(columns)].mean() for _ in range(stats.PERMUTATIONS)]
     score = stats.bootstrap(by_category[rows, columns], null=null, seed=seed)
     draws = [_by_category(choice, table)[0][rows, columns].mean() for table in ranges]
     spread = tuple(np.percentile(draws, [2.5, 97.5])) if draws else (np.nan, np.nan)
@@ -184,7 +182,7 @@ def set_mass(table, weight, allowed, *, seed=0):
     rng, total = np.random.default_rng(seed), weights.sum()
     null = [
         weights @ (shares * sets[rng.permutation(len(sets))]).sum(axis=1) / total
-        for _ in range(PERMUTATIONS)
+        for _ in range(stats.PERMUTATIONS)
     ]
     inside = (shares * sets).sum(axis=1)
     return stats.bootstrap(inside, weights=weights, unit="kaomoji", seed=seed, null=null)
@@ -211,8 +209,8 @@ def correlation(table, people, scheme, axis="valence", *, seed=0):
 def _correlated(one, other, statistic, unit, seed):
     """A correlation of two arrays (n,), its bootstrap over the n units, and the null of ``other`` permuted: Estimate."""
     rng, n = np.random.default_rng(seed), len(one)
-    null = [statistic(one, rng.permutation(other)) for _ in range(PERMUTATIONS)]
-    picks = rng.integers(0, n, (PERMUTATIONS, n))
+    null = [statistic(one, rng.permutation(other)) for _ in range(stats.PERMUTATIONS)]
+    picks = rng.integers(0, n, (stats.PERMUTATIONS, n))
     with np.errstate(invalid="ignore"):
         again = [statistic(one[rows], other[rows]) for rows in picks]
     return stats.estimate(statistic(one, other), again, n, unit, null=null, bounds=(-1, 1))
@@ -229,7 +227,7 @@ def same_sign(table, people, scheme, *, clear=0.1, seed=0):
     human = people.loc[faces, "valence"].to_numpy()
     keep = (np.abs(own) >= clear) & (np.abs(human) >= clear)
     own, human, rng = np.sign(own[keep]), np.sign(human[keep]), np.random.default_rng(seed)
-    null = [(own == rng.permutation(human)).mean() for _ in range(PERMUTATIONS)]
+    null = [(own == rng.permutation(human)).mean() for _ in range(stats.PERMUTATIONS)]
     return stats.bootstrap((own == human).astype(float), unit="kaomoji", seed=seed, null=null)
 
 
@@ -262,7 +260,7 @@ def ceiling(reference, *, seed=0):
     first, second = (reference._matrices[1][rows] for rows in pairs.T)
     overlap = lambda one, other: (one & other).sum(axis=1) / (one | other).sum(axis=1)  # noqa: E731
     rng = np.random.default_rng(seed)
-    orders = [rng.permutation(len(pairs)) for _ in range(PERMUTATIONS)]
+    orders = [rng.permutation(len(pairs)) for _ in range(stats.PERMUTATIONS)]
     null = [overlap(first, second[order]).mean() for order in orders]
     found = {
         "set overlap": stats.bootstrap(overlap(first, second), unit="pairs", seed=seed, null=null)
@@ -286,7 +284,9 @@ def rater_agreement(*, seed=0):
     pooled = sets[0] + sets[1]
     between = np.array([[_masi(one, two) for two in pooled] for one in pooled])
     expected = between.sum() / (len(pooled) * (len(pooled) - 1))
-    picks = np.random.default_rng(seed).integers(0, len(observed), (PERMUTATIONS, len(observed)))
+    picks = np.random.default_rng(seed).integers(
+        0, len(observed), (stats.PERMUTATIONS, len(observed))
+    )
     again = 1 - observed[picks].mean(axis=1) / expected
     return stats.estimate(1 - observed.mean() / expected, again, len(observed), "label groups")
 

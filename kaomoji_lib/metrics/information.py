@@ -24,22 +24,9 @@ def from_counts(counts, label, *, permutations=stats.PERMUTATIONS, seed=0):
     """
     prompt, face = np.nonzero(counts)
     cells = (prompt, face, np.asarray(counts, dtype=float)[prompt, face])
-    return _jackknife(lambda labels: _counted(*cells, labels), label, permutations, seed)
-
-
-def from_probabilities(table, label, *, permutations=stats.PERMUTATIONS, seed=0):
-    """Return I(face; category) in bits from exact probabilities, all categories equally frequent: Estimate over prompts.
-
-    ``table``: (prompts, faces), rows sum to 1; ``label``: ints (prompts,), at least two prompts per category.
-    """
-    table = np.asarray(table, dtype=float)
-    return _jackknife(lambda labels: _exact(table, labels), label, permutations, seed)
-
-
-def _jackknife(statistic, label, permutations, seed):
     rng, label = np.random.default_rng(seed), np.asarray(label)
-    null = [stats.unbiased(*statistic(rng.permutation(label))) for _ in range(permutations)]
-    return stats.jackknife(*statistic(label), null=null or None)
+    null = [stats.unbiased(*_counted(*cells, rng.permutation(label))) for _ in range(permutations)]
+    return stats.jackknife(*_counted(*cells, label), null=null or None)
 
 
 def _counted(prompt, face, count, label):
@@ -61,23 +48,6 @@ def _counted(prompt, face, count, label):
         np.log2(total) + (sums + occupied / 2) / total / np.log(2),
         np.log2(left) + (sums + lost + (occupied + emptied) / 2) / left / np.log(2),
     )
-
-
-def _exact(table, label):
-    """The same for exact probabilities: a category's row is the mean over its prompts, the faces' marginal the mean of rows."""
-    member = np.eye(int(label.max()) + 1)[label]
-    member = member[:, member.any(axis=0)]
-    size = member.sum(axis=0)
-    rows = member.T @ table / size[:, None]
-    own, other = member @ rows, (member @ size)[:, None]
-    without = (other * own - table) / np.maximum(other - 1, 1)
-    without = np.maximum(without, 0)
-    middle = rows.mean(axis=0)
-    middles = np.maximum(middle + (without - own) / len(rows), 0)
-    value = _xlogx(rows).sum() / len(rows) - _xlogx(middle).sum()
-    change = (_xlogx(without) - _xlogx(own)).sum(axis=1) / len(rows)
-    change -= _xlogx(middles).sum(axis=1) - _xlogx(middle).sum()
-    return value / np.log(2), (value + change) / np.log(2)
 
 
 def _xlogx(values):
@@ -130,14 +100,13 @@ def _contrasts(pairs, others, blocks, permutations, halves, seed):
 
     def term(left, right):
         """Information above chance as an Estimate, and its values in the half samples."""
-        orders = resampling.orders(blocks, permutations, seed)
-        null = np.array([information(left[order], right, blocks) for order in orders])
-        values = np.array(
-            [
-                _above_chance(left[half], right[half], blocks[half], seed + number)
-                for number, half in enumerate(samples)
-            ]
-        )
+        null = _permuted(left, right, blocks, permutations, seed)
+        values = []
+        for number, half in enumerate(samples):
+            part = left[half], right[half], blocks[half]
+            chance = _permuted(*part, CHANCE_DRAWS, seed + number)
+            values.append(information(*part) - chance.mean())
+        values = np.array(values)
         whole, null = information(left, right, blocks) - null.mean(), null - null.mean()
         return stats.estimate(whole, values, n, "prompts", null=null, interval="normal"), values
 
@@ -187,9 +156,7 @@ def information(left, right, blocks):
     return float((sums + occupied / 2) / max(total.sum(), 1) / np.log(2))
 
 
-def _above_chance(left, right, blocks, seed):
-    chance = [
-        information(left[order], right, blocks)
-        for order in resampling.orders(blocks, CHANCE_DRAWS, seed)
-    ]
-    return information(left, right, blocks) - np.mean(chance)
+def _permuted(left, right, blocks, number, seed):
+    """Return :func:`information` after prompts were permuted within blocks: (number,)."""
+    orders = resampling.orders(blocks, number, seed)
+    return np.array([information(left[order], right, blocks) for order in orders])

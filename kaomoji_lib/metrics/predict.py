@@ -8,7 +8,7 @@ held-out hits does not show: the interval is widened by Nadeau and Bengio's fact
 
 import re
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ class Prediction:
 
     ``confusion``: prompts, true category x predicted category, mean over repeats and over the rows of a prompt. ``hits``:
     Series by prompt id, share of right answers, for paired comparisons. ``null``: accuracies with permuted categories. A
-    prediction from faces has ``mutual_information`` (bits).
+    prediction from replies has ``mutual_information`` (bits).
     """
 
     name: str
@@ -57,6 +57,11 @@ def folds(label, seed):
 
     ``label``: ints (prompts,).
     """
+    return _folds(tuple(label), seed)
+
+
+@lru_cache(maxsize=256)
+def _folds(label, seed):
     from sklearn.model_selection import StratifiedGroupKFold
 
     smallest = np.bincount(label).min()
@@ -68,6 +73,7 @@ def folds(label, seed):
     splitter = StratifiedGroupKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
     for fold, (_, test) in enumerate(splitter.split(label, label, np.arange(len(label)))):
         number[test] = fold
+    number.flags.writeable = False
     return number
 
 
@@ -208,13 +214,10 @@ def from_probabilities(
     ``table``: DataFrame prompt x face, rows sum to 1; ``labels``: category of each prompt, in the order of the rows.
     """
     design, shares = _Design(labels, table.index), table.to_numpy(float)
-    bits = information.from_probabilities(
-        shares, design.label, permutations=permutations, seed=seed
-    )
-    return _looked_up(name, design, shares, repeats, permutations, seed, bits)
+    return _looked_up(name, design, shares, repeats, permutations, seed)
 
 
-def _looked_up(name, design, shares, repeats, permutations, seed, bits):
+def _looked_up(name, design, shares, repeats, permutations, seed, bits=None):
     drawn = [folds(design.label, seed + repeat) for repeat in range(repeats)]
     k, prompts = len(design.codes), np.arange(len(shares))
     predicted = np.mean([_lookup(shares, design.label, fold, k) for fold in drawn], axis=0)

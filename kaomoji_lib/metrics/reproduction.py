@@ -57,7 +57,7 @@ def distances(kept, made):
 
 def _states(run, ids, layers):
     kept = run.states("emit")
-    order = [list(run.prompts()["id"]).index(name) for name in ids]
+    order = pd.Index(run.prompts()["id"]).get_indexer(ids)
     places = [kept.layers.index(name) for name in layers]
     return kept.array[order][:, places].astype(np.float64)
 

@@ -130,14 +130,6 @@ def sampled_information(rng, effect, study=None, alpha=None):
     return found, bits(own)
 
 
-@nested_cases("information.from_probabilities", MOVED, "about 1.2 bits", study=STUDY)
-def exact_information(rng, effect, study=None, alpha=None):
-    own = usage(rng, study, 1.6 * effect)
-    chances = nested(rng, own, study.label, alpha)
-    found = information.from_probabilities(chances, study.label, permutations=study.permutations)
-    return found, bits(own)
-
-
 @case(
     "predict.from_states accuracy",
     MOVED,
