@@ -53,8 +53,9 @@ class Sources:
             return self.elicited
         parts = [self.others[part] for part in name.split("+")]
         mean = parts[0] if len(parts) == 1 else agreement.pool(parts)
-        weight = self.elicited.weight.reindex(mean.table.index).fillna(0.0)
-        return distributions.Reading(mean.table, weight)
+        return distributions.Reading(
+            mean.table, self.elicited.weight.reindex(mean.table.index).fillna(0.0)
+        )
 
 
 @cache
