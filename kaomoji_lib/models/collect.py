@@ -3,7 +3,7 @@
 import dataclasses
 import platform
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from zlib import crc32
 
@@ -19,7 +19,7 @@ from kaomoji_lib.stimuli import PROMPTS, load_prompts
 
 ABOUT = ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")
 PROMPTS_PER_PART = 36
-LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "kaomoji-lib")
+LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 OPTIONS = {
     **{name: f"--{name}" for name in ("prompts", "generations", "seed", "dtype", "layers")},
     **{name: f"--{name}" for name in ("quantize", "perspective")},
@@ -213,7 +213,7 @@ class _Sampler:
             "dtype": engine.dtype_name,
             "device": torch.cuda.get_device_name(engine.device) if cuda else engine.device.type,
             "layers": names,
-            "versions": {"python": platform.python_version()} | {n: _version(n) for n in LIBRARIES},
+            "versions": {"python": platform.python_version()} | {n: version(n) for n in LIBRARIES},
             "self_check": check,
         }
 
@@ -261,10 +261,3 @@ class _Sampler:
             report(prompts=len(batch))
         joined = {name: torch.cat([part[name] for part in tensors]) for name in tensors[0]}
         return pd.DataFrame(rows), joined
-
-
-def _version(name):
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
