@@ -63,6 +63,19 @@ def test_marks_become_rows_with_their_words_and_intervals():
     assert second["y"] == "glad" and second["detail 1"] == "<3"
 
 
+def test_a_figure_is_described_by_its_axes_and_values_and_many_are_counted():
+    layout = {"xaxis": {"title": {"text": "share"}}}
+    layout |= {"yaxis": {"tickvals": [-27], "ticktext": ["sad"]}, "meta": {"tops": [0]}}
+    trace = {"type": "scatter", "name": "a", "x": [0.5], "y": [-20], "customdata": ["sad · 0.50"]}
+    figure = {"data": [trace], "layout": layout}
+    assert figure_data.description(figure) == "Across: share. sad · 0.50"
+    assert rows(figure)[0]["y"] == "sad"
+    del trace["customdata"]
+    assert figure_data.description(figure) == "Across: share. a, 0.5, sad"
+    trace.update(x=[0.5] * 30, y=[-20] * 30)
+    assert "30 values of a" in figure_data.description(figure)
+
+
 def test_cells_become_rows():
     found = rows(
         {
@@ -106,7 +119,7 @@ def test_figure_is_named_and_escaped_and_its_values_are_a_file():
         "x.csv",
         "x.csv",
     )
-    assert 'aria-label="A &lt;b&gt;"' in html and 'href="x.csv"' in html
+    assert 'aria-label="A &lt;b&gt;. ' in html and 'href="x.csv"' in html
     assert html.count("</script>") == 1 and "<b>" not in html and "<noscript>" in html
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 TAG = re.compile(r"</?(?:b|i|br|sub|sup|span|a|em|strong)\b[^>]*>")
 EXTRA = re.compile(r"<extra>(.+?)</extra>")
+SPOKEN = 24  # values of a figure that its description says one by one
 NUMERIC = re.compile(r"[+\-]?[\d.,]+\s*%?")
 
 
@@ -87,6 +88,32 @@ def table(figure):
     return Values(header, [[record.get(key) for key in header] for record in records])
 
 
+def description(figure):
+    """What a figure shows, for those who do not see it: its axes, and its values or, where they are many, their number."""
+    layout, values = figure.get("layout") or {}, table(figure)
+    axes = [
+        plain(((layout.get(f"{name}axis") or {}).get("title") or {}).get("text", ""))
+        for name in "xy"
+    ]
+    said = [f"{way}: {axis}" for way, axis in zip(("Across", "Upwards"), axes, strict=True) if axis]
+    rows = [dict(zip(values.header, row, strict=True)) for row in values.rows]
+    if len(rows) <= SPOKEN:
+        return ". ".join([*said, *(_spoken(row) for row in rows)])
+    names = list(dict.fromkeys(row["series"] for row in rows if row.get("series")))
+    count = f"{len(rows)} values" + (f" of {', '.join(map(str, names))}" if names else "")
+    return ". ".join([*said, f"{count}; all are in the CSV file"])
+
+
+def _spoken(row):
+    detail, place = row.get("detail 1"), row.get("y")
+    if isinstance(detail, str):
+        return f"{place}: {detail}" if isinstance(place, str) and place not in detail else detail
+    shown = {name: words(value) for name, value in row.items() if words(value)}
+    return ", ".join(
+        shown[name] for name in shown if not name.startswith("x") or "label" not in shown
+    )
+
+
 def _records(trace, layout):
     if trace.get("type") in ("heatmap", "contour"):
         return _cells(trace, layout)
@@ -154,6 +181,10 @@ def _tick(trace, layout, name, value):
     """The words of the tick a mark stands on, where the axis has words."""
     axis = _axis(trace, layout, name)
     if isinstance(value, int | float) and isinstance(axis.get("ticktext"), list):
+        # Several marks of one row lie below its beginning.
+        tops = (layout.get("meta") or {}).get("tops") if name == "y" else None
+        if tops:
+            return plain(axis["ticktext"][sum(top >= value for top in tops) - 1])
         for place, text in zip(column(axis.get("tickvals")), axis["ticktext"], strict=False):
             shown = plain(text)
             if place == value and not NUMERIC.fullmatch(shown.replace("−", "-")):

@@ -39,7 +39,7 @@ def html(figure, address="", name=""):
     layout = {**figure.get("layout", {})}
     layout.pop("template", None)
     title, source = take_title(layout)
-    height = int(layout.get("height") or 480)
+    height, said = int(layout.get("height") or 480), figure_data.description(figure)
     body = script_data({"data": figure.get("data", []), "layout": layout})
     caption = [
         element("span", title, class_="kao-title"),
@@ -63,7 +63,7 @@ def html(figure, address="", name=""):
             element("p", "This figure needs JavaScript; its values are in the CSV file."),
         ),
         class_="kao-figure",
-        aria_label=". ".join(filter(None, (title, source))),
+        aria_label=". ".join(filter(None, (title, source, said))),
     )
 
 
