@@ -12,8 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kaomoji_lib import cli
+from kaomoji_lib import cli, page
 from kaomoji_lib.cli import doctor
+from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 from kaomoji_lib.stimuli import load_prompts
 
 REPLIES = [
@@ -111,12 +113,6 @@ def test_extract_answers_each_line_of_a_stream_before_the_next_comes():
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["outcome"] in ("kaomoji", "words")
         process.stdin.close()
-
-
-def table(tmp_path, text):
-    path = tmp_path / "prompts.csv"
-    path.write_text(text, encoding="utf-8")
-    return str(path)
 
 
 # A command line | what its one line of complaint says. {tmp} is an empty folder; the other names are files in it.
@@ -252,23 +248,12 @@ def test_collect_prints_what_was_collected(tmp_path, capsys):
 
 
 def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
-    from kaomoji_lib import page
-    from kaomoji_lib.errors import KaomojiError
-    from kaomoji_lib.models.collect import collect
-
-    run = collect(
-        "organism-gemma",
-        prompts=table(tmp_path, "id,category,text\na,HP-D,x\nb,JOY,y\n"),
-        generations=1,
-        out=tmp_path / "r",
-        progress=False,
-    )
-    with pytest.raises(
-        KaomojiError,
-        match=r"^the prompts of .* have categories the scheme does not know: JOY; expected HP-D, .*`categories`$",
-    ) as found:
+    run = RunFolder(tmp_path)
+    prompts = [{"id": code, "category": code, "text": "x"} for code in ("HP-D", "JOY")]
+    run.write_manifest({"schema": SCHEMA, "status": "complete", "prompts": prompts})
+    named = r"^the prompts of .* the scheme does not know: JOY; expected HP-D, .*`categories`$"
+    with pytest.raises(KaomojiError, match=named):
         page.read(run)
-    assert "\n" not in str(found.value)
 
 
 def test_doctor_says_what_is_at_hand_and_what_to_try(capsys, monkeypatch, tmp_path):
