@@ -90,8 +90,8 @@ def test_the_next_algorithm_is_taken_and_the_reason_kept(monkeypatch):
     engine = small_models.engine("organism-gemma")
     real = measuring.ALGORITHMS
 
-    def off(engine, prompts, trie, **limits):
-        for nodes, rows in real["packed"](engine, prompts, trie, **limits):
+    def off(engine, prompts, trie, *limits):
+        for nodes, rows in real["packed"](engine, prompts, trie, *limits):
             yield nodes, rows + 0.02 * rows.std()
 
     def failing(*arguments, **limits):

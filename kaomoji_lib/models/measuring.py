@@ -1,9 +1,9 @@
 """Log P of the spellings of a plan: three algorithms that compute a trie's nodes, and what is read off their logits.
 
-An algorithm takes (engine, prompts, trie, nodes) and yields pairs of trie nodes (int array) and rows
+An algorithm takes (engine, prompts, trie, nodes, read) and yields pairs of trie nodes (int array) and rows
 (prompts, nodes, width) until each internal node has been computed once, the root included. Rows are normed states, ready
-for the head; of ``plain`` they are logits. All but ``plain`` take ``read``, which replaces
-:func:`kaomoji_lib.models.forward.prefill`, so that an intervention can act on the prompt.
+for the head; of ``plain`` they are logits. ``nodes``: of the trie per forward pass; ``read`` replaces
+:func:`kaomoji_lib.models.forward.prefill`, so that an intervention can act on the prompt (``plain`` has none).
 """
 
 import numpy as np
@@ -40,11 +40,11 @@ def _packable(engine):
     )
 
 
-def packed(engine, prompts, trie, nodes=BIN_NODES, read=None):
+def packed(engine, prompts, trie, nodes=None, read=None):
     """Compute many nodes in one forward pass, each seeing its prompt and its ancestors."""
     prefix = (read or prefill)(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
-    for found, parent, fresh in bins(trie, nodes):
+    for found, parent, fresh in bins(trie, nodes or BIN_NODES):
         depth = torch.as_tensor(trie.depth[found], device=engine.device)
         masks = tree.masks(text_config(engine), prefix.mask, parent, depth, engine.dtype)
         ids = torch.as_tensor(trie.token[found], device=engine.device).expand(len(prompts), -1)
@@ -55,13 +55,13 @@ def packed(engine, prompts, trie, nodes=BIN_NODES, read=None):
         yield found[fresh], states[:, torch.as_tensor(fresh, device=states.device)]
 
 
-def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
+def batched(engine, prompts, trie, nodes=None, read=None):
     """Compute whole continuations with the shared cache, padded on the right."""
     prefix = (read or prefill)(engine, prompts)
     yield np.array([0]), prefix.last[:, None]
     count = len(prompts)
     stems = sorted(trie.stems(), key=len)
-    size = max(1, nodes // count)
+    size = max(1, (nodes or ROWS_PER_STEP) // count)
     seen = np.zeros(len(trie), dtype=bool)
     for start in range(0, len(stems), size):
         part = stems[start : start + size]
@@ -82,7 +82,7 @@ def batched(engine, prompts, trie, nodes=ROWS_PER_STEP, read=None):
             yield found[fresh], states[:, torch.as_tensor(where[fresh], device=states.device)]
 
 
-def plain(engine, prompts, trie, nodes=None):
+def plain(engine, prompts, trie, nodes=None, read=None):
     """Compute each continuation of each prompt in a forward pass of its own: no cache, no padding, no mask."""
     seen = np.zeros(len(trie), dtype=bool)
     for stem in trie.stems() or ((),):
@@ -125,10 +125,8 @@ def measure(engine, prompts, plan, algorithm, nodes=None, read=None, progress=No
     run, trie = ALGORITHMS[algorithm], plan.trie
     steps = np.zeros((len(prompts), len(trie)))
     overshoot = np.full((len(prompts), plan.overshoot.shape[1]), -np.inf)
-    given = (("nodes", nodes), ("read", read))
-    limits = {name: value for name, value in given if value is not None}
     if len(trie) > 1:
-        parts = _counted(run(engine, prompts, trie, **limits), len(prompts), progress)
+        parts = _counted(run(engine, prompts, trie, nodes, read), len(prompts), progress)
         for found, slices in _slices(engine, parts, algorithm):
             _read(found, slices, plan, steps, overshoot)
     return _sums(plan, steps, overshoot)
