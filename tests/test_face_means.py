@@ -115,7 +115,7 @@ def test_synthesis_reads_anchors_alone_and_lexicon_versions_never_mix():
 
 def test_permuted_words_keep_their_numbers():
     words = list(LEXICON["word"][:6])
-    rows = [("(a)", 2, words[:2], ["no word of the list"], 2), ("(b)", 1, words[2:3], words[3:5], 2), ("(b)", 1, words[:1], words[5:6], 2)]  # fmt: skip
+    rows = [("(a)", 2, words[:2], ["no word of the list"], 2), ("(b)", 1, words[2:4], words[4:], 2)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     own = synthesis.word_vectors(table, LEXICON)
     for permuted in synthesis.permuted_vectors(table, LEXICON, own.index, 20):

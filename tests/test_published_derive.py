@@ -124,9 +124,8 @@ def test_facts_are_derived_and_no_text(known):
     assert (emissions["outcome"][len(ODD) :] == "kaomoji").all()
     components = derived["components.csv"].set_index("prompt_id")
     assert np.allclose(components[AXES], [place(prompt) for prompt in components.index])
-    assert len(components) == 180 and derived["variance.csv"].iloc[0, 1:].tolist() == [
-        *(0.3, 0.125, 0.08)
-    ]
+    assert len(components) == 180
+    assert derived["variance.csv"].iloc[0, 1:].tolist() == [0.3, 0.125, 0.08]
     assert derived["words.csv"].iloc[0]["others"] == "wry proud"
 
 
@@ -141,19 +140,12 @@ def test_export_writes_what_verify_reads_and_verify_sees_a_change(known, tmp_pat
     (tmp_path / "judgements.csv").write_text(text.replace("0.9", "0.8", 1), encoding="utf-8")
     (tmp_path / "variance.csv").write_text("source,PC1,PC2,PC3\n")
     tables.read.cache_clear()
-    differing = derive.verify(known)
-    assert differing["judgements.csv"] == differing["variance.csv"] == 1
-    assert sum(differing.values()) == 2
+    differing = {name: rows for name, rows in derive.verify(known).items() if rows}
+    assert differing == {"judgements.csv": 1, "variance.csv": 1}
     (tmp_path / "variance.csv").unlink()
     tables.read.cache_clear()
     fails("cannot be read", tables.read, "variance.csv")
     tables.read.cache_clear()
-
-
-def test_a_figure_with_another_number_of_prompts_is_refused(mirror, known, monkeypatch):
-    traces, layout = derive.figure((mirror[0] / "r/figure.html").read_text(encoding="utf-8"))
-    monkeypatch.setattr(derive, "figure", lambda html: (traces[:-1], layout))
-    fails("0 places of", derive.derive, known)
 
 
 @pytest.fixture
@@ -185,11 +177,8 @@ def test_an_original_is_downloaded_verified_and_kept(server, mirror, tmp_path):
 
 
 def test_the_recipe_says_what_differs_or_what_is_missing(monkeypatch, capsys, tmp_path):
-    counts = dict.fromkeys(tables.NAMES, 0)
     with monkeypatch.context() as patch:
-        patch.setattr(derive, "verify", lambda: counts)
-        assert derive.main(["--verify"]) == 0
-        patch.setattr(derive, "verify", lambda: {**counts, "words.csv": 3})
+        patch.setattr(derive, "verify", lambda: {"words.csv": 3, "variance.csv": 0})
         assert derive.main(["--verify"]) == 2
     assert "words.csv: 3 rows differ" in capsys.readouterr().out
     monkeypatch.setenv(derive.PLACE, str(tmp_path))

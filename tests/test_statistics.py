@@ -47,12 +47,6 @@ def test_bootstrap_covers_at_its_level_weighs_and_never_claims_certainty():
     assert none.ci_low == 0 and none.ci_high == pytest.approx(1 - every.ci_low)
 
 
-def test_half_samples_give_the_standard_error_of_a_mean():
-    values = np.random.default_rng(1).normal(size=400)
-    halves = values[stats.half_samples(400, 4000)].mean(axis=1)
-    assert halves.std() == pytest.approx(values.std() / 20, rel=0.1)
-
-
 @pytest.mark.parametrize("tail", ["greater", "less"])
 def test_permutation_p_is_uniform_under_the_null_and_small_for_an_effect(tail):
     rng = np.random.default_rng(2)

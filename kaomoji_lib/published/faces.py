@@ -14,7 +14,7 @@ import pandas as pd
 from kaomoji_lib import resampling, stats
 from kaomoji_lib.metrics import predict
 
-RESAMPLES, FOLDS, LONGEST = 2000, 5, 32
+FOLDS, LONGEST = 5, 32
 
 
 def is_kaomoji(face):
@@ -73,8 +73,8 @@ class Accuracy:
         hits = self.hits if minus is None else self.hits - minus.hits
         mask = np.isfinite(hits)
         hits, rows = np.where(mask, hits, 0.0), mask.any(axis=1)
-        prompts = stats.resampling_counts(len(hits), RESAMPLES, seed)
-        streams = stats.resampling_counts(hits.shape[1], RESAMPLES, seed + 1)
+        prompts = stats.resampling_counts(len(hits), seed=seed)
+        streams = stats.resampling_counts(hits.shape[1], seed=seed + 1)
         draws = _mean(streams @ hits.T, streams @ mask.T, prompts)
         value = _mean(hits.sum(axis=1)[None], mask.sum(axis=1)[None], np.ones((1, len(hits))))[0]
         null = self.null if minus is None and len(self.null) else None
