@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -81,13 +82,12 @@ def disagreement(sources):
     """
     tables = [s.reading.table[s.reading.weight >= MIN_COUNT] for s in sources]
     total, pairs = Counter(), Counter()
-    for place, left in enumerate(tables):
-        for right in tables[place + 1 :]:
-            faces = left.index.intersection(right.index)
-            if len(faces):
-                rows = left.loc[faces].to_numpy(), right.loc[faces, left.columns].to_numpy()
-                total.update(dict(zip(faces, stats.js_similarity(*rows), strict=True)))
-                pairs.update(faces)
+    for left, right in combinations(tables, 2):
+        faces = left.index.intersection(right.index)
+        if len(faces):
+            rows = left.loc[faces].to_numpy(), right.loc[faces, left.columns].to_numpy()
+            total.update(dict(zip(faces, stats.js_similarity(*rows), strict=True)))
+            pairs.update(faces)
     return pd.Series({face: 1 - total[face] / count for face, count in pairs.items()}, dtype=float)
 
 

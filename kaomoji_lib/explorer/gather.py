@@ -90,17 +90,8 @@ def of_run(run, seed=0):
 
 
 def of_emissions(
-    name,
-    title,
-    what,
-    emissions,
-    *,
-    scheme=None,
-    prompts=None,
-    states=None,
-    resamples=RESAMPLES,
-    seed=0,
-):
+    name, title, what, emissions, *, scheme=None, prompts=None, states=None, resamples=RESAMPLES, seed=0
+):  # fmt: skip
     """Return the source that typed ``emissions`` (columns of a run).
 
     With ``states`` (one row per prompt) kaomoji lie by the mean hidden state of the prompts that drew them, without by the
@@ -140,7 +131,7 @@ def of_emissions(
     return _named(data.FaceSource(name, title, what, True, reading, places, **own), scheme)
 
 
-def of_reading(name, title, what, table, typed, *, scheme=None, seed=0):
+def of_reading(name, title, what, table, typed, *, seed=0):
     """Return the source that says what kaomoji mean: ``table`` face x category, rows sum to 1.
 
     ``typed``: how often models typed each kaomoji (mapping); those typed fewer than three times are left out.
@@ -148,7 +139,7 @@ def of_reading(name, title, what, table, typed, *, scheme=None, seed=0):
     table = table.groupby(canonical).mean()
     counts = pd.Series({face: float(typed.get(face, 0)) for face in table.index})
     counts = counts[counts >= data.MIN_COUNT].sort_values(ascending=False, kind="stable")
-    table, scheme = table.loc[counts.index], scheme or load_scheme()
+    table, scheme = table.loc[counts.index], load_scheme()
     X, guide = table.to_numpy(float), _guide(table, scheme)
     places = {CATEGORIES: data.lay(np.eye(len(X)), X, guide, resamples=0)}
     reading, own = distributions.Reading(table, counts), {}
