@@ -1,6 +1,5 @@
 """Introspect: show a model one face and ask how likely it would type it in each category of feeling."""
 
-import math
 from functools import partial
 
 from kaomoji_lib.claude.connection import Request, body
@@ -55,7 +54,7 @@ def read(record, codes):
     """
     values = read_object(record["text"], codes)
     for value in values.values():
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise NotAnswered("a likelihood is no number")
         if not 0 <= value <= 1:
             raise NotAnswered("a likelihood is outside 0 to 1")
