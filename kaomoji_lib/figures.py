@@ -107,6 +107,7 @@ def curve(frame, title, caption, *, x, series="source", y="", percent=False, lin
         fig.add_scatter(
             x=pd.concat([part[x], part[x][::-1]]),
             y=band,
+            mode="lines",
             fill="toself",
             fillcolor=colour,
             opacity=0.16,
