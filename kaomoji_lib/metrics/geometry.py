@@ -11,6 +11,8 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics.states import compact, one_thread
 
 COMPONENTS, SHOWN, NULL_COLUMNS = 10, 3, 512
+HALVES = 100
+FREE, WITHIN = "free", "within category"
 
 
 @one_thread
@@ -175,10 +177,6 @@ def residual(A, B):
     return np.sqrt(np.clip(1 - nuclear**2 / np.maximum(energy, 1e-300), 0, 1))
 
 
-HALVES = 100
-FREE, WITHIN = "free", "within category"
-
-
 @one_thread
 def similarity(sources, prompts, *, permutations=stats.PERMUTATIONS, halves=HALVES, seed=0):
     """Return the debiased linear CKA of every two of ``sources``: tidy table, one row per pair and null.
@@ -262,6 +260,9 @@ def _grams(states):
 def signatures(grams):
     """Return the signatures of Gram matrices (layers, n, n): float32 (pairs, layers), columns of unit length or 0.
 
+    A signature is a source's arrangement of the prompts as a vector over pairs of them; debiased linear CKA is the inner
+    product of two. Relabelling the prompts of one source moves the entries of its signature and nothing else, so that a
+    permutation costs one gather and one matrix product for all layers of all sources together.
     Entries are U-centred, so that the inner product of two is unbiased HSIC up to a constant (Szekely & Rizzo 2014,
     doi:10.1214/14-AOS1255).
     """

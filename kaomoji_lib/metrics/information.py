@@ -1,8 +1,15 @@
-"""Mutual information of a prompt's faces and its category, without the bias that nested replies cause.
+"""Mutual information of a prompt's faces with its category and with each other, without the bias that nested replies cause.
 
 The replies to one prompt resemble each other, so counts of replies overstate how much was observed: the plug-in value
 and Miller and Madow's correction both come out too high. Prompts are the independent units; the delete-one-prompt
 jackknife takes the bias off (Quenouille 1956; Efron & Stein 1981, doi:10.1214/aos/1176345462).
+
+Perspectives are instructions that differ in whose feeling the face is to express; the prompts are the same. One self face A,
+another self face B of the same prompt, and a face O of the same prompt under another perspective are independent given
+the prompt; whatever they tell about each other goes through what the model made of it. I(A; B) is what the self perspective
+repeats, I(O; O') what the other one does. I(A; B) - I(A; O) above 0 says that self repeats it *more reliably*: other
+information, or the same with less noise. Such a term is biased by bits, and by more for a perspective that uses more faces:
+each is taken above its own mean under permutation, in the whole and in every half sample.
 """
 
 from dataclasses import replace
@@ -14,6 +21,9 @@ from kaomoji_lib import resampling, results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics.states import one_thread
 from kaomoji_lib.stimuli import SELF
+
+HALVES, CHANCE_DRAWS = 60, 20
+MORE = "repeats more reliably"
 
 
 def from_counts(counts, label, *, permutations=stats.PERMUTATIONS, seed=0):
@@ -52,10 +62,6 @@ def _counted(prompt, face, count, label):
 
 def _xlogx(values):
     return values * np.log(np.where(values > 0, values, 1))
-
-
-HALVES, CHANCE_DRAWS = 60, 20
-MORE = "repeats more reliably"
 
 
 @one_thread

@@ -20,6 +20,8 @@ from kaomoji_lib.metrics.states import compact, one_thread
 
 FOLDS, REPEATS = 5, 5
 WIDENED = np.sqrt(1 + FOLDS / (FOLDS - 1))
+COMPONENTS = 50
+ITERATIONS = 60
 
 
 @dataclass(frozen=True)
@@ -248,10 +250,6 @@ def difference(left, right, seed=0):
     gap = resampling.paired(left.hits, right.hits[left.hits.index], seed=seed)
     low, high = (gap.value + (end - gap.value) * WIDENED for end in (gap.ci_low, gap.ci_high))
     return replace(gap, ci_low=float(low), ci_high=float(high))
-
-
-COMPONENTS = 50
-ITERATIONS = 60
 
 
 def project(X, train, components=COMPONENTS):

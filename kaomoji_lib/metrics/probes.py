@@ -16,6 +16,7 @@ SURFACE, WORDS = "length and punctuation", "words and characters (tf-idf)"
 SENTENCES, EMIT = "sentence encoder", "hidden state"
 STRONGEST = "strongest text probe"
 TEXT = (SURFACE, WORDS, SENTENCES)
+MEAN = "mean over sets"
 
 
 def text_probes(prompts, sentences=None, *, permutations=stats.REFITS, seed=0):
@@ -51,9 +52,6 @@ def against_text(states, prompts, sentences=None, *, text=None, permutations=sta
     rows |= {(name, "gain of the state"): gain for name, gain in gains.items()}
     strongest = max(text, key=lambda probe: probe.accuracy.value)
     return results.frame({**rows, (STRONGEST, "gain of the state"): gains[strongest.name]})
-
-
-MEAN = "mean over sets"
 
 
 def by_layer(states, labels, groups, names, *, repeats=1, permutations=stats.REFITS, seed=0):
