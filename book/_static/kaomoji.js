@@ -88,7 +88,7 @@
     layout.bargap = 0.55;
     layout.yaxis = { ...axis, showticklabels: false, range: axis.range || [-0.5, names.length - 0.5] };
     const font = { ...axis.tickfont, size: smaller((axis.tickfont || {}).size || 14, 0.85) };
-    const label = { xref: "paper", x: 0, xanchor: "left", yanchor: "top", showarrow: false, borderpad: 0, font };
+    const label = { xref: "paper", x: 0, xanchor: "left", yanchor: "top", yshift: axis.ticktext ? 0 : 6, showarrow: false, borderpad: 0, font };
     layout.annotations = [...layout.annotations, ...tops.map((y, row) => ({ ...label, y, text: names[row] }))];
   }
 
