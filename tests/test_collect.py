@@ -78,9 +78,8 @@ def test_a_finished_run_is_left_as_it_is_whatever_the_clock_says(finished, optio
     assert {path.stat().st_mtime for path in again.path.iterdir()} == {4e9}
 
 
-@pytest.mark.parametrize(
-    "change, named",
-    [
+def test_another_run_is_refused_and_the_difference_named(finished, options):
+    for change, named in (
         ({"generations": 3}, "--generations"),
         ({"dtype": "bfloat16"}, "--dtype"),
         ({"prompts": None}, "--prompts"),
@@ -88,26 +87,17 @@ def test_a_finished_run_is_left_as_it_is_whatever_the_clock_says(finished, optio
         ({"temperature": 0.5}, "temperature"),
         ({"layers": [0, 1]}, "--layers"),
         ({"instruction": "Begin with a face."}, "instruction"),
-    ],
-)
-def test_another_run_is_refused_and_the_difference_named(finished, options, change, named):
-    with pytest.raises(KaomojiError, match=f"contains another run .*{named}"):
-        collect(**{"model": MODEL, "out": finished.path, **options, **change})
+    ):
+        with pytest.raises(KaomojiError, match=f"contains another run .*{named}"):
+            collect(**{"model": MODEL, "out": finished.path, **options, **change})
 
 
-@pytest.mark.parametrize(
-    "setting, named",
-    [
-        ({"generations": 0}, "generations is"),
-        ({"temperature": -1.0}, "temperature is"),
-        ({"top_p": 0.0}, "top_p is"),
-        ({"max_new_tokens": 0}, "max_new_tokens is"),
-        ({"layers": [1, 9]}, "layer 9 does not exist"),
-    ],
-)
-def test_impossible_settings_are_named(setting, named, options, tmp_path):
-    with pytest.raises(KaomojiError, match=named):
-        collect(MODEL, out=tmp_path / "r", **{**options, **setting})
+def test_impossible_settings_are_named(options, tmp_path):
+    for name, value in (("generations", 0), ("temperature", -1.0), ("top_p", 0.0)):
+        with pytest.raises(KaomojiError, match=f"{name} is {value}"):
+            collect(MODEL, out=tmp_path / "r", **{**options, name: value})
+    with pytest.raises(KaomojiError, match="layer 9 does not exist"):
+        collect(MODEL, out=tmp_path / "r", layers=[1, 9], **options)
 
 
 def test_killed_it_ends_with_the_same_run(finished, few, options, tmp_path):
