@@ -78,16 +78,17 @@
   const smaller = (size, by) => Math.max(10, Math.round((size || 13) * by));
 
   /* Long names of rows stand above their rows, and leave the width to what is drawn. */
-  function overRows(layout) {
+  function overRows(layout, width) {
     const axis = layout.yaxis || {};
     const names = axis.ticktext || axis.categoryarray && [...axis.categoryarray].reverse();
     const tops = (layout.meta || {}).tops;
-    if (!tops || !tops.length || !names || Math.max(...names.map((name) => name.length)) < 16) return;
+    const longest = names ? Math.max(...names.map((name) => name.length)) : 0;
+    if (!tops || !tops.length || longest < 16) return;
     const room = axis.ticktext ? 15 : 22;
     layout.height = (layout.height || 480) + room * names.length;
     layout.bargap = 0.55;
     layout.yaxis = { ...axis, showticklabels: false, range: axis.range || [-0.5, names.length - 0.5] };
-    const font = { ...axis.tickfont, size: smaller((axis.tickfont || {}).size || 14, 0.85) };
+    const font = { ...axis.tickfont, size: Math.min(smaller((axis.tickfont || {}).size || 14, 0.85), (width - 45) / (0.45 * longest)) };
     const label = { xref: "paper", x: 0, xanchor: "left", yanchor: "top", yshift: axis.ticktext ? 0 : 6, showarrow: false, borderpad: 0, font };
     layout.annotations = [...layout.annotations, ...tops.map((y, row) => ({ ...label, y, text: names[row] }))];
   }
@@ -107,7 +108,7 @@
     layout.annotations = (layout.annotations || []).map((note) => ({ ...note, font: { ...note.font, size: smaller((note.font || {}).size || 14, 0.85) } }));
     const words = (axis) => (axis && axis.ticktext ? Math.max(0, ...axis.ticktext.map((text) => text.replace(/<[^>]*>/g, "").length)) : 0);
     const longest = (axis) => Math.max(0, ...axis.ticktext.flatMap((text) => text.split("<br>")).map((text) => text.replace(/<[^>]*>/g, "").length));
-    overRows(layout);
+    overRows(layout, width);
     for (const key of Object.keys(layout)) {
       if (!/^[xy]axis\d*$/.test(key)) continue;
       const axis = layout[key] = { ...layout[key] };
