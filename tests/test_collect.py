@@ -179,10 +179,9 @@ def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys, monk
     with job.Progress("model", 180, done=20) as report:
         report(nodes=1200)
         report(prompts=4, nodes=300)
-    lines = [line.strip() for line in capsys.readouterr().err.splitlines() if line.strip()]
-    assert lines[0] == "model: 20/180 prompts, ? left"
-    assert lines[1] == "model: 20/180 prompts, 1,200 nodes, ? left"
-    assert lines[2].startswith("model: 24/180 prompts, 1,500 nodes, 00:0")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "model: 20/180 prompts, 1,200 nodes"
+    assert lines[1].startswith("model: 24/180 prompts, 1,500 nodes, ") and "left" in lines[1]
     with job.Progress("model", 10, show=False) as report:
         report(prompts=1, nodes=2)
     assert capsys.readouterr().err == ""

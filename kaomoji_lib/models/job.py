@@ -1,35 +1,47 @@
 """What resumable jobs share: prompts in parts, refusing to continue another job, a report of how long it takes."""
 
 import sys
+import time
 
 from tqdm import tqdm
 
 from kaomoji_lib.errors import KaomojiError
 
 SECONDS_BETWEEN_LINES = 10
-LINE = "{desc}: {n:.0f}/{total} {unit}{postfix}, {remaining} left\n"
 
 
-class Progress(tqdm):
+class Progress:
     """Prompts done out of ``total`` on stderr: a bar on a terminal, a line every ten seconds elsewhere; a context manager.
 
     ``done``: prompts that an earlier run finished; ``show``: False for silence; ``unit``: what is counted.
     """
 
     def __init__(self, title, total, done=0, show=True, unit="prompts"):
-        lines = {"bar_format": LINE, "mininterval": SECONDS_BETWEEN_LINES}
-        how = {} if sys.stderr.isatty() else lines
-        self.nodes = 0
-        super().__init__(
-            desc=title, total=total, initial=done, unit=unit, disable=not show, miniters=0, **how
-        )
+        self.title, self.total, self.first, self.done, self.nodes = title, total, done, done, 0
+        self.started = self.latest = time.monotonic()
+        self.lines, self.unit = show and not sys.stderr.isatty(), unit
+        bar = show and not self.lines
+        self.bar = tqdm(desc=title, total=total, initial=done, unit=unit, disable=not bar)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
 
     def __call__(self, prompts=0, nodes=0):
         """Count finished ``prompts`` and computed ``nodes`` of a trie; either may be a fraction of a larger step."""
-        self.nodes += nodes
-        if self.nodes:
-            self.set_postfix_str(f"{self.nodes:,} nodes", refresh=False)
-        self.update(prompts)
+        self.done, self.nodes = self.done + prompts, self.nodes + nodes
+        self.bar.update(prompts)
+        now = time.monotonic()
+        if self.lines and now - self.latest >= SECONDS_BETWEEN_LINES:
+            self.latest = now
+            words = f"{self.title}: {self.done:.0f}/{self.total} {self.unit}"
+            words += f", {self.nodes:,} nodes" if self.nodes else ""
+            if finished := self.done - self.first:
+                left = (now - self.started) / finished * (self.total - self.done)
+                words += f", {tqdm.format_interval(round(left))} left"
+            print(words, file=sys.stderr, flush=True)
 
 
 def in_parts(prompts, size):
