@@ -86,7 +86,7 @@ def run(place, texts):
     It is collected by a model in a folder with a hostile name; then its table of replies is changed.
     """
     folder, out = small_models.write(place / "models" / NAME, "llama"), place / "runs" / NAME
-    asked = [" · ".join(texts[start::27]) for start in range(27)]
+    asked = [" · ".join(texts[start::18]) for start in range(18)]
     table = prompts(place / "asked.csv", asked, list(load_scheme().codes))
     run = collect(str(folder), prompts=table, generations=2, out=out, progress=False)
     messages = run.prompts()

@@ -21,7 +21,7 @@ from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 RUNS = sorted(path.parent.name for path in SHIPPED.glob("*/manifest.json"))
 MODELS = [name for name in RUNS if "--" not in name]
-FEW_FACES, SAMPLES = 3, 200
+FEW_FACES, SAMPLES = 3, 100
 LOAD = loading.load
 
 

@@ -32,7 +32,7 @@ def test_the_page_of_a_strangers_model_is_finished(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     parameters = {
         "model": str(place / "model"),
-        "prompts": str(write_prompts(place / "prompts.csv", 3)),
+        "prompts": str(write_prompts(place / "prompts.csv", 2)),
         "generations": 2,
         "device": "cpu",
     }
@@ -47,7 +47,7 @@ def test_the_page_of_a_strangers_model_is_finished(tmp_path, monkeypatch):
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     text = json.dumps(outputs)
     assert "no chat template" in text
-    assert "Where this page comes from" in text and "27 messages" in text
+    assert "Where this page comes from" in text and "18 messages" in text
     figures = [out["data"]["application/vnd.plotly.v1+json"] for out in outputs if _drawn(out)]
     kinds = {trace["type"] for figure in figures for trace in figure["data"]}
     assert {"scatter3d", "scatter", "heatmap", "bar"} <= kinds and len(figures) >= 7
