@@ -47,7 +47,7 @@ book: $(READY)  ## the study on the built-in models, and the book: _build/html/i
 
 test: $(READY)  ## every test; brings a browser for those that open pages, or leaves them out
 	CHROMIUM="$$("$(PYTHON)" tests/browser.py)" && export CHROMIUM && \
-	  OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -q -n $$(($(JOBS) + 2)) --dist worksteal $(TESTS)
+	  OMP_NUM_THREADS=1 "$(PYTHON)" -m pytest -q -n $$(($(JOBS) + 1)) --dist worksteal $(TESTS)
 
 calibration: $(READY)  ## how often each test errs, on simulated data, into data/calibration.csv
 	PYTHONPATH="$(CURDIR)" JOBS=$(JOBS) "$(PYTHON)" -m tests.calibration
