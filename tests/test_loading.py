@@ -277,7 +277,7 @@ def test_a_run_keeps_the_commit_that_it_began_with(tmp_path):
     (home / "refs").mkdir()
     (home / "refs" / "main").write_text("a" * 40)
     prompts = tmp_path / "prompts.csv"
-    load_prompts().head(37).to_csv(prompts, index=False)
+    load_prompts().head(61).to_csv(prompts, index=False)
     environment = os.environ | {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", STORY, tmp_path, prompts]
     done = subprocess.run(

@@ -18,7 +18,7 @@ from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
 from kaomoji_lib.stimuli import PROMPTS, load_prompts
 
 ABOUT = ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")
-PROMPTS_PER_PART = 36
+PROMPTS_PER_PART = 60
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 OPTIONS = {
     **{name: f"--{name}" for name in ("prompts", "generations", "seed", "dtype", "layers")},
@@ -247,7 +247,9 @@ class _Sampler:
         def draw(batch):
             part = prompts.iloc[batch]
             words = self.messages(part), list(part["id"])
-            return sample.sample(self.engine, *words, self.sampling, self.layers, self.cached)
+            return sample.sample(
+                self.engine, *words, self.sampling, self.layers, self.cached, report
+            )
 
         for batch, (drawn, states) in in_batches(range(len(prompts)), draw, self.sizes):
             for row in drawn:
@@ -258,6 +260,6 @@ class _Sampler:
                 rows.append(about | row)
             offset += len(states["first"])
             tensors.append(states)
-            report(prompts=len(batch))
-        joined = {name: torch.cat([part[name] for part in tensors]) for name in tensors[0]}
-        return pd.DataFrame(rows), joined
+        return pd.DataFrame(rows), {
+            name: torch.cat([part[name] for part in tensors]) for name in tensors[0]
+        }

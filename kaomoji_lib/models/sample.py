@@ -61,7 +61,7 @@ class Reply:
 
 
 @torch.inference_mode()
-def sample(engine, messages, keys, sampling, layers=None, cached=True):
+def sample(engine, messages, keys, sampling, layers=None, cached=True, report=None):
     """Reply ``sampling.generations`` times to each message.
 
     Parameters
@@ -70,6 +70,7 @@ def sample(engine, messages, keys, sampling, layers=None, cached=True):
     keys : list of str, one stable name per message; seeds its random streams.
     layers : sequence of int, positions in ``engine.layers`` to capture, default all.
     cached : False reads every context from its beginning, one at a time: slow, and right for any architecture.
+    report : called as replies end, with the share of ``prompts`` that they are.
 
     Returns
     -------
@@ -98,6 +99,8 @@ def sample(engine, messages, keys, sampling, layers=None, cached=True):
             _choose(
                 engine, going, logits[[place[one.context] for one in going]], sampling, suppress
             )
+            if report:
+                report(prompts=sum(reply.stopped for reply in going) / sampling.generations)
             awaiting = [reply for reply in going if reply.awaited]
             if not awaiting:
                 break
