@@ -95,12 +95,6 @@ tables.table(
 # probe on the exact log-probabilities of the whole closed set: it can use small shifts that no reply shows.
 
 # %% tags=["hide-input"]
-compared = results.BySource(sources).frame(
-    lambda source: probes.against_text(source.states.array, messages, text=text, seed=seed).assign(
-        probe=lambda table: table["source"]
-    )
-)
-states = compared[(compared["probe"] == probes.EMIT) & (compared["measure"] == "accuracy")]
 page.glue("count", len(sources))
 strongest = max(text, key=lambda probe: probe.accuracy.value)
 
@@ -178,7 +172,6 @@ larger = study.article("accuracy.nine", seed=seed).assign(measure="kaomoji")
 larger["source"] = [published.titles().get(name, name) for name in larger["source"]]
 
 # %% tags=["remove-cell"]
-page.glue("text", strongest.accuracy, percent=True)
 rates = {title: choices.rate(item.emissions, seed=seed) for title, item in sources.items()}
 lowest, *_, highest = sorted(rates.values(), key=lambda rate: rate.value)
 page.glue("rate.least", lowest, percent=True)
@@ -188,7 +181,6 @@ page.glue("choice.least", results.estimate(ordered.iloc[0]), percent=True)
 page.glue("choice.most", results.estimate(ordered.iloc[-1]), percent=True)
 for title, source in sources.items():
     page.glue(f"rate.{source.spec.alias}", rates[title], percent=True)
-    page.glue(f"states.{source.spec.alias}", results.one(states, source=title), percent=True)
 for title, source in scored.items():
     page.glue(f"kaomoji.{source.spec.alias}", results.one(kaomoji, source=title), percent=True)
     page.glue(f"logp.{source.spec.alias}", results.one(likelihoods, source=title), percent=True)

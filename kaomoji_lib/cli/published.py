@@ -67,10 +67,10 @@ def _claims(table, as_json):
         print(json.dumps(table.to_dict("records"), indent=1))
         return
     for claim in table.itertuples(index=False):
-        told = [claim.verdict]
-        told += [f"reproduces {claim.reproduces}"] if claim.reproduces else []
-        told += [f"holds {claim.holds}"] if claim.holds else []
-        print(f"{claim.number}. {claim.statement}\n   {'; '.join(told)}")
+        parts = [claim.verdict]
+        parts += [f"reproduces {claim.reproduces}"] if claim.reproduces else []
+        parts += [f"holds {claim.holds}"] if claim.holds else []
+        print(f"{claim.number}. {claim.statement}\n   {'; '.join(parts)}")
 
 
 def _cell(value):

@@ -117,7 +117,7 @@ def measure(engine, prompts, plan, algorithm, nodes=None, read=None, progress=No
 
     Parameters
     ----------
-    prompts : lists of token ids. plan : :class:`.spellings.Plan`. algorithm : a name of :data:`.algorithms.ALGORITHMS`.
+    prompts : lists of token ids. plan : :class:`.spellings.Plan`. algorithm : a name of :data:`ALGORITHMS`.
     nodes : of the trie per forward pass. read : replaces :func:`kaomoji_lib.models.forward.prefill`, such as
         :func:`kaomoji_lib.models.steer.prefill_with`; not for ``plain``, which has no prefill.
     progress : callable(nodes=int), called as nodes are computed.
