@@ -191,9 +191,9 @@ class _Sampler:
         from kaomoji_lib.models.forward import Sizes, layer_names
 
         self.engine, self.instruction = engine, settings["instruction"]
-        self.layers = settings["layers"]
-        if self.layers == "all":
-            self.layers = range(len(engine.layers))
+        self.layers = (
+            range(len(engine.layers)) if settings["layers"] == "all" else settings["layers"]
+        )
         names, spec = layer_names(engine, self.layers), engine.spec
         check = verify.sampling(engine, self.messages(prompts))
         together = check["algorithm"] == verify.TOGETHER

@@ -28,8 +28,6 @@ from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import folder_digest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-# Its bar would fill the log of a page.
-modeling_gguf_pytorch_utils.tqdm = lambda items, **_: items
 OTHER_SENSES = ("vision", "visual", "audio", "image")
 
 
@@ -107,7 +105,10 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
             "leave --quantize out, or name another --device"
         )
     location, options = _source(spec, revision or spec.revision)
+    bar = modeling_gguf_pytorch_utils.tqdm
     try:
+        # Its bar would fill the log of a page.
+        modeling_gguf_pytorch_utils.tqdm = lambda items, **_: items
         # A branch may move between one file and the next; a commit does not.
         commit = _commit(spec, options.get("revision"))
         options |= {"revision": commit} if commit else {}
@@ -123,6 +124,8 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
         raise KaomojiError(
             f"cannot load model {spec.id!r}: {_reason(error)}; {_remedy(spec, error)}"
         ) from None
+    finally:
+        modeling_gguf_pytorch_utils.tqdm = bar
     if not spec.quantize and (device != "auto" or where.type == "cpu"):
         model = model.to(where)
     model.eval().requires_grad_(False)
