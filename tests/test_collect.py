@@ -115,6 +115,27 @@ def test_killed_it_ends_with_the_same_run(finished, few, options, tmp_path):
     assert not list((tmp_path / "killed").rglob("*.part"))
 
 
+@pytest.mark.parametrize("size", [10, 30])
+def test_a_run_goes_on_with_parts_of_the_size_that_it_began_with(
+    finished, options, tmp_path, monkeypatch, size
+):
+    real = RunFolder.write_shard
+
+    def interrupted(run, number, *rest):
+        real(run, number, *rest)
+        if number == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(collecting, "PROMPTS_PER_PART", size)
+        patch.setattr(RunFolder, "write_shard", interrupted)
+        collect(MODEL, out=tmp_path / "begun", **options)
+    if size == 10:  # a manifest from before the size was written down
+        run = RunFolder(tmp_path / "begun")
+        run.write_manifest({k: v for k, v in run.manifest.items() if k != collecting.PART})
+    assert_equal_runs(finished, collect(MODEL, out=tmp_path / "begun", **options), atol=1e-5)
+
+
 def test_half_a_batch_is_tried_where_the_memory_does_not_suffice(
     finished, options, tmp_path, monkeypatch
 ):

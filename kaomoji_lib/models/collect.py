@@ -18,7 +18,7 @@ from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
 from kaomoji_lib.stimuli import PROMPTS, load_prompts
 
 ABOUT = ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")
-PROMPTS_PER_PART = 60
+PROMPTS_PER_PART, PART = 60, "prompts_per_part"
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 OPTIONS = {
     **{name: f"--{name}" for name in ("prompts", "generations", "seed", "dtype", "layers")},
@@ -153,7 +153,9 @@ def _check(generations, temperature, top_p, max_new_tokens):
 def _fill(run, spec, prompts, settings, sampling, device, progress):
     from kaomoji_lib.models import loading
 
-    started, parts, sampler = time.time(), job.in_parts(prompts, PROMPTS_PER_PART), None
+    # Parts are known by number, so a run keeps the size that it began with; once it was 10 for all.
+    begun = run.manifest if run.exists else {PART: PROMPTS_PER_PART}
+    started, parts, sampler = time.time(), job.in_parts(prompts, begun.get(PART, 10)), None
     for number, part, report in job.unfinished(spec.title, parts, run.has_shard, progress):
         if sampler is None:
             revision = loading.run_revision(run) if run.exists else None
@@ -167,13 +169,16 @@ def _fill(run, spec, prompts, settings, sampling, device, progress):
 def _begin(run, sampler, prompts, started):
     """Write the manifest, or refuse to continue with another model than the run began with."""
     if not run.exists:
-        about = {
-            "schema": SCHEMA,
-            "status": "collecting",
-            "prompts": prompts.to_dict("records"),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        }
-        run.write_manifest(about | sampler.facts)
+        run.write_manifest(
+            {
+                "schema": SCHEMA,
+                "status": "collecting",
+                "prompts": prompts.to_dict("records"),
+                PART: PROMPTS_PER_PART,
+                "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+                **sampler.facts,
+            }
+        )
     begun, now = run.manifest["model"], sampler.facts["model"]
     names = ("template_sha256", "revision")
     job.refuse_difference(
