@@ -12,11 +12,13 @@ from kaomoji_lib import results, stats, tables, theme
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.missing import Missing, passes_missing
 
-OUTCOMES = {"kaomoji": 0.9, "emoji": 0.6, "words": 0.4, "truncated": 0.75, "refusal": 0.5}
 CAMERA = {"eye": {"x": 0.35, "y": -1.75, "z": 0.75}, "center": {"x": 0, "y": 0, "z": -0.08}}
 ELLIPSE = np.linspace(0, 2 * np.pi, 41)
 DASHES = ("dot", "dash", "dashdot", "longdash")
 STEP = 14  # pixels between two series of one row of a forest
+NAMES = {"showgrid": False, "zeroline": False, "ticklen": 0}  # an axis of names
+SILENT = {"hoverinfo": "skip", "showlegend": False}
+FACES = {"family": theme.FONT, "size": theme.FACE}
 
 
 @passes_missing
@@ -30,63 +32,38 @@ def forest(frame, title, caption, *, y="source", series="measure", x="", percent
     frame = _estimates(frame, y, series)
     if frame.empty:
         return Missing("no estimate could be computed for this figure")
+    if (frame["p"] > stats.ALPHA).any():
+        caption += f"; hollow: p\u00a0>\u00a0{stats.ALPHA}"
     groups, bands = list(dict.fromkeys(frame[series])), _bands(frame, y, series)
-    fig = theme.figure(
-        title,
-        caption
-        + (f"; hollow: p\u00a0>\u00a0{stats.ALPHA}" if (frame["p"] > stats.ALPHA).any() else ""),
-        height=70 - bands["bottom"].min(),
-        tops=bands["top"],
-        margin={"b": 90 if len(groups) > 1 else 60},
-    )
+    several, bottom = len(groups) > 1, bands["bottom"].min()
+    margin = {"b": 90 if several else 60}
+    fig = theme.figure(title, caption, height=70 - bottom, tops=bands["top"], margin=margin)
     for number, name in enumerate(groups):
         part = frame[frame[series] == name]
         rows = bands.loc[part[y]]
         places = rows["top"].to_numpy() - 20 - [STEP * row.index(name) for row in rows["series"]]
-        colour = theme.SEQUENCE[number % len(theme.SEQUENCE)]
+        colour, shape = theme.style(number)
         fill = [theme.CLEAR if p > stats.ALPHA else colour for p in part["p"].fillna(0)]
-        marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}}
-        marker["symbol"] = theme.SYMBOLS[number % len(theme.SYMBOLS)]
-        fig.add_scatter(
-            x=part["value"],
-            y=places,
-            mode="markers",
-            name=escape.label(name),
-            marker=marker,
-            legendrank=number,
-            error_x={**_whiskers(part), "color": colour, "thickness": 2, "width": 4},
-            customdata=_hovers(part, y, series),
-            hovertemplate="%{customdata}<extra></extra>",
-            showlegend=len(groups) > 1,
-        )
+        marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}, "symbol": shape}
+        legend = {"name": escape.label(name), "legendrank": number, "showlegend": several}
+        whiskers = {**_whiskers(part), "color": colour, "thickness": 2, "width": 4}
+        dots = {"mode": "markers", "marker": marker, "error_x": whiskers}
+        fig.add_scatter(x=part["value"], y=places, **dots, **legend, **_hover(part, y, series))
         nulls = part["null_mean"].notna().to_numpy()
         if nulls.any():
-            fig.add_scatter(
-                x=part["null_mean"][nulls],
-                y=places[nulls],
-                mode="markers",
-                name="null mean",
-                marker={"symbol": "line-ns-open", "size": 13, "color": theme.GREY},
-                hoverinfo="skip",
-                legendgroup="null",
-                legendrank=len(groups),
-                showlegend=number == 0,
-            )
+            tick = {"symbol": "line-ns-open", "size": 13, "color": theme.GREY}
+            legend = {"name": "null mean", "legendgroup": "null", "legendrank": len(groups)}
+            legend |= {"hoverinfo": "skip", "showlegend": number == 0}
+            points = {"x": part["null_mean"][nulls], "y": places[nulls]}
+            fig.add_scatter(**points, mode="markers", marker=tick, **legend)
     for name, place in dict(lines).items():
         style = {"dash": "dot", "color": theme.GREY, "width": 1.5}
         note = {"annotation_text": escape.label(name), "annotation_font_color": theme.GREY}
         fig.add_vline(x=place, line=style, annotation_position="top", **note)
-    return fig.update_layout(
-        xaxis=theme.axis(x, tickformat=".0%" if percent else None),
-        yaxis=theme.axis(
-            tickvals=bands[["top", "bottom"]].mean(axis=1).tolist(),
-            ticktext=[escape.label(row) for row in bands.index],
-            range=[bands["bottom"].min(), 0],
-            showgrid=False,
-            zeroline=False,
-            ticklen=0,
-        ),
-    )
+    middles = bands[["top", "bottom"]].mean(axis=1).tolist()
+    names = {"tickvals": middles, "ticktext": [escape.label(row) for row in bands.index]}
+    yaxis = theme.axis(**NAMES, **names, range=[bottom, 0])
+    return fig.update_layout(xaxis=theme.axis(x, tickformat=_shares(percent)), yaxis=yaxis)
 
 
 @passes_missing
@@ -102,43 +79,24 @@ def curve(frame, title, caption, *, x, series="source", y="", percent=False, lin
     fig = theme.figure(title, caption, height=380, margin={"b": 96})
     for number, name in enumerate(dict.fromkeys(frame[series])):
         part = frame[frame[series] == name].sort_values(x)
-        colour = theme.SEQUENCE[number % len(theme.SEQUENCE)]
-        band = pd.concat([part["ci_high"], part["ci_low"][::-1]])
-        fig.add_scatter(
-            x=pd.concat([part[x], part[x][::-1]]),
-            y=band,
-            mode="lines",
-            fill="toself",
-            fillcolor=colour,
-            opacity=0.16,
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=str(name),
-        )
-        fig.add_scatter(
-            x=part[x],
-            y=part["value"],
-            mode="lines+markers",
-            name=escape.label(name),
-            legendgroup=str(name),
-            line={"color": colour, "width": 2.5},
-            marker={"symbol": theme.SYMBOLS[number % len(theme.SYMBOLS)], "size": 7},
-            customdata=_hovers(part, x, series),
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+        colour, shape = theme.style(number)
+        legend, edge = {"legendgroup": str(name)}, {"fillcolor": colour, "line": {"width": 0}}
+        there_and_back = {"x": pd.concat([part[x], part[x][::-1]])}
+        there_and_back["y"] = pd.concat([part["ci_high"], part["ci_low"][::-1]])
+        band = {"mode": "lines", "fill": "toself", "opacity": 0.16, **edge}
+        fig.add_scatter(**there_and_back, **band, **legend, **SILENT)
+        style = {"mode": "lines+markers", "line": {"color": colour, "width": 2.5}}
+        style["marker"] = {"symbol": shape, "size": 7}
+        legend["name"] = escape.label(name)
+        fig.add_scatter(x=part[x], y=part["value"], **style, **legend, **_hover(part, x, series))
+    ends = [frame[x].min(), frame[x].max()]
     for (name, place), dash in zip(dict(lines).items(), DASHES, strict=False):
-        fig.add_scatter(
-            x=[frame[x].min(), frame[x].max()],
-            y=[place, place],
-            mode="lines",
-            name=escape.label(name),
-            line={"dash": dash, "color": theme.GREY, "width": 2},
-            hovertemplate="%{fullData.name}: %{y}<extra></extra>",
-        )
+        style = {"line": {"dash": dash, "color": theme.GREY, "width": 2}, "mode": "lines"}
+        style["hovertemplate"] = "%{fullData.name}: %{y}<extra></extra>"
+        fig.add_scatter(x=ends, y=[place, place], name=escape.label(name), **style)
+    xaxis = theme.axis(x, zeroline=False)
     return fig.update_layout(
-        xaxis=theme.axis(x, zeroline=False),
-        yaxis=theme.axis(y, tickformat=".0%" if percent else None, zeroline=False),
+        xaxis=xaxis, yaxis=theme.axis(y, tickformat=_shares(percent), zeroline=False)
     )
 
 
@@ -154,29 +112,18 @@ def matrix(table, title, caption, *, text=".2f", diverging=False, faces=False):
     if diverging:
         low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
     fig = theme.figure(title, caption, height=110 + 34 * len(table), margin={"b": 30, "r": 12})
-    fig.add_heatmap(
-        z=values,
-        x=list(range(table.shape[1])),
-        y=list(range(len(table))),
-        zmin=low,
-        zmax=high,
-        colorscale=theme.DIVERGING if diverging else theme.SEQUENTIAL,
-        text=[["" if np.isnan(v) else tables.words(v, text) for v in row] for row in values],
-        texttemplate="%{text}",
-        showscale=False,
-        xgap=1,
-        ygap=1,
-    )
-    bare = {"showgrid": False, "zeroline": False, "ticklen": 0}
+    written = [["" if np.isnan(v) else tables.words(v, text) for v in row] for row in values]
+    colours = theme.DIVERGING if diverging else theme.SEQUENTIAL
+    style = {"zmin": low, "zmax": high, "colorscale": colours, "showscale": False}
     rows, columns = (
         {"tickvals": list(range(len(names))), "ticktext": [escape.label(name) for name in names]}
         for names in (table.index, table.columns)
     )
-    family = {"family": theme.FONT, "size": theme.FACE} if faces else {}
-    return fig.update_layout(
-        xaxis=theme.axis(**bare, **columns, side="top"),
-        yaxis=theme.axis(**bare, **rows, autorange="reversed", tickfont=family),
-    )
+    places = {"x": columns["tickvals"], "y": rows["tickvals"], "xgap": 1, "ygap": 1}
+    fig.add_heatmap(z=values, text=written, texttemplate="%{text}", **places, **style)
+    rows |= {"autorange": "reversed", "tickfont": FACES if faces else {}}
+    xaxis, yaxis = theme.axis(**NAMES, **columns, side="top"), theme.axis(**NAMES, **rows)
+    return fig.update_layout(xaxis=xaxis, yaxis=yaxis)
 
 
 @passes_missing
@@ -187,28 +134,20 @@ def plane(points, scheme, title, caption, *, axes=("PC1", "PC2")):
     """
     fig = theme.figure(title, caption, height=520, margin={"b": 110})
     labels = {}
-    for code in [code for code in scheme.codes if code in set(points["category"])]:
-        part = points[points["category"] == code]
+    for code, part in _by_category(points, scheme):
         colour, name = scheme.colour(code), escape.label(scheme.gloss(code))
-        fig.add_scatter(
-            x=part["x"],
-            y=part["y"],
-            mode="markers",
-            name=name,
-            legendgroup=code,
-            marker={"color": colour, "symbol": theme.symbol(scheme, code), "size": 8},
-            opacity=0.75,
-            customdata=[escape.label(hover) for hover in part["hover"]],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+        marker = {"color": colour, "symbol": theme.symbol(scheme, code), "size": 8}
+        style = {"mode": "markers", "marker": marker, "opacity": 0.75}
+        legend = {"name": name, "legendgroup": code}
+        fig.add_scatter(x=part["x"], y=part["y"], **style, **legend, **_texts(part["hover"]))
         if len(part) < 3:
             continue
         centre, cover = part[["x", "y"]].mean(), np.cov(part["x"], part["y"])
         circle = np.array([np.cos(ELLIPSE), np.sin(ELLIPSE)])
         ring = np.linalg.cholesky(cover + 1e-12 * np.eye(2)) @ circle
         x, y = centre["x"] + ring[0], centre["y"] + ring[1]
-        quiet = {"hoverinfo": "skip", "showlegend": False, "legendgroup": code}
-        fig.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 1.5}, **quiet)
+        style = {"mode": "lines", "line": {"color": colour, "width": 1.5}, "legendgroup": code}
+        fig.add_scatter(x=x, y=y, **style, **SILENT)
         labels[f"<b>{name}</b>"] = (centre["x"], y.max(), colour)
     extent = np.ptp(points[["x", "y"]].to_numpy(), axis=0)
     places = np.array([place for *place, _ in labels.values()]).reshape(-1, 2)
@@ -224,36 +163,20 @@ def plane(points, scheme, title, caption, *, axes=("PC1", "PC2")):
 def space(points, scheme, title, caption, *, axes=("PC1", "PC2", "PC3")):
     """Draw points in three dimensions: columns ``x``, ``y``, ``z``, ``category``, ``hover``."""
     fig = theme.figure(title, caption, height=640, margin={"l": 0, "r": 0, "b": 110})
-    for code in [code for code in scheme.codes if code in set(points["category"])]:
-        part = points[points["category"] == code]
-        name, colour = escape.label(scheme.gloss(code)), scheme.colour(code)
-        fig.add_scatter3d(
-            x=part["x"],
-            y=part["y"],
-            z=part["z"],
-            mode="text",
-            # WebGL has fewer marker symbols than there are categories.
-            text=theme.GLYPHS[theme.symbol(scheme, code)],
-            textfont={"family": theme.FONT, "size": 13, "color": colour},
-            legendgroup=code,
-            name=name,
-            showlegend=False,
-            customdata=[escape.label(hover) for hover in part["hover"]],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
-        fig.add_scatter(
-            x=[None],
-            y=[None],
-            mode="markers",
-            name=name,
-            legendgroup=code,
-            marker={"color": colour, "symbol": theme.symbol(scheme, code), "size": 11},
-        )
+    for code, part in _by_category(points, scheme):
+        colour, symbol = scheme.colour(code), theme.symbol(scheme, code)
+        legend = {"name": escape.label(scheme.gloss(code)), "legendgroup": code}
+        # WebGL has fewer marker symbols than there are categories.
+        font = {"family": theme.FONT, "size": 13, "color": colour}
+        glyphs = {"mode": "text", "text": theme.GLYPHS[symbol], "textfont": font}
+        glyphs |= {"showlegend": False, **_texts(part["hover"])}
+        fig.add_scatter3d(x=part["x"], y=part["y"], z=part["z"], **glyphs, **legend)
+        marker = {"color": colour, "symbol": symbol, "size": 11}
+        fig.add_scatter(x=[None], y=[None], mode="markers", marker=marker, **legend)
     bare = {"showticklabels": False, "showbackground": False, "showspikes": False}
-    scene = {"aspectmode": "data", "bgcolor": theme.CLEAR, "camera": CAMERA} | {
-        f"{key}axis": {"title": {"text": escape.label(text)}, **bare}
-        for key, text in zip("xyz", axes, strict=True)
-    }
+    scene = {"aspectmode": "data", "bgcolor": theme.CLEAR, "camera": CAMERA}
+    for key, text in zip("xyz", axes, strict=True):
+        scene[f"{key}axis"] = {"title": {"text": escape.label(text)}, **bare}
     unseen = {"visible": False, "fixedrange": True, "domain": [0, 0.001]}
     return fig.update_layout(scene=scene, xaxis=unseen, yaxis=unseen, scene_dragmode="turntable")
 
@@ -275,71 +198,21 @@ def circumplex(places, scheme, title, caption):
         font = {"color": row["colour"], "size": 14}
         fig.add_annotation(x=x, y=y, text=escape.label(row["gloss"]), showarrow=False, font=font)
     size = 13 + 6 * np.sqrt(places["weight"] / places["weight"].max())
-    points = places[["valence", "arousal"]].to_numpy(float)
     # Widths are those on a phone, where letters are largest beside the plane.
-    room = np.array(
-        [
-            [0.0046 * s * len(face) + 0.05, 0.0068 * s]
-            for face, s in zip(places["face"], size, strict=True)
-        ]
-    )
+    room = np.column_stack([0.0046 * size * places["face"].str.len() + 0.05, 0.0068 * size])
     taken = [[0.055 * len(name), 0.1] for name in scheme.table["gloss"]]
-    shown = _apart(points, np.concatenate([room, taken]), names)
-    fig.add_scatter(
-        x=shown[:, 0],
-        y=shown[:, 1],
-        mode="text",
-        text=[escape.label(face) for face in places["face"]],
-        textfont={
-            "family": theme.FONT,
-            "size": list(size),
-            "color": [scheme.colour(code) for code in places["category"]],
-        },
-        customdata=[escape.label(hover) for hover in places["hover"]],
-        hovertemplate="%{customdata}<extra></extra>",
-        cliponaxis=False,
-    )
+    points = places[["valence", "arousal"]].to_numpy(float)
+    x, y = _apart(points, np.concatenate([room, taken]), names).T
+    colours = [scheme.colour(code) for code in places["category"]]
+    font = {"family": theme.FONT, "size": list(size), "color": colours}
+    faces = [escape.label(face) for face in places["face"]]
+    style = {"mode": "text", "textfont": font, "cliponaxis": False, **_texts(places["hover"])}
+    fig.add_scatter(x=x, y=y, text=faces, **style)
     ends = {"tickvals": [-1, 0, 1], "ticktext": ["−1", "0", "+1"], "showgrid": False}
     one_scale = {"scaleanchor": "x", "constrain": "domain", **ends}
     return fig.update_layout(
         xaxis=theme.axis("valence: unpleasant → pleasant", range=[-1.85, 1.85], **ends),
         yaxis=theme.axis("arousal: calm → aroused", range=[-1.35, 1.4], **one_scale),
-    )
-
-
-@passes_missing
-def outcomes(report, scheme, title, caption):
-    """Draw how replies begin, per category: shares of kaomoji, emoji, words and the rest.
-
-    ``report``: of :func:`kaomoji_lib.metrics.choices.report`, one row per category.
-    """
-    report = report.set_index("category").loc[
-        [c for c in scheme.codes if c in set(report["category"])]
-    ]
-    fig = theme.figure(title, caption, height=130 + 36 * len(report), barmode="stack", bargap=0.38)
-    names = [theme.tagged(scheme, code) for code in report.index[::-1]]
-    for outcome, strength in OUTCOMES.items():
-        if outcome not in report or not report[outcome].sum():
-            continue
-        counts, total = report[outcome][::-1], report["generations"][::-1]
-        colour = theme.SEQUENCE[0] if outcome == "kaomoji" else f"rgba(128,128,128,{strength})"
-        words = [
-            f"{count} of {n} replies: {outcome}" for count, n in zip(counts, total, strict=True)
-        ]
-        fig.add_bar(
-            y=names,
-            x=counts / total,
-            orientation="h",
-            name=outcome,
-            marker={"color": colour},
-            customdata=words,
-            hovertemplate="%{y}<br>%{customdata}<extra></extra>",
-        )
-    return fig.update_layout(
-        margin={"b": 96},
-        showlegend=True,
-        xaxis=theme.axis("share of replies", range=[0, 1], tickformat=".0%"),
-        yaxis=theme.axis(ticklen=0, showgrid=False),
     )
 
 
@@ -351,38 +224,28 @@ def bars(table, title, caption, *, label, value, series=None, x="", percent=True
     """
     groups = [None] if series is None else list(dict.fromkeys(table[series]))
     rows = list(dict.fromkeys(table[label]))
-    height = 90 + len(rows) * (18 + 16 * len(groups))
-    fig = theme.figure(
-        title,
-        caption,
-        height=height,
-        margin={"b": 90 if series else 60},
-        legend={"traceorder": "reversed"},
-        tops=np.arange(len(rows))[::-1] + 0.5,
-    )
+    layout = {
+        "height": 90 + len(rows) * (18 + 16 * len(groups)),
+        "margin": {"b": 90 if series else 60},
+    }
+    layout |= {"legend": {"traceorder": "reversed"}, "tops": np.arange(len(rows))[::-1] + 0.5}
+    fig = theme.figure(title, caption, **layout)
     # Bars of a row are drawn from below: the first series comes last, and the legend turns that round.
     for number, name in reversed(list(enumerate(groups))):
         part = table if series is None else table[table[series] == name]
-        fig.add_bar(
-            y=[escape.label(item) for item in part[label]],
-            x=part[value],
-            orientation="h",
-            name=escape.label(name or ""),
-            marker={"color": theme.SEQUENCE[number % len(theme.SEQUENCE)]},
-            text=[_share(item) if percent else f"{item:.3g}" for item in part[value]],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{text}<extra></extra>",
-            showlegend=series is not None,
-        )
-    font = {"family": theme.FONT, "size": theme.FACE} if faces else {}
+        style = {"orientation": "h", "marker": {"color": theme.style(number)[0]}}
+        style |= {"name": escape.label(name or ""), "showlegend": series is not None}
+        style |= {"textposition": "outside", "cliponaxis": False}
+        style["text"] = [_share(item) if percent else f"{item:.3g}" for item in part[value]]
+        style["hovertemplate"] = "%{y}: %{text}<extra></extra>"
+        fig.add_bar(y=[escape.label(item) for item in part[label]], x=part[value], **style)
     order = {"categoryorder": "array", "categoryarray": [escape.label(row) for row in rows[::-1]]}
     # Room for the numbers beside the bars, on a phone too.
     room = [0, 1.4 * max(float(table[value].max()), 1e-12)]
     ticks = {"tickvals": np.linspace(0, 1, 6)} if percent and room[1] > 1 else {}
     return fig.update_layout(
-        xaxis=theme.axis(x, range=room, tickformat=".0%" if percent else None, **ticks),
-        yaxis=theme.axis(ticklen=0, showgrid=False, tickfont=font, **order),
+        xaxis=theme.axis(x, range=room, tickformat=_shares(percent), **ticks),
+        yaxis=theme.axis(ticklen=0, showgrid=False, tickfont=FACES if faces else {}, **order),
     )
 
 
@@ -391,6 +254,15 @@ def _bands(frame, y, series):
     bands = frame.groupby(y, sort=False)[series].unique().map(list).to_frame("series")
     bands["bottom"] = -(26 + STEP * bands["series"].map(len)).cumsum()
     return bands.assign(top=bands["bottom"].shift(fill_value=0))
+
+
+def _by_category(points, scheme):
+    parts = dict(list(points.groupby("category")))
+    return [(code, parts[code]) for code in scheme.codes if code in parts]
+
+
+def _shares(percent):
+    return ".0%" if percent else None
 
 
 def _share(value):
@@ -432,8 +304,15 @@ def _whiskers(frame):
     return {"type": "data", "array": up.clip(lower=0), "arrayminus": down.clip(lower=0)}
 
 
-def _hovers(frame, *columns):
-    return [
-        escape.label(" · ".join([*(str(row[c]) for c in columns), str(results.estimate(row))]))
-        for _, row in frame.iterrows()
-    ]
+def _hover(frame, *columns):
+    rows = [row for _, row in frame.iterrows()]
+    return _texts(
+        " · ".join([*(str(row[name]) for name in columns), str(results.estimate(row))])
+        for row in rows
+    )
+
+
+def _texts(hovers):
+    """Return what a trace shows under the pointer: one plain text per point, escaped here."""
+    shown = [escape.label(hover) for hover in hovers]
+    return {"customdata": shown, "hovertemplate": "%{customdata}<extra></extra>"}

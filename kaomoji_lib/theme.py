@@ -86,7 +86,6 @@ def symbol(scheme, code):
     return own if own in GLYPHS else SYMBOLS[scheme.codes.index(code) % len(SYMBOLS)]
 
 
-def tagged(scheme, code):
-    """Return tick text: the category's name in ink, with its symbol in its colour. HTML, escaped."""
-    glyph, colour = GLYPHS[symbol(scheme, code)], escape.label(scheme.colour(code))
-    return f'{escape.label(scheme.gloss(code))} <span style="color:{colour}">{glyph}</span>'
+def style(number):
+    """Return colour and marker symbol of the series with this number."""
+    return SEQUENCE[number % len(SEQUENCE)], SYMBOLS[number % len(SYMBOLS)]

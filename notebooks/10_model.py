@@ -43,10 +43,12 @@ page.glue("what", source.statement)
 # {glue:text}`rate` of the replies open with a kaomoji. {glue:text}`asked`
 
 # %% tags=["hide-input"]
-report = choices.report(replies, seed=seed)
+shares = pd.crosstab(replies["category"], replies["outcome"], normalize="index")
+shares = shares.reindex(list(scheme.codes)).dropna().rename(index=scheme.gloss)
+shares = shares[shares.mean().sort_values(ascending=False).index]
 page.glue("rate", choices.rate(replies, seed=seed), percent=True)
 page.glue("asked", source.notes)
-figures.outcomes(report, scheme, "What replies open with", source.caption)
+figures.matrix(shares, "What replies open with", source.caption, text=".0%")
 
 # %% tags=["hide-input"]
 examples = replies.merge(

@@ -31,7 +31,6 @@ POINTS = pd.DataFrame(np.random.default_rng(0).normal(size=(18, 3)), columns=["x
 POINTS = POINTS.assign(category=np.repeat(SCHEME.codes[:3], 6), hover=HOSTILE)
 PLACES = pd.DataFrame({"face": [HOSTILE, "(^_^)"], "valence": 0.5, "arousal": 0.5})
 PLACES = PLACES.assign(category=SCHEME.codes[0], hover=HOSTILE, weight=[1, 4])
-REPORT = pd.DataFrame({"category": SCHEME.codes, "generations": 8, "kaomoji": 6, "words": 2})
 TABLE = pd.DataFrame([[0.1, -0.5], [0.2, np.nan]], index=[HOSTILE, "b"], columns=[HOSTILE, "d"])
 BARS = pd.DataFrame({"face": [HOSTILE, "(T_T)"], "p": [0.7, 0.3], "who": [HOSTILE, "b"]})
 DRAWN = {
@@ -42,7 +41,6 @@ DRAWN = {
     "matrix": lambda: figures.matrix(TABLE, HOSTILE, HOSTILE, diverging=True, faces=True),
     "plane": lambda: figures.plane(POINTS, SCHEME, HOSTILE, HOSTILE, axes=(HOSTILE, "y")),
     "circumplex": lambda: figures.circumplex(PLACES, SCHEME, HOSTILE, HOSTILE),
-    "outcomes": lambda: figures.outcomes(REPORT, SCHEME, HOSTILE, HOSTILE),
     "bars": lambda: figures.bars(
         BARS, HOSTILE, HOSTILE, label="face", value="p", series="who", x=HOSTILE
     ),
@@ -107,11 +105,6 @@ def test_a_matrix_writes_true_minus_signs_and_leaves_gaps():
     fig = figures.matrix(TABLE, "t", "c", diverging=True)
     assert [*fig.data[0].text[0], *fig.data[0].text[1]] == ["0.10", "−0.50", "0.20", ""]
     assert fig.data[0].zmin == -0.5 and fig.data[0].zmax == 0.5
-
-
-def test_outcomes_are_shares_of_all_replies():
-    fig = figures.outcomes(REPORT, SCHEME, "t", "c")
-    assert {bar.name: set(bar.x) for bar in fig.data} == {"kaomoji": {0.75}, "words": {0.25}}
 
 
 def test_labels_of_the_circumplex_are_moved_apart_and_only_as_far_as_needed():

@@ -11,9 +11,8 @@ import pandas as pd
 from scipy.special import softmax
 from sklearn.linear_model import RidgeCV
 
-from kaomoji_lib import results, stats
+from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.faces import extract
 from kaomoji_lib.metrics.predict import folds
 
 KINDS = ("raw", "pmi", "standardised")
@@ -103,18 +102,3 @@ def rate(emissions, seed=0):
     typed = emissions["outcome"] == "kaomoji"
     share = typed.groupby(emissions["prompt_id"]).agg(["mean", "size"])
     return stats.bootstrap(share["mean"], weights=share["size"], unit="prompts", seed=seed)
-
-
-def report(emissions, seed=0):
-    """Return emission rate and outcomes per category, in order of first appearance: tidy table, measure ``rate``.
-
-    Further columns: category, generations, distinct_faces, and the number of generations of each outcome of
-    ``extract.OUTCOMES``. A rate has no null: the instruction asks for a kaomoji each time.
-    """
-    rows = []
-    for category, part in emissions.groupby("category", sort=False):
-        outcomes = part["outcome"].value_counts().reindex(extract.OUTCOMES, fill_value=0)
-        labels = {"category": category, "generations": len(part), **outcomes}
-        labels["distinct_faces"] = part["face"].nunique()
-        rows.append(results.frame({"rate": rate(part, seed)}, **labels))
-    return pd.concat(rows, ignore_index=True)
