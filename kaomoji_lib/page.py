@@ -1,7 +1,6 @@
 """What a page of the book needs around its figures: its run, its numbers in the prose, and its provenance."""
 
 import dataclasses
-import math
 import platform
 import sys
 import time
@@ -10,6 +9,7 @@ from functools import cached_property
 from importlib import metadata
 
 import pandas as pd
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kaomoji_lib import tables
 from kaomoji_lib.errors import KaomojiError
@@ -24,13 +24,6 @@ __all__ = ["Missing", "Source", "attempt", "glue", "provenance", "read", "start"
 
 MIME = "application/vnd.kaomoji.estimate+json"
 PACKAGES = ("torch", "transformers", "numpy", "pandas", "scikit-learn", "plotly")
-_EXPECTED = {
-    bool: ("true or false", "false"),
-    int: ("a whole number", "8"),
-    float: ("a number", "0.5"),
-    str: ("text", "TEXT"),
-}
-_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 SKIPPED = {"files", "layers", "status", "prompts", "schema"}
 
 
@@ -110,10 +103,7 @@ def spec(model):
 
 
 def start():
-    """Check the parameters of the page that calls it, and return the moment it began, for :func:`provenance`.
-
-    Raises KaomojiError as :func:`check_parameters` does.
-    """
+    """Check the parameters of the page that calls it; return the moment it began, for :func:`provenance`."""
     check_parameters(sys._getframe(1).f_globals)
     return time.monotonic()
 
@@ -121,43 +111,24 @@ def start():
 def check_parameters(namespace):
     """Convert the annotated parameters in ``namespace`` (a page's ``globals()``) to their types, in place.
 
-    Papermill and command lines pass numbers and flags as text.
-    ``1e3`` is the whole number 1000, ``"false"`` the flag False; types are int, float, bool and str, and ``int | None``
-    and the like. Other annotations are left alone.
+    Papermill and command lines pass numbers and flags as text: ``"8"`` becomes 8 and ``"false"`` becomes False.
 
     Raises
     ------
     KaomojiError
         If a value is not of its type; the message names parameter, value and what was expected.
     """
+    rules = ConfigDict(coerce_numbers_to_str=True, allow_inf_nan=False)
     for name, kind in namespace.get("__annotations__", {}).items():
-        kinds = set(getattr(kind, "__args__", ())) or {kind}
-        typed = next((one for one in _EXPECTED if one in kinds), None)
-        if typed is None or name not in namespace:
+        if name not in namespace:
             continue
         value = namespace[name]
-        if value is None and type(None) in kinds:
-            continue
         try:
-            namespace[name] = _converted(value, typed)
-        except (KeyError, TypeError, ValueError, OverflowError):
-            expected, example = _EXPECTED[typed]
+            namespace[name] = TypeAdapter(kind, config=rules).validate_python(value)
+        except ValidationError as error:
             raise KaomojiError(
-                f"parameter {name} is {value!r}; expected {expected}; pass it as in `-p {name} {example}`"
+                f"parameter {name} is {value!r}: {error.errors()[0]['msg']}; pass it as `-p {name} VALUE`"
             ) from None
-
-
-def _converted(value, kind):
-    if kind is bool:
-        return _FLAGS[str(value).strip().lower()]
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError
-    if kind is str or (kind is int and isinstance(value, int)):
-        return kind(value)
-    number = float(value)
-    if not math.isfinite(number) or (kind is int and number != int(number)):
-        raise ValueError
-    return kind(number)
 
 
 def read(run, categories=None):
@@ -220,7 +191,10 @@ def provenance(runs, parameters, started):
     runs = runs if isinstance(runs, list | tuple) else [] if runs is None else [runs]
     rows = [row for run in runs for row in _run_rows(run, len(runs) > 1)]
     rows += [(f"parameter {name}", str(v)) for name, v in parameters.items() if v not in ("", None)]
-    versions = [f"Python {platform.python_version()}", *map(_version, PACKAGES)]
+    versions = [
+        f"Python {platform.python_version()}",
+        *(f"{name} {metadata.version(name)}" for name in PACKAGES),
+    ]
     rows += [("versions", ", ".join(versions))]
     rows += [("seconds for this page", f"{time.monotonic() - started:.0f}")]
     return tables.Table(
@@ -228,28 +202,16 @@ def provenance(runs, parameters, started):
     )
 
 
-def _version(name):
-    try:
-        return f"{name} {metadata.version(name)}"
-    except metadata.PackageNotFoundError:
-        return f"{name} absent"
-
-
 def _run_rows(run, several):
     manifest = run.manifest
     prefix = f"{spec(manifest['model']).title}: " if several else ""
     rows = [(f"{prefix}run", run.path.name), (f"{prefix}prompts", str(len(manifest["prompts"])))]
-    for name, value in _flat({k: v for k, v in manifest.items() if k not in SKIPPED}):
-        if not several or name in ("model revision", "model dtype"):
-            rows.append((f"{prefix}{name}", value))
+    shown = {name: value for name, value in manifest.items() if name not in SKIPPED}
+    for name, value in pd.json_normalize(shown, sep=" ").to_dict("records")[0].items():
+        name = name.replace("_", " ")
+        if value not in (None, "", [], {}) and (
+            not several or name in ("model revision", "model dtype")
+        ):
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            rows.append((f"{prefix}{name}", text))
     return rows
-
-
-def _flat(value, prefix=""):
-    """Yield the scalars of a nested dictionary with readable names; empty ones are left out."""
-    for key, item in value.items():
-        name = f"{prefix} {key}".strip().replace("_", " ")
-        if isinstance(item, dict):
-            yield from _flat(item, name)
-        elif item not in (None, "", [], {}):
-            yield name, ", ".join(map(str, item)) if isinstance(item, list) else str(item)
