@@ -45,17 +45,20 @@ def forest(frame, title, caption, *, y="source", series="measure", x="", percent
         colour, shape = theme.style(number)
         fill = [theme.CLEAR if p > stats.ALPHA else colour for p in part["p"].fillna(0)]
         marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}, "symbol": shape}
-        legend = {"name": escape.label(name), "legendrank": number, "showlegend": several}
-        whiskers = {**_whiskers(part), "color": colour, "thickness": 2, "width": 4}
-        dots = {"mode": "markers", "marker": marker, "error_x": whiskers}
-        fig.add_scatter(x=part["value"], y=places, **dots, **legend, **_hover(part, y, series))
+        fig.add_scatter(
+            **{"x": part["value"], "y": places, "mode": "markers", "marker": marker},
+            **{"name": escape.label(name), "legendrank": number, "showlegend": several},
+            error_x={**_whiskers(part), "color": colour, "thickness": 2, "width": 4},
+            **_hover(part, y, series),
+        )
         nulls = part["null_mean"].notna().to_numpy()
         if nulls.any():
-            tick = {"symbol": "line-ns-open", "size": 13, "color": theme.GREY}
-            legend = {"name": "null mean", "legendgroup": "null", "legendrank": len(groups)}
-            legend |= {"hoverinfo": "skip", "showlegend": number == 0}
-            points = {"x": part["null_mean"][nulls], "y": places[nulls]}
-            fig.add_scatter(**points, mode="markers", marker=tick, **legend)
+            fig.add_scatter(
+                **{"x": part["null_mean"][nulls], "y": places[nulls], "mode": "markers"},
+                **{"name": "null mean", "legendgroup": "null", "legendrank": len(groups)},
+                marker={"symbol": "line-ns-open", "size": 13, "color": theme.GREY},
+                **{"hoverinfo": "skip", "showlegend": number == 0},
+            )
     for name, place in dict(lines).items():
         style = {"dash": "dot", "color": theme.GREY, "width": 1.5}
         note = {"annotation_text": escape.label(name), "annotation_font_color": theme.GREY}
@@ -80,20 +83,24 @@ def curve(frame, title, caption, *, x, series="source", y="", percent=False, lin
     for number, name in enumerate(dict.fromkeys(frame[series])):
         part = frame[frame[series] == name].sort_values(x)
         colour, shape = theme.style(number)
-        legend, edge = {"legendgroup": str(name)}, {"fillcolor": colour, "line": {"width": 0}}
-        there_and_back = {"x": pd.concat([part[x], part[x][::-1]])}
-        there_and_back["y"] = pd.concat([part["ci_high"], part["ci_low"][::-1]])
-        band = {"mode": "lines", "fill": "toself", "opacity": 0.16, **edge}
-        fig.add_scatter(**there_and_back, **band, **legend, **SILENT)
-        style = {"mode": "lines+markers", "line": {"color": colour, "width": 2.5}}
-        style["marker"] = {"symbol": shape, "size": 7}
-        legend["name"] = escape.label(name)
-        fig.add_scatter(x=part[x], y=part["value"], **style, **legend, **_hover(part, x, series))
+        fig.add_scatter(
+            x=pd.concat([part[x], part[x][::-1]]),
+            y=pd.concat([part["ci_high"], part["ci_low"][::-1]]),
+            **{"mode": "lines", "fill": "toself", "fillcolor": colour, "opacity": 0.16},
+            **{"line": {"width": 0}, "legendgroup": str(name), **SILENT},
+        )
+        fig.add_scatter(
+            **{"x": part[x], "y": part["value"], "mode": "lines+markers"},
+            **{"line": {"color": colour, "width": 2.5}, "marker": {"symbol": shape, "size": 7}},
+            **{"name": escape.label(name), "legendgroup": str(name), **_hover(part, x, series)},
+        )
     ends = [frame[x].min(), frame[x].max()]
     for (name, place), dash in zip(dict(lines).items(), DASHES, strict=False):
-        style = {"line": {"dash": dash, "color": theme.GREY, "width": 2}, "mode": "lines"}
-        style["hovertemplate"] = "%{fullData.name}: %{y}<extra></extra>"
-        fig.add_scatter(x=ends, y=[place, place], name=escape.label(name), **style)
+        fig.add_scatter(
+            **{"x": ends, "y": [place, place], "name": escape.label(name), "mode": "lines"},
+            line={"dash": dash, "color": theme.GREY, "width": 2},
+            hovertemplate="%{fullData.name}: %{y}<extra></extra>",
+        )
     xaxis = theme.axis(x, zeroline=False)
     return fig.update_layout(
         xaxis=xaxis, yaxis=theme.axis(y, tickformat=_shares(percent), zeroline=False)
@@ -136,18 +143,19 @@ def plane(points, scheme, title, caption, *, axes=("PC1", "PC2")):
     labels = {}
     for code, part in _by_category(points, scheme):
         colour, name = scheme.colour(code), escape.label(scheme.gloss(code))
-        marker = {"color": colour, "symbol": theme.symbol(scheme, code), "size": 8}
-        style = {"mode": "markers", "marker": marker, "opacity": 0.75}
-        legend = {"name": name, "legendgroup": code}
-        fig.add_scatter(x=part["x"], y=part["y"], **style, **legend, **_texts(part["hover"]))
+        fig.add_scatter(
+            **{"x": part["x"], "y": part["y"], "mode": "markers", "opacity": 0.75},
+            marker={"color": colour, "symbol": theme.symbol(scheme, code), "size": 8},
+            **{"name": name, "legendgroup": code, **_texts(part["hover"])},
+        )
         if len(part) < 3:
             continue
         centre, cover = part[["x", "y"]].mean(), np.cov(part["x"], part["y"])
         circle = np.array([np.cos(ELLIPSE), np.sin(ELLIPSE)])
         ring = np.linalg.cholesky(cover + 1e-12 * np.eye(2)) @ circle
         x, y = centre["x"] + ring[0], centre["y"] + ring[1]
-        style = {"mode": "lines", "line": {"color": colour, "width": 1.5}, "legendgroup": code}
-        fig.add_scatter(x=x, y=y, **style, **SILENT)
+        line = {"color": colour, "width": 1.5}
+        fig.add_scatter(x=x, y=y, mode="lines", line=line, legendgroup=code, **SILENT)
         labels[f"<b>{name}</b>"] = (centre["x"], y.max(), colour)
     extent = np.ptp(points[["x", "y"]].to_numpy(), axis=0)
     places = np.array([place for *place, _ in labels.values()]).reshape(-1, 2)
@@ -166,11 +174,13 @@ def space(points, scheme, title, caption, *, axes=("PC1", "PC2", "PC3")):
     for code, part in _by_category(points, scheme):
         colour, symbol = scheme.colour(code), theme.symbol(scheme, code)
         legend = {"name": escape.label(scheme.gloss(code)), "legendgroup": code}
-        # WebGL has fewer marker symbols than there are categories.
-        font = {"family": theme.FONT, "size": 13, "color": colour}
-        glyphs = {"mode": "text", "text": theme.GLYPHS[symbol], "textfont": font}
-        glyphs |= {"showlegend": False, **_texts(part["hover"])}
-        fig.add_scatter3d(x=part["x"], y=part["y"], z=part["z"], **glyphs, **legend)
+        fig.add_scatter3d(
+            **{"x": part["x"], "y": part["y"], "z": part["z"], "mode": "text"},
+            # WebGL has fewer marker symbols than there are categories.
+            text=theme.GLYPHS[symbol],
+            textfont={"family": theme.FONT, "size": 13, "color": colour},
+            **{"showlegend": False, **legend, **_texts(part["hover"])},
+        )
         marker = {"color": colour, "symbol": symbol, "size": 11}
         fig.add_scatter(x=[None], y=[None], mode="markers", marker=marker, **legend)
     bare = {"showticklabels": False, "showbackground": False, "showspikes": False}
@@ -204,10 +214,11 @@ def circumplex(places, scheme, title, caption):
     points = places[["valence", "arousal"]].to_numpy(float)
     x, y = _apart(points, np.concatenate([room, taken]), names).T
     colours = [scheme.colour(code) for code in places["category"]]
-    font = {"family": theme.FONT, "size": list(size), "color": colours}
-    faces = [escape.label(face) for face in places["face"]]
-    style = {"mode": "text", "textfont": font, "cliponaxis": False, **_texts(places["hover"])}
-    fig.add_scatter(x=x, y=y, text=faces, **style)
+    fig.add_scatter(
+        **{"x": x, "y": y, "mode": "text", "cliponaxis": False, **_texts(places["hover"])},
+        text=[escape.label(face) for face in places["face"]],
+        textfont={"family": theme.FONT, "size": list(size), "color": colours},
+    )
     ends = {"tickvals": [-1, 0, 1], "ticktext": ["−1", "0", "+1"], "showgrid": False}
     one_scale = {"scaleanchor": "x", "constrain": "domain", **ends}
     return fig.update_layout(
@@ -233,12 +244,14 @@ def bars(table, title, caption, *, label, value, series=None, x="", percent=True
     # Bars of a row are drawn from below: the first series comes last, and the legend turns that round.
     for number, name in reversed(list(enumerate(groups))):
         part = table if series is None else table[table[series] == name]
-        style = {"orientation": "h", "marker": {"color": theme.style(number)[0]}}
-        style |= {"name": escape.label(name or ""), "showlegend": series is not None}
-        style |= {"textposition": "outside", "cliponaxis": False}
-        style["text"] = [_share(item) if percent else f"{item:.3g}" for item in part[value]]
-        style["hovertemplate"] = "%{y}: %{text}<extra></extra>"
-        fig.add_bar(y=[escape.label(item) for item in part[label]], x=part[value], **style)
+        fig.add_bar(
+            y=[escape.label(item) for item in part[label]],
+            **{"x": part[value], "orientation": "h", "marker": {"color": theme.style(number)[0]}},
+            **{"name": escape.label(name or ""), "showlegend": series is not None},
+            **{"textposition": "outside", "cliponaxis": False},
+            text=[_share(item) if percent else f"{item:.3g}" for item in part[value]],
+            hovertemplate="%{y}: %{text}<extra></extra>",
+        )
     order = {"categoryorder": "array", "categoryarray": [escape.label(row) for row in rows[::-1]]}
     # Room for the numbers beside the bars, on a phone too.
     room = [0, 1.4 * max(float(table[value].max()), 1e-12)]

@@ -1,10 +1,11 @@
 """Escape strings, kaomoji above all, so that they arrive unchanged and harmless."""
 
-import html as _html
 import json
 import re
 import unicodedata
 from hashlib import sha256
+
+from markupsafe import Markup
 
 _MARKDOWN_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _UNSAFE_IN_NAME = re.compile(r"[^A-Za-z0-9._-]")
@@ -12,27 +13,17 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")
 _KEPT_FORMAT = "\u200b\u200c\u200d\u2060"
 
 
-def html(text: str) -> str:
-    """Escape for HTML text and quoted attributes."""
-    return _html.escape(str(text), quote=True)
-
-
-class Markup(str):
-    """HTML made by :func:`element`; text from outside is already escaped in it."""
-
-
 def element(tag: str, *children: str, **attributes: str) -> Markup:
-    """Return an HTML element of escaped text, :class:`Markup` children and attributes; HTML is written nowhere else.
+    """Return an HTML element of escaped text, ``Markup`` children and attributes; HTML is written nowhere else.
 
     ``class_`` is the attribute ``class``, ``aria_label`` is ``aria-label``; attributes that are None are left out.
     """
-    written = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{html(value)}"'
+    written = Markup("").join(
+        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), value)
         for name, value in attributes.items()
         if value is not None
     )
-    inside = "".join(child if isinstance(child, Markup) else html(child) for child in children)
-    return Markup(f"<{tag}{written}>{inside}</{tag}>")
+    return Markup("<{0}{1}>{2}</{0}>").format(tag, written, Markup("").join(children))
 
 
 def script_data(data) -> Markup:

@@ -11,7 +11,6 @@ import json
 import re
 import sys
 import unicodedata
-from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -81,9 +80,6 @@ def escaping(text):
     markup = escape.element("p", text, title=text)
     assert not re.search(
         r"[<>\"]", markup.removeprefix('<p title="').removesuffix("</p>").replace('">', "", 1)
-    )
-    assert unescape(escape.html(text)) == text or re.search("&#|&[a-zA-Z]", text), (
-        "entities of the text itself are text"
     )
     reader = read(markup)
     assert (

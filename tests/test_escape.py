@@ -22,7 +22,7 @@ FACES = [*hostile.faces(), "<(^_^)>", "{{x}}", "&lt;", "</b>", "[a](b)", "( ͡°
         (escape.markdown, "a\n\n b", "a b"),
         (escape.label, "<&>\"'", "&lt;&amp;&gt;\"'"),
         (escape.filename, "organism-gemma_1.5", "organism-gemma_1.5"),
-        *((write, 3, "3") for write in (escape.html, escape.label, escape.terminal)),
+        *((write, 3, "3") for write in (escape.label, escape.terminal)),
         *((escape.terminal, face, face) for face in FACES[:9]),
     ],
 )

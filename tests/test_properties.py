@@ -69,7 +69,7 @@ def test_there_are_enough_hostile_strings():
 
 @pytest.mark.parametrize("broken", [lambda text: text, lambda text: text.replace("<", "&lt;")])
 def test_the_promises_are_not_empty(monkeypatch, broken):
-    monkeypatch.setattr(targets.escape, "html", broken)
+    monkeypatch.setattr(targets.escape, "label", broken)
     with pytest.raises(AssertionError):
         for text in hostile.strings():
             targets.escaping(text)
