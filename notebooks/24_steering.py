@@ -35,8 +35,7 @@ import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
 from kaomoji_lib.metrics import distributions, human, interventions
-from kaomoji_lib.models import choose
-from kaomoji_lib.models import steering_conditions as conditions
+from kaomoji_lib.models import choose, steer
 from kaomoji_lib.models.collect import find_or_collect
 
 started = page.start()
@@ -57,7 +56,7 @@ page.glue("title", source.title)
 
 # %% tags=["hide-input"]
 options = {"per_category": prompts, "seed": seed, "device": device}
-steered = conditions.steering_table(source.run, spellings, targets=2, scales=scales, **options)
+steered = steer.steering_table(source.run, spellings, targets=2, scales=scales, **options)
 effects = interventions.steering(steered, kaomoji, reading, messages, seed=seed)
 gain = results.one(effects, measure="target", scale=1.0)
 moves = "moves" if stats.relevant(gain) else "does not move"
@@ -109,7 +108,7 @@ figures.bars(
 # is the share of the difference between the two kaomoji distributions that the patch brings about.
 
 # %% tags=["hide-input"]
-patched = conditions.patching_table(source.run, spellings, layers=layers, **options)
+patched = steer.patching_table(source.run, spellings, layers=layers, **options)
 recovered = interventions.patching(patched, kaomoji, seed=seed)
 shown = recovered[recovered["measure"] == "recovered"]
 donors = shown[shown["condition"] == "donor"]
@@ -132,7 +131,7 @@ figures.curve(
 # matched control changes as much variance and keeps the category.
 
 # %% tags=["hide-input"]
-erased = conditions.erasure_table(source.run, spellings, layers=layers, **options)
+erased = steer.erasure_table(source.run, spellings, layers=layers, **options)
 lost = interventions.erasure(erased, kaomoji, reading, messages, seed=seed)
 drop = lost[lost["measure"] == "drop"]
 figures.curve(

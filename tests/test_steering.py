@@ -11,8 +11,7 @@ from small_models import engine
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import organisms, scoring, spellings, steer
-from kaomoji_lib.models import steering_conditions as conditions
-from kaomoji_lib.models.steer import Addition, Map, Patch, applied, face_log_probs, plain_log_prob
+from kaomoji_lib.models.steer import addition, applied, erasure, face_log_probs, patch
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
 
 WORDS = ["(≖ᴗ≖)", "(^_~)", "(｡•́︿•̀｡)"]
@@ -35,18 +34,15 @@ def test_scores_under_interventions_equal_plain_forward_passes(setting, monkeypa
     vectors = 3 * rng.normal(size=(3, width)).astype(np.float32)
     matrix, centre = 0.1 * rng.normal(size=(width, width)), rng.normal(size=width)
     still = face_log_probs(model, prompts, plan)[0]
-    back = np.array([1, 3, 5])
     for layer in (0, 2):
-        for kind, values in (
-            (Addition, [vectors]),
-            (Map, [matrix, centre]),
-            (Patch, [vectors, back]),
+        for change in (
+            addition(layer, vectors),
+            erasure(layer, steer.Eraser(matrix, centre)),
+            patch(layer, vectors, np.array([1, 3, 5])),
         ):
-            change = kind(layer, *values)
             changed = face_log_probs(model, prompts, plan, change)[0]
-            for row, column in ((0, 0), (2, 1)):
-                plain = plain_log_prob(model, prompts[row], plan, column, change[[row]])
-                assert changed[row, column] == pytest.approx(plain, abs=1e-3)
+            plain = face_log_probs(model, prompts, plan, change, "plain")[0]
+            assert changed == pytest.approx(plain, abs=1e-3)
             assert np.abs(changed - still).max() > 0.01
     # Nothing is left afterwards, and batches that do not fit are halved.
     real = steer.measuring.measure
@@ -72,37 +68,34 @@ def test_without_an_intervention_the_event_is_the_one_that_is_scored(setting):
 
 def test_an_algorithm_that_loses_the_vector_is_not_used(setting, monkeypatch):
     model, prompts, plan, width = setting
-    change = Addition(1, np.full((3, width), 2.0))
+    change = addition(1, np.full((3, width), 2.0))
     assert steer.verified_algorithm(model, prompts, plan, change) == "packed"
-    monkeypatch.setattr(steer, "prefill_with", lambda change: steer.prefill)
-    with pytest.raises(KaomojiError, match="disagree with plain"):
-        steer.verified_algorithm(model, prompts, plan, change)
-    with pytest.raises(KaomojiError, match="one per prompt"):
-        face_log_probs(model, prompts[:2], plan, change)
+    real = steer.measuring.measure
+    monkeypatch.setattr(steer.measuring, "measure", lambda *given, read: real(*given))
+    assert steer.verified_algorithm(model, prompts, plan, change) == "plain"
 
 
 def test_the_choice_itself_is_not_pushed_and_hooks_go(setting):
     model, prompts, plan, width = setting
     still = face_log_probs(model, prompts, plan)[0]
-    after_last_block = Addition(len(model.blocks), np.full((3, width), 50.0))
+    after_last_block = addition(len(model.blocks), np.full((3, width), 50.0))
     pushed = face_log_probs(model, prompts, plan, after_last_block)[0]
     assert pushed == pytest.approx(still, abs=1e-4)
-    with pytest.raises(ZeroDivisionError), applied(model, Addition(1, np.ones((1, width)))):
+    with pytest.raises(ZeroDivisionError), applied(model, addition(1, np.ones((1, width)))):
         raise ZeroDivisionError
     assert face_log_probs(model, prompts, plan)[0] == pytest.approx(still, abs=1e-4)
     with pytest.raises(KaomojiError, match="does not exist"):
-        face_log_probs(model, prompts[:1], plan, Addition(9, np.ones((1, width))))
+        face_log_probs(model, prompts[:1], plan, addition(9, np.ones((1, width))))
 
 
 def test_the_message_is_found_in_the_prompt():
     model, text = engine("organism-qwen"), load_prompts()["text"][7]
-    rendered = model.template.render(f"{INSTRUCTION} {text}")
-    start, end = steer.user_span(model, rendered, text)
-    ids = model.encode(rendered)
+    prompts = steer.encoded(model, [text], INSTRUCTION)
+    ids, start, end = prompts.iloc[0]
     assert model.decode(ids[start:end]).strip() == text and end < len(ids)
+    assert ids == model.encode(model.template.render(f"{INSTRUCTION} {text}"))
     with torch.inference_mode():
         whole = model.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
-    prompts = pd.DataFrame({"ids": [ids], "start": start, "end": end})
     found = steer.prompt_states(model, prompts)
     assert np.allclose(found["end"][0, 2], whole[2][0, end - 1], atol=1e-4)
     assert np.allclose(found["message"][0, 2], whole[2][0, start:end].mean(dim=0), atol=1e-4)
@@ -120,11 +113,11 @@ def clouds(apart, n=120, width=20, seed=0):
 
 def test_leace_leaves_no_covariance_and_its_controls_do():
     states, labels = clouds(3.0)
-    eraser = conditions.leace(states, labels)
+    eraser = steer.leace(states, labels)
     left = pd.DataFrame(eraser(states)).groupby(labels).mean().to_numpy()
-    assert eraser.rank == 4 and np.abs(left - left.mean(axis=0)).max() < 1e-8
+    assert round(np.trace(eraser.matrix)) == 4 and np.abs(left - left.mean(axis=0)).max() < 1e-8
     assert eraser(eraser(states)) == pytest.approx(eraser(states))
-    matched = conditions.matched_eraser(states, labels, eraser)
+    matched = steer.matched_eraser(states, labels, eraser)
     assert matched.removed(states) == pytest.approx(eraser.removed(states))
     kept = pd.DataFrame(matched(states)).groupby(labels).mean().to_numpy()
     assert np.abs(kept - kept.mean(axis=0)).max() > 1
@@ -140,12 +133,12 @@ def test_leace_equals_the_equation_of_its_paper():
     white = whiten @ cross
     projection = white @ np.linalg.pinv(white)
     expected = states - centred @ (np.linalg.inv(whiten) @ projection @ whiten).T
-    assert conditions.leace(states, labels)(states) == pytest.approx(expected, abs=1e-6)
+    assert steer.leace(states, labels)(states) == pytest.approx(expected, abs=1e-6)
 
 
 def test_tested_prompts_are_not_estimated_on_and_their_topics_vary():
     prompts = load_prompts()
-    train, tested = conditions.train_test_prompts(prompts, 3)
+    train, tested = steer.train_test_prompts(prompts, 3)
     table = prompts.iloc[tested]
     assert not train[tested].any() and (table["category"].value_counts() == 3).all()
     assert table["topic"].nunique() > 5
@@ -169,7 +162,7 @@ class Run(SimpleNamespace):
 @pytest.fixture
 def run(monkeypatch):
     model = engine("organism-qwen")
-    monkeypatch.setattr(conditions.loading, "load_run", lambda run, device: model)
+    monkeypatch.setattr(steer.loading, "load_run", lambda run, device: model)
     return Run(manifest={"instruction": INSTRUCTION}, source="organism-qwen")
 
 
@@ -191,9 +184,7 @@ def mass(table, meaning, categories):
 
 
 def test_a_toy_model_is_steered_to_the_category_of_the_direction(run, meaning):
-    design = {"layer": 2, "scales": (2.0,), "per_category": 1}
-    table = conditions.steering_table(run, list(meaning.index), **design)
-    assert list(table.columns[: len(conditions.STEERING)]) == list(conditions.STEERING)
+    table = steer.steering_table(run, list(meaning.index), scales=(2.0,), per_category=1)
     still = table[table["condition"] == "none"].set_index("prompt_id")
     steered = table[table["condition"] == "category"]
     before = still.loc[steered["prompt_id"]]
@@ -204,7 +195,7 @@ def test_a_toy_model_is_steered_to_the_category_of_the_direction(run, meaning):
 
 
 def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_not(run, meaning):
-    table = conditions.erasure_table(run, list(meaning.index), per_category=2, layers=(4,))
+    table = steer.erasure_table(run, list(meaning.index), per_category=2, layers=(4,))
     category = run.prompts().set_index("id")["category"]
     own = pd.Series(mass(table, meaning, category[table["prompt_id"]]), table["condition"])
     means = own.groupby(level=0).mean()
@@ -216,7 +207,7 @@ def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_
 
 
 def test_a_patched_state_brings_the_faces_of_its_donor(run, meaning):
-    table = conditions.patching_table(run, list(meaning.index), per_category=2, layers=(2, 4))
+    table = steer.patching_table(run, list(meaning.index), per_category=2, layers=(2, 4))
     category = run.prompts().set_index("id")["category"]
     last = table[(table["position"] == "emission") & (table["layer"] == 4)].set_index("condition")
 

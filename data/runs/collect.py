@@ -15,8 +15,7 @@ import numpy as np
 
 from kaomoji_lib import stimuli
 from kaomoji_lib.faces.extract import extract
-from kaomoji_lib.models import choose
-from kaomoji_lib.models import steering_conditions as conditions
+from kaomoji_lib.models import choose, steer
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.files import sha256, write_parquet
@@ -56,9 +55,9 @@ def gather(alias, weights):
     if alias == INTERVENED:
         inventory = choose.load_inventory()
         words = list(inventory[~inventory["foil"]].groupby("category", sort=False).head(4)["face"])
-        conditions.steering_table(run, words, per_category=2, targets=2)
-        conditions.patching_table(run, words, per_category=2, layers=INTERVENED_LAYERS)
-        conditions.erasure_table(run, words, per_category=2, layers=INTERVENED_LAYERS)
+        steer.steering_table(run, words, per_category=2, targets=2)
+        steer.patching_table(run, words, per_category=2, layers=INTERVENED_LAYERS)
+        steer.erasure_table(run, words, per_category=2, layers=INTERVENED_LAYERS)
 
 
 def score(alias, weights, run):

@@ -118,8 +118,8 @@ def measure(engine, prompts, plan, algorithm, nodes=None, read=None, progress=No
     Parameters
     ----------
     prompts : lists of token ids. plan : :class:`.spellings.Plan`. algorithm : a name of :data:`ALGORITHMS`.
-    nodes : of the trie per forward pass. read : replaces :func:`kaomoji_lib.models.forward.prefill`, such as
-        :func:`kaomoji_lib.models.steer.prefill_with`; not for ``plain``, which has no prefill.
+    nodes : of the trie per forward pass. read : replaces :func:`kaomoji_lib.models.forward.prefill`, which ``plain`` has
+        not.
     progress : callable(nodes=int), called as nodes are computed.
     """
     run, trie = ALGORITHMS[algorithm], plan.trie

@@ -1,4 +1,4 @@
-"""Simulated tables of steering, erasure and patching, as ``models/steering_conditions`` makes them from real models."""
+"""Simulated tables of steering, erasure and patching, as ``models/steer`` makes them from real models."""
 
 import numpy as np
 import pandas as pd
