@@ -37,24 +37,21 @@ def conflicts(pages):
     return {name: texts for name, texts in values.items() if len(texts) > 1}
 
 
-def page(model, **texts):
-    outputs = [
-        {
-            "metadata": {"scrapbook": {"name": PREFIX + name.replace("_", ".")}},
-            "data": {f"{PREFIX}text/plain": text},
-        }
-        for name, text in texts.items()
-    ]
+def page(model, name, text):
+    output = {
+        "metadata": {"scrapbook": {"name": PREFIX + name}},
+        "data": {f"{PREFIX}text/plain": text},
+    }
     given = {"metadata": {"tags": [INJECTED]}, "source": [f'model = "{model}"' if model else ""]}
-    return {"cells": [given, {"outputs": outputs}]}
+    return {"cells": [given, {"outputs": [output]}]}
 
 
 def test_different_values_of_one_name_are_found():
-    small, together = page("small", states="90%", title="Small"), page(None, states_small="90%")
+    small, together = page("small", "states", "90%"), page(None, "states.small", "90%")
+    other = page(None, "states.small", "80%")
     assert conflicts({"small": small, "together": together}) == {}
-    other = page(None, states_small="80%", title="Other")
-    assert set(conflicts({"small": small, "other": other})) == {"states.small"}
-    assert set(conflicts({"together": together, "other": other})) == {"states.small"}
+    for first in (small, together):
+        assert set(conflicts({"first": first, "other": other})) == {"states.small"}
 
 
 def test_numbers_agree_between_pages():

@@ -12,31 +12,35 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+TREE = {
+    "requirements.txt": "numpy==1",
+    "data/table.csv": "a\n1",
+    "kaomoji_lib/faces.py": "x = 1",
+    "kaomoji_lib/cli/score.py": "x = 1",
+    "notebooks/10_model.py": "# %%\n1",
+    "runs/alpha/manifest.json": "{}",
+    "book/runs/.state/old.json": "{}",
+}
+
+
+def write(root, path, text):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text)
+
+
 @pytest.fixture
 def build(tmp_path, monkeypatch):
-    """The builder's module, working in an empty folder."""
+    """The builder's module, working in a folder of its own."""
     monkeypatch.syspath_prepend(str(ROOT / "book"))
-    spec = importlib.util.spec_from_file_location(
-        "kaomoji_build_tested", ROOT / "book" / "build.py"
-    )
+    spec = importlib.util.spec_from_file_location("kaomoji_build", ROOT / "book" / "build.py")
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
-    for name, path in {
-        "ROOT": tmp_path,
-        "BOOK": tmp_path / "book",
-        "PAGES": tmp_path / "book" / "runs",
-        "STATE": tmp_path / "book" / "runs" / ".state",
-    }.items():
-        monkeypatch.setattr(module, name, path)
-    for folder in ("book/runs/.state", "notebooks", "kaomoji_lib/cli", "data", "runs/alpha"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "requirements.txt").write_text("numpy==1\n")
-    (tmp_path / "data" / "table.csv").write_text("a\n1\n")
-    (tmp_path / "kaomoji_lib" / "faces.py").write_text("x = 1\n")
-    (tmp_path / "kaomoji_lib" / "cli" / "score.py").write_text("x = 1\n")
-    (tmp_path / "notebooks" / "10_model.py").write_text("# %%\n1\n")
-    (tmp_path / "runs" / "alpha" / "manifest.json").write_text("{}")
+    places = {"ROOT": ".", "BOOK": "book", "PAGES": "book/runs", "STATE": "book/runs/.state"}
+    for name, path in places.items():
+        monkeypatch.setattr(module, name, tmp_path / path)
+    for path, text in TREE.items():
+        write(tmp_path, path, text)
     return module
 
 
@@ -88,15 +92,13 @@ def test_a_page_is_stale_when_its_inputs_changed_and_only_then(build, page):
         return build.is_current(page, build.shared_inputs())
 
     assert is_current(page)
-    (build.ROOT / "kaomoji_lib" / "cli" / "score.py").write_text("changed")
-    (build.ROOT / "runs" / "beta").mkdir()
-    (build.ROOT / "runs" / "beta" / "manifest.json").write_text("{}")
+    write(build.ROOT, "kaomoji_lib/cli/score.py", "changed")
+    write(build.ROOT, "runs/beta/manifest.json", "{}")
     assert is_current(page), "neither the command line nor other runs matter"
     for path in (*INPUTS.split(), "runs/alpha/manifest.json"):
-        before = (build.ROOT / path).read_text()
-        (build.ROOT / path).write_text("changed")
+        write(build.ROOT, path, "changed")
         assert not is_current(page), path
-        (build.ROOT / path).write_text(before)
+        write(build.ROOT, path, TREE[path])
     assert not is_current(build.Page("alpha", "model", "Alpha", {"model": "alpha", "seed": 1}))
     page.path.unlink()
     assert not is_current(page)
@@ -142,20 +144,15 @@ def test_pages_of_large_models_appear_with_their_run(build):
 
 
 def test_a_changed_style_reaches_a_book_whose_pages_have_not_changed(build, tmp_path, monkeypatch):
-    html, styles, state = tmp_path / "html", tmp_path / "book" / "_static", tmp_path / "state.json"
+    html, inputs = tmp_path / "html", {"frame": "same", "pages": "as they were"}
     html.mkdir()
-    styles.mkdir()
-    (styles / "kaomoji.css").write_text("p {}")
-    state.write_text(json.dumps({"frame": "same", "pages": "as they were"}))
-    for name, value in (
-        ("HTML", html),
-        ("HTML_STATE", state),
-        ("write_toc", lambda: False),
-        ("html_inputs", lambda: {"frame": "same", "pages": "new"}),
-    ):
-        monkeypatch.setattr(build, name, value)
-    monkeypatch.setattr(
-        build.subprocess, "run", lambda *words, **named: subprocess.CompletedProcess(words, 0)
-    )
+    write(tmp_path, "book/_static/kaomoji.css", "p {}")
+    write(tmp_path, "state.json", json.dumps(inputs))
+    monkeypatch.setattr(build, "HTML", html)
+    monkeypatch.setattr(build, "HTML_STATE", tmp_path / "state.json")
+    monkeypatch.setattr(build, "write_toc", lambda: False)
+    monkeypatch.setattr(build, "html_inputs", lambda: {**inputs, "pages": "new"})
+    done = subprocess.CompletedProcess((), 0)
+    monkeypatch.setattr(build.subprocess, "run", lambda *words, **named: done)
     assert build.build_html()
     assert (html / "_static" / "kaomoji.css").read_text() == "p {}"

@@ -26,17 +26,13 @@ def test_template_opens_as_a_notebook_and_is_saved_as_it_was(path, contents, tmp
     copy = tmp_path / "notebooks" / path.name
     copy.write_bytes(path.read_bytes())
     model = contents.get(f"notebooks/{path.name}")
-    assert model["type"] == "notebook" and {
-        cell["cell_type"] for cell in model["content"]["cells"]
-    } == {"markdown", "code"}
+    kinds = {cell["cell_type"] for cell in model["content"]["cells"]}
+    assert model["type"] == "notebook" and kinds == {"markdown", "code"}
     contents.save(model, f"notebooks/{path.name}")
-    lines = [
-        line for line in copy.read_text(encoding="utf-8").splitlines() if not VERSION.match(line)
-    ]
-    assert lines == path.read_text(encoding="utf-8").splitlines()
-    assert [file.name for file in (tmp_path / "notebooks").glob("*.*")] == [path.name], (
-        "no second file appears beside it"
-    )
+    lines = copy.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not VERSION.match(line)]
+    assert kept == path.read_text(encoding="utf-8").splitlines()
+    assert [*copy.parent.glob("*.*")] == [copy], "no second file appears beside it"
 
 
 def test_an_edit_in_the_notebook_reaches_the_template(contents, tmp_path):
@@ -49,12 +45,8 @@ def test_an_edit_in_the_notebook_reaches_the_template(contents, tmp_path):
 
 
 def test_lab_opens_python_files_as_notebooks_by_itself():
-    said = json.loads(
-        (ROOT / ".jupyter" / "labconfig" / "default_setting_overrides.json").read_text(
-            encoding="utf-8"
-        )
-    )
-    assert (
-        said["@jupyterlab/docmanager-extension:plugin"]["defaultViewers"]["python"]
-        == "Jupytext Notebook"
-    )
+    path = ROOT / ".jupyter" / "labconfig" / "default_setting_overrides.json"
+    viewers = json.loads(path.read_text(encoding="utf-8"))[
+        "@jupyterlab/docmanager-extension:plugin"
+    ]
+    assert viewers["defaultViewers"]["python"] == "Jupytext Notebook"
