@@ -1,7 +1,6 @@
 """The built book, opened in a browser that has no network."""
 
 import csv
-import importlib.util
 import json
 import re
 import sys
@@ -16,10 +15,8 @@ playwright = pytest.importorskip("playwright.sync_api")
 
 ROOT = Path(__file__).resolve().parents[1]
 
-spec = importlib.util.spec_from_file_location("kaomoji_build", ROOT / "book" / "build.py")
-build = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = build
-spec.loader.exec_module(build)
+sys.path.insert(0, str(ROOT / "book"))
+import build
 
 ENTRIES = [entry for _, pages in build.grid()[1] for entry in pages]
 NOTEBOOKS = [entry.name for entry in ENTRIES if not isinstance(entry, str)]
@@ -40,8 +37,14 @@ def figures_of(name):
 
 
 DARK = "localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')"
+NARROW = "document.documentElement.scrollWidth <= innerWidth + 1"
+IS_DARK = "document.documentElement.dataset.theme === 'dark'"
 WIDER = """() => { const wide = document.querySelector('article').clientWidth + 1;
     return [...document.querySelectorAll('.kao-plot, .kao-plot .main-svg, .kao-plot canvas')].filter(part => part.getBoundingClientRect().width > wide).map(part => part.className.baseVal || part.className); }"""
+FLAWED = """() => [...document.querySelectorAll('.kao-plot')].flatMap((box, number) => {
+    const three = (box.data || []).some(trace => trace.type === 'scatter3d'), canvas = box.querySelector('canvas');
+    const drawn = box.querySelector('canvas, .main-svg') && box.clientHeight > 100 && (!three || canvas.width > 50);
+    return drawn ? [] : [number]; })"""
 
 
 # Words of a figure that its box cuts off. 3-D labels follow their points and may leave with them.
@@ -65,15 +68,7 @@ def test_page_opens_without_error_or_outside_request(name, watched, address):
     count = watched.draw_all()
     if "/runs/" in name:
         assert count == len(figures_of(name.split("/")[-1])), "every figure is on the page"
-    for number in range(count):
-        drawn = watched.page.evaluate(
-            """n => { const box = document.querySelectorAll('.kao-plot')[n];
-                      const marks = box.querySelectorAll('canvas, .main-svg');
-                      const flat = !(box.data || []).some(trace => trace.type === 'scatter3d');
-                      return [marks.length > 0, flat || box.querySelector('canvas').width > 50, box.clientHeight > 100]; }""",
-            number,
-        )
-        assert all(drawn), f"figure {number}: marks, canvas, height = {drawn}"
+    assert watched.page.evaluate(FLAWED) == [], "figures without marks, canvas or height"
     assert watched.page.locator("article h1").count() == 1
     assert watched.page.evaluate(WIDER) == [], "figures wider than the text"
     assert watched.page.evaluate(CUT) == [], "words that a figure cuts off"
@@ -91,16 +86,9 @@ def test_page_opens_from_disk_on_a_phone_in_the_dark(name, watched, book):
     if page.locator(".kao-plot").count():
         page.locator(".kao-plot").first.scroll_into_view_if_needed()
         page.wait_for_selector(".kao-plot[data-done='2']", timeout=60_000)
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    assert (
-        page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
-        and page.evaluate(WIDER) == []
-    )
-    assert (book / f"{name}.html").stat().st_size < 2_000_000, (
-        "a page stays light beside the files that all pages share"
-    )
-    assert watched.outside("file:") == []
-    assert watched.trouble == []
+    assert page.evaluate(IS_DARK) and page.evaluate(NARROW) and page.evaluate(WIDER) == []
+    assert (book / f"{name}.html").stat().st_size < 2_000_000, "what pages share is beside them"
+    assert watched.outside("file:") == [] and watched.trouble == []
 
 
 @pytest.mark.parametrize(
@@ -111,11 +99,8 @@ def test_dark_page_is_accessible_and_every_figure_fits_a_phone(name, watched, ad
     watched.context.add_init_script(DARK)
     page = watched.open(f"{address}/{name}.html")
     watched.draw_all()
-    assert (
-        page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
-        and page.evaluate(WIDER) == []
-        and page.evaluate(CUT) == []
-    )
+    assert page.evaluate(NARROW)
+    assert page.evaluate(WIDER) == page.evaluate(CUT) == []
     assert axe.audit(page) == []
 
 
@@ -137,10 +122,8 @@ def test_dark_mode_reaches_the_figures(watched, address):
     before = page.evaluate(f"[{colour}, {paper}]")
     page.evaluate("window.scrollTo(0, 0)")
     for _ in range(3):
-        if page.evaluate("document.documentElement.dataset.theme") == "dark":
-            break
-        page.locator(".theme-switch-button:visible").first.click()
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        if not page.evaluate(IS_DARK):
+            page.locator(".theme-switch-button:visible").first.click()
     page.wait_for_function("document.querySelector('.kao-plot').dataset.drawnIn === 'dark'")
     after = page.evaluate(f"[{colour}, {paper}]")
     assert before[0] != after[0] and before[1] != after[1]
@@ -191,42 +174,42 @@ def test_a_number_shows_its_interval_on_focus(watched, address):
 
 
 def test_search_answers(watched, address):
-    page = watched.open(f"{address}/search.html?q=kaomoji")
-    page.wait_for_selector("#search-results li", timeout=20_000)
+    watched.open(f"{address}/search.html?q=kaomoji")
+    watched.page.wait_for_selector("#search-results li", timeout=20_000)
     assert watched.trouble == []
 
 
+@pytest.fixture(scope="module")
 def documents(book):
-    for path in sorted(book.rglob("*.html")):
-        if "_static" not in path.parts:
-            yield path, bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    paths = [path for path in sorted(book.rglob("*.html")) if "_static" not in path.parts]
+    return {
+        path: bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths
+    }
 
 
-def test_no_page_names_an_outside_resource(book):
-    for path, page in documents(book):
-        tags = page.select("script[src], img[src], iframe[src], video[src], link[href]")
-        named = [
-            tag.get("src") or tag.get("href") for tag in tags if tag.get("rel") != ["canonical"]
-        ]
+def test_no_page_names_an_outside_resource(documents):
+    for path, page in documents.items():
+        tags = page.select(
+            "script[src], img[src], iframe[src], video[src], link[href]:not([rel=canonical])"
+        )
+        named = [tag.get("src") or tag.get("href") for tag in tags]
         assert [url for url in named if url.startswith(("http:", "https:", "//"))] == [], path.name
 
 
-def test_internal_links_lead_somewhere(book):
-    broken, anchors = [], {}
-    pages = dict(documents(book))
-    for path, page in pages.items():
-        anchors[path.resolve()] = {tag["id"] for tag in page.select("[id]")}
-    for path, page in pages.items():
+def test_internal_links_lead_somewhere(documents):
+    anchors = {
+        path.resolve(): {tag["id"] for tag in page.select("[id]")}
+        for path, page in documents.items()
+    }
+    broken = []
+    for path, page in documents.items():
         for tag in page.select("a[href]"):
             parts = urlsplit(tag["href"])
             if parts.scheme or parts.netloc or path.name in ("genindex.html", "search.html"):
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
-            if not target.exists() or (
-                parts.fragment
-                and target in anchors
-                and unquote(parts.fragment) not in anchors[target]
-            ):
+            known = {"", *anchors.get(target, [unquote(parts.fragment)])}
+            if not target.exists() or unquote(parts.fragment) not in known:
                 broken.append((path.name, tag["href"]))
     assert broken == []
 
