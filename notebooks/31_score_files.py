@@ -25,12 +25,12 @@ seed: int = 0  # random seed of permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, tables
-from kaomoji_lib.published import scorer_audit, study
+from kaomoji_lib.published import scorer_audit
 from kaomoji_lib.published import tables as published
 
 started = page.start()
 titles = published.titles()
-audits = {titles[name]: study.audit(name, seed=seed) for name in models}
+audits = {titles[name]: scorer_audit.audit(name, seed) for name in models}
 lost = [title for title, item in audits.items() if item.verdict == scorer_audit.LOST]
 page.glue("lost", " and ".join(lost) or "no file")
 page.glue("attribution", published.attribution())
@@ -79,15 +79,6 @@ tables.table(
     spelling[["model", "spelling", "replies", "sampled", "scored"]],
     "Share of replies and scored probability, by whether the scored spelling is the one that was typed",
     formats={"sampled": ".1%", "scored": ".2%"},
-)
-
-# %% tags=["hide-input"]
-worst = pd.concat([item.worst.assign(model=title) for title, item in audits.items()])
-tables.table(
-    worst,
-    faces=("face", "typed as"),
-    formats={"sampled": ".1%", "scored": ".1e"},
-    fold="The kaomoji with the largest gap",
 )
 
 # %% [markdown]

@@ -14,24 +14,12 @@ from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.published import faces, geometry, scorer_audit, sources, study, tables
 from kaomoji_lib.runs.files import sha256
 
-KEYS = ("id", "article", "recomputed", "corrected", "low", "high", "n", "reference")
-# As the article prints them, or as its rule gives them; of the two numbers for which it published no rule, what the first round's gives.
-PRINTED = {
-    f"{line.split()[0]}.{pair.partition('=')[0]}": pair.partition("=")[2]
-    for line in """
-    accuracy.first gemma=.806 qwen=.785 ministral=.43
-    accuracy.later granite=.69 gpt-oss=.435
-    accuracy.nine gemma=.641 qwen=.521 ministral=.245 granite=.343 gpt-oss=.215
-    similarity.elicited-introspected uniform=.684 weighted=.761
-    similarity.elicited-synthesized uniform=.464 weighted=.454
-    similarity.introspected-synthesized uniform=.550 weighted=.502
-    similarity.elicited-gemma uniform=.639 weighted=.687
-    similarity.elicited-gemma-opus-wider uniform=.717 weighted=.786
-    similarity.elicited-gemma-opus uniform=.708 weighted=.781
-    similarity.uniform-guess uniform=.447 weighted=.519
-    synthesis pc1=.204 pc2=.134
-    """.strip().splitlines()
-    for pair in line.split()[1:]
+# Where the article printed no number, or another one than its own rule gives.
+RECOMPUTED = {
+    "accuracy.nine": [0.641, 0.521, 0.245, 0.343, 0.215, 0.559],
+    "accuracy.later": [0.688, 0.435],
+    "similarity.elicited-gemma-opus.": [0.708, 0.781],
+    "similarity.uniform-guess": [0.447, 0.519],
 }
 CODES = list(tables.scheme().codes)
 
@@ -41,54 +29,42 @@ def rows():
     """Every row, with few permutations, computed without the originals and without a network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stats, "REFITS", 60)
-        patch.setattr(stats, "PERMUTATIONS", 200)
         patch.setenv("KAOMOJI_PUBLISHED_DIR", "/nowhere")
         patch.setattr(socket.socket, "connect", None)
         return study.article().set_index("id")
 
 
-def printed(value, like):
-    return f"{value:.{len(like) - 1}f}".removeprefix("0")
-
-
 def test_the_articles_numbers_come_out_of_the_shipped_tables(rows):
-    recomputed = rows["recomputed"]
-    assert {name: printed(recomputed[name], like) for name, like in PRINTED.items()} == PRINTED
+    printed = rows[rows["article"].notna() & rows["recomputed"].notna()]
+    missed = printed.index[~printed["reproduces"].astype(bool)].str.rpartition(".")
+    assert len(printed) == 19
+    assert list(missed.get_level_values(0)) == ["accuracy.later"] * 2 + ["states.variance"] * 2
+    for prefix, values in RECOMPUTED.items():
+        found = rows.loc[rows.index.str.startswith(prefix), "recomputed"].round(3)
+        assert list(found) == values, prefix
     old = sources.as_published()
     assert (len(old.faces), old.weight.sum()) == (50, 1138)
     assert len(sources.read_by(old, "gemma", "opus")) == 70
-    printed_rows = rows[rows["article"].notna() & recomputed.notna()]
-    missed = printed_rows.index[~printed_rows["reproduces"].astype(bool)]
-    named = (
-        "accuracy.later.granite accuracy.later.gpt-oss states.variance.least states.variance.most"
-    )
-    assert set(missed) == set(named.split())
 
 
-def test_every_estimate_has_its_interval_and_its_reference(rows):
+def test_every_estimate_has_its_interval_and_similarities_share_faces_and_baseline(rows):
     own = rows[rows["n"] > 0]
     assert len(own) > 80 and own["unit"].ne("").all() and own["reference"].notna().all()
     assert (own["ci_low"] <= own["value"]).all() and (own["value"] <= own["ci_high"]).all()
     absent = rows[rows["missing"] != ""]
-    assert set(absent["criterion"]) == {"states"} and (rows.loc[absent.index, "n"] == 0).all()
+    assert set(absent["criterion"]) == {"states"} and (absent["n"] == 0).all()
     # Five classes, of which one has a third of the messages.
     assert rows.loc["states.accuracy.gemma", "reference"] == pytest.approx(1 / 3)
-
-
-def test_similarities_share_one_face_set_and_one_baseline(rows):
-    own = rows[rows.index.str.startswith(("similarity.", "introspection.", "pool."))]
-    assert set(own.loc[own["unit"] != "", "n"]) == {len(sources.corrected().faces)}
+    alike = own[own.index.str.startswith(("similarity.", "introspection.", "pool."))]
+    assert set(alike["n"]) == {len(sources.corrected().faces)}
     for weighting in ("uniform", "weighted"):
-        elicited = own[own.index.str.match(rf"similarity\.elicited-.*\.{weighting}")]
+        elicited = alike[alike.index.str.match(rf"similarity\.elicited-.*\.{weighting}")]
         guess = rows.loc[f"similarity.marginal-guess.{weighting}", "value"]
         assert len(elicited) > 8 and np.allclose(elicited["null_mean"].astype(float), guess)
-    best, qwen, gemma = (
-        rows.loc[f"similarity.elicited-{name}.uniform"]
-        for name in ("introspected", "qwen", "gemma")
-    )
-    assert best["p"] < 0.01 and qwen["p"] > 0.05
-    gap = rows.loc["introspection.over.gemma", "value"]
-    assert gap == pytest.approx(best["value"] - gemma["value"])
+    best = rows.loc["similarity.elicited-introspected.uniform"]
+    assert best["p"] < 0.01 and rows.loc["similarity.elicited-qwen.uniform", "p"] > 0.05
+    gemma = best["value"] - rows.loc["introspection.over.gemma", "value"]
+    assert gemma == pytest.approx(rows.loc["similarity.elicited-gemma.uniform", "value"])
 
 
 def test_json_has_the_documented_keys_and_stable_ids(rows, capsys, monkeypatch):
@@ -98,12 +74,11 @@ def test_json_has_the_documented_keys_and_stable_ids(rows, capsys, monkeypatch):
     assert cli.main(["published", "--json"]) == 0
     out, err = capsys.readouterr()
     table = json.loads(out)
-    assert [tuple(item) for item in table] == [KEYS] * len(table)
-    assert [item["id"] for item in table] == list(study.entries()["id"])
-    assert len({item["id"] for item in table}) == len(table) and set(PRINTED) <= set(every["id"])
+    keys = "id article recomputed corrected low high n reference".split()
+    assert [list(item) for item in table] == [keys] * len(table) and "not published" in err
+    assert [item["id"] for item in table] == list(study.entries()["id"].drop_duplicates())
     numbers = [value for item in table for value in list(item.values())[1:]]
     assert all(isinstance(value, int | float | None) for value in numbers)
-    assert "the hidden states were not published" in err
     assert cli.main(["published", "--only", "similarity.elicited-gemma"]) == 0
     assert "CC-BY-SA-4.0" in capsys.readouterr().out
     assert cli.main(["published", "--only", "nonsense"]) == 2
@@ -113,67 +88,53 @@ def test_json_has_the_documented_keys_and_stable_ids(rows, capsys, monkeypatch):
 
 def test_shipped_tables_are_whole_small_licensed_and_without_texts():
     folder = tables.FOLDER
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    listed = {name: entry["sha256"] for name, entry in manifest["tables"].items()}
+    manifest, readme, licence = (
+        (folder / name).read_text(encoding="utf-8")
+        for name in ("manifest.json", "README.md", "LICENSE")
+    )
+    listed = {name: table["sha256"] for name, table in json.loads(manifest)["tables"].items()}
     assert {name: sha256(folder / name) for name in tables.NAMES} == listed
     assert sum(path.stat().st_size for path in folder.iterdir()) < 6e6
-    for name in ("LICENSE", "README.md"):
-        assert "CC-BY-SA-4.0" in (folder / name).read_text(encoding="utf-8")
+    assert "CC-BY-SA-4.0" in readme and "CC-BY-SA-4.0" in licence
     commits = tables.commits(tables.registry()).values()
-    assert list(manifest["commits"].values()) == list(commits)
-    assert all(sha in (folder / "README.md").read_text(encoding="utf-8") for sha in commits)
+    assert all(sha in readme and sha in manifest for sha in commits)
     for name in tables.NAMES:
         texts = tables.read(name).select_dtypes(["object", "string"])
         for column in texts.columns.difference(["primary", "others", "contributor"]):
             assert texts[column].dropna().str.len().max() <= 32, (name, column)
     words = tables.read("words.csv")
-    listed = set(" ".join([*words["primary"], *words["others"]]).split())
-    assert len(listed) < 110 and max(map(len, listed)) < 20, "words of two lexicons, no sentences"
+    used = set(" ".join([*words["primary"], *words["others"]]).split())
+    assert len(used) < 110 and max(map(len, used)) < 20, "words of two lexicons, no sentences"
 
 
-def test_shipped_emissions_are_those_of_the_readme():
+def test_shipped_emissions_are_those_of_the_readme_and_of_our_extraction():
     sizes = {name: len(tables.emissions(name)) for name in tables.titles()}
     local = dict.fromkeys(tables.LOCAL, 1440)
     first = {f"first-{name}": 960 for name in tables.LOCAL[:3]}
     assert sizes == {**local, "claude": 1360, "claude-preamble": 120, **first}
     gemma = tables.emissions("gemma")
-    assert (gemma["generation"].value_counts() == 180).all() and "text" not in gemma
-    assert set(gemma["category"]) == set(CODES)
+    assert (gemma["generation"].value_counts() == 180).all() and set(gemma["category"]) == {*CODES}
     assert set(tables.emissions("gemma", "first")["category"]) == set(tables.scheme("first").codes)
-    typed = gemma[gemma["face"].notna()]
-    assert (typed["face"] == typed["raw_face"].map(canonical)).all()
-    assert (gemma["face"].notna() == (gemma["outcome"] == "kaomoji")).all()
-
-
-def test_our_extraction_corrects_the_articles_own():
-    """Share of replies whose stored span and our face differ in canonical form.
-
-    METHODS gives 10.7 % for granite: 154 of 1440 rows, as this project's first edition read them. The count depends on our
-    extraction, not on the article's rules. A face now takes its arms along, so the spans of 4.6 % of all replies are
-    longer than those of the first edition; outcome and canonical form agree with it for 99.8 %. That leaves 153 rows.
-    """
-    typed = tables.emissions("granite")
-    stored = typed["published_raw"].map(canonical, na_action="ignore")
-    differing = typed[stored.fillna("") != typed["face"].fillna("")]
+    for function, wrong in ((tables.emissions, "llama"), (tables.log_probs, "claude")):
+        with pytest.raises(KaomojiError, match="expected"):
+            function(wrong)
+    # METHODS: the spans stored for granite differ from ours in 154 replies; our extraction has since taken one back.
+    granite = tables.emissions("granite")
+    stored = granite["published_raw"].map(canonical, na_action="ignore")
+    differing = granite[stored.fillna("") != granite["face"].fillna("")]
     assert len(differing) == 153
     cut = differing["published_raw"].isin(["ᕕ(", "\\("])
     assert cut.sum() > 50 and (differing.loc[cut, "outcome"] == "kaomoji").all()
 
 
 def test_one_score_file_has_lost_its_prompt():
-    audits = {name: study.audit(name) for name in tables.LOCAL}
-    lost = [name for name, item in audits.items() if item.verdict == scorer_audit.LOST]
-    assert lost == ["qwen"]
+    audits = {name: scorer_audit.audit(name) for name in tables.LOCAL}
+    assert [n for n, item in audits.items() if item.verdict == scorer_audit.LOST] == ["qwen"]
     gemma, qwen = audits["gemma"], audits["qwen"]
-    medians = f"{qwen.own:.1f} {qwen.elsewhere:.1f} {gemma.own:.1f}"
-    assert medians == "-14.2 -14.4 -0.7"
+    assert f"{qwen.own:.1f} {qwen.elsewhere:.1f} {gemma.own:.1f}" == "-14.2 -14.4 -0.7"
     assert gemma.elsewhere == pytest.approx(-11.4, abs=0.2) and gemma.better.ci_low > 0.9
-    folded = gemma.worst.iloc[0]
-    assert (f"{folded['sampled']:.1%}", f"{folded['scored']:.0e}") == ("11.5%", "6e-07")
-    assert "ᴗ" in folded["typed as"], "typed with one mouth, scored with another"
-    for name in tables.LOCAL:
-        mass = np.exp(tables.log_probs(name)).mean()
-        assert mass.drop("(").max() < mass["("], "it has the mass of all faces it begins"
+    rare = gemma.spelling.set_index("spelling").loc["in another spelling"]
+    assert rare["sampled"] > 0.1 and rare["scored"] < 0.01
 
 
 def streams(rng, shared, prompts=10, indices=8, kinds=40):
@@ -187,7 +148,7 @@ def streams(rng, shared, prompts=10, indices=8, kinds=40):
     return table.assign(face=[f"({face})" for face in drawn])
 
 
-def test_a_shared_stream_leaks_over_prompts_and_is_left_out():
+def test_a_shared_stream_leaks_over_prompts_and_is_left_out(rows):
     leaking = streams(np.random.default_rng(0), shared=True)
     out = faces.accuracy(leaking, permutations=20).estimate()
     kept = faces.accuracy(leaking, own_index=True, permutations=0).estimate()
@@ -196,17 +157,10 @@ def test_a_shared_stream_leaks_over_prompts_and_is_left_out():
     sound = streams(np.random.default_rng(1), shared=False)
     assert faces.accuracy(sound, permutations=20).estimate().p > 0.05
     assert faces.same_face(sound, permutations=20).p > 0.05
-
-
-def test_published_streams_are_shared_by_the_models_and_not_by_the_service(rows):
-    gain = rows[rows.index.str.startswith("stream.accuracy.")]
-    leaking = set(gain.index[gain["ci_low"] > 0].str.rpartition(".").get_level_values(2))
-    assert leaking == {"qwen", "ministral", "gpt-oss"}
-    same = rows[rows.index.str.startswith("stream.same-face.")]
-    assert set(same.index[same["p"] > 0.05]) == {"stream.same-face.claude"}
-    assert same.loc["stream.same-face.ministral", "value"] == pytest.approx(0.45, abs=0.005)
-    corrected = rows.loc["accuracy.nine.qwen"]
-    assert corrected["value"] < corrected["recomputed"] - 0.04 and corrected["unit"] == "prompts"
+    gain = rows[rows.index.str.startswith("stream.accuracy.") & (rows["ci_low"] > 0)]
+    assert set(gain["source"]) == {"qwen", "ministral", "gpt-oss"}
+    same = rows[rows.index.str.startswith("stream.same-face.") & (rows["p"] > 0.05)]
+    assert set(same["source"]) == {"claude"}, "a service does not share its streams"
 
 
 def test_an_interval_over_prompts_and_indices_is_wider_than_one_over_prompts():
@@ -223,31 +177,27 @@ def test_an_upload_under_two_names_counts_once():
     assert tables.uploads_once(words)["contributor"].nunique() == 1
 
 
-def test_published_components_follow_valence_and_not_arousal(rows):
+def test_a_component_passes_only_for_the_coordinate_it_follows(rows):
     gemma = rows.loc[["states.valence.gemma", "states.arousal.gemma"]]
-    assert gemma["value"].round(2).tolist() == [0.87, 0.07]
-    assert gemma["p"].iloc[0] < 0.01 < 0.5 < gemma["p"].iloc[1] and set(gemma["n"]) == {9}
-    assert sum(geometry.cloud("gemma").shares) == pytest.approx(0.464)
-    assert {len(geometry.cloud(name).prompts) for name in tables.LOCAL} == {178, 180}
-
-
-def test_a_component_passes_only_for_the_coordinate_it_follows():
-    cloud = geometry.cloud("gemma")
-    rng, guides = np.random.default_rng(0), geometry.coordinates()
+    assert gemma["value"].round(2).tolist() == [0.87, 0.07] and set(gemma["n"]) == {9}
+    assert gemma["p"].iloc[0] < 0.01 < 0.5 < gemma["p"].iloc[1]
+    cloud, guides = geometry.cloud("gemma"), geometry.coordinates()
     planted = replace(cloud, scores=guides.loc[cloud.labels].to_numpy(float))
     for name in guides:
         assert geometry.follows(planted, name).value == pytest.approx(1)
-    wrong = replace(planted, scores=planted.scores[:, [1, 0, 2]] + rng.normal(0, 0.1, (180, 3)))
+    noise = np.random.default_rng(0).normal(0, 0.1, (180, 3))
+    wrong = replace(planted, scores=planted.scores[:, [1, 0, 2]] + noise)
     assert geometry.follows(wrong, "valence").p > 0.1, "nine clusters alone do not pass"
 
 
 def test_merged_and_displaced_categories_are_seen():
     cloud, others = geometry.cloud("gemma"), [geometry.cloud("qwen"), geometry.cloud("granite")]
-    assert geometry.merged(cloud, [cloud]).value == 0
-    negative = np.isin(cloud.labels, geometry.NEGATIVE)
-    middle = cloud.scores[negative].mean(axis=0)
-    together = np.where(negative[:, None], middle + 0.3 * (cloud.scores - middle), cloud.scores)
-    assert geometry.merged(replace(cloud, scores=together), others).ci_high < 0
+    negative = ("HN-D", "HN-S", "LN")
+    assert geometry.merged(cloud, [cloud], negative).value == 0
+    chosen = np.isin(cloud.labels, negative)
+    middle = cloud.scores[chosen].mean(axis=0)
+    together = np.where(chosen[:, None], middle + 0.3 * (cloud.scores - middle), cloud.scores)
+    assert geometry.merged(replace(cloud, scores=together), others, negative).ci_high < 0
     moved = cloud.scores + 200 * (cloud.labels == "LN")[:, None]
     assert geometry.displaced(cloud, replace(cloud, scores=moved), ["LN"]).ci_low > 0
     assert geometry.displaced(cloud, replace(cloud, scores=moved), ["NB"]).ci_low < 0
@@ -269,22 +219,13 @@ def test_favourite_faces_of_prompts_do_not_make_blocks():
     assert geometry.face_blocks(cloud, tables.emissions("gemma"), permutations=39).p <= 0.05
 
 
-def test_claims_say_what_reproduces_and_what_holds(rows):
+def test_a_verdict_follows_the_numbers(rows, monkeypatch):
     tests, verdicts = study.tests(), study.verdicts().set_index("number")
-    assert list(verdicts.index) == list(range(1, 12)) and set(tests["claim"]) == set(verdicts.index)
     assert verdicts.loc[5, "verdict"] == study.STATES and verdicts.loc[5, "holds"] == ""
     assert verdicts.loc[9, "reproduces"] == "4 of 4" and verdicts.loc[1, "reproduces"] == "0 of 2"
     assert verdicts.loc[10, "verdict"] == study.IN_PART, "clusters, but not four"
-    assert (verdicts[["statement", "models", "tested", "data"]] != "").all(axis=None)
-    undecided = tests["holds"].isna() & tests["criterion"].ne("") & tests["criterion"].ne("states")
+    undecided = tests["holds"].isna() & ~tests["criterion"].isin(["", "states"])
     assert not undecided.any(), "every criterion is one that the code knows"
-    holds = tests.set_index("id")["holds"]
-    assert holds["synthesis.silhouette.claude"] and not holds["synthesis.four.claude"]
-    assert holds["introspection.over.haiku"] and not holds["introspection.over.gemma"]
-    assert holds["accuracy.nine.gemma"] and not holds["accuracy.nine.gpt-oss"]
-
-
-def test_a_verdict_follows_the_numbers(rows, monkeypatch):
     every = rows.reset_index()
 
     def verdict(number, **changes):
@@ -309,16 +250,5 @@ def test_rows_of_one_prompt_do_not_leak_into_the_published_rule():
     clear = table.assign(face=table["category"].map({"A": "(^_^)", "B": "(T_T)", "C": "(o_o)"}))
     assert faces.lookup_accuracy(clear) == 1
     assert faces.accuracy(clear, permutations=0).estimate().value == 1
-
-
-def test_what_the_article_took_for_a_kaomoji():
     spans = ("(^_^)", "()", "OwO", "♥", "(OwO)", None)
     assert [faces.is_kaomoji(span) for span in spans] == [True] + [False] * 5
-
-
-@pytest.mark.parametrize(
-    ("function", "wrong"), [(tables.emissions, "llama"), (tables.log_probs, "claude")]
-)
-def test_an_unknown_name_is_refused_with_what_is_known(function, wrong):
-    with pytest.raises(KaomojiError, match="expected"):
-        function(wrong)

@@ -20,7 +20,6 @@ EXAMPLES = """examples:
 each row of --json: id, article, recomputed (published rule), corrected (our rule) with low, high (95%) and n, and
 reference: what a guess gets. null: there is no such number.
 """
-COLUMNS = ("article", "recomputed", "corrected", "low", "high", "n", "reference")
 
 
 def configure(parser):
@@ -55,7 +54,7 @@ def _table(rows, as_json):
     if as_json:
         print(json.dumps(records, indent=1, allow_nan=False))
     else:
-        table = pd.DataFrame(records, dtype=object).set_index("id")[list(COLUMNS)]
+        table = pd.DataFrame(records, dtype=object).set_index("id")[list(study.KEYS)]
         print(table.rename_axis(index=None, columns="id").map(_cell).to_string())
     for reason, count in rows.loc[rows["missing"] != "", "missing"].value_counts().items():
         line = f"kaomoji: {count} rows are not computed: {escape.terminal(reason)}"

@@ -1,10 +1,10 @@
 """Category from the typed face in the published replies: by the article's rule, and with prompt *and* stream left out.
 
-The article's generations took one seed per index for all prompts, so that replies to different prompts share random
-numbers: the same index types the same face more often than another index does, and a fold over prompts leaks it. Here
-the reply that is judged shares neither prompt nor index with what it is judged by, and intervals resample both.
+The article took one seed per index for all prompts, so that replies of one index share random numbers and a fold over
+prompts leaks them. Here a reply shares neither prompt nor index with what it is judged by, and intervals resample both.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ import pandas as pd
 from kaomoji_lib import resampling, stats
 from kaomoji_lib.metrics import predict
 
-FOLDS, LONGEST = 5, 32
+FOLDS = 5
 
 
 def is_kaomoji(face):
@@ -22,37 +22,31 @@ def is_kaomoji(face):
 
     ``()``, which is what is left of an emoji that was suppressed in parts, ``OwO`` and a lone heart do not.
     """
-    return (
-        isinstance(face, str)
-        and 2 <= len(face) <= LONGEST
-        and any(char not in "()" and not (char.isascii() and char.isalnum()) for char in face)
-    )
+    long = isinstance(face, str) and 2 <= len(face) <= 32
+    return long and re.fullmatch("[()a-zA-Z0-9]*", face) is None
 
 
-def lookup_accuracy(emissions, split=0):
+def lookup_accuracy(emissions):
     """Return the category accuracy from faces as it was published: share of rows that are right, 0..1.
 
     ``emissions``: DataFrame[prompt_id, category, face], rows in file order; those count whose face :func:`is_kaomoji`.
-    One split into five folds of rows, stratified, grouped by prompt (seed ``split``); a face's category is the commonest
-    one in training, on a tie the one met first; an unseen face gets the training majority.
+    One split into five folds of rows, stratified, grouped by prompt; a face's category is the commonest one in training,
+    on a tie the one met first; an unseen face gets the training majority.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     typed = emissions[emissions["face"].map(is_kaomoji).astype(bool)]
-    face, label, group = (
-        typed[name].to_numpy(object) for name in ("face", "category", "prompt_id")
-    )
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=split)
-    hits = 0
-    for train, test in splitter.split(face, label.astype(str), group.astype(str)):
-        seen = {}
-        for typed_face, code in zip(face[train], label[train], strict=True):
-            seen.setdefault(typed_face, Counter())[code] += 1
-        majority = Counter(label[train]).most_common(1)[0][0]
-        modal = {name: counts.most_common(1)[0][0] for name, counts in seen.items()}
-        pairs = zip(face[test], label[test], strict=True)
-        hits += sum(modal.get(name, majority) == code for name, code in pairs)
+    splitter, hits = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0), 0
+    for train, test in splitter.split(typed, typed["category"], typed["prompt_id"]):
+        train, test = typed.iloc[train], typed.iloc[test]
+        modal = train.groupby("face")["category"].agg(_commonest)
+        guess = test["face"].map(modal).fillna(_commonest(train["category"]))
+        hits += (guess == test["category"]).sum()
     return hits / len(typed)
+
+
+def _commonest(values):
+    return Counter(values).most_common(1)[0][0]
 
 
 @dataclass(frozen=True)
@@ -71,22 +65,16 @@ class Accuracy:
         Every prompt counts once. Interval: prompts and indices resampled independently (Owen 2007). ``n``: prompts.
         """
         hits = self.hits if minus is None else self.hits - minus.hits
-        mask = np.isfinite(hits)
-        hits, rows = np.where(mask, hits, 0.0), mask.any(axis=1)
-        prompts = stats.resampling_counts(len(hits), seed=seed)
-        streams = stats.resampling_counts(hits.shape[1], seed=seed + 1)
-        draws = _mean(streams @ hits.T, streams @ mask.T, prompts)
-        value = _mean(hits.sum(axis=1)[None], mask.sum(axis=1)[None], np.ones((1, len(hits))))[0]
+        typed = np.isfinite(hits)
+        prompts, streams = (
+            np.vstack([np.ones(n), stats.resampling_counts(n, seed=seed + axis)])
+            for axis, n in enumerate(hits.shape)
+        )
+        sizes = streams @ typed.T
+        means = streams @ np.where(typed, hits, 0.0).T / np.maximum(sizes, 1)
+        drawn = (means * prompts).sum(axis=1) / ((sizes > 0) * prompts).sum(axis=1)
         null = self.null if minus is None and len(self.null) else None
-        return stats.estimate(value, draws, int(rows.sum()), "prompts", null=null)
-
-
-def _mean(sums, sizes, counts):
-    """Weighted mean over prompts of their mean hits, (r,): ``sums``, ``sizes``, ``counts`` (r, prompts)."""
-    used = sizes > 0
-    return (np.where(used, sums / np.maximum(sizes, 1), 0) * counts).sum(axis=1) / (
-        used * counts
-    ).sum(axis=1)
+        return stats.estimate(drawn[0], drawn[1:], typed.any(axis=1).sum(), "prompts", null=null)
 
 
 def accuracy(emissions, *, own_index=False, repeats=5, permutations=stats.REFITS, seed=0):

@@ -11,20 +11,17 @@ from kaomoji_lib.metrics import geometry
 from kaomoji_lib.published import tables
 
 AXES = ["PC1", "PC2", "PC3"]
-NEGATIVE = ("HN-D", "HN-S", "LN")
 # What the article says of its third component: positive for these, negative for HP-S, nothing of the others.
 THIRD = {"NB": 1, "HB": 1, "HP-D": 1, "HP-S": -1}
-MINIMUM_EMISSIONS, MINIMUM_PROMPTS = 3, 2
 
 
 @dataclass(frozen=True)
 class Cloud:
     """Prompts of one model in the space of its first three components.
 
-    ``prompts``: DataFrame[id, category]. ``published``: (n, 3), the scores in the article's figure, centred;
-    ``scores``: their principal components with each prompt counted once (gemma's published axes correlate by .39). Both
-    are signed so that PC1 grows with valence, PC2 with arousal and PC3 as the article says. ``shares``: shares of
-    variance that the figure's axes give.
+    ``prompts``: DataFrame[id, category]. ``published``: (n, 3), the scores in the article's figure, centred; ``scores``:
+    their principal components with each prompt counted once (gemma's published axes correlate by .39). Both are signed
+    so that they grow with :func:`coordinates`. ``shares``: shares of variance that the figure's axes give.
     """
 
     name: str
@@ -49,8 +46,7 @@ def cloud(name):
     guides = coordinates().loc[table["category"]].to_numpy(float)
     guides = guides - guides.mean(axis=0)
     signed = [X * np.where((X * guides).sum(axis=0) < 0, -1, 1) for X in (published, U * singular)]
-    shares = tuple(float(share) for share in variance.loc[name, AXES])
-    return Cloud(name, table, *signed, shares)
+    return Cloud(name, table, *signed, tuple(variance.loc[name, AXES].astype(float)))
 
 
 def coordinates():
@@ -71,10 +67,8 @@ def follows(model, coordinate, *, published=False, permutations=stats.PERMUTATIO
     score = (model.published if published else model.scores)[:, axis]
     codes = pd.Categorical(model.labels, guide.index).codes
     values = guide.to_numpy(float)
-    permuted = np.vstack([values, rng.permuted(np.tile(values, (permutations, 1)), axis=1)])[
-        :, codes
-    ]
-    null = np.abs(_correlation(score[None], permuted))
+    permuted = np.vstack([values, rng.permuted(np.tile(values, (permutations, 1)), axis=1)])
+    null = np.abs(_correlation(score[None], permuted[:, codes]))
     rows = rng.integers(len(score), size=(1000, len(score)))
     draws = _correlation(score[rows], values[codes][rows])
     sign = np.sign(draws.mean()) or 1
@@ -89,29 +83,24 @@ def _correlation(x, y):
     return (x * y).sum(axis=1) / np.maximum(scale, 1e-300)
 
 
-def pair(first, second):
-    """Return the scores of two clouds on the prompts that both have, and their categories: (n, 3), (n, 3), (n,)."""
-    own = pd.Index(first.prompts["id"])
-    shared = own[own.isin(second.prompts["id"])]
-    rows = own.get_indexer(shared)
-    other = pd.Index(second.prompts["id"]).get_indexer(shared)
-    return first.scores[rows], second.scores[other], first.labels[rows]
+def _pair(first, second):
+    """Scores of two clouds on the prompts that both have, and their categories: (n, 3), (n, 3), (n,)."""
+    ids, others = (pd.Index(cloud.prompts["id"]) for cloud in (first, second))
+    both = ids.isin(others)
+    return first.scores[both], second.scores[others.get_indexer(ids[both])], first.labels[both]
 
 
 def align(reference, moved, *, seed=0):
     """Return how badly the category centroids of ``moved`` fit those of ``reference``: Estimate (:func:`geometry.procrustes`)."""
-    left, right, labels = pair(reference, moved)
-    return geometry.procrustes(left, right, labels, tables.scheme().codes, seed=seed)
+    return geometry.procrustes(*_pair(reference, moved), tables.scheme().codes, seed=seed)
 
 
 def shared(reference, moved, *, seed=0):
     """Return debiased CKA of two clouds; null: prompts permuted within their category (is more than that shared?)."""
-    return geometry.linear_cka(*pair(reference, moved), permutations=stats.PERMUTATIONS, seed=seed)[
-        1
-    ]
+    return geometry.linear_cka(*_pair(reference, moved), seed=seed)[1]
 
 
-def merged(model, others, codes=NEGATIVE, *, seed=0):
+def merged(model, others, codes, *, seed=0):
     """Return how much nearer to each other some categories lie in a cloud than on average in other clouds: Estimate.
 
     Distances between centroids, divided by their mean over all pairs; negative: nearer. Prompts are resampled within
@@ -127,9 +116,8 @@ def merged(model, others, codes=NEGATIVE, *, seed=0):
         return distances[:, own].mean(axis=1) / distances.mean(axis=1)
 
     def gap(counts):
-        return nearness(model, counts) - np.mean(
-            [nearness(item, counts) for item in others], axis=0
-        )
+        elsewhere = [nearness(item, counts) for item in others]
+        return nearness(model, counts) - np.mean(elsewhere, axis=0)
 
     return _over_prompts(gap, seed)
 
@@ -179,12 +167,8 @@ def face_blocks(model, emissions, *, permutations=stats.PERMUTATIONS, seed=0):
     """
     ids = pd.Index(model.prompts["id"])
     typed = emissions[emissions["face"].notna() & emissions["prompt_id"].isin(ids)]
-    counts = (
-        pd.crosstab(typed["prompt_id"], typed["face"]).reindex(ids, fill_value=0).to_numpy(float)
-    )
-    counts = counts[
-        :, (counts.sum(axis=0) >= MINIMUM_EMISSIONS) & ((counts > 0).sum(axis=0) >= MINIMUM_PROMPTS)
-    ]
+    counts = pd.crosstab(typed["prompt_id"], typed["face"]).reindex(ids, fill_value=0)
+    counts = counts.loc[:, (counts.sum() >= 3) & ((counts > 0).sum() >= 2)].to_numpy(float)
     member = model.labels[:, None] == np.array(tables.scheme().codes)
     rng = np.random.default_rng(seed)
 

@@ -30,7 +30,7 @@ TITLES = {
 class Sources:
     """The elicited distribution of Claude, the sources compared with it by short name, and the faces of every row.
 
-    ``elicited`` and the values of ``others`` have a ``table`` (face x category, rows sum to 1) and a ``weight``.
+    ``elicited`` and the values of ``others`` are :class:`.distributions.Reading`.
     """
 
     elicited: object
@@ -62,7 +62,7 @@ class Sources:
 def as_published():
     """Return the :class:`Sources` by the article's rules.
 
-    Both Claude arms pooled, faces as its extractor cut them, likelihoods as mean log P, its older lexicon left out.
+    Both Claude arms pooled, faces as its extractor cut them, likelihoods as mean log P.
     """
     arms = pd.concat([tables.emissions(name) for name in ("claude", "claude-preamble")])
     return _gather(tables.as_published(arms), "mean log", tables.syntheses())
@@ -95,13 +95,12 @@ def read_by(sources, *names):
     return distributions.shared_faces(sources.elicited, *(sources.others[name] for name in names))
 
 
-def published_similarity(sources, a, b="elicited", faces=None):
-    """Return the mean Jensen-Shannon similarity of two sources as it was published: dict weights -> value, 0..1."""
+def published_similarity(sources, a, b="elicited", weights=UNIFORM, faces=None):
+    """Return the mean Jensen-Shannon similarity of two sources as it was published, 0..1 (float)."""
     faces = sources.faces if faces is None else faces
-    left, right = (sources.get(name).table.loc[faces] for name in (b, a))
-    values = stats.js_similarity(left.to_numpy(), right[left.columns].to_numpy(), SMOOTHING)
-    weights = {UNIFORM: None, COUNTS: sources.elicited.weight[faces]}
-    return {name: float(np.average(values, weights=weight)) for name, weight in weights.items()}
+    pair = distributions.aligned(sources.get(b), sources.get(a), faces)
+    weight = distributions.face_weights(sources.elicited, faces, weights)
+    return float(np.average(stats.js_similarity(*pair, SMOOTHING), weights=weight))
 
 
 def similarity(sources, a, b="elicited", weights=UNIFORM, *, seed=0):
@@ -112,8 +111,6 @@ def similarity(sources, a, b="elicited", weights=UNIFORM, *, seed=0):
     values = distributions.per_face(sources.get(b), sources.get(a), sources.faces)
     weight = sources.weight if weights == COUNTS else None
     value = stats.bootstrap(values, weights=weight, unit="kaomoji", seed=seed)
-    if a == "marginal guess":
-        return value
     gap = difference(sources, a, "marginal guess", weights, b=b, seed=seed)
     return replace(value, null_mean=value.value - gap.value, p=gap.p)
 
@@ -138,6 +135,4 @@ def positivity(sources, name="synthesized", *, seed=0):
 def held_out_pool(weights, seed=0):
     """Return pools chosen on one half of the faces and scored on the other: result of :func:`agreement.pooling`."""
     sources = corrected()
-    return agreement.pooling(
-        sources.elicited, sources.others, weights=weights, permutations=stats.REFITS, seed=seed
-    )
+    return agreement.pooling(sources.elicited, sources.others, weights=weights, seed=seed)

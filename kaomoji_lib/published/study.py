@@ -1,7 +1,8 @@
 """The article's numbers, recomputed, and its eleven claims, tested.
 
-The rows are those of ``data/published_article.csv``: ``rule`` names the function of :data:`RULES` that computes a row from
-its ``source`` and ``option``; ``criterion`` says what the claim that the row belongs to needs of it. ``data/published_claims.csv`` has each claim in words.
+The rows are those of ``data/published_article.csv``: ``rule`` names what computes a row from its ``source`` and
+``option`` (:data:`RULES`, :data:`CLOUDS`); ``criterion`` says what the claim that it belongs to needs of it (:func:`tests`).
+``data/published_claims.csv`` has each claim in words.
 """
 
 from dataclasses import replace
@@ -13,39 +14,34 @@ import pandas as pd
 from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import clusters, synthesis
 from kaomoji_lib.metrics import geometry as shapes
-from kaomoji_lib.published import faces, geometry, scorer_audit, sources, tables
+from kaomoji_lib.published import faces, geometry, sources, tables
+from kaomoji_lib.published.scorer_audit import audit
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
 
-ENTRY = "id claim what article tolerance rule source option criterion note".split()
 STATES = "not testable: needs states"
 HOLDS, IN_PART, FAILS = "holds", "holds in part", "does not hold"
-CLAIM = ("number", "statement", "models", "tested", "data")
-KEYS = {
-    "article": "article",
-    "recomputed": "recomputed",
-    "corrected": "value",
-    "low": "ci_low",
-    "high": "ci_high",
-    "n": "n",
-    "reference": "reference",
-}
-DIGITS = 6
+# What a record of a row is called, and the column it comes from.
+KEYS = dict(article="article", recomputed="recomputed", corrected="value", low="ci_low")
+KEYS |= dict(high="ci_high", n="n", reference="reference")
 FOUR = 4
 
 
 def entries():
-    """Return the rows to compute: DataFrame with the columns :data:`ENTRY`, text."""
-    return read_table(DATA / "published_article.csv", ENTRY)
+    """Return the rows of ``data/published_article.csv``: DataFrame of text."""
+    return read_table(DATA / "published_article.csv", ("id",))
 
 
 @cache
 def _computed(rule, source, option, seed):
     """(recomputed, corrected, reference) of a row."""
-    recomputed, corrected, *reference = RULES[rule](source, option, seed)
-    if not reference:
-        reference = [corrected.null_mean or 0.0 if isinstance(corrected, Estimate) else None]
-    return recomputed, corrected, *reference
+    if rule in CLOUDS:
+        clouds = geometry.cloud(source), geometry.cloud("gemma")
+        found = None, CLOUDS[rule](*clouds, option.split(), seed)
+    else:
+        found = RULES[rule](source, option, seed)
+    guess = found[1].null_mean or 0.0 if isinstance(found[1], Estimate) else None
+    return found if len(found) == 3 else (*found, guess)
 
 
 def article(only="", *, seed=0):
@@ -53,8 +49,7 @@ def article(only="", *, seed=0):
 
     ``article``: as printed (NaN: none); ``recomputed``: by the article's rule; ``reproduces``: whether the two agree
     within the tolerance (None: one is missing). ``value`` to ``unit``: by our rule; a plain number has no interval.
-    ``reference``: what a guess gets; ``null_mean`` of a similarity is the marginal guess. ``missing``: why nothing was
-    computed.
+    ``reference``: what a guess gets. ``missing``: why nothing was computed.
     """
     table = entries()
     table = table[table["id"].str.startswith(only)].reset_index(drop=True)
@@ -65,13 +60,10 @@ def article(only="", *, seed=0):
             value = Estimate(np.nan if value is None else value, np.nan, np.nan, 0, "")
         fields = {name: getattr(value, name) for name in results.FIELDS}
         rows.append({"recomputed": recomputed, **fields, "reference": reference})
-    computed = pd.DataFrame(rows).astype(
-        dict.fromkeys(("recomputed", "null_mean", "p", "reference"), float)
-    )
-    table = table.join(computed).assign(measure=table["id"])
-    table["missing"] = np.where(
-        table["rule"] == "unpublished", "the hidden states were not published", ""
-    )
+    numbers = dict.fromkeys(("recomputed", "null_mean", "p", "reference"), float)
+    table = table.join(pd.DataFrame(rows).astype(numbers)).assign(measure=table["id"])
+    missing = table["rule"] == "unpublished"
+    table["missing"] = np.where(missing, "the hidden states were not published", "")
     table["article"], tolerance = (pd.to_numeric(table[name]) for name in ("article", "tolerance"))
     gap = (table["article"] - table["recomputed"]).abs()
     table["reproduces"] = (gap <= tolerance + 1e-9).astype(object).where(gap.notna(), None)
@@ -79,18 +71,15 @@ def article(only="", *, seed=0):
 
 
 def record(row):
-    """Return a row as plain numbers: dict id, article, recomputed, corrected, low, high, n, reference (None: none)."""
-    return {
-        "id": row["id"],
-        **{key: _number(row[name]) for key, name in KEYS.items()},
-        "n": row["n"] or None,
-    }
+    """Return the id and the numbers of a row, by the names of :data:`KEYS`: dict (None: there is no such number)."""
+    numbers = {key: _number(row[name]) for key, name in KEYS.items()}
+    return {"id": row["id"], **numbers, "n": row["n"] or None}
 
 
 def _number(value):
-    if value is None or not np.isfinite(value):
+    if not np.isfinite(value):
         return None
-    return int(value) if float(value).is_integer() else round(float(value), DIGITS)
+    return int(value) if float(value).is_integer() else round(float(value), 6)
 
 
 @cache
@@ -98,15 +87,6 @@ def accuracy(name, own_index=False, scheme=None, seed=0):
     """Return the :class:`faces.Accuracy` of a source, prompt and stream left out."""
     options = {"own_index": own_index, "permutations": 0 if own_index else stats.REFITS}
     return faces.accuracy(tables.emissions(name, scheme), **options, seed=seed)
-
-
-@cache
-def audit(name, seed=0):
-    """Return the :class:`scorer_audit.Audit` of a local model's likelihoods."""
-    emissions = tables.as_published(tables.emissions(name))
-    return scorer_audit.audit(
-        tables.log_probs(name), emissions, typed_as="published_raw", seed=seed
-    )
 
 
 @cache
@@ -143,16 +123,24 @@ def _stream(source, option, seed):
 def _similarity(source, option, seed):
     weighting, *wider = option.split()
     pair = source.split() if source == "opus synthesized" else (source, "elicited")
-    old, new = sources.as_published(), sources.corrected()
-    wider = sources.read_by(old, *source.split("+")) if wider else None
-    ours = sources.similarity(new, *pair, weighting, seed=seed)
-    reference = ours.value if ours.null_mean is None else ours.null_mean
-    return sources.published_similarity(old, *pair, wider)[weighting], ours, reference
+    old = sources.as_published()
+    own = sources.read_by(old, *source.split("+")) if wider else None
+    ours = sources.similarity(sources.corrected(), *pair, weighting, seed=seed)
+    return sources.published_similarity(old, *pair, weighting, own), ours
 
 
 def _difference(source, option, seed):
     pair = source.partition(" ")[::2]
     return None, sources.difference(sources.corrected(), *pair, option, seed=seed)
+
+
+def _positivity(source, option, seed):
+    return None, sources.positivity(sources.corrected(), source, seed=seed)
+
+
+def _pool(source, option, seed):
+    found = sources.held_out_pool(option, seed)
+    return None, found["held out"], found["single"].value
 
 
 def _words(source, option, seed):
@@ -198,17 +186,9 @@ def _unpublished(source, option, seed):
     return None, None, float(share) if source else None
 
 
-def _of_cloud(function):
-    """A rule from a function of a cloud, gemma's, the categories in the option, and the seed."""
-
-    def rule(source, option, seed):
-        return None, function(geometry.cloud(source), geometry.cloud("gemma"), option.split(), seed)
-
-    return rule
-
-
-def _others(cloud):
-    return [geometry.cloud(name) for name in tables.LOCAL if name != cloud.name]
+def _merged(cloud, codes, seed):
+    others = [geometry.cloud(name) for name in tables.LOCAL if name != cloud.name]
+    return geometry.merged(cloud, others, codes, seed=seed)
 
 
 RULES = {
@@ -217,36 +197,26 @@ RULES = {
     "stream": _stream,
     "similarity": _similarity,
     "difference": _difference,
-    "positivity": lambda name, _, seed: (
-        None,
-        sources.positivity(sources.corrected(), name, seed=seed),
-    ),
-    "pool": lambda _, weighting, seed: (
-        None,
-        sources.held_out_pool(weighting, seed)["held out"],
-        sources.held_out_pool(weighting, seed)["single"].value,
-    ),
-    "gain": lambda _, weighting, seed: (None, sources.held_out_pool(weighting, seed)["gain"], 0.0),
+    "positivity": _positivity,
+    "pool": _pool,
+    "gain": lambda _, weights, seed: (None, sources.held_out_pool(weights, seed)["gain"]),
     "words": _words,
     "clusters": _clusters,
     "scorer": _scorer,
     "variance": _variance,
     "follows": _follows,
-    "silhouette": _of_cloud(
-        lambda cloud, _, codes, seed: shapes.silhouette(
-            cloud.scores, cloud.labels, permutations=stats.PERMUTATIONS, seed=seed
-        )
-    ),
-    "residual": _of_cloud(lambda c, gemma, _, seed: geometry.align(gemma, c, seed=seed)),
-    "shared": _of_cloud(lambda c, gemma, _, seed: geometry.shared(gemma, c, seed=seed)),
-    "displaced": _of_cloud(
-        lambda c, gemma, codes, seed: geometry.displaced(gemma, c, codes, seed=seed)
-    ),
-    "merged": _of_cloud(lambda c, _, codes, seed: geometry.merged(c, _others(c), codes, seed=seed)),
-    "blocks": _of_cloud(
-        lambda c, *_: geometry.face_blocks(c, tables.emissions(c.name), seed=_[-1])
-    ),
     "unpublished": _unpublished,
+}
+# Rules about the component scores of a model: of its cloud, gemma's, the categories in the option, and the seed.
+CLOUDS = {
+    "silhouette": lambda c, gemma, codes, seed: shapes.silhouette(c.scores, c.labels, seed=seed),
+    "residual": lambda c, gemma, codes, seed: geometry.align(gemma, c, seed=seed),
+    "shared": lambda c, gemma, codes, seed: geometry.shared(gemma, c, seed=seed),
+    "displaced": lambda c, gemma, codes, seed: geometry.displaced(gemma, c, codes, seed=seed),
+    "merged": lambda c, gemma, codes, seed: _merged(c, codes, seed),
+    "blocks": lambda c, gemma, codes, seed: geometry.face_blocks(
+        c, tables.emissions(c.name), seed=seed
+    ),
 }
 
 
@@ -255,9 +225,8 @@ def tests(seed=0):
 
     Criteria: ``p`` (p < .05, Holm over the rows of a claim with one rule), ``clear`` (the same, and the interval lies
     above 0), ``twice`` (the interval lies above twice the null's mean), ``positive`` and ``negative`` (the interval lies
-    above, below 0), ``article`` (our value is the article's), ``reproduced`` (the article's rule gives its value), ``not
-    ...``: the claim needs the opposite; ``states``: cannot be tested without hidden states. Rows without a criterion are
-    only reproduced.
+    above, below 0), ``reproduced`` (the article's rule gives its value), ``not ...``: the claim needs the opposite;
+    ``states``: cannot be tested without hidden states. Rows without a criterion are only reproduced.
     """
     rows = article(seed=seed)
     rows = rows[rows["claim"] != ""].reset_index(drop=True)
@@ -271,13 +240,12 @@ def tests(seed=0):
         "twice": rows["ci_low"] > 2 * rows["null_mean"].astype(float),
         "positive": rows["ci_low"] > 0,
         "negative": rows["ci_high"] < 0,
-        "article": rows["value"] == rows["article"],
         "reproduced": rows["reproduces"].eq(True),
     }
     holds = pd.Series([None] * len(rows), dtype=object)
     for name, passes in passed.items():
         for criterion, outcome in ((name, True), (f"not {name}", False)):
-            own = (rows["criterion"] == criterion) & (rows["missing"] == "")
+            own = rows["criterion"] == criterion
             holds[own] = passes[own] == outcome
     return rows.assign(holds=holds)
 
@@ -288,7 +256,7 @@ def verdicts(seed=0):
     ``reproduces`` and ``holds``: "k of n" rows, empty where there are none. ``verdict``: :data:`HOLDS`, :data:`IN_PART`,
     :data:`FAILS`, or :data:`STATES`; the latter is added where a part of a claim needs states.
     """
-    rows, table = tests(seed), read_table(DATA / "published_claims.csv", CLAIM)
+    rows, table = tests(seed), read_table(DATA / "published_claims.csv", ("number",))
     table["number"] = table["number"].astype(int)
     counted = []
     for number in table["number"]:

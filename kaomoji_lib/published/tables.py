@@ -1,6 +1,5 @@
 """The article's data as the common tables, read from the tables of facts that ship in ``data/published/``."""
 
-import re
 from functools import cache
 
 import pandas as pd
@@ -25,22 +24,11 @@ UNKNOWN_ARM = "＼"
 
 @cache
 def read(name):
-    """Return a shipped table by file name, as it is. Callers copy before they change it.
-
-    Raises
-    ------
-    KaomojiError
-        If it cannot be read.
-    """
+    """Return a shipped table by file name, as it is. Callers copy before they change it."""
     path = FOLDER / name
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, keep_default_na=False, na_values={"PC1": "", "PC2": "", "PC3": ""})
-    except (OSError, ValueError) as error:
-        raise KaomojiError(
-            f"{path.name} of the published data cannot be read ({error}); expected the table that ships; install again"
-        ) from None
+    return (
+        pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, na_filter=False)
+    )
 
 
 @cache
@@ -73,12 +61,13 @@ def prompts(scheme="nine"):
 
     ``scheme``: ``nine``, or ``first`` (the five classes of the first round): a column of ``published_categories.csv``.
     """
-    table = read_table(DATA / "published_categories.csv", ("code", scheme))
+    spans = read_table(DATA / "published_categories.csv", ("code", scheme)).set_index("code")
     rows = []
-    for code, span in zip(table["code"], table[scheme], strict=True):
-        for prefix, first, last in re.findall(r"([a-z]+)(\d+)-\1(\d+)", span):
-            ids = [f"{prefix}{number:02d}" for number in range(int(first), int(last) + 1)]
-            rows += [(prompt, code, "", "") for prompt in ids]
+    for code, prefix, first, last in (
+        spans[scheme].str.extract(r"(..)(\d+)-..(\d+)").dropna().itertuples()
+    ):
+        numbers = range(int(first), int(last) + 1)
+        rows += [(f"{prefix}{number:02d}", code, "", "") for number in numbers]
     return pd.DataFrame(rows, columns=["id", "category", "topic", "text"])
 
 
@@ -95,31 +84,21 @@ def category(prompt_ids, name="nine"):
     return [codes.get(prompt) for prompt in prompt_ids]
 
 
-def source(name):
-    """Return the entry of a source in ``data/published.yml`` (dict)."""
-    sources = registry()["sources"]
-    if name not in sources:
-        raise KaomojiError(
-            f"unknown published source {name!r}; expected one of {', '.join(sources)}"
-        )
-    return sources[name]
-
-
 def emissions(name, scheme=None):
     """Return the emissions of a published source, one row per reply, in the order of the originals.
 
     Columns: source, prompt_id, generation (index of the seed, of Claude's run), category, raw_face, face (None without
     one), outcome; and ``published_raw``, ``published_face``: the span that the article's own extractor cut. There are no
     texts: what our extractor reads was fixed when the tables were derived. ``scheme``: another one than the source's own;
-    prompts without a category in it are left out.
+    prompts without a category in it are left out. Raises KaomojiError for an unknown name.
     """
-    entry, table = source(name), read("emissions.parquet")
-    table = table[table["source"] == name].reset_index(drop=True)
-    table = table.astype(
-        {column: object for column in ("raw_face", "published_raw", "published_face")}
-    )
-    table = table.where(table.notna(), None)
-    table["category"] = category(table["prompt_id"], scheme or entry["scheme"])
+    known = registry()["sources"]
+    if name not in known:
+        raise KaomojiError(f"unknown published source {name!r}; expected one of {', '.join(known)}")
+    table = read("emissions.parquet")
+    table = table[table["source"] == name].astype(object)
+    table = table.where(table.notna(), None).astype({"generation": int})
+    table["category"] = category(table["prompt_id"], scheme or known[name]["scheme"])
     table["face"] = each(canonical, table["raw_face"])
     columns = ["source", "prompt_id", "generation", "category", "raw_face", "face", "outcome"]
     rows = table[table["category"].notna()].reset_index(drop=True)
@@ -193,12 +172,10 @@ def components(name):
     Decoded from the article's interactive figures; all that was published of the hidden states. A prompt without a
     kaomoji in any reply has none (two prompts of granite).
     """
-    table = read("components.csv")
-    table = (
-        table[table["source"] == name].rename(columns={"prompt_id": "id"}).drop(columns="source")
-    )
+    table = read("components.csv").rename(columns={"prompt_id": "id"})
+    table = table[table["source"] == name].drop(columns="source").reset_index(drop=True)
     table.insert(1, "category", category(table["id"]))
-    return table.reset_index(drop=True)
+    return table
 
 
 def each(function, column):
