@@ -15,36 +15,26 @@ from kaomoji_lib.stimuli import load_scheme
 
 SCHEME = load_scheme()
 HOSTILE = "<img src=x onerror=kaoBroke()> </script><a href='javascript:kaoBroke()'>x</a>"
-LOW, HIGH = (
-    Estimate(0.4, 0.3, 0.6, 27, "prompts", 0.11, 0.2),
-    Estimate(0.8, 0.7, 0.85, 27, "prompts", 0.12, 0.001),
-)
+LOW = Estimate(0.4, 0.3, 0.6, 27, "prompts", 0.11, 0.2)
+HIGH = Estimate(0.8, 0.7, 0.85, 27, "prompts", 0.12, 0.001)
 FRAME = results.frame({("a", "x"): LOW, (HOSTILE, "x"): HIGH})
-LAYERS = pd.concat(
-    [
-        results.frame({(HOSTILE, "x"): one}, layer=layer)
-        for layer, one in ((2, HIGH), (1, LOW), (3, LOW))
-    ],
-    ignore_index=True,
-)
+LAYERS = results.frame({(HOSTILE, name): one for name, one in zip("abc", (HIGH, LOW, LOW))})
+LAYERS["layer"] = [2, 1, 3]
 POINTS = pd.DataFrame(np.random.default_rng(0).normal(size=(18, 3)), columns=["x", "y", "z"])
 POINTS = POINTS.assign(category=np.repeat(SCHEME.codes[:3], 6), hover=HOSTILE)
 PLACES = pd.DataFrame({"face": [HOSTILE, "(^_^)"], "valence": 0.5, "arousal": 0.5})
 PLACES = PLACES.assign(category=SCHEME.codes[0], hover=HOSTILE, weight=[1, 4])
 TABLE = pd.DataFrame([[0.1, -0.5], [0.2, np.nan]], index=[HOSTILE, "b"], columns=[HOSTILE, "d"])
 BARS = pd.DataFrame({"face": [HOSTILE, "(T_T)"], "p": [0.7, 0.3], "who": [HOSTILE, "b"]})
+SAID = {"title": HOSTILE, "caption": HOSTILE}
 DRAWN = {
-    "forest": lambda: figures.forest(FRAME, HOSTILE, HOSTILE, x=HOSTILE, lines={HOSTILE: 0.5}),
-    "curve": lambda: figures.curve(
-        LAYERS, HOSTILE, HOSTILE, x="layer", y=HOSTILE, lines={HOSTILE: 1}
-    ),
-    "matrix": lambda: figures.matrix(TABLE, HOSTILE, HOSTILE, diverging=True, faces=True),
-    "plane": lambda: figures.plane(POINTS, SCHEME, HOSTILE, HOSTILE, axes=(HOSTILE, "y")),
-    "circumplex": lambda: figures.circumplex(PLACES, SCHEME, HOSTILE, HOSTILE),
-    "bars": lambda: figures.bars(
-        BARS, HOSTILE, HOSTILE, label="face", value="p", series="who", x=HOSTILE
-    ),
-    "space": lambda: figures.space(POINTS, SCHEME, HOSTILE, HOSTILE, axes=(HOSTILE, "y", "z")),
+    "forest": lambda: figures.forest(FRAME, **SAID, x=HOSTILE, lines={HOSTILE: 0.5}),
+    "curve": lambda: figures.curve(LAYERS, **SAID, x="layer", y=HOSTILE, lines={HOSTILE: 1}),
+    "matrix": lambda: figures.matrix(TABLE, **SAID, diverging=True, faces=True),
+    "plane": lambda: figures.plane(POINTS, SCHEME, **SAID, axes=(HOSTILE, "y")),
+    "circumplex": lambda: figures.circumplex(PLACES, SCHEME, **SAID),
+    "bars": lambda: figures.bars(BARS, **SAID, label="face", value="p", series="who", x=HOSTILE),
+    "space": lambda: figures.space(POINTS, SCHEME, **SAID, axes=(HOSTILE, "y", "z")),
 }
 # Plotly draws these tags; any other would come from a label.
 FOREIGN_TAG = re.compile(r"</?(?!(?:b|br|span|extra)\b)[a-zA-Z]")

@@ -33,13 +33,8 @@ def test_words_have_a_true_minus_and_a_dash_where_there_is_nothing(value, form, 
 
 
 def test_cells_and_sentences_give_interval_null_p_and_n():
-    assert [*map(plain, tables.cells(ESTIMATE))] == [
-        "−0.50",
-        "−0.70 to 0.10",
-        "0.00",
-        "0.20",
-        "9 faces",
-    ]
+    cells = [*map(plain, tables.cells(ESTIMATE))]
+    assert cells == ["−0.50", "−0.70 to 0.10", "0.00", "0.20", "9 faces"]
     share = Estimate(0.754, 0.69, 0.8, 180, "prompts", 0.11, 0.001)
     assert plain(tables.sentence(share, True)).startswith("75% (95% CI 69% to 80%; null 11%, p")
     assert tables.sentence(share) == str(share)
