@@ -135,7 +135,6 @@ collect organism-gemma --out {faces} | give another --out
 score organism-gemma --faces {nothing} --out {tmp}/o.parquet | no spelling
 score organism-gemma --faces {tmp}/none --out {tmp}/o.parquet | does not exist
 score organism-gemma --faces {faces} --out {twice} | expected a whole Parquet file
-score organism-gemma --faces {faces} --out {tmp}/o.parquet --algorithm fast | unknown algorithm
 score nobody --faces {faces} --out {tmp}/o.parquet | unknown model
 published --only zebra | no row begins with
 claude elicit --out {tmp}/c | ANTHROPIC_API_KEY is not set

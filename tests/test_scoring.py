@@ -218,7 +218,7 @@ def test_what_prompts_begin_with_is_read_once_and_changes_nothing(named_engine, 
     kinds = {type(layer).__name__ for layer in whole.cache.layers}
     if kinds == {"DynamicLayer"} and not getattr(forward.text_config(engine), "sliding_window", 0):
         assert shared.mask.shape[1] > 20 and (shared.mask[:, :20] == 1).all()
-    assert (shared.lengths == whole.lengths).all()
+    assert (shared.mask.sum(1) == whole.mask.sum(1)).all()
     assert torch.allclose(shared.last, whole.last, atol=1e-4)
 
 
@@ -226,10 +226,10 @@ def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
     engine = small_models.engine("organism-gemma")
     expected, real, tried = scoring.score(engine, FACES, asked), measuring.measure, []
 
-    def scarce(engine, prompts, words, algorithm, nodes=None, **rest):
+    def scarce(engine, prompts, words, algorithm, nodes=16):
         if len(words.spellings) == len(FACES):
             tried.append((len(prompts), nodes))
-            if len(prompts) > 1 or (nodes or 512) > 128:
+            if len(prompts) > 1 or nodes > 128:
                 raise torch.OutOfMemoryError("no more memory")
         return real(engine, prompts, words, algorithm, nodes)
 

@@ -18,7 +18,6 @@ log_prob_closed (with the tokens that extend past its end) and n_tokens.
 INVENTORY = (
     "instead of --faces: a closed set with the columns face, category (default: the project's)"
 )
-ALGORITHM = "auto, packed, batched, plain (default: auto, the fastest that passes the self-check)"
 
 
 def configure(parser):
@@ -28,7 +27,6 @@ def configure(parser):
     what.add_argument("--faces", metavar="FILE", help="one spelling per line, UTF-8")
     what.add_argument("--inventory", nargs="?", const="", metavar="CSV", help=INVENTORY)
     add("--out", metavar="FILE.parquet", required=True, help="where the table is written")
-    add("--algorithm", default="auto", help=ALGORITHM)
     add_template_options(parser)
 
 
@@ -38,7 +36,7 @@ def run(arguments):
     from kaomoji_lib import html
     from kaomoji_lib.models import choose, scoring
 
-    options = {name: getattr(arguments, name) for name in ("algorithm", "device", "dtype")}
+    options = {name: getattr(arguments, name) for name in ("device", "dtype")}
     options["progress"] = not arguments.quiet
     score = scoring.score_file if arguments.faces else choose.score_inventory
     listed = arguments.faces or arguments.inventory or None

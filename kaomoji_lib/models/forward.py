@@ -10,11 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 from transformers import DynamicCache
-from transformers.cache_utils import (
-    DynamicLayer,
-    DynamicSlidingWindowLayer,
-    LinearAttentionCacheLayerMixin,
-)
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from kaomoji_lib.errors import KaomojiError
 
@@ -24,15 +20,12 @@ WINDOWS = 4
 
 @dataclass(frozen=True)
 class Prefix:
-    """Prompts after a forward pass.
-
-    ``cache`` is never written to: continue a :func:`copy_cache`. ``mask``: (prompts, longest), 0 on the padding;
-    ``lengths``: (prompts,); ``last``: (prompts, hidden), the normed output at the last position.
+    """Prompts after a forward pass: their cache; ``mask``: (prompts, longest), 0 on the padding; ``last``:
+    (prompts, hidden), the normed output at the last position.
     """
 
     cache: DynamicCache
     mask: torch.Tensor
-    lengths: torch.Tensor
     last: torch.Tensor
 
 
@@ -63,15 +56,9 @@ def new_cache(engine):
 
 
 def copy_cache(cache):
-    """Return a cache that continues ``cache`` without changing it. Keys and values are shared until they grow."""
+    """Return a cache that continues ``cache`` without changing it where only keys and values grow (:func:`.tree.tree_mode`)."""
     copied = copy.copy(cache)
     copied.layers = [copy.copy(layer) for layer in cache.layers]
-    for layer in copied.layers:
-        if isinstance(layer, LinearAttentionCacheLayerMixin):
-            # Recurrent layers write into their states in place.
-            for name, value in vars(layer).items():
-                if isinstance(value, dict):
-                    setattr(layer, name, {key: copy.deepcopy(one) for key, one in value.items()})
     return copied
 
 
@@ -92,7 +79,7 @@ def prefill(engine, prompts, share=True):
     whole = functional.pad(rest, (shared, 0))
     mask, positions = _left_padded(whole)
     states = forward(engine, rest.clamp(min=0), mask, positions[:, shared:], cache)
-    return Prefix(cache, mask, mask.sum(dim=1), states[:, -1])
+    return Prefix(cache, mask, states[:, -1])
 
 
 def _left_padded(ids):
@@ -135,16 +122,24 @@ def lm_head_logits(engine, states):
     It is the model's own forward pass with the stack's output put in place, so that whatever a model does to its
     logits (soft caps, scales) is done, wherever its head lies.
     """
-    base = engine.model.base_model
-    before = vars(base).get("forward")
-    base.forward = lambda *args, **kwargs: _StackOutput(states[None])
-    try:
-        placeholder = torch.zeros(1, len(states), dtype=torch.long, device=engine.device)
+    placeholder = torch.zeros(1, len(states), dtype=torch.long, device=engine.device)
+    with replaced({engine.model.base_model: lambda *_, **__: _StackOutput([states[None]])}):
         return engine.model(input_ids=placeholder, use_cache=False).logits[0]
+
+
+@contextmanager
+def replaced(forwards):
+    """Let modules compute other functions (dict module -> function); what hooks had put in place is put back."""
+    before = {module: vars(module).get("forward") for module in forwards}
+    for module, function in forwards.items():
+        module.forward = function
+    try:
+        yield
     finally:
-        del base.forward
-        if before is not None:
-            base.forward = before
+        for module, function in before.items():
+            del module.forward
+            if function is not None:
+                module.forward = function
 
 
 def lm_head_slices(engine, states, width=2048):
@@ -175,17 +170,11 @@ def _sliced(head, tokens):
         vars(head)["_parameters"].update(whole)
 
 
-class _StackOutput:
-    """What a causal model expects of its stack: the states, and None for everything else."""
-
-    def __init__(self, states):
-        self.last_hidden_state = states
-
-    def __getitem__(self, position):
-        return self.last_hidden_state if position == 0 else None
+class _StackOutput(list):
+    """What a causal model expects of its stack: the states as its first element or by name, and None by any other name."""
 
     def __getattr__(self, name):
-        return None
+        return self[0] if name == "last_hidden_state" else None
 
 
 def layer_names(engine, layers):

@@ -17,7 +17,7 @@ class Progress:
     """
 
     def __init__(self, title, total, done=0, show=True, unit="prompts"):
-        self.title, self.total, self.first, self.done, self.nodes = title, total, done, done, 0
+        self.title, self.total, self.first, self.done = title, total, done, done
         self.started = self.latest = time.monotonic()
         self.lines, self.unit = show and not sys.stderr.isatty(), unit
         bar = show and not self.lines
@@ -29,15 +29,14 @@ class Progress:
     def __exit__(self, *_):
         self.bar.close()
 
-    def __call__(self, prompts=0, nodes=0):
-        """Count finished ``prompts`` and computed ``nodes`` of a trie; either may be a fraction of a larger step."""
-        self.done, self.nodes = self.done + prompts, self.nodes + nodes
+    def __call__(self, prompts=0):
+        """Count finished ``prompts``, which may be a fraction of a larger step."""
+        self.done += prompts
         self.bar.update(prompts)
         now = time.monotonic()
         if self.lines and now - self.latest >= SECONDS_BETWEEN_LINES:
             self.latest = now
             words = f"{self.title}: {self.done:.0f}/{self.total} {self.unit}"
-            words += f", {self.nodes:,} nodes" if self.nodes else ""
             if finished := self.done - self.first:
                 left = (now - self.started) / finished * (self.total - self.done)
                 words += f", {tqdm.format_interval(round(left))} left"

@@ -7,14 +7,7 @@ import torch
 from torch.nn import functional
 
 from kaomoji_lib.faces import extract
-from kaomoji_lib.models.forward import (
-    capture,
-    copy_cache,
-    forward,
-    lm_head_logits,
-    plain_logits,
-    prefill,
-)
+from kaomoji_lib.models.forward import capture, forward, lm_head_logits, plain_logits, prefill
 from kaomoji_lib.models.suppress import suppressor
 
 BLOCK = 512
@@ -148,7 +141,7 @@ class _Together:
         device = self.engine.device
         if self.rows is None:
             prefix = prefill(self.engine, self.prompts)
-            self.cache, self.mask, last = copy_cache(prefix.cache), prefix.mask, prefix.last
+            self.cache, self.mask, last = prefix.cache, prefix.mask, prefix.last
         else:
             parents = torch.tensor([self.rows[context[:-1]] for context in contexts], device=device)
             self.cache.reorder_cache(parents)

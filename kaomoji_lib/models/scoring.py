@@ -32,7 +32,6 @@ def score(
     spellings,
     prompts,
     *,
-    algorithm="auto",
     instruction=INSTRUCTION,
     continued=False,
     check=None,
@@ -50,12 +49,10 @@ def score(
     engine : :class:`kaomoji_lib.models.loading.Engine`.
     spellings : iterable of str, as they are typed; repeated ones are scored once.
     prompts : DataFrame with the columns ``id`` and ``text``.
-    algorithm : a name of :data:`.measuring.ALGORITHMS`, or ``auto``: the fastest that agrees with plain forward
-        passes on this model (:mod:`kaomoji_lib.models.verify`).
     continued : for a model without a chat template, average the probabilities over :data:`.templates.CONTINUED`, in
         place of the instruction.
     check : the result of an earlier self-check, so that it is not repeated.
-    sizes : :class:`kaomoji_lib.models.forward.Sizes`, kept between calls. progress : callable(prompts=, nodes=).
+    sizes : :class:`kaomoji_lib.models.forward.Sizes`, kept between calls. progress : callable(prompts=).
 
     Returns
     -------
@@ -85,23 +82,19 @@ def score(
             "no prompts to score under; expected a table with the columns id and text; check the file"
         )
     if check is None:
-        check = self_check(engine, spellings, prompts, algorithm, instruction, continued)
+        check = self_check(engine, spellings, prompts, instruction, continued)
     templates, messages = _asked(engine, prompts, instruction, continued)
     plan = spelled.plan(engine, spellings, leads=check.get("leads", LEADS))
     encoded = [engine.encode(one.render(text)) for one in templates for text in messages]
-    sizes, report = sizes or Sizes(), progress or (lambda **_: None)
-
-    def share(prompts=0, nodes=0):
-        report(prompts=prompts / len(templates), nodes=nodes)
+    sizes, parts = sizes or Sizes(), []
 
     def measure(group):
-        how = plan, check["algorithm"], sizes.nodes
-        return measuring.measure(engine, group, *how, progress=share)
+        return measuring.measure(engine, group, plan, check["algorithm"], sizes.nodes)
 
-    parts = []
     for group, pair in in_batches(encoded, measure, sizes):
         parts.append(pair)
-        share(prompts=len(group))
+        if progress:
+            progress(prompts=len(group) / len(templates))
     log_probs, closed = (
         np.concatenate(part).reshape(len(templates), -1) for part in zip(*parts, strict=True)
     )
@@ -123,14 +116,12 @@ def score(
     return table
 
 
-def self_check(
-    engine, spellings, prompts, algorithm="auto", instruction=INSTRUCTION, continued=False
-):
+def self_check(engine, spellings, prompts, instruction=INSTRUCTION, continued=False):
     """Return the self-check (:func:`kaomoji_lib.models.verify.scoring`) for :func:`score` with these arguments."""
     from kaomoji_lib.models import verify
 
     templates, messages = _asked(engine, prompts, instruction, continued)
-    return verify.scoring(replace(engine, template=templates[0]), spellings, messages, algorithm)
+    return verify.scoring(replace(engine, template=templates[0]), spellings, messages)
 
 
 def _asked(engine, prompts, instruction, continued):
@@ -153,7 +144,6 @@ def score_file(
     prompts,
     out,
     *,
-    algorithm="auto",
     instruction=INSTRUCTION,
     continued=False,
     finish=None,
@@ -170,7 +160,7 @@ def score_file(
         text file with one per line.
     prompts : path of a CSV file with the columns id, category, text, or such a DataFrame; default this project's.
     out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
-    algorithm, instruction, continued : see :func:`score`. finish : callable that changes the table before it is
+    instruction, continued : see :func:`score`. finish : callable that changes the table before it is
         written. revision, device, dtype : see :func:`.loading.load`. progress : bool, report on stderr.
 
     Returns
@@ -193,7 +183,6 @@ def score_file(
         "prompts": digest(table[["id", "text"]].to_dict("records"))[:12],
         "instruction": instruction,
         "adapter": spec.adapter,
-        "algorithm": algorithm,
         "dtype": dtype,
         "continued": continued,
     }
@@ -252,7 +241,7 @@ def _fill(folder, spec, spellings, prompts, settings, how, progress):
 
     parts, engine = job.in_parts(prompts, PROMPTS_PER_PART), None
     paths = [folder / f"{number:05d}.parquet" for number in range(len(parts))]
-    options = {name: settings[name] for name in ("algorithm", "instruction", "continued")}
+    options = {name: settings[name] for name in ("instruction", "continued")}
     rest = job.unfinished(spec.title, parts, lambda number: paths[number].is_file(), progress)
     for number, part, report in rest:
         if engine is None:

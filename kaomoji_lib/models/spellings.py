@@ -35,40 +35,25 @@ class Trie:
 
     def path(self, node):
         """Return the nodes from the root (excluded) to ``node``."""
-        nodes = []
-        while node > 0:
-            nodes.append(node)
-            node = int(self.parent[node])
-        return tuple(reversed(nodes))
-
-    def stems(self):
-        """Return the paths to the internal nodes without an internal child: together they visit every internal node."""
-        inner = self.internal & (np.arange(len(self)) > 0)
-        covered = np.zeros(len(self), dtype=bool)
-        covered[self.parent[inner]] = True
-        return tuple(self.path(int(node)) for node in np.flatnonzero(inner & ~covered))
+        return (*self.path(int(self.parent[node])), node) if node > 0 else ()
 
 
 def build(sequences):
     """Return the :class:`Trie` of token sequences (iterables of int, none of them empty)."""
     sequences = [tuple(map(int, sequence)) for sequence in sequences]
-    parent, token, depth, children, paths = [-1], [-1], [0], {}, {}
+    begun = {(), *(one[:size] for one in sequences for size in range(1, len(one) + 1))}
     # In sorted order, nodes are numbered depth first.
-    for sequence in sorted(set(sequences)):
-        node, path = 0, []
-        for value in sequence:
-            if (node, value) not in children:
-                children[node, value] = len(parent)
-                parent.append(node)
-                token.append(value)
-                depth.append(depth[node] + 1)
-            node = children[node, value]
-            path.append(node)
-        paths[sequence] = tuple(path)
-    internal = np.zeros(len(parent), dtype=bool)
+    number = {beginning: node for node, beginning in enumerate(sorted(begun))}
+    parent = np.array([number[one[:-1]] if one else -1 for one in number])
+    internal = np.zeros(len(number), dtype=bool)
     internal[parent[1:]] = True
-    parent, token, depth = (np.array(numbers) for numbers in (parent, token, depth))
-    return Trie(parent, token, depth, internal, tuple(paths[one] for one in sequences))
+    return Trie(
+        parent,
+        np.array([one[-1] if one else -1 for one in number]),
+        np.array([len(one) for one in number]),
+        internal,
+        tuple(tuple(number[one[:end]] for end in range(1, len(one) + 1)) for one in sequences),
+    )
 
 
 def bins(trie, limit=BIN_NODES):
@@ -81,14 +66,14 @@ def bins(trie, limit=BIN_NODES):
     list of (nodes, parent, fresh): positions in the trie in order of depth (int array); the parent's place in this bin,
     -1 at the first level; whether no earlier bin has computed the node (bool array).
     """
-    inner = np.flatnonzero(trie.internal)[1:]
     limit = max(limit, int(trie.depth.max()))
-    parts, members, seen = [], {}, np.zeros(len(trie), dtype=bool)
-    for path in (trie.path(int(node)) for node in inner):
-        if len(members) + sum(node not in members for node in path) > limit:
+    parts, members, seen = [], set(), np.zeros(len(trie), dtype=bool)
+    for node in np.flatnonzero(trie.internal)[1:]:
+        path = trie.path(int(node))
+        if len(members.union(path)) > limit:
             parts.append(_bin(trie, members, seen))
-            members = {}
-        members.update(dict.fromkeys(path))
+            members = set()
+        members.update(path)
     return [*parts, _bin(trie, members, seen)] if members else parts
 
 
@@ -125,10 +110,10 @@ def plan(engine, spellings, closed=True, leads=("",)):
     """
     sequences = tuple(tokens(engine, spelling) for spelling in spellings)
     written = {
-        (row, tokens(engine, lead + spelling) if lead else sequence): None
-        for row, (spelling, sequence) in enumerate(zip(spellings, sequences, strict=True))
+        (row, tokens(engine, lead + spelling)): None
+        for row, spelling in enumerate(spellings)
         for lead in leads
-        if sequence
+        if sequences[row]
     }
     written = [(row, path) for row, path in written if path]
     rows, paths = np.array([row for row, _ in written], dtype=int), [path for _, path in written]
@@ -140,35 +125,27 @@ def plan(engine, spellings, closed=True, leads=("",)):
 
 def tokens(engine, spelling):
     """Token ids of a spelling as a reply that begins with it; empty where the tokenizer has no way to write it."""
-    written = spelling.encode("utf-8", "surrogatepass")
     ids = tuple(engine.encode(spelling))
     pieces = [engine.vocabulary[one] for one in ids]
-    if b"".join(pieces) == b" " + written:
+    if b"".join(pieces) == b" " + spelling.encode("utf-8", "surrogatepass"):
         # Some tokenizers put a space in front of every text: look behind a line break.
         alone, both = engine.encode("\n"), engine.encode("\n" + spelling)
         ids = tuple(both[len(alone) :]) if both[: len(alone)] == alone else ()
         pieces = [engine.vocabulary[one] for one in ids]
-    return ids if ids and all(pieces) else ()
+    return ids if all(pieces) else ()
 
 
 def _overshooting(engine, trie, rows, sequences):
     """Triples (node, spelling, token): what else the model may type at ``node`` that begins with the spelling's rest."""
     vocabulary = sorted((text, token) for token, text in enumerate(engine.vocabulary) if text)
-    contents = [content for content, _ in vocabulary]
-    found = []
+    contents, found = [content for content, _ in vocabulary], []
     for row, path, sequence in zip(rows, trie.paths, sequences, strict=True):
         rest = b"".join(engine.vocabulary[one] for one in sequence)
         for node, token in zip((0, *path), sequence, strict=False):
-            low, high = bisect_left(contents, rest), bisect_left(contents, _successor(rest))
+            low, high = (bisect_left(contents, one) for one in (rest, rest + b"\xff" * 64))
             found += [(node, row, one) for _, one in vocabulary[low:high] if one != token]
             rest = rest[len(engine.vocabulary[token]) :]
     return found
-
-
-def _successor(prefix):
-    """Return the smallest byte string after all that begin with ``prefix``."""
-    shortened = prefix.rstrip(b"\xff")
-    return shortened[:-1] + bytes([shortened[-1] + 1]) if shortened else b"\xff" * 64
 
 
 def token_bytes(tokenizer, size=None):

@@ -9,24 +9,22 @@ tree's form of the chunk form of the delta rule (Yang et al. 2024, arXiv:2406.06
 of a walk from node to node.
 """
 
-from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch.nn import functional
+
+from kaomoji_lib.models.forward import replaced
 
 FULL, SLIDING, LINEAR = "full_attention", "sliding_attention", "linear_attention"
 
 
 def layer_kinds(config):
     """The layer types of a text configuration as a tuple, one entry per layer; ``full_attention`` where it lists none."""
-    listed = getattr(config, "layer_types", None) or getattr(config, "layers_block_type", None)
-    if listed:
+    if listed := getattr(config, "layer_types", None):
         return tuple(listed)
-    sliding = getattr(config, "sliding_window", None) and getattr(
-        config, "use_sliding_window", True
-    )
-    return (SLIDING if sliding else FULL,) * config.num_hidden_layers
+    window = getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None)
+    return (SLIDING if window else FULL,) * config.num_hidden_layers
 
 
 def ancestry(parent):
@@ -41,40 +39,26 @@ def ancestry(parent):
 def masks(config, prompt_mask, parent, depth, dtype):
     """Return the ``attention_mask`` argument for a forward pass over a tree after cached prompts.
 
-    Parameters
-    ----------
-    config : text configuration; its layer types say which masks are needed, its ``sliding_window`` how far they see.
-    prompt_mask : tensor (prompts, cached), 0 where the cache holds left padding.
-    parent, depth : int sequences (nodes,); depth counts from 1, the first token after the prompt.
-    dtype : of the model.
+    ``config``: of the text part; ``prompt_mask``: (prompts, cached), 0 where the cache holds left padding; ``parent``,
+    ``depth``: int sequences (nodes,); depth counts from 1, the first token after the prompt.
 
     Returns
     -------
     A tensor (prompts, 1, nodes, cached + nodes), 0 where a node may look and the smallest number of ``dtype``
     elsewhere; a dict of such tensors by layer type where the configuration has several types. Recurrent layers get None.
     """
-    tree = ancestry(parent).to(prompt_mask.device)
-    depth = torch.as_tensor(depth, device=prompt_mask.device)
     prompts, cached, nodes = *prompt_mask.shape, len(parent)
-    visible = torch.cat(
-        [
-            prompt_mask.bool()[:, None, :].expand(prompts, nodes, cached),
-            tree.expand(prompts, nodes, nodes),
-        ],
-        dim=2,
-    )
+    depth, sees = (torch.as_tensor(one).to(prompt_mask.device) for one in (depth, ancestry(parent)))
+    shared = prompt_mask.bool()[:, None].expand(prompts, nodes, cached)
+    visible = torch.cat([shared, sees.expand(prompts, nodes, nodes)], dim=2)
     # Positions count from the last token of the prompt, so that padding on the left does not shift them.
     keys = torch.cat([torch.arange(1 - cached, 1, device=depth.device), depth])
     distance = depth[:, None] - keys[None]
-    found = {}
-    for kind in dict.fromkeys(layer_kinds(config)):
-        if kind in (FULL, SLIDING):
-            near = visible & (distance < config.sliding_window) if kind == SLIDING else visible
-            found[kind] = torch.zeros(near.shape, dtype=dtype, device=near.device).masked_fill(
-                ~near, torch.finfo(dtype).min
-            )[:, None]
-        else:
-            found[kind] = None
+    found = dict.fromkeys(layer_kinds(config))
+    for kind in {FULL, SLIDING} & set(found):
+        near = visible & (distance < config.sliding_window) if kind == SLIDING else visible
+        mask = torch.zeros(near.shape, dtype=dtype, device=near.device)
+        found[kind] = mask.masked_fill(~near, torch.finfo(dtype).min)[:, None]
     return found if len(found) > 1 else next(iter(found.values()))
 
 
@@ -92,36 +76,23 @@ def delta_layers(model):
     )
 
 
-@contextmanager
 def tree_mode(model, parent):
-    """Within, a forward pass takes its positions as the nodes of a tree after the cache, which it leaves unchanged.
+    """Return a context within which a forward pass takes its positions as nodes of a tree after the cache.
+
+    Recurrent states in the cache are left as they are.
 
     ``parent``: int sequence (nodes,), places of the parents, which come first; -1 after the prompt.
     """
     layers = delta_layers(model)
     sees = ancestry(parent) if layers else None
     parent = torch.as_tensor(parent)
-    before = [vars(layer).get("forward") for layer in layers]
-    for layer in layers:
-        layer.forward = partial(_forward, layer, parent, sees)
-    try:
-        yield
-    finally:
-        for layer, forward in zip(layers, before, strict=True):
-            del layer.forward
-            if forward is not None:
-                layer.forward = forward
+    return replaced({layer: partial(_forward, layer, parent, sees) for layer in layers})
 
 
 def _forward(layer, parent, sees, hidden_states, cache_params=None, **_):
     """Replace the forward pass of one layer; ``parent``, ``sees``: int (nodes,) and bool (nodes, nodes) tensors of the tree."""
-    prompts, nodes, _ = hidden_states.shape
-    mixed = _convolved(
-        layer,
-        parent,
-        layer.in_proj_qkv(hidden_states),
-        cache_params.get_conv_state(layer.layer_idx),
-    )
+    before = cache_params.get_conv_state(layer.layer_idx)
+    mixed = _convolved(layer, parent, layer.in_proj_qkv(hidden_states), before)
     keys = layer.num_k_heads * layer.head_k_dim
     query, key, value = mixed.split([keys, keys, layer.num_v_heads * layer.head_v_dim], dim=-1)
     query, key = (
@@ -134,13 +105,11 @@ def _forward(layer, parent, sees, hidden_states, cache_params=None, **_):
     decay = (-layer.A_log.float().exp() * steps).transpose(1, 2)
     state = cache_params.get_recurrent_state(layer.layer_idx).to(value)
     # Prompt by prompt, so that the nodes x nodes tables stay small.
-    mixed = torch.stack(
-        [_mixed(sees, *one) for one in zip(query, key, value, rate, decay, state, strict=True)]
-    )
-    mixed = mixed.transpose(1, 2)
+    parts = zip(query, key, value, rate, decay, state, strict=True)
+    mixed = torch.stack([_mixed(sees, *part) for part in parts]).transpose(1, 2)
     gate = layer.in_proj_z(hidden_states).reshape(-1, layer.head_v_dim)
     mixed = layer.norm(mixed.to(hidden_states.dtype).reshape(-1, layer.head_v_dim), gate)
-    return layer.out_proj(mixed.reshape(prompts, nodes, -1))
+    return layer.out_proj(mixed.reshape(*hidden_states.shape[:2], -1))
 
 
 def _convolved(layer, parent, mixed, before):

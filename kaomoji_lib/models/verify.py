@@ -7,8 +7,8 @@ A router of a mixture of experts is discontinuous: where the last expert chosen 
 rounding, two exact ways of computing may take different experts, and differ by far more than rounding from there on.
 """
 
+from collections import namedtuple
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import cycle
 
 import numpy as np
@@ -19,34 +19,19 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import measuring
 from kaomoji_lib.models import sample as samples
 from kaomoji_lib.models import spellings as spelled
-from kaomoji_lib.models.forward import Sizes, capture, in_batches, plain_logits
-from kaomoji_lib.models.measuring import ALGORITHMS, WORDS, applicable
+from kaomoji_lib.models.forward import capture, plain_logits
 from kaomoji_lib.models.templates import LEADS
 
-FACES, PROMPTS = 6, 2
-CONTROL = "probe"
-SHARE_BETWEEN_PROMPTS = 0.5
-LEAD_SHARE = 1e-3
+FACES, CONTROL = 6, "probe"
+SHARE_BETWEEN_PROMPTS, SPECIAL_SHARE, LEAD_SHARE = 0.5, 0.05, 1e-3
 TOGETHER, ALONE = "prompts together", "one prompt at a time"
 UNCACHED = "one prompt at a time and without a cache, which is slow"
-SPECIAL_SHARE = 0.05
 # What an architecture that the fast path does not fit raises.
 FAILURES = (RuntimeError, MemoryError, ValueError, TypeError, LookupError, AttributeError)
 
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far two exact ways of computing the same may lie apart in a number format.
-
-    ``log_prob``: nats over a whole face; ``state``: share of a layer's largest value; ``margin``: two experts whose
-    router logits are closer than this may change places.
-    """
-
-    log_prob: float
-    state: float
-    margin: float
-
-
+# How far two exact ways of computing the same may lie apart in a number format: a face's log P (nats), a state (share of
+# its layer's largest value). Two experts whose router logits are closer than ``margin`` may change places.
+Tolerance = namedtuple("Tolerance", "log_prob state margin")
 TOLERANCES = {
     torch.float64: Tolerance(1e-6, 1e-8, 1e-9),
     torch.float32: Tolerance(1e-3, 1e-4, 1e-5),
@@ -60,13 +45,11 @@ CHOSEN = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_
 
 
 @torch.inference_mode()
-def scoring(engine, spellings, messages, algorithm="auto"):
+def scoring(engine, spellings, messages):
     """Find the fastest algorithm whose log-probabilities agree with plain forward passes on a few faces and prompts.
 
-    Parameters
-    ----------
-    spellings, messages : what is going to be scored; the shortest to the longest spellings and the shortest and the
-        longest message are tried. algorithm : one name, or ``auto``.
+    ``spellings``, ``messages``: what is going to be scored; the shortest to the longest spellings and the shortest and
+    the longest message are tried.
 
     Returns
     -------
@@ -78,32 +61,22 @@ def scoring(engine, spellings, messages, algorithm="auto"):
     KaomojiError
         If no algorithm agrees, with the numbers.
     """
-    if algorithm not in ("auto", *ALGORITHMS):
-        raise KaomojiError(
-            f"unknown algorithm {algorithm!r}; expected auto, {', '.join(ALGORITHMS)}"
-        )
-    faces = _spread(_writable(engine, spellings), FACES)
+    faces = sorted(_writable(engine, spellings), key=len)
+    faces = [faces[at] for at in sorted(set(np.linspace(0, len(faces) - 1, FACES, dtype=int)))]
     with_leads = [f"{lead}{face}" for lead, face in zip(cycle(LEADS), faces)]
     plan = spelled.plan(engine, _writable(engine, with_leads), closed=False)
-    prompts = [engine.encode(engine.template.render(message)) for message in _two(messages)]
-    prompts = _spread(prompts, PROMPTS)
-    expected, margins = np.moveaxis(
-        [
-            [plain_log_prob(engine, prompt, list(sequence)) for sequence in plan.sequences]
-            for prompt in prompts
-        ],
-        2,
-        0,
-    )
+    prompts = _ends(_prompts(engine, _several(messages)))
+    cells = [[plain_log_prob(engine, one, ids) for ids in plan.sequences] for one in prompts]
+    expected, margins = np.moveaxis(cells, 2, 0)
 
     def compare(name):
         difference = np.abs(measuring.measure(engine, prompts, plan, name)[0] - expected)
         return difference, margins, _rms(difference) / _rms(expected[0] - expected[-1])
 
-    names = applicable(engine) if algorithm == "auto" else (algorithm,)
-    ways = {name: f"scores of “{WORDS[name]}”" for name in names}
-    tolerance = TOLERANCES[engine.dtype].log_prob
-    found = _first_exact(engine, ways, compare, tolerance, FLIPPED_FACE, "nats")
+    ways = {name: f"scores of “{name}”" for name in measuring.applicable(engine)}
+    found = _first_exact(
+        engine, ways, compare, TOLERANCES[engine.dtype].log_prob, FLIPPED_FACE, "nats"
+    )
     return found | {"leads": _leads(engine, prompts, faces, found["algorithm"])}
 
 
@@ -121,7 +94,7 @@ def sampling(engine, messages):
     KaomojiError
         If no way agrees, with the numbers.
     """
-    messages = _spread(_two(messages), PROMPTS)
+    messages = _ends(_several(messages))
     notes = _special_openings(engine, messages)
 
     def compare(name):
@@ -130,16 +103,16 @@ def sampling(engine, messages):
         plain, found = torch.stack(plain), torch.stack(found).float()
         scale = plain.abs().amax(dim=-1).clamp(min=1e-12)
         difference = ((found - plain).abs().amax(dim=-1) / scale).amax(dim=1).numpy()
-        # The first ones are the ends of the prompts. Layers that are equal for all prompts are left out.
-        error = (found - plain)[: len(messages)].square().mean(dim=(0, 2)).sqrt()
-        between = (plain[0] - plain[len(messages) - 1]).square().mean(dim=-1).sqrt()
-        varies = between > 0
-        share = float((error / between)[varies].median()) if varies.any() else np.inf
-        return difference, np.array(margins), share
+        # The first two are the ends of the prompts. Layers that are equal for both are left out.
+        error = (found - plain)[:2].square().mean(dim=(0, 2)).sqrt()
+        between = (plain[0] - plain[1]).square().mean(dim=-1).sqrt()
+        share = (error / between)[between > 0]
+        return difference, np.array(margins), float(share.median()) if len(share) else np.inf
 
     ways = {name: f"states of {name}" for name in (TOGETHER, ALONE, UNCACHED)}
-    tolerance = TOLERANCES[engine.dtype].state
-    found = _first_exact(engine, ways, compare, tolerance, FLIPPED_STATE, "of their size")
+    found = _first_exact(
+        engine, ways, compare, TOLERANCES[engine.dtype].state, FLIPPED_STATE, "of their size"
+    )
     return found | {"warnings": notes + found["warnings"]}
 
 
@@ -149,18 +122,19 @@ def _first_exact(engine, ways, compare, tolerance, flipped, unit):
     ``compare(name)``: differences, margin of the closest router decision behind each, and the error as a share of what
     lies between two prompts, which is what a lost prompt would cost. Returns a dict: ``algorithm``, ``compared`` (how
     many), ``largest_difference``, ``tolerance``, ``share_between_prompts``, ``close_calls`` (behind a router decision
-    within rounding), ``near_ties`` (those of them that moved), ``warnings`` (one sentence per way passed over).
+    within rounding), ``warnings`` (one sentence per way passed over).
     """
-    warnings, margin = [], TOLERANCES[engine.dtype].margin
+    warnings = []
     for name, words in ways.items():
         try:
             difference, margins, share = compare(name)
         except FAILURES as error:
             warnings.append(f"{words} failed on this model ({type(error).__name__}: {error})")
             continue
-        close = margins < margin
-        allowed = np.where(close, flipped, tolerance)
-        if (difference <= allowed).all() and share <= SHARE_BETWEEN_PROMPTS:
+        close = margins < TOLERANCES[engine.dtype].margin
+        if (
+            difference <= np.where(close, flipped, tolerance)
+        ).all() and share <= SHARE_BETWEEN_PROMPTS:
             return {
                 "algorithm": name,
                 "compared": int(difference.size),
@@ -168,7 +142,6 @@ def _first_exact(engine, ways, compare, tolerance, flipped, unit):
                 "tolerance": tolerance,
                 "share_between_prompts": float(share),
                 "close_calls": int(close.sum()),
-                "near_ties": int((close & (difference > tolerance)).sum()),
                 "warnings": warnings,
             }
         warnings.append(
@@ -176,8 +149,7 @@ def _first_exact(engine, ways, compare, tolerance, flipped, unit):
             f"between two prompts, more than {engine.dtype_name} explains"
         )
     raise KaomojiError(
-        f"model {engine.spec.alias!r}: {'; '.join(warnings)}; expected agreement; use --algorithm auto, another --dtype "
-        "or another --device"
+        f"model {engine.spec.alias!r}: {'; '.join(warnings)}; expected agreement; use another --dtype or --device"
     )
 
 
@@ -185,22 +157,26 @@ def _rms(values):
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def _two(messages):
-    """Return at least two distinct prompts (adding a control), so that losing the prompt changes the scores."""
+def _several(messages):
+    """The distinct messages; to a single one a control is added, so that losing the prompt changes the scores."""
     found = list(dict.fromkeys(messages))
     return found if len(found) > 1 else [*found, CONTROL]
 
 
-def _spread(items, count):
-    """Up to ``count`` items from the shortest to the longest."""
+def _ends(items):
+    """The shortest and the longest of the items."""
     ordered = sorted(items, key=len)
-    places = sorted(set(np.linspace(0, len(ordered) - 1, count).astype(int)))
-    return [ordered[place] for place in places]
+    return [ordered[0], ordered[-1]]
+
+
+def _prompts(engine, messages):
+    return [engine.encode(engine.template.render(message)) for message in messages]
 
 
 def _writable(engine, spellings):
+    """The spellings that the tokenizer can write, those of few tokens first."""
     lengths = {one: len(spelled.tokens(engine, one)) for one in spellings}
-    found = sorted((one for one in lengths if lengths[one]), key=lengths.get)
+    found = sorted(filter(lengths.get, lengths), key=lengths.get)
     if not found:
         raise KaomojiError(
             f"the tokenizer of {engine.spec.alias!r} cannot write any of the {len(lengths)} spellings; check the list"
@@ -237,10 +213,9 @@ def _leads(engine, prompts, faces, algorithm):
 
 def _special_openings(engine, messages):
     """A note (list of at most one) where replies begin with a special token, which no text shows."""
-    special = [token for token, content in enumerate(engine.vocabulary) if not content]
-    special = sorted(set(special) - engine.stop_ids)
-    for message in messages if special else ():
-        prompt = engine.encode(engine.template.render(message))
+    special = {token for token, content in enumerate(engine.vocabulary) if not content}
+    special = sorted(special - engine.stop_ids)
+    for prompt in _prompts(engine, messages) if special else ():
         shares = plain_logits(engine, prompt, [])[-1].float().softmax(dim=-1)
         token = max(special, key=lambda one: shares[one])
         if shares[token] > SPECIAL_SHARE:
@@ -254,18 +229,11 @@ def _special_openings(engine, messages):
 
 def _sampled(engine, messages, name):
     """Contexts (lists of token ids: the prompts, then prompts with a reply's beginning) and the states sampled at their ends."""
-    few = samples.Sampling(generations=2, max_new_tokens=2)
-    prompts = [engine.encode(engine.template.render(message)) for message in messages]
+    few, prompts = samples.Sampling(generations=2, max_new_tokens=2), _prompts(engine, messages)
     begun, emit, first = [], [], []
-
-    def draw(batch):
-        some = [messages[row] for row in batch]
-        return samples.sample(
-            engine, some, [str(row) for row in batch], few, None, name != UNCACHED
-        )
-
-    size = len(messages) if name == TOGETHER else 1
-    for batch, (rows, tensors) in in_batches(range(len(messages)), draw, Sizes(size)):
+    for batch in [(0, 1)] if name == TOGETHER else [(0,), (1,)]:
+        some, keys = [messages[at] for at in batch], [str(at) for at in batch]
+        rows, tensors = samples.sample(engine, some, keys, few, cached=name != UNCACHED)
         emit.extend(tensors["emit"])
         for row in {row["first_row"]: row for row in rows if row["first_row"] >= 0}.values():
             typed = row["token_ids"][: samples.visible(engine, row["token_ids"]) + 1]
@@ -277,19 +245,16 @@ def _sampled(engine, messages, name):
 def routers(engine):
     """Modules whose own weight maps hidden states to one number per expert, and how many experts they choose."""
     config = engine.model.config.get_text_config(decoder=True)
-    experts = next((getattr(config, name) for name in COUNTS if getattr(config, name, None)), 0)
-    chosen = next((getattr(config, name) for name in CHOSEN if getattr(config, name, None)), 0)
+    experts, chosen = (
+        next((count for name in names if (count := getattr(config, name, None))), 0)
+        for names in (COUNTS, CHOSEN)
+    )
     if not 0 < chosen < experts:
         return (), 0
+    modules = (module for block in engine.blocks for module in block.modules())
+    weighted = ((module, module._parameters.get("weight")) for module in modules)
     shape = (experts, config.hidden_size)
-    found = (
-        module
-        for block in engine.blocks
-        for module in block.modules()
-        if isinstance(vars(module).get("_parameters", {}).get("weight"), torch.Tensor)
-        and tuple(module.weight.shape) == shape
-    )
-    return tuple(found), chosen
+    return [one for one, weight in weighted if weight is not None and weight.shape == shape], chosen
 
 
 @contextmanager
@@ -302,11 +267,10 @@ def closest_calls(engine):
         if module.weight.is_meta:
             return  # offloaded: its weights are elsewhere until it is called
         states = args[0] if args else next(iter(kwargs.values()))
-        logits = functional.linear(
-            states.reshape(-1, states.shape[-1]), module.weight, getattr(module, "bias", None)
-        )
-        ordered = logits.float().topk(chosen + 1, dim=-1).values
-        margins.append(float((ordered[:, chosen - 1] - ordered[:, chosen]).min()))
+        bias = getattr(module, "bias", None)
+        logits = functional.linear(states.flatten(0, -2), module.weight, bias).float()
+        best = logits.topk(chosen + 1, dim=-1).values
+        margins.append(float((best[:, chosen - 1] - best[:, chosen]).min()))
 
     handles = [module.register_forward_pre_hook(watch, with_kwargs=True) for module in found]
     try:
