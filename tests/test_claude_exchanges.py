@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kaomoji_lib.claude import exchanges as rows_of
-from kaomoji_lib.claude import synthesize
+from kaomoji_lib.claude.synthesize import synthesize
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import canonical
 
@@ -131,10 +131,10 @@ def test_no_question_shows_the_face_it_asks_about_and_no_private_text_is_stored_
     for raw in ("ヽ(◕‿◕)ﾉ", "(´・ω・`)", "^_^", "ʕ•ᴥ•ʔ", "¯\\_(ツ)_/¯"):
         turn = ("m", f"{SECRET}: {raw} again", f"{raw} yes, {canonical(raw)}!")
         exchanges = rows_of.opened([turn])
-        [request] = synthesize.all_requests("m", exchanges)
+        [request] = synthesize("m", exchanges).requests
         asked = request.params["messages"][0]["content"]
         assert canonical(raw) not in asked and raw not in asked and asked.count(rows_of.MASK) == 3
-        seen = json.dumps([request.public(), request.shown()]) + repr([*exchanges, request])
+        seen = json.dumps(request.public()) + repr([*exchanges, request])
         assert SECRET in asked and SECRET not in seen
 
 
@@ -144,10 +144,8 @@ def test_samples_are_few_seeded_and_independent_of_the_order():
         for model in ("m1", "m2")
         for number in range(9)
     ]
-    drawn = rows_of.samples(found, seed=1)
-    assert {key: (count, len(rows)) for key, (count, rows) in drawn.items()} == {
-        ("m1", "(◕‿◕)"): (9, 4),
-        ("m2", "(◕‿◕)"): (9, 4),
-    }
-    assert rows_of.samples(found[::-1], seed=1) == drawn and rows_of.samples(found, seed=2) != drawn
-    assert rows_of.samples(found[:9], seed=1)["m1", "(◕‿◕)"] == drawn["m1", "(◕‿◕)"]
+    drawn = rows_of.samples(found)
+    sizes = {model: (count, len(rows)) for (model, _), (count, rows) in drawn.items()}
+    assert sizes == {"m1": (9, 4), "m2": (9, 4)}
+    assert rows_of.samples(found[::-1]) == drawn
+    assert rows_of.samples(found[:9])["m1", "(◕‿◕)"] == drawn["m1", "(◕‿◕)"]

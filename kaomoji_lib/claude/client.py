@@ -7,19 +7,20 @@ look up whether that batch exists.
 
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.claude.connection import RETRIES, STATUS, TIMEOUT, Connection, Refused
+from kaomoji_lib.claude.connection import STATUS, Connection, Refused
 from kaomoji_lib.claude.models import Budget, same_model
-from kaomoji_lib.claude.store import ReplyStore
+from kaomoji_lib.claude.store import CHARGE, REPLY, ReplyStore
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import folder_lock, remove_stale_temporary_files
 from kaomoji_lib.runs.folder import default_folder
 
-WORKERS, POLL_SECONDS, FAILURES_IN_A_ROW = 4, 30.0, 6
+FAILURES_IN_A_ROW = 6
 
 
 @dataclass(frozen=True)
@@ -27,32 +28,24 @@ class Settings:
     """How to ask; the same for every method.
 
     ``out``: folder of the replies, default ``runs/claude-<model>``. ``max_usd``: US dollars that this folder may cost
-    in all, None for no limit. ``batch``: use Message Batches, at half the price; ``poll``: seconds between
-    looks at them. ``batch_id``: the id of a batch that was created but not noted; ``resend``: that
-    batch does not exist, send its requests again. ``retry_invalid``: ask (and pay) again where the stored reply
-    cannot be used. ``retries``, ``timeout`` (seconds): of the SDK.
+    in all, None for no limit. ``batch``: use Message Batches, at half the price; a str is the id of a batch that was
+    created but not noted. ``resend``: that batch does not exist, send its requests again. ``poll``: seconds between
+    looks at a batch. ``workers``: requests at a time. ``retry_invalid``: ask (and pay) again where the stored reply
+    cannot be used.
     """
 
     model: str
     out: str | None = None
     max_usd: float | None = None
-    batch: bool = False
-    poll: float = POLL_SECONDS
-    workers: int = WORKERS
-    retry_invalid: bool = False
-    batch_id: str | None = None
+    batch: bool | str = False
     resend: bool = False
-    retries: int = RETRIES
-    timeout: float = TIMEOUT
+    poll: float = 30.0
+    workers: int = 4
+    retry_invalid: bool = False
 
     def __post_init__(self):
-        if not self.model or any(char.isspace() for char in self.model):
-            raise KaomojiError(
-                f"model {self.model!r} is no model name; expected something like claude-opus-4-7"
-            )
         if self.workers < 1 or self.poll < 0:
             raise KaomojiError("expected at least 1 of --workers and no negative seconds in --poll")
-        Budget(self.model, self.max_usd)
 
     @property
     def folder(self):
@@ -77,36 +70,40 @@ def other_model(record, request):
     return "" if same_model(asked, echoed) else f"it was answered by {echoed!r}, not {asked}"
 
 
-class Client:
-    """An open connection with its store and budget; a context manager, one process per folder at a time.
+def now():
+    """Return the time in UTC to the second, as text."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
-    ``on_progress(done, total)`` is called after every reply.
+
+@contextmanager
+def opened(settings, on_progress=None):
+    """Open a :class:`Client`; one process per folder at a time.
 
     Raises
     ------
     KaomojiError
-        On entering: another process uses the folder, it cannot be written, or there is no key.
+        Another process uses the folder, it cannot be written, there is no key, or the budget cannot be kept.
     """
+    budget = Budget(settings.model, settings.max_usd)
+    with ExitStack() as stack:
+        stack.callback(folder_lock(settings.folder).release)
+        remove_stale_temporary_files(settings.folder, below=True)
+        connection = Connection()
+        stack.enter_context(closing(connection.sdk))
+        store = stack.enter_context(closing(ReplyStore(settings.folder, create=True)))
+        budget.spent = store.spent()
+        yield Client(settings, connection, store, budget, on_progress or (lambda done, total: None))
 
-    def __init__(self, settings, on_progress=None):
-        self.settings, self.on_progress = settings, on_progress or (lambda done, total: None)
 
-    def __enter__(self):
-        self._lock = folder_lock(self.settings.folder)
-        try:
-            remove_stale_temporary_files(self.settings.folder, below=True)
-            self.connection = Connection(self.settings.retries, self.settings.timeout)
-            self.store = ReplyStore(self.settings.folder, create=True)
-            self.budget = Budget(self.settings.model, self.settings.max_usd, self.store.spent())
-        except BaseException:
-            self._lock.release()
-            raise
-        return self
+@dataclass(frozen=True)
+class Client:
+    """An open connection with its store and budget. ``on_progress(done, total)`` is called after every reply."""
 
-    def __exit__(self, *error):
-        self.connection.sdk.close()
-        self.store.close()
-        self._lock.release()
+    settings: Settings
+    connection: Connection
+    store: ReplyStore
+    budget: Budget
+    on_progress: object
 
     def stored(self, request):
         """Return the stored record of a request, or None."""
@@ -143,9 +140,8 @@ class Client:
 
     def _keep(self, key, public, message, usd, batch=None):
         """Store a reply (dict of :meth:`Connection.plain`) beside the public part of its request."""
-        received = datetime.now(UTC).isoformat(timespec="seconds")
-        facts = {"usd": usd, "batch": batch, "received": received}
-        self.store.put(key, {**public, **message, **facts})
+        facts = {"usd": usd, "batch": batch, "received": now()}
+        self.store.append(REPLY, key, {**public, **message, **facts})
 
     # -- one by one ----------------------------------------------------------------------------------
 
@@ -161,7 +157,7 @@ class Client:
                         key, request = left.pop()
                         sent[pool.submit(self.connection.send, request.params)] = key, request
                     if not sent:
-                        report.stopped = f"the next request could cost more than what is left of --max-usd ({self.budget.limit:g})"
+                        report.stopped = self._no_money("the next request")
                     for future in wait(sent, return_when=FIRST_COMPLETED).done:
                         failure = self._receive(future, *sent.pop(future), report)
                         in_a_row = in_a_row + 1 if failure else 0
@@ -177,7 +173,7 @@ class Client:
 
     def _receive(self, future, key, request, report):
         """Store the reply that was sent for a request; returns (and reports) what is wrong with it, or None."""
-        most, usd, failure = self.budget.most(request.params), None, None
+        most, usd, failure = self.budget.most(request.params), 0.0, None
         try:
             message = future.result()
             usd = self.budget.cost(message["usage"], most)
@@ -188,12 +184,15 @@ class Client:
             failure = error
             report.failures.append((request.about, error))
             if error.charged:
-                usd = most if self.budget.price else None
-                self.store.record_unreceived_charge(key, usd, error.kind)
+                usd = most
+                self.store.append(CHARGE, key, {"usd": usd, "kind": error.kind})
             if error.hopeless:
                 report.stopped = f"the service refuses every request: {error.detail}"
         self.budget.settle(most, usd)
         return failure
+
+    def _no_money(self, what):
+        return f"{what} could cost more than what is left of --max-usd ({self.budget.limit:g})"
 
     # -- batches -------------------------------------------------------------------------------------
 
@@ -203,7 +202,7 @@ class Client:
         for key, request in due.items():
             usd = self.budget.most(request.params, batch=True)
             if not self.budget.reserve(usd):
-                report.stopped = f"more requests could cost more than what is left of --max-usd ({self.budget.limit:g})"
+                report.stopped = self._no_money("more requests")
                 break
             part[key], most[key] = request, usd
         if part:
@@ -214,29 +213,29 @@ class Client:
 
     def _collect_open(self, report):
         """Collect the batches of earlier runs; raises KaomojiError for one without an id."""
+        named = self.settings.batch if isinstance(self.settings.batch, str) else None
         for entry in self.store.open_batches():
             if entry["origin"] != self.connection.origin or report.stopped:
                 continue
             if entry["id"] is None and self.settings.resend:
                 self.store.write_batch({**entry, "state": "abandoned"})
                 continue
-            if entry["id"] is None and not self.settings.batch_id:
+            if entry["id"] is None and not named:
                 raise KaomojiError(
                     f"a batch of {len(entry['requests'])} requests may have been created at {entry['created']} and its id "
                     "was not stored; expected to know whether it exists; look at https://console.anthropic.com under "
                     "Batches, then run the same command with --batch ID, or with --resend if there is none"
                 )
-            self.budget.reserve(entry["reserved"])
-            self._collect({**entry, "id": entry["id"] or self.settings.batch_id}, report)
+            self.budget.reserve(sum(entry["most"].values()))
+            self._collect({**entry, "id": entry["id"] or named}, report)
 
     def _submit(self, part, most):
         entry = self.store.write_batch(
             {
                 "state": "intended",
                 "id": None,
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "created": now(),
                 "origin": self.connection.origin,
-                "reserved": sum(most.values()),
                 "requests": {key: request.public() for key, request in part.items()},
                 "most": most,
             }
@@ -246,15 +245,13 @@ class Client:
         once = self.connection.sdk.with_options(max_retries=0).messages.batches
         try:
             with self.connection.errors():
-                batch = once.create(requests=requests)
-            if not isinstance(getattr(batch, "id", None), str):
-                raise Refused("unreadable", "the service's answer names no batch")
+                name = str(once.create(requests=requests).id)
         except Refused as error:
             # Anything but a refusal by the API leaves open whether the batch exists.
             if error.kind in STATUS:
                 self._finish(entry, "refused")
             raise
-        return self.store.write_batch({**entry, "id": batch.id, "state": "submitted"})
+        return self.store.write_batch({**entry, "id": name, "state": "submitted"})
 
     def _collect(self, entry, report):
         """Wait for a batch, store its replies, and add to the report what has none."""
@@ -267,9 +264,8 @@ class Client:
                 f"batch {entry['id']} has no result of this run's requests; expected the batch that was created at "
                 f"{entry['created']}; name another with --batch ID, or use --resend if there is none"
             )
-        problems = dict.fromkeys(
-            entry["requests"], Refused("absent", f"batch {entry['id']} returned no result for it")
-        )
+        absent = Refused("absent", f"batch {entry['id']} returned no result for it")
+        problems = dict.fromkeys(entry["requests"], absent)
         for line in lines:
             problems[line.custom_id] = self._receive_line(entry, line)
         abouts = {key: facts["about"] for key, facts in entry["requests"].items()}
@@ -282,27 +278,25 @@ class Client:
         try:
             while True:
                 with self.connection.errors():
-                    batch = batches.retrieve(batch_id)
-                    if batch.processing_status == "ended":
+                    if batches.retrieve(batch_id).processing_status == "ended":
                         return list(batches.results(batch_id))
                 time.sleep(self.settings.poll)
-        except (Refused, AttributeError) as error:
+        except Refused as error:
             report.stopped = (
                 f"batch {batch_id} cannot be looked up: {error}; its replies stay with the service"
             )
-            return None
 
     def _receive_line(self, entry, line):
         """Store the reply of a result line; returns a :class:`.connection.Refused` where it has none."""
         key, result = line.custom_id, getattr(line, "result", None)
-        facts, stored = entry["requests"][key], self.store.get(key)
+        stored = self.store.get(key)
         if stored is not None and stored["batch"] == entry["id"]:
             return None
         kind = str(getattr(result, "type", "unreadable"))
         if kind == "succeeded":
             message = self.connection.plain(result.message)
             usd = self.budget.cost(message["usage"], entry["most"][key], batch=True)
-            self._keep(key, facts, message, usd, entry["id"])
+            self._keep(key, entry["requests"][key], message, usd, entry["id"])
             self.budget.settle(0.0, usd)
             return None
         detail = f"batch {entry['id']}: the request {kind}"
@@ -311,5 +305,5 @@ class Client:
         return Refused(kind, detail)
 
     def _finish(self, entry, state):
-        self.budget.settle(entry["reserved"], None)
+        self.budget.settle(sum(entry["most"].values()))
         self.store.write_batch({**entry, "state": state, "requests": list(entry["requests"])})

@@ -49,16 +49,6 @@ class Request:
         """Return what may be written beside the reply."""
         return {"about": self.about, "params": None if self.private else self.params}
 
-    def shown(self):
-        """Return the body of the request with private text replaced by its length."""
-        if not self.private:
-            return self.params
-        messages = [
-            {**one, "content": f"[private: {len(one['content'])} characters]"}
-            for one in self.params["messages"]
-        ]
-        return {**self.params, "messages": messages}
-
 
 def body(model, max_tokens, content, *, system=None, fields=None, temperature=None):
     """Return the body of a request with one user message, without thinking, less what the model rejects.
@@ -119,18 +109,13 @@ class Connection:
     Raises
     ------
     KaomojiError
-        If the SDK is not installed, the environment has no key, or its base URL is no http(s) address.
+        If the environment has no usable key, or its base URL is no http(s) address.
     """
 
-    def __init__(self, retries=RETRIES, timeout=TIMEOUT):
-        try:
-            import anthropic
-        except ImportError:
-            raise KaomojiError(
-                "the package anthropic is not installed; it is needed to talk to Claude; pip install 'kaomoji-lib[claude]'"
-            ) from None
+    def __init__(self):
+        import anthropic
+
         self._key = key = os.environ.get(KEY)
-        base = os.environ.get(BASE) or f"https://{HOST}"
         self.origin, self.version = origin(), anthropic.__version__
         if not key:
             raise KaomojiError(
@@ -143,9 +128,9 @@ class Connection:
         # Tracing is switched off because spans can carry the content of requests, and some of it is private.
         self.sdk = anthropic.Anthropic(
             api_key=key,
-            base_url=base,
-            max_retries=retries,
-            timeout=timeout,
+            base_url=os.environ.get(BASE) or f"https://{HOST}",
+            max_retries=RETRIES,
+            timeout=TIMEOUT,
             open_telemetry=False,
             http_client=anthropic.DefaultHttpxClient(event_hooks={"response": [_set_true_status]}),
         )
@@ -156,10 +141,7 @@ class Connection:
         named = {name: rest.pop(name) for name in ("model", "max_tokens", "messages")}
         with self.errors():
             # The SDK knows no parameter that newer models reject, such as the temperature.
-            message = self.sdk.messages.create(**named, extra_body=rest)
-            if getattr(message, "type", None) != "message":
-                raise Refused("unreadable", "the service's answer is no message", charged=True)
-        return self.plain(message)
+            return self.plain(self.sdk.messages.create(**named, extra_body=rest))
 
     @contextmanager
     def errors(self):
@@ -181,7 +163,7 @@ class Connection:
             raise Refused(kind, self.redact(detail), hopeless) from None
         except anthropic.APIConnectionError as error:
             raise Refused("connection", self.redact(str(error.__cause__ or error))) from None
-        except (anthropic.AnthropicError, ValueError) as error:
+        except (anthropic.AnthropicError, AttributeError, ValueError) as error:
             detail = f"the service's answer is not what the API promises ({type(error).__name__})"
             raise Refused("unreadable", detail, charged=True) from None
         except Exception as error:
@@ -223,10 +205,11 @@ def _set_true_status(response):
         if content and not content.startswith(b"{"):
             response.status_code = 502
         return
-    error = value.get("error") if isinstance(value, dict) else None
-    kind = value.get("type") if isinstance(value, dict) else None
-    if error is not None or kind == "error":
-        named = error.get("type") if isinstance(error, dict) else None
-        response.status_code = STATUS.get(named, 500)
-    elif not isinstance(value, dict) or (path.endswith("/messages") and kind != "message"):
-        response.status_code = 502
+    value = value if isinstance(value, dict) else {}
+    error, expected = (
+        value.get("error"),
+        "message" if path.endswith("/messages") else "message_batch",
+    )
+    if error is not None or value.get("type") != expected:
+        named = str(error.get("type")) if isinstance(error, dict) else ""
+        response.status_code = STATUS.get(named, 502)

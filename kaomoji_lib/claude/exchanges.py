@@ -16,8 +16,10 @@ from kaomoji_lib.stimuli import decode
 
 MASK = "[FACE]"
 SAMPLES = 4
-UNKNOWN_MODEL = "unknown"
-_OPEN, _CLOSE = "([（［ʕ", ")]）］ʔ"
+_EXPECTED = (
+    "a JSON object with the texts user and assistant (or user_text and assistant_text), or a conversation of a "
+    "claude.ai or ChatGPT export"
+)
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,6 @@ def read(path, skipped=None):
             f"{path} cannot be read; expected JSON lines or an unpacked conversations.json; check the path"
         ) from None
     whole = _parsed(content)
-    if isinstance(whole, dict) and "conversations" in whole:
-        whole = whole["conversations"]
     if isinstance(whole, list):
         parts = {f"conversation {number}": part for number, part in enumerate(whole, start=1)}
     else:
@@ -61,18 +61,13 @@ def read(path, skipped=None):
     turns, before = [], len(skipped)
     for where, part in parts.items():
         try:
-            turns += _turns(part)
+            kind = next((name for name in _READERS if name in part), None)
+            turns += list(_READERS[kind](part)) if kind else [_row(part)]
         except (AttributeError, KeyError, TypeError):
             skipped.append(f"{path}, {where}: no exchange; expected {_EXPECTED}; it was left out")
-    if not parts or len(skipped) - before == len(parts):
+    if len(skipped) - before == len(parts):
         raise KaomojiError(f"{path}: no exchange in it; expected {_EXPECTED}; check the file")
     return opened(turns)
-
-
-_EXPECTED = (
-    "a JSON object with the texts user and assistant (or user_text and assistant_text), or a conversation of a "
-    "claude.ai or ChatGPT export"
-)
 
 
 def _parsed(content):
@@ -82,24 +77,15 @@ def _parsed(content):
         return None
 
 
-def _turns(part):
-    """Return the turns (source_model, user, assistant) of a line or a conversation; what is malformed raises."""
-    if "chat_messages" in part:
-        return list(_claude(part))
-    return list(_chatgpt(part)) if "mapping" in part else [_row(part)]
-
-
 def opened(turns):
     """Return the turns (source_model, user, assistant) whose reply opens with a face as exchanges; equal ones once."""
     exchanges = {}
     for source_model, user, assistant in turns:
         face = faces.extract(assistant)
         if face.outcome == "kaomoji":
-            exchange = Exchange(
-                source_model or UNKNOWN_MODEL, face.face, face.raw_face, user, assistant
-            )
-            exchanges.setdefault((exchange.source_model, user, assistant), exchange)
-    return list(exchanges.values())
+            texts = face.face, face.raw_face, user, assistant
+            exchanges[Exchange(source_model or "unknown", *texts)] = None
+    return list(exchanges)
 
 
 def from_emissions(emissions, prompts):
@@ -171,19 +157,22 @@ def _chatgpt(conversation):
             yield str((message.get("metadata") or {}).get("model_slug") or "chatgpt"), user, text
 
 
+_READERS = {"chat_messages": _claude, "mapping": _chatgpt}
+
+
 def masked(text, face, raw):
     """``text`` with every occurrence of the face replaced by ``MASK``, however it is spelt."""
     spans = re.findall(r"\S{2,}", text)
-    for opening in re.finditer(f"[{re.escape(_OPEN)}]", text):
+    for opening in re.finditer(r"[(\[（［ʕ]", text):
         near = text[opening.start() : opening.start() + faces.LONGEST + 8]
-        spans += [near[: end.end()] for end in re.finditer(f"[{re.escape(_CLOSE)}]", near)]
+        spans += [near[: end.end()] for end in re.finditer(r"[)\]）］ʔ]", near)]
     spellings = {raw, face, *(span for span in spans if faces.canonical(span) == face)}
     longest_first = sorted(spellings, key=len, reverse=True)
     return re.sub("|".join(map(re.escape, longest_first)), MASK, text)
 
 
-def samples(exchanges, seed=0, most=SAMPLES):
-    """Up to ``most`` exchanges per (source model, face), drawn with a seed of their own.
+def samples(exchanges):
+    """Up to ``SAMPLES`` exchanges per (source model, face), drawn with a seed of their own.
 
     Returns dict (source_model, face) -> (count, list of Exchange), sorted; the draw of one group does
     not depend on the other groups, nor on the order of the file.
@@ -192,7 +181,7 @@ def samples(exchanges, seed=0, most=SAMPLES):
     for exchange in sorted(exchanges, key=lambda item: (item.user, item.assistant)):
         groups.setdefault((exchange.source_model, exchange.face), []).append(exchange)
     for key, group in sorted(groups.items()):
-        rng = np.random.default_rng([seed, *"\0".join(key).encode()])
-        chosen = sorted(rng.permutation(len(group))[:most])
+        rng = np.random.default_rng([0, *"\0".join(key).encode()])
+        chosen = sorted(rng.permutation(len(group))[:SAMPLES])
         drawn[key] = (len(group), [group[index] for index in chosen])
     return drawn

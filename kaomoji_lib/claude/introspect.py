@@ -3,7 +3,7 @@
 from functools import partial
 
 from kaomoji_lib.claude.connection import Request, body
-from kaomoji_lib.claude.method import NotAnswered, judge, read_object
+from kaomoji_lib.claude.method import Method, NotAnswered, read_object
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import canonical
 from kaomoji_lib.stimuli import load_lexicon, load_scheme
@@ -26,25 +26,47 @@ itself: the likelihoods are independent, need not sum to 1, and several may be h
 Answer with one JSON object and nothing else, of this form: {form}"""
 
 
-def adjectives(scheme):
-    """Return three to six adjectives per category where the tables have them: dict code -> tuple of str.
+def system_prompt(scheme):
+    """Return the fixed part of the question, the same for every face and every judge.
 
-    From the category's own description, then from the anchors of the lexicon.
+    It names up to six adjectives per category: of its own description, then the lexicon's anchors.
     """
-    table, words = load_lexicon(), {}
+    table, lines = load_lexicon(), []
     for code, row in scheme.table.iterrows():
         own = [word.strip() for word in [*row["description"].split(","), row["gloss"]]]
         anchors = table.loc[table["category"] == code, "word"]
-        words[code] = tuple(list(dict.fromkeys(filter(None, [*own, *anchors])))[:MOST_ADJECTIVES])
-    return words
-
-
-def system_prompt(scheme):
-    """Return the fixed part of the question, the same for every face and every judge."""
-    words = adjectives(scheme).items()
-    lines = "\n".join(f"- {code}: {', '.join(own)}" for code, own in words)
+        words = list(dict.fromkeys(filter(None, [*own, *anchors])))[:MOST_ADJECTIVES]
+        lines.append(f"- {code}: {', '.join(words)}")
     form = ", ".join(f'"{code}": number' for code in scheme.codes)
-    return SYSTEM.format(categories=lines, form="{" + form + "}")
+    return SYSTEM.format(categories="\n".join(lines), form="{" + form + "}")
+
+
+def introspect(model, faces, temperature=0.0):
+    """Describe the method: one request per face of ``faces`` (iterable of str).
+
+    Spellings with one canonical form are asked once, in the first spelling. ``temperature``: sent unless None, or
+    rejected by the model. Returns a :class:`.method.Method`; its table has source, face, and a likelihood per category.
+    Raises KaomojiError if there is no face.
+    """
+    spellings = {}
+    for spelling in map(str, faces):
+        if spelling.strip():
+            spellings.setdefault(canonical(spelling), spelling.strip())
+    if not spellings:
+        raise KaomojiError(
+            "no face to ask about; expected at least one; elicit first, or name a file with one face per line"
+        )
+    scheme = load_scheme()
+    codes, system = list(scheme.codes), system_prompt(scheme)
+    fields = {code: {"type": "number"} for code in codes}
+    fixed = {"system": system, "fields": fields, "temperature": temperature}
+    requests = [
+        Request(body(model, MAX_TOKENS, spelling, **fixed), {"face": face})
+        for face, spelling in spellings.items()
+    ]
+    facts = {"settings": {"temperature": temperature, "system": system}, "codes": codes}
+    columns = ["source", "face", *codes]
+    return Method("introspect", requests, columns, partial(read, codes=codes), facts)
 
 
 def read(record, codes):
@@ -59,59 +81,3 @@ def read(record, codes):
         if not 0 <= value <= 1:
             raise NotAnswered("a likelihood is outside 0 to 1")
     return {code: float(value) for code, value in values.items()}
-
-
-def introspect(settings, faces, categories=None, temperature=0.0, on_progress=None):
-    """Ask a model what each face would mean if it typed it.
-
-    Parameters
-    ----------
-    settings : :class:`kaomoji_lib.claude.client.Settings`.
-    faces : iterable of str; spellings with one canonical form are asked once, in the first spelling.
-    categories : path of a category table; default this project's.
-    temperature : sent unless None, or rejected by the model.
-
-    Returns
-    -------
-    AnswerFolder, Outcome
-
-    Raises
-    ------
-    KaomojiError
-        If there is no face, and for what else the user can fix.
-    """
-    scheme = load_scheme(categories)
-    return judge(
-        settings,
-        "introspect",
-        all_requests(settings.model, faces, categories, temperature),
-        partial(read, codes=scheme.codes),
-        ["source", "face", *scheme.codes],
-        {
-            "settings": {"temperature": temperature, "system": system_prompt(scheme)},
-            "codes": list(scheme.codes),
-        },
-        on_progress,
-    )
-
-
-def all_requests(model, faces, categories=None, temperature=0.0):
-    """Return one request per distinct face, in its first spelling; raises KaomojiError when there is none."""
-    spellings = {}
-    for spelling in map(str, faces):
-        if spelling.strip():
-            spellings.setdefault(canonical(spelling), spelling.strip())
-    if not spellings:
-        raise KaomojiError(
-            "no face to ask about; expected at least one; elicit first, or name a file with one face per line"
-        )
-    scheme = load_scheme(categories)
-    fixed = {
-        "system": system_prompt(scheme),
-        "fields": {code: {"type": "number"} for code in scheme.codes},
-        "temperature": temperature,
-    }
-    return [
-        Request(body(model, MAX_TOKENS, spelling, **fixed), {"face": face})
-        for face, spelling in spellings.items()
-    ]

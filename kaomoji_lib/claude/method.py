@@ -1,4 +1,4 @@
-"""What the three methods share: which replies are answers, the table they end in, the report of a run, and its plan.
+"""What the three methods share: a description, the run that ends in a table and a report, and the plan of a run.
 
 ``emissions.parquet``    elicit: one row per generation, as in every run folder
 ``judgements.parquet``   introspect: source, face, and one likelihood in 0..1 per category
@@ -9,16 +9,16 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.claude.client import Client, Report, other_model
+from kaomoji_lib.claude.client import Report, now, opened, other_model
 from kaomoji_lib.claude.connection import origin
-from kaomoji_lib.claude.models import cost, estimated_tokens, omitted, price
+from kaomoji_lib.claude.models import Budget, most_tokens, omitted
 from kaomoji_lib.claude.store import ReplyStore
 from kaomoji_lib.runs.files import read_parquet, sha256, write_parquet
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
@@ -63,6 +63,36 @@ def _unique(pairs):
     return dict(pairs)
 
 
+@dataclass(frozen=True)
+class Method:
+    """What is asked, and how a reply becomes a row.
+
+    ``name``: a key of ``TABLES``. ``requests``: list of :class:`.connection.Request`. ``columns``: of the table.
+    ``read(record)``: a stored reply as columns (dict), beside ``source`` and those of ``Request.about``; raises
+    :class:`NotAnswered`. ``facts``: what the manifest says of it (dict).
+    """
+
+    name: str
+    requests: list
+    columns: list
+    read: Callable
+    facts: dict
+
+    def row(self, record, request):
+        """Return (row, problem): a dict or None, and why the reply cannot be used or an empty string.
+
+        A refusal is an answer, also where there is nothing to read in it.
+        """
+        if wrong := other_model(record, request):
+            return None, wrong
+        try:
+            read = self.read(record)
+        except NotAnswered as error:
+            cut = " (it was cut off)" if record["stop_reason"] in CUT else ""
+            return None, "" if record["stop_reason"] == "refusal" else f"{error}{cut}"
+        return {"source": request.params["model"], **request.about, **read}, ""
+
+
 class AnswerFolder(RunFolder):
     """A method's table and its manifest; opened and verified as a :class:`RunFolder`."""
 
@@ -77,43 +107,6 @@ class AnswerFolder(RunFolder):
     def _remedy(self):
         # The manifest, which names the method, may be what is damaged; the folder is named after it, too.
         return f"run `kaomoji claude {self.path.name}` again; stored replies are not paid for twice"
-
-
-def validator(read):
-    """Return ``validate(record, request)``: why ``read`` (record -> dict) cannot use a reply, else an empty string.
-
-    A refusal is an answer, of which there is nothing to read.
-    """
-
-    def validate(record, request):
-        if wrong := other_model(record, request):
-            return wrong
-        if record["stop_reason"] == "refusal":
-            return ""
-        try:
-            read(record)
-        except NotAnswered as error:
-            cut = " (it was cut off)" if record["stop_reason"] in CUT else ""
-            return f"{error}{cut}"
-        return ""
-
-    return validate
-
-
-def judge(settings, name, requests, read, columns, facts, on_progress=None):
-    """Ask ``requests``, and write what ``read`` finds in the replies as the table of the method ``name``.
-
-    ``facts`` go into the manifest. Returns (AnswerFolder, Outcome).
-    """
-    validate = validator(read)
-    with Client(settings, on_progress) as client:
-        report, rows = client.ask(requests, validate), []
-        for request in requests:
-            record = client.stored(request)
-            if record and record["stop_reason"] != "refusal" and not validate(record, request):
-                rows.append({"source": settings.model, **request.about, **read(record)})
-        table = pd.DataFrame(rows, columns=list(columns))
-        return write(client, name, requests, validate, report, table, facts)
 
 
 @dataclass(kw_only=True)
@@ -149,25 +142,48 @@ class Outcome(Report):
         return "\n".join(map(escape.terminal, lines))
 
 
-def write(client, name, requests, validate, report, table, facts):
-    """Write a method's table and its manifest: settings and provenance, no text and no key.
+def ask(settings, method, on_progress=None):
+    """Ask what a method asks; write its table, and a manifest of settings and provenance without text and key.
 
-    Returns (AnswerFolder, Outcome).
+    Parameters
+    ----------
+    settings : :class:`kaomoji_lib.claude.client.Settings`.
+    method : :class:`Method`.
+    on_progress : callable (done, total), after every reply.
+
+    Returns
+    -------
+    AnswerFolder, Outcome
+
+    Raises
+    ------
+    KaomojiError
+        For what the user can fix (no key, no price, a damaged file); not for what the service does.
     """
-    settings, model, spent = client.settings, client.settings.model, client.budget.spent
+    with opened(settings, on_progress) as client:
+        report = client.ask(method.requests, lambda record, request: method.row(record, request)[1])
+        return _write(client, method, report)
+
+
+def _write(client, method, report):
+    settings, spent = client.settings, client.budget.spent
     counts, unusable = dict.fromkeys(("usable", "refused", "missing", "unusable"), 0), []
-    needed, again, names = spent, False, set()
-    for request in requests:
+    rows, names, needed, again = [], set(), spent, False
+    for request in method.requests:
         record = client.stored(request)
         if record is None:
-            kind, needed = "missing", needed + client.budget.most(request.params, settings.batch)
-        elif problem := validate(record, request):
-            kind, again = "unusable", again or not other_model(record, request)
+            counts["missing"] += 1
+            needed += client.budget.most(request.params, bool(settings.batch))
+            continue
+        names.add(record["model"])
+        row, problem = method.row(record, request)
+        rows += [row] if row else []
+        if problem:
+            counts["unusable"] += 1
             unusable.append((request.about, problem))
+            again = again or not other_model(record, request)
         else:
-            kind = "refused" if record["stop_reason"] == "refusal" else "usable"
-        counts[kind] += 1
-        names |= {record["model"]} if record else set()
+            counts["refused" if record["stop_reason"] == "refusal" else "usable"] += 1
     remedy = ""
     if counts["missing"] or again:
         remedy = "run the same command again"
@@ -175,54 +191,54 @@ def write(client, name, requests, validate, report, table, facts):
             remedy += f" with --max-usd {math.ceil(needed * 100) / 100:g}"
         elif not counts["missing"]:
             remedy += " with --retry-invalid, which pays again"
-    folder = AnswerFolder(settings.folder / name)
-    facts_of_run = {"folder": folder.path, "counts": counts, "usd": spent, "remedy": remedy}
-    outcome = Outcome(**vars(report), unusable=unusable, **facts_of_run)
-    path = folder.path / f"{TABLES[name]}.parquet"
-    write_parquet(path, table)
+    folder = AnswerFolder(settings.folder / method.name)
+    found = {"counts": counts, "unusable": unusable, "usd": spent, "remedy": remedy}
+    outcome = Outcome(**vars(report), folder=folder.path, **found)
+    path = folder.path / f"{TABLES[method.name]}.parquet"
+    write_parquet(path, pd.DataFrame(rows, columns=list(method.columns)))
+    model = dict.fromkeys(("alias", "id", "title"), settings.model)
     folder.write_manifest(
         {
             "schema": SCHEMA,
-            "method": name,
+            "method": method.name,
             "status": "complete" if outcome.complete else "incomplete",
-            "source": model,
-            "model": {"alias": model, "id": model, "title": model, "kind": "claude"},
+            "source": settings.model,
+            "model": {**model, "kind": "claude"},
             "origin": client.connection.origin,
             "answered_by": sorted(names),
-            "omitted_parameters": list(omitted(model)),
+            "omitted_parameters": list(omitted(settings.model)),
             "counts": counts,
             "usd_of_folder": round(spent, 6),
-            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "written": now(),
             "versions": {"anthropic": client.connection.version},
             "files": {path.name: sha256(path)},
-            **facts,
+            **method.facts,
         }
     )
     return folder, outcome
 
 
-def plan(settings, requests):
-    """Return a run on paper as text: requests, tokens, the most that they can cost, and examples.
+def plan(settings, method):
+    """Return a run on paper as text: requests, the most tokens and US dollars that they can take, and examples.
 
     Sends nothing; needs neither key nor network.
     """
     store, host = ReplyStore(settings.folder), origin()
-    due = list({key: r for r in requests if store.get(key := r.key(host)) is None}.values())
-    tokens = sum(estimated_tokens(request.params) for request in due)
-    output, spent = sum(r.params["max_tokens"] for r in due), store.spent()
-    prices, limit = price(settings.model), settings.max_usd
-    costs, usd = "unknown: no price for this model in data/claude_models.csv", 0.0
-    if prices is not None:
-        usage = {"input_tokens": tokens, "output_tokens": output}
-        usd = cost(prices, usage, settings.batch)
-        costs = f"at most about {usd:.2f} US dollars"
+    budget, limit = Budget(settings.model, settings.max_usd), settings.max_usd
+    keys = {request.key(host): request for request in method.requests}
+    due = [request for key, request in keys.items() if store.get(key) is None]
+    usd = sum(budget.most(request.params, bool(settings.batch)) for request in due)
+    tokens = sum(most_tokens(request.params) for request in due)
+    output = sum(request.params["max_tokens"] for request in due)
+    cost = f"at most {usd:.2f} US dollars{' (batch prices)' if settings.batch else ''}"
+    if not budget.prices["input"]:
+        cost = "unknown: no price for this model in data/claude_models.csv"
     lines = [
-        f"{settings.model}: {len(due)} requests to send, {len(requests) - len(due)} replies stored already"
-        + (" (batch prices)" if settings.batch else ""),
-        f"input: about {tokens:,} tokens; output: at most {output:,} tokens",
-        f"cost: {costs}; spent in this folder so far: {spent:.4f}",
+        f"{settings.model}: {len(due)} requests to send, {len(keys) - len(due)} replies stored already",
+        f"tokens: at most {tokens:,} in (a token has a byte or more, mostly about four), {output:,} out",
+        f"cost: {cost}; spent in this folder so far: {store.spent():.4f}",
     ]
-    if limit is not None and spent + usd > limit:
+    if limit is not None and store.spent() + usd > limit:
         lines.append(
             f"--max-usd {limit:g} may stop it before the end; what is stored by then stays, and the same command goes on"
         )
@@ -231,6 +247,6 @@ def plan(settings, requests):
         for entry in store.open_batches()
     ]
     for request in due[:EXAMPLES]:
-        shown = json.dumps(request.shown(), ensure_ascii=False, indent=1)
+        shown = json.dumps(request.public(), ensure_ascii=False, indent=1)
         lines += ["example request:", *shown.splitlines()]
     return "\n".join(map(escape.terminal, [*lines, "nothing was sent"]))

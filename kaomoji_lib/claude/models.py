@@ -7,7 +7,6 @@ from functools import cache
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stimuli import DATA, read_table
 
-TABLE = DATA / "claude_models.csv"
 # The service adds a few tokens of its own to every message, and a few hundred that describe a schema.
 OVERHEAD, SCHEMA_OVERHEAD = 32, 600
 TOKENS = {
@@ -41,67 +40,40 @@ def same_model(asked, echoed):
     return bare_name(asked) == bare_name(echoed)
 
 
-def price(model):
-    """Return the prices of a model in any spelling, or None where the table has none.
-
-    Dict: US dollars per million tokens for each of ``TOKENS``, and ``batch_factor``, by which a batch multiplies them.
-
-    Raises
-    ------
-    KaomojiError
-        If a cell of the table is not a number.
-    """
-    row = _table().get(bare_name(model))
-    if row is None or not row["input"]:
-        return None
-    try:
-        return {name: float(row[name]) for name in (*TOKENS, "batch_factor")}
-    except ValueError:
-        raise KaomojiError(
-            f"{TABLE}: a price of {row['model']} is no number; expected US dollars per million tokens; correct the row"
-        ) from None
-
-
-def cost(prices, usage, batch=False):
-    """Return the US dollars for a ``usage`` object of the service (dict; absent counts are 0)."""
-    total = sum(prices[name] * (usage.get(field) or 0) for name, field in TOKENS.items())
-    return total / 1_000_000 * (prices["batch_factor"] if batch else 1.0)
-
-
 def omitted(model):
     """Return the names of the request parameters that a model rejects (tuple of str), by the table."""
-    return tuple(_table().get(bare_name(model), {"omits": ""})["omits"].split())
+    return tuple(_row(model).get("omits", "").split())
+
+
+def prices(model):
+    """Return US dollars per million tokens for each of ``TOKENS``, and ``batch_factor``, by which a batch multiplies them.
+
+    All are 0 where ``data/claude_models.csv`` has no price for any spelling of the model.
+    """
+    return {name: float(_row(model).get(name) or 0) for name in (*TOKENS, "batch_factor")}
+
+
+def _row(model):
+    return _table().get(bare_name(model), {})
 
 
 @cache
 def _table():
-    table = read_table(TABLE, ("model", *TOKENS, "batch_factor", "omits"))
+    table = read_table(DATA / "claude_models.csv", ("model", *TOKENS, "batch_factor", "omits"))
     return {bare_name(row["model"]): row for row in table.to_dict("records")}
 
 
 def most_tokens(params):
     """Return an upper bound of the input tokens of a request: no token is shorter than one byte."""
-    schema = SCHEMA_OVERHEAD if "output_config" in params else 0
-    return len(_text(params).encode()) + OVERHEAD + schema
-
-
-def estimated_tokens(params):
-    """Return a rough count of input tokens: four ASCII characters, or two thirds of any other, per token."""
-    text = _text(params)
-    n_ascii = sum(char.isascii() for char in text)
-    schema = SCHEMA_OVERHEAD // 3 if "output_config" in params else 0
-    return round(n_ascii / 4 + 1.5 * (len(text) - n_ascii)) + OVERHEAD // 4 + schema
-
-
-def _text(params):
     parts = [params.get("system", ""), params["messages"], params.get("output_config", "")]
-    return json.dumps(parts, ensure_ascii=False)
+    schema = SCHEMA_OVERHEAD if "output_config" in params else 0
+    return len(json.dumps(parts, ensure_ascii=False).encode()) + OVERHEAD + schema
 
 
 class Budget:
     """Money that may still be spent in one folder.
 
-    ``limit``: US dollars for the whole folder, what earlier runs ``spent`` included; None: no limit.
+    ``limit``: US dollars for the whole folder, None for no limit; ``spent``: so far. A model without a price costs 0.
 
     Raises
     ------
@@ -109,32 +81,31 @@ class Budget:
         If there is a limit but the model has no price, or the limit is no positive number.
     """
 
-    def __init__(self, model, limit=None, spent=0.0):
-        self.price = price(model)
+    def __init__(self, model, limit=None):
+        self.prices = prices(model)
         if limit is not None and not limit > 0:
             raise KaomojiError(
                 f"--max-usd is {limit}; expected a number above 0; leave it out for no limit"
             )
-        if limit is not None and self.price is None:
+        if limit is not None and not self.prices["input"]:
             raise KaomojiError(
                 f"no price is known for {model!r}, so --max-usd cannot be kept; add its row to data/claude_models.csv"
             )
-        self.limit, self.spent, self._reserved = limit, spent, 0.0
+        self.limit, self.spent, self._reserved = limit, 0.0, 0.0
 
     def most(self, params, batch=False):
-        """Return the most one request can cost, in US dollars (0 where the price is unknown)."""
-        if self.price is None:
-            return 0.0
+        """Return the most one request can cost, in US dollars."""
         # Writing to the cache costs more than plain input, so the bound takes the dearer of both.
-        rate = max(self.price["input"], self.price["cache_write"])
-        dollars = most_tokens(params) * rate + params["max_tokens"] * self.price["output"]
-        return dollars / 1_000_000 * (self.price["batch_factor"] if batch else 1.0)
+        rate = max(self.prices["input"], self.prices["cache_write"])
+        total = most_tokens(params) * rate + params["max_tokens"] * self.prices["output"]
+        return total / 1_000_000 * (self.prices["batch_factor"] if batch else 1.0)
 
     def cost(self, usage, most, batch=False):
-        """Return the US dollars for ``usage``, ``most`` where the service did not say; None without a price."""
-        if self.price is None:
-            return None
-        return cost(self.price, usage, batch) if usage else most
+        """Return the US dollars for a ``usage`` object of the service (dict), ``most`` where it did not say."""
+        if not usage:
+            return most
+        total = sum(self.prices[name] * (usage.get(field) or 0) for name, field in TOKENS.items())
+        return total / 1_000_000 * (self.prices["batch_factor"] if batch else 1.0)
 
     def reserve(self, dollars):
         """Set ``dollars`` aside if they fit under the limit; returns whether they do."""
@@ -142,7 +113,7 @@ class Budget:
         self._reserved += dollars if fits else 0.0
         return fits
 
-    def settle(self, reserved, dollars):
-        """Replace a reservation by what was paid (None counts nothing)."""
+    def settle(self, reserved, dollars=0.0):
+        """Replace a reservation by what was paid."""
         self._reserved = max(self._reserved - reserved, 0.0)
-        self.spent += dollars or 0.0
+        self.spent += dollars

