@@ -119,15 +119,18 @@ def test_state_goes_from_the_page_to_python_and_back(bundle, tab):
     assert tab.locator("select[name=colour]").input_value() == "mix"
     text = "(\u2565\ufe4f\u2565) e\u0301 <b>&amp;$\\`"
     tab.get_by_role("searchbox").fill(text)
-    assert text in tab.locator(".kx-results").inner_text()
+    assert text in tab.locator(".kx-rank").inner_text()
     explorer.set_state(tab.evaluate("window.sent")[-1])
     assert explorer.search == text
     tab.get_by_role("searchbox").fill("（T_T）")
-    tab.get_by_role("button", name="Box").click()
+    tab.get_by_role("button", name="Lasso").click()
     area = tab.locator(".kx-map").first.bounding_box()
-    tab.mouse.move(area["x"] + 4, area["y"] + 4)
+    left, top = area["x"] + 4, area["y"] + 4
+    right, bottom = left + area["width"] - 8, top + area["height"] - 8
+    tab.mouse.move(left, top)
     tab.mouse.down()
-    tab.mouse.move(area["x"] + area["width"] - 4, area["y"] + area["height"] - 4, steps=5)
+    for corner in ((right, top), (right, bottom), (left, bottom)):
+        tab.mouse.move(*corner, steps=5)
     tab.mouse.up()
     sent = tab.evaluate("window.sent")
     assert sent[-2:] == [{"search": "（T_T）"}, {"selected": ["(T_T)"]}]

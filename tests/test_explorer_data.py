@@ -13,7 +13,7 @@ from worlds import CODES, PROMPTS, SPOKEN, STATES, run_states
 from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data, gather
-from kaomoji_lib.explorer.payload import NEIGHBOURS, OWN, payload, quantise, split_chunks
+from kaomoji_lib.explorer.payload import NEIGHBOURS, payload, quantise
 from kaomoji_lib.metrics.clusters import face_means
 from kaomoji_lib.metrics.states import stack
 from kaomoji_lib.published import tables
@@ -192,20 +192,17 @@ def test_payload_is_json_and_equals_the_bundle(bundle, source):
     assert all(row not in near[row] for row in range(len(near)))
     assert near[0][0] == np.argsort(-places.cosine[0])[1]
     tree, clusters = first["tree"], source.clustering.clusters
-    assert list(unpacked(tree["labels"])) == list(clusters)
+    members = [source.faces[int(local)] for local in unpacked(tree["members"])]
+    assert members == list(source.clustering.order)
+    assert list(unpacked(tree["labels"])) == list(clusters[members])
+    merges = unpacked(tree["merges"]).reshape(-1, 3)
+    both = {members[int(leaf)] for leaf in merges[0, :2]}
+    assert both == {clusters.index[int(leaf)] for leaf in source.clustering.linkage[0, :2]}
     assert len(tree["names"]) == len(tree["stability"]) == clusters.max()
     assert judge["words"][0] == [["sly", 0.7], ["weary", 0.3]]
     assert judge["layouts"][0]["spread"] is None
     category, _, reply = first["examples"][0][0]
     assert category in {SCHEME.gloss(code) for code in CODES} and reply in set(SPOKEN["text"])
-
-
-def test_chunks_of_sources_are_apart_and_nothing_is_lost(bundle):
-    sent = payload(bundle)
-    common, chunks = split_chunks(sent)
-    for whole, shared in zip(sent["sources"], common["sources"], strict=True):
-        assert {**shared, **chunks[whole["id"]]} == whole and not set(OWN) & set(shared)
-        assert {"spellings", "words", "shares", "index"} <= set(shared), "what a search needs"
 
 
 def test_quantising_keeps_numbers_within_its_scale():

@@ -1,13 +1,10 @@
 """Sphinx extension of the book: the explorer as a page that needs no kernel.
 
-Its data reaches the page as ``application/vnd.kaomoji.explorer+json``. What all sources share stays in the page; what
-one of them needs lies beside it, as a script that is read when the source is chosen (pages opened from disk may read
-nothing else). Script and stylesheet are assembled from the package, one truth with the widget, and loaded by pages that
-hold an explorer only.
+Its data reaches the page as ``application/vnd.kaomoji.explorer+json`` and stays in it. Script and stylesheet are assembled
+from the package, one truth with the widget, and loaded by pages that hold an explorer only.
 """
 
 import sys
-from hashlib import sha256
 from pathlib import Path
 
 import kaomoji_mime
@@ -15,35 +12,14 @@ from docutils import nodes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from kaomoji_lib import html as escape
-from kaomoji_lib.explorer.payload import script, split_chunks, style
+from kaomoji_lib.explorer.payload import script, style
 
 MIME = "application/vnd.kaomoji.explorer+json"
 SHOWN = 40
-FOLDER = "_explorer"
 
 
 def place(payload, env):
-    """Write each source's own data beside the page that is being read and return the explorer's HTML."""
-    common, chunks = split_chunks(payload)
-    page = f"{env.docname.rpartition('/')[2]}-{env.new_serialno('kao-explorer') + 1}"
-    folder = Path(env.app.outdir) / FOLDER / page
-    folder.mkdir(parents=True, exist_ok=True)
-    names = escape.filenames(source["id"] for source in common["sources"])
-    for source in common["sources"]:
-        data = escape.script_data(chunks[source["id"]])
-        name = f"{names[source['id']]}.js"
-        # The digest keeps a browser from showing what an earlier edition of the page said.
-        source["chunk"] = (
-            f"{'../' * env.docname.count('/')}{FOLDER}/{page}/{name}?{sha256(data.encode()).hexdigest()[:12]}"
-        )
-        (folder / name).write_text(
-            f"kaomojiChunk({escape.script_data(source['chunk'])}, {data});\n", encoding="utf-8"
-        )
-    return explorer_html(common)
-
-
-def explorer_html(payload):
-    """The explorer's place, its data, and for browsers without JavaScript the most frequent kaomoji."""
+    """Return the explorer's place, its data, and for browsers without JavaScript the most frequent kaomoji."""
     element = escape.element
     faces = (element("li", face) for face in payload["faces"][:SHOWN])
     return element(

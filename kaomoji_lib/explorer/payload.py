@@ -16,11 +16,9 @@ from kaomoji_lib import theme
 WEB = Path(__file__).resolve().parent / "web"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 NEIGHBOURS = 14
-MAX_ROWS = 200
 REPLY_LENGTH = 140
 TYPES = {"u1": "u8", "i1": "i8", "u2": "u16", "i2": "i16", "f4": "f32"}
 SHARE = 1 / 50_000
-OWN = ("layouts", "tree", "low", "high", "drawn", "examples")
 
 
 def payload(bundle, tours=()):
@@ -34,13 +32,6 @@ def payload(bundle, tours=()):
         "sources": [_source(source, faces, bundle.scheme) for source in bundle.sources],
         "tours": [{"title": title, "text": text, "state": state} for title, text, state in tours],
     }
-
-
-def split_chunks(data):
-    """Split a payload into what all sources share, and dict source id -> what is read when that source is chosen."""
-    chunks = {s["id"]: {name: s[name] for name in OWN if name in s} for s in data["sources"]}
-    common = [{name: s[name] for name in s if name not in OWN} for s in data["sources"]]
-    return {**data, "sources": common}, chunks
 
 
 def quantise(values, kind, scale=None):
@@ -110,17 +101,18 @@ def _layout(name, layout):
 
 
 def _tree(source):
-    """Return the tree of a source at its chosen cut; above ``MAX_ROWS`` kaomoji without the similarities."""
-    tree = source.clustering
-    members = list(tree.clusters.index)
-    rows = [source.faces.index(face) for face in members]
+    """Return the tree of a source at its chosen cut, its kaomoji in the order of the tree."""
+    tree, order = source.clustering, list(source.clustering.order)
+    rows = [source.faces.index(face) for face in order]
+    number = [order.index(face) for face in tree.clusters.index]
+    merges = tree.linkage[:, :3].copy()
+    merges[:, :2] = np.r_[number, len(order) : 2 * len(order)][merges[:, :2].astype(int)]
     cosine = next(iter(source.layouts.values())).cosine[np.ix_(rows, rows)]
     return {
         "members": quantise(rows, "u2"),
-        "order": quantise([members.index(face) for face in tree.order], "u2"),
-        "merges": quantise(tree.linkage[:, :3], "f4"),
-        "matrix": quantise(cosine, "i1", 1 / 127) if len(members) <= MAX_ROWS else None,
-        "labels": quantise(tree.clusters, "u1"),
+        "merges": quantise(merges, "f4"),
+        "matrix": quantise(cosine, "i1", 1 / 127),
+        "labels": quantise(tree.clusters.loc[order], "u1"),
         "names": list(source.names.values()),
         "stability": [round(float(value), 4) for value in tree.stability[tree.chosen]],
     }

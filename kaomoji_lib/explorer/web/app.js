@@ -1,8 +1,8 @@
 // The explorer put together: one state, the parts that show it, and what a person does with them.
 
 import { makeCard } from "./card.js";
-import { makeControls, makeTools, makeTours, showLegend, showResults } from "./controls.js";
-import { complete, decode, gloss, layoutOf, sourceOf, weightWords } from "./data.js";
+import { makeControls, makeTools, makeTours, showLegend } from "./controls.js";
+import { decode, gloss, layoutOf, sourceOf, weightWords } from "./data.js";
 import { faceWords, fill, make } from "./dom.js";
 import { makeList } from "./list.js";
 import { makeMap } from "./map.js";
@@ -11,11 +11,11 @@ import { makeSearch } from "./search.js";
 import { DEFAULTS, fromHash, makeState, toHash } from "./state.js";
 import { forgetWidths } from "./strokes.js";
 import { makeTree } from "./tree.js";
-import { marksOf, viewOf } from "./view.js";
+import { viewOf } from "./view.js";
 
 const RANKED = 300;
 
-export function mount(host, payload, { first = {}, address = false, changed = null, readChunk = null } = {}) {
+export function mount(host, payload, { first = {}, address = false, changed = null } = {}) {
   const bundle = decode(payload);
   const { find, lookup } = makeSearch(bundle);
   const usual = { ...DEFAULTS, source: bundle.sources[0].id, ...payload.start, ...first };
@@ -33,16 +33,9 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   const open = (face) => set({ face: bundle.faces[face] });
   const status = make("p", { className: "kx-status", role: "status" });
   const legend = make("div", { className: "kx-legend", role: "group", "aria-label": "Legend; choose an entry to see it alone" });
-  const results = make("div", { className: "kx-results", hidden: true });
   const controls = makeControls({ bundle, set });
-  const loading = new Map();
-  const load = (source) => {
-    if (source.loaded) return Promise.resolve();
-    if (!loading.has(source.id)) loading.set(source.id, readChunk(source.chunk).then((own) => complete(source, own)));
-    return loading.get(source.id);
-  };
   const closeCard = () => { set({ face: "" }); if (tree.root.hidden) panels[0].map.root.focus(); else tree.focus(); };
-  const card = makeCard({ bundle, load, onFace: open, onClose: closeCard, onSource: (source) => set({ source, compare: "" }) });
+  const card = makeCard({ bundle, onFace: open, onClose: closeCard, onSource: (source) => set({ source, compare: "" }) });
   const rank = make("section", { className: "kx-rank", "aria-label": "All kaomoji of this source" });
   const list = makeList({ bundle, onFace: open, onClear: () => set({ selected: [] }) });
   let drawnIn = "";
@@ -50,11 +43,10 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   const tree = makeTree({ onHover: (local, spoken) => hovered(0, local, spoken), onPick: (local) => open(panels[0].source.index[local]), onSelect: (locals) => select(0, locals) });
   const tools = makeTools({
     extra: controls.extra, onTool: (tool) => panels.forEach((panel) => panel.map.tool(tool)), onZoom: (factor) => panels[0].map.zoom(factor), onShare: address ? share : null,
-    onReset: () => set({ turn: DEFAULTS.turn, zoom: 1, shift: [0, 0] }),
-    onFull: document.fullscreenEnabled ? () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()) : null });
+    onReset: () => set({ turn: DEFAULTS.turn, zoom: 1, shift: [0, 0] }) });
   const tours = makeTours(payload.tours, (chosen) => { set({ ...DEFAULTS, source: usual.source, ...chosen }); if (root.clientWidth < 700) legend.scrollIntoView({ block: "start" }); });
   // JupyterLab has keys of its own, which would act on cells while the map has the focus.
-  const root = make("div", { className: "kx", data: { lmSuppressShortcuts: "true" } }, tours, controls.root, results, legend,
+  const root = make("div", { className: "kx", data: { lmSuppressShortcuts: "true" } }, tours, controls.root, legend,
     make("div", { className: "kx-stage" }, make("div", { className: "kx-left" }, make("div", { className: "kx-panels" }, ...panels.map((panel) => panel.root)), tree.root),
       make("div", { className: "kx-foot" }, tools.root, status), make("div", { className: "kx-side" }, card.root, rank)), list.root);
   fill(host, root);
@@ -63,9 +55,7 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     const title = make("h3", { className: "kx-panel-title" });
     const panel = { side, source: null, title };
     panel.map = makeMap({
-      label: "Map of kaomoji", describe: (local) => `${bundle.faces[panel.source.index[local]]}  ${gloss(bundle, panel.source, local)}`,
       onHover: (local, spoken) => hovered(side, local, spoken), onPick: (local) => open(panel.source.index[local]), onSelect: (locals) => select(side, locals),
-      onWheel: () => { if (!status.textContent) status.textContent = "Click the map first, or hold Ctrl, to zoom with the wheel."; },
       onCamera: (camera, settled) => {
         panels[1 - side].map.look(camera);
         if (settled) set({ turn: camera.turn, zoom: camera.zoom, shift: camera.shift }, "camera");
@@ -86,15 +76,9 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     if (spoken) status.textContent = local < 0 ? "" : `${gloss(bundle, source, local)}.`;
   }
 
-  async function share() {
-    const link = location.href;
-    try {
-      await navigator.clipboard.writeText(link);
-      status.textContent = "The link to this view is copied.";
-    } catch {
-      fill(status, make("input", { readOnly: true, value: link, className: "kx-link-field", "aria-label": "Link to this view" }));
-      status.firstChild.select();
-    }
+  function share() {
+    const copied = () => { status.textContent = "The link to this view is copied."; };
+    navigator.clipboard.writeText(location.href).then(copied, () => { status.textContent = `This view is at ${location.href}`; });
   }
 
   function ink() {
@@ -102,19 +86,9 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     return Object.fromEntries(["text", "muted", "line", "paper", "low", "high"].map((name) => [name, style.getPropertyValue(`--kx-${name}`).trim()]));
   }
 
-  // The sources' own data is read when it is needed; until it is there, what was drawn stays.
-  let there = Promise.resolve();
-  function wait(sources) {
-    root.dataset.waiting = "1";
-    const settle = (then) => () => { delete root.dataset.waiting; then(); };
-    there = Promise.all(sources.map(load)).then(settle(() => show()), settle(() => { status.textContent = `The data of ${sources.map((source) => source.title).join(" and ")} cannot be read here.`; }));
-  }
-
   function show(now = state.get()) {
     const source = sourceOf(bundle, now.source);
     const other = now.compare && now.compare !== source.id ? bundle.sources.find((item) => item.id === now.compare) : null;
-    const absent = [source, other].filter((item) => item && !item.loaded);
-    if (absent.length) return wait(absent);
     const colour = ink();
     drawnIn = JSON.stringify(colour);
     const found = find(now.search, source, now.minimum);
@@ -131,33 +105,31 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
       const view = viewOf(bundle, panel.source, now, found, colours, panel.map.root.clientWidth < 480);
       fill(panel.title, panel.source.title, make("span", { className: "kx-note", textContent: `${panel.source.what} · ${view.crowd} of ${panel.source.size} kaomoji` }));
       panel.map.name(`Map of ${view.crowd} kaomoji of ${panel.source.title}. Arrow keys go from one to the next, Enter opens a card, Shift with arrows moves the map, plus and minus zoom.`);
-      panel.map.ink(colour);
       panel.map.look({ turn: now.turn, zoom: now.zoom, shift: now.shift });
       if (side === 0) {
-        showLegend(legend, colours.legend, now.only, (only) => set({ only }), (key) => panels.forEach((each) => each.map.preview(now.only ? "" : key)));
-        if (isTree) tree.show(view);
+        showLegend(legend, colours.legend, now.only, (only) => set({ only }));
+        if (isTree) tree.show(view, colour);
         panel.view = view;
       }
-      if (!isTree) panel.map.show(view);
+      if (!isTree) panel.map.show(view, colour);
     });
-    tree.ink(colour);
-    showResults(results, bundle, source, found, (face) => (source.at.has(face) ? gloss(bundle, source, source.at.get(face)) : "unknown to this source"), open);
     list.show(source, now.layer, now.selected);
-    showSide(now, source, other, colour);
+    showSide(now, source, other, found, colour);
   }
 
-  function showSide(now, source, other, colour) {
+  function showSide(now, source, other, found, colour) {
     const face = bundle.byFace.get(now.face);
     const { view } = panels[0];
     const within = card.root.contains(document.activeElement);
     rank.hidden = face !== undefined;
     if (face === undefined) {
       card.close();
-      const shown = view.order.filter((local) => view.visible[local] && !view.faded[local]).slice(0, RANKED);
-      return fill(rank, make("h3", { className: "kx-panel-title", textContent: now.search || now.only ? `${shown.length} kaomoji, most typed first` : "Most typed first" }), make("ol", {}, ...shown.map((local) =>
-        make("li", {}, make("button", { type: "button", "aria-label": gloss(bundle, source, local), on: { click: () => open(source.index[local]) } },
-          make("span", { "aria-hidden": "true", className: "kx-symbol", textContent: view.symbols[local], style: { color: view.colours[local] } }), faceWords(view.faces[local]),
-          make("span", { className: "kx-note", textContent: weightWords(source, local).replace("typed ", "").replace(" by all models", "") }))))));
+      const shown = view.order.filter((local) => view.visible[local] && !view.faded[local]).slice(0, RANKED).map((local) => source.index[local]);
+      const others = found ? found.faces.filter((index) => !shown.includes(index)) : [];
+      const title = found ? `${found.faces.length || "No"} kaomoji ${found.why}` : now.only ? `${shown.length} kaomoji, most typed first` : "Most typed first";
+      if (found) status.textContent = `${title}.`;
+      fill(rank, make("h3", { className: "kx-panel-title", textContent: title }), make("ol", {}, ...[...shown, ...others].map((index) => entry(index, source, view))));
+      return;
     }
     const local = source.at.get(face);
     card.show(face, source, other, { layerName: layoutOf(source, now.layer).name, minimum: now.minimum, paper: colour.paper, colour: local === undefined ? null : view.colours[local] });
@@ -165,24 +137,19 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     if (within) card.root.focus({ preventScroll: true });
   }
 
-  // Opening a card or selecting leaves the map as it is; everything else draws it again.
-  const LIGHT = new Set(["face", "selected", "turn", "zoom", "shift"]);
+  // A kaomoji in the list at the side; the source may not know it.
+  function entry(index, source, view) {
+    const local = source.at.get(index);
+    const known = local !== undefined;
+    const often = known ? weightWords(source, local).replace("typed ", "").replace(" by all models", "") : "unknown to this source";
+    return make("li", {}, make("button", { type: "button", "aria-label": known ? gloss(bundle, source, local) : often, on: { click: () => open(index) } },
+      make("span", { "aria-hidden": "true", className: "kx-symbol", textContent: known ? view.symbols[local] : "", style: { color: known ? view.colours[local] : "inherit" } }),
+      faceWords(bundle.faces[index]), make("span", { className: "kx-note", textContent: often })));
+  }
+
   const unlisten = state.listen((now, names, from) => {
-    if (root.dataset.waiting) wait([sourceOf(bundle, now.source)]);
-    else if ([...names].every((name) => LIGHT.has(name))) {
-      const [source, other] = panels.map((panel) => panel.source);
-      for (const panel of panels) if (panel.source) {
-        const marks = marksOf(bundle, panel.source, now);
-        panel.map.mark(marks);
-        if (from !== "camera") panel.map.look({ turn: now.turn, zoom: now.zoom, shift: now.shift }, true);
-        if (panel.side === 0) tree.mark(marks);
-      }
-      if (names.has("selected")) list.show(source, now.layer, now.selected);
-      if (names.has("face")) {
-        showSide(now, source, other, ink());
-        if (now.face && root.clientWidth < 700) card.root.scrollIntoView({ block: "nearest" });
-      }
-    } else show(now);
+    if (from !== "camera") show(now);
+    if (names.has("face") && now.face && root.clientWidth < 700) card.root.scrollIntoView({ block: "nearest" });
     if (address) history.replaceState(null, "", `#${toHash(now, usual)}`);
     if (changed && from !== "model") changed(now, names);
   });
@@ -203,7 +170,7 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   on(window, "afterprint", print(false));
   show();
   const text = bundle.faces.join("").slice(0, 20000);
-  const ready = document.fonts.load("20px Kaomoji", text).catch(() => {}).then(() => there).then(() => { forgetWidths(); show(); root.dataset.ready = "1"; });
+  const ready = document.fonts.load("20px Kaomoji", text).catch(() => {}).then(() => { forgetWidths(); show(); root.dataset.ready = "1"; });
   return { set, state, bundle, root, panels, tree, ready,
            stop() { unlisten(); themes.disconnect(); for (const [target, name, act] of listeners) target.removeEventListener(name, act); panels.forEach((panel) => panel.map.stop()); tree.stop(); } };
 }

@@ -13,13 +13,13 @@ function merged(bundle, face, name, join) {
   return [...total].sort((a, b) => b[1] - a[1]).slice(0, LISTED);
 }
 
-export function makeCard({ bundle, load, onFace, onClose, onSource }) {
+export function makeCard({ bundle, onFace, onClose, onSource }) {
   const root = make("section", { className: "kx-card", "aria-label": "Card of the chosen kaomoji", tabIndex: -1 });
   const section = (title, ...content) => make("div", { className: "kx-part" }, make("h4", { textContent: title }), ...content);
   const note = (words) => make("p", { className: "kx-note", textContent: words });
 
   function bars(source, local, paper) {
-    const [shares, low, high] = [source.shares, source.low ?? null, source.high ?? null].map((table) => row(bundle, source, local, table));
+    const [shares, low, high] = [source.shares, source.low, source.high].map((table) => row(bundle, source, local, table));
     return make("ul", { className: "kx-bars" }, ...bundle.categories.map((item, place) => {
       const interval = low && Number.isFinite(low[place]) ? `, 95% interval ${percent(low[place])} to ${percent(high[place])}` : "";
       const words = `${percent(shares[place])}${interval}`;
@@ -35,17 +35,9 @@ export function makeCard({ bundle, load, onFace, onClose, onSource }) {
     const local = source.at.get(face);
     const shares = row(bundle, source, local);
     const strip = bundle.categories.map((item, place) => make("span", { style: { width: `${100 * shares[place]}%`, background: legible(item.colour, paper, 2.2) } }));
-    const details = make("details", { className: "kx-source", open: source === current || source === other, on: { toggle: () => showBars() } },
+    const details = make("details", { className: "kx-source", open: source === current || source === other },
       make("summary", {}, make("span", { className: "kx-source-name", textContent: source.title }), make("span", { className: "kx-strip", "aria-hidden": "true" }, ...strip),
-        make("span", { className: "kx-note", textContent: `${bundle.categories[primary(shares)].gloss} ${percent(Math.max(...shares))}${source.typed ? `, ${weightWords(source, local)}` : ""}` })));
-    // The intervals come with the source's own data, which is read when they are looked at.
-    let shown = null;
-    const showBars = () => {
-      if (!details.open || shown) return;
-      details.firstChild.after(shown = bars(source, local, paper));
-      if (!source.loaded) load(source).then(() => { const complete = bars(source, local, paper); shown.replaceWith(complete); shown = complete; }).catch(() => {});
-    };
-    showBars();
+        make("span", { className: "kx-note", textContent: `${bundle.categories[primary(shares)].gloss} ${percent(Math.max(...shares))}${source.typed ? `, ${weightWords(source, local)}` : ""}` })), bars(source, local, paper));
     if (source !== current) details.append(make("button", { type: "button", className: "kx-link", textContent: "See it in the map of this source", on: { click: () => onSource(source.id) } }));
     return details;
   }

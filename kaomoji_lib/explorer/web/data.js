@@ -9,7 +9,8 @@ function unpack(packed) {
 }
 
 // A copy of an object whose named fields are unpacked when they are first read: most sources and layers are never looked at.
-function lazily(packed, names, copy = { ...packed }) {
+function lazily(packed, names) {
+  const copy = { ...packed };
   for (const name of names) {
     let value;
     Object.defineProperty(copy, name, { get: () => (value === undefined ? (value = unpack(packed[name])) : value) });
@@ -19,25 +20,15 @@ function lazily(packed, names, copy = { ...packed }) {
 
 export function decode(payload) {
   const byFace = new Map(payload.faces.map((face, index) => [face, index]));
-  const bundle = { ...payload, byFace, disagreement: unpack(payload.disagreement) };
-  bundle.sources = payload.sources.map((packed) => {
-    const source = lazily(packed, ["index", "weight", "shares"]);
+  const sources = payload.sources.map((packed) => {
+    const source = lazily(packed, ["index", "weight", "shares", "low", "high", "drawn"]);
     source.size = source.index.length;
     source.at = new Map(Array.from(source.index, (face, local) => [face, local]));
-    source.loaded = false;
-    if (packed.layouts) complete(source, packed);
+    source.layouts = packed.layouts.map((layout) => lazily(layout, ["scores", "spread", "near", "cosine"]));
+    source.tree = packed.tree && lazily(packed.tree, ["members", "merges", "labels", "matrix"]);
     return source;
   });
-  return bundle;
-}
-
-// Adds what is read when a source is chosen: its places, its tree, its intervals and examples.
-export function complete(source, chunk) {
-  lazily(chunk, ["low", "high", "drawn"], source);
-  source.examples = chunk.examples;
-  source.layouts = chunk.layouts.map((layout) => lazily(layout, ["scores", "spread", "near", "cosine"]));
-  source.tree = chunk.tree && lazily(chunk.tree, ["members", "merges", "order", "labels", "matrix"]);
-  source.loaded = true;
+  return { ...payload, byFace, sources, disagreement: unpack(payload.disagreement) };
 }
 
 export const sourceOf = (bundle, id) => bundle.sources.find((source) => source.id === id) || bundle.sources[0];

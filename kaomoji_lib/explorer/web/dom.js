@@ -14,8 +14,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+// Puts other children into an element; a button that has the focus passes it on to the one in its place.
 export function fill(element, ...children) {
+  const place = [...element.querySelectorAll("button")].indexOf(document.activeElement);
   element.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
+  element.querySelectorAll("button")[place]?.focus({ preventScroll: true });
   return element;
 }
 

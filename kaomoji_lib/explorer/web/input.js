@@ -11,19 +11,13 @@ export function listen(root, map) {
   let resting = 0;
   const at = (event) => { const box = root.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
   const pair = () => { const [a, b] = [...touches.values()]; return b ? { span: Math.hypot(a[0] - b[0], a[1] - b[1]), middle: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2] } : null; };
-  const outlineOf = ({ path, shape }) => {
-    if (shape === "lasso") return path;
-    const [[ax, ay], [bx, by]] = [path[0], path[path.length - 1]];
-    return [[ax, ay], [bx, ay], [bx, by], [ax, by]];
-  };
-
   root.addEventListener("pointerdown", (event) => {
     if (event.button) return;
     root.focus({ preventScroll: true });
     touches.set(event.pointerId, at(event));
     root.setPointerCapture(event.pointerId);
-    const shape = map.tool() === "turn" ? (event.shiftKey ? "lasso" : null) : map.tool();
-    drag = { from: at(event), last: at(event), moved: 0, path: shape ? [at(event)] : null, shape, pair: pair(), pan: event.altKey };
+    const path = map.tool() === "lasso" || event.shiftKey ? [at(event)] : null;
+    drag = { from: at(event), last: at(event), moved: 0, path, pair: pair() };
   });
   root.addEventListener("pointermove", (event) => {
     const point = at(event);
@@ -34,15 +28,14 @@ export function listen(root, map) {
     drag.last = point;
     if (drag.moved < STILL) return;
     map.hover(-1);
-    if (drag.path) { drag.path.push(point); return map.outline(outlineOf(drag)); }
-    const hand = { settled: false };
+    if (drag.path) { drag.path.push(point); return map.outline(drag.path); }
     if (touches.size > 1) {
       const [now, before] = [pair(), drag.pair || pair()];
-      map.zoom(now.span / (before.span || now.span), ...now.middle, hand);
-      map.shift(now.middle[0] - before.middle[0], now.middle[1] - before.middle[1], hand);
+      map.zoom(now.span / (before.span || now.span), now.middle, false);
+      map.shift(now.middle[0] - before.middle[0], now.middle[1] - before.middle[1], false);
       drag.pair = now;
-    } else if (map.flat() || drag.pan) map.shift(dx, dy, hand);
-    else map.turn(dx * 0.008, dy * 0.008, hand);
+    } else if (map.flat()) map.shift(dx, dy, false);
+    else map.turn(dx * 0.008, dy * 0.008, false);
   });
   const release = (event) => {
     touches.delete(event.pointerId);
@@ -52,19 +45,17 @@ export function listen(root, map) {
     map.outline(null);
     if (event.type === "pointercancel") return;
     if (ended.moved < STILL) { const local = map.hitTest(...ended.from); if (local >= 0) map.onPick(local); }
-    else if (ended.path) { const polygon = outlineOf(ended); map.select((x, y) => insidePolygon(x, y, polygon)); }
+    else if (ended.path) map.select((x, y) => insidePolygon(x, y, ended.path));
     else map.settle();
   };
   root.addEventListener("pointerup", release);
   root.addEventListener("pointercancel", release);
   root.addEventListener("pointerleave", () => { if (!drag) map.hover(-1); });
-  root.addEventListener("dblclick", (event) => { if (map.hitTest(...at(event)) < 0) map.zoom(event.shiftKey ? 0.6 : 1.7, ...at(event), { gliding: true }); });
   root.addEventListener("wheel", (event) => {
-    // A wheel that only passes over the map scrolls the page.
-    if (!event.ctrlKey && !event.metaKey && document.activeElement !== root) return map.onWheel();
+    if (!event.ctrlKey && !event.metaKey) return; // a wheel by itself scrolls the page
     event.preventDefault();
     map.hover(-1);
-    map.zoom(Math.exp(-event.deltaY * 0.0015), ...at(event), { settled: false });
+    map.zoom(Math.exp(-event.deltaY * 0.0015), at(event), false);
     clearTimeout(resting);
     resting = setTimeout(map.settle, 200);
   }, { passive: false });
@@ -73,12 +64,12 @@ export function listen(root, map) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrow = ARROWS[event.key];
     if (arrow && event.shiftKey) {
-      if (map.flat()) map.shift(-30 * arrow[0], -30 * arrow[1], { gliding: true });
-      else map.turn(0.15 * arrow[0], 0.15 * arrow[1], { gliding: true });
+      if (map.flat()) map.shift(-30 * arrow[0], -30 * arrow[1]);
+      else map.turn(0.15 * arrow[0], 0.15 * arrow[1]);
     } else if (arrow) map.step(arrow);
     else if (event.key === "Enter" || event.key === " ") { if (map.hovered() >= 0) map.onPick(map.hovered()); }
-    else if (event.key === "+" || event.key === "=") map.zoom(1.25, undefined, undefined, { gliding: true });
-    else if (event.key === "-") map.zoom(0.8, undefined, undefined, { gliding: true });
+    else if (event.key === "+" || event.key === "=") map.zoom(1.25);
+    else if (event.key === "-") map.zoom(0.8);
     else if (event.key === "Escape" && map.hovered() >= 0) map.hover(-1);
     else return;
     event.preventDefault();

@@ -2,42 +2,36 @@
 
 import { make, once } from "./dom.js";
 import { listen } from "./input.js";
-import { makeAnimation } from "./animation.js";
 import { makeRoom, settle } from "./layout.js";
-import { extent, frameOf, project } from "./project.js";
+import { ellipse, extent, frameOf, project } from "./project.js";
 import { axesOf, drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawLine, drawOutline, encircle, FAMILY, measure, nameAxes, prepare } from "./strokes.js";
 
-const [MOVING, GLIDING] = [420, 220]; // milliseconds
 const clampZoom = (value) => Math.max(0.4, Math.min(12, value));
 const clampTilt = (value) => Math.max(-1.5, Math.min(1.5, value));
 
-export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, onWheel = () => {} }) {
+export function makeMap({ onHover, onPick, onSelect, onCamera }) {
   const base = make("canvas", { className: "kx-base" });
   const over = make("canvas", { className: "kx-over" });
   const tip = make("div", { className: "kx-tip", hidden: true });
-  const root = make("div", { className: "kx-map", tabIndex: 0, role: "application", "aria-label": label }, base, over, tip);
+  const root = make("div", { className: "kx-map", tabIndex: 0, role: "application" }, base, over, tip);
   let view = null;
-  let ink = { text: "#222", muted: "#777", line: "#ddd", paper: "#fff" };
+  let ink = null;
   let camera = { turn: [0, 0], zoom: 1, shift: [0, 0] };
   let frame = { x: 0, y: 0, scale: 1, extent: 1, flat: false };
   let places = new Float32Array(0); // x, y, depth, magnification of where each face belongs
   let spots = new Float32Array(0); // x, y of where it is written
   let ring = new Uint8Array(0);
-  let from = null; // places and spots before a movement
-  let mixing = 1; // how far the movement has come
   let boxes = []; // [local, left, top, width, height], written faces first, symbols after them
   let named = 0;
   let [width, height, density] = [0, 0, 1];
   let tool = "turn";
   let hovered = -1;
   let outline = null;
-  let preview = "";
 
+  const drawCloud = (context, local) => drawEllipse(context, view.colours[local], ellipse(view.spread, local, camera, frame, places[4 * local + 3]), placeOf(local));
   const sizeOf = (local) => view.sizes[local] * (frame.flat ? 1 : 0.82 + 0.2 * (places[4 * local + 3] - 0.8) * 2.2);
-  const blend = (local, at, value) => (from && mixing < 1 && !Number.isNaN(from[4 * local]) ? from[4 * local + at] + (value - from[4 * local + at]) * mixing : value);
-  const placeOf = (local) => [blend(local, 0, places[4 * local]), blend(local, 1, places[4 * local + 1])];
-  const spotOf = (local) => [blend(local, 2, spots[2 * local]), blend(local, 3, spots[2 * local + 1])];
-  const strength = (local) => (preview && view.keys[local] !== preview ? 0.15 : 1);
+  const placeOf = (local) => [places[4 * local], places[4 * local + 1]];
+  const spotOf = (local) => [spots[2 * local], spots[2 * local + 1]];
 
   function resize() {
     const [w, h] = [root.clientWidth, root.clientHeight];
@@ -82,17 +76,17 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     const axes = axesOf(context, { view, camera, frame, width, height });
     drawAxes(context, ink, axes);
     const written = boxes.slice(0, named);
-    if (view.ellipses) for (const [local] of boxes) if (!view.faded[local]) { context.globalAlpha = strength(local); drawEllipse(context, { view, camera, frame }, local, ...placeOf(local), places[4 * local + 3]); }
+    if (view.ellipses) for (const [local] of boxes) if (!view.faded[local]) drawCloud(context, local);
     context.font = `${view.crowd > 250 ? 9 : 11}px ${FAMILY}`;
     for (const [local] of boxes.slice(named)) {
-      context.globalAlpha = (view.faded[local] ? 0.22 : 0.6) * strength(local);
+      context.globalAlpha = view.faded[local] ? 0.22 : 0.6;
       context.fillStyle = view.colours[local];
       context.fillText(view.symbols[local], ...placeOf(local));
     }
-    for (const [local] of written) if (ring[local]) drawLeader(context, view.colours[local], placeOf(local), spotOf(local), sizeOf(local), strength(local));
+    for (const [local] of written) if (ring[local]) drawLeader(context, view.colours[local], placeOf(local), spotOf(local), sizeOf(local));
     for (const [local, , , w] of written.reverse()) {
       const [x, y] = spotOf(local);
-      context.globalAlpha = (frame.flat ? 1 : 0.78 + 0.22 * Math.min(1, (places[4 * local + 2] + 1) / 1.6)) * strength(local);
+      context.globalAlpha = frame.flat ? 1 : 0.78 + 0.22 * Math.min(1, (places[4 * local + 2] + 1) / 1.6);
       drawFace(context, { face: view.faces[local], symbol: view.symbols[local], colour: view.colours[local], paper: ink.paper, x, y, size: sizeOf(local), half: w / 2 - 2, thin: view.ellipses });
     }
     nameAxes(context, ink, axes);
@@ -111,7 +105,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     for (const local of [view.open, view.linked, hovered]) {
       if (local < 0) continue;
       context.globalAlpha = 1;
-      if (view.ellipses || local === view.open) drawEllipse(context, { view, camera, frame }, local, ...placeOf(local), places[4 * local + 3]);
+      if (view.ellipses || local === view.open) drawCloud(context, local);
       const [x, y] = spotOf(local);
       drawLifted(context, { face: view.faces[local], colour: view.colours[local], paper: ink.paper, x, y, size: Math.max(22, sizeOf(local) * 1.15), width, height, strong: local === view.open });
     }
@@ -122,14 +116,6 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
   const drawNow = () => { if (view && width) { layout(); render(); } };
   const draw = once(drawNow);
   const drawOver = once(renderOver);
-  const motion = makeAnimation((t) => { mixing = t; render(); }, MOVING);
-  let glided = null;
-  const glide = makeAnimation((t) => {
-    const [a, b] = glided;
-    const mid = (name) => a[name].map((value, axis) => value + (b[name][axis] - value) * t);
-    camera = t === 1 ? b : { turn: mid("turn"), shift: mid("shift"), zoom: a.zoom * (b.zoom / a.zoom) ** t };
-    draw();
-  }, GLIDING);
 
   function hitTest(x, y) {
     let best = -1;
@@ -149,7 +135,7 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     root.style.cursor = local >= 0 ? "pointer" : tool === "turn" ? "grab" : "crosshair";
     tip.hidden = local < 0;
     if (local >= 0) {
-      tip.textContent = describe(local);
+      tip.textContent = view.describe(local);
       const [x, y] = [spots[2 * local], spots[2 * local + 1]];
       tip.style.left = `${Math.min(Math.max(8, x - 60), Math.max(8, width - 250))}px`;
       tip.style.top = `${y > height - 90 ? Math.max(0, y - 74) : y + 26}px`;
@@ -158,27 +144,19 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
     onHover(local, spoken);
   }
 
-  function go(target, gliding) {
-    if (!gliding) { camera = target; return draw(); }
-    glided = [camera, target];
-    glide.start();
-  }
-  // Moves the camera: at once while it is dragged, gliding after a key or a button.
-  function move(next, { gliding = false, settled = true } = {}) {
-    glide.stop();
-    const target = { ...camera, ...next };
-    go(target, gliding);
-    onCamera(target, settled);
+  function move(next, settled = true) {
+    camera = { ...camera, ...next };
+    draw();
+    onCamera(camera, settled);
   }
   const turned = (dx, dy) => ({ turn: [camera.turn[0] + dx, clampTilt(camera.turn[1] + dy)] });
   const shifted = (dx, dy) => ({ shift: [camera.shift[0] + dx, camera.shift[1] + dy] });
   // What lies under a point of the map stays there.
-  function zoomed(factor, x = width / 2, y = height / 2) {
+  function zoomed(factor, [x, y] = [width / 2, height / 2]) {
     const zoom = clampZoom(camera.zoom * factor);
     const by = zoom / camera.zoom;
     return { zoom, shift: [(x - frame.x) * (1 - by) + camera.shift[0] * by, (y - frame.y) * (1 - by) + camera.shift[1] * by] };
   }
-  const zoom = (factor, x, y) => move(zoomed(factor, x, y), { gliding: true });
 
   // The nearest face in the direction of the arrow; without one under the cursor, the most typed one.
   function step([dx, dy]) {
@@ -196,52 +174,36 @@ export function makeMap({ label, describe, onHover, onPick, onSelect, onCamera, 
   }
 
   listen(root, {
-    tool: () => tool, flat: () => view && view.flat, hitTest, hover, step, onWheel,
+    tool: () => tool, flat: () => view && view.flat, hitTest, hover, step,
     onPick, hovered: () => hovered,
-    turn: (dx, dy, options) => move(turned(dx, dy), options), shift: (dx, dy, options) => move(shifted(dx, dy), options),
-    zoom: (factor, x, y, options) => move(zoomed(factor, x, y), options), settle: () => onCamera(camera, true),
+    turn: (dx, dy, settled) => move(turned(dx, dy), settled), shift: (dx, dy, settled) => move(shifted(dx, dy), settled),
+    zoom: (factor, at, settled) => move(zoomed(factor, at), settled), settle: () => onCamera(camera, true),
     outline(points) { outline = points; drawOver(); },
     select: (within) => onSelect(view.order.filter((local) => view.visible[local] && !view.faded[local] && within(places[4 * local], places[4 * local + 1]))),
   });
 
-  // Where the faces of the view are now, for those of the next one: Float32Array of x, y, written x, written y, NaN where unknown.
-  function placesBefore(next) {
-    const before = new Map(boxes.map(([local]) => [view.faces[local], [...placeOf(local), ...spotOf(local)]]));
-    return Float32Array.from(next.faces.flatMap((face) => before.get(face) || [NaN, NaN, NaN, NaN]));
-  }
-
   const watcher = new ResizeObserver(resize);
   watcher.observe(root);
   return {
-    root, zoom,
-    show(next) {
-      const moved = view && width && (view.scores !== next.scores || view.flat !== next.flat);
-      const before = moved ? placesBefore(next) : null;
-      const reach = extent(next.scores, next.visible);
-      view = { ...next, reach, extent: reach.all };
-      [hovered, tip.hidden, preview] = [-1, true, ""];
+    root,
+    zoom: (factor) => move(zoomed(factor)),
+    show(next, colours) {
+      view = { ...next, reach: extent(next.scores, next.visible) };
+      [ink, hovered, tip.hidden] = [colours, -1, true];
       resize();
-      if (!moved) return draw();
-      layout();
-      from = before;
-      motion.start();
+      draw();
     },
     mark(patch) { if (view) { Object.assign(view, patch); drawOver(); } },
-    preview(key) { if (key !== preview) { preview = key; draw(); } },
-    look(next, gliding = false) {
-      const target = { ...camera, ...next };
-      if (JSON.stringify(target) === JSON.stringify(glide.running() ? glided[1] : camera)) return;
-      glide.stop();
-      go(target, gliding);
+    look(next) {
+      if (JSON.stringify(next) === JSON.stringify(camera)) return;
+      camera = next;
+      draw();
     },
-    ink(next) { ink = next; draw(); },
     tool(next) { tool = next; root.style.cursor = next === "turn" ? "grab" : "crosshair"; root.style.touchAction = next === "turn" ? "pan-y" : "none"; },
     name(text) { root.setAttribute("aria-label", text); },
     truth: (local) => [places[4 * local], places[4 * local + 1]],
     place: (local) => [spots[2 * local], spots[2 * local + 1]],
-    shown: () => boxes.map((box) => box[0]),
-    layers: () => [base, over],
     drawNow,
-    stop() { watcher.disconnect(); motion.stop(); glide.stop(); },
+    stop() { watcher.disconnect(); },
   };
 }

@@ -1,6 +1,6 @@
 // What a map draws: axes, faces with a rim of the paper's colour, lines to their places, ellipses, outlines.
 
-import { ellipse, project } from "./project.js";
+import { project } from "./project.js";
 
 export const FAMILY = "Kaomoji, 'Noto Sans', sans-serif";
 const [PLATE, THIN] = [0.78, 0.3]; // how much a face hides of what lies below it; where ellipses do, less
@@ -37,7 +37,7 @@ export function drawLine(context, [x, y], ...points) {
 // Where the axes run and where their names are: {name, from, to, x, y, width}.
 export function axesOf(context, { view, camera, frame, width, height }) {
   context.font = `12px ${FAMILY}`;
-  const reach = view.extent * 1.12;
+  const reach = view.reach.all * 1.12;
   const [ends, starts] = [reach, -reach].map((r) => project([r, 0, 0, 0, r, 0, 0, 0, r], 3, camera, frame, new Float32Array(12)));
   return view.axes.slice(0, view.flat ? 2 : 3).map((name, axis) => {
     const [from, to] = [starts, ends].map((ends) => [ends[4 * axis], ends[4 * axis + 1]]);
@@ -65,26 +65,23 @@ export function nameAxes(context, ink, axes) {
   }
 }
 
-export function drawEllipse(context, { view, camera, frame }, local, x, y, near) {
-  const found = ellipse(view.spread, local, camera, frame, near);
+export function drawEllipse(context, colour, found, [x, y]) {
   if (!found) return;
-  const before = context.globalAlpha;
   context.beginPath();
   context.ellipse(x, y, found.long, found.short, found.angle, 0, 2 * Math.PI);
-  context.fillStyle = context.strokeStyle = view.colours[local];
-  context.globalAlpha = 0.06 * before;
+  context.fillStyle = context.strokeStyle = colour;
+  context.globalAlpha = 0.06;
   context.fill();
-  context.globalAlpha = 0.4 * before;
+  context.globalAlpha = 0.4;
   context.stroke();
-  context.globalAlpha = before;
 }
 
 // From where a face belongs to where it is written.
-export function drawLeader(context, colour, [x, y], [sx, sy], size, strength) {
-  context.globalAlpha = 0.32 * strength;
+export function drawLeader(context, colour, [x, y], [sx, sy], size) {
+  context.globalAlpha = 0.32;
   context.strokeStyle = context.fillStyle = colour;
   drawLine(context, [x, y], [sx, sy + (sy < y ? 1 : -1) * size * 0.5]);
-  context.globalAlpha = 0.8 * strength;
+  context.globalAlpha = 0.8;
   context.beginPath();
   context.arc(x, y, 2, 0, 2 * Math.PI);
   context.fill();

@@ -1,6 +1,6 @@
 // What a map or a tree is asked to show, from the state and the source.
 
-import { clustersOf, gloss, layoutOf } from "./data.js";
+import { gloss, layoutOf } from "./data.js";
 
 const CROWD = 250;
 
@@ -13,20 +13,15 @@ export function viewOf(bundle, source, now, found, colours, narrow) {
   const most = Math.max(1, ...source.weight);
   const crowd = visible.reduce((sum, value) => sum + value, 0);
   const [small, grow] = crowd > CROWD ? [13, 10] : narrow ? [12, 8] : [16, 13];
+  const place = (face) => source.at.get(bundle.byFace.get(face));
+  const open = place(now.face) ?? -1;
+  const near = open < 0 ? [] : [...layout.near.subarray(open * layout.neighbours, (open + 1) * layout.neighbours)].filter((other) => visible[other]).slice(0, 5);
   const faces = [...source.index].map((face) => bundle.faces[face]);
   return {
     source, size: source.size, faces, visible, faded, order, crowd, ...colours, ellipses: now.ellipses,
     scores: layout.scores, spread: layout.spread, flat: now.view !== "3d", axes: layout.variance.map((share, axis) => `component ${axis + 1} (${Math.round(100 * share)}%)`),
-    sizes: Float32Array.from(source.weight, (weight) => small + grow * Math.sqrt(Math.min(1, weight / most))), ...marksOf(bundle, source, now),
-    clusters: clustersOf(source), describe: (local) => `${faces[local]}  ${gloss(bundle, source, local)}`,
+    sizes: Float32Array.from(source.weight, (weight) => small + grow * Math.sqrt(Math.min(1, weight / most))),
+    open, near, linked: -1, marked: now.selected.map(place).filter((local) => local !== undefined),
+    describe: (local) => `${faces[local]}  ${gloss(bundle, source, local)}`,
   };
-}
-
-// The face whose card is open with its neighbours, and the faces that are selected.
-export function marksOf(bundle, source, now) {
-  const layout = layoutOf(source, now.layer);
-  const local = (face) => source.at.get(bundle.byFace.get(face));
-  const open = local(now.face) ?? -1;
-  const near = open < 0 ? [] : [...layout.near.subarray(open * layout.neighbours, (open + 1) * layout.neighbours)].filter((other) => source.weight[other] >= now.minimum).slice(0, 5);
-  return { open, linked: -1, near, marked: now.selected.map(local).filter((place) => place !== undefined) };
 }
