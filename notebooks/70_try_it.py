@@ -18,7 +18,6 @@
 
 # %% tags=["parameters", "remove-cell"]
 models: list = []  # run folders or names of runs; empty: each that ships with scores of the closed set
-interactive: bool = False  # in a notebook: a form that asks a model about your own message
 
 # %% tags=["remove-cell"]
 from kaomoji_lib import page, stimuli
@@ -48,13 +47,7 @@ picker.Picker(picker.payload(runs, stimuli.load_prompts(), reference))
 #   model that chose as people do would show other labels for a sad message than for an excited one.
 #
 # ## Ask about your own message
-# In a terminal: `kaomoji ask smollm2-135m-instruct "my cat came home"`. In a notebook: run this page with
-# `-p interactive true`, and it ends with a form for a message and a model.
-
-# %% tags=["remove-cell"]
-aliases = [run.manifest["model"]["alias"] for run in runs]
-form = picker.form(aliases, reference) if interactive else None
-form
+# In a terminal: `kaomoji ask smollm2-135m-instruct "my cat came home"`.
 
 # %% tags=["hide-input"]
 page.provenance(runs, {"models": models}, started)

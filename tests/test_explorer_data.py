@@ -172,8 +172,7 @@ def test_published_sources_share_faces_with_what_people_and_claude_say():
 
 
 def unpacked(packed):
-    kinds = {"u8": "u1", "i8": "i1", "u16": "<u2", "i16": "<i2", "f32": "<f4"}
-    values = np.frombuffer(base64.b64decode(packed["data"]), kinds[packed["type"]]).astype(float)
+    values = np.frombuffer(base64.b64decode(packed["data"]), f"<{packed['type']}").astype(float)
     return values * packed.get("scale", 1)
 
 

@@ -17,7 +17,6 @@ WEB = Path(__file__).resolve().parent / "web"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 NEIGHBOURS = 14
 REPLY_LENGTH = 140
-TYPES = {"u1": "u8", "i1": "i8", "u2": "u16", "i2": "i16", "f4": "f32"}
 SHARE = 1 / 50_000
 
 
@@ -25,7 +24,6 @@ def payload(bundle, tours=()):
     """Return a JSON-able dictionary of a :class:`.data.Bundle`; ``tours``: tuples of (title, sentence, state)."""
     faces = {face: index for index, face in enumerate(bundle.faces)}
     return {
-        "version": 3,
         "categories": [_category(bundle.scheme, code) for code in bundle.scheme.codes],
         "faces": list(faces),
         "disagreement": quantise(bundle.disagreement.reindex(list(faces)).to_numpy(), "f4"),
@@ -41,7 +39,7 @@ def quantise(values, kind, scale=None):
         limits = np.iinfo(kind)
         values = np.clip(np.round(values / scale), limits.min, limits.max)
     data = base64.b64encode(np.ascontiguousarray(values.astype(f"<{kind}")).tobytes()).decode()
-    return {"type": TYPES[kind], "data": data, **({"scale": scale} if scale is not None else {})}
+    return {"type": kind, "data": data, **({"scale": scale} if scale is not None else {})}
 
 
 def _category(scheme, code):

@@ -1,13 +1,9 @@
-"""The picker: for each message and model, the likeliest kaomoji of the closed set. A page of the book without a kernel;
-in a notebook, a form that asks a model anything.
-"""
+"""The picker: for each message and model, the likeliest kaomoji of the closed set, on a page without a kernel."""
 
+from collections import Counter
 from dataclasses import dataclass
 
-import pandas as pd
-
-from kaomoji_lib import page, tables
-from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib import page
 from kaomoji_lib.metrics import choices
 from kaomoji_lib.models import choose
 
@@ -27,7 +23,7 @@ class Picker:
         return {MIME: self.payload, "text/plain": text}
 
 
-def payload(runs, messages, reference, top=TOP):
+def payload(runs, messages, reference):
     """Return the data of a picker, as JSON can write it.
 
     Parameters
@@ -35,7 +31,6 @@ def payload(runs, messages, reference, top=TOP):
     runs : list of :class:`kaomoji_lib.runs.folder.RunFolder` whose closed set has been scored.
     messages : DataFrame[id, category, text]; a run's message is shown if id and text are the same.
     reference : :class:`kaomoji_lib.metrics.human.Reference`.
-    top : int, how many kaomoji per message.
 
     Returns
     -------
@@ -53,7 +48,7 @@ def payload(runs, messages, reference, top=TOP):
         listed = table.groupby("prompt_id")["listed"].first()
         rows = {}
         for name, row in chances.iterrows():
-            best = row.sort_values(ascending=False, kind="stable").head(top)
+            best = row.sort_values(ascending=False, kind="stable").head(TOP)
             places = [faces.setdefault(face, len(faces)) for face in best.index]
             rows[name] = [float(f"{listed[name]:.3g}"), places, [round(p, 5) for p in best]]
         frames = sum(name.startswith("template_") for name in table)
@@ -67,59 +62,7 @@ def payload(runs, messages, reference, top=TOP):
         )
     gloss = reference.scheme.gloss
     named = [[row.text, gloss(row.category)] for row in messages.itertuples()]
-    labels = groups(reference, faces)
+    listed = reference.lookup(faces).index
+    given = zip(listed, map(Counter, reference.groups(listed)), strict=True)
+    labels = {face: [name for name, _ in groups.most_common()] for face, groups in given}
     return {"messages": named, "faces": [[f, labels.get(f, [])] for f in faces], "models": models}
-
-
-def groups(reference, faces):
-    """Return dict face -> label groups that people gave it, most frequent first; faces without one are left out."""
-    rows = reference.lookup(faces)["rows"]
-    given = {face: reference.entries["groups"].iloc[r].explode() for face, r in rows.items()}
-    return {face: list(one.value_counts().index) for face, one in given.items()}
-
-
-def form(models, reference, top=TOP):
-    """Return an ipywidgets form: a message, a model of ``models`` (registry aliases), and a button that asks it.
-
-    A model is loaded when it is first asked, and kept.
-    """
-    import ipywidgets as widgets
-
-    wide = {"layout": {"width": "36rem"}, "style": {"description_width": "5rem"}}
-    message = widgets.Textarea("My train was cancelled, again.", description="Message", **wide)
-    model = widgets.Dropdown(options=list(models), description="Model", **wide)
-    button, answer, loaded = widgets.Button(description="Ask"), widgets.Output(), {}
-
-    def show(_):
-        answer.clear_output()
-        button.disabled = True
-        with answer:
-            try:
-                _show(loaded, model.value, message.value, reference, top)
-            except KaomojiError as error:
-                print(error)
-            finally:
-                button.disabled = False
-
-    button.on_click(show)
-    return widgets.VBox([message, model, button, answer])
-
-
-def _show(loaded, alias, message, reference, top):
-    from IPython.display import display
-
-    from kaomoji_lib.models import loading
-    from kaomoji_lib.models.choose import ask
-    from kaomoji_lib.runs import registry
-
-    engine, check = loaded.get(alias) or (loading.load(registry.model(alias)), None)
-    result = ask(engine, message, check=check)
-    loaded[alias] = engine, result.check
-    best = result.faces.head(top)
-    labels = groups(reference, best["face"])
-    people = [", ".join(labels.get(face, ["no label"])) for face in best["face"]]
-    shown = pd.DataFrame(
-        {"kaomoji": best["face"], "probability": best["probability"], "people's labels": people}
-    )
-    caption = f"The reply opens with one of {len(result.faces)} kaomoji: {result.listed:.2g}"
-    display(tables.table(shown, caption, faces=["kaomoji"], formats={"probability": ".1%"}))

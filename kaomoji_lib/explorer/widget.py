@@ -3,9 +3,7 @@
 import anywidget
 import traitlets
 
-from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import payload
-from kaomoji_lib.explorer.data import Bundle
 from kaomoji_lib.stimuli import DATA
 
 MIME = "application/vnd.kaomoji.explorer+json"
@@ -15,7 +13,7 @@ STATE = "source compare layer view colour minimum search face selected ellipses 
 
 
 class Explorer(anywidget.AnyWidget):
-    """Kaomoji of a :class:`Bundle` to look through, in a notebook or, without a kernel, in the book.
+    """Kaomoji of a :class:`.data.Bundle` to look through, in a notebook or, without a kernel, in the book.
 
     ``source``, ``compare`` (ids), ``layer``, ``view`` (``2d``, ``3d``, ``tree``), ``colour`` (one of ``COLOURS``), ``minimum``, ``search``, ``face`` (whose card is open), ``selected`` (list of faces), ``ellipses`` and
     ``only`` (an entry of the legend) follow what is done on the page, and the page follows them. ``tours``: tuples of
@@ -43,8 +41,6 @@ class Explorer(anywidget.AnyWidget):
     only = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, bundle, tours=(), **state):
-        if not isinstance(bundle, Bundle):
-            raise KaomojiError(f"{type(bundle).__name__}; expected a Bundle; use gather.bundle")
         self.bundle = bundle
         font = FONT.read_bytes() if FONT.is_file() else b""
         data = payload.payload(bundle, tours)

@@ -1,6 +1,6 @@
 // The payload as it arrives (JSON with packed numbers) and the questions that are asked of it.
 
-const KINDS = { u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };
+const KINDS = { u1: Uint8Array, i1: Int8Array, u2: Uint16Array, i2: Int16Array, f4: Float32Array };
 
 function unpack(packed) {
   if (!packed) return null;
