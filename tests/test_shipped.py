@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces.extract import extract
 from kaomoji_lib.metrics import reproduction
 from kaomoji_lib.models import choose, loading, sample, scoring
 from kaomoji_lib.models.collect import collect
@@ -38,6 +39,15 @@ def test_every_file_has_its_hash(name):
     there = {path.relative_to(SHIPPED / name).as_posix(): path for path in there}
     assert set(there) - {"manifest.json"} == set(files)
     assert {key: sha256(there[key]) for key in files} == files
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_faces_are_those_that_extraction_finds_today(name):
+    kept = RunFolder(SHIPPED / name).emissions()
+    cut = kept["outcome"] == "truncated"
+    found = [extract(*reply) for reply in zip(kept["text"], cut)]
+    assert [item.outcome for item in found] == list(kept["outcome"])
+    assert [item.raw_face or "" for item in found] == list(kept["raw_face"].fillna(""))
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Collect the runs of the pretrained models again and pack them for shipping: ``make real``.
 
-    python data/runs/collect.py [ALIAS ...] [--weights FOLDER] [--only-pack]
+    python data/runs/collect.py [ALIAS ...] [--weights FOLDER] [--only-pack | --only-extract]
 
 FOLDER holds the GGUF files that ``data/models.yml`` names; SmolLM2's come with its package. Collected runs stay in
 ``$KAOMOJI_RUNS`` (default ``runs/``), where a killed run continues. What ships is smaller: the states of the last prompt token in
@@ -80,7 +80,7 @@ def pack(alias, suffix=""):
     layers = [place for place in others if place < len(names)] if suffix else layers
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    write_parquet(target / "emissions.parquet", _extracted(run.emissions()))
+    write_parquet(target / "emissions.parquet", extracted(run.emissions()))
     from safetensors.numpy import save_file
 
     # Saving copies raw memory: the array has to be contiguous.
@@ -102,7 +102,16 @@ def pack(alias, suffix=""):
     )
 
 
-def _extracted(emissions):
+def extract_again(folder):
+    """Read again what opens the replies of a shipped run."""
+    run, path = RunFolder(folder), folder / "emissions.parquet"
+    write_parquet(path, extracted(run.emissions()))
+    run.write_manifest(
+        {**run.manifest, "files": {**run.manifest["files"], path.name: sha256(path)}}
+    )
+
+
+def extracted(emissions):
     """The replies with what opens them, as the extraction of today sees it."""
     cut = emissions["outcome"] == "truncated"
     found = [
@@ -120,7 +129,12 @@ def main():
     parser.add_argument("aliases", nargs="*", default=list(LAYERS))
     parser.add_argument("--weights", type=Path, help="folder of the GGUF files")
     parser.add_argument("--only-pack", action="store_true", help="pack what is collected")
+    parser.add_argument("--only-extract", action="store_true", help="read shipped replies again")
     arguments = parser.parse_args()
+    if arguments.only_extract:
+        for path in sorted(SHIPPED.glob("*/emissions.parquet")):
+            extract_again(path.parent)
+        return
     for alias in arguments.aliases:
         file = registry.model(alias).file
         weights = (

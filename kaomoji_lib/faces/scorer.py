@@ -161,8 +161,9 @@ def _rules(span, arms):
     letters = bracketed and base.isascii() and base.isalpha()
     yield letters, bool(_LETTERED.fullmatch(base)), "letters alone"
     yield _LIST.search(span), False, "a list or a formula"
-    own_script = bracketed and _is_word(base.replace("་", ""), kinds)
-    yield own_script, False, "letters of one script"
+    runs = (base[run.start() : run.end()] for run in re.finditer("x{3,}", glyph_kinds))
+    words = [base.replace("་", ""), *runs]
+    yield any(_is_word(word, kinds) for word in words), False, "letters of one script"
     marks = arms == 0 and size == 2 and base[0] == base[1] and base[0] in _DOUBLED_MARKS
     yield marks, " " in span.strip(), "two marks"
     yield bracketed and arms < 0 and len(set(base)) == 1, False, "one mark repeated"
@@ -173,8 +174,8 @@ def _rules(span, arms):
     yield bracketed and _APART.fullmatch(span.strip()), True, "two equal eyes apart"
     yield not bracketed and _EMOTICON.fullmatch(base), True, "a known emoticon"
     yield re.search("[A-Za-z]{4}", base), False, "a word"
-    drawn = not visible.strip("b") or "e" in kinds or set(base) <= set("*~-_.=#/")
-    yield not bracketed and drawn, False, "a table, a line or marks alone"
+    drawn = not visible.strip("b()[]") or "e" in kinds or set(base) <= set("*~-_.=#/")
+    yield not bracketed and drawn, False, "lines, brackets or marks alone"
     alone = bracketed and size == 1
     yield alone, alone and _is_lone_face(base, kinds, arms), "one glyph between brackets"
 
