@@ -150,8 +150,7 @@ def _rules(span, arms):
     visible = glyph_kinds.replace("e", "").replace("o", "")
     yield "!" in kinds, False, "control or broken characters"
     yield not base, False, "nothing visible"
-    short_or_long = not bracketed and not 2 <= size <= 32
-    yield short_or_long, False, "too short or too long for a face without brackets"
+    yield not bracketed and not 2 <= size <= 32, False, "too short or too long without brackets"
     eyes = bracketed and size > 1 and base[0] == base[-1] and base[0] in glyphs.ORNAMENTS
     apart = eyes and (size == 2 or base[0] not in base[1:-1])
     yield not visible, apart, "emoji or ornaments alone"
@@ -161,8 +160,8 @@ def _rules(span, arms):
     letters = bracketed and base.isascii() and base.isalpha()
     yield letters, bool(_LETTERED.fullmatch(base)), "letters alone"
     yield _LIST.search(span), False, "a list or a formula"
-    runs = (base[run.start() : run.end()] for run in re.finditer("x{3,}", glyph_kinds))
-    words = [base.replace("་", ""), *runs]
+    runs = re.finditer("x{3,}", glyph_kinds)
+    words = [base.replace("་", ""), *(base[run.start() : run.end()] for run in runs)]
     yield any(_is_word(word, kinds) for word in words), False, "letters of one script"
     marks = arms == 0 and size == 2 and base[0] == base[1] and base[0] in _DOUBLED_MARKS
     yield marks, " " in span.strip(), "two marks"
