@@ -250,7 +250,7 @@ def command(text):
     with contextlib.redirect_stderr(said):
         try:
             code = cli.main(
-                ["collect", f"no such {text}" if "/" not in text else f" {text}", "--layers", "0"]
+                ["collect", f"no such {text}" if "/" not in text else f" {text}", "--top-p", "0"]
             )
         except SystemExit as stopped:
             code = stopped.code

@@ -154,7 +154,6 @@ dance | invalid choice: 'dance'
 collect | MODEL
 collect organism-gemma --generations many | invalid int value: 'many'
 collect organism-gemma --colour red | --colour
-collect organism-gemma --layers top | --layers
 claude | ACTION
 claude elicit --temperature hot | invalid temperature value: 'hot'
 score | MODEL
@@ -239,10 +238,8 @@ def test_help_has_examples(command, capsys):
 def test_collect_prints_what_was_collected(tmp_path, capsys):
     load_prompts().head(4).to_csv(tmp_path / "few.csv", index=False)
     words = f"collect organism-gemma --prompts {tmp_path}/few.csv --out {tmp_path}/r"
-    assert cli.main([*words.split(), "--generations", "2", "--layers", "0,4"]) == 0
+    assert cli.main([*words.split(), "--generations", "2"]) == 0
     assert "8 replies" in capsys.readouterr().out
-    manifest = json.loads((tmp_path / "r" / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["layers"] == ["embed", "4"]
 
 
 def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):

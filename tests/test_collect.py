@@ -79,25 +79,22 @@ def test_a_finished_run_is_left_as_it_is_whatever_the_clock_says(finished, optio
 
 
 def test_another_run_is_refused_and_the_difference_named(finished, options):
-    for change, named in (
-        ({"generations": 3}, "--generations"),
-        ({"dtype": "bfloat16"}, "--dtype"),
-        ({"prompts": None}, "--prompts"),
-        ({"model": "organism-qwen"}, "MODEL"),
-        ({"temperature": 0.5}, "temperature"),
-        ({"layers": [0, 1]}, "--layers"),
-        ({"instruction": "Begin with a face."}, "instruction"),
-    ):
-        with pytest.raises(KaomojiError, match=f"contains another run .*{named}"):
-            collect(**{"model": MODEL, "out": finished.path, **options, **change})
+    for name, value in {
+        "generations": 3,
+        "dtype": "bfloat16",
+        "prompts": None,
+        "model": "organism-qwen",
+        "temperature": 0.5,
+        "instruction": "Begin with a face.",
+    }.items():
+        with pytest.raises(KaomojiError, match=f"contains another run .*{name}"):
+            collect(**{"model": MODEL, "out": finished.path, **options, name: value})
 
 
 def test_impossible_settings_are_named(options, tmp_path):
     for name, value in (("generations", 0), ("temperature", -1.0), ("top_p", 0.0)):
         with pytest.raises(KaomojiError, match=f"{name} is {value}"):
             collect(MODEL, out=tmp_path / "r", **{**options, name: value})
-    with pytest.raises(KaomojiError, match="layer 9 does not exist"):
-        collect(MODEL, out=tmp_path / "r", layers=[1, 9], **options)
 
 
 def test_killed_it_ends_with_the_same_run(finished, few, options, tmp_path):
@@ -168,7 +165,7 @@ def test_a_model_that_changed_is_another_run(tmp_path, options):
     small_models.write(tmp_path / "mine", seed=1)
     collect(tmp_path / "mine", out=tmp_path / "run", **options)
     small_models.write(tmp_path / "mine", seed=2)
-    with pytest.raises(KaomojiError, match="MODEL"):
+    with pytest.raises(KaomojiError, match="another run .*model"):
         collect(tmp_path / "mine", out=tmp_path / "run", **options)
 
 
@@ -191,7 +188,7 @@ def test_runs_on_other_messages_and_perspectives_have_folders_of_their_own(
     monkeypatch.setenv("KAOMOJI_RUNS", str(tmp_path))
     other = tmp_path / "few.csv"
     other.write_text("id,category,text\na,LP,hi\n", encoding="utf-8")
-    with pytest.raises(KaomojiError, match="contains another run .*--prompts"):
+    with pytest.raises(KaomojiError, match="contains another run .*prompts"):
         find_or_collect(MODEL, **{**options, "prompts": other})
 
 
@@ -201,8 +198,8 @@ def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys, monk
         report()
         report(prompts=4)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "model: 20/180 prompts"
-    assert lines[1].startswith("model: 24/180 prompts, ") and "left" in lines[1]
+    assert "model: 20/180 prompts, ? left" in lines
+    assert lines[-1].startswith("model: 24/180 prompts, 0") and "left" in lines[-1]
     with job.Progress("model", 10, show=False) as report:
         report(prompts=1)
     assert capsys.readouterr().err == ""

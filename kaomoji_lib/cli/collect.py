@@ -30,7 +30,6 @@ def configure(parser):
     add("--perspective", default="self", help=PERSPECTIVE)
     add("--out", metavar="DIR", help=OUT)
     add("--seed", type=int, default=0, help="of the sampling (default: 0)")
-    add("--layers", default="all", type=layers, help="all, or numbers such as 0,10,20")
     add("--temperature", type=float, default=1.0, help="default: 1.0")
     add("--top-p", type=float, default=1.0, help="default: 1.0")
     add("--max-new-tokens", type=int, default=40, metavar="N", help="per reply (default: 40)")
@@ -77,8 +76,3 @@ def run(arguments):
     emissions = folder.emissions()
     share = (emissions["outcome"] == "kaomoji").mean()
     print(f"{folder.path}: {len(emissions)} replies, {share:.1%} begin with a kaomoji")
-
-
-def layers(text):
-    """Return ``all``, or the list of numbers in ``text``."""
-    return text if text == "all" else [int(number) for number in text.split(",")]

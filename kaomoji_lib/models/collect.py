@@ -17,35 +17,30 @@ from kaomoji_lib.runs.files import digest, folder_lock
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
 from kaomoji_lib.stimuli import PROMPTS, load_prompts
 
-ABOUT = ("alias", "id", "title", "kind", "note", "licence", "quantization", "quantize")
+ABOUT = ("alias", "title", "kind", "note", "licence", "quantization", "quantize")
 PROMPTS_PER_PART, PART = 60, "prompts_per_part"
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
-OPTIONS = {
-    **{name: f"--{name}" for name in ("prompts", "generations", "seed", "dtype", "layers")},
-    **{name: f"--{name}" for name in ("quantize", "perspective")},
-    "model": "MODEL",
-    "top_p": "--top-p",
-    "interventions": "--suppress",
-    "adapter": "--system, --prefill",
+# Of :class:`.sample.Sampling`: smallest and largest value.
+SAMPLING = {
+    "generations": (1, None),
+    "seed": (0, None),
+    "temperature": (0, None),
+    "top_p": (1e-9, 1),
+    "max_new_tokens": (1, None),
 }
 
 
 def collect(
     model,
     prompts=None,
-    generations=8,
-    seed=0,
     out=None,
+    *,
+    perspective=stimuli.SELF,
+    instruction=None,
     device="auto",
     dtype="auto",
-    layers="all",
-    temperature=1.0,
-    top_p=1.0,
-    max_new_tokens=40,
-    instruction=None,
     progress=True,
-    perspective=stimuli.SELF,
-    **changes,
+    **options,
 ):
     """Ask a model every prompt; keep its replies and hidden states.
 
@@ -53,17 +48,14 @@ def collect(
     ----------
     model : str, an alias of the registry, a Hugging Face id or a folder.
     prompts : path of a CSV file with the columns id, category, text; default the prompts of this project.
-    generations : int, replies per prompt. seed : int; every (model, instruction, prompt, generation) has its own
-        random stream.
     out : run folder, default ``runs/`` and :func:`run_name`. What it contains is kept: a killed run continues, a finished
         one is returned as it is.
-    device, dtype : see :func:`kaomoji_lib.models.loading.load`.
-    layers : ``all`` or a sequence of layer numbers (0 is the embedding output).
-    temperature, top_p, max_new_tokens : sampling; a reply ends earlier once its leading span has ended.
-    instruction : str, put before every prompt; default the perspective's.
-    progress : bool, report on stderr.
     perspective : a name in ``data/perspectives.csv``: whose feeling the face expresses.
-    changes : weights, quantize, suppress, suppress_text, system, prefill of :func:`kaomoji_lib.runs.registry.model`.
+    instruction : str, put before every prompt; default the perspective's.
+    device, dtype : see :func:`kaomoji_lib.models.loading.load`. progress : bool, report on stderr.
+    options : generations (replies per prompt), seed, temperature, top_p, max_new_tokens of :class:`.sample.Sampling` (a
+        reply ends earlier once its leading span has ended); weights, quantize, suppress, suppress_text, system, prefill of
+        :func:`kaomoji_lib.runs.registry.model`.
 
     Returns
     -------
@@ -77,9 +69,13 @@ def collect(
     """
     from kaomoji_lib.models.sample import Sampling
 
-    spec, table = registry.model(model, **changes), load_prompts(prompts)
-    _check(generations, temperature, top_p, max_new_tokens)
-    sampling = Sampling(generations, seed, temperature, top_p, max_new_tokens)
+    sampling = Sampling(**{name: options.pop(name) for name in SAMPLING if name in options})
+    spec, table = registry.model(model, **options), load_prompts(prompts)
+    for name, (low, high) in SAMPLING.items():
+        value = getattr(sampling, name)
+        if value < low or high and value > high:
+            limits = f"at least {low:g}" + (f" and at most {high}" if high else "")
+            raise KaomojiError(f"{name} is {value}; expected {limits}; correct it")
     perspective, instruction = stimuli.instruction_of(perspective, instruction)
     run = RunFolder(out or default_folder(run_name(spec, prompts, perspective)))
     settings = {
@@ -91,12 +87,10 @@ def collect(
         "adapter": spec.adapter,
         "quantize": spec.quantize,
         "dtype": dtype,
-        "layers": layers if layers == "all" else list(layers),
-        **dataclasses.asdict(sampling),
+        **{name: getattr(sampling, name) for name in SAMPLING},
     }
-    del settings["stream"]
     if run.exists:
-        job.refuse_difference(run.path, run.manifest["settings"], settings, OPTIONS)
+        job.refuse_difference(run.path, run.manifest["settings"], settings)
     if run.complete:
         return run
     with folder_lock(run.path):
@@ -129,45 +123,57 @@ def find_or_collect(model, prompts=None, perspective=stimuli.SELF, **options):
         return RunFolder(model)
     try:
         run = RunFolder.find(run_name(registry.model(model), prompts, perspective))
-        asked = prompts is None or run.manifest["prompts"] == load_prompts(prompts).to_dict(
-            "records"
-        )
+        wanted = run.prompts() if prompts is None else load_prompts(prompts)
+        if run.complete and run.manifest["prompts"] == wanted.to_dict("records"):
+            return run
     except KaomojiError:
-        asked = False
-    if asked and run.complete:
-        return run
+        pass
     return collect(model, prompts, perspective=perspective, **options)
 
 
-def _check(generations, temperature, top_p, max_new_tokens):
-    for name, value, right, expected in (
-        ("generations", generations, generations >= 1, "at least 1"),
-        ("temperature", temperature, temperature >= 0, "0 or more"),
-        ("top_p", top_p, 0 < top_p <= 1, "above 0 and at most 1"),
-        ("max_new_tokens", max_new_tokens, max_new_tokens >= 1, "at least 1"),
-    ):
-        if not right:
-            raise KaomojiError(f"{name} is {value}; expected {expected}; correct it")
-
-
 def _fill(run, spec, prompts, settings, sampling, device, progress):
-    from kaomoji_lib.models import loading
+    """Sample the parts that the run lacks, and finish it."""
+    from kaomoji_lib.models import loading, verify
+    from kaomoji_lib.models.forward import Sizes
 
     # Parts are known by number, so a run keeps the size that it began with; once it was 10 for all.
     begun = run.manifest if run.exists else {PART: PROMPTS_PER_PART}
-    started, parts, sampler = time.time(), job.in_parts(prompts, begun.get(PART, 10)), None
+    started, parts, engine = time.time(), job.in_parts(prompts, begun.get(PART, 10)), None
     for number, part, report in job.unfinished(spec.title, parts, run.has_shard, progress):
-        if sampler is None:
+        if engine is None:
             revision = loading.run_revision(run) if run.exists else None
             engine = loading.load(spec, device, settings["dtype"], revision, progress)
-            sampler = _Sampler(engine, prompts, settings, sampling)
-            _begin(run, sampler, prompts, started)
-        run.write_shard(number, *sampler.part(part, report))
+            check = verify.sampling(engine, _messages(prompts, settings))
+            _begin(run, engine, prompts, settings, check, started)
+            sizes = Sizes(PROMPTS_PER_PART if check["algorithm"] == verify.TOGETHER else 1, nodes=1)
+            cached = check["algorithm"] != verify.UNCACHED
+            model = spec.alias if spec.kind != "other" else engine.revision
+            words = f"{settings['perspective']}\n{settings['instruction']}"
+            stream = crc32(model.encode()), crc32(words.encode())
+            sampling = dataclasses.replace(sampling, stream=stream)
+        run.write_shard(number, *_sample(engine, part, settings, sampling, sizes, cached, report))
     run.merge(len(parts), seconds=round(time.time() - started, 1))
 
 
-def _begin(run, sampler, prompts, started):
+def _messages(prompts, settings):
+    return [f"{settings['instruction']} {text}" for text in prompts["text"]]
+
+
+def _begin(run, engine, prompts, settings, check, started):
     """Write the manifest, or refuse to continue with another model than the run began with."""
+    import torch
+
+    spec, cuda = engine.spec, engine.device.type == "cuda"
+    model = {name: getattr(spec, name) for name in ABOUT} | {
+        "id": settings["model"] if spec.kind == "other" else spec.id,
+        "from_hub": not spec.is_local,
+        "class": type(engine.model).__name__,
+        "revision": engine.revision,
+        "family": spec.family or engine.model.config.model_type,
+        "parameters": spec.parameters or sum(p.numel() for p in engine.model.parameters()),
+        "template_sha256": engine.template.hash,
+        "notes": [*engine.notes, *engine.template.notes],
+    }
     if not run.exists:
         run.write_manifest(
             {
@@ -176,95 +182,44 @@ def _begin(run, sampler, prompts, started):
                 "prompts": prompts.to_dict("records"),
                 PART: PROMPTS_PER_PART,
                 "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-                **sampler.facts,
+                "source": spec.alias,
+                "settings": settings,
+                "instruction": settings["instruction"],
+                "interventions": settings["interventions"],
+                "model": model,
+                "dtype": engine.dtype_name,
+                "device": torch.cuda.get_device_name(engine.device) if cuda else engine.device.type,
+                "layers": engine.layers,
+                "versions": {"python": platform.python_version()}
+                | {name: version(name) for name in LIBRARIES},
+                "self_check": check,
             }
         )
-    begun, now = run.manifest["model"], sampler.facts["model"]
-    names = ("template_sha256", "revision")
-    job.refuse_difference(
-        run.path, *({f"model {name}": model[name] for name in names} for model in (begun, now))
-    )
+    same = ("template_sha256", "revision")
+    job.refuse_difference(run.path, run.manifest["model"], {name: model[name] for name in same})
 
 
-class _Sampler:
-    """A loaded model that passed the self-check; ``facts``: what the manifest says of model, machine and self-check."""
+def _sample(engine, prompts, settings, sampling, sizes, cached, report):
+    """Sample a part: emissions (DataFrame) and states (dict of tensors, :func:`.sample.sample`)."""
+    import torch
 
-    def __init__(self, engine, prompts, settings, sampling):
-        import torch
+    from kaomoji_lib.models.forward import in_batches
+    from kaomoji_lib.models.sample import sample
 
-        from kaomoji_lib.models import verify
-        from kaomoji_lib.models.forward import Sizes, layer_names
+    rows, tensors, offset = [], [], 0
+    how = {"cached": cached, "report": report}
 
-        self.engine, self.instruction = engine, settings["instruction"]
-        self.layers = (
-            range(len(engine.layers)) if settings["layers"] == "all" else settings["layers"]
-        )
-        names, spec = layer_names(engine, self.layers), engine.spec
-        check = verify.sampling(engine, self.messages(prompts))
-        together = check["algorithm"] == verify.TOGETHER
-        self.cached = check["algorithm"] != verify.UNCACHED
-        self.sizes = Sizes(PROMPTS_PER_PART if together else 1, nodes=1)
-        words = f"{settings['perspective']}\n{self.instruction}"
-        model = spec.alias if spec.kind != "other" else engine.revision
-        stream = crc32(model.encode()), crc32(words.encode())
-        self.sampling = dataclasses.replace(sampling, stream=stream)
-        cuda = engine.device.type == "cuda"
-        self.facts = {
-            "source": spec.alias,
-            "settings": settings,
-            "instruction": self.instruction,
-            "interventions": list(spec.interventions),
-            "model": self._model(settings["model"]),
-            "dtype": engine.dtype_name,
-            "device": torch.cuda.get_device_name(engine.device) if cuda else engine.device.type,
-            "layers": names,
-            "versions": {"python": platform.python_version()} | {n: version(n) for n in LIBRARIES},
-            "self_check": check,
-        }
+    def draw(batch):
+        part = prompts.iloc[batch]
+        return sample(engine, _messages(part, settings), list(part["id"]), sampling, **how)
 
-    def messages(self, prompts):
-        """Return the user messages: instruction, a space, text (list of str)."""
-        return [f"{self.instruction} {text}" for text in prompts["text"]]
-
-    def _model(self, identity):
-        engine, spec = self.engine, self.engine.spec
-        return {
-            **{name: getattr(spec, name) for name in ABOUT},
-            **({"id": identity} if spec.kind == "other" else {}),
-            "from_hub": not spec.is_local,
-            "class": type(engine.model).__name__,
-            "revision": engine.revision,
-            "family": spec.family or engine.model.config.model_type,
-            "parameters": spec.parameters or sum(p.numel() for p in engine.model.parameters()),
-            "template_sha256": engine.template.hash,
-            "notes": [*engine.notes, *engine.template.notes],
-        }
-
-    def part(self, prompts, report):
-        """Sample a part: emissions (DataFrame) and states (dict of tensors, :func:`.sample.sample`)."""
-        import torch
-
-        from kaomoji_lib.models import sample
-        from kaomoji_lib.models.forward import in_batches
-
-        rows, tensors, offset = [], [], 0
-
-        def draw(batch):
-            part = prompts.iloc[batch]
-            words = self.messages(part), list(part["id"])
-            return sample.sample(
-                self.engine, *words, self.sampling, self.layers, self.cached, report
-            )
-
-        for batch, (drawn, states) in in_batches(range(len(prompts)), draw, self.sizes):
-            for row in drawn:
-                prompt = prompts.iloc[batch[row.pop("prompt")]]
-                row["first_row"] += offset if row["first_row"] >= 0 else 0
-                about = {"source": self.engine.spec.alias, "prompt_id": prompt["id"]}
-                about |= {"category": prompt["category"], "seed": self.sampling.seed}
-                rows.append(about | row)
-            offset += len(states["first"])
-            tensors.append(states)
-        return pd.DataFrame(rows), {
-            name: torch.cat([part[name] for part in tensors]) for name in tensors[0]
-        }
+    for batch, (drawn, states) in in_batches(range(len(prompts)), draw, sizes):
+        for row in drawn:
+            prompt = prompts.iloc[batch[row.pop("prompt")]]
+            row["first_row"] += offset if row["first_row"] >= 0 else 0
+            about = {"source": engine.spec.alias, "prompt_id": prompt["id"]}
+            rows.append(about | {"category": prompt["category"], "seed": sampling.seed} | row)
+        offset += len(states["first"])
+        tensors.append(states)
+    joined = {name: torch.cat([part[name] for part in tensors]) for name in tensors[0]}
+    return pd.DataFrame(rows), joined

@@ -1,46 +1,43 @@
 """What resumable jobs share: prompts in parts, refusing to continue another job, a report of how long it takes."""
 
+import io
 import sys
-import time
+from pathlib import Path
 
 from tqdm import tqdm
 
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.runs import registry
+from kaomoji_lib.runs.files import folder_digest
 
 SECONDS_BETWEEN_LINES = 10
+COUNT = "{n:.0f}/{total} {unit}, {remaining} left"
 
 
-class Progress:
+class Progress(tqdm):
     """Prompts done out of ``total`` on stderr: a bar on a terminal, a line every ten seconds elsewhere; a context manager.
 
     ``done``: prompts that an earlier run finished; ``show``: False for silence; ``unit``: what is counted.
     """
 
     def __init__(self, title, total, done=0, show=True, unit="prompts"):
-        self.title, self.total, self.first, self.done = title, total, done, done
-        self.started = self.latest = time.monotonic()
-        self.lines, self.unit = show and not sys.stderr.isatty(), unit
-        bar = show and not self.lines
-        self.bar = tqdm(desc=title, total=total, initial=done, unit=unit, disable=not bar)
+        self.lines, seconds = not sys.stderr.isatty(), SECONDS_BETWEEN_LINES
+        how = {"bar_format": "{desc} |{bar}| " + COUNT, "mininterval": 0.1}
+        if self.lines:
+            how = {"bar_format": "{desc}: " + COUNT, "mininterval": seconds, "delay": seconds}
+            how["file"] = io.StringIO()
+        about = {"desc": title, "total": total, "initial": done, "unit": unit}
+        super().__init__(**about, **how, miniters=0, disable=not show)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.bar.close()
+    def display(self, msg=None, pos=None):
+        if not self.lines:
+            super().display(msg, pos)
+        elif msg is None:
+            print(self, file=sys.stderr, flush=True)
 
     def __call__(self, prompts=0):
         """Count finished ``prompts``, which may be a fraction of a larger step."""
-        self.done += prompts
-        self.bar.update(prompts)
-        now = time.monotonic()
-        if self.lines and now - self.latest >= SECONDS_BETWEEN_LINES:
-            self.latest = now
-            words = f"{self.title}: {self.done:.0f}/{self.total} {self.unit}"
-            if finished := self.done - self.first:
-                left = (now - self.started) / finished * (self.total - self.done)
-                words += f", {tqdm.format_interval(round(left))} left"
-            print(words, file=sys.stderr, flush=True)
+        self.update(prompts)
 
 
 def in_parts(prompts, size):
@@ -57,21 +54,27 @@ def unfinished(title, parts, is_done, progress):
             yield number, parts[number], report
 
 
+def local_revision(spec):
+    """Return a digest of a local model's files (a GGUF file's SHA-256); None for a model of the hub."""
+    if not spec.is_local:
+        return None
+    folder = Path(spec.location).is_dir()
+    return folder_digest(spec.location) if folder else registry.digest(spec.location)
+
+
 def identity(spec):
     """Return what makes two models the same: the id on the hub, or alias and digest of a local folder (str)."""
-    from kaomoji_lib.models.loading import local_revision
-
     revision = local_revision(spec)
     return spec.id if revision is None else f"{spec.alias} ({revision[:12]})"
 
 
-def refuse_difference(where, existing, settings, names=()):
-    """Raise KaomojiError, naming the differences, unless ``existing`` equals ``settings`` (dicts).
+def refuse_difference(where, existing, settings):
+    """Raise KaomojiError, naming the differences, unless ``existing`` equals ``settings`` (dicts) in its keys.
 
-    ``where``: what is named in the message; ``names``: dict from settings to options of the command line.
+    ``where``: what is named in the message.
     """
     differences = [
-        f"{dict(names).get(key, key)}: there {existing.get(key)!r}, asked for {value!r}"
+        f"{key}: there {existing.get(key)!r}, asked for {value!r}"
         for key, value in settings.items()
         if existing.get(key) != value
     ]

