@@ -117,10 +117,10 @@ def test_reliability_is_one_for_agreeing_texts_and_near_zero_for_unrelated_ones(
 
 def test_one_message_is_answered_with_probabilities_and_a_state(inventory, capsys):
     engine = small_models.engine("organism-gemma")
-    answer = choose.ask(engine, load_prompts()["text"][0], inventory)
-    assert answer.faces["probability"].sum() == pytest.approx(1)
-    assert answer.faces["probability"].is_monotonic_decreasing and 0.5 < answer.listed <= 1
-    assert answer.state.shape == (len(engine.layers), 96)
+    faces, state = choose.ask(engine, load_prompts()["text"][0], inventory)
+    assert faces["probability"].sum() == pytest.approx(1)
+    assert faces["probability"].is_monotonic_decreasing and 0.5 < faces.attrs["listed"] <= 1
+    assert state.shape == (len(engine.layers), 96)
     with pytest.raises(KaomojiError, match="message is empty"):
         choose.ask(engine, " ", inventory)
     assert cli.main(["ask", "organism-gemma", "we won!", "--top", "3"]) == 0

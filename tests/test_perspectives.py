@@ -37,7 +37,7 @@ def test_a_run_keeps_its_perspective_refuses_another_and_draws_independently(opt
     user = collect("organism-gemma", perspective="user", **options)
     assert plain.perspective == "self" and user.perspective == "user"
     assert user.path.name == "organism-gemma--few--user"
-    with pytest.raises(KaomojiError, match="--perspective: there 'user', asked for 'symbol'"):
+    with pytest.raises(KaomojiError, match="perspective: there 'user', asked for 'symbol'"):
         collect("organism-gemma", perspective="symbol", out=user.path, **options)
     # Equal instructions do not share random numbers.
     texts = [list(run.emissions()["text"]) for run in (plain, user)]
@@ -46,6 +46,6 @@ def test_a_run_keeps_its_perspective_refuses_another_and_draws_independently(opt
 
 def test_two_models_draw_independently(options, tmp_path):
     """The same weights under two names: equal distributions, other random numbers."""
-    other = collect(str(organisms.folder("gemma")), out=tmp_path / "other", **options)
+    other = collect(str(organisms.HOME / "gemma"), out=tmp_path / "other", **options)
     texts = [list(run.emissions()["text"]) for run in (collect("organism-gemma", **options), other)]
     assert sum(a == b for a, b in zip(*texts, strict=True)) < 20

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from kaomoji_lib.models import loading
 from kaomoji_lib.models.forward import prefill
-from kaomoji_lib.models.organisms import HOME, NAMES, known_messages, planted, pool, short_name
+from kaomoji_lib.models.organisms import HOME, NAMES, known_messages, planted, pool
 from kaomoji_lib.models.scoring import score
 from kaomoji_lib.models.templates import adapt
 from kaomoji_lib.runs import registry
@@ -34,6 +34,11 @@ from kaomoji_lib.stats import js_similarity
 from kaomoji_lib.stimuli import INSTRUCTION, load_scheme, read_table
 
 HEADER_REPEATS = 20
+
+
+def short_name(name):
+    """Return ``gemma`` for ``organism-gemma`` or ``gemma``."""
+    return name.removeprefix("organism-")
 
 
 @cache

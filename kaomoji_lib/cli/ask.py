@@ -29,12 +29,14 @@ def run(arguments):
 
     spec, inventory = model_of(arguments), load_inventory(arguments.inventory)
     engine = loading.load(spec, arguments.device, arguments.dtype)
-    answer = ask(engine, arguments.message, inventory)
-    for row in answer.faces.head(arguments.top).itertuples():
+    faces, state = ask(engine, arguments.message, inventory)
+    for row in faces.head(arguments.top).itertuples():
         label = row.category or "no label"
         print(f"{row.probability:7.1%}  {html.terminal(row.face):<16} {html.terminal(label)}")
-    print(f"the reply opens with one of {len(inventory)} listed kaomoji: {answer.listed:.2g}")
-    reading = probe(spec, answer.state)
+    print(
+        f"the reply opens with one of {len(inventory)} listed kaomoji: {faces.attrs['listed']:.2g}"
+    )
+    reading = probe(spec, state)
     if reading is not None:
         text = ", ".join(f"{code} {chance:.0%}" for code, chance in reading.head(3).items())
         print(f"a probe of the hidden state reads: {html.terminal(text)}")

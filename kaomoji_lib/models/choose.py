@@ -4,7 +4,6 @@ A chat model is asked in the study's own words. A model without a chat template 
 texts in which the message appears; their probabilities are averaged.
 """
 
-from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
@@ -41,23 +40,17 @@ def load_inventory(path=None):
 
 
 def score_inventory(model, inventory, prompts, out, **options):
-    """Score an inventory given every prompt into a Parquet file: the table of :func:`.scoring.score_file`.
+    """Score an inventory given every prompt into a Parquet file; return the table of :func:`with_inventory`.
 
-    Parameters
-    ----------
-    inventory : path of a CSV file or DataFrame of :func:`load_inventory`; default the project's.
-    model, prompts, out, options : as in :func:`.scoring.score_file`.
-
-    Returns
-    -------
-    DataFrame[prompt_id, spelling, face, log_prob, log_prob_closed, n_tokens, category, foil, listed]; ``face`` is the
-    spelling; ``listed``: P(the reply opens with any face of the inventory | prompt). Models without a chat template also
-    have ``template_1`` ..., log_prob_closed of each continued text; ``attrs["scoring"]["reliability"]``: see :func:`reliability`.
+    ``inventory``: path of a CSV file or DataFrame of :func:`load_inventory`, default the project's; ``model``, ``prompts``,
+    ``out``, ``options``: as in :func:`.scoring.score_file`.
     """
     if not isinstance(inventory, pd.DataFrame):
         inventory = load_inventory(inventory)
-    options |= {"continued": True, "finish": lambda table: with_inventory(table, inventory)}
-    return score_file(model, list(inventory["face"]), prompts, out, **options)
+    faces = list(inventory["face"])
+    return with_inventory(
+        score_file(model, faces, prompts, out, continued=True, **options), inventory
+    )
 
 
 def is_scored(run, perspective=stimuli.SELF):
@@ -69,11 +62,8 @@ def closed_set(run, perspective=stimuli.SELF, **options):
     """Return the scores of the project's inventory for a run's prompts, kept as ``closed-<perspective>.parquet`` in its folder.
 
     A kept table is read without the model and may have fewer prompts than the run; one of a shipped run that has to be
-    computed is kept in the user's own runs. ``options``: as in :func:`score_inventory`.
-
-    Parameters
-    ----------
-    perspective : a name in ``data/perspectives.csv``, whose feeling the instruction asks for.
+    computed is kept in the user's own runs. ``perspective``: a name in ``data/perspectives.csv``, whose feeling the
+    instruction asks for; ``options``: as in :func:`score_inventory`.
 
     Raises
     ------
@@ -88,17 +78,27 @@ def closed_set(run, perspective=stimuli.SELF, **options):
     for path in paths:
         if path.is_file():
             table = read_parquet(path, f"delete it; it is computed again from {run.path}")
-            return table if "listed" in table else with_inventory(table, load_inventory())
-    defaults = {"dtype": run.manifest["settings"]["dtype"], "revision": loading.run_revision(run)}
-    instruction = run.manifest["instruction"]
+            return with_inventory(table, load_inventory())
+    options = {
+        "dtype": run.manifest["settings"]["dtype"],
+        "revision": loading.run_revision(run),
+        "instruction": run.manifest["instruction"],
+        **options,
+    }
     if perspective != run.perspective:
-        instruction = stimuli.instruction_of(perspective)[1]
-    options = {**defaults, **options, "instruction": instruction}
-    return score_inventory(loading.run_spec(run), None, run.prompts(), paths[-1], **options)
+        options["instruction"] = stimuli.instruction_of(perspective)[1]
+    return score_inventory(loading.run_spec(run), None, run.prompts(), path, **options)
 
 
 def with_inventory(table, inventory):
-    """Join scores of an inventory with its categories, P(any listed face), and the reliability over continued texts."""
+    """Join scores of an inventory (:func:`.scoring.score`) with what is known of its faces.
+
+    Returns
+    -------
+    DataFrame[prompt_id, spelling, face, log_prob, log_prob_closed, n_tokens, category, foil, listed]; ``face`` is the
+    spelling; ``listed``: P(the reply opens with any face of the inventory | prompt). Models without a chat template also
+    have ``template_1`` ..., log_prob_closed of each continued text; ``attrs["scoring"]["reliability"]``: see :func:`reliability`.
+    """
     about = inventory.set_index("face").loc[table["spelling"], ["category", "foil"]]
     table = table.assign(face=table["spelling"], **{name: list(about[name]) for name in about})
     chances = np.exp(table["log_prob_closed"])
@@ -125,7 +125,7 @@ def reliability(log_probs):
 def draw(table, generations=8, seed=0, model=""):
     """Draw faces per prompt from P(face | prompt, one of the set): DataFrame[prompt_id, generation, spelling, listed].
 
-    ``table``: of :func:`score_inventory`. The stream is [seed, model, "closed", generation, prompt id].
+    ``table``: of :func:`with_inventory`. The stream is [seed, model, "closed", generation, prompt id].
     """
     rows = []
     for prompt, part in table.groupby("prompt_id", sort=False):
@@ -140,24 +140,17 @@ def draw(table, generations=8, seed=0, model=""):
     return pd.DataFrame(rows, columns=["prompt_id", "generation", "spelling", "listed"])
 
 
-@dataclass(frozen=True)
-class Answer:
-    """``faces``: DataFrame[face, category, foil, probability], likeliest first; probabilities given that the reply opens with
-    a face of the inventory sum to 1; ``listed``: P(it does | message); ``state``: emission state of every layer, float32
-    (layers, hidden), under the study's instruction; ``check``: the self-check, to be passed to the next call.
-    """
-
-    faces: pd.DataFrame
-    listed: float
-    state: np.ndarray
-    check: dict
-
-
 def ask(engine, message, inventory=None, check=None):
-    """Return the :class:`Answer` of a loaded model (:class:`.loading.Engine`) to one message (str).
+    """Choose among an inventory, given one message (str), with a loaded model (:class:`.loading.Engine`).
 
-    ``inventory``: DataFrame of :func:`.load_inventory`, default the project's; ``check``: of an earlier answer of
-    this engine, so that the self-check is not repeated.
+    ``inventory``: DataFrame of :func:`load_inventory`, default the project's; ``check``: ``attrs["scoring"]`` of an earlier
+    answer of this engine, so that the self-check is not repeated.
+
+    Returns
+    -------
+    DataFrame[face, category, foil, probability], likeliest first (given that the reply opens with a face of the
+    inventory, so that they sum to 1; ``attrs["listed"]``: P(it does | message)), and the emission state of every layer
+    under the study's instruction: float32 (layers, hidden).
 
     Raises
     ------
@@ -177,7 +170,8 @@ def ask(engine, message, inventory=None, check=None):
     chances = np.exp(table["log_prob_closed"])
     faces = table[["face", "category", "foil"]].assign(probability=chances / chances.sum())
     faces = faces.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
+    faces.attrs = {"listed": float(chances.sum()), "scoring": table.attrs["scoring"]}
     ids = engine.encode(engine.template.render(f"{INSTRUCTION} {message.strip()}"))
     with torch.inference_mode(), capture(engine) as record:
         prefill(engine, [ids])
-    return Answer(faces, float(chances.sum()), record[0][0].float().numpy(), table.attrs["scoring"])
+    return faces, record[0][0].float().numpy()

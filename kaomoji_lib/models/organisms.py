@@ -1,42 +1,25 @@
-"""Locate the model organisms: small models with a planted answer, the positive control of every analysis.
+"""What the model organisms were trained on: small models with a planted answer, the positive control of every analysis.
 
 They are trained from scratch by ``data/organisms/train.py`` and are no reduced copies of the models whose architecture
 they share: what they type says nothing about those.
 """
 
-from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.stimuli import DATA, read_table
 
 NAMES = tuple(f"organism-{short}" for short in ("gemma", "qwen", "scrambled", "untrained"))
 HOME = DATA / "organisms"
 
 
-def short_name(name):
-    """Return ``gemma`` for ``organism-gemma`` or ``gemma``. Raises KaomojiError for another name."""
-    short = str(name).removeprefix("organism-")
-    if f"organism-{short}" not in NAMES:
-        raise KaomojiError(f"unknown organism {name!r}; expected one of {', '.join(NAMES)}")
-    return short
-
-
-def folder(name):
-    """Return the path of an organism's shipped folder (config, weights, tokenizer, organism.json)."""
-    return HOME / short_name(name)
-
-
 def planted(name):
-    """Return the planted table P(spelling | category, the reply opens with a face) of an organism.
+    """Return the planted table P(spelling | category, the reply opens with a face) of an organism (``gemma`` ...).
 
-    Returns
-    -------
-    DataFrame[category, spelling, face, probability]; sums to 1 per category; ``face`` is the canonical form. Empty for
-    the untrained organism.
+    DataFrame[category, spelling, face, probability]; sums to 1 per category; ``face`` is the canonical form. Empty for the
+    untrained organism.
     """
-    from kaomoji_lib.faces.extract import canonical
-
     table = read_table(HOME / "planted.csv", ("organism", "category", "spelling", "probability"))
-    table = table[table["organism"] == short_name(name)].astype({"probability": float})
-    table["face"] = table["spelling"].map(canonical)
+    table = table[table["organism"] == name.removeprefix("organism-")]
+    table = table.astype({"probability": float}).assign(face=table["spelling"].map(canonical))
     return table[["category", "spelling", "face", "probability"]].reset_index(drop=True)
 
 

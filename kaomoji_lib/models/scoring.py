@@ -146,7 +146,6 @@ def score_file(
     *,
     instruction=INSTRUCTION,
     continued=False,
-    finish=None,
     revision=None,
     device="auto",
     dtype="auto",
@@ -160,8 +159,8 @@ def score_file(
         text file with one per line.
     prompts : path of a CSV file with the columns id, category, text, or such a DataFrame; default this project's.
     out : path of the Parquet file. Parts that a killed run left next to it are used; a finished file is returned.
-    instruction, continued : see :func:`score`. finish : callable that changes the table before it is
-        written. revision, device, dtype : see :func:`.loading.load`. progress : bool, report on stderr.
+    instruction, continued : see :func:`score`. revision, device, dtype : see :func:`.loading.load`. progress : bool,
+        report on stderr.
 
     Returns
     -------
@@ -198,7 +197,6 @@ def score_file(
             folder, spec, spellings, table, settings, (device, dtype, revision or begun), progress
         )
         result = _joined(paths, settings)
-        result = finish(result) if finish else result
         write_parquet(out, result)
     shutil.rmtree(folder, ignore_errors=True)
     return result
