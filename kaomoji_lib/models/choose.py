@@ -140,11 +140,10 @@ def draw(table, generations=8, seed=0, model=""):
     return pd.DataFrame(rows, columns=["prompt_id", "generation", "spelling", "listed"])
 
 
-def ask(engine, message, inventory=None, check=None):
+def ask(engine, message, inventory=None):
     """Choose among an inventory, given one message (str), with a loaded model (:class:`.loading.Engine`).
 
-    ``inventory``: DataFrame of :func:`load_inventory`, default the project's; ``check``: ``attrs["scoring"]`` of an earlier
-    answer of this engine, so that the self-check is not repeated.
+    ``inventory``: DataFrame of :func:`load_inventory`, default the project's.
 
     Returns
     -------
@@ -165,12 +164,12 @@ def ask(engine, message, inventory=None, check=None):
         raise KaomojiError("the message is empty; expected a sentence; write what the user says")
     inventory = load_inventory() if inventory is None else inventory
     prompt = pd.DataFrame({"id": ["message"], "text": [message.strip()]})
-    table = score(engine, inventory["face"], prompt, continued=True, check=check)
+    table = score(engine, inventory["face"], prompt, continued=True)
     table = with_inventory(table, inventory)
     chances = np.exp(table["log_prob_closed"])
     faces = table[["face", "category", "foil"]].assign(probability=chances / chances.sum())
     faces = faces.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
-    faces.attrs = {"listed": float(chances.sum()), "scoring": table.attrs["scoring"]}
+    faces.attrs["listed"] = float(chances.sum())
     ids = engine.encode(engine.template.render(f"{INSTRUCTION} {message.strip()}"))
     with torch.inference_mode(), capture(engine) as record:
         prefill(engine, [ids])
