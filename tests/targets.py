@@ -15,15 +15,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.claude import exchanges, introspect
-from kaomoji_lib.claude.method import NotAnswered
+from kaomoji_lib.claude import exchanges
+from kaomoji_lib.claude.method import NotAnswered, read_answer
+from kaomoji_lib.claude.questions import likelihoods
 from kaomoji_lib.cli.extract import _reply
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.runs.files import read_json
 
-TEMPLATES = ("gemma", "qwen")
+TEMPLATES, FORM = ("gemma", "qwen"), likelihoods(["a"])
 NOT_IN_A_LINE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -123,7 +124,7 @@ def strict_answer(text):
     """A judgement, or the reason why it is none."""
     for answer in (text, f'{{"a": {text}}}', json.dumps({"a": text})):
         try:
-            value = introspect.read({"text": answer}, ("a",))["a"]
+            value = read_answer({"text": answer}, FORM)["a"]
         except NotAnswered:
             continue
         assert isinstance(value, float) and 0 <= value <= 1

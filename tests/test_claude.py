@@ -20,11 +20,9 @@ from kaomoji_lib import cli
 from kaomoji_lib.claude import client, connection, method, models
 from kaomoji_lib.claude import exchanges as rows_of
 from kaomoji_lib.claude.connection import Request, body
-from kaomoji_lib.claude.elicit import elicit
-from kaomoji_lib.claude.introspect import introspect, read
 from kaomoji_lib.claude.method import AnswerFolder
+from kaomoji_lib.claude.questions import elicit, introspect, likelihoods, synthesize, vocabulary
 from kaomoji_lib.claude.store import CHARGE, FILE, REPLY, ReplyStore
-from kaomoji_lib.claude.synthesize import synthesize, vocabulary
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stimuli import load_lexicon, load_prompts, load_scheme
 
@@ -192,13 +190,13 @@ def test_what_is_paid_but_not_counted_by_the_service_costs_the_most_that_it_coul
 
 
 UNUSABLE = {
-    "cut-json": "no JSON",
+    "cut-json": "json invalid",
     "context-full": "cut off",
-    "schema": "fields are not",
-    "likelihood": "outside 0 to 1",
-    "nan": "no number",
-    "bare-nan": "NaN",
-    "empty": "empty",
+    "schema": "missing",
+    "likelihood": "less than equal",
+    "nan": "float type",
+    "bare-nan": "finite number",
+    "empty": "json invalid",
 }
 
 
@@ -272,7 +270,7 @@ def test_refusals_and_unknown_words_of_judges(ask, server):
     server(faults=["unknown-word"])
     exchanges = rows_of.opened([("m", "hello", "(◕‿◕) hi"), ("m", "bye", "(T_T) oh")])
     folder, outcome = ask(synthesize(MODEL, exchanges))
-    assert "not in its list" in outcome.unusable[0][1] and len(folder.table()) == 1
+    assert "literal error" in outcome.unusable[0][1] and len(folder.table()) == 1
 
 
 def test_what_a_model_rejects_is_left_out_by_the_table_or_named(ask, server):
@@ -521,13 +519,21 @@ def test_an_origin_is_a_host_without_secrets(monkeypatch):
             connection.origin()
 
 
-NO_OBJECTS = ["", "a: 1", "[1]", '{"a": 1', '{"a": 1, "a": 2}', '{"b": 1}', '{"a": 1, "b": 2}']
+NO_OBJECTS = ["", "a: 1", "[1]", '{"a": 1', '{"b": 1}', '{"a": 1, "b": 2}', "[" * 100_000]
 NO_LIKELIHOODS = ["1.7", "-0.1", '"0.5"', "true", "null", "[0.5]", "NaN", "1e999", "9" * 400]
-NO_ANSWERS = [*NO_OBJECTS, "[" * 100_000, *(f'{{"a": {value}}}' for value in NO_LIKELIHOODS)]
 
 
 def test_answers_are_read_strictly():
-    for text in NO_ANSWERS:
+    form = likelihoods(["a"])
+    for text in [*NO_OBJECTS, *(f'{{"a": {value}}}' for value in NO_LIKELIHOODS)]:
         with pytest.raises(method.NotAnswered):
-            read({"text": text}, ("a",))
-    assert read({"text": '```json\n{"a": 0.5}\n```'}, ("a",)) == {"a": 0.5}
+            method.read_answer({"text": text}, form)
+    fenced = {"text": '```json\n{"a": 0.5}\n```'}
+    assert method.read_answer(fenced, form) == {"a": 0.5}
+    words = synthesize(MODEL, rows_of.opened([("m", "hello", "(◕‿◕) hi")])).read
+    for primary in (["sly", "sly"], ["wry"], [], "sly", ["sly", "smug", "sad", "weary"]):
+        with pytest.raises(method.NotAnswered):
+            answer = {"primary": primary, "others": ["wry", "eager", "proud"]}
+            words({"text": json.dumps(answer)})
+    answer["primary"] = ["sly", "smug"]
+    assert words({"text": json.dumps(answer)}) == answer

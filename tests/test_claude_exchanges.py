@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kaomoji_lib.claude import exchanges as rows_of
-from kaomoji_lib.claude.synthesize import synthesize
+from kaomoji_lib.claude.questions import synthesize
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.extract import canonical
 

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -92,15 +92,12 @@ class Refused(Exception):
 def origin():
     """Return the host (and unusual port) of the service that the environment names; its address may contain a password."""
     parts = urlsplit(os.environ.get(BASE) or f"https://{HOST}")
-    try:
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise KaomojiError(
-            f"{BASE} is no http or https address; expected something like https://{HOST}; correct it"
-        )
-    return parts.hostname + (f":{port}" if port else "")
+    with suppress(ValueError):
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts.hostname + (f":{parts.port}" if parts.port else "")
+    raise KaomojiError(
+        f"{BASE} is no http or https address; expected something like https://{HOST}; correct it"
+    )
 
 
 class Connection:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError, create_model
 
 from kaomoji_lib import html as escape
 from kaomoji_lib.claude.client import Report, now, opened, other_model
@@ -34,33 +35,23 @@ class NotAnswered(ValueError):
     """A reply that is no answer to what was asked; the text says why, without quoting the reply."""
 
 
-def read_object(text, fields):
-    """Return the JSON object that ``text`` is, with exactly the names ``fields``; a Markdown fence around it is skipped.
+def answer_of(fields):
+    """Return the form of an answer, a JSON object with just these fields (dict name -> type), for :func:`read_answer`."""
+    return create_model("Answer", __config__={"extra": "forbid", "strict": True}, **fields)
 
-    Raises :class:`NotAnswered` for anything else: no JSON, cut off, NaN or Infinity, a name twice, missing or too many.
+
+def read_answer(record, answer):
+    """Return the JSON object that a stored reply is, of the form ``answer``, as a dict; a Markdown fence is skipped.
+
+    Raises :class:`NotAnswered` for all else: no JSON, cut off, a field missing or too many, a number as text, NaN.
     """
-    fenced = _FENCE.match(text)
-    content = fenced[1] if fenced else text
+    fenced = _FENCE.match(record["text"])
     try:
-        value = json.loads(content, parse_constant=_refuse, object_pairs_hook=_unique)
-    except NotAnswered:
-        raise
-    except (ValueError, RecursionError):
-        problem = "the reply is no JSON" if text.strip() else "the reply is empty"
-        raise NotAnswered(problem) from None
-    if not isinstance(value, dict) or set(value) != set(fields):
-        raise NotAnswered(f"the fields are not {', '.join(fields)}")
-    return value
-
-
-def _refuse(name):
-    raise NotAnswered(f"a value is {name}")
-
-
-def _unique(pairs):
-    if len(dict(pairs)) != len(pairs):
-        raise NotAnswered("a field occurs twice")
-    return dict(pairs)
+        return answer.model_validate_json(fenced[1] if fenced else record["text"]).model_dump()
+    except ValidationError as error:
+        # The kind of the first error alone: the rest may quote the reply.
+        kind = error.errors(include_input=False)[0]["type"].replace("_", " ")
+        raise NotAnswered(f"the reply is not of the form that was asked for: {kind}") from None
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,15 @@ def temperature(text):
 def run(arguments):
     from tqdm import tqdm
 
+    from kaomoji_lib.claude import questions
     from kaomoji_lib.claude.client import Settings
     from kaomoji_lib.claude.method import ask, plan
 
     settings = Settings(**{name: getattr(arguments, name) for name in SETTINGS})
-    describe = {"elicit": _elicit, "introspect": _introspect, "synthesize": _synthesize}
-    method = describe[arguments.action](arguments, settings)
+    given = {"elicit": _elicit, "introspect": _introspect, "synthesize": _synthesize}
+    options = given[arguments.action](arguments, settings)
+    describe = getattr(questions, arguments.action)
+    method = describe(settings.model, **options, temperature=arguments.temperature)
     if arguments.dry_run:
         print(plan(settings, method))
         return 0
@@ -102,41 +105,34 @@ def run(arguments):
 
 
 def _elicit(arguments, settings):
-    from kaomoji_lib.claude.elicit import elicit
-
-    return elicit(settings.model, arguments.prompts, arguments.runs, arguments.temperature)
+    return {"prompts": arguments.prompts, "runs": arguments.runs}
 
 
 def _introspect(arguments, settings):
-    from kaomoji_lib.claude.introspect import introspect
     from kaomoji_lib.models.scoring import read_spellings
 
     if arguments.faces:
-        faces = read_spellings(arguments.faces)
-    else:
-        emissions = _opened(arguments.run_folder or settings.folder / "elicit").emissions()
-        faces = list(emissions["face"].dropna().value_counts().index)
-    return introspect(settings.model, faces, arguments.temperature)
+        return {"faces": read_spellings(arguments.faces)}
+    emissions = _opened(arguments.run_folder or settings.folder / "elicit").emissions()
+    return {"faces": emissions["face"].dropna().value_counts().index}
 
 
 def _synthesize(arguments, settings):
     from kaomoji_lib.claude import exchanges as rows
-    from kaomoji_lib.claude.synthesize import synthesize
 
     if bool(arguments.exchanges) == bool(arguments.run_folder):
         raise KaomojiError(
             "synthesize needs either --exchanges FILE ... or --from DIR; expected one of them; name the exchanges"
         )
-    if arguments.exchanges:
-        skipped = []
-        exchanges = [one for path in arguments.exchanges for one in rows.read(path, skipped)]
-        if skipped:
-            line = f"kaomoji: {len(skipped)} parts left out; the first: {skipped[0]}"
-            print(escape.terminal(line), file=sys.stderr)
-    else:
+    if arguments.run_folder:
         run = _opened(arguments.run_folder)
-        exchanges = rows.from_emissions(run.emissions(), run.prompts())
-    return synthesize(settings.model, list(dict.fromkeys(exchanges)), arguments.temperature)
+        return {"exchanges": rows.from_emissions(run.emissions(), run.prompts())}
+    skipped = []
+    exchanges = [one for path in arguments.exchanges for one in rows.read(path, skipped)]
+    if skipped:
+        line = f"kaomoji: {len(skipped)} parts left out; the first: {skipped[0]}"
+        print(escape.terminal(line), file=sys.stderr)
+    return {"exchanges": list(dict.fromkeys(exchanges))}
 
 
 def _opened(folder):

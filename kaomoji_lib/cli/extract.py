@@ -26,7 +26,6 @@ EXAMPLES = """examples:
   kaomoji extract answers.csv --column reply
 """
 INCOMPLETE = 1
-STRONGEST = 8
 TABLES = (".csv", ".tsv", ".parquet")
 
 
@@ -53,7 +52,7 @@ def run(arguments):
             face = faces.extract(text, truncated)
             record = {"outcome": face.outcome, "raw_face": face.raw_face, "face": face.face}
             if arguments.explain:
-                record["judged"] = [_strongest(verdict) for verdict in faces.explain(text)]
+                record["judged"] = faces.explain(text)
             outcomes[face.outcome] += 1
         except ValueError as error:
             bad.append(f"{place}: {error}")
@@ -110,7 +109,3 @@ def _reply(reply, column):
     if not isinstance(reply, dict) or not isinstance(reply.get(column), str):
         raise ValueError(f"no reply; expected a string {column!r}")
     return reply[column], str(reply.get("truncated")).strip().lower() == "true"
-
-
-def _strongest(verdict):
-    return {**verdict, "features": dict(list(verdict["features"].items())[:STRONGEST])}

@@ -9,11 +9,9 @@ from report import Count
 from kaomoji_lib.claude import connection
 from kaomoji_lib.claude import exchanges as exchanges_of
 from kaomoji_lib.claude.client import Settings
-from kaomoji_lib.claude.elicit import elicit
-from kaomoji_lib.claude.introspect import introspect
 from kaomoji_lib.claude.method import ask
+from kaomoji_lib.claude.questions import elicit, introspect, synthesize
 from kaomoji_lib.claude.store import ReplyStore
-from kaomoji_lib.claude.synthesize import synthesize
 
 CLAUDE = "claude-haiku-4-5"
 
