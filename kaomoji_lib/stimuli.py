@@ -1,6 +1,7 @@
 """The tables of the study: messages, categories, perspectives (whose feeling is asked for), lexicon; reading users' CSV files."""
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from kaomoji_lib.errors import KaomojiError
 _PACKAGE = Path(__file__).resolve().parent
 DATA = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent / "data"
 
-# A single text may be longer than what the csv module takes by default.
+# A text may be longer than what the csv module takes by default.
 csv.field_size_limit(2**31 - 1)
 
 PROMPTS = DATA / "prompts.csv"
@@ -32,48 +33,37 @@ def read_table(path, required, optional=()):
         If the file is missing or is not CSV, has no rows, a line has too many or too few cells (both are named), or
         one of the ``required`` columns is missing.
     """
-    return _read_table(path, required, optional)[0]
+    return _by_line(path, required, optional).reset_index(drop=True)
 
 
-def _read_table(path, required, optional=()):
-    """As :func:`read_table`, with the line number of each row: (DataFrame, list of int)."""
+def _by_line(path, required, optional=()):
+    """As :func:`read_table`, indexed by line number."""
     expected = "a CSV file with the columns " + ", ".join(required)
-    text = read_text(path, expected)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = io.StringIO(read_text(path, expected), newline=None).readlines()
     start = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    names = {name.casefold(): name for name in (*required, *optional)}
-    delimiter, head = ",", []
-    if start < len(lines) and lines[start].casefold().startswith("sep="):
-        start += 1
-    for candidate in ",;\t":
-        cells = next(csv.reader(lines[start : start + 1], delimiter=candidate), [])
-        cells = [names.get(cell.strip().casefold(), cell.strip()) for cell in cells]
-        if not head or len(set(cells) & set(names.values())) > len(set(head) & set(names.values())):
-            delimiter, head = candidate, cells
+    names, heads = {name.casefold(): name for name in (*required, *optional)}, {}
+    for delimiter in ",;\t":
+        cells = next(csv.reader(lines[start : start + 1], delimiter=delimiter), [])
+        heads[delimiter] = [names.get(cell.strip().casefold(), cell.strip()) for cell in cells]
+    delimiter = max(heads, key=lambda one: len(set(heads[one]) & set(names.values())))
+    head = heads[delimiter]
     while head and not head[-1]:
         head.pop()
     missing = [name for name in required if name not in head]
-    if missing or len(set(head)) < len(head):
-        twice = ", ".join(sorted({name for name in head if head.count(name) > 1}))
-        problem = (
-            f"names the column(s) {twice} twice"
-            if twice
-            else f"lacks the column(s) {', '.join(missing)}"
-        )
+    twice = sorted({name for name in head if head.count(name) > 1})
+    if missing or twice:
+        problem = "names twice" if twice else "lacks"
         raise KaomojiError(
-            f"{path}, line {start + 1}: {problem}; found {', '.join(head) or 'nothing'}; "
-            f"expected {expected}; correct the first line"
+            f"{path}, line {start + 1}: {problem} the column(s) {', '.join(twice or missing)}; "
+            f"found {', '.join(head) or 'nothing'}; expected {expected}; correct the first line"
         )
-    rows, numbers, before = [], [], 0
-    reader = csv.reader(
-        (line + "\n" for line in lines[start + 1 :]), delimiter=delimiter, strict=True
-    )
+    rows, before = {}, 0
+    reader = csv.reader(lines[start + 1 :], delimiter=delimiter, strict=True)
     try:
         for row in reader:
             number, before = start + 2 + before, reader.line_num
             if any(cell.strip() for cell in row):
-                rows.append(_cells(path, number, row, head, delimiter))
-                numbers.append(number)
+                rows[number] = _cells(path, number, row, head, delimiter)
     except csv.Error as error:
         raise KaomojiError(
             f"{path}, line {start + 2 + before}: not CSV ({error}); expected a quoted cell to end with "
@@ -81,7 +71,7 @@ def _read_table(path, required, optional=()):
         ) from None
     if not rows:
         raise KaomojiError(f"{path} has no rows; expected {expected}; add at least one row")
-    return pd.DataFrame(rows, columns=head, dtype=str), numbers
+    return pd.DataFrame(rows.values(), rows, head, dtype=str)
 
 
 def _cells(path, number, row, head, delimiter):
@@ -99,26 +89,19 @@ def read_text(path, expected):
     """Return what a text file contains (str); raises KaomojiError, saying what was ``expected``, where it cannot be read."""
     try:
         content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise KaomojiError(f"{path} does not exist; expected {expected}; check the path") from None
-    except OSError as error:
-        raise KaomojiError(
-            f"{path} cannot be read ({error.strerror}); expected {expected}; check it"
-        ) from None
-    try:
         return decode(content)
+    except OSError as error:
+        problem, remedy = f"{path} cannot be read ({error.strerror})", "check the path"
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise KaomojiError(
-            f"{path}, line {line}: not UTF-8; expected {expected} in UTF-8; save it again with this encoding"
-        ) from None
+        problem, remedy = f"{path}, line {line}: not UTF-8", "save it again in UTF-8"
+    raise KaomojiError(f"{problem}; expected {expected}; {remedy}")
 
 
 def decode(content):
     """Decode the bytes of a text file: UTF-8 with or without a byte-order mark, or UTF-16 with one."""
-    return content.decode(
-        "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    ).lstrip("\ufeff")
+    marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return content.decode("utf-16" if marked else "utf-8-sig")
 
 
 def _refuse(path, problem, rows, remedy):
@@ -136,16 +119,14 @@ def load_prompts(path=None):
     KaomojiError
         If the table is unreadable, an id occurs twice, or an id, category or text is empty.
     """
-    path = path or PROMPTS
-    table, lines = _read_table(path, ("id", "category", "text"), ("topic",))
-    if "topic" not in table:
-        table["topic"] = ""
+    path, required = path or PROMPTS, ["id", "category", "text"]
+    table = _by_line(path, required, ("topic",))
     twice = table.loc[table["id"].duplicated(), "id"]
     _refuse(path, "ids occur twice", twice, "make every id unique")
-    empty = (table[["id", "category", "text"]] == "").any(axis=1)
-    bad = [line for line, is_empty in zip(lines, empty) if is_empty]
-    _refuse(path, "lines with an empty id, category or text", bad, "fill or delete them")
-    return table[["id", "category", "topic", "text"]]
+    empty = table.index[(table[required] == "").any(axis=1)]
+    _refuse(path, "lines with an empty id, category or text", empty, "fill or delete them")
+    table = table.reindex(columns=["id", "category", "topic", "text"], fill_value="")
+    return table.reset_index(drop=True)
 
 
 def load_lexicon():
@@ -217,26 +198,9 @@ def load_scheme(path=None):
 
 
 def load_perspectives():
-    """Read the perspectives: DataFrame indexed by perspective, with title, instruction, purpose; ``self`` is the study's own.
-
-    Raises
-    ------
-    KaomojiError
-        If the table is unreadable, a perspective occurs twice, an instruction is empty, or ``self`` is not the study's
-        instruction.
-    """
-    path = DATA / "perspectives.csv"
-    table = read_table(path, ("perspective", "title", "instruction", "purpose"))
-    twice = table.loc[table["perspective"].duplicated(), "perspective"]
-    _refuse(path, "perspectives occur twice", twice, "delete one of each")
-    table = table.set_index("perspective")
-    empty = table.index[table["instruction"] == ""]
-    _refuse(path, "perspectives without an instruction", empty, "fill or delete them")
-    if SELF not in table.index or table.at[SELF, "instruction"] != INSTRUCTION:
-        raise KaomojiError(
-            f"{path}: the perspective {SELF!r} must be the study's own instruction ({INSTRUCTION!r}); add it"
-        )
-    return table
+    """Read the perspectives: DataFrame indexed by perspective, with title, instruction, purpose; ``self`` is the study's own."""
+    columns = ("perspective", "title", "instruction", "purpose")
+    return read_table(DATA / "perspectives.csv", columns).set_index("perspective")
 
 
 def instruction_of(perspective, instruction=None):

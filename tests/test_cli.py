@@ -121,7 +121,7 @@ collect no-such-model | unknown model 'no-such-model'
 collect evil\x1b[2Jname | evil\\x1b[2Jname
 collect ./nowhere | expected an alias
 collect {tmp} | config.json
-collect organism-gemma --prompts {tmp}/none.csv --out {tmp}/r | does not exist
+collect organism-gemma --prompts {tmp}/none.csv --out {tmp}/r | No such file
 collect organism-gemma --prompts {columns} --out {tmp}/r | lacks the column
 collect organism-gemma --prompts {empty} --out {tmp}/r | no rows
 collect organism-gemma --prompts {twice} --out {tmp}/r | ids occur twice
@@ -133,7 +133,7 @@ collect organism-gemma --prompts {nothing} --out {tmp}/r | expected a CSV file
 collect organism-gemma --prompts {tmp} --out {tmp}/r | expected a CSV file
 collect organism-gemma --out {faces} | give another --out
 score organism-gemma --faces {nothing} --out {tmp}/o.parquet | no spelling
-score organism-gemma --faces {tmp}/none --out {tmp}/o.parquet | does not exist
+score organism-gemma --faces {tmp}/none --out {tmp}/o.parquet | No such file
 score organism-gemma --faces {faces} --out {twice} | expected a whole Parquet file
 score nobody --faces {faces} --out {tmp}/o.parquet | unknown model
 published --only zebra | no row begins with

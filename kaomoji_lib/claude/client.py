@@ -87,7 +87,7 @@ def opened(settings, on_progress=None):
     budget = Budget(settings.model, settings.max_usd)
     with ExitStack() as stack:
         stack.callback(folder_lock(settings.folder).release)
-        remove_stale_temporary_files(settings.folder, below=True)
+        remove_stale_temporary_files(settings.folder, *settings.folder.glob("*/"))
         connection = Connection()
         stack.enter_context(closing(connection.sdk))
         store = stack.enter_context(closing(ReplyStore(settings.folder, create=True)))

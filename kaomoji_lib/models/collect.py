@@ -17,7 +17,7 @@ from kaomoji_lib.runs.files import digest, folder_lock
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
 from kaomoji_lib.stimuli import PROMPTS, load_prompts
 
-ABOUT = ("alias", "title", "kind", "note", "licence", "quantization", "quantize")
+ABOUT = ("alias", "title", "kind", "licence", "quantization", "quantize")
 PROMPTS_PER_PART, PART = 60, "prompts_per_part"
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 # Of :class:`.sample.Sampling`: smallest and largest value.

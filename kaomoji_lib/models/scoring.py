@@ -191,7 +191,7 @@ def score_file(
         return table
     folder = out.with_name(f".{out.name}.parts")
     with folder_lock(folder):
-        remove_stale_temporary_files(out.parent, out.name)
+        remove_stale_temporary_files(out.parent, name=out.name)
         begun = _begin(folder, settings)
         paths = _fill(
             folder, spec, spellings, table, settings, (device, dtype, revision or begun), progress

@@ -1,11 +1,11 @@
 """Write files so that a killed process leaves the old one or the new one; read files that may be damaged."""
 
 import errno
+import glob
 import hashlib
 import io
 import json
 import os
-import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,14 +15,13 @@ from safetensors import SafetensorError
 from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
 
-TEMPORARY = re.compile(r"\.(.+)\.\d+\.part", re.DOTALL)
 FULL = "no room on the disk; expected room for it; free some space and run the same command again"
 CLOSED = "its folder is read-only; expected a folder of your own; change its permissions, or name another"
 REFUSALS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CLOSED),
 }
-WHOLLY_READ = 64 * 2**20
+READ = 64 * 2**20
 
 
 @contextmanager
@@ -54,14 +53,14 @@ def atomic(path):
             temporary.unlink(missing_ok=True)
 
 
-def remove_stale_temporary_files(folder, name=None, below=False):
-    """Remove what killed writers left in ``folder``: of the file ``name`` only, or of all; ``below``: in subfolders too.
+def remove_stale_temporary_files(*folders, name=None):
+    """Remove what killed writers left in ``folders``: of the file ``name`` only, or of all.
 
     Call it while holding the lock of the folder: it would also remove the temporary file of a running writer.
     """
-    for path in list(Path(folder).glob("**/.*.part" if below else ".*.part")):
-        of = TEMPORARY.fullmatch(path.name)
-        if of and name in (None, of[1]):
+    pattern = f".{glob.escape(name) if name else '*'}.[0-9]*.part"
+    for folder in folders:
+        for path in list(Path(folder).glob(pattern)):
             with suppress(OSError):
                 path.unlink()
 
@@ -72,19 +71,16 @@ def folder_lock(folder, seconds=0):
     Waits up to ``seconds`` for another process. Raises KaomojiError if that process still writes there, or if the
     folder cannot be written.
     """
+    lock = FileLock(folder / ".lock", timeout=seconds)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=seconds)
         lock.acquire()
+        return lock
     except Timeout:
-        raise KaomojiError(
-            f"another process is writing to {folder}; wait for it, or give another --out"
-        ) from None
+        problem = f"another process is writing to {folder}; wait for it"
     except OSError as error:
-        raise KaomojiError(
-            f"cannot write to {folder} ({error.strerror}); give another --out"
-        ) from None
-    return lock
+        problem = f"cannot write to {folder} ({error.strerror}); check it"
+    raise KaomojiError(f"{problem}, or give another --out")
 
 
 def parse_json(text):
@@ -140,10 +136,9 @@ def read_parquet(path, remedy):
 
 
 def write_json(path, value):
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     with atomic(path) as temporary:
-        temporary.write_text(
-            json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(text, encoding="utf-8")
 
 
 def sha256(path):
@@ -154,21 +149,16 @@ def sha256(path):
 
 def digest(value):
     """Hex SHA-256 of any JSON-serialisable value, independent of key order."""
-    return hashlib.sha256(
-        json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
-    ).hexdigest()
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def folder_digest(folder):
-    """Hex SHA-256 of a folder's files: names, sizes and contents (of large files the first and the last MiB)."""
+    """Hex SHA-256 of a folder's files: names, sizes and contents (of large files the first 64 MiB)."""
     total = hashlib.sha256()
     for path in sorted(Path(folder).iterdir()):
         if path.is_file() and not path.name.startswith("."):
-            size = path.stat().st_size
-            total.update(f"{path.name}\0{size}\0".encode())
+            total.update(f"{path.name}\0{path.stat().st_size}\0".encode())
             with open(path, "rb") as handle:
-                total.update(handle.read(size if size <= WHOLLY_READ else 2**20))
-                if size > WHOLLY_READ:
-                    handle.seek(-(2**20), os.SEEK_END)
-                    total.update(handle.read())
+                total.update(handle.read(READ))
     return total.hexdigest()

@@ -2,7 +2,7 @@
 
 ``manifest.json``            settings, provenance, state of the run, SHA-256 of its files
 ``emissions.parquet``        one row per generation
-``states-<position>.safetensors``   block outputs at ``emit``, ``first`` and ``face``
+``states-<position>.safetensors``   block outputs at each of :data:`POSITIONS`
 ``cache/``                   tables and arrays computed from the run and its model (:meth:`RunFolder.cached`)
 ``model-folder.txt``         where the model lies, if it came from a folder of this machine; do not pass it on
 ``shards/``                  finished parts of an unfinished run; merged and removed at its end
@@ -36,16 +36,8 @@ SCHEMA = 2
 SHIPPED = DATA / "runs"
 POSITIONS = ("emit", "first", "face")
 MODEL_FOLDER = "model-folder.txt"
-EMISSION_COLUMNS = (
-    "source",
-    "prompt_id",
-    "generation",
-    "category",
-    "text",
-    "raw_face",
-    "face",
-    "outcome",
-    "seed",
+EMISSION_COLUMNS = tuple(
+    "source prompt_id generation category text raw_face face outcome seed".split()
 )
 
 
@@ -71,11 +63,8 @@ class States:
 class RunFolder:
     """One run on disk.
 
-    Raises
-    ------
-    KaomojiError
-        On opening a folder without a manifest, or one written under another schema; on reading a
-        file that is missing or whose content is not what the manifest says.
+    Reading raises KaomojiError where there is no manifest, it is of another schema, or a file is missing or not what the
+    manifest says.
     """
 
     def __init__(self, path):
@@ -85,10 +74,7 @@ class RunFolder:
     def find(cls, name):
         """Return the run called ``name`` (such as ``gemma-3-270m``) of this user, else the one that ships in ``data/runs``.
 
-        Raises
-        ------
-        KaomojiError
-            If neither is there; runs of the user that are not finished are passed over for a finished one.
+        A finished one goes before one that is not. Raises KaomojiError if there is none.
         """
         runs = [run for run in (cls(default_folder(name)), cls(SHIPPED / name)) if run.exists]
         if not runs:
@@ -101,19 +87,17 @@ class RunFolder:
     @cached_property
     def manifest(self):
         path, remedy = self.path / "manifest.json", f"delete {self.path} and collect again"
-        try:
-            manifest = read_json(path, remedy)
-        except FileNotFoundError:
+        if not self.exists:
             raise KaomojiError(
                 f"{self.path} is no run folder (no manifest.json); run `kaomoji collect` first"
-            ) from None
-        if manifest.get("schema") != SCHEMA:
-            raise KaomojiError(
-                f"{path} has schema {manifest.get('schema')!r}; expected {SCHEMA}, which this version reads; "
-                "delete the folder, or collect again into a new one"
             )
-        if not isinstance(manifest.get("status"), str):
-            raise KaomojiError(f"{path} is damaged; expected the status of the run; {remedy}")
+        manifest = read_json(path, remedy)
+        found = manifest.get("schema"), manifest.get("status")
+        if found[0] != SCHEMA or not isinstance(found[1], str):
+            raise KaomojiError(
+                f"{path} has schema {found[0]!r} and status {found[1]!r}; expected {SCHEMA}, which this version reads, "
+                f"and a word; {remedy}"
+            )
         return manifest
 
     @property
@@ -137,10 +121,8 @@ class RunFolder:
     def model_names(self):
         """Names under which the model of the run can be found: its folder, where it is known, its alias and its id."""
         path, model = self.path / MODEL_FOLDER, self.manifest["model"]
-        names = [model["alias"], model["id"]]
-        if path.is_file():
-            names.insert(0, path.read_text(encoding="utf-8", errors="replace").strip())
-        return list(dict.fromkeys(names))
+        known = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        return list(dict.fromkeys([*known.splitlines(), model["alias"], model["id"]]))
 
     def keep_model_folder(self, folder):
         """Remember where the model lies, apart from the manifest: the place is this machine's, not the run's."""
@@ -181,36 +163,25 @@ class RunFolder:
         return States(index.reset_index(drop=True), array, tuple(self.manifest["layers"]))
 
     def _verified(self, name):
-        path = self.path / name
-        expected = self.manifest.get("files", {}).get(name)
-        if not path.is_file() or expected is None:
-            raise KaomojiError(f"{path} is missing; {self._remedy}")
-        if sha256(path) != expected:
-            raise KaomojiError(
-                f"{path} is not the file that was written (its SHA-256 differs); {self._remedy}"
-            )
-        return path
+        path, expected = self.path / name, self.manifest.get("files", {}).get(name)
+        if path.is_file() and sha256(path) == expected:
+            return path
+        problem = "is not the file that was written (its SHA-256 differs)"
+        problem = problem if path.is_file() else "is missing"
+        raise KaomojiError(f"{path} {problem}; {self._remedy}")
 
     @property
     def _remedy(self):
-        return f"delete {self.path} and run `kaomoji collect {self.manifest.get('model', {}).get('alias', 'MODEL')}` again"
-
-    # -- cache ---------------------------------------------------------------------------------------
+        alias = self.manifest.get("model", {}).get("alias", "MODEL")
+        return f"delete {self.path} and run `kaomoji collect {alias}` again"
 
     def cached(self, name, settings, make):
-        """Return ``make()``, computed once: later calls with equal arguments read the file.
+        """Return the DataFrame ``make()``, computed once: later calls with equal arguments read the file, unless damaged.
 
-        Parameters
-        ----------
-        name : str, part of the file name. settings : JSON-serialisable, what the result depends on besides the run's
-            model, dtype, instruction and prompts. make : callable without arguments; returns a DataFrame.
-
-        Returns
-        -------
-        DataFrame, as read from the file; a damaged file is computed again. Results of a shipped run, which is read-only,
-        are kept in the user's own runs.
+        ``name``: part of the file name; ``settings``: JSON-serialisable, what the result depends on besides the run's model,
+        dtype, instruction and prompts. Results of a shipped run, which is read-only, are kept in the user's own runs.
         """
-        about = {name: self.manifest[name] for name in ("model", "dtype", "instruction")}
+        about = {part: self.manifest[part] for part in ("model", "dtype", "instruction")}
         key = digest({"settings": settings, "prompts": digest(self.manifest["prompts"]), **about})
         shipped = self.path.resolve().is_relative_to(SHIPPED.resolve())
         folders = [self.path] + ([default_folder(self.path.name)] if shipped else [])
@@ -225,21 +196,23 @@ class RunFolder:
 
     # -- shards: the parts of a run that is under way ------------------------------------------------
 
-    def shard(self, number):
-        return self.path / "shards" / f"{number:05d}"
+    def _shard(self, number):
+        """The files of a part: its table and its states."""
+        path = self.path / "shards" / f"{number:05d}"
+        return path.with_suffix(".parquet"), path.with_suffix(".safetensors")
 
     def has_shard(self, number):
-        return self.shard(number).with_suffix(".parquet").is_file()
+        return self._shard(number)[0].is_file()
 
     def write_shard(self, number, rows, tensors):
         """Store a finished part. The table is written last: its presence says that the part is whole."""
         from safetensors.torch import save_file
 
-        states, table = self.shard(number).with_suffix(".safetensors"), pd.DataFrame(rows)
+        table, states = self._shard(number)
         with atomic(states) as temporary:
             save_file(tensors, temporary)
-        table.attrs = {"states": sha256(states)}
-        write_parquet(self.shard(number).with_suffix(".parquet"), table)
+        rows.attrs = {"states": sha256(states)}
+        write_parquet(table, rows)
 
     def merge(self, count, **facts):
         """Join the shards into the run's files and mark it complete; ``facts`` go into the manifest."""
@@ -265,18 +238,16 @@ class RunFolder:
     def _read_shard(self, number):
         from safetensors.torch import load_file
 
-        path = self.shard(number)
-        states = path.with_suffix(".safetensors")
-        remedy = f"delete both files {path.name}.* and run the same command again: only that part is collected again"
-        table = read_parquet(path.with_suffix(".parquet"), remedy)
+        path, states = self._shard(number)
+        remedy = f"delete both files {path.stem}.* and run the same command again: only that part is collected again"
+        table = read_parquet(path, remedy)
         if states.is_file() and sha256(states) == table.attrs.pop("states", None):
             return table, load_file(states)
         raise KaomojiError(f"{states} is damaged; expected the states of a finished part; {remedy}")
 
     def remove_stale_temporary_files(self):
         """Remove what killed processes left half written; call it while holding the run's lock."""
-        for folder in (self.path, self.path / "shards"):
-            remove_stale_temporary_files(folder)
+        remove_stale_temporary_files(self.path, self.path / "shards")
 
 
 def _read_cached(path):

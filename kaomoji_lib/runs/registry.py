@@ -1,6 +1,7 @@
 """The model registry: aliases, where weights are, template options and interventions, as data."""
 
 import os
+import re
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
@@ -13,19 +14,14 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import sha256
 from kaomoji_lib.stimuli import DATA
 
-QUANTIZE = ("", "8bit", "4bit")
-
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model and what its own files do not say about it.
+    """One model and what its own files do not say about it; ``data/models.yml`` explains the fields that it sets.
 
     ``kind``: ``real`` (a listed checkpoint), ``organism`` (a positive control that ships with this project) or ``other``.
-    ``id``: Hugging Face id, or a folder below ``data/``. A model whose weights are one GGUF file has ``file`` (its name),
-    ``sha256``, ``quantization`` (of the file), ``hub`` (the repository that has the file) and, where a Python package
-    carries it, ``package`` (``name==version``). ``weights``: path of a file or folder on this machine. ``quantize``:
-    ``8bit`` or ``4bit``, how weights are packed while loading. ``parameters``: how many the model has, where its file
-    holds some twice; else 0, and they are counted.
+    ``weights``: path of a file or folder on this machine. ``quantize``: ``8bit`` or ``4bit``, how weights are packed while
+    loading. ``parameters``: how many the model has, where its file holds some twice; else 0, and they are counted.
     """
 
     alias: str
@@ -35,7 +31,6 @@ class ModelSpec:
     kind: str = "other"
     adapter: dict = field(default_factory=dict)
     interventions: tuple = ()
-    note: str = ""
     revision: str = "main"
     licence: str = ""
     hub: str = ""
@@ -70,11 +65,10 @@ class ModelSpec:
 
     def _packaged(self):
         """The file in the installed package that carries it, found without importing the package; else ''."""
-        module = self.package.split("==")[0].replace("-", "_")
+        module = self.package.partition("==")[0].replace("-", "_")
         found = find_spec(module) if module else None
-        places = found.submodule_search_locations if found else None
-        paths = [Path(place) / self.file for place in places or ()]
-        return next((str(path) for path in paths if path.is_file()), "")
+        path = Path(found.origin).parent / self.file if found else None
+        return str(path) if path and path.is_file() else ""
 
     def _configured(self):
         """The file under ``$KAOMOJI_WEIGHTS`` (files and folders, separated as in PATH) with the right SHA-256; else ''."""
@@ -123,7 +117,7 @@ def model(
     name : str, path, or a ModelSpec that only takes the options. weights : path of the model's GGUF file or folder, if
         it is elsewhere than the entry says.
     quantize : ``8bit`` or ``4bit``, or '' for the numbers of the checkpoint.
-    suppress : ``emoji``, or ``none`` for no suppression at all. suppress_text : strings that must not be typed.
+    suppress : ``emoji``, or ``none`` for no suppression at all. suppress_text : list of strings that must not be typed.
     system, prefill : str, system message and first characters of the reply, in place of the entry's.
 
     Raises
@@ -135,17 +129,15 @@ def model(
     spec = name if isinstance(name, ModelSpec) else _named(str(name))
     if weights:
         spec = replace(spec, weights=_existing(weights))
-    if quantize not in QUANTIZE:
-        raise KaomojiError(f"quantize is {quantize!r}; expected 8bit or 4bit; correct --quantize")
-    if suppress not in (None, "none", "emoji"):
+    if quantize not in ("", "8bit", "4bit") or suppress not in (None, "none", "emoji"):
         raise KaomojiError(
-            f"suppress is {suppress!r}; expected emoji or none; for strings use --suppress-text"
+            f"quantize is {quantize!r} and suppress {suppress!r}; expected 8bit or 4bit, and emoji or none; correct them"
         )
     rules = () if suppress == "none" else spec.interventions
     if suppress == "emoji" and {"suppress": "emoji"} not in rules:
         rules += ({"suppress": "emoji"},)
-    if texts := [suppress_text] if isinstance(suppress_text, str) else list(suppress_text):
-        rules += ({"suppress": "strings", "strings": texts},)
+    if suppress_text:
+        rules += ({"suppress": "strings", "strings": list(suppress_text)},)
     asked = {"system": system, "prefill": prefill}
     adapter = {**spec.adapter, **{key: value for key, value in asked.items() if value is not None}}
     return replace(spec, quantize=quantize or spec.quantize, interventions=rules, adapter=adapter)
@@ -153,7 +145,6 @@ def model(
 
 def _named(name):
     entries = _entries()
-    by_id = {spec.id: spec for spec in entries.values() if not spec.file}
     if name in entries:
         return entries[name]
     if Path(name).expanduser().exists():
@@ -162,12 +153,9 @@ def _named(name):
         spec = next((one for one in entries.values() if one.sha256 == known), None)
         title = Path(path).stem if known else Path(path).name
         return replace(spec, weights=path) if spec else ModelSpec(title, path, title, weights=path)
-    if name in by_id:
-        return by_id[name]
-    owner, _, rest = name.partition("/")
-    outside = name.startswith((".", "/", "~")) or name.endswith(".gguf")
-    if owner and rest and "/" not in rest and not outside and " " not in name:
-        return ModelSpec(alias=name, id=name, title=rest)
+    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+(?<!\.gguf)", name):
+        listed = (spec for spec in entries.values() if spec.id == name and not spec.file)
+        return next(listed, ModelSpec(name, name, name.partition("/")[2]))
     raise KaomojiError(
         f"unknown model {name!r}; expected an alias ({', '.join(entries)}), a Hugging Face id (owner/name), "
         "or a GGUF file or model folder that exists; check the path"
@@ -177,24 +165,19 @@ def _named(name):
 def _existing(path):
     """The resolved path of a GGUF file, or of a folder that holds one model in a way that can be loaded."""
     place = Path(path).expanduser().resolve()
-    if place.is_file() and place.suffix == ".gguf":
-        return str(place)
-    if not place.is_dir():
-        what = "is no GGUF file" if place.exists() else "does not exist"
-        raise KaomojiError(
-            f"{path} {what}; expected a .gguf file or a model folder; check the path"
-        )
+    files = [place] if place.suffix == ".gguf" and place.is_file() else sorted(place.glob("*.gguf"))
     if (place / "config.json").is_file():
         return str(place)
-    files = sorted(place.glob("*.gguf"))
     if len(files) == 1:
         return str(files[0])
     problem, remedy = "has no config.json", "check the path"
-    if (place / "adapter_config.json").is_file():
+    if not place.is_dir():
+        problem = "is no GGUF file" if place.exists() else "does not exist"
+    elif (place / "adapter_config.json").is_file():
         problem = "holds only an adapter"
         remedy = "load its base model with peft, merge_and_unload() it and save the result"
     elif files:
         problem, remedy = f"holds {len(files)} GGUF files", f"name one of them: {files[0]}"
     raise KaomojiError(
-        f"model folder {str(path)!r} {problem}; expected a folder written by save_pretrained, or one GGUF file; {remedy}"
+        f"{str(path)!r} {problem}; expected a folder written by save_pretrained, or one GGUF file; {remedy}"
     )
