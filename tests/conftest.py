@@ -15,13 +15,7 @@ from browser import installed
 os.environ["HF_HUB_OFFLINE"] = "1"
 ROOT = Path(__file__).resolve().parents[1]
 # Each of these has a test that takes half a minute.
-SLOW = {
-    "test_shipped",
-    "test_hostile_notebooks",
-    "test_published",
-    "test_your_model",
-    "test_templates",
-}
+SLOW = "shipped hostile_notebooks published your_model templates".split()
 HTML = ROOT / "_build" / "html"
 FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
@@ -39,7 +33,7 @@ def pytest_collection_modifyitems(config, items):
         needy = [item for item in items if "browser" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=needy)
         items[:] = [item for item in items if item not in needy]
-    items.sort(key=lambda item: item.path.stem not in SLOW)
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in SLOW)
 
 
 @pytest.fixture(scope="session")
@@ -56,12 +50,10 @@ def book():
 @pytest.fixture(scope="session")
 def address(book):
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
+        log_message = lambda *_: None
 
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(book))
-    )
+    handler = functools.partial(Quiet, directory=str(book))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -88,25 +80,17 @@ class Watched:
         )
         self.page = self.context.new_page()
         self.trouble, self.requests = [], []
-        self.page.on(
-            "console", lambda message: message.type == "error" and self.trouble.append(message.text)
-        )
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on("console", lambda said: self._note(said.type == "error", said.text))
+        self.page.on("pageerror", lambda error: self._note(True, str(error)))
         # What a page still asks for when one leaves it is given up, not missed.
-        self.page.on(
-            "requestfailed",
-            lambda request: (
-                request.failure != "net::ERR_ABORTED"
-                and self.trouble.append(f"failed: {request.url}")
-            ),
-        )
-        self.page.on(
-            "response",
-            lambda answer: (
-                answer.status >= 400 and self.trouble.append(f"{answer.status}: {answer.url}")
-            ),
-        )
+        gone = "net::ERR_ABORTED"
+        self.page.on("requestfailed", lambda one: self._note(one.failure != gone, one.url))
+        self.page.on("response", lambda one: self._note(one.status >= 400, one.url))
         self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def _note(self, bad, what):
+        if bad:
+            self.trouble.append(what)
 
     def outside(self, own):
         """The requests that did not go to addresses that begin with ``own``."""
@@ -120,13 +104,10 @@ class Watched:
         """Scroll every figure into view and wait until it is drawn. Returns how many there are."""
         self.page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         count = self.page.locator(".kao-plot").count()
+        done = "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'"
         for number in range(count):
             self.page.locator(".kao-plot").nth(number).scroll_into_view_if_needed()
-            self.page.wait_for_function(
-                "n => document.querySelectorAll('.kao-plot')[n].dataset.done === '2'",
-                arg=number,
-                timeout=60_000,
-            )
+            self.page.wait_for_function(done, arg=number, timeout=60_000)
         return count
 
 

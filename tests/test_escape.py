@@ -7,7 +7,6 @@ import json
 import re
 
 import hostile
-import pytest
 import targets
 
 from kaomoji_lib import html as escape
@@ -16,18 +15,11 @@ from kaomoji_lib.tables import Table
 FACES = [*hostile.faces(), "<(^_^)>", "{{x}}", "&lt;", "</b>", "[a](b)", "( ͡° ͜ʖ ͡°)", "(\u2060◕)"]
 
 
-@pytest.mark.parametrize(
-    ("write", "given", "written"),
-    [
-        (escape.markdown, "a\n\n b", "a b"),
-        (escape.label, "<&>\"'", "&lt;&amp;&gt;\"'"),
-        (escape.filename, "organism-gemma_1.5", "organism-gemma_1.5"),
-        *((write, 3, "3") for write in (escape.label, escape.terminal)),
-        *((escape.terminal, face, face) for face in FACES[:9]),
-    ],
-)
-def test_no_more_is_escaped_than_must_be(write, given, written):
-    assert write(given) == written
+def test_no_more_is_escaped_than_must_be():
+    assert escape.markdown("a\n\n b") == "a b" and escape.label("<&>\"'") == "&lt;&amp;&gt;\"'"
+    assert escape.filename("organism-gemma_1.5") == "organism-gemma_1.5"
+    assert all(write(3) == "3" for write in (escape.html, escape.label, escape.terminal))
+    assert all(escape.terminal(face) == face for face in FACES[:9])
 
 
 def test_names_of_files_are_one_to_one_also_where_case_does_not_count():

@@ -1,12 +1,9 @@
 """Deriving the tables from the originals: verified, without texts, and one line for what went wrong."""
 
 import base64
-import functools
-import http.server
 import json
 import os
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +32,6 @@ AXES = ["PC1", "PC2", "PC3"]
 
 
 def write(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -51,14 +47,11 @@ def place(prompt):
     return [tables.category([prompt])[0].startswith("H") * 5, int(prompt[2:]) / 50, 1.0]
 
 
-def registered(folder, known):
-    return {**known, "files": {name: sha256(folder / name) for name in known["files"]}}
-
-
 @pytest.fixture(scope="module")
 def mirror(tmp_path_factory):
     """A small edition of the originals: their folder and its registry."""
     folder = tmp_path_factory.mktemp("mirror")
+    (folder / "r").mkdir()
     source = {"scheme": "nine", "emissions": "r/raw.jsonl", "likelihoods": "r/scores.parquet"}
     known = {
         **tables.registry(),
@@ -95,7 +88,8 @@ def mirror(tmp_path_factory):
     scene = {f"{axis}axis": {"title": {"text": f"PC ({share}%)"}} for axis, share in shares}
     call = f'Plotly.newPlot( "id", {json.dumps(traces)},  {json.dumps({"scene": scene})})'
     (folder / "r/figure.html").write_text(f"<script>alert(1); {call}</script>", encoding="utf-8")
-    return folder, registered(folder, known)
+    known["files"] = {name: sha256(folder / name) for name in known["files"]}
+    return folder, known
 
 
 @pytest.fixture
@@ -145,43 +139,24 @@ def test_export_writes_what_verify_reads_and_verify_sees_a_change(known, tmp_pat
     tables.read.cache_clear()
 
 
-@pytest.fixture
-def server(mirror, tmp_path, monkeypatch):
-    """The registry of a web server with the small originals, to be kept in an empty folder."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=mirror[0])
-    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+def test_what_is_missing_or_changed_or_differs_is_said_in_one_line(
+    mirror, tmp_path, monkeypatch, capsys
+):
+    folder, known = mirror
     monkeypatch.setenv(derive.PLACE, str(tmp_path))
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
-        yield {**mirror[1], "repositories": {"r": f"http://127.0.0.1:{running.server_port}/r/"}}
-        running.shutdown()
-
-
-def test_an_original_is_downloaded_verified_and_kept(server, mirror, tmp_path):
-    path = derive.locate("r/words.jsonl", server)
-    whole = path.read_bytes()
+    fails("connect to the network", derive.locate, "r/words.jsonl", known)
+    fails("cannot be had", derive.locate, "../../etc/passwd", known)
+    path = tmp_path / "r" / "words.jsonl"
+    path.write_bytes((folder / "r/words.jsonl").read_bytes())
+    assert derive.locate("r/words.jsonl", known) == path
     path.write_bytes(b"changed")
-    assert derive.locate("r/words.jsonl", server).read_bytes() == whole
-    offline = {**server, "repositories": mirror[1]["repositories"]}
-    assert derive.locate("r/words.jsonl", offline) == path == tmp_path / "r/words.jsonl"
-    fails("cannot be had", derive.locate, "../../etc/passwd", server)
-    fails("connect to the network", derive.locate, "r/raw.jsonl", offline)
-    wrong = {**server, "files": dict.fromkeys(server["files"], "0" * 64)}
-    fails("SHA-256 0000", derive.locate, "r/raw.jsonl", wrong)
-    assert [one for one in tmp_path.rglob("*") if one.is_file()] == [path]
-
-
-def test_the_recipe_says_what_differs_or_what_is_missing(monkeypatch, capsys, tmp_path):
-    with monkeypatch.context() as patch:
-        patch.setattr(derive, "verify", lambda: {"words.csv": 3, "variance.csv": 0})
-        assert derive.main(["--verify"]) == 2
-    assert "words.csv: 3 rows differ" in capsys.readouterr().out
-    monkeypatch.setenv(derive.PLACE, str(tmp_path))
+    fails(f"SHA-256 {known['files']['r/words.jsonl']}", derive.locate, "r/words.jsonl", known)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     assert derive.main([]) == 2
     assert derive.PLACE in capsys.readouterr().err
+    monkeypatch.setattr(derive, "verify", lambda: {"words.csv": 3, "variance.csv": 0})
+    assert derive.main(["--verify"]) == 2
+    assert "words.csv: 3 rows differ" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not ORIGINALS.is_dir(), reason="the originals are not on this machine")
