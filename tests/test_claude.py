@@ -172,7 +172,7 @@ def test_a_service_that_does_not_serve_is_not_asked_for_ever(
     there = server(faults=[fault] * 1000)
     monkeypatch.setattr(connection, "RETRIES", 0)
     _, outcome = ask(runs=8, prompts=None)
-    assert re.search("in a row failed|refuses every request", outcome.stopped)
+    assert "in a row failed" in outcome.stopped
     assert there.requests["/v1/messages"] < 12
     assert fault == "wrong-model" or stored() == []
 
@@ -487,21 +487,21 @@ def test_no_exception_carries_the_key(server, monkeypatch):
     service = connection.Connection()
     with pytest.raises(connection.Refused) as caught:
         service.send(body(MODEL, 4, "x"))
-    assert CANARY not in "".join(traceback.format_exception(caught.value)) and caught.value.hopeless
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
     assert CANARY not in repr(service)
     for key in ("k\n", " k", "k\u00e9", "k\x00"):
         monkeypatch.setattr(connection.os, "environ", {connection.KEY: key + CANARY})
-        with pytest.raises(KaomojiError, match="characters that no key has") as caught:
+        with pytest.raises(KaomojiError, match="is not set, or no key") as caught:
             connection.Connection()
         assert CANARY not in str(caught.value)
 
 
 def test_dry_run_sends_nothing(tmp_path, few, server, capsys):
     there = server()
-    words = ["--dry-run", "--prompts", few, "--out", tmp_path / "none", "--max-usd", "0.001"]
+    words = ["--dry-run", "--prompts", few, "--out", tmp_path / "none", "--max-usd", "9"]
     assert cli.main(["claude", "elicit", *map(str, words)]) == 0
     printed = capsys.readouterr().out
-    assert "48 requests to send" in printed and "may stop it before the end" in printed
+    assert "48 requests to send" in printed and re.search("at most 0.[0-9]+ US dollars", printed)
     assert "nothing was sent" in printed and not (tmp_path / "none").exists()
     assert not there.requests
 

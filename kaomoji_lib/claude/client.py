@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tqdm import tqdm
+
 from kaomoji_lib import html as escape
 from kaomoji_lib.claude.connection import STATUS, Connection, Refused
 from kaomoji_lib.claude.models import Budget, same_model
@@ -21,6 +23,7 @@ from kaomoji_lib.runs.files import folder_lock, remove_stale_temporary_files
 from kaomoji_lib.runs.folder import default_folder
 
 FAILURES_IN_A_ROW = 6
+NO_MONEY = "the next request could cost more than what is left of --max-usd"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Settings:
     in all, None for no limit. ``batch``: use Message Batches, at half the price; a str is the id of a batch that was
     created but not noted. ``resend``: that batch does not exist, send its requests again. ``poll``: seconds between
     looks at a batch. ``workers``: requests at a time. ``retry_invalid``: ask (and pay) again where the stored reply
-    cannot be used.
+    cannot be used. ``quiet``: no progress bar.
     """
 
     model: str
@@ -42,6 +45,7 @@ class Settings:
     poll: float = 30.0
     workers: int = 4
     retry_invalid: bool = False
+    quiet: bool = False
 
     def __post_init__(self):
         if self.workers < 1 or self.poll < 0:
@@ -51,17 +55,6 @@ class Settings:
     def folder(self):
         name = f"claude-{escape.filename(self.model.removeprefix('claude-'))}"
         return Path(self.out) if self.out else default_folder(name)
-
-
-@dataclass
-class Report:
-    """What a round of requests came to.
-
-    ``failures``: (about, :class:`.connection.Refused`) of requests without a reply. ``stopped``: why it ended early.
-    """
-
-    failures: list = field(default_factory=list)
-    stopped: str = ""
 
 
 def other_model(record, request):
@@ -76,7 +69,7 @@ def now():
 
 
 @contextmanager
-def opened(settings, on_progress=None):
+def opened(settings):
     """Open a :class:`Client`; one process per folder at a time.
 
     Raises
@@ -92,18 +85,22 @@ def opened(settings, on_progress=None):
         stack.enter_context(closing(connection.sdk))
         store = stack.enter_context(closing(ReplyStore(settings.folder, create=True)))
         budget.spent = store.spent()
-        yield Client(settings, connection, store, budget, on_progress or (lambda done, total: None))
+        yield Client(settings, connection, store, budget)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Client:
-    """An open connection with its store and budget. ``on_progress(done, total)`` is called after every reply."""
+    """An open connection with its store and budget, and what asking came to.
+
+    ``failures``: (about, :class:`.connection.Refused`) of requests without a reply. ``stopped``: why it ended early.
+    """
 
     settings: Settings
     connection: Connection
     store: ReplyStore
     budget: Budget
-    on_progress: object
+    failures: list = field(default_factory=list)
+    stopped: str = ""
 
     def stored(self, request):
         """Return the stored record of a request, or None."""
@@ -114,29 +111,22 @@ class Client:
 
         ``validate(record, request)``: what makes a stored reply unusable, or an empty string; with ``retry_invalid``
         those are asked again, except where another model answered, which it would again. Open batches are collected
-        first. Returns a :class:`Report`; the service's errors are in it.
+        first. The service's errors end up in ``failures`` and ``stopped``.
 
         Raises
         ------
         KaomojiError
             If a batch may have been created whose id is not known, or nothing can be stored.
         """
-        report, due = Report(), {}
-        self._collect_open(report)
-        if report.stopped:
-            return report
+        self._collect_open()
+        due, again = {}, self.settings.retry_invalid
         for request in requests:
             record = self.stored(request)
-            again = (
-                record is not None
-                and self.settings.retry_invalid
-                and not other_model(record, request)
-                and validate(record, request)
-            )
-            if record is None or again:
+            is_invalid = record and again and not other_model(record, request)
+            if record is None or (is_invalid and validate(record, request)):
                 due.setdefault(request.key(self.connection.origin), request)
-        (self._ask_batch if self.settings.batch else self._ask_each)(due, report)
-        return report
+        if not self.stopped:
+            (self._ask_batch if self.settings.batch else self._ask_each)(due)
 
     def _keep(self, key, public, message, usd, batch=None):
         """Store a reply (dict of :meth:`Connection.plain`) beside the public part of its request."""
@@ -145,33 +135,34 @@ class Client:
 
     # -- one by one ----------------------------------------------------------------------------------
 
-    def _ask_each(self, due, report):
+    def _ask_each(self, due):
         left, sent, in_a_row = list(due.items())[::-1], {}, 0
-        workers = self.settings.workers
-        with ThreadPoolExecutor(workers) as pool:
+        workers, quiet = self.settings.workers, self.settings.quiet or None
+        bar = tqdm(total=len(due), unit="reply", disable=quiet)
+        with bar, ThreadPoolExecutor(workers) as pool:
             try:
-                while sent or (left and not report.stopped):
-                    while left and not report.stopped and len(sent) < workers:
+                while sent or (left and not self.stopped):
+                    while left and not self.stopped and len(sent) < workers:
                         if not self.budget.reserve(self.budget.most(left[-1][1].params)):
                             break
                         key, request = left.pop()
                         sent[pool.submit(self.connection.send, request.params)] = key, request
                     if not sent:
-                        report.stopped = self._no_money("the next request")
+                        self.stopped = NO_MONEY
                     for future in wait(sent, return_when=FIRST_COMPLETED).done:
-                        failure = self._receive(future, *sent.pop(future), report)
+                        failure = self._receive(future, *sent.pop(future))
                         in_a_row = in_a_row + 1 if failure else 0
-                        if in_a_row >= FAILURES_IN_A_ROW and not report.stopped:
-                            report.stopped = (
+                        if in_a_row >= FAILURES_IN_A_ROW and not self.stopped:
+                            self.stopped = (
                                 f"{in_a_row} requests in a row failed, the last with {failure}"
                             )
-                        self.on_progress(len(due) - len(left) - len(sent), len(due))
+                        bar.update()
             finally:
                 # What was sent is paid for, so it is stored after an interrupt, too.
                 for future in wait(sent).done:
-                    self._receive(future, *sent[future], report)
+                    self._receive(future, *sent[future])
 
-    def _receive(self, future, key, request, report):
+    def _receive(self, future, key, request):
         """Store the reply that was sent for a request; returns (and reports) what is wrong with it, or None."""
         most, usd, failure = self.budget.most(request.params), 0.0, None
         try:
@@ -182,40 +173,49 @@ class Client:
                 failure = Refused("other_model", wrong)
         except Refused as error:
             failure = error
-            report.failures.append((request.about, error))
+            self.failures.append((request.about, error))
             if error.charged:
                 usd = most
                 self.store.append(CHARGE, key, {"usd": usd, "kind": error.kind})
-            if error.hopeless:
-                report.stopped = f"the service refuses every request: {error.detail}"
         self.budget.settle(most, usd)
         return failure
 
-    def _no_money(self, what):
-        return f"{what} could cost more than what is left of --max-usd ({self.budget.limit:g})"
-
     # -- batches -------------------------------------------------------------------------------------
 
-    def _ask_batch(self, due, report):
+    def _ask_batch(self, due):
         """Submit the requests ``due`` (dict key -> Request) as one batch and collect the replies."""
         part, most = {}, {}
         for key, request in due.items():
             usd = self.budget.most(request.params, batch=True)
             if not self.budget.reserve(usd):
-                report.stopped = self._no_money("more requests")
+                self.stopped = NO_MONEY
                 break
             part[key], most[key] = request, usd
-        if part:
-            try:
-                self._collect(self._submit(part, most), report)
-            except Refused as error:
-                report.stopped = f"the batch was not accepted: {error}"
+        if not part:
+            return
+        public = {key: request.public() for key, request in part.items()}
+        facts = {"created": now(), "origin": self.connection.origin, "most": most}
+        entry = {"state": "intended", "id": None, **facts, "requests": public}
+        entry = self.store.write_batch(entry)
+        requests = [{"custom_id": key, "params": request.params} for key, request in part.items()]
+        # Without retries: the SDK would repeat a creation whose answer was lost, and pay for the batch twice.
+        once = self.connection.sdk.with_options(max_retries=0).messages.batches
+        try:
+            with self.connection.errors():
+                name = str(once.create(requests=requests).id)
+        except Refused as error:
+            # Anything but a refusal by the API leaves open whether the batch exists.
+            if error.kind in STATUS:
+                self._finish(entry, "refused")
+            self.stopped = f"the batch was not accepted: {error}"
+        else:
+            self._collect(self.store.write_batch({**entry, "id": name, "state": "submitted"}))
 
-    def _collect_open(self, report):
+    def _collect_open(self):
         """Collect the batches of earlier runs; raises KaomojiError for one without an id."""
         named = self.settings.batch if isinstance(self.settings.batch, str) else None
         for entry in self.store.open_batches():
-            if entry["origin"] != self.connection.origin or report.stopped:
+            if entry["origin"] != self.connection.origin or self.stopped:
                 continue
             if entry["id"] is None and self.settings.resend:
                 self.store.write_batch({**entry, "state": "abandoned"})
@@ -227,64 +227,35 @@ class Client:
                     "Batches, then run the same command with --batch ID, or with --resend if there is none"
                 )
             self.budget.reserve(sum(entry["most"].values()))
-            self._collect({**entry, "id": entry["id"] or named}, report)
+            self._collect({**entry, "id": entry["id"] or named})
 
-    def _submit(self, part, most):
-        entry = self.store.write_batch(
-            {
-                "state": "intended",
-                "id": None,
-                "created": now(),
-                "origin": self.connection.origin,
-                "requests": {key: request.public() for key, request in part.items()},
-                "most": most,
-            }
-        )
-        requests = [{"custom_id": key, "params": request.params} for key, request in part.items()]
-        # Without retries: the SDK would repeat a creation whose answer was lost, and pay for the batch twice.
-        once = self.connection.sdk.with_options(max_retries=0).messages.batches
+    def _collect(self, entry):
+        """Wait for a batch, store its replies, and note the requests that have none as failures."""
+        batches, name = self.connection.sdk.messages.batches, entry["id"]
         try:
             with self.connection.errors():
-                name = str(once.create(requests=requests).id)
+                while batches.retrieve(name).processing_status != "ended":
+                    time.sleep(self.settings.poll)
+                lines = list(batches.results(name))
         except Refused as error:
-            # Anything but a refusal by the API leaves open whether the batch exists.
-            if error.kind in STATUS:
-                self._finish(entry, "refused")
-            raise
-        return self.store.write_batch({**entry, "id": name, "state": "submitted"})
-
-    def _collect(self, entry, report):
-        """Wait for a batch, store its replies, and add to the report what has none."""
-        lines = self._results(entry["id"], report)
-        if lines is None:
+            self.stopped = (
+                f"batch {name} cannot be looked up: {error}; its replies stay with the service"
+            )
             return
         lines = [line for line in lines if getattr(line, "custom_id", None) in entry["requests"]]
         if not lines and entry["state"] == "intended":
             raise KaomojiError(
-                f"batch {entry['id']} has no result of this run's requests; expected the batch that was created at "
+                f"batch {name} has no result of this run's requests; expected the batch that was created at "
                 f"{entry['created']}; name another with --batch ID, or use --resend if there is none"
             )
-        absent = Refused("absent", f"batch {entry['id']} returned no result for it")
+        absent = Refused("absent", f"batch {name} returned no result for it")
         problems = dict.fromkeys(entry["requests"], absent)
         for line in lines:
             problems[line.custom_id] = self._receive_line(entry, line)
-        abouts = {key: facts["about"] for key, facts in entry["requests"].items()}
-        report.failures += [(abouts[key], one) for key, one in problems.items() if one]
+        for key, problem in problems.items():
+            if problem:
+                self.failures.append((entry["requests"][key]["about"], problem))
         self._finish(entry, "collected")
-
-    def _results(self, batch_id, report):
-        """Return all result lines of a batch, or None, with the reason in the report."""
-        batches = self.connection.sdk.messages.batches
-        try:
-            while True:
-                with self.connection.errors():
-                    if batches.retrieve(batch_id).processing_status == "ended":
-                        return list(batches.results(batch_id))
-                time.sleep(self.settings.poll)
-        except Refused as error:
-            report.stopped = (
-                f"batch {batch_id} cannot be looked up: {error}; its replies stay with the service"
-            )
 
     def _receive_line(self, entry, line):
         """Store the reply of a result line; returns a :class:`.connection.Refused` where it has none."""

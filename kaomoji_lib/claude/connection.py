@@ -14,7 +14,6 @@ from kaomoji_lib.runs.files import digest
 
 KEY, BASE, HOST = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "api.anthropic.com"
 RETRIES, TIMEOUT = 4, 120.0
-HOPELESS = (401, 402, 403, 404)
 STATUS = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -81,12 +80,12 @@ def body(model, max_tokens, content, *, system=None, fields=None, temperature=No
 class Refused(Exception):
     """The service did not answer a request. ``kind``: one word; ``detail``: what it said, without the key.
 
-    ``hopeless``: no other request will fare better. ``charged``: a reply was sent, and lost on the way.
+    ``charged``: a reply was sent, and lost on the way.
     """
 
-    def __init__(self, kind, detail, hopeless=False, charged=False):
+    def __init__(self, kind, detail, charged=False):
         super().__init__(f"{kind}: {detail}")
-        self.kind, self.detail, self.hopeless, self.charged = kind, detail, hopeless, charged
+        self.kind, self.charged = kind, charged
 
 
 def origin():
@@ -112,15 +111,11 @@ class Connection:
     def __init__(self):
         import anthropic
 
-        self._key = key = os.environ.get(KEY)
+        self._key = key = os.environ.get(KEY, "")
         self.origin, self.version = origin(), anthropic.__version__
-        if not key:
+        if not key or not key.isascii() or not key.isprintable() or key != key.strip():
             raise KaomojiError(
-                f"{KEY} is not set; expected an API key in the environment; set it, or use --dry-run"
-            )
-        if not key.isascii() or not key.isprintable() or key != key.strip():
-            raise KaomojiError(
-                f"{KEY} has characters that no key has; expected one line of ASCII; set it again"
+                f"{KEY} is not set, or no key; expected one line of ASCII in the environment; set it, or use --dry-run"
             )
         # Tracing is switched off because spans can carry the content of requests, and some of it is private.
         self.sdk = anthropic.Anthropic(
@@ -147,8 +142,6 @@ class Connection:
 
         try:
             yield
-        except anthropic.APITimeoutError:
-            raise Refused("timeout", "no answer in time") from None
         except anthropic.APIStatusError as error:
             kind = error.type or f"http_{error.status_code}"
             detail = (
@@ -156,18 +149,15 @@ class Connection:
             )
             if kind == "invalid_request_error" and "temperature" in detail:
                 detail += "; pass --temperature none, or name it in data/claude_models.csv (omits)"
-            hopeless = error.status_code in HOPELESS
-            raise Refused(kind, self.redact(detail), hopeless) from None
-        except anthropic.APIConnectionError as error:
-            raise Refused("connection", self.redact(str(error.__cause__ or error))) from None
-        except (anthropic.AnthropicError, AttributeError, ValueError) as error:
+            raise Refused(kind, self.redact(detail)) from None
+        except (anthropic.APIResponseValidationError, AttributeError, ValueError) as error:
             detail = f"the service's answer is not what the API promises ({type(error).__name__})"
             raise Refused("unreadable", detail, charged=True) from None
         except Exception as error:
             # Streams are read by the HTTP library, whose own errors do not pass through the SDK.
-            if not type(error).__module__.startswith(("httpx", "httpcore", "h11")):
+            if not type(error).__module__.startswith(("anthropic", "httpx", "httpcore", "h11")):
                 raise
-            raise Refused("connection", self.redact(str(error))) from None
+            raise Refused("connection", self.redact(str(error.__cause__ or error))) from None
 
     def redact(self, text):
         """Return ``text`` in storable form, without the key and without anything shaped like one."""

@@ -178,7 +178,7 @@ def samples(exchanges):
     not depend on the other groups, nor on the order of the file.
     """
     groups, drawn = {}, {}
-    for exchange in sorted(exchanges, key=lambda item: (item.user, item.assistant)):
+    for exchange in sorted(exchanges, key=lambda one: (one.user, one.assistant)):
         groups.setdefault((exchange.source_model, exchange.face), []).append(exchange)
     for key, group in sorted(groups.items()):
         rng = np.random.default_rng([0, *"\0".join(key).encode()])

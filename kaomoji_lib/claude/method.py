@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import ValidationError, create_model
 
 from kaomoji_lib import html as escape
-from kaomoji_lib.claude.client import Report, now, opened, other_model
+from kaomoji_lib.claude.client import now, opened, other_model
 from kaomoji_lib.claude.connection import origin
 from kaomoji_lib.claude.models import Budget, most_tokens, omitted
 from kaomoji_lib.claude.store import ReplyStore
@@ -100,15 +100,18 @@ class AnswerFolder(RunFolder):
         return f"run `kaomoji claude {self.path.name}` again; stored replies are not paid for twice"
 
 
-@dataclass(kw_only=True)
-class Outcome(Report):
-    """What a run of a method came to: the report of its requests, and of their replies.
+@dataclass
+class Outcome:
+    """What a run of a method came to.
 
+    ``failures``, ``stopped``: of :class:`.client.Client`.
     ``folder``: of its table. ``counts``: dict of usable, refused (which are results), missing and unusable replies.
     ``unusable``: (about, problem) of replies that say nothing usable; ``usd``: cost of the folder; ``remedy``: how to
     complete the run, or an empty string.
     """
 
+    failures: list
+    stopped: str
     folder: Path
     counts: dict
     unusable: list
@@ -133,14 +136,13 @@ class Outcome(Report):
         return "\n".join(map(escape.terminal, lines))
 
 
-def ask(settings, method, on_progress=None):
+def ask(settings, method):
     """Ask what a method asks; write its table, and a manifest of settings and provenance without text and key.
 
     Parameters
     ----------
     settings : :class:`kaomoji_lib.claude.client.Settings`.
     method : :class:`Method`.
-    on_progress : callable (done, total), after every reply.
 
     Returns
     -------
@@ -151,12 +153,12 @@ def ask(settings, method, on_progress=None):
     KaomojiError
         For what the user can fix (no key, no price, a damaged file); not for what the service does.
     """
-    with opened(settings, on_progress) as client:
-        report = client.ask(method.requests, lambda record, request: method.row(record, request)[1])
-        return _write(client, method, report)
+    with opened(settings) as client:
+        client.ask(method.requests, lambda record, request: method.row(record, request)[1])
+        return _write(client, method)
 
 
-def _write(client, method, report):
+def _write(client, method):
     settings, spent = client.settings, client.budget.spent
     counts, unusable = dict.fromkeys(("usable", "refused", "missing", "unusable"), 0), []
     rows, names, needed, again = [], set(), spent, False
@@ -183,8 +185,8 @@ def _write(client, method, report):
         elif not counts["missing"]:
             remedy += " with --retry-invalid, which pays again"
     folder = AnswerFolder(settings.folder / method.name)
-    found = {"counts": counts, "unusable": unusable, "usd": spent, "remedy": remedy}
-    outcome = Outcome(**vars(report), folder=folder.path, **found)
+    found = folder.path, counts, unusable, spent, remedy
+    outcome = Outcome(client.failures, client.stopped, *found)
     path = folder.path / f"{TABLES[method.name]}.parquet"
     write_parquet(path, pd.DataFrame(rows, columns=list(method.columns)))
     model = dict.fromkeys(("alias", "id", "title"), settings.model)
@@ -215,7 +217,7 @@ def plan(settings, method):
     Sends nothing; needs neither key nor network.
     """
     store, host = ReplyStore(settings.folder), origin()
-    budget, limit = Budget(settings.model, settings.max_usd), settings.max_usd
+    budget = Budget(settings.model, settings.max_usd)
     keys = {request.key(host): request for request in method.requests}
     due = [request for key, request in keys.items() if store.get(key) is None]
     usd = sum(budget.most(request.params, bool(settings.batch)) for request in due)
@@ -229,10 +231,6 @@ def plan(settings, method):
         f"tokens: at most {tokens:,} in (a token has a byte or more, mostly about four), {output:,} out",
         f"cost: {cost}; spent in this folder so far: {store.spent():.4f}",
     ]
-    if limit is not None and store.spent() + usd > limit:
-        lines.append(
-            f"--max-usd {limit:g} may stop it before the end; what is stored by then stays, and the same command goes on"
-        )
     lines += [
         f"batch {entry['id'] or 'without an id'}: {entry['state']}, {len(entry['requests'])} requests"
         for entry in store.open_batches()

@@ -67,8 +67,7 @@ def main(argv=None):
         print("kaomoji: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     except (KaomojiError, ModuleNotFoundError, OSError) as error:
-        own = isinstance(error, ModuleNotFoundError) and error.name.startswith("kaomoji_lib")
-        if arguments.debug or own:
+        if arguments.debug:
             raise
         print(f"kaomoji: {escape.terminal(_complaint(error, arguments.command))}", file=sys.stderr)
         return FAILED

@@ -61,10 +61,7 @@ def probe(spec, state):
         states, (labels, codes) = run.states("emit"), pd.factorize(run.prompts()["category"])
     except KaomojiError:
         return None
-    names = ["embed", *map(str, range(1, len(state)))]
-    if not set(states.layers) <= set(names) or state.shape[1] != states.array.shape[2]:
-        return None
-    own = state[[names.index(name) for name in states.layers]]
+    own = state[[0 if name == "embed" else int(name) for name in states.layers]]
     rows = stack(np.concatenate([states.array, own[None]]))
     scores = predict.project(rows, np.arange(len(rows)) < len(labels))
     weights = predict.fit_probes(scores[:-1], labels[None], len(codes))[0]

@@ -17,7 +17,6 @@ EXAMPLES = """examples:
   kaomoji claude introspect --model claude-opus-4-7 --faces faces.txt --batch
   kaomoji claude synthesize --exchanges conversations.json --max-usd 2
 """
-INCOMPLETE = 1
 FLAG, NUMBER = {"action": "store_true"}, {"type": int, "metavar": "N"}
 FROM = {"dest": "run_folder", "metavar": "DIR"}
 BATCH = {"nargs": "?", "const": True, "default": False, "metavar": "ID"}
@@ -59,7 +58,7 @@ OPTIONS = {
     "--retry-invalid": {**FLAG, "help": "ask (and pay) again where a reply is unusable"},
     "--quiet": {**FLAG, "help": "no progress bar"},
 }
-SETTINGS = ("model", "out", "max_usd", "batch", "resend", "poll", "workers", "retry_invalid")
+SETTINGS = "model out max_usd batch resend poll workers retry_invalid quiet".split()
 
 
 def configure(parser):
@@ -79,8 +78,6 @@ def temperature(text):
 
 
 def run(arguments):
-    from tqdm import tqdm
-
     from kaomoji_lib.claude import questions
     from kaomoji_lib.claude.client import Settings
     from kaomoji_lib.claude.method import ask, plan
@@ -93,15 +90,9 @@ def run(arguments):
     if arguments.dry_run:
         print(plan(settings, method))
         return 0
-    with tqdm(unit="reply", disable=arguments.quiet or None, file=sys.stderr) as bar:
-
-        def on_progress(done, total):
-            bar.total, bar.n = total, done
-            bar.refresh()
-
-        _, outcome = ask(settings, method, on_progress)
+    _, outcome = ask(settings, method)
     print(outcome)
-    return 0 if outcome.complete else INCOMPLETE
+    return 0 if outcome.complete else 1
 
 
 def _elicit(arguments, settings):

@@ -12,10 +12,6 @@ EXAMPLES = """examples:
   kaomoji collect google/gemma-4-31b-it --quantize 4bit
 """
 MODEL = "an alias (data/models.yml), a GGUF file, a folder or a Hugging Face id"
-PERSPECTIVE = (
-    "whose feeling the face expresses: self, user, third_party, symbol, opposite (default: self)"
-)
-OUT = "run folder (default: runs/MODEL, with --FILE for other prompts and --PERSPECTIVE for another one)"
 DTYPE = (
     "auto (the checkpoint's; float32 on a CPU), float32, bfloat16, float16. On CPUs with bfloat16 units "
     "(avx512_bf16, amx), bfloat16 is faster: 1.7 times in collecting with SmolLM2, 1.6 times in scoring with "
@@ -27,8 +23,16 @@ def configure(parser):
     add_model_options(parser)
     add = parser.add_argument
     add("--generations", type=int, default=8, metavar="N", help="replies per prompt (default: 8)")
-    add("--perspective", default="self", help=PERSPECTIVE)
-    add("--out", metavar="DIR", help=OUT)
+    add(
+        "--perspective",
+        default="self",
+        help="whose feeling: self, user, third_party, symbol, opposite",
+    )
+    add(
+        "--out",
+        metavar="DIR",
+        help="run folder (default: runs/MODEL, a name of its own for other prompts and perspectives)",
+    )
     add("--seed", type=int, default=0, help="of the sampling (default: 0)")
     add("--temperature", type=float, default=1.0, help="default: 1.0")
     add("--top-p", type=float, default=1.0, help="default: 1.0")

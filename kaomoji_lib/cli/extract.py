@@ -25,7 +25,6 @@ EXAMPLES = """examples:
   kaomoji extract --text --explain < lines.txt
   kaomoji extract answers.csv --column reply
 """
-INCOMPLETE = 1
 TABLES = (".csv", ".tsv", ".parquet")
 
 
@@ -61,7 +60,7 @@ def run(arguments):
     counts = ", ".join(f"{outcomes[name]} {name}" for name in faces.OUTCOMES if outcomes[name])
     left_out = f"; {len(bad)} lines left out; the first: {bad[0]}" if bad else ""
     print(f"kaomoji: {outcomes.total()} replies: {counts or 'none'}{left_out}", file=sys.stderr)
-    return INCOMPLETE if bad else 0
+    return 1 if bad else 0
 
 
 def _lines(file, text):
@@ -102,9 +101,7 @@ def _reply(reply, column):
     if isinstance(reply, str):
         try:
             reply = json.loads(reply)
-        except RecursionError:
-            raise ValueError("nested too deeply; expected a JSON object") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"not JSON ({error}); expected a JSON object") from None
     if not isinstance(reply, dict) or not isinstance(reply.get(column), str):
         raise ValueError(f"no reply; expected a string {column!r}")

@@ -41,15 +41,13 @@ def run(arguments):
     if arguments.json:
         print(json.dumps(records, indent=1, allow_nan=False))
     else:
-        table = pd.DataFrame(records, dtype=object).set_index("id")[list(study.KEYS)]
-        print(table.rename_axis(index=None, columns="id").map(_cell).to_string())
+        table = pd.DataFrame(records).set_index("id").astype(float).astype({"n": "Int64"})
+        print(
+            table.rename_axis(index=None, columns="id").to_string(
+                na_rep="-", float_format="{:.3f}".format
+            )
+        )
         print(f"\n{tables.attribution()}")
     for reason, count in rows.loc[rows["missing"] != "", "missing"].value_counts().items():
         line = f"kaomoji: {count} rows are not computed: {escape.terminal(reason)}"
         print(line, file=sys.stderr)
-
-
-def _cell(value):
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"

@@ -45,13 +45,10 @@ def run(arguments):
     for warning in check["warnings"]:
         print(f"kaomoji: {html.terminal(warning)}", file=sys.stderr)
     by_spelling = frame.drop_duplicates("spelling")
-    for what, rows in (
-        ("are no face by themselves", by_spelling["face"].isna()),
-        ("cannot be written by this model's tokenizer", by_spelling["n_tokens"] == 0),
-    ):
-        if rows.any():
-            some = html.terminal(", ".join(by_spelling["spelling"][rows][:5]))
-            print(f"kaomoji: {rows.sum()} spellings {what}: {some}", file=sys.stderr)
+    if (unwritable := by_spelling["n_tokens"] == 0).any():
+        some = html.terminal(", ".join(by_spelling["spelling"][unwritable][:5]))
+        what = "spellings cannot be written by this model's tokenizer"
+        print(f"kaomoji: {unwritable.sum()} {what}: {some}", file=sys.stderr)
     print(
         f"{arguments.out}: {by_spelling.shape[0]} spellings x {frame['prompt_id'].nunique()} prompts, {check['dtype']}, "
         f"algorithm {check['algorithm']}, {check['largest_difference']:.1g} nats from plain forward passes"
