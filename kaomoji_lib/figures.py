@@ -27,23 +27,27 @@ def forest(frame, title, caption, *, y="source", series="measure", x="", percent
 
     ``frame``: tidy table; ``y``: column whose values are the rows; ``series``: column whose values are the colours;
     ``x``: title of the axis; ``percent``: show shares as percentages; ``lines``: mapping label -> position of vertical
-    reference lines. Filled dots have p <= 0.05 or no null.
+    reference lines. Hollow dots are no finding by the rule of :mod:`kaomoji_lib.stats`: p above 0.05, or too near the null.
     """
     frame = _estimates(frame, y, series)
     if frame.empty:
         return Missing("no estimate could be computed for this figure")
-    if (frame["p"] > stats.ALPHA).any():
-        caption += f"; hollow: p\u00a0>\u00a0{stats.ALPHA}"
+    near_null = (frame["value"] - frame["null_mean"]).abs() < stats.RELEVANT
+    frame = frame.assign(hollow=near_null | (frame["p"] > stats.ALPHA))
+    if frame["hollow"].any():
+        caption += (
+            f"; hollow: p\u00a0>\u00a0{stats.ALPHA}, or less than {stats.RELEVANT} from the null"
+        )
     groups, bands = list(dict.fromkeys(frame[series])), _bands(frame, y, series)
     several, bottom = len(groups) > 1, bands["bottom"].min()
-    margin = {"b": 90 if several else 60}
-    fig = theme.figure(title, caption, height=70 - bottom, tops=bands["top"], margin=margin)
+    layout = {"height": 70 - bottom, "tops": bands["top"], "margin": {"b": 90 if several else 60}}
+    fig = theme.figure(title, caption, **layout)
     for number, name in enumerate(groups):
         part = frame[frame[series] == name]
         rows = bands.loc[part[y]]
         places = rows["top"].to_numpy() - 20 - [STEP * row.index(name) for row in rows["series"]]
         colour, shape = theme.style(number)
-        fill = [theme.CLEAR if p > stats.ALPHA else colour for p in part["p"].fillna(0)]
+        fill = part["hollow"].map({True: theme.CLEAR, False: colour})
         marker = {"color": fill, "size": 11, "line": {"color": colour, "width": 2}, "symbol": shape}
         fig.add_scatter(
             **{"x": part["value"], "y": places, "mode": "markers", "marker": marker},
@@ -65,8 +69,10 @@ def forest(frame, title, caption, *, y="source", series="measure", x="", percent
         fig.add_vline(x=place, line=style, annotation_position="top", **note)
     middles = bands[["top", "bottom"]].mean(axis=1).tolist()
     names = {"tickvals": middles, "ticktext": [escape.label(row) for row in bands.index]}
-    yaxis = theme.axis(**NAMES, **names, range=[bottom, 0])
-    return fig.update_layout(xaxis=theme.axis(x, tickformat=_shares(percent)), yaxis=yaxis)
+    return fig.update_layout(
+        xaxis=theme.axis(x, tickformat=".0%" if percent else None),
+        yaxis=theme.axis(**NAMES, **names, range=[bottom, 0]),
+    )
 
 
 @passes_missing
@@ -103,7 +109,7 @@ def curve(frame, title, caption, *, x, series="source", y="", percent=False, lin
         )
     xaxis = theme.axis(x, zeroline=False)
     return fig.update_layout(
-        xaxis=xaxis, yaxis=theme.axis(y, tickformat=_shares(percent), zeroline=False)
+        xaxis=xaxis, yaxis=theme.axis(y, tickformat=".0%" if percent else None, zeroline=False)
     )
 
 
@@ -257,7 +263,7 @@ def bars(table, title, caption, *, label, value, series=None, x="", percent=True
     room = [0, 1.4 * max(float(table[value].max()), 1e-12)]
     ticks = {"tickvals": np.linspace(0, 1, 6)} if percent and room[1] > 1 else {}
     return fig.update_layout(
-        xaxis=theme.axis(x, range=room, tickformat=_shares(percent), **ticks),
+        xaxis=theme.axis(x, range=room, tickformat=".0%" if percent else None, **ticks),
         yaxis=theme.axis(ticklen=0, showgrid=False, tickfont=FACES if faces else {}, **order),
     )
 
@@ -272,10 +278,6 @@ def _bands(frame, y, series):
 def _by_category(points, scheme):
     parts = dict(list(points.groupby("category")))
     return [(code, parts[code]) for code in scheme.codes if code in parts]
-
-
-def _shares(percent):
-    return ".0%" if percent else None
 
 
 def _share(value):

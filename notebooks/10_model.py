@@ -140,10 +140,10 @@ tables.estimates(
 )
 
 # %% [markdown]
-# ## Which kaomoji it would choose
-# We score every kaomoji of a closed set of 120 and ask which one the model would choose. The probability that
-# a reply opens with any of them is {glue:text}`listed`, so this is often a comparison among unlikely openings. *Raw* is the behaviour; the other two
-# scores take off each kaomoji's own frequency and are sensitivity analyses. {glue:text}`agreement`
+# ## Which kaomoji are probable
+# We compute the exact probability of every kaomoji of a closed set of 120 and compare them within the set. The probability
+# that a reply opens with any of them is {glue:text}`listed`, so this is often a comparison among unlikely openings. *Raw*
+# compares the probabilities as they are; the other two scores take off each kaomoji's own frequency and are sensitivity analyses. {glue:text}`agreement`
 
 # %% tags=["hide-input"]
 scored = choose.closed_set(run, device=device)
@@ -169,12 +169,12 @@ named = gains.rename(index=scheme.gloss, columns=scheme.gloss)
 figures.matrix(
     named,
     "How much each kind of kaomoji gains over the others, by kind of message",
-    f"{source.title}; {len(asked)} messages; rows: kaomoji by human label, columns: messages; in standard deviations",
+    f"{source.title}; {len(asked)} messages; rows: kaomoji by human label, columns: messages; in standard deviations over messages",
     diverging=True,
 )
 
 # %% [markdown]
-# One message, and the five kaomoji it would choose, with people's labels:
+# One message, and its five most probable kaomoji, with people's labels:
 
 # %% tags=["hide-input"]
 reference = human.load(scheme)
@@ -204,8 +204,8 @@ page.glue("fits", "fit" if fits else "do not fit")
 
 # %% [markdown]
 # The score against people's labels is the mean probability that the dictionary gives to the message's category, for the
-# kaomoji the model would choose. Ignoring the message scores exactly one ninth. *Predicted from the text* is what a
-# regression on the sentence encoder expects this model to choose.
+# kaomoji that the model makes probable. Ignoring the message scores exactly one ninth. *Predicted from the text* is what a
+# regression on the sentence encoder expects of this model.
 
 # %% tags=["hide-input"]
 theta, rows = reference.theta(log_prob.columns), {}
@@ -249,7 +249,7 @@ sentence = f"A probe reads the category from {source.title} at {state.value:.0%}
 page.glue(
     "takeaway",
     sentence
-    + f"What it would choose from the closed set {agrees}; one kaomoji takes {favourites.iloc[0]:.0%}.",
+    + f"The choice among the closed set {agrees}; one kaomoji has {favourites.iloc[0]:.0%} of the probability.",
 )
 
 # %% tags=["hide-input"]

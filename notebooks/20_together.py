@@ -52,8 +52,8 @@ page.glue("attribution", published.attribution())
 # %% [markdown]
 # ## How their replies open
 # Left free, they open {glue:text}`rate.least` to {glue:text}`rate.most` of their replies with a kaomoji. Qwen answers with
-# emoji, as two models of the article did; with emoji suppressed, {glue:text}`favourite.share` of its kaomoji are one and
-# the same.
+# emoji, as two models of the article did; with emoji suppressed, {glue:text}`favourite.share` of its
+# kaomoji are one and the same.
 
 # %% tags=["hide-input"]
 variants = [page.read(find_or_collect(model)) for model in suppressed]
@@ -76,7 +76,7 @@ figures.bars(
 typed = opened.dropna(subset=["face"]).groupby("model")["face"].value_counts()
 favourites = {title: typed[title].head(6) for title in opened["model"].unique() if title in typed}
 last = typed.get(opened["model"].iloc[-1], pd.Series([0]))
-page.glue("favourite.share", f"{last.max() / max(last.sum(), 1):.0%}")
+page.glue("favourite.share", f"{last.max()} of {last.sum()}")
 listed = [
     (title, tables.GAP.join(f"{face}\u00a0{n}" for face, n in top.items()))
     for title, top in favourites.items()
@@ -89,10 +89,9 @@ tables.table(
 
 # %% [markdown]
 # ## Text, hidden state, kaomoji
-# For each small model: a probe on the hidden state (the mean over four sets of messages, see the next section), and the
-# kaomoji that it would choose from the closed set. For the article's models and Claude the kaomoji are the ones they
-# produced, with the shared random stream held out; their hidden states were not published. *log P of the kaomoji* is a
-# probe on the exact log-probabilities of the whole closed set: it can use small shifts that no reply shows.
+# For each small model: a probe on the hidden state (the mean over four sets of messages, see the next section), and a kaomoji
+# drawn from the closed set by its exact probabilities. *log P of the kaomoji* is a probe on the log-probabilities of the
+# whole set: it can use small shifts that no reply shows.
 
 # %% tags=["hide-input"]
 page.glue("count", len(sources))
@@ -123,6 +122,7 @@ across = results.BySource(tested).frame(lambda parts: probes.over_sets(parts, se
 # %% tags=["remove-cell"]
 text_only = tested.pop(probes.SENTENCES)
 gains = {title: probes.gain_over_sets(parts, text_only) for title, parts in tested.items()}
+over_text = results.frame({(title, "difference"): gain for title, gain in gains.items()})
 better = [title.partition(" (")[0] for title, gain in gains.items() if gain.ci_low > 0]
 worse = [title.partition(" (")[0] for title, gain in gains.items() if gain.ci_high < 0]
 page.glue("sets.above", len(better))
@@ -193,18 +193,21 @@ page.glue("kaomoji.most", results.estimate(ranked.iloc[-1]), percent=True)
 page.glue("choice.messages", f"{', '.join(counts)} and {last_count}" if counts else last_count)
 follows = kaomoji["value"].max() >= 2 / len(scheme.codes)
 page.glue("choice.answer", "in part" if follows else "no")
-page.glue("choice.verdict", "in part vary" if follows else "hardly vary")
+page.glue("choice.verdict", "varies in part" if follows else "hardly varies")
+adjusted = likelihoods.assign(p=stats.holm(likelihoods["p"]))
+shifted = [stats.relevant(results.estimate(row)) for _, row in adjusted.iterrows()]
+page.glue("logp.above", "one two three".split()[sum(shifted) - 1] if any(shifted) else "none")
 
 # %% tags=["hide-input"]
 is_text = means["source"] == probes.SENTENCES
 on_text = means[is_text].assign(source="Sentence encoder", measure="text alone")
 on_state = means[~is_text].assign(measure="hidden state")
-everything = pd.concat([on_text, on_state, likelihoods, kaomoji, larger], ignore_index=True)
+everything = pd.concat([on_text, on_state, likelihoods, kaomoji], ignore_index=True)
 figures.forest(
     everything[["source", "measure", *results.FIELDS]],
     "The category from the text, the hidden state and the kaomoji",
     f"Hidden state and text: mean over {len(every)} sets of {len(messages)} messages, unseen topics; log P and kaomoji: "
-    f"the first set ({', '.join(map(str, kaomoji['n']))} messages); larger models and Claude: the article's messages",
+    f"the first set ({', '.join(map(str, kaomoji['n']))} messages)",
     x="accuracy",
     percent=True,
     lines={"chance": 1 / len(scheme.codes)},
@@ -216,8 +219,22 @@ tables.estimates(
 )
 
 # %% [markdown]
+# The article's models and Claude answered other messages, whose text we have not, so there is no text-only baseline. Their
+# kaomoji are the ones they produced, with the random stream that their replies share held out.
+
+# %% tags=["hide-input"]
+figures.forest(
+    larger[["source", "measure", *results.FIELDS]],
+    "The category from the kaomoji of larger models",
+    "Published replies; prompts without any kaomoji are left out",
+    x="accuracy",
+    percent=True,
+    lines={"chance": 1 / len(scheme.codes)},
+)
+
+# %% [markdown]
 # ## On four sets of messages
-# Set B has another author, and two paraphrases share no content word with the first set. The probe is tested on topics
+# Set B was written independently, and two paraphrases share no content word with the first set. The probe is tested on topics
 # that it was not trained on, and reads the layers that were kept of all four sets. The interval resamples the sets.
 # *Sentence encoder*: the same test on the text alone. Four sets are few, so this interval is too narrow rather than too wide.
 
@@ -231,9 +248,18 @@ figures.forest(
     lines={"chance": 1 / len(scheme.codes)},
 )
 
+# %% tags=["hide-input"]
+tables.estimates(
+    over_text,
+    "Accuracy of the hidden state minus that of the sentence encoder, paired over sets",
+    labels=["source"],
+    percent=True,
+)
+
 # %% [markdown]
 # ## By layer
-# Depth is the share of the way from the embedding to the last layer.
+# Depth is the share of the way from the embedding to the last layer. Each layer has its own probe here, all messages are of
+# the first set, and a topic may be in training and test: the numbers are not those of the mean above.
 
 # %% tags=["hide-input"]
 curves = results.BySource(sources).frame(
@@ -255,8 +281,8 @@ figures.curve(
 # %% [markdown]
 # ## Do the models arrange the messages alike?
 # Debiased CKA between the hidden states of two models, and with the sentence encoder. The null permutes messages within
-# categories: exceeding it means that more than the nine categories is shared. Sharing with a sentence encoder as much as
-# with each other suggests that what is shared is the meaning of the text.
+# categories: exceeding it means that more than the nine categories is shared. What is shared with a sentence encoder too is
+# likely the meaning of the text.
 
 # %% tags=["hide-input"]
 arrays = {title: source.states.array for title, source in sources.items()}
@@ -277,8 +303,8 @@ figures.forest(
 # ```{admonition} Take-away
 # :class: tip
 # On four sets of messages, the hidden state gives the category more often than the text does in {glue:text}`sets.above` of
-# {glue:text}`count` models. The kaomoji that they would choose give it {glue:text}`choice.least` to
-# {glue:text}`choice.most` of the time: what a probe reads from the state is not what the kaomoji express.
+# {glue:text}`count` models. Kaomoji drawn by their probabilities give it {glue:text}`choice.least` to
+# {glue:text}`choice.most` of the time, and the log-probabilities of all kaomoji give it in {glue:text}`logp.above` of them.
 # ```
 #
 # Published data: {glue:text}`attribution`

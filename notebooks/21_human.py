@@ -11,10 +11,10 @@
 # ---
 
 # %% [markdown]
-# # Do they choose kaomoji as people do?
+# # Do the models use kaomoji as people do?
 #
 # A public dictionary labels {glue:text}`entries` kaomoji with what people use them for. We hold the models' use of kaomoji
-# against it. Nothing is trained here: a kaomoji counts as right when its label fits the message.
+# against it. No model's kaomoji train anything here: a kaomoji counts as right when its label fits the message.
 
 # %% tags=["parameters", "remove-cell"]
 models: list = [
@@ -53,7 +53,7 @@ page.glue("attribution", published.attribution())
 # ## From labels to categories
 # The dictionary's labels are groups of synonyms. Each group stands for a set of candidate categories, fixed before any
 # model was compared: *happy* may be excited, content or relieved. Relieved has almost no label of its own, so no score
-# here expects a nine-way answer. Two raters mapped the groups independently; their agreement (Krippendorff's α) is
+# here expects a nine-way answer. Two raters, both language models, mapped the groups independently; their agreement (Krippendorff's α) is
 # {glue:text}`alpha`, and where they differ the set is the union of both;
 # a group that one of them left empty has no category.
 
@@ -95,9 +95,14 @@ scores = results.BySource({title: (frequent[title], labelled[title]) for title i
 signs = scores[scores["measure"] == "sign of valence agrees"]
 for name in published_models:
     page.glue(f"sign.{name}", results.one(signs, source=published.titles()[name]), percent=True)
+ordered = signs.sort_values("value")
+page.glue("sign.least", results.estimate(ordered.iloc[0]), percent=True)
+page.glue("sign.most", results.estimate(ordered.iloc[-1]), percent=True)
 
 # %% tags=["hide-input"]
-agreeing = sum(stats.relevant(results.estimate(row)) for _, row in signs.iterrows())
+adjusted = signs.assign(p=stats.holm(signs["p"]))
+agreeing = sum(stats.relevant(results.estimate(row)) for _, row in adjusted.iterrows())
+page.glue("agreeing", f"{agreeing} of {len(signs)}")
 figures.forest(
     scores,
     f"The sign of valence agrees with people's labels above chance in {agreeing} of {len(signs)} models",
@@ -106,8 +111,8 @@ figures.forest(
 )
 
 # %% [markdown]
-# A second, independent reference for the sign of valence is CAO, a system that computes the emotion of a kaomoji from its
-# eyes and mouth {cite:p}`ptaszynski2010`:
+# A second reference for the sign of valence is CAO, a system that computes the emotion of a kaomoji from its eyes and mouth
+# {cite:p}`ptaszynski2010`. It knows {glue:text}`cao.known` of a model's kaomoji, too few for a verdict:
 
 # %% tags=["hide-input"]
 cao = pd.read_csv(DATA / "human" / "cao.csv.gz").drop_duplicates("face").set_index("face")
@@ -116,6 +121,7 @@ by_cao = results.BySource(frequent).frame(
         "sign of valence agrees with CAO": human.same_sign(table, cao, scheme, seed=seed)
     }
 )
+page.glue("cao.known", f"{by_cao['n'].min()} to {by_cao['n'].max()}")
 tables.estimates(by_cao, labels=["source", "measure"], percent=True, fold="Valence against CAO")
 
 # %% [markdown]
@@ -198,7 +204,9 @@ for title, table in replies.items():
 reading = results.frame(rows)
 # %% tags=["hide-input"]
 by_dictionary = reading[reading["measure"] == "dictionary"]
-above = sum(stats.relevant(results.estimate(row)) for _, row in by_dictionary.iterrows())
+adjusted = by_dictionary.assign(p=stats.holm(by_dictionary["p"]))
+above = sum(stats.relevant(results.estimate(row)) for _, row in adjusted.iterrows())
+page.glue("above", f"{above} of {len(by_dictionary)}")
 figures.forest(
     reading[reading["measure"] != "share of replies covered"],
     f"A dictionary reads the category above chance from the replies of {above} of {len(by_dictionary)} models",
@@ -237,7 +245,7 @@ tables.table(
 
 # %% [markdown]
 # ## The small models, on the closed set
-# The same score for what the small models would choose if they had to choose from the closed set.
+# The same score for the small models, by the exact probabilities of the kaomoji of the closed set.
 
 # %% tags=["hide-input"]
 rows = {}
@@ -252,7 +260,7 @@ for model in models:
         rows[source.title, kind] = human.reading(chosen, labels, theta, seed=seed)[0]
 figures.forest(
     results.frame(rows),
-    "What the small models would choose, against people's labels",
+    "The small models' probable kaomoji, against people's labels",
     "Closed set of 120 kaomoji; raw is the behaviour, the other scores are sensitivity analyses",
     x="probability of the message's category",
     lines={"chance": 1 / 9},
@@ -261,8 +269,8 @@ figures.forest(
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# The larger models use kaomoji with the valence that people give them, and a dictionary reads the category from the
-# replies of most of them above chance. Models have read such dictionaries, so this shows a shared convention, not introspection.
+# {glue:text}`agreeing` larger models use kaomoji with the valence that people give them, and a dictionary reads the category
+# above chance from the replies of {glue:text}`above`. Models have read such dictionaries, so this shows a shared convention, not introspection.
 # ```
 #
 # Labels: kaomoji-dataset 1.0.6 (CC BY 4.0). Published data: {glue:text}`attribution`
