@@ -5,13 +5,11 @@ begins there. What else a model needs is data (``adapter`` in the registry): ``t
 ``prefill``, ``date``. Everything that was done is one plain sentence in ``notes``.
 """
 
+import ast
 import datetime
 import hashlib
 import re
 from dataclasses import dataclass, replace
-
-import jinja2
-from jinja2 import meta, nodes
 
 from kaomoji_lib.errors import KaomojiError
 
@@ -170,35 +168,15 @@ def _clock(date):
 
 def _without_thinking(template):
     """The template with every variable that switches thinking set to off."""
-    for name, value in _switches(template.source).items():
-        tried = replace(template, kwargs={**template.kwargs, name: value})
-        if _rendered(tried) not in (None, template.chat(MESSAGE)):
-            template = tried.noting(f"Thinking was switched off by the template's “{name}”.")
+    for name in sorted(set(re.findall(rf"\b\w*{THINKING}\w*", template.source, re.IGNORECASE))):
+        compared = re.findall(rf"\b{name} *[!=]= *(\d+|(['\"])\w*\2)", template.source)
+        off = [one for one in (ast.literal_eval(text) for text, _ in compared) if one in OFF]
+        if off or not AMOUNT.search(name):
+            value = off[0] if off else bool(NEGATED.search(name))
+            tried = replace(template, kwargs={**template.kwargs, name: value})
+            if _rendered(tried) not in (None, template.chat(MESSAGE)):
+                template = tried.noting(f"Thinking was switched off by the template's “{name}”.")
     return template
-
-
-def _switches(source):
-    """Variables of a Jinja source that may switch thinking, and their value for off: dict."""
-    tree = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"])
-    try:
-        tree = tree.parse(re.sub(r"{%-?\s*(end)?generation\s*-?%}", "", source))
-    except jinja2.TemplateError:
-        return {}
-    compared, switches = {}, {}
-    for test in tree.find_all(nodes.Compare):
-        sides = [test.expr, *(operand.expr for operand in test.ops)]
-        values = [side.value for side in sides if isinstance(side, nodes.Const)]
-        for name in (side.name for side in sides if isinstance(side, nodes.Name)):
-            compared.setdefault(name, []).extend(values)
-    for name in sorted(meta.find_undeclared_variables(tree)):
-        if not re.search(THINKING, name, re.IGNORECASE):
-            continue
-        off = [value for value in compared.get(name, []) if value in OFF and value is not False]
-        if off:
-            switches[name] = off[0]
-        elif not AMOUNT.search(name):
-            switches[name] = bool(NEGATED.search(name))
-    return switches
 
 
 def _ending_where_replies_begin(template):
