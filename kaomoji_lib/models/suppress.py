@@ -6,6 +6,7 @@ assigned character is banned is banned itself, so that no reply is led into half
 character is followed by its other half: neither by another character, nor by the end of the reply.
 """
 
+import sys
 import unicodedata
 from functools import cache
 
@@ -16,39 +17,35 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.glyphs import is_emoji
 
 EMOJI_MAKERS = ("\ufe0f", "\u20e3")
-# The plane's unassigned characters too: what is closest to a banned emoji would be typed in its place.
-EMOJI_PLANE = range(0x1F000, 0x20000)
+# Its unassigned characters too: what is closest to a banned emoji would be typed in its place.
+EMOJI_PLANE = tuple(map(chr, range(0x1F000, 0x20000)))
 # Typed by itself it is an emoji, within a face a cheek or an eye.
 HEART, SPACES = "❤", " \n\t\u3000"
-UNICODE_END = 0x110000
-SURROGATES = range(0xD800, 0xE000)
+KEPT = f"★☆✦✧✩✪✿❀♡♥♪♫♬{HEART}"
 
 
-def _characters():
-    return (chr(code) for code in range(UNICODE_END) if code not in SURROGATES)
+@cache
+def _assigned():
+    characters = map(chr, range(sys.maxunicode + 1))
+    return [char for char in characters if unicodedata.category(char) not in ("Cn", "Cs")]
 
 
 @cache
 def emoji():
     """Return every character that is banned as an emoji: pictographs and their plane, the variation selector, the keycap."""
-    kept = set(f"★☆✦✧✩✪✿❀♡♥♪♫♬{HEART}")
-    pictographs = (
-        char
-        for char in _characters()
-        if ord(char) in EMOJI_PLANE or is_emoji(char) and char not in kept
-    )
-    return (*pictographs, *EMOJI_MAKERS)
+    pictographs = (char for char in _assigned() if is_emoji(char) and char not in KEPT)
+    return tuple(sorted({*EMOJI_PLANE, *pictographs, *EMOJI_MAKERS}))
 
 
 @cache
 def closed_emoji():
     """The bans of :func:`emoji` as bytes, closed towards the front and without what a shorter ban contains."""
-    banned, open_prefixes = {char.encode() for char in emoji()}, set()
-    for char in _characters():
-        if char.encode() not in banned and unicodedata.category(char) != "Cn":
-            open_prefixes.update(_prefixes(char.encode()))
-    prefixes = {prefix for encoded in banned for prefix in _prefixes(encoded)}
-    closed = banned | (prefixes - open_prefixes)
+    banned, allowed = set(emoji()), set()
+    for char in _assigned():
+        if char not in banned:
+            allowed.update(_prefixes(char.encode()))
+    closed = {char.encode() for char in banned}
+    closed |= {prefix for ban in closed for prefix in _prefixes(ban) if prefix not in allowed}
     return tuple(sorted(ban for ban in closed if closed.isdisjoint(_prefixes(ban))))
 
 
@@ -88,15 +85,13 @@ class Suppressor:
     """
 
     def __init__(self, banned, vocabulary, stop_ids=()):
-        table, forbidden = _automaton(set(banned))
-        self.table, self.forbidden = _whole_characters(table, forbidden)
-        self.start, self.vocabulary = int(table[0, ord(" ")]) * 4, vocabulary
-        self.stop_ids = sorted(stop_ids)
+        self.table, self.forbidden = _whole_characters(*_automaton(set(banned)))
+        self.start = int(self.table[0, ord(" ")])
+        self.vocabulary, self.stop_ids, self._masks = vocabulary, sorted(stop_ids), {}
         longest = max(map(len, vocabulary), default=0)
         self._letters = np.full((len(vocabulary), longest), -1, dtype=np.int16)
         for identity, content in enumerate(vocabulary):
             self._letters[identity, : len(content)] = np.frombuffer(content, dtype=np.uint8)
-        self._masks = {}
 
     def banned_tokens(self, state):
         """Return a bool tensor (vocabulary,): True where the token would complete a banned string or cut a character."""

@@ -113,12 +113,11 @@ def adapt(tokenizer, adapter):
     KaomojiError
         If the chat template refuses a user message or leaves it out, or opens thinking that is not known how to close.
     """
-    given = adapter.get("prefill", "")
-    source = getattr(tokenizer, "chat_template", None)
+    given, source = adapter.get("prefill", ""), getattr(tokenizer, "chat_template", None)
     notes = []
     if isinstance(source, dict):
         name = "default" if "default" in source else next(iter(source), "")
-        notes = [f"The tokenizer names several chat templates; “{name}” was used."]
+        notes.append(f"The tokenizer names several chat templates; “{name}” was used.")
         source = source.get(name)
     if not source:
         note = "This tokenizer has no chat template: the message was put between plain “User:” and “Assistant:” lines."
@@ -128,21 +127,21 @@ def adapt(tokenizer, adapter):
         source = _clock(date) + source
         notes.append(f"The template writes a date; it was pinned to {date}.")
     template = Template(tokenizer, source, {"enable_thinking": False}, adapter.get("system"))
-    if MESSAGE not in (_rendered(template) or ""):
+    if MESSAGE not in _rendered(template):
         template = replace(template, parts=True)
         notes.insert(0, "The template reads messages as lists of parts; they were given so.")
-    if MESSAGE not in (_rendered(template) or ""):
+    if MESSAGE not in _rendered(template):
         raise KaomojiError(
             "the chat template refuses a single user message, or leaves it out; expected a prompt that contains it; add "
             "an adapter for this model to data/models.yml"
         )
-    template = replace(template, notes=tuple(notes))
-    template = _without_thinking(template)
+    template = _without_thinking(replace(template, notes=tuple(notes)))
     template = replace(template, kwargs={**template.kwargs, **adapter.get("template_kwargs", {})})
-    emptied = _rendered(replace(template, system="")) if template.system is None else None
-    if emptied and MESSAGE in emptied and len(emptied) < len(template.chat(MESSAGE)):
-        note = "The template inserts a system prompt of its own; an empty one replaced it."
-        template = template.noting(note, system="")
+    if template.system is None:
+        emptied = _rendered(replace(template, system=""))
+        if MESSAGE in emptied and len(emptied) < len(template.chat(MESSAGE)):
+            note = "The template inserts a system prompt of its own; an empty one replaced it."
+            template = template.noting(note, system="")
     if not given or not MARK.search(given) and given.strip():
         template = _ending_where_replies_begin(template)
     template = replace(template, prefill=template.prefill + given)
@@ -150,11 +149,11 @@ def adapt(tokenizer, adapter):
 
 
 def _rendered(template, reply=None):
-    """What the template makes of the probe message (and ``reply``), None where it refuses."""
+    """What the template makes of the probe message (and ``reply``), empty where it refuses."""
     try:
         return template.chat(MESSAGE, reply)
     except Exception:
-        return None
+        return ""
 
 
 def _clock(date):
@@ -174,18 +173,16 @@ def _without_thinking(template):
         if off or not AMOUNT.search(name):
             value = off[0] if off else bool(NEGATED.search(name))
             tried = replace(template, kwargs={**template.kwargs, name: value})
-            if _rendered(tried) not in (None, template.chat(MESSAGE)):
+            if _rendered(tried) not in ("", template.chat(MESSAGE)):
                 template = tried.noting(f"Thinking was switched off by the template's “{name}”.")
     return template
 
 
 def _ending_where_replies_begin(template):
     """The template with the end of its prompt where its own history puts the reply."""
-    prompt, history = _after(template.chat(MESSAGE), MESSAGE), None
-    whole = (_rendered(template, REPLY) or "").rpartition(REPLY)[0]
-    if MESSAGE in whole:
-        history = _after(whole, MESSAGE)
-    if history is not None and history.startswith(prompt):
+    prompt = template.chat(MESSAGE).rpartition(MESSAGE)[2]
+    _, message, history = _rendered(template, REPLY).rpartition(REPLY)[0].rpartition(MESSAGE)
+    if message and history.startswith(prompt):
         if gap := history[len(prompt) :].rstrip(" \t"):
             note = f"The template puts {_quoted(gap)} before replies; the prompt ends with it."
             template = template.noting(note, prefill=gap)
@@ -194,15 +191,9 @@ def _ending_where_replies_begin(template):
     marks = MARK.search(extra) and not re.search(r"\w", MARK.sub("", extra))
     if extra and not (marks or CLOSING.search(extra) or _open(prompt)):
         cut = prompt[len(history.rstrip(" \t")) :]
-        return template.noting(
-            f"The template's prompt ends in {_quoted(cut)}, which its history does not put before replies; it was left out.",
-            cut=cut,
-        )
+        note = f"The template's prompt ends in {_quoted(cut)}, which its history does not put before replies; it was left out."
+        return template.noting(note, cut=cut)
     return _closed(template, prompt)
-
-
-def _after(text, part):
-    return text[text.rfind(part) + len(part) :]
 
 
 def _open(prompt):
@@ -219,12 +210,10 @@ def _closed(template, prompt):
     if not opening:
         spaces = re.search(r"[ \t]*$", prompt)[0] if not template.prefill else ""
         return replace(template, cut=spaces)
-    closings, mark = [], OPENING.fullmatch(opening)
-    if mark and prompt.rstrip().endswith(opening):
-        left, name, right = mark["left"], mark["name"], mark["right"]
-        ends = [name.replace(start, end) for start, end in STARTS if start in name]
-        closings = [f"{left}/{name}{right}", *(f"{left}{end}{right}" for end in ends)]
-    for closing in closings:
+    mark = OPENING.fullmatch(opening) if prompt.rstrip().endswith(opening) else None
+    left, name, right = mark.group("left", "name", "right") if mark else ("", "", "")
+    ends = [f"/{name}", *(name.replace(start, end) for start, end in STARTS if start in name)]
+    for closing in (f"{left}{end}{right}" for end in ends if mark):
         known = closing in template.source or closing in template.tokenizer.get_vocab()
         if known or closing in ("</think>", "[/THINK]", "</thinking>"):
             note = f"The template opens {opening}; it was closed at once."
@@ -242,18 +231,16 @@ def _remarks(template):
     for words, place in ((before, "before"), (after, "after")):
         own = re.findall(r"[^\W\d_]{2,}", MARK.sub(" ", words))
         if sum(word.lower() not in ROLES for word in own) > 3:
-            notes.append(
-                f"The template puts words of its own {place} the message: {_quoted(words)}."
-            )
+            note = f"The template puts words of its own {place} the message: {_quoted(words)}."
+            notes.append(note)
     messages = "“a” <b> & 'c' \\n", 'say "d"'
     if changed := [one for one in messages if one not in template.render(one)]:
+        note = f"The template changes messages: it does not write {_quoted(changed[0])} as it is."
+        notes.append(note)
+    end = CLOSING.search(template.source)
+    if end and not CLOSING.search(after):
         notes.append(
-            f"The template changes messages: it does not write {_quoted(changed[0])} as it is."
-        )
-    ends = [match[0] for match in CLOSING.finditer(template.source)]
-    if ends and not CLOSING.search(after) and not any(end in after for end in ends):
-        notes.append(
-            f"The template knows {_quoted(ends[0])} as the end of thinking, and the prompt neither opens nor closes "
+            f"The template knows {_quoted(end[0])} as the end of thinking, and the prompt neither opens nor closes "
             "it: the model may think before it replies."
         )
     return notes
