@@ -56,7 +56,7 @@ page.glue("title", source.title)
 
 # %% tags=["hide-input"]
 options = {"per_category": prompts, "seed": seed, "device": device}
-steered = steer.steering_table(source.run, spellings, targets=2, scales=scales, **options)
+steered = steer.intervene(source.run, "steering", spellings, targets=2, scales=scales, **options)
 effects = interventions.steering(steered, kaomoji, reading, messages, seed=seed)
 gain = results.one(effects, measure="target", scale=1.0)
 moves = "moves" if stats.relevant(gain) else "does not move"
@@ -108,7 +108,7 @@ figures.bars(
 # is the share of the difference between the two kaomoji distributions that the patch brings about.
 
 # %% tags=["hide-input"]
-patched = steer.patching_table(source.run, spellings, layers=layers, **options)
+patched = steer.intervene(source.run, "patching", spellings, layers=layers, **options)
 recovered = interventions.patching(patched, kaomoji, seed=seed)
 shown = recovered[recovered["measure"] == "recovered"]
 donors = shown[shown["condition"] == "donor"]
@@ -131,7 +131,7 @@ figures.curve(
 # matched control changes as much variance and keeps the category.
 
 # %% tags=["hide-input"]
-erased = steer.erasure_table(source.run, spellings, layers=layers, **options)
+erased = steer.intervene(source.run, "erasure", spellings, layers=layers, **options)
 lost = interventions.erasure(erased, kaomoji, reading, messages, seed=seed)
 drop = lost[lost["measure"] == "drop"]
 figures.curve(

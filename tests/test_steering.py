@@ -11,7 +11,7 @@ from small_models import engine
 
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import organisms, scoring, spellings, steer
-from kaomoji_lib.models.steer import addition, applied, erasure, face_log_probs, patch
+from kaomoji_lib.models.steer import adding, applied, erasing, face_log_probs, replacing
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
 
 WORDS = ["(≖ᴗ≖)", "(^_~)", "(｡•́︿•̀｡)"]
@@ -36,12 +36,12 @@ def test_scores_under_interventions_equal_plain_forward_passes(setting, monkeypa
     still = face_log_probs(model, prompts, plan)[0]
     for layer in (0, 2):
         for change in (
-            addition(layer, vectors),
-            erasure(layer, steer.Eraser(matrix, centre)),
-            patch(layer, vectors, np.array([1, 3, 5])),
+            adding(vectors),
+            erasing(matrix, centre),
+            replacing(vectors, np.array([1, 3, 5])),
         ):
-            changed = face_log_probs(model, prompts, plan, change)[0]
-            plain = face_log_probs(model, prompts, plan, change, "plain")[0]
+            changed = face_log_probs(model, prompts, plan, layer, change)[0]
+            plain = face_log_probs(model, prompts, plan, layer, change, "plain")[0]
             assert changed == pytest.approx(plain, abs=1e-3)
             assert np.abs(changed - still).max() > 0.01
     # Nothing is left afterwards, and batches that do not fit are halved.
@@ -68,24 +68,24 @@ def test_without_an_intervention_the_event_is_the_one_that_is_scored(setting):
 
 def test_an_algorithm_that_loses_the_vector_is_not_used(setting, monkeypatch):
     model, prompts, plan, width = setting
-    change = addition(1, np.full((3, width), 2.0))
-    assert steer.verified_algorithm(model, prompts, plan, change) == "packed"
+    change = adding(np.full((3, width), 2.0))
+    assert steer.verified_algorithm(model, prompts, plan, 1, change) == "packed"
     real = steer.measuring.measure
     monkeypatch.setattr(steer.measuring, "measure", lambda *given, read: real(*given))
-    assert steer.verified_algorithm(model, prompts, plan, change) == "plain"
+    assert steer.verified_algorithm(model, prompts, plan, 1, change) == "plain"
 
 
 def test_the_choice_itself_is_not_pushed_and_hooks_go(setting):
     model, prompts, plan, width = setting
     still = face_log_probs(model, prompts, plan)[0]
-    after_last_block = addition(len(model.blocks), np.full((3, width), 50.0))
-    pushed = face_log_probs(model, prompts, plan, after_last_block)[0]
+    push = adding(np.full((3, width), 50.0))
+    pushed = face_log_probs(model, prompts, plan, len(model.blocks), push)[0]
     assert pushed == pytest.approx(still, abs=1e-4)
-    with pytest.raises(ZeroDivisionError), applied(model, addition(1, np.ones((1, width)))):
+    with pytest.raises(ZeroDivisionError), applied(model, 1, push, [0]):
         raise ZeroDivisionError
     assert face_log_probs(model, prompts, plan)[0] == pytest.approx(still, abs=1e-4)
     with pytest.raises(KaomojiError, match="does not exist"):
-        face_log_probs(model, prompts[:1], plan, addition(9, np.ones((1, width))))
+        face_log_probs(model, prompts, plan, 9, push)
 
 
 def test_the_message_is_found_in_the_prompt():
@@ -111,15 +111,20 @@ def clouds(apart, n=120, width=20, seed=0):
     return apart * rng.normal(size=(5, width))[number] + noise, np.array(CODES)[number]
 
 
+def erased(states, matrix, centre):
+    return states - (states - centre) @ matrix
+
+
 def test_leace_leaves_no_covariance_and_its_controls_do():
     states, labels = clouds(3.0)
     eraser = steer.leace(states, labels)
-    left = pd.DataFrame(eraser(states)).groupby(labels).mean().to_numpy()
-    assert round(np.trace(eraser.matrix)) == 4 and np.abs(left - left.mean(axis=0)).max() < 1e-8
-    assert eraser(eraser(states)) == pytest.approx(eraser(states))
+    left = pd.DataFrame(erased(states, *eraser)).groupby(labels).mean().to_numpy()
+    assert round(np.trace(eraser[0])) == 4 and np.abs(left - left.mean(axis=0)).max() < 1e-8
+    twice = erased(erased(states, *eraser), *eraser)
+    assert twice == pytest.approx(erased(states, *eraser))
     matched = steer.matched_eraser(states, labels, eraser)
-    assert matched.removed(states) == pytest.approx(eraser.removed(states))
-    kept = pd.DataFrame(matched(states)).groupby(labels).mean().to_numpy()
+    assert steer.removed(states, *matched) == pytest.approx(steer.removed(states, *eraser))
+    kept = pd.DataFrame(erased(states, *matched)).groupby(labels).mean().to_numpy()
     assert np.abs(kept - kept.mean(axis=0)).max() > 1
 
 
@@ -133,7 +138,7 @@ def test_leace_equals_the_equation_of_its_paper():
     white = whiten @ cross
     projection = white @ np.linalg.pinv(white)
     expected = states - centred @ (np.linalg.inv(whiten) @ projection @ whiten).T
-    assert steer.leace(states, labels)(states) == pytest.approx(expected, abs=1e-6)
+    assert erased(states, *steer.leace(states, labels)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_tested_prompts_are_not_estimated_on_and_their_topics_vary():
@@ -184,7 +189,7 @@ def mass(table, meaning, categories):
 
 
 def test_a_toy_model_is_steered_to_the_category_of_the_direction(run, meaning):
-    table = steer.steering_table(run, list(meaning.index), scales=(2.0,), per_category=1)
+    table = steer.intervene(run, "steering", list(meaning.index), scales=(2.0,), per_category=1)
     still = table[table["condition"] == "none"].set_index("prompt_id")
     steered = table[table["condition"] == "category"]
     before = still.loc[steered["prompt_id"]]
@@ -195,7 +200,7 @@ def test_a_toy_model_is_steered_to_the_category_of_the_direction(run, meaning):
 
 
 def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_not(run, meaning):
-    table = steer.erasure_table(run, list(meaning.index), per_category=2, layers=(4,))
+    table = steer.intervene(run, "erasure", list(meaning.index), per_category=2, layers=(4,))
     category = run.prompts().set_index("id")["category"]
     own = pd.Series(mass(table, meaning, category[table["prompt_id"]]), table["condition"])
     means = own.groupby(level=0).mean()
@@ -207,7 +212,7 @@ def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_
 
 
 def test_a_patched_state_brings_the_faces_of_its_donor(run, meaning):
-    table = steer.patching_table(run, list(meaning.index), per_category=2, layers=(2, 4))
+    table = steer.intervene(run, "patching", list(meaning.index), per_category=2, layers=(2, 4))
     category = run.prompts().set_index("id")["category"]
     last = table[(table["position"] == "emission") & (table["layer"] == 4)].set_index("condition")
 

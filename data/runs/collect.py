@@ -55,9 +55,9 @@ def gather(alias, weights):
     if alias == INTERVENED:
         inventory = choose.load_inventory()
         words = list(inventory[~inventory["foil"]].groupby("category", sort=False).head(4)["face"])
-        steer.steering_table(run, words, per_category=2, targets=2)
-        steer.patching_table(run, words, per_category=2, layers=INTERVENED_LAYERS)
-        steer.erasure_table(run, words, per_category=2, layers=INTERVENED_LAYERS)
+        steer.intervene(run, "steering", words)
+        for kind in ("patching", "erasure"):
+            steer.intervene(run, kind, words, layers=INTERVENED_LAYERS)
 
 
 def score(alias, weights, run):

@@ -98,7 +98,7 @@ def steering(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS,
     categories' names; p is for the best of all layers and scales (max-T, :func:`kaomoji_lib.resampling.max_t`).
     Directions of a difference of means: Turner et al. 2023, arXiv:2308.10248; Rimsky et al. 2024, arXiv:2312.06681.
 
-    ``table``: of :func:`kaomoji_lib.models.steer.steering_table`; ``faces``, ``reading``: of
+    ``table``: of :func:`kaomoji_lib.models.steer.intervene`; ``faces``, ``reading``: of
     :func:`face_shares` and :func:`category_masses`; ``prompts``: DataFrame[id, category].
     """
     shares, mass = face_shares(table, faces)
@@ -156,7 +156,7 @@ def patching(table, faces, *, permutations=stats.PERMUTATIONS, seed=0):
     category: the null swaps the two per host, in all layers and positions at once, and p is for the best of them
     (max-T). Interchange interventions: Geiger et al. 2021, arXiv:2106.02997.
 
-    ``table``: of :func:`kaomoji_lib.models.steer.patching_table`; ``faces``: Series spelling -> face.
+    ``table``: of :func:`kaomoji_lib.models.steer.intervene`; ``faces``: Series spelling -> face.
     """
     values = face_shares(table, faces)[0].to_numpy()
     meta = table[["prompt_id", "donor_id", "layer", "position", "condition"]].reset_index(drop=True)
@@ -210,7 +210,7 @@ def erasure(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
     category's erasure with each control. Its null swaps the two per prompt, in all layers at once; p is for the best of
     all layers (max-T). The control ``matched`` changes as much variance. Overlap of distributions: Bhattacharyya 1943.
 
-    ``table``: of :func:`kaomoji_lib.models.steer.erasure_table`; ``faces``, ``reading``, ``prompts``: as in
+    ``table``: of :func:`kaomoji_lib.models.steer.intervene`; ``faces``, ``reading``, ``prompts``: as in
     :func:`steering`.
     """
     shares, _ = face_shares(table, faces)

@@ -5,9 +5,7 @@ the tables are P(the reply opens with the spelling), prefix-closed; tables are c
 """
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,23 +20,11 @@ from kaomoji_lib.models.job import Progress
 ROWS_PER_FORWARD = 48
 
 
-@dataclass(frozen=True)
-class Change:
-    """What is done to the states after block ``layer`` (1 is the first; 0 the embedding).
-
-    ``apply(states, length, *values)`` changes states (batch, positions, hidden) of prompts that end at position
-    ``length``, in place; ``values``: arrays with one row per prompt, ``change[rows]`` has those of some prompts.
-    """
-
-    layer: int
-    apply: object
-    values: tuple = ()
-
-    def __getitem__(self, rows):
-        return replace(self, values=tuple(value[rows] for value in self.values))
+# What is done to states (batch, positions, hidden) after a block: a function of them, the number of the prompts' positions
+# (they end at the same one) and the prompts' rows, which changes the states in place.
 
 
-def addition(layer, vectors):
+def adding(vectors):
     """Add ``vectors`` (prompts, hidden) at every position but the last, whose logits choose the face's first token.
 
     Whatever is generated is computed without them, so the face can only change through what the model has put into its
@@ -46,83 +32,82 @@ def addition(layer, vectors):
     arXiv:2312.06681).
     """
 
-    def apply(states, length, vectors):
-        states[:, : length - 1] += torch.as_tensor(vectors).to(states)[:, None]
+    def change(states, length, rows):
+        states[:, : length - 1] += torch.as_tensor(vectors[rows]).to(states)[:, None]
 
-    return Change(layer, apply, (vectors,))
-
-
-def erasure(layer, eraser):
-    """Apply an :class:`Eraser` at the last position."""
-
-    def apply(states, length):
-        matrix, centre = (torch.as_tensor(one).to(states) for one in eraser)
-        states[:, length - 1] -= (states[:, length - 1] - centre) @ matrix
-
-    return Change(layer, apply)
+    return change
 
 
-def patch(layer, vectors, back):
+def erasing(matrix, centre):
+    """Apply x -> x - (x - ``centre``) @ ``matrix`` (hidden, hidden) at the last position."""
+
+    def change(states, length, rows):
+        moved, by = (torch.as_tensor(one).to(states) for one in (centre, matrix))
+        states[:, length - 1] -= (states[:, length - 1] - moved) @ by
+
+    return change
+
+
+def replacing(vectors, back):
     """Put ``vectors`` (prompts, hidden) at position ``back`` (int array (prompts,), 1 is the prompt's last).
 
     Interchange intervention (Geiger et al. 2021, arXiv:2106.02997); activation patching (Meng et al. 2022, arXiv:2202.05262).
     """
 
-    def apply(states, length, vectors, back):
-        places = torch.as_tensor(length - back, device=states.device)
-        states[torch.arange(len(states)), places] = torch.as_tensor(vectors).to(states)
+    def change(states, length, rows):
+        places = torch.as_tensor(length - back[rows], device=states.device)
+        states[torch.arange(len(states)), places] = torch.as_tensor(vectors[rows]).to(states)
 
-    return Change(layer, apply, (vectors, back))
+    return change
 
 
 @contextmanager
-def applied(engine, change, length=None):
-    """Apply a :class:`Change` (or None) to every forward pass inside the context.
+def applied(engine, layer, change, rows, length=None):
+    """Apply ``change`` after block ``layer`` (1 is the first; 0 the embedding) to every forward pass inside the context.
 
-    ``length``: number of the prompts' positions, if the pass continues after them; default all.
+    ``rows``: of the prompts in the batch; ``length``: number of their positions, if the pass continues after them.
     """
 
-    def alter(layer, states):
+    def alter(_, states):
         states = states.clone()
-        change.apply(states, length or states.shape[1], *change.values)
+        change(states, length or states.shape[1], rows)
         return states
 
-    with on_states(engine, alter, [] if change is None else [change.layer]):
+    with on_states(engine, alter, [layer] if change else []):
         yield
 
 
 @torch.inference_mode()
-def face_log_probs(engine, prompts, plan, change=None, algorithm="packed"):
+def face_log_probs(engine, prompts, plan, layer=0, change=None, algorithm="packed", rows=None):
     """Return log P that each spelling opens the reply under ``change``: two float64 arrays (prompts, spellings).
 
-    The second is prefix-closed (see :func:`.scoring.score`). ``prompts``: lists of token ids, one per row of ``change``;
-    ``plan``: of :func:`.spellings.plan`, with the white space that may come before a face.
+    The second is prefix-closed (see :func:`.scoring.score`). ``prompts``: lists of token ids, of which ``rows`` (default
+    all) are scored; ``plan``: of :func:`.spellings.plan`, with the white space that may come before a face.
     """
     plain = algorithm == "plain"
 
-    def measure(batch):
-        rows = slice(batch[0], batch[-1] + 1)
-        some, changed = prompts[rows], change and change[rows]
+    def measure(rows):
+        some, rows = [prompts[row] for row in rows], list(rows)
 
         def read(engine, prompts):
-            with applied(engine, changed):
+            with applied(engine, layer, change, rows):
                 return prefill(engine, prompts, share=False)
 
-        with applied(engine, changed if plain else None, len(some[0])):
+        with applied(engine, layer, change if plain else None, rows, len(some[0])):
             return measuring.measure(engine, some, plan, algorithm, read=read)
 
     sizes = Sizes(1 if plain else ROWS_PER_FORWARD, nodes=1)
-    parts = in_batches(range(len(prompts)), measure, sizes)
+    parts = in_batches(range(len(prompts)) if rows is None else rows, measure, sizes)
     return tuple(np.concatenate(one) for one in zip(*(pair for _, pair in parts), strict=True))
 
 
-def verified_algorithm(engine, prompts, plan, change):
-    """Return the fastest algorithm whose scores under ``change`` equal those of plain forward passes on two prompts (str)."""
-    ends = [0, len(prompts) - 1]
-    some = [prompts[row] for row in ends], plan, change[ends]
-    expected = face_log_probs(engine, *some, "plain")[0]
+def verified_algorithm(engine, prompts, plan, layer, change):
+    """Return the fastest algorithm (str) whose scores of two prompts under ``change`` equal those of plain forward passes."""
+    asked = engine, prompts, plan, layer, change
+    rows = [0, len(prompts) - 1]
+    expected = face_log_probs(*asked, "plain", rows)[0]
     for name in measuring.applicable(engine):
-        difference = np.abs(face_log_probs(engine, *some, name)[0] - expected)
+        difference = np.abs(face_log_probs(*asked, name, rows)[0] - expected)
         if np.nanmax(difference) <= verify.TOLERANCES[engine.dtype].log_prob:
             break
     return name
@@ -151,7 +136,7 @@ def prompt_states(engine, prompts):
     ``prompts``: of :func:`encoded`. ``message``: mean over the message's tokens; ``end``: at its last token; ``emit``: at
     the prompt's last position; ``norm``: median length of a state over the message's tokens (prompts, layers).
     """
-    parts = {"message": [], "end": [], "emit": [], "norm": []}
+    rows = []
     for ids, start, end in prompts.itertuples(index=False):
         layers = {}
         with on_states(engine, lambda layer, states, kept=layers: kept.update({layer: states[0]})):
@@ -159,11 +144,10 @@ def prompt_states(engine, prompts):
         # One layer after another, since they may be on different devices.
         states = torch.stack([layers[layer].float().cpu() for layer in sorted(layers)])
         message = states[:, start:end]
-        parts["message"].append(message.mean(dim=1))
-        parts["end"].append(message[:, -1])
-        parts["emit"].append(states[:, -1])
-        parts["norm"].append(message.norm(dim=-1).median(dim=-1).values)
-    return {name: torch.stack(arrays).numpy() for name, arrays in parts.items()}
+        norm = message.norm(dim=-1).median(dim=-1).values
+        rows.append((message.mean(dim=1), message[:, -1], states[:, -1], norm))
+    stacked = (torch.stack(part).numpy() for part in zip(*rows, strict=True))
+    return dict(zip(("message", "end", "emit", "norm"), stacked, strict=True))
 
 
 def train_test_prompts(prompts, per_category, seed=0):
@@ -196,25 +180,14 @@ def directions(states, labels, codes):
     return moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
 
 
-class Eraser(NamedTuple):
-    """x -> x - (x - ``centre``) @ ``matrix`` (hidden, hidden)."""
-
-    matrix: np.ndarray
-    centre: np.ndarray
-
-    def __call__(self, states):
-        """Return erased states (n, hidden)."""
-        return states - (states - self.centre) @ self.matrix
-
-    def removed(self, states):
-        """Return the share of the states' variance that is changed, mean ||x - erased x||² over mean ||x - mean||²."""
-        return float(
-            np.square(states - self(states)).sum() / np.square(states - states.mean(axis=0)).sum()
-        )
+def removed(states, matrix, centre):
+    """Return the share of the variance of ``states`` that :func:`erasing` changes, mean ||change||² over mean ||x - mean||²."""
+    change, whole = (states - centre) @ matrix, states - states.mean(axis=0)
+    return float(np.square(change).sum() / np.square(whole).sum())
 
 
 def leace(states, labels):
-    """Return the :class:`Eraser` of the categories ``labels`` (n,) from ``states`` (n, hidden).
+    """Return matrix and centre of :func:`erasing` that take the ``labels`` (n,) from ``states`` (n, hidden).
 
     LEACE (Belrose et al. 2023, arXiv:2306.03819) is the affine map that changes states least while no linear probe can
     tell the label. The covariance is shrunk (Ledoit & Wolf 2004, doi:10.1016/S0047-259X(03)00096-4), since there are
@@ -231,55 +204,86 @@ def leace(states, labels):
     cross = (states - centre).T @ (member - member.mean(axis=0)) / len(states)
     left, singular, _ = np.linalg.svd(inverse @ cross, full_matrices=False)
     basis = left[:, singular > 1e-8 * max(singular[0], 1e-30)]
-    return Eraser(inverse @ (basis @ basis.T) @ root, centre)
+    return inverse @ (basis @ basis.T) @ root, centre
 
 
 def matched_eraser(states, labels, like):
-    """Return an eraser that changes as much variance as ``like`` and keeps the differences between the labels.
+    """Return matrix and centre that change as much variance as ``like`` and keep the differences between the labels.
 
-    It scales as many of the largest principal components of the states within labels as ``like`` removes dimensions
+    They scale as many of the largest principal components of the states within labels as ``like`` removes dimensions
     (Elazar et al. 2021, arXiv:2006.00995, ask for such a control).
     """
-    states, rank = np.asarray(states, dtype=float), round(np.trace(like.matrix))
+    states, rank = np.asarray(states, dtype=float), round(np.trace(like[0]))
     means = pd.DataFrame(states).groupby(np.asarray(labels)).transform("mean").to_numpy()
     basis = np.linalg.svd(states - means, full_matrices=False)[2][:rank].T
-    plain = Eraser(basis @ basis.T, states.mean(axis=0))
-    return Eraser(
-        np.sqrt(like.removed(states) / plain.removed(states)) * plain.matrix, plain.centre
-    )
+    matrix, centre = basis @ basis.T, states.mean(axis=0)
+    return np.sqrt(removed(states, *like) / removed(states, matrix, centre)) * matrix, centre
 
 
 # -- tables -----------------------------------------------------------------------------------------
 
 
-def steering_table(
-    run, words, scales=(0.5, 1.0, 2.0), per_category=2, targets=2, seed=0, device="auto"
-):
-    """Steer tested prompts toward categories that are not their own.
+def intervene(run, kind, words, per_category=2, seed=0, device="auto", **settings):
+    """Change the states of tested prompts and measure each spelling's probability, once: later calls read the file.
 
     Parameters
     ----------
-    words : spellings whose probability is measured.
-    scales : lengths of what is added a quarter of the way up, in units of the median length of a state over the
-        message's tokens there.
-    per_category : tested prompts. targets : directions of each condition per prompt.
+    kind : ``steering`` (toward categories that are not the prompt's own), ``erasure`` (of the category, from the emission
+        state) or ``patching`` (a host's state is replaced by a donor's).
+    words : spellings whose probability is measured. per_category : tested prompts (hosts).
+    settings : of steering ``scales``, lengths of what is added a quarter of the way up, in units of the median length of
+        a state over the message's tokens there, and ``targets``, directions of each condition per prompt; else ``layers``.
 
     Returns
     -------
-    DataFrame[prompt_id, topic, layer, condition, direction, scale, one column per spelling]. ``condition``: none;
-    category (difference of means); shuffled (the same after categories were permuted over prompts, so that it lies where
-    states vary); isotropic (random directions). ``direction``: a category's code, or a number.
+    DataFrame[prompt_id, topic, layer, condition, ..., one column per spelling]. ``condition`` is ``none`` without a change.
+    Steering adds ``direction`` (a category's code, or a number) and ``scale``; conditions: category (difference of means);
+    shuffled (the same after categories were permuted over prompts, so that it lies where states vary); isotropic (random
+    directions). Erasure adds ``removed`` (share of the tested states' variance that is changed); conditions: category
+    (LEACE); matched (:func:`matched_eraser`); topic (LEACE of the topic, where prompts have several). Patching adds
+    ``donor_id`` and ``position``: ``message`` (the message's last token) or ``emission`` (the prompt's last position);
+    conditions: donor (same topic, another category); same_category (a donor of the host's category); other_topic (the
+    donor's category, another topic); shuffled_position (the donor's state at a random token of the host's message).
     """
-    settings = {"layer": None, "scales": list(scales), "targets": targets}
-    steps = 3 * len(scales) + 1
-    return _table(run, "steering", _steering, words, settings, steps, per_category, seed, device)
+    design, changes, defaults = DESIGNS[kind]
+    settings, words = defaults | settings, list(words)
+    # Tables of earlier versions did not sum over white space before a face.
+    key = {"spellings": words, "leads": True, "per_category": per_category, "seed": seed}
+
+    def compute():
+        engine, prompts, parts = loading.load_run(run, device), run.prompts(), []
+        instruction, algorithm = run.manifest["instruction"], None
+        train, tested = train_test_prompts(prompts, per_category, seed)
+        tokens = encoded(engine, prompts["text"], instruction)
+        check = scoring.self_check(engine, words, prompts, instruction=instruction)
+        plan = spelled.plan(engine, words, leads=check["leads"])
+        lab = SimpleNamespace(
+            engine=engine, prompts=prompts, encoded=tokens, train=train, tested=tested
+        )
+        steps = changes * len(settings.get("scales") or settings["layers"]) + 1
+        with Progress(f"{run.source}, {kind}", steps, unit="steps") as report:
+            for about, change in design(lab, np.random.default_rng(seed), **settings):
+                ids, layer = list(tokens["ids"].iloc[about.index]), about["layer"].iloc[0]
+                asked = engine, ids, plan, layer, change
+                algorithm = algorithm or verified_algorithm(*asked)
+                chances = np.exp(face_log_probs(*asked, algorithm)[1])
+                chances = pd.DataFrame(chances, about.index, words)
+                named = prompts.iloc[about.index].rename(columns={"id": "prompt_id"})
+                parts.append(pd.concat([named[["prompt_id", "topic"]], about, chances], axis=1))
+                report(1)
+        return pd.concat([parts[-1], *parts[:-1]], ignore_index=True)
+
+    return run.cached(kind, key | settings, compute)
 
 
-def _steering(lab, rng, scales, targets, **_):
+# A design yields what is said of prompts (DataFrame, indexed by their rows) and a change; last, the prompts without one.
+
+
+def _steering(lab, rng, layer, scales, targets):
     prompts, codes = lab.prompts, list(dict.fromkeys(lab.prompts["category"]))
     states = prompt_states(lab.engine, lab.encoded[lab.train])
     labels = prompts["category"].to_numpy()[lab.train]
-    layer = max(1, round(len(lab.engine.blocks) / 4))
+    layer = layer or max(1, round(len(lab.engine.blocks) / 4))
     message, unit = states["message"][:, layer], float(np.median(states["norm"][:, layer]))
     sets = {"category": directions(message, labels, codes)}
     isotropic = rng.normal(size=sets["category"].shape)
@@ -292,8 +296,7 @@ def _steering(lab, rng, scales, targets, **_):
             rows, numbers = zip(*drawn, strict=True)
             about = pd.DataFrame({"layer": layer, "condition": condition, "scale": scale}, rows)
             about["direction"] = [names[one] for one in numbers]
-            moved = (vectors[list(numbers)] * unit * scale).astype(np.float32)
-            yield about, addition(layer, moved)
+            yield about, adding((vectors[list(numbers)] * unit * scale).astype(np.float32))
     still = {"layer": layer, "condition": "none", "direction": "", "scale": 0.0}
     yield pd.DataFrame(still, lab.tested), None
 
@@ -306,19 +309,6 @@ def _targets(prompts, tested, codes, targets, rng):
             yield int(row), int((own + 1 + step) % len(codes))
 
 
-def erasure_table(run, words, layers, per_category=2, seed=0, device="auto"):
-    """Erase the category from the emission state after each of ``layers`` (ints; arguments as in :func:`steering_table`).
-
-    Returns
-    -------
-    DataFrame[prompt_id, topic, layer, condition, removed, one column per spelling]. ``condition``: none; category (LEACE);
-    matched (:func:`matched_eraser`); topic (LEACE of the topic, where prompts have several). ``removed``: share of the
-    tested states' variance that the eraser changes.
-    """
-    settings, steps = {"layers": list(layers)}, 3 * len(layers) + 1
-    return _table(run, "erasure", _erasure, words, settings, steps, per_category, seed, device)
-
-
 def _erasure(lab, rng, layers):
     emit = prompt_states(lab.engine, lab.encoded)["emit"]
     category, topic = (lab.prompts[name].to_numpy()[lab.train] for name in ("category", "topic"))
@@ -329,25 +319,10 @@ def _erasure(lab, rng, layers):
         if len(set(topic)) > 1:
             erasers["topic"] = leace(states, topic)
         for condition, eraser in erasers.items():
-            removed = eraser.removed(emit[lab.tested][:, layer])
-            about = {"layer": layer, "condition": condition, "removed": removed}
-            yield pd.DataFrame(about, lab.tested), erasure(layer, eraser)
+            share = removed(emit[lab.tested][:, layer], *eraser)
+            about = {"layer": layer, "condition": condition, "removed": share}
+            yield pd.DataFrame(about, lab.tested), erasing(*eraser)
     yield pd.DataFrame({"layer": 0, "condition": "none", "removed": 0.0}, lab.tested), None
-
-
-def patching_table(run, words, layers, per_category=2, seed=0, device="auto"):
-    """Replace a host's state after each of ``layers`` by a donor's (arguments as in :func:`steering_table`).
-
-    Returns
-    -------
-    DataFrame[prompt_id, donor_id, topic, layer, position, condition, one column per spelling]. ``prompt_id``, ``topic``:
-    the host's. ``position``: ``message`` (the message's last token) or ``emission`` (the prompt's last position).
-    ``condition``: none (every host and donor as it is; ``donor_id`` empty); donor (same topic, another category);
-    same_category (a donor of the host's category); other_topic (the donor's category, another topic);
-    shuffled_position (the donor's state at a random token of the host's message).
-    """
-    settings, steps = {"layers": list(layers)}, 2 * len(layers) + 1
-    return _table(run, "patching", _patching, words, settings, steps, per_category, seed, device)
 
 
 def _patching(lab, rng, layers):
@@ -362,10 +337,10 @@ def _patching(lab, rng, layers):
     about["donor_id"] = lab.prompts["id"].to_numpy()[donors]
     donors = np.searchsorted(involved, donors)
     for position, source, place in (("message", "end", end - 1), ("emission", "emit", length - 1)):
-        back = length - np.where(conditions == "shuffled_position", anywhere, place)
+        back = (length - np.where(conditions == "shuffled_position", anywhere, place)).to_numpy()
         for layer in layers:
-            change = patch(layer, states[source][donors, layer], back.to_numpy())
-            yield about.assign(layer=layer, position=position), change
+            made = about.assign(layer=layer, position=position)
+            yield made, replacing(states[source][donors, layer], back)
     still = {"layer": 0, "position": "none", "condition": "none", "donor_id": ""}
     yield pd.DataFrame(still, involved), None
 
@@ -389,34 +364,9 @@ def _donors(prompts, host, rng):
     return pairs
 
 
-def _table(run, name, design, words, settings, steps, per_category, seed, device):
-    """Score what ``design`` yields ``steps`` times: what is said of prompts (DataFrame, indexed by their rows), and a Change.
-
-    The last time, without a change, it comes first in the table.
-    """
-    words = list(words)
-    # Tables of earlier versions did not sum over white space before a face.
-    key = {"spellings": words, "leads": True, "per_category": per_category, "seed": seed}
-
-    def compute():
-        engine, prompts, parts = loading.load_run(run, device), run.prompts(), []
-        instruction, algorithm = run.manifest["instruction"], None
-        train, tested = train_test_prompts(prompts, per_category, seed)
-        tokens = encoded(engine, prompts["text"], instruction)
-        check = scoring.self_check(engine, words, prompts, instruction=instruction)
-        plan = spelled.plan(engine, words, leads=check["leads"])
-        lab = SimpleNamespace(
-            engine=engine, prompts=prompts, encoded=tokens, train=train, tested=tested
-        )
-        with Progress(f"{run.source}, {name}", steps, unit="steps") as report:
-            for about, change in design(lab, np.random.default_rng(seed), **settings):
-                ids = list(tokens["ids"].iloc[about.index])
-                algorithm = algorithm or verified_algorithm(engine, ids, plan, change)
-                closed = face_log_probs(engine, ids, plan, change, algorithm)[1]
-                chances = pd.DataFrame(np.exp(closed), about.index, words)
-                asked = prompts.iloc[about.index].rename(columns={"id": "prompt_id"})
-                parts.append(pd.concat([asked[["prompt_id", "topic"]], about, chances], axis=1))
-                report(1)
-        return pd.concat([parts[-1], *parts[:-1]], ignore_index=True)
-
-    return run.cached(name, key | settings, compute)
+# Of each kind: the design, changes per scale or layer, and settings.
+DESIGNS = {
+    "steering": (_steering, 3, {"layer": None, "scales": [0.5, 1.0, 2.0], "targets": 2}),
+    "erasure": (_erasure, 3, {}),
+    "patching": (_patching, 2, {}),
+}
