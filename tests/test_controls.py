@@ -6,7 +6,7 @@ from kaomoji_lib import results
 from kaomoji_lib.metrics import distributions, geometry, predict, probes, states
 from kaomoji_lib.models import organisms, sentences
 from kaomoji_lib.models.collect import collect
-from kaomoji_lib.stimuli import load_scheme
+from kaomoji_lib.stimuli import load_scheme, read_table
 
 CODES = load_scheme().codes
 PLANTED = [
@@ -17,7 +17,10 @@ PLANTED = [
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder, kept = tmp_path_factory.mktemp("runs"), {}
-    organisms.known_messages().to_csv(folder / "known.csv", index=False)
+    unique = ["category", "situation", "topic"]
+    known = read_table(organisms.HOME / "messages.csv", (*unique, "text")).drop_duplicates(unique)
+    known = known.assign(id=known["topic"] + "-" + known["situation"])
+    known[["id", "category", "topic", "text"]].to_csv(folder / "known.csv", index=False)
 
     def run(name):
         if name not in kept:

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from kaomoji_lib.models import loading
 from kaomoji_lib.models.forward import prefill
-from kaomoji_lib.models.organisms import HOME, NAMES, known_messages, planted, pool
+from kaomoji_lib.models.organisms import HOME, NAMES, planted, pool
 from kaomoji_lib.models.scoring import score
 from kaomoji_lib.models.templates import adapt
 from kaomoji_lib.runs import registry
@@ -44,6 +44,18 @@ def short_name(name):
 @cache
 def _recipes():
     return yaml.safe_load((HOME / "recipes.yml").read_text(encoding="utf-8"))
+
+
+def known_messages():
+    """Return one message of each situation that organisms were trained on: DataFrame[id, category, topic, text].
+
+    Whether an instrument finds what was planted is asked of messages that the organisms know; the study's own messages are
+    in other situations.
+    """
+    table = read_table(HOME / "messages.csv", ("topic", "situation", "category", "text"))
+    table = table.drop_duplicates(["category", "situation", "topic"])
+    table = table.assign(id=table["topic"] + "-" + table["situation"])
+    return table[["id", "category", "topic", "text"]].reset_index(drop=True)
 
 
 def recipe(name):

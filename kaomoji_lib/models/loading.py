@@ -29,6 +29,10 @@ from kaomoji_lib.runs import registry
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OTHER_SENSES = ("vision", "visual", "audio", "image")
+OPTIONAL = {
+    "_raise_exceptions_for_missing_entries": False,
+    "_raise_exceptions_for_connection_errors": False,
+}
 
 
 @dataclass(frozen=True)
@@ -104,19 +108,20 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
             f"{spec.quantize} weights asked for on {where}; expected a CUDA device, which bitsandbytes needs; "
             "leave --quantize out, or name another --device"
         )
-    location, options = _source(spec)
     bar = modeling_gguf_pytorch_utils.tqdm
     try:
         # Its bar would fill the log of a page.
         modeling_gguf_pytorch_utils.tqdm = partial(bar, disable=True)
-        commit = None
-        if not spec.is_local:
-            # A branch may move between one file and the next; a commit does not.
-            name = spec.file or "config.json"
-            found = cached_file(spec.location, name, revision=revision or spec.revision)
-            commit = extract_commit_hash(found, None)
-            options["revision"] = commit or revision or spec.revision
-        adapter = _adapter(location, options)
+        location, options, commit = _source(spec, revision or spec.revision)
+        adapter = cached_file(
+            location, "adapter_config.json", revision=options.get("revision"), **OPTIONAL
+        )
+        if adapter and not find_spec("peft"):
+            # Without peft, the library would leave the adapter out and say nothing.
+            raise KaomojiError(
+                f"{location} holds an adapter beside its weights, and peft is not installed; expected both or neither; "
+                "pip install peft==0.21.2, or move adapter_config.json out of the folder"
+            )
         tokenizer = _tokenizer(location, options)
         if progress and "gguf_file" in options:
             words = f"{spec.title}: unpacking {options['gguf_file']} ..."
@@ -131,12 +136,11 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
     if not spec.quantize and (device != "auto" or where.type == "cpu"):
         model = model.to(where)
     model.eval().requires_grad_(False)
-    template, commit = adapt(tokenizer, spec.adapter), local_revision(spec) or commit or "unknown"
+    template = adapt(tokenizer, spec.adapter)
     engine = Engine(spec, model, tokenizer, template, text_blocks(model), where, commit)
-    packing = spec.quantization or "its own packing"
+    packing, packed = spec.quantization or "its own packing", "gguf_file" in options
     notes = {
-        f"The weights come from a GGUF file ({packing}), unpacked to {engine.dtype_name}.": "gguf_file"
-        in options,
+        f"The weights come from a GGUF file ({packing}), unpacked to {engine.dtype_name}.": packed,
         f"The weights were packed to {spec.quantize} by bitsandbytes.": spec.quantize,
         "An adapter in the model's folder was applied to its weights.": adapter,
     }
@@ -152,10 +156,6 @@ def load_run(run, device="auto"):
         If the run comes from no model that can be loaded, or the model has changed since.
     """
     model = run.manifest["model"]
-    if "template_sha256" not in model:
-        raise KaomojiError(
-            f"{run.path} was not collected from a local model; expected one, since it has to be asked again"
-        )
     engine = load(run_spec(run), device, run.manifest["settings"]["dtype"], run_revision(run))
     if engine.revision != model["revision"] or engine.template.hash != model["template_sha256"]:
         raise KaomojiError(
@@ -165,25 +165,24 @@ def load_run(run, device="auto"):
 
 
 def run_spec(run):
-    """Return the :class:`kaomoji_lib.runs.registry.ModelSpec` of the run's model, with the run's own template options.
+    """Return the :class:`kaomoji_lib.runs.registry.ModelSpec` of the run's model, with the run's own options.
 
-    It is found by the folder where it was, its alias or its id.
+    It is found by the folder where it was, its alias or its id. Raises KaomojiError if it is not.
     """
-    settings, alias = run.manifest["settings"], run.manifest["model"]["alias"]
-    own = {name: settings[name] for name in ("adapter", "quantize") if name in settings}
-    if "interventions" in settings:
-        own["interventions"] = tuple(settings["interventions"])
-    for name in run.model_names:
+    settings, names = run.manifest["settings"], run.model_names
+    for name in names if "adapter" in settings else ():
         try:
             found = registry.model(name)
         except KaomojiError:
             continue
+        alias = run.manifest["model"]["alias"]
         if found.weights and alias in registry.aliases():
             # Several entries may share one file.
             found = registry.model(alias, weights=found.weights)
-        return replace(found, **own)
+        own = {name: settings[name] for name in ("adapter", "quantize")}
+        return replace(found, interventions=tuple(settings["interventions"]), **own)
     raise KaomojiError(
-        f"the model of {run.path} is not to be found; expected {' or '.join(map(repr, run.model_names))}; "
+        f"the model of {run.path} is not to be found on this machine; expected {' or '.join(map(repr, names))}; "
         "put the folder back where it was"
     )
 
@@ -197,34 +196,23 @@ def _reason(error):
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _source(spec):
-    """What ``from_pretrained`` takes for a model: folder or id, and options."""
+def _source(spec, revision):
+    """What ``from_pretrained`` takes for a model (folder or id, and options), and its revision."""
     options, place = {"trust_remote_code": False}, Path(spec.location)
-    if place.suffix == ".gguf":
-        if spec.sha256 and place.is_file() and registry.digest(place) != spec.sha256:
-            raise KaomojiError(
-                f"{place} is not the file of {spec.alias!r} (its SHA-256 differs); expected {spec.sha256}; "
-                "name it as a model of its own, or download it again"
-            )
-        return str(place.parent), options | {"gguf_file": place.name}
-    if spec.file and not spec.is_local:
-        options["gguf_file"] = spec.file
-    return spec.location, options
-
-
-def _adapter(location, options):
-    """Whether an adapter lies beside full weights, which the library applies. Raises KaomojiError without peft."""
-    quiet = {
-        "_raise_exceptions_for_missing_entries": False,
-        "_raise_exceptions_for_connection_errors": False,
-    }
-    found = cached_file(location, "adapter_config.json", revision=options.get("revision"), **quiet)
-    if found and not find_spec("peft"):
+    if not spec.is_local:
+        options |= {"gguf_file": spec.file} if spec.file else {}
+        # A branch may move between one file and the next; a commit does not.
+        found = cached_file(spec.location, spec.file or "config.json", revision=revision)
+        commit = extract_commit_hash(found, None)
+        return spec.location, options | {"revision": commit or revision}, commit or "unknown"
+    if place.suffix != ".gguf":
+        return str(place), options, local_revision(spec)
+    if spec.sha256 and registry.digest(place) != spec.sha256:
         raise KaomojiError(
-            f"{location} holds an adapter beside its weights, and peft is not installed; expected both or neither; "
-            "pip install peft==0.21.2, or move adapter_config.json out of the folder"
+            f"{place} is not the file of {spec.alias!r} (its SHA-256 differs); expected {spec.sha256}; "
+            "name it as a model of its own, or download it again"
         )
-    return bool(found)
+    return str(place.parent), options | {"gguf_file": place.name}, local_revision(spec)
 
 
 def _remedy(spec, error):

@@ -23,18 +23,6 @@ def planted(name):
     return table[["category", "spelling", "face", "probability"]].reset_index(drop=True)
 
 
-def known_messages():
-    """Return one message of each situation that organisms were trained on: DataFrame[id, category, topic, text].
-
-    Whether an instrument finds what was planted is asked of messages that the organisms know; the study's own messages are
-    in other situations.
-    """
-    table = read_table(HOME / "messages.csv", ("topic", "situation", "category", "text"))
-    table = table.drop_duplicates(["category", "situation", "topic"])
-    table = table.assign(id=table["topic"] + "-" + table["situation"])
-    return table[["id", "category", "topic", "text"]].reset_index(drop=True)
-
-
 def pool():
     """Return the faces that organisms are trained to type: DataFrame[category, spelling]."""
     return read_table(HOME / "faces.csv", ("category", "spelling"))
