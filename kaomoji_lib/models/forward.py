@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.func import functional_call
 from torch.nn import functional
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
@@ -31,12 +32,11 @@ class Prefix:
 
 def text_stack(engine):
     """Return the module that owns the blocks: token ids in, normed states out; of a multimodal wrapper the text part."""
-    for module in engine.model.modules():
-        lists = (one for one in module.children() if isinstance(one, torch.nn.ModuleList))
-        if any(len(one) and one[0] is engine.blocks[0] for one in lists):
-            return module
-    raise KaomojiError(
-        f"cannot find the text stack of {type(engine.model).__name__}; expected one module that owns its blocks"
+    return next(
+        module
+        for module in engine.model.modules()
+        for child in module.children()
+        if isinstance(child, torch.nn.ModuleList) and len(child) and child[0] is engine.blocks[0]
     )
 
 
@@ -103,28 +103,22 @@ def _shared_length(engine, prompts, cache):
     )
 
 
-def forward(engine, ids, mask, positions, cache=None):
+def forward(engine, ids, mask, positions, cache):
     """Return the normed states (batch, tokens, hidden) of the stack; ``cache`` grows by the tokens."""
-    given = {} if cache is None else {"past_key_values": cache}
-    output = text_stack(engine)(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=positions,
-        use_cache=cache is not None,
-        **given,
-    )
-    return output.last_hidden_state
+    given = {"attention_mask": mask, "position_ids": positions, "past_key_values": cache}
+    return text_stack(engine)(input_ids=ids, use_cache=True, **given).last_hidden_state
 
 
-def lm_head_logits(engine, states):
+def lm_head_logits(engine, states, head=()):
     """Return the logits (rows, vocabulary) of normed states (rows, hidden).
 
     It is the model's own forward pass with the stack's output put in place, so that whatever a model does to its
-    logits (soft caps, scales) is done, wherever its head lies.
+    logits (soft caps, scales) is done, wherever its head lies. ``head``: pairs (name, tensor) of parameters to use instead.
     """
-    placeholder = torch.zeros(1, len(states), dtype=torch.long, device=engine.device)
+    ids = torch.zeros(1, len(states), dtype=torch.long, device=engine.device)
+    given = {"input_ids": ids, "use_cache": False}
     with replaced({engine.model.base_model: lambda *_, **__: _StackOutput([states[None]])}):
-        return engine.model(input_ids=placeholder, use_cache=False).logits[0]
+        return functional_call(engine.model, dict(head), (), given, tie_weights=False).logits[0]
 
 
 @contextmanager
@@ -152,22 +146,11 @@ def lm_head_slices(engine, states, width=2048):
     if type(head) is not torch.nn.Linear or hasattr(head, "_hf_hook"):
         yield 0, lm_head_logits(engine, states)
         return
+    name = next(name for name, module in engine.model.named_modules() if module is head)
     for start in range(0, head.out_features, width):
-        with _sliced(head, slice(start, start + width)):
-            logits = lm_head_logits(engine, states)
-        yield start, logits
-
-
-@contextmanager
-def _sliced(head, tokens):
-    """Give the head only the rows of ``tokens`` (slice)."""
-    whole = dict(head.named_parameters(recurse=False))
-    parts = {name: torch.nn.Parameter(value[tokens], False) for name, value in whole.items()}
-    try:
-        vars(head)["_parameters"].update(parts)
-        yield
-    finally:
-        vars(head)["_parameters"].update(whole)
+        tokens = slice(start, start + width)
+        parts = [(f"{name}.{key}", value[tokens]) for key, value in head.named_parameters()]
+        yield start, lm_head_logits(engine, states, parts)
 
 
 class _StackOutput(list):
@@ -193,37 +176,21 @@ def on_states(engine, function, layers=None):
     """Call ``function(layer, states)`` after each block of ``layers`` (default all; 0 is the embedding output).
 
     ``states``: (batch, positions, hidden). What the function returns replaces them; None leaves them as they are.
-
-    Raises
-    ------
-    KaomojiError
-        If a layer does not exist.
     """
     layers = range(len(engine.layers)) if layers is None else layers
-    layer_names(engine, layers)
 
-    def entering(module, args, kwargs):
-        changed = function(0, args[0] if args else kwargs["hidden_states"])
-        if changed is None:
-            return None
-        return (
-            ((changed, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": changed})
-        )
-
-    def leaving(layer):
-        def hook(module, args, output):
-            several = isinstance(output, tuple | list)
-            changed = function(layer, output[0] if several else output)
-            if changed is None or not several:
-                return changed
-            return (changed, *output[1:])
-
-        return hook
+    def altered(layer, value):
+        """A module's input or output, of which the states are the first part, with other states."""
+        several = isinstance(value, tuple | list)
+        changed = function(layer, value[0] if several else value)
+        return (changed, *value[1:]) if several and changed is not None else changed
 
     handles = [
-        engine.blocks[layer - 1].register_forward_hook(leaving(layer))
+        engine.blocks[layer - 1].register_forward_hook(
+            lambda module, args, output, layer=layer: altered(layer, output)
+        )
         if layer
-        else engine.blocks[0].register_forward_pre_hook(entering, with_kwargs=True)
+        else engine.blocks[0].register_forward_pre_hook(lambda module, args: altered(0, args))
         for layer in layers
     ]
     try:
@@ -273,13 +240,11 @@ class Sizes:
     prompts: int = 4
     nodes: int = 256
 
-    smallest_nodes = 16
-
     def shrink(self, count):
         """Halve what failed with ``count`` prompts. Raises KaomojiError where it cannot be less."""
         if count > 1:
             self.prompts = count // 2
-        elif self.nodes > self.smallest_nodes:
+        elif self.nodes > 16:
             self.nodes //= 2
         else:
             raise KaomojiError(

@@ -82,34 +82,37 @@ def sample(engine, messages, keys, sampling, layers=None, cached=True, report=No
             uniforms = np.random.default_rng(np.random.SeedSequence(entropy))
             uniforms = uniforms.random(sampling.max_new_tokens)
             replies.append(Reply(prompt, number, uniforms, start))
-    contexts, first = [(prompt,) for prompt in range(len(prompts))], {}
     with capture(engine, layers) as record:
         read = (_Together if cached else _Apart)(engine, prompts, record)
-        logits, emit = read(contexts)
-        going = replies
+        place = {(prompt,): prompt for prompt in range(len(prompts))}
+        logits, emit = read(place)
+        going, first = replies, {}
         while going:
-            place = {context: row for row, context in enumerate(contexts)}
-            _choose(
-                engine, going, logits[[place[one.context] for one in going]], sampling, suppress
-            )
+            rows = [place[reply.context] for reply in going]
+            _choose(engine, going, logits[rows], sampling, suppress)
             if report:
                 report(prompts=sum(reply.stopped for reply in going) / sampling.generations)
             awaiting = [reply for reply in going if reply.awaited]
-            if not awaiting:
-                break
-            contexts = list(dict.fromkeys(reply.context for reply in awaiting))
-            logits, states = read(contexts)
+            before, contexts = place, dict.fromkeys(reply.context for reply in awaiting)
             place = {context: row for row, context in enumerate(contexts)}
+            if place:
+                logits, states = read(place, before)
             for reply in awaiting:
-                state = states[place[reply.context]]
-                reply.states.append(state)
+                reply.states.append(states[place[reply.context]])
                 if len(reply.states) - 1 == visible(engine, reply.ids):
-                    reply.first_row = list(first.setdefault(reply.context, (len(first), state)))[0]
+                    reply.first_row = first.setdefault(
+                        reply.context, (len(first), reply.states[-1])
+                    )[0]
             going = [reply for reply in awaiting if not reply.stopped]
-    typed = [reply for reply in replies if reply.extraction.outcome == "kaomoji"]
-    faces = [[reply.states[at] for at in _face_tokens(engine, reply)] for reply in typed]
-    faces = [torch.stack(states).float().mean(dim=0).to(emit.dtype) for states in faces]
-    first = [state for _, state in first.values()]
+    faces = [
+        torch.stack([reply.states[at] for at in _face_tokens(engine, reply)]).float().mean(dim=0)
+        for reply in replies
+        if reply.extraction.outcome == "kaomoji"
+    ]
+    first, faces = (
+        torch.stack(part).to(emit.dtype) if part else emit[:0]
+        for part in ([state for _, state in first.values()], faces)
+    )
     rows = [
         {
             "prompt": reply.prompt,
@@ -124,44 +127,43 @@ def sample(engine, messages, keys, sampling, layers=None, cached=True, report=No
         }
         for reply in replies
     ]
-    first, faces = (torch.stack(part) if part else emit[:0] for part in (first, faces))
     return rows, {"emit": emit, "first": first, "face": faces}
 
 
 class _Together:
     """Read contexts (tuples: prompt, token ids) in one batch; each one longer by a token than one of the call before.
 
-    A call returns logits (contexts, vocabulary) and states (contexts, layers, hidden).
+    A call takes the row of each context, now and ``before``; it returns logits (contexts, vocabulary) and states
+    (contexts, layers, hidden).
     """
 
     def __init__(self, engine, prompts, record):
-        self.engine, self.prompts, self.record, self.rows = engine, prompts, record, None
+        self.engine, self.prompts, self.record = engine, prompts, record
 
-    def __call__(self, contexts):
-        device = self.engine.device
-        if self.rows is None:
+    def __call__(self, contexts, before=None):
+        if before is None:
             prefix = prefill(self.engine, self.prompts)
             self.cache, self.mask, last = prefix.cache, prefix.mask, prefix.last
         else:
-            parents = torch.tensor([self.rows[context[:-1]] for context in contexts], device=device)
+            device = self.engine.device
+            parents = torch.tensor([before[context[:-1]] for context in contexts], device=device)
             self.cache.reorder_cache(parents)
             self.mask = functional.pad(self.mask[parents], (0, 1), value=1)
             tokens = torch.tensor([context[-1:] for context in contexts], device=device)
-            positions = self.mask.sum(dim=1, keepdim=True) - 1
-            last = forward(self.engine, tokens, self.mask, positions, self.cache)[:, -1]
-        self.rows, states = {context: row for row, context in enumerate(contexts)}, self.record[0]
-        return lm_head_logits(self.engine, last), states
+            places = self.mask.sum(dim=1, keepdim=True) - 1
+            last = forward(self.engine, tokens, self.mask, places, self.cache)[:, -1]
+        return lm_head_logits(self.engine, last), self.record[0]
 
 
 class _Apart(_Together):
     """Read contexts one at a time, each from its beginning, without a cache."""
 
-    def __call__(self, contexts):
+    def __call__(self, contexts, before=None):
         parts = [
             (plain_logits(self.engine, self.prompts[prompt], typed)[-1:], self.record[0])
             for prompt, *typed in contexts
         ]
-        return tuple(torch.cat(part) for part in zip(*parts, strict=True))
+        return tuple(map(torch.cat, zip(*parts, strict=True)))
 
 
 def _choose(engine, replies, logits, sampling, suppress):
@@ -187,7 +189,6 @@ def _draw(replies, logits, sampling, suppress):
     """One token id per reply: the inverse of the cumulative distribution at the reply's own uniform number."""
     # Metal has no float64; elsewhere the draw is made where the logits are.
     logits = logits.to("cpu" if logits.device.type == "mps" else logits.device).float()
-    banned = None
     if suppress:
         banned = torch.stack([suppress.banned_tokens(reply.suppression) for reply in replies])
         banned = banned.to(logits.device)
@@ -203,9 +204,7 @@ def _weights(logits, sampling):
     """Probabilities at the run's temperature and top_p (Holtzman et al. 2020), float32 (rows, vocabulary)."""
     if sampling.temperature == 0:
         return functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).float()
-    if sampling.temperature != 1:
-        logits = logits / sampling.temperature
-    weights = logits.softmax(dim=-1)
+    weights = (logits / sampling.temperature).softmax(dim=-1)
     if sampling.top_p >= 1:
         return weights
     ordered, order = weights.sort(dim=-1, descending=True, stable=True)
@@ -236,15 +235,11 @@ def visible(engine, ids):
 
 
 def _face_tokens(engine, reply):
-    """Positions in a reply of the tokens that have at least one byte of its face."""
+    """Positions in a reply of the tokens that have at least one byte of its face; of as many from its beginning where
+    something without bytes of its own stands within the face.
+    """
     pieces = [engine.vocabulary[token] for token in reply.ids]
-    ends = np.cumsum([len(piece) for piece in pieces])
     face = reply.extraction.raw_face.encode("utf-8", "surrogatepass")
-    start = b"".join(pieces).find(face)
-    if start < 0:
-        return range(len(pieces))
-    return [
-        row
-        for row, end in enumerate(ends)
-        if end > start and end - len(pieces[row]) < start + len(face)
-    ]
+    start, ends = b"".join(pieces).find(face), np.cumsum([len(piece) for piece in pieces])
+    begins = np.append(0, ends[:-1])
+    return np.flatnonzero((ends > start) & (begins < start + len(face))).tolist()

@@ -11,32 +11,14 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.models import job
 from kaomoji_lib.models.templates import CONTINUED, LEADS, Continued
-from kaomoji_lib.runs import registry
-from kaomoji_lib.runs.files import (
-    digest,
-    folder_lock,
-    read_json,
-    read_parquet,
-    remove_stale_temporary_files,
-    write_json,
-    write_parquet,
-)
+from kaomoji_lib.runs import files, registry
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_text
 
-COLUMNS = ("prompt_id", "spelling", "face", "log_prob", "log_prob_closed", "n_tokens")
 PROMPTS_PER_PART = 12
 
 
 def score(
-    engine,
-    spellings,
-    prompts,
-    *,
-    instruction=INSTRUCTION,
-    continued=False,
-    check=None,
-    sizes=None,
-    progress=None,
+    engine, spellings, prompts, instruction=INSTRUCTION, continued=False, check=None, progress=None
 ):
     """Score every spelling given every prompt.
 
@@ -52,41 +34,33 @@ def score(
     continued : for a model without a chat template, average the probabilities over :data:`.templates.CONTINUED`, in
         place of the instruction.
     check : the result of an earlier self-check, so that it is not repeated.
-    sizes : :class:`kaomoji_lib.models.forward.Sizes`, kept between calls. progress : callable(prompts=).
+    progress : callable(prompts=).
 
     Returns
     -------
-    DataFrame with ``COLUMNS``, prompts and spellings in the order given. ``face`` is the canonical form, None where
-    the spelling alone is no face (a lone bracket begins every face and says nothing). log-probabilities are NaN
-    where the tokenizer cannot write the spelling. ``log_prob_closed`` adds every token that completes the spelling in
-    one step and goes on beyond it (where ``)`` and a line break are one token, its own tokens alone miss that mass).
-    ``continued`` adds ``template_1`` ..., log_prob_closed of each text.
-    ``attrs["scoring"]``: dtype, algorithm, self-check.
+    DataFrame[prompt_id, spelling, face, log_prob, log_prob_closed, n_tokens], in the order given. ``face`` is the
+    canonical form, None where the spelling alone is no face (a lone bracket begins every face and says nothing).
+    log-probabilities are NaN where the tokenizer cannot write the spelling. ``log_prob_closed`` adds every token that
+    completes the spelling in one step and goes on beyond it (where ``)`` and a line break are one token, its own tokens
+    alone miss that mass). ``continued`` adds ``template_1`` ..., log_prob_closed of each text. ``attrs["scoring"]``:
+    dtype and self-check.
 
     Raises
     ------
     KaomojiError
-        If there is nothing to score, or no algorithm agrees with plain forward passes.
+        If the tokenizer can write none of the spellings, or no algorithm agrees with plain forward passes.
     """
     from kaomoji_lib.models import measuring
     from kaomoji_lib.models import spellings as spelled
     from kaomoji_lib.models.forward import Sizes, in_batches
 
     spellings = list(dict.fromkeys(spellings))
-    if not spellings or not all(isinstance(one, str) and one.strip() for one in spellings):
-        raise KaomojiError(
-            f"no spelling, or an empty one among {len(spellings)}; expected at least one face; check the list of faces"
-        )
-    if not len(prompts):
-        raise KaomojiError(
-            "no prompts to score under; expected a table with the columns id and text; check the file"
-        )
     if check is None:
         check = self_check(engine, spellings, prompts, instruction, continued)
     templates, messages = _asked(engine, prompts, instruction, continued)
     plan = spelled.plan(engine, spellings, leads=check.get("leads", LEADS))
     encoded = [engine.encode(one.render(text)) for one in templates for text in messages]
-    sizes, parts = sizes or Sizes(), []
+    sizes, parts = Sizes(), []
 
     def measure(group):
         return measuring.measure(engine, group, plan, check["algorithm"], sizes.nodes)
@@ -101,10 +75,14 @@ def score(
     # Spellings that the tokenizer cannot write are NaN.
     with np.errstate(invalid="ignore"):
         means = [np.logaddexp.reduce(one, axis=0) - np.log(len(one)) for one in (log_probs, closed)]
+    read = [faces.extract(spelling) for spelling in spellings]
+    alone = [
+        one.face if one.raw_face == spelling else None for one, spelling in zip(read, spellings)
+    ]
     columns = {
         "prompt_id": np.repeat(prompts["id"].to_numpy(dtype=object), len(spellings)),
         "spelling": spellings * len(prompts),
-        "face": [canonical_face(spelling) for spelling in spellings] * len(prompts),
+        "face": alone * len(prompts),
         "log_prob": means[0],
         "log_prob_closed": means[1],
         "n_tokens": [len(sequence) for sequence in plan.sequences] * len(prompts),
@@ -130,12 +108,6 @@ def _asked(engine, prompts, instruction, continued):
     if continued and engine.template.source is None:
         templates, instruction = [Continued(text) for text in CONTINUED], ""
     return templates, [f"{instruction} {text}" for text in prompts["text"]]
-
-
-def canonical_face(spelling):
-    """Return the canonical form of a spelling that is a face by itself, else None."""
-    found = faces.extract(spelling)
-    return found.face if found.outcome == "kaomoji" and found.raw_face == spelling else None
 
 
 def score_file(
@@ -178,26 +150,33 @@ def score_file(
     table = prompts if isinstance(prompts, pd.DataFrame) else load_prompts(prompts)
     settings = {
         "model": job.identity(spec),
-        "faces": digest(spellings)[:12],
-        "prompts": digest(table[["id", "text"]].to_dict("records"))[:12],
+        "faces": files.digest(spellings)[:12],
+        "prompts": files.digest(table[["id", "text"]].to_dict("records"))[:12],
         "instruction": instruction,
         "adapter": spec.adapter,
         "dtype": dtype,
         "continued": continued,
     }
     if out.exists():
-        table = read_parquet(out, "delete it, or give another --out")
+        table = files.read_parquet(out, "delete it, or give another --out")
         job.refuse_difference(out, table.attrs.get("scoring", {}).get("settings", {}), settings)
         return table
     folder = out.with_name(f".{out.name}.parts")
-    with folder_lock(folder):
-        remove_stale_temporary_files(out.parent, name=out.name)
-        begun = _begin(folder, settings)
-        paths = _fill(
-            folder, spec, spellings, table, settings, (device, dtype, revision or begun), progress
-        )
-        result = _joined(paths, settings)
-        write_parquet(out, result)
+    begun = folder / "settings.json"
+    with files.folder_lock(folder):
+        files.remove_stale_temporary_files(out.parent, name=out.name)
+        if begun.is_file():
+            existing = files.read_json(begun, f"delete {folder} and score again")
+            job.refuse_difference(f"{folder} (unfinished)", existing, settings)
+        files.write_json(begun, settings)
+        paths = _fill(folder, spec, spellings, table, settings, (device, revision, progress))
+        tables = [_read(path) for path in paths]
+        result = pd.concat(tables, ignore_index=True)
+        # If self-checks differ between processes, record the worst.
+        checks = [table.attrs["scoring"] for table in tables]
+        worst = max(checks, key=lambda check: check["largest_difference"])
+        result.attrs["scoring"] = {**worst, "settings": settings}
+        files.write_parquet(out, result)
     shutil.rmtree(folder, ignore_errors=True)
     return result
 
@@ -218,50 +197,29 @@ def read_spellings(path):
     return spellings
 
 
-def _begin(folder, settings):
-    """Write the settings, or refuse to continue others; return the commit of a hub model that finished parts come from.
+def _fill(folder, spec, spellings, prompts, settings, how):
+    """Score the parts that the folder lacks: the paths of all its parts. ``how``: device, revision, whether to report."""
+    from kaomoji_lib.models import loading
 
-    A newer commit would be another model.
-    """
-    path = folder / "settings.json"
-    if not path.is_file():
-        write_json(path, settings)
-        return None
-    existing = read_json(path, f"delete {folder} and score again")
-    job.refuse_difference(f"{folder} (unfinished)", existing, settings)
-    parts = [] if settings["model"].endswith(")") else sorted(folder.glob("*.parquet"))
-    return _read(parts[0]).attrs["scoring"]["revision"] if parts else None
-
-
-def _fill(folder, spec, spellings, prompts, settings, how, progress):
-    """Score the parts that the folder lacks: the paths of all its parts."""
-    from kaomoji_lib.models import forward, loading
-
-    parts, engine = job.in_parts(prompts, PROMPTS_PER_PART), None
+    parts, engine, (device, revision, progress) = job.in_parts(prompts, PROMPTS_PER_PART), None, how
     paths = [folder / f"{number:05d}.parquet" for number in range(len(parts))]
+    finished = [path for path in paths if path.is_file() and not spec.is_local]
+    if finished and not revision:
+        # A newer commit of the hub would be another model.
+        revision = _read(finished[0]).attrs["scoring"]["revision"]
     options = {name: settings[name] for name in ("instruction", "continued")}
     rest = job.unfinished(spec.title, parts, lambda number: paths[number].is_file(), progress)
     for number, part, report in rest:
         if engine is None:
-            engine, sizes = loading.load(spec, *how, progress), forward.Sizes()
-            check = {"revision": engine.revision}
-            check |= self_check(engine, spellings, prompts, **options)
-        found = score(engine, spellings, part, check=check, sizes=sizes, progress=report, **options)
-        write_parquet(paths[number], found)
+            engine = loading.load(spec, device, settings["dtype"], revision, progress)
+            check = self_check(engine, spellings, prompts, **options)
+            check["revision"] = engine.revision
+        found = score(engine, spellings, part, check=check, progress=report, **options)
+        files.write_parquet(paths[number], found)
     return paths
 
 
-def _joined(paths, settings):
-    tables = [_read(path) for path in paths]
-    merged = pd.concat(tables, ignore_index=True)
-    # If self-checks differ between processes, record the worst.
-    checks = [table.attrs["scoring"] for table in tables]
-    worst = max(checks, key=lambda check: check["largest_difference"])
-    merged.attrs["scoring"] = {**worst, "settings": settings}
-    return merged
-
-
 def _read(path):
-    return read_parquet(
+    return files.read_parquet(
         path, "delete it and run the same command again: only that part is scored again"
     )

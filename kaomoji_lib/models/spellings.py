@@ -148,39 +148,25 @@ def _overshooting(engine, trie, rows, sequences):
     return found
 
 
-def token_bytes(tokenizer, size=None):
-    """The bytes each token id stands for.
+def token_bytes(tokenizer, size=0):
+    """Return the bytes each token id stands for: list of bytes, none for special tokens and for ids without a token.
 
-    Parameters
-    ----------
-    tokenizer : a transformers tokenizer.
-    size : int, optional; length of the result, for models whose head is wider than the vocabulary.
-
-    Returns
-    -------
-    list of bytes, indexed by token id. Special tokens and ids without a token stand for no bytes.
+    ``size``: least length of the list, for models whose head is wider than the vocabulary.
     """
-    vocabulary = tokenizer.get_vocab()
-    count = max(size or 0, max(vocabulary.values(), default=-1) + 1)
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    byte_level = "ByteLevel" in str(getattr(backend, "decoder", ""))
-    translate = _bytes_of_symbols if byte_level else _bytes_of_piece
-    table = [b""] * count
-    special, added = set(tokenizer.all_special_ids), tokenizer.added_tokens_decoder
+    vocabulary, added = tokenizer.get_vocab(), tokenizer.added_tokens_decoder
+    byte_level = "ByteLevel" in str(tokenizer.backend_tokenizer.decoder)
+    special = set(tokenizer.all_special_ids) | {one for one in added if added[one].special}
+    table = [b""] * max(size, max(vocabulary.values()) + 1)
     for token, identity in vocabulary.items():
-        if identity in special or (identity in added and added[identity].special):
-            continue
-        table[identity] = token.encode() if identity in added else translate(token)
+        if identity not in special:
+            table[identity] = token.encode() if identity in added else _bytes(token, byte_level)
     return table
 
 
-def _bytes_of_symbols(token):
-    if any(char not in SYMBOLS for char in token):
-        return token.encode()
-    return bytes(SYMBOLS[char] for char in token)
-
-
-def _bytes_of_piece(token):
-    if found := BYTE_TOKEN.fullmatch(token):
+def _bytes(token, byte_level):
+    """The bytes of an ordinary token as byte-level BPE writes it, or as pieces of text (SentencePiece) do."""
+    if byte_level and all(char in SYMBOLS for char in token):
+        return bytes(SYMBOLS[char] for char in token)
+    if not byte_level and (found := BYTE_TOKEN.fullmatch(token)):
         return bytes([int(found[1], 16)])
-    return token.replace("▁", " ").encode("utf-8", "surrogatepass")
+    return (token if byte_level else token.replace("▁", " ")).encode("utf-8", "surrogatepass")

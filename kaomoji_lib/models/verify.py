@@ -49,17 +49,8 @@ def scoring(engine, spellings, messages):
     """Find the fastest algorithm whose log-probabilities agree with plain forward passes on a few faces and prompts.
 
     ``spellings``, ``messages``: what is going to be scored; the shortest to the longest spellings and the shortest and
-    the longest message are tried.
-
-    Returns
-    -------
-    dict for the manifest: that of :func:`_first_exact` (differences in nats), and ``leads``, the white space before a
-    face that is summed over.
-
-    Raises
-    ------
-    KaomojiError
-        If no algorithm agrees, with the numbers.
+    the longest message are tried. Returns a dict for the manifest, or raises KaomojiError, as :func:`_first_exact` does
+    (differences in nats); ``leads`` is the white space before a face that is summed over.
     """
     faces = sorted(_writable(engine, spellings), key=len)
     faces = [faces[at] for at in sorted(set(np.linspace(0, len(faces) - 1, FACES, dtype=int)))]
@@ -71,12 +62,12 @@ def scoring(engine, spellings, messages):
 
     def compare(name):
         difference = np.abs(measuring.measure(engine, prompts, plan, name)[0] - expected)
-        return difference, margins, _rms(difference) / _rms(expected[0] - expected[-1])
+        between = np.square(expected[0] - expected[1]).mean()
+        return difference, margins, np.sqrt(np.square(difference).mean() / between)
 
     ways = {name: f"scores of “{name}”" for name in measuring.applicable(engine)}
-    found = _first_exact(
-        engine, ways, compare, TOLERANCES[engine.dtype].log_prob, FLIPPED_FACE, "nats"
-    )
+    tolerance = TOLERANCES[engine.dtype].log_prob
+    found = _first_exact(engine, ways, compare, tolerance, FLIPPED_FACE, "nats")
     return found | {"leads": _leads(engine, prompts, faces, found["algorithm"])}
 
 
@@ -84,15 +75,8 @@ def scoring(engine, spellings, messages):
 def sampling(engine, messages):
     """Find out whether prompts can be sampled together: states at ``emit`` and ``first`` against plain forward passes.
 
-    Returns
-    -------
-    dict for the manifest: that of :func:`_first_exact`; differences are shares of the layer's largest value,
-    ``algorithm`` is ``TOGETHER``, ``ALONE`` or ``UNCACHED``.
-
-    Raises
-    ------
-    KaomojiError
-        If no way agrees, with the numbers.
+    Returns a dict for the manifest, or raises KaomojiError, as :func:`_first_exact` does; differences are shares of the
+    layer's largest value, ``algorithm`` is ``TOGETHER``, ``ALONE`` or ``UNCACHED``.
     """
     messages = _ends(_several(messages))
     notes = _special_openings(engine, messages)
@@ -110,9 +94,8 @@ def sampling(engine, messages):
         return difference, np.array(margins), float(share.median()) if len(share) else np.inf
 
     ways = {name: f"states of {name}" for name in (TOGETHER, ALONE, UNCACHED)}
-    found = _first_exact(
-        engine, ways, compare, TOLERANCES[engine.dtype].state, FLIPPED_STATE, "of their size"
-    )
+    tolerance = TOLERANCES[engine.dtype].state
+    found = _first_exact(engine, ways, compare, tolerance, FLIPPED_STATE, "of their size")
     return found | {"warnings": notes + found["warnings"]}
 
 
@@ -122,7 +105,7 @@ def _first_exact(engine, ways, compare, tolerance, flipped, unit):
     ``compare(name)``: differences, margin of the closest router decision behind each, and the error as a share of what
     lies between two prompts, which is what a lost prompt would cost. Returns a dict: ``algorithm``, ``compared`` (how
     many), ``largest_difference``, ``tolerance``, ``share_between_prompts``, ``close_calls`` (behind a router decision
-    within rounding), ``warnings`` (one sentence per way passed over).
+    within rounding), ``warnings`` (one sentence per way passed over). Raises KaomojiError, with the numbers, if none agrees.
     """
     warnings = []
     for name, words in ways.items():
@@ -132,9 +115,8 @@ def _first_exact(engine, ways, compare, tolerance, flipped, unit):
             warnings.append(f"{words} failed on this model ({type(error).__name__}: {error})")
             continue
         close = margins < TOLERANCES[engine.dtype].margin
-        if (
-            difference <= np.where(close, flipped, tolerance)
-        ).all() and share <= SHARE_BETWEEN_PROMPTS:
+        near = difference <= np.where(close, flipped, tolerance)
+        if near.all() and share <= SHARE_BETWEEN_PROMPTS:
             return {
                 "algorithm": name,
                 "compared": int(difference.size),
@@ -151,10 +133,6 @@ def _first_exact(engine, ways, compare, tolerance, flipped, unit):
     raise KaomojiError(
         f"model {engine.spec.alias!r}: {'; '.join(warnings)}; expected agreement; use another --dtype or --device"
     )
-
-
-def _rms(values):
-    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _several(messages):
@@ -252,9 +230,9 @@ def routers(engine):
     if not 0 < chosen < experts:
         return (), 0
     modules = (module for block in engine.blocks for module in block.modules())
-    weighted = ((module, module._parameters.get("weight")) for module in modules)
     shape = (experts, config.hidden_size)
-    return [one for one, weight in weighted if weight is not None and weight.shape == shape], chosen
+    found = [one for one in modules if getattr(one._parameters.get("weight"), "shape", ()) == shape]
+    return found, chosen
 
 
 @contextmanager
