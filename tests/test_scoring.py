@@ -313,8 +313,7 @@ def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch, c
     command = ["score", "organism-gemma", "--faces", str(files / "faces.txt"), "--prompts"]
     command += [str(files / "prompts.csv"), "--out", str(files / "again.parquet")]
     assert cli.main(command) == 0
-    printed = capsys.readouterr()
-    assert "algorithm packed" in printed.out and "no face by themselves: (" in printed.err
+    assert "algorithm packed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [None, b"\n \n", b"\xff\xfe("])
