@@ -10,7 +10,7 @@ import pandas as pd
 from kaomoji_lib import html as escape
 from kaomoji_lib import results, stats, tables, theme
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.missing import Missing, passes_missing
+from kaomoji_lib.results import Missing, passes_missing
 
 CAMERA = {"eye": {"x": 0.35, "y": -1.75, "z": 0.75}, "center": {"x": 0, "y": 0, "z": -0.08}}
 ELLIPSE = np.linspace(0, 2 * np.pi, 41)

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from kaomoji_lib import tables
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import states
-from kaomoji_lib.missing import Missing, attempt
+from kaomoji_lib.results import Missing, attempt
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.stats import Estimate

@@ -1,9 +1,11 @@
-"""The one shape of a result: a tidy table with one row per estimate, and a mapping of results by source."""
+"""The one shape of a result: a tidy table with one row per estimate; results by source; and the reason where there is none."""
 
-from collections.abc import Mapping
+import functools
+from dataclasses import dataclass
 
 import pandas as pd
 
+from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stats import Estimate
 
@@ -12,10 +14,9 @@ COLUMNS = ["source", "measure", *FIELDS]
 
 
 def frame(estimates, **labels):
-    """Return a tidy table, one row per estimate.
+    """Return a tidy table, one row per estimate: :data:`COLUMNS`, then ``labels``, the same in every row (``layer=3``).
 
-    ``estimates``: mapping ``measure -> Estimate`` or ``(source, measure) -> Estimate``. ``labels``: columns that are
-    the same in every row (``layer=3``, ``source="Gemma"``). Columns: :data:`COLUMNS`, then the labels.
+    ``estimates``: mapping ``measure -> Estimate`` or ``(source, measure) -> Estimate``.
     """
     rows = []
     for key, value in estimates.items():
@@ -27,8 +28,7 @@ def frame(estimates, **labels):
 
 
 def estimate(row):
-    """Return the :class:`Estimate` in one row of a tidy table (Series, mapping or named tuple)."""
-    row = row if isinstance(row, Mapping | pd.Series) else row._asdict()
+    """Return the :class:`Estimate` in one row of a tidy table (Series)."""
     fields = {name: row[name] for name in FIELDS}
     for name in ("null_mean", "p"):
         fields[name] = None if pd.isna(fields[name]) else float(fields[name])
@@ -51,25 +51,15 @@ def one(table, **where):
     return estimate(rows.iloc[0])
 
 
-class BySource(Mapping):
-    """Results by source title, with the reason for each source that has none.
-
-    ``missing``: dict source title -> reason, in the order the sources were given.
-    """
+class BySource(dict):
+    """Results by source title; ``missing``: dict source title -> reason, for each source that has none, in their order."""
 
     def __init__(self, results, missing=()):
-        self._results, self.missing = dict(results), dict(missing)
-
-    @classmethod
-    def collect(cls, sources, function):
-        """Call ``function(source)`` for each of ``sources`` (mapping title -> source).
-
-        A :class:`KaomojiError` becomes the reason that the source has no result.
-        """
-        return cls(sources).map(function)
+        super().__init__(results)
+        self.missing = dict(missing)
 
     def map(self, function):
-        """Return the results of ``function`` applied to each result, keeping what is missing."""
+        """Return the results of ``function`` applied to each result; a :class:`KaomojiError` becomes a reason."""
         results, missing = {}, dict(self.missing)
         for title, item in self.items():
             try:
@@ -78,20 +68,50 @@ class BySource(Mapping):
                 missing[title] = str(error).rstrip(".")
         return BySource(results, missing)
 
-    def frame(self, function=None, **labels):
+    def frame(self, function=None):
         """Concatenate tidy tables. ``function``: result -> tidy table or mapping measure -> Estimate."""
         results = self if function is None else self.map(function)
         tables = []
         for title, item in results.items():
-            table = item if isinstance(item, pd.DataFrame) else frame(item, **labels)
+            table = item if isinstance(item, pd.DataFrame) else frame(item)
             tables.append(table.assign(source=title))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
-    def __getitem__(self, title):
-        return self._results[title]
 
-    def __iter__(self):
-        return iter(self._results)
+@dataclass(frozen=True)
+class Missing:
+    """A result that could not be computed; its fields are missing too, for the same reason."""
 
-    def __len__(self):
-        return len(self._results)
+    reason: str
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self
+
+    def __str__(self):
+        return "not available"
+
+    def _repr_html_(self):
+        head = escape.element("strong", "Not available here.")
+        return escape.element("p", head, f" Reason: {self.reason}.", class_="kao-missing")
+
+
+def attempt(function, *arguments, **named):
+    """``function(*arguments, **named)``, or :class:`Missing` when it raises :class:`KaomojiError` or lacks an argument."""
+    try:
+        return passes_missing(function)(*arguments, **named)
+    except KaomojiError as error:
+        return Missing(str(error).rstrip("."))
+
+
+def passes_missing(function):
+    """Decorator: a figure or table of a missing result is the missing result."""
+
+    @functools.wraps(function)
+    def wrapped(*arguments, **named):
+        given = (*arguments, *named.values())
+        absent = next((value for value in given if isinstance(value, Missing)), None)
+        return function(*arguments, **named) if absent is None else absent
+
+    return wrapped

@@ -1,17 +1,18 @@
 """Intervals, nulls and the few measures that every analysis shares, and the rules by which results are called findings.
 
 One rule of multiplicity: where only the best of many is looked at (layers, scales, numbers of clusters), p is for the
-best of all under the same permutations (:func:`kaomoji_lib.resampling.max_t`); where several tests are each reported
-(models, pairs of sources), p-values are adjusted over all of them (:func:`holm`). One rule of relevance
-(:func:`relevant`): a finding has p <= .05 after that *and* lies at least ``RELEVANT`` above the mean of its null. One
-number of permutations, ``PERMUTATIONS``; nulls that refit a probe each time use ``REFITS``. ``n`` counts what the null
-or the resampling exchanges: prompts, faces, categories.
+best of all under the same permutations (:func:`max_t`); where several tests are each reported (models, pairs of
+sources), p-values are adjusted over all of them (:func:`holm`). One rule of relevance (:func:`relevant`): a finding has
+p <= .05 after that *and* lies at least ``RELEVANT`` above the mean of its null. One number of permutations,
+``PERMUTATIONS``; nulls that refit a probe each time use ``REFITS``. ``n`` counts what the null or the resampling
+exchanges: prompts, faces, categories. Bootstrap: Efron 1979; permutation: Fisher 1935. ``seed``: an int or a tuple.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 LEVEL = 95
 RESAMPLES = 2000
@@ -20,8 +21,6 @@ ALPHA = 0.05
 # Permutations of every null; and of nulls that refit a probe each time, where a thousand would take minutes.
 PERMUTATIONS, REFITS = 1000, 200
 RELEVANT = 0.01
-FLOORS = tuple(1 / (1 + number) for number in (PERMUTATIONS, REFITS))
-CORRECTION_ERROR = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,7 @@ class Estimate:
     @property
     def digits(self):
         """Decimals that show it: two, and up to four where value and interval are so small that two would say 0.00."""
-        largest = max(
-            (abs(item) for item in (self.value, self.ci_low, self.ci_high) if np.isfinite(item)),
-            default=0,
-        )
+        largest = np.nanmax(np.abs([self.value, self.ci_low, self.ci_high, 0]))
         return 2 if largest == 0 or largest >= 0.02 else 3 if largest >= 0.002 else 4
 
     def __str__(self):
@@ -71,10 +67,9 @@ def relevant(estimate):
 
 def format_p(p):
     """Return ``p = 0.012`` or ``p = 0.34``; a bound (``p ≤ 0.001``) where no permutation reached the value."""
-    if p <= 0.001:
-        return "p ≤ 0.001"
-    if any(abs(p - floor) < 1e-9 for floor in FLOORS):
-        return f"p ≤ {p:.3f}"
+    least = [1 / (1 + number) for number in (PERMUTATIONS, REFITS)]
+    if p <= 0.001 or np.isclose(p, least, rtol=0, atol=1e-9).any():
+        return f"p ≤ {max(p, 0.001):.3f}"
     return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
@@ -91,20 +86,12 @@ def permutation_p(observed, null, tail="greater"):
 
 
 def estimate(
-    value,
-    replicates,
-    n,
-    unit,
-    *,
-    null=None,
-    tail="greater",
-    interval="percentile",
-    bounds=(-np.inf, np.inf),
+    value, replicates, n, unit, *, null=None, tail="greater", normal=False, bounds=(-np.inf, np.inf)
 ):
     """Assemble an :class:`Estimate` from resampled values and permuted values.
 
-    ``interval`` is ``percentile``, or ``normal`` (value +- 1.96 standard deviations of the
-    replicates) for statistics that resampling shifts, such as shares of variance. ``bounds`` clips it.
+    The interval holds the middle 95% of the replicates, or with ``normal`` is value +- 1.96 of their standard
+    deviations: for statistics that resampling shifts, such as shares of variance. ``bounds`` clips it.
     Replicates that all equal a share of exactly 0 or 1 would claim certainty: the exact binomial
     bound of ``n`` hits or misses takes their place (Clopper & Pearson 1934).
     """
@@ -112,32 +99,21 @@ def estimate(
     replicates = replicates[np.isfinite(replicates)]
     if replicates.size < 2:
         low = high = np.nan
-    elif interval == "normal":
+    elif normal:
         low, high = value + np.array([-1.96, 1.96]) * replicates.std(ddof=1)
     else:
         low, high = np.percentile(replicates, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
     if low == high == value and value in (0, 1):
         slack = 1 - ((100 - LEVEL) / 200) ** (1 / n)
         low, high = (0, slack) if value == 0 else (1 - slack, 1)
-    null = None if null is None else np.asarray(null, dtype=float)
     low, high = np.clip([low, high], *bounds)
-    return Estimate(
-        float(value),
-        float(low),
-        float(high),
-        int(n),
-        unit,
-        None if null is None else float(null.mean()),
-        None if null is None else permutation_p(value, null, tail),
-    )
+    tested = () if null is None else (float(np.mean(null)), permutation_p(value, null, tail))
+    return Estimate(float(value), float(low), float(high), int(n), unit, *tested)
 
 
 @lru_cache(maxsize=32)
 def resampling_counts(n, resamples=RESAMPLES, seed=0):
-    """How often each of ``n`` units occurs in each bootstrap resample: int array (resamples, n), read-only.
-
-    ``seed``: an int or a tuple of ints. Bootstrap: Efron 1979.
-    """
+    """How often each of ``n`` units occurs in each bootstrap resample: int array (resamples, n), read-only."""
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
     counts.flags.writeable = False
     return counts
@@ -152,13 +128,8 @@ def half_samples(n, resamples=200, seed=0):
     return np.random.default_rng(seed).random((resamples, n)).argsort(axis=1)[:, : n // 2]
 
 
-def bootstrap(
-    values, *, weights=None, unit="prompts", resamples=RESAMPLES, seed=0, null=None, tail="greater"
-):
-    """The (weighted) mean of ``values``, shape (n,), with its bootstrap interval over the n units.
-
-    Bootstrap: Efron 1979.
-    """
+def bootstrap(values, *, weights=None, unit="prompts", resamples=RESAMPLES, seed=0, null=None):
+    """The (weighted) mean of ``values``, shape (n,), with its bootstrap interval over the n units: :class:`Estimate`."""
     values = np.asarray(values, dtype=float)
     weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
     if weights.sum() == 0:
@@ -166,44 +137,87 @@ def bootstrap(
     counts = resampling_counts(len(values), resamples, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         replicates = counts @ (values * weights) / (counts @ weights)
-    return estimate(
-        values @ weights / weights.sum(), replicates, len(values), unit, null=null, tail=tail
-    )
+    return estimate(values @ weights / weights.sum(), replicates, len(values), unit, null=null)
 
 
-def normal(value, error, n, unit):
-    """Return an :class:`Estimate` from a standard error: value +- 1.96 errors, null 0, p one-sided (normal)."""
-    from scipy.stats import norm
+def permuted_mean(score, n, *, weights=None, unit="kaomoji", permutations=PERMUTATIONS, seed=0):
+    """The (weighted) mean of ``score`` of the units in their order, its null that of permuted orders: :class:`Estimate`.
 
-    p = float(norm.sf(value / error)) if error > 0 else float("nan")
-    return Estimate(
-        float(value), value - 1.96 * error, value + 1.96 * error, int(n), unit, 0.0, max(p, 1e-12)
-    )
-
-
-def unbiased(whole, without):
-    """Return the delete-one jackknife value of a biased statistic, n I - (n - 1) mean(I without one).
-
-    ``without``: (..., n), the statistic without each unit. Quenouille 1956, doi:10.1093/biomet/43.3-4.353.
+    ``score``: int array (n,), which unit takes the place of each -> float array (m,), over which the interval is.
     """
-    n = np.shape(without)[-1]
-    return n * np.asarray(whole) - (n - 1) * np.mean(without, axis=-1)
+    rng = np.random.default_rng(seed)
+    null = [np.average(score(rng.permutation(n)), weights=weights) for _ in range(permutations)]
+    return bootstrap(score(np.arange(n)), weights=weights, unit=unit, seed=seed, null=null)
 
 
-def jackknife(whole, without, *, unit="prompts", null=None):
-    """Return the jackknife :class:`Estimate` of a biased statistic whose units are nested (replies in prompts).
+def paired(left, right, *, seed=0):
+    """Mean of ``left - right`` (n,) over prompts that both measured: Estimate; p is one-sided, left larger.
 
-    ``whole``: the statistic of all n units; ``without``: (n,), the same without each of them; ``null``: jackknifed values
-    under permutation. The interval adds to the jackknife's standard error half of the correction itself: where the bias
-    is large, what is left of it is of that size (simulated in tests/calibration).
+    The null flips the sign of each difference: the two measurements of a prompt are exchangeable (Fisher 1935).
     """
-    without = np.asarray(without, dtype=float)
-    n, value = len(without), float(unbiased(whole, without))
-    spread = (n - 1) / n * ((without - without.mean()) ** 2).sum()
-    error = np.sqrt(spread + (CORRECTION_ERROR * (whole - value)) ** 2)
-    mean = None if null is None else float(np.mean(null))
-    p = None if null is None else permutation_p(value, null)
-    return Estimate(value, value - 1.96 * error, value + 1.96 * error, n, unit, mean, p)
+    difference = np.asarray(left, dtype=float) - np.asarray(right, dtype=float)
+    signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], (RESAMPLES, len(difference)))
+    return bootstrap(difference, seed=seed, null=signs @ difference / len(difference))
+
+
+def grouped(values, groups, *, unit, seed=0, null=None):
+    """Mean of ``values`` (n,) with an interval over the ``groups`` (n,) they belong to, which stay together: Estimate.
+
+    Cluster bootstrap: Davison & Hinkley 1997.
+    """
+    group = pd.factorize(np.asarray(groups))[0]
+    total, size = np.bincount(group, np.asarray(values, dtype=float)), np.bincount(group)
+    return bootstrap(total / size, weights=size, unit=unit, seed=seed, null=null)
+
+
+def two_way(values, rows, columns, *, unit, seed=0):
+    """Return the mean of ``values`` (n,) with an interval over their ``rows`` *and* ``columns`` (n,), each resampled.
+
+    For directions, or models, that are a sample as prompts are. ``n`` counts the columns, of which there are fewer; with
+    very few the interval covers too rarely (about 85% of the time with three, 92% with eight). Pigeonhole bootstrap:
+    Owen 2007, doi:10.1214/07-AOAS122.
+    """
+    values = np.asarray(values, dtype=float)
+    codes = [pd.factorize(np.asarray(part))[0] for part in (rows, columns)]
+    drawn = [
+        resampling_counts(part.max() + 1, seed=seed + place)[:, part]
+        for place, part in enumerate(codes)
+    ]
+    weight = drawn[0] * drawn[1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        replicates = weight @ values / weight.sum(axis=1)
+    return estimate(values.mean(), replicates, codes[1].max() + 1, unit)
+
+
+def orders(blocks, permutations, seed=0):
+    """Random orders that keep every position inside its block: int array (permutations, n); ``blocks``: ints (n,).
+
+    Restricted permutation keeps exchangeable only what the null says is (Winkler et al. 2015,
+    doi:10.1016/j.neuroimage.2015.05.092).
+    """
+    blocks = np.asarray(blocks)
+    codes = np.unique(blocks, return_inverse=True)[1]
+    noise = np.random.default_rng(seed).random((permutations, len(blocks)))
+    drawn = np.argsort(codes + noise, axis=1)
+    found = np.empty_like(drawn)
+    found[:, np.argsort(codes, kind="stable")] = drawn
+    return found
+
+
+def max_t(observed, null):
+    """Return p-values of tests of which only the best is looked at, each against the best of all: array like ``observed``.
+
+    ``observed``: (...), one statistic per member; ``null``: (permutations, ...), all members under the *same*
+    permutations. Members are first put on the scale of their own null (mean and standard deviation over
+    permutations and the observed value together), so that a member with a wide null does not drown the others.
+    Westfall & Young 1993; the standardised maximum: Nichols & Holmes 2002, doi:10.1002/hbm.1058.
+    """
+    observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
+    every = np.vstack([observed.reshape(1, -1), null.reshape(len(null), -1)])
+    spread = every.std(axis=0)
+    every = (every - every.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    hits = (every[1:].max(axis=1)[:, None] >= every[0] - 1e-9).sum(axis=0)
+    return ((1 + hits) / (1 + len(null))).reshape(observed.shape)
 
 
 def holm(p):

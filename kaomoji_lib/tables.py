@@ -7,7 +7,7 @@ import pandas as pd
 
 from kaomoji_lib import html as escape
 from kaomoji_lib import results
-from kaomoji_lib.missing import passes_missing
+from kaomoji_lib.results import passes_missing
 from kaomoji_lib.stats import Estimate, format_p
 
 ABSENT = "–"

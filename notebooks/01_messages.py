@@ -26,7 +26,7 @@ seed: int = 0  # random seed of folds and permutations
 
 # %% tags=["remove-cell"]
 from kaomoji_lib import figures, page, results, stimuli, tables
-from kaomoji_lib.metrics import predict
+from kaomoji_lib.metrics import probes
 from kaomoji_lib.models import sentences
 
 started = page.start()
@@ -71,18 +71,12 @@ tables.table(listed[["id", "category", "topic", "text"]], fold=f"All {len(listed
 # character sequences (tf-idf): {glue:text}`words`. From a small sentence encoder (MiniLM): {glue:text}`sentences`.
 
 # %% tags=["hide-input"]
-settings = {"seed": seed}
-surface = predict.from_text(messages, "surface", name="length and punctuation", **settings)
-words = predict.from_text(messages, "tfidf", name="words (tf-idf)", **settings)
-vectors = sentences.encode(messages["text"])
-labels = messages["category"], messages["id"]
-encoder = predict.from_states(vectors, *labels, name="sentence encoder (MiniLM)", **settings)
-baselines = [surface, words, encoder]
-accuracies = results.frame({item.name: item.accuracy for item in baselines}, source="messages")
-for key, item in zip(("surface", "words", "sentences"), baselines, strict=True):
-    page.glue(key, item.accuracy, percent=True)
+baselines = probes.text_probes(messages, sentences.encode(messages["text"]), seed=seed)
+accuracies = {name: probe.accuracy for name, probe in baselines.items()}
+for key, accuracy in zip(("surface", "words", "sentences"), accuracies.values(), strict=True):
+    page.glue(key, accuracy, percent=True)
 figures.forest(
-    accuracies,
+    results.frame(accuracies, source="messages"),
     "The category from the text alone",
     f"Cross-validated accuracy on {len(messages)} messages; no language model is involved",
     y="measure",

@@ -180,11 +180,9 @@ figures.matrix(
 reference = human.load(scheme)
 example = asked.index[asked["category"] == scheme.codes[6]][0]
 chances = choices.choice(log_prob, asked["category"]).loc[example].nlargest(5)
-entries = reference.lookup(chances.index)["rows"].map(
-    lambda rows: reference.entries["groups"].iloc[rows[0]]
-)
+entries, named = reference.lookup(chances.index), reference.entries["groups"]
 labelled = [
-    f"{face}  ({', '.join(entries[face])})" if face in entries.index else face
+    f"{face}  ({', '.join(named.iloc[entries[face][0]])})" if face in entries else face
     for face in chances.index
 ]
 figures.bars(

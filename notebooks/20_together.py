@@ -95,7 +95,7 @@ tables.table(
 
 # %% tags=["hide-input"]
 page.glue("count", len(sources))
-strongest = max(text, key=lambda probe: probe.accuracy.value)
+strongest = max(text, key=lambda name: text[name].accuracy.value)
 
 # %% tags=["hide-input"]
 asked = {"generations": 1, "max_new_tokens": 1}
@@ -275,7 +275,7 @@ figures.curve(
     x="depth",
     y="accuracy",
     percent=True,
-    lines={strongest.name: strongest.accuracy.value},
+    lines={strongest: text[strongest].accuracy.value},
 )
 
 # %% [markdown]
@@ -286,10 +286,9 @@ figures.curve(
 
 # %% tags=["hide-input"]
 arrays = {title: source.states.array for title, source in sources.items()}
-pairs = geometry.similarity(
+within = geometry.similarity(
     {**arrays, "MiniLM (text)": vectors}, messages, permutations=stats.REFITS, seed=seed
-)
-within = pairs[pairs["null"] == "within category"].assign(measure="CKA")
+).assign(measure="CKA")
 text_pair = within["source"].str.contains("MiniLM")
 means = within["value"].groupby(text_pair).mean()
 figures.forest(

@@ -138,7 +138,7 @@ by_people = (
         face=weight.index,
         weight=weight,
         category=reference.theta(weight.index, prior=0).idxmax(axis=1),
-        hover=[", ".join(sorted(set(g))) for g in reference.groups(weight.index)],
+        hover=[", ".join(sorted(set(g))) for g in reference.groups(weight.index).values()],
     )
 )
 figures.circumplex(

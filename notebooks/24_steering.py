@@ -45,7 +45,6 @@ inventory = choose.load_inventory()
 spellings = list(inventory[~inventory["foil"]].groupby("category", sort=False).head(words)["face"])
 theta = human.load(scheme).theta(spellings)
 reading = distributions.Reading(theta, pd.Series(1.0, theta.index))
-kaomoji = pd.Series(spellings, spellings)
 page.glue("title", source.title)
 
 # %% [markdown]
@@ -57,7 +56,7 @@ page.glue("title", source.title)
 # %% tags=["hide-input"]
 options = {"per_category": prompts, "seed": seed, "device": device}
 steered = steer.intervene(source.run, "steering", spellings, targets=2, scales=scales, **options)
-effects = interventions.steering(steered, kaomoji, reading, messages, seed=seed)
+effects = interventions.steering(steered, reading, messages, seed=seed)
 gain = results.one(effects, measure="target", scale=1.0)
 moves = "moves" if stats.relevant(gain) else "does not move"
 page.glue("gain", gain)
@@ -109,7 +108,7 @@ figures.bars(
 
 # %% tags=["hide-input"]
 patched = steer.intervene(source.run, "patching", spellings, layers=layers, **options)
-recovered = interventions.patching(patched, kaomoji, seed=seed)
+recovered = interventions.patching(patched, seed=seed)
 shown = recovered[recovered["measure"] == "recovered"]
 donors = shown[shown["condition"] == "donor"]
 best = donors.loc[donors["value"].idxmax()]
@@ -132,7 +131,7 @@ figures.curve(
 
 # %% tags=["hide-input"]
 erased = steer.intervene(source.run, "erasure", spellings, layers=layers, **options)
-lost = interventions.erasure(erased, kaomoji, reading, messages, seed=seed)
+lost = interventions.erasure(erased, reading, messages, seed=seed)
 drop = lost[lost["measure"] == "drop"]
 figures.curve(
     drop,

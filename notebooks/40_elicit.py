@@ -26,7 +26,7 @@ import pandas as pd
 
 from kaomoji_lib import figures, page, results, tables
 from kaomoji_lib.claude.method import AnswerFolder
-from kaomoji_lib.metrics import choices, distributions, human, predict
+from kaomoji_lib.metrics import choices, distributions, human, information, predict
 from kaomoji_lib.published import tables as published
 from kaomoji_lib.stimuli import load_scheme
 
@@ -100,7 +100,7 @@ tables.estimates(
         {
             "replies that open with a kaomoji": rate,
             "kaomoji → category accuracy": lookup.accuracy,
-            "information in bits": lookup.mutual_information,
+            "information in bits": information.from_emissions(replies, seed=seed),
         },
         source=caption,
     ),

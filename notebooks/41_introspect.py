@@ -51,7 +51,7 @@ used = distributions.elicited(replies, scheme.codes, level="with_arms")
 read = {name: agreement.judged(table, scheme.codes) for name, table in asked.items()}
 read = {name: distributions.look_up(item, used) for name, item in read.items()}
 shared = distributions.shared_faces(used, *read.values())
-scores = agreement.compare(used, read, faces=shared, seed=seed)
+scores = agreement.compare(used, read, shared, seed=seed)
 plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]
 page.glue("faces", len(shared))
 page.glue("similarity", distributions.similarity(used, read[judges[0]], faces=shared, seed=seed))
@@ -103,7 +103,7 @@ figures.matrix(
 # Jensen-Shannon similarity of each judge to use.
 
 # %% tags=["hide-input"]
-different = agreement.divergent(used, read, most=10)
+different = agreement.divergent(used, read)
 different = different.replace(dict(scheme.table["gloss"])).rename(columns={"face": "kaomoji"})
 tables.table(different, faces=("kaomoji",))
 

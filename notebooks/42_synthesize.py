@@ -50,7 +50,7 @@ used = distributions.elicited(replies, scheme.codes, level="with_arms")
 described = synthesis.synthesized(words, lexicon, scheme.codes)
 read = {"synthesized": distributions.look_up(described, used)}
 shared = distributions.shared_faces(used, *read.values())
-scores = agreement.compare(used, read, faces=shared, seed=seed)
+scores = agreement.compare(used, read, shared, seed=seed)
 plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]
 gap = distributions.difference(
     used,

@@ -43,7 +43,7 @@ scheme = load_scheme()
 found = sources.corrected()
 read = {name: found.get(name) for name in models}
 titles = {**published.titles(), **sources.TITLES}
-scores = agreement.compare(found.elicited, read, faces=found.faces, seed=seed)
+scores = agreement.compare(found.elicited, read, found.faces, seed=seed)
 scores["source"] = scores["source"].replace(titles)
 plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]
 own = plain[plain["source"].isin([titles[name] for name in models])]
@@ -70,30 +70,6 @@ figures.forest(
 # %% tags=["hide-input"]
 tables.estimates(
     scores, labels=["source", "measure", "weights"], fold="All measures, with noise ceilings"
-)
-
-# %% [markdown]
-# ## Do the sources agree on the most frequent category?
-
-# %% tags=["hide-input"]
-agreeing, patterns = agreement.patterns(
-    found.elicited, {name: read[name] for name in ("opus", "synthesized", "gemma")}, seed=seed
-)
-agreeing["source"] = agreeing["source"].replace({**titles, "all": "all three at once"})
-figures.forest(
-    agreeing,
-    "Sources name the most frequent category of a kaomoji",
-    f"Share of {len(found.faces)} kaomoji",
-    x="share of kaomoji",
-    percent=True,
-)
-
-# %% tags=["hide-input"]
-tables.table(
-    patterns,
-    faces=("examples",),
-    formats={"weight": ".0%"},
-    fold="Which sources agree on which kaomoji",
 )
 
 # %% [markdown]

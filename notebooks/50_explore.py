@@ -32,9 +32,7 @@ from kaomoji_lib.runs.folder import SHIPPED, RunFolder
 started = page.start()
 shipped = sorted(path.parent.name for path in SHIPPED.glob("*/manifest.json"))
 names = models or [name for name in shipped if "--" not in name]  # one run per model
-runs = results.BySource.collect(
-    {name: name for name in names}, lambda name: page.read(RunFolder.find(name))
-)
+runs = results.BySource(zip(names, names)).map(lambda name: page.read(RunFolder.find(name)))
 ours = runs.map(lambda run: gather.of_run(run, seed))
 typing = [*gather.published(seed), *ours.values()]
 bundle = gather.bundle([*typing, *gather.meanings(typing, seed)])

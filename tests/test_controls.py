@@ -3,14 +3,14 @@
 import pytest
 
 from kaomoji_lib import results
-from kaomoji_lib.metrics import distributions, geometry, predict, probes, states
+from kaomoji_lib.metrics import distributions, geometry, information, predict, probes, states
 from kaomoji_lib.models import organisms, sentences
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.stimuli import load_scheme, read_table
 
 CODES = load_scheme().codes
 PLANTED = [
-    name for name in organisms.NAMES if name not in ("organism-scrambled", "organism-untrained")
+    name for name in organisms.NAMES if name.partition("-")[2] not in ("scrambled", "untrained")
 ]
 
 
@@ -24,20 +24,11 @@ def runs(tmp_path_factory):
 
     def run(name):
         if name not in kept:
-            kept[name] = collect(
-                name, folder / "known.csv", out=folder / name, device="cpu", progress=False
-            )
+            options = {"out": folder / name, "device": "cpu", "progress": False}
+            kept[name] = collect(name, folder / "known.csv", **options)
         return kept[name]
 
     return run
-
-
-def from_states(run):
-    prompts = run.prompts()
-    X = states.stack(run.states("emit").array)
-    return predict.from_states(
-        X, prompts["category"], prompts["id"], name="states", permutations=40
-    )
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -52,32 +43,26 @@ def test_planted_tables_are_recovered(runs, name):
     assert abs(lookup.value - best) < 0.08 and lookup.p < 0.05
 
 
-def test_states_of_a_trained_organism_give_the_category_better_than_tfidf_does(runs):
-    run = runs("organism-gemma")
-    text = predict.from_text(run.prompts(), "tfidf", permutations=40)
-    assert predict.difference(from_states(run), text).ci_low > 0
-
-
-def test_scrambled_faces_say_nothing_though_its_states_do(runs):
+def test_scrambled_faces_say_nothing_though_its_states_do_and_an_untrained_one_types_none(runs):
     run = runs("organism-scrambled")
-    faces = predict.from_faces(run.emissions(), permutations=200)
-    assert faces.accuracy.p > 0.01 and abs(faces.accuracy.value - 1 / 9) < 0.04
-    assert abs(faces.mutual_information.value) < 0.1
-    assert from_states(run).accuracy.value > 0.6
+    faces = predict.from_faces(run.emissions(), permutations=200).accuracy
+    assert faces.p > 0.01 and abs(faces.value - 1 / 9) < 0.04
+    assert abs(information.from_emissions(run.emissions(), permutations=1).value) < 0.1
+    X, prompts = states.stack(run.states("emit").array), run.prompts()
+    found = predict.from_states(X, prompts["category"], prompts["id"], permutations=5)
+    assert found.accuracy.value > 0.6
+    untrained = runs("organism-untrained").emissions()
+    assert (untrained["outcome"] == "kaomoji").mean() < 0.05
 
 
-def test_untrained_organism_types_no_faces(runs):
-    emissions = runs("organism-untrained").emissions()
-    assert (emissions["outcome"] == "kaomoji").mean() < 0.05
-
-
-def test_baselines_find_what_training_planted_and_nothing_in_random_weights(runs):
-    prompts = runs("organism-gemma").prompts()
-    text = probes.text_probes(prompts, sentences.encode(prompts["text"]), permutations=5)
-    gains = {}
+def test_states_say_more_than_the_text_probes_find_after_training_and_nothing_in_random_weights(
+    runs,
+):
+    prompts, gains = runs("organism-gemma").prompts(), {}
+    vectors = sentences.encode(prompts["text"])
     for name in ("organism-gemma", "organism-untrained"):
         array = runs(name).states("emit").array
-        table = probes.against_text(array, prompts, text=text, permutations=5)
+        table = probes.against_text(array, prompts, vectors, permutations=5)
         gains[name] = results.one(table, source=probes.STRONGEST, measure="gain of the state")
     assert gains["organism-gemma"].ci_low > 0 and gains["organism-untrained"].value < 0.05
 
@@ -86,15 +71,13 @@ def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_d
     names = ("organism-gemma", "organism-scrambled", "organism-untrained")
     arrays = {name: runs(name).states("emit").array for name in names}
     table = geometry.similarity(arrays, runs(names[0]).prompts(), permutations=99, halves=4)
-    p = table[table["null"] == geometry.WITHIN].set_index(["left", "right"])["p"]
+    p = table.set_index(["left", "right"])["p"]
     assert p[names[0], names[1]] < 0.05 < p[names[0], names[2]]
 
 
 def test_sentence_vectors_put_like_meanings_together():
-    vectors = sentences.encode(
-        ["the dog sleeps on the sofa", "a puppy naps on the couch", "interest rates rose again"]
-    )
+    texts = "the dog sleeps on the sofa", "a puppy naps on the couch", "interest rates rose again"
+    vectors = sentences.encode(texts)
     likeness = vectors @ vectors.T
-    assert likeness[0, 1] > 0.6 > 0.3 > likeness[0, 2] and likeness.diagonal() == pytest.approx(
-        1, abs=1e-5
-    )
+    assert likeness[0, 1] > 0.6 > 0.3 > likeness[0, 2]
+    assert likeness.diagonal() == pytest.approx(1, abs=1e-5)

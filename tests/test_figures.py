@@ -9,7 +9,7 @@ import pytest
 
 from kaomoji_lib import figures, results
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.missing import Missing
+from kaomoji_lib.results import Missing
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import load_scheme
 

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = "errors html stats resampling results stimuli".split()
-FIGURES = "theme missing tables figures page".split()
+BASE = "errors html stats results stimuli".split()
+FIGURES = "theme tables figures page".split()
 LAYERS = [BASE, ["faces"], ["runs"], ["models", "claude"], ["metrics"], ["published"], FIGURES]
 LAYERS += [["explorer"], ["cli"], ["__main__"]]
 FLOOR = {name: number for number, names in enumerate(LAYERS) for name in names}
@@ -183,7 +183,7 @@ def test_lock_holds_every_pin_with_hashes_and_a_licence_that_goes_with_ours():
     assert [row for row in own if not re.search(compatible, row["licence"])] == []
 
 
-STATISTICS = [p for p in MODULES if p.parent.name == "metrics" or p.stem in ("stats", "resampling")]
+STATISTICS = [p for p in MODULES if p.parent.name == "metrics" or p.stem == "stats"]
 ADDRESS = re.compile(r"arXiv:(\d{4}\.\d{5})|doi:(10\.\d+/[\w/.()-]*\w)")
 AUTHORS = re.compile(
     r"([A-Z][a-zA-Z-]+)(?:,\s+[A-Z][a-z]+)*(?:\s+et\s+al\.|\s+&\s+[A-Z][a-zA-Z-]+)?\s+((?:18|19|20)\d\d)\b"

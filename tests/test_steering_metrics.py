@@ -5,16 +5,7 @@ import pandas as pd
 import pytest
 
 from kaomoji_lib.metrics import interventions
-from tests.calibration.designs_interventions import erased, patched, steered
-
-
-def test_shares_of_faces_leave_out_what_a_longer_spelling_takes():
-    table = pd.DataFrame({"prompt_id": ["p"], "(a)": [0.5], "(a)/": [0.2], "(b)": [0.3]})
-    shares, mass = interventions.face_shares(
-        table, pd.Series({"(a)": "A", "(a)/": "A/", "(b)": "B"})
-    )
-    assert mass == pytest.approx([0.8])
-    assert shares.iloc[0].to_dict() == pytest.approx({"A": 0.375, "A/": 0.25, "B": 0.375})
+from tests.calibration.designs_interventions import FACES, erased, patched, steered
 
 
 def test_steering_is_found_where_it_works_and_only_there():
@@ -25,7 +16,6 @@ def test_steering_is_found_where_it_works_and_only_there():
     assert near.loc["selectivity", "ci_low"] > near.loc["shuffled", "ci_high"]
     assert far.loc["selectivity", "p"] > 0.05 and abs(far.loc["selectivity", "value"]) < 0.02
     assert (near.loc["target", "n"], near.loc["target", "unit"]) == (9, "directions")
-    assert "isotropic" not in near.index and near.loc["unlisted", "value"] == pytest.approx(0)
 
 
 def test_erasure_is_found_where_it_takes_more_than_its_control():
@@ -38,9 +28,8 @@ def test_erasure_is_found_where_it_takes_more_than_its_control():
 
 
 def test_an_erasure_of_everything_is_not_selective_and_one_of_the_category_is():
-    table, faces, meaning, asked = erased(np.random.default_rng(2), 0.0, layers=1)
-    words = list(faces.index)
-    still = table.loc[table["condition"] == "none", words].to_numpy()
+    table, reading, asked = erased(np.random.default_rng(2), 0.0, layers=1)
+    still = table.loc[table["condition"] == "none", FACES].to_numpy()
     category = asked["category"].factorize()[0]
     means = pd.DataFrame(still).groupby(category).transform("mean").to_numpy()
     # What is erased is the difference between categories; what is the prompt's own stays.
@@ -49,10 +38,8 @@ def test_an_erasure_of_everything_is_not_selective_and_one_of_the_category_is():
     value = {}
     for name, cells in {"only": only, "everything": everything}.items():
         changed = table.copy()
-        changed.loc[changed["condition"] == "category", words] = cells / cells.sum(axis=1)[:, None]
-        found = interventions.erasure(changed, faces, meaning, asked).query(
-            "condition == 'category'"
-        )
+        changed.loc[changed["condition"] == "category", FACES] = cells / cells.sum(axis=1)[:, None]
+        found = interventions.erasure(changed, reading, asked).query("condition == 'category'")
         value[name] = found.set_index("measure").loc["selectivity"]
     assert value["only"]["ci_low"] > 0.2 and abs(value["everything"]["value"]) < 0.1
 
@@ -65,9 +52,7 @@ def test_the_deepest_layer_is_judged_against_the_deepest_layers():
         found = interventions.erasure(*made, permutations=99)
         drop = found[found["measure"] == "drop"]
         passed += drop["p"].min() <= 0.05
-        ids = made[0].query("layer == 0")["prompt_id"].nunique()
         alone += (drop["value"] / (drop["ci_high"] - drop["ci_low"]) * 3.92).max() > 1.645
-        assert ids == drop["n"].iloc[0]
     assert passed <= 2 < 4 <= alone
 
 
@@ -83,11 +68,10 @@ def test_a_patch_brings_the_donors_faces_and_its_controls_do_not():
 
 
 def test_a_whole_patch_recovers_everything_and_no_patch_nothing():
-    table, faces = patched(np.random.default_rng(3), 0.0, layers=1)
-    words = list(faces.index)
-    still = table[table["condition"] == "none"].set_index("prompt_id")[words]
+    table, reading = patched(np.random.default_rng(3), 0.0, layers=1)
+    still = table[table["condition"] == "none"].set_index("prompt_id")[FACES]
     for column, share in (("donor_id", 1.0), ("prompt_id", 0.0)):
         changed, at = table.copy(), table["condition"] == "donor"
-        changed.loc[at, words] = still.loc[table.loc[at, column]].to_numpy()
-        found = interventions.patching(changed, faces).set_index("condition").loc["donor", "value"]
-        assert found == pytest.approx(share)
+        changed.loc[at, FACES] = still.loc[table.loc[at, column]].to_numpy()
+        found = interventions.patching(changed, reading).set_index("condition")
+        assert found.loc["donor", "value"] == pytest.approx(share)

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from kaomoji_lib import results, tables
-from kaomoji_lib.missing import Missing
+from kaomoji_lib.results import Missing
 from kaomoji_lib.stats import Estimate
 
 ESTIMATE = Estimate(-0.5, -0.7, 0.1, 9, "faces", -0.0, 0.2)

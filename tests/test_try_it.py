@@ -57,4 +57,4 @@ def test_chosen_message_shows_its_likeliest_kaomoji(payload, watched, tmp_path):
 
 def test_labels_are_those_of_the_dictionary(payload):
     labels, reference = dict(payload["faces"]), human.load(load_scheme())
-    assert {face for face in labels if labels[face]} == set(reference.lookup(labels).index)
+    assert {face for face in labels if labels[face]} == set(reference.lookup(labels))

@@ -62,7 +62,8 @@ def payload(runs, messages, reference):
         )
     gloss = reference.scheme.gloss
     named = [[row.text, gloss(row.category)] for row in messages.itertuples()]
-    listed = reference.lookup(faces).index
-    given = zip(listed, map(Counter, reference.groups(listed)), strict=True)
-    labels = {face: [name for name, _ in groups.most_common()] for face, groups in given}
+    labels = {
+        face: [name for name, _ in Counter(groups).most_common()]
+        for face, groups in reference.groups(faces).items()
+    }
     return {"messages": named, "faces": [[f, labels.get(f, [])] for f in faces], "models": models}

@@ -1,6 +1,6 @@
 """How alike several sources read the same faces, and whether pooling them is better.
 
-All rows of one comparison are on the same faces: those of the reference that every source lists.
+All rows of one comparison are on the same faces: those of the reference that every source lists. Permutation: Fisher 1935.
 """
 
 import itertools
@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import resampling, results, stats
+from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import distributions
 from kaomoji_lib.metrics.distributions import COUNTS, UNIFORM, Reading, per_face
 
@@ -33,24 +33,20 @@ def pool(sources):
     return Reading(table, sources[0].weight.reindex(faces))
 
 
-def compare(reference, sources, *, faces=None, permutations=stats.PERMUTATIONS, seed=0):
-    """Compare every source with the reference, all on one face set: tidy table.
+def compare(reference, sources, faces, *, permutations=stats.PERMUTATIONS, seed=0):
+    """Compare every source with the reference, all on the same ``faces``: tidy table.
 
     ``sources``: mapping name -> Reading. Label column: ``weights`` (``uniform`` or ``counts``). Measures: ``similarity``,
     also of the two guesses that ignore the face; where the reference has its replies by prompt, ``ceiling``
-    (:func:`.distributions.ceiling`). Permutation: Fisher 1935; intervals: Efron 1979.
+    (:func:`.distributions.ceiling`).
     """
-    faces = distributions.shared_faces(reference, *sources.values()) if faces is None else faces
-    values = {
-        (title, "similarity"): per_face(
-            reference, distributions.baseline(reference, kind, faces), faces
-        )
-        for title, kind in GUESSES.items()
-    }
+    values = {}
+    for title, kind in GUESSES.items():
+        guess = distributions.baseline(reference, kind, faces)
+        values[title, "similarity"] = per_face(reference, guess, faces)
     if reference.replies is not None and len(faces) >= distributions.FEWEST_FACES:
-        values["someone who knows the truth", "ceiling"] = distributions.ceiling(
-            reference, faces, seed=seed
-        )
+        truth = distributions.ceiling(reference, faces, seed=seed)
+        values["someone who knows the truth", "ceiling"] = truth
     parts = []
     for weights in (UNIFORM, COUNTS):
         options = {"weights": weights, "faces": faces, "permutations": permutations, "seed": seed}
@@ -65,11 +61,11 @@ def compare(reference, sources, *, faces=None, permutations=stats.PERMUTATIONS, 
     return pd.concat(parts, ignore_index=True)
 
 
-def divergent(reference, sources, most=15):
-    """Return the faces that the sources read most differently from the reference, the worst first.
+def divergent(reference, sources, most=10):
+    """Return the faces that the sources read most differently from the reference, the lowest mean similarity first.
 
     DataFrame [face, n, elicited as, <source> says (category), <source> similarity ...]; n is the face's weight in the
-    reference; faces are ranked by their mean similarity over the sources.
+    reference.
     """
     faces = distributions.shared_faces(reference, *sources.values())
     rows = pd.DataFrame({"n": reference.weight[faces].astype(int)})
@@ -77,45 +73,8 @@ def divergent(reference, sources, most=15):
     for title, source in sources.items():
         rows[f"{title} says"] = source.table.loc[faces].idxmax(axis=1)
         rows[f"{title} similarity"] = per_face(reference, source, faces)
-    order = (
-        rows[[f"{title} similarity" for title in sources]]
-        .mean(axis=1)
-        .sort_values(kind="stable")
-        .index
-    )
+    order = rows.filter(like=" similarity").mean(axis=1).sort_values(kind="stable").index
     return rows.loc[order].head(most).rename_axis("face").reset_index()
-
-
-def patterns(reference, sources, *, permutations=stats.PERMUTATIONS, seed=0):
-    """Return which sources find the reference's most frequent category: (tidy table, patterns).
-
-    The tidy table has the share of faces where each source does, and all of them (source ``all``); its null gives the
-    sources' faces to other faces, all in the same way. ``patterns``: DataFrame [sources that agree, faces, weight (share of
-    the reference's), examples], most frequent first. Permutation: Fisher 1935.
-    """
-    faces = distributions.shared_faces(reference, *sources.values())
-    truth, *read = (
-        source.table.loc[faces].idxmax(axis=1).to_numpy()
-        for source in (reference, *sources.values())
-    )
-    read = np.array(read)
-    orders = resampling.orders(np.zeros(len(faces)), permutations, seed)
-
-    def share(rows):
-        null = [(rows[:, order] == truth).all(axis=0).mean() for order in orders]
-        return stats.bootstrap((rows == truth).all(axis=0), unit="kaomoji", seed=seed, null=null)
-
-    estimates = {(name, "agreement"): share(read[[row]]) for row, name in enumerate(sources)}
-    estimates["all", "agreement"] = share(read)
-    names, weight = np.array(list(sources)), reference.weight[faces]
-    labels = [" · ".join(names[column]) or "none" for column in (read == truth).T]
-    rows = [
-        (label, len(part), part.sum() / weight.sum(), "   ".join(part.nlargest(4).index))
-        for label, part in weight.groupby(pd.Series(labels, index=faces))
-    ]
-    counts = pd.DataFrame(rows, columns=["sources that agree", "kaomoji", "weight", "examples"])
-    counts = counts.sort_values("kaomoji", ascending=False, kind="stable", ignore_index=True)
-    return results.frame(estimates), counts
 
 
 def pooling(
@@ -133,12 +92,13 @@ def pooling(
     faces = distributions.shared_faces(reference, *sources.values())
     n = len(faces)
     tables = [distributions.aligned(reference, source, faces)[1] for source in sources.values()]
-    subsets = [
-        subset
-        for size in range(1, len(tables) + 1)
-        for subset in itertools.combinations(tables, size)
-    ]
-    pools = np.array([np.mean(subset, axis=0) for subset in subsets])
+    pools = np.array(
+        [
+            np.mean(subset, axis=0)
+            for size in range(1, len(tables) + 1)
+            for subset in itertools.combinations(tables, size)
+        ]
+    )
     weight = distributions.face_weights(reference, faces, weights)
     truth = reference.table.loc[faces].to_numpy()
     member, each = np.zeros((halves, n)), np.arange(halves)
@@ -154,17 +114,16 @@ def pooling(
         best, single = train.argmax(axis=0), train[: len(tables)].argmax(axis=0)
         return np.array([test[best, each], test[single, each]])
 
-    found = run(np.arange(n))
-    orders = resampling.orders(np.zeros(n), permutations, seed)
-    null = np.array([run(order).mean(axis=1) for order in orders]).reshape(-1, 2)
-
-    def summary(values, under, bounds=(0, 1)):
-        return stats.estimate(
-            values.mean(), values, n, "kaomoji", null=under, interval="normal", bounds=bounds
-        )
-
+    pooled, single = run(np.arange(n))
+    orders = stats.orders(np.zeros(n), permutations, seed)
+    null = np.array([run(order).mean(axis=1) for order in orders]).T
     return {
-        "held out": summary(found[0], null[:, 0]),
-        "single": summary(found[1], null[:, 1]),
-        "gain": summary(found[0] - found[1], None, (-1, 1)),
+        name: stats.estimate(
+            values.mean(), values, n, "kaomoji", null=under, normal=True, bounds=(least, 1)
+        )
+        for name, values, under, least in (
+            ("held out", pooled, null[0], 0),
+            ("single", single, null[1], 0),
+            ("gain", pooled - single, None, -1),
+        )
     }

@@ -62,7 +62,7 @@ def text_choice(chosen, vectors, labels, seed=0):
     """
     target, vectors = np.sqrt(chosen.to_numpy()), np.asarray(vectors, float)
     table = np.empty_like(target)
-    for test in _folds(np.asarray(labels), seed):
+    for test in _folds(labels, seed):
         model = RidgeCV(PENALTIES).fit(vectors[~test], target[~test])
         table[test] = np.clip(model.predict(vectors[test]), 1e-6, None) ** 2
     table /= table.sum(axis=1, keepdims=True)
@@ -99,6 +99,5 @@ def from_replies(emissions):
 
 def rate(emissions, seed=0):
     """Return the share of generations that start with a kaomoji, 0..1: Estimate over prompts."""
-    typed = emissions["outcome"] == "kaomoji"
-    share = typed.groupby(emissions["prompt_id"]).agg(["mean", "size"])
-    return stats.bootstrap(share["mean"], weights=share["size"], unit="prompts", seed=seed)
+    typed = emissions["outcome"].eq("kaomoji").groupby(emissions["prompt_id"]).agg(["mean", "size"])
+    return stats.bootstrap(typed["mean"], weights=typed["size"], seed=seed)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.cluster import hierarchy
-from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
 
-from kaomoji_lib import resampling, results, stats
+from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics.states import one_thread, stack
 
@@ -64,12 +63,8 @@ def cuts(linkage, most=MOST_CLUSTERS):
 def null_silhouettes(distances):
     """Return the mean silhouette of each cut of data without clusters, clustered in the same way: dict number -> float."""
     linkage = hierarchy.linkage(squareform(distances, checks=False), "average")
-    labelled = cuts(linkage)
-    return {
-        number: stats.silhouettes(distances, labels).mean()
-        for number, labels in labelled.items()
-        if number > 1
-    }
+    cut = cuts(linkage).items()
+    return {k: stats.silhouettes(distances, labels).mean() for k, labels in cut if k > 1}
 
 
 def cluster(faces, distances, nulls, resampled, seed=0):
@@ -81,31 +76,22 @@ def cluster(faces, distances, nulls, resampled, seed=0):
     linkage = tree(distances)
     labelled = cuts(linkage)
     stability = jaccard(labelled, resampled)
-    numbers = [number for number in labelled if number > 1]
-    own = {number: stats.silhouettes(distances, labelled[number]) for number in numbers}
-    null = np.array([[item.get(number, np.nan) for number in numbers] for item in nulls])
-    null = np.where(np.isnan(null), np.nanmean(null, axis=0), null)
-    adjusted = resampling.max_t([own[number].mean() for number in numbers], null)
+    own = {k: stats.silhouettes(distances, labels) for k, labels in labelled.items() if k > 1}
+    null = pd.DataFrame(nulls, columns=list(own))
+    null = null.fillna(null.mean())
+    adjusted = stats.max_t([values.mean() for values in own.values()], null)
     rows = []
-    for column, number in enumerate(numbers):
-        value = stats.bootstrap(
-            own[number], unit="kaomoji", seed=seed, null=null[:, column], resamples=500
-        )
-        labels = {
-            "clusters": number,
-            "stability": float(stability[number].mean()),
-            "p_adjusted": float(adjusted[column]),
-        }
-        rows.append(results.frame({"silhouette": value}, **labels))
+    for (number, values), p in zip(own.items(), adjusted):
+        options = {"unit": "kaomoji", "seed": seed, "resamples": 500}
+        value = stats.bootstrap(values, null=null[number], **options)
+        labels = {"clusters": number, "stability": float(stability[number].mean())}
+        rows.append(results.frame({"silhouette": value}, **labels, p_adjusted=float(p)))
     rows = pd.concat(rows, ignore_index=True)
     excess = (rows["value"] - rows["null_mean"])[rows["p_adjusted"] <= stats.ALPHA]
     return Clustering(
         linkage=linkage,
         order=tuple(faces[leaf] for leaf in hierarchy.leaves_list(linkage)),
-        cuts={
-            number: pd.Series(labels, list(faces), name="cluster")
-            for number, labels in labelled.items()
-        },
+        cuts={k: pd.Series(labels, list(faces), name="cluster") for k, labels in labelled.items()},
         criterion=rows,
         stability=stability,
         chosen=int(rows["clusters"][excess.idxmax()]) if len(excess) else 1,
@@ -117,8 +103,7 @@ def cluster_vectors(vectors, null=None, *, permutations=stats.PERMUTATIONS, resa
 
     ``null``: permuted arrays like the table; default: each column permuted over the faces, which suits distributions over
     categories, not words (use :func:`.synthesis.permuted_vectors`). Stability: faces resampled with replacement, under
-    which clusters of two or three faces look stable whatever they are; compare at the same number only. Hennig 2007,
-    doi:10.1016/j.csda.2006.11.025.
+    which clusters of two or three faces look stable whatever they are; compare at the same number only (Hennig 2007).
     """
     X, rng = vectors.to_numpy(float), np.random.default_rng(seed)
     null = (rng.permuted(X, axis=0) for _ in range(permutations)) if null is None else null
@@ -183,32 +168,19 @@ def names(labels, masses, words):
 class FaceMeans:
     """Which states each face has, most frequent face first.
 
-    ``counts``: Series face -> emissions. ``gram``: (rows, rows), inner products of the states. ``faced``: int array
-    (prompts, generations), position of the face of each reply, -1 for none; ``rows``: the same shape, its state row, -1 for
-    none.
+    ``counts``: Series face -> emissions. ``gram``: (rows, rows), inner products of the states. ``uses``: (faces, rows), how
+    often each face has each state. ``prompts``: ints, the state rows of the prompts that have replies.
     """
 
     counts: pd.Series
     gram: np.ndarray
-    faced: np.ndarray
-    rows: np.ndarray
-
-    @property
-    def uses(self):
-        """How often each face has each state: float array (faces, state rows)."""
-        return self.used(self.faced).toarray()
-
-    def used(self, faced):
-        """How often each face has each state row if replies had the faces ``faced``: sparse (faces, rows)."""
-        reply = (faced >= 0) & (self.rows >= 0)
-        shape = (len(self.counts), len(self.gram))
-        return csr_matrix((np.ones(reply.sum()), (faced[reply], self.rows[reply])), shape=shape)
+    uses: np.ndarray
+    prompts: np.ndarray
 
     def distances(self, uses):
         """Return the faces that occur in ``uses`` (faces, rows), and cosine distances (0..2) of their centred means."""
         present = np.flatnonzero(uses.sum(axis=1))
-        uses = csr_matrix(uses)[present]
-        shares = csr_matrix(uses.multiply(1 / uses.sum(axis=1)))
+        shares = uses[present] / uses[present].sum(axis=1, keepdims=True)
         products = shares @ (shares @ self.gram).T
         products = products - products.mean(axis=0)
         products = products - products.mean(axis=1, keepdims=True)
@@ -221,19 +193,18 @@ class FaceMeans:
 def face_means(states, emissions, min_emissions=3, min_prompts=2):
     """Join faces with the (layer-scaled, stacked) states of their emissions: :class:`FaceMeans`.
 
-    ``states``: the run's states with ``index`` (prompt_id, and generation where the state depends on it) and ``array``
-    (n, layers, d); a face generated twice for a prompt counts its state twice. Included are faces with at least
-    ``min_emissions`` emissions from at least ``min_prompts`` prompts.
+    ``states``: the run's states, one per prompt, with ``index`` (DataFrame[prompt_id]) and ``array`` (n, layers, d); a face
+    generated twice for a prompt counts its state twice. Included are faces with at least ``min_emissions`` emissions from
+    at least ``min_prompts`` prompts.
 
     Raises
     ------
     KaomojiError
         If fewer than three faces qualify.
     """
-    keys = [key for key in ("prompt_id", "generation") if key in states.index.columns]
-    index = states.index[keys].assign(row=np.arange(len(states.index)))
-    replies = emissions.merge(index, on=keys, how="inner")
-    usage = replies.groupby("face").agg(count=("row", "size"), prompts=("prompt_id", "nunique"))
+    index = states.index[["prompt_id"]].assign(row=np.arange(len(states.index)))
+    replies = emissions.merge(index, on="prompt_id")
+    usage = replies.groupby("face").agg(count=("row", "size"), prompts=("row", "nunique"))
     usage = usage[(usage["count"] >= min_emissions) & (usage["prompts"] >= min_prompts)]
     usage = usage.sort_index().sort_values("count", ascending=False, kind="stable")["count"]
     if len(usage) < 3:
@@ -241,30 +212,27 @@ def face_means(states, emissions, min_emissions=3, min_prompts=2):
             f"{len(usage)} faces have {min_emissions} emissions from {min_prompts} prompts; expected at least 3; "
             "collect more generations or lower the limits"
         )
-    prompt, prompts = pd.factorize(replies["prompt_id"])
-    faced, rows = np.full((2, len(prompts), int(replies["generation"].max()) + 1), -1)
-    faced[prompt, replies["generation"]] = usage.index.get_indexer(replies["face"])
-    rows[prompt, replies["generation"]] = replies["row"]
-    if "generation" not in keys:
-        rows[:] = rows.max(axis=1, keepdims=True)
-    X = stack(states.array)
-    return FaceMeans(usage, X @ X.T, faced, rows)
+    kept = replies[replies["face"].isin(usage.index)]
+    uses, X = np.zeros((len(usage), len(index))), stack(states.array)
+    np.add.at(uses, (usage.index.get_indexer(kept["face"]), kept["row"]), 1)
+    return FaceMeans(usage, X @ X.T, uses, replies["row"].unique())
 
 
 @one_thread
 def cluster_means(means, *, permutations=stats.PERMUTATIONS, resamples=100, seed=0):
     """Cluster faces by the cosine similarity of their mean states, centred over faces: :class:`Clustering`.
 
-    The null moves whole prompts: all faces of a prompt go to the states of another prompt, reply by reply. A face that two
-    prompts prefer has a mean near these two, whether or not faces mean anything; moving single replies would miss that.
-    Stability: prompts resampled. Silhouettes: Rousseeuw 1987.
+    The null moves whole prompts: all faces of a prompt go to the state of another prompt. A face that two prompts prefer
+    has a mean near these two, whether or not faces mean anything; moving single replies would miss that. Stability:
+    prompts resampled. Silhouettes: Rousseeuw 1987.
     """
-    orders = resampling.orders(np.zeros(len(means.faced)), permutations, seed)
-    permuted = (means.distances(means.used(means.faced[order]))[1] for order in orders)
-    nulls = [null_silhouettes(distances) for distances in permuted]
-    uses = means.used(means.faced)
-    prompt = np.zeros(len(means.gram), dtype=int)
-    prompt[means.rows[means.rows >= 0]] = np.nonzero(means.rows >= 0)[0]
-    drawn = stats.resampling_counts(len(means.rows), resamples, seed)
-    resampled = (means.distances(uses.multiply(weights[prompt])) for weights in drawn)
-    return cluster(tuple(means.counts.index), means.distances(uses)[1], nulls, resampled, seed)
+    rows, nulls = means.prompts, []
+    for order in stats.orders(np.zeros(len(rows)), permutations, seed):
+        moved = np.zeros_like(means.uses)
+        moved[:, rows] = means.uses[:, rows[order]]
+        nulls.append(null_silhouettes(means.distances(moved)[1]))
+    weights = np.zeros((resamples, len(means.gram)))
+    weights[:, rows] = stats.resampling_counts(len(rows), resamples, seed)
+    resampled = (means.distances(means.uses * weight) for weight in weights)
+    distances = means.distances(means.uses)[1]
+    return cluster(tuple(means.counts.index), distances, nulls, resampled, seed)

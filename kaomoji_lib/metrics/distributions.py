@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import resampling, stats
+from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.canonical import LEVELS, at_level
 
@@ -54,7 +54,7 @@ def elicited(emissions, codes, level="canonical"):
     if level != "canonical":
         typed = typed.assign(face=typed["raw_face"].map(lambda face: at_level(face, level)))
     counts = pd.crosstab(typed["face"], typed["category"]).reindex(columns=list(codes))
-    replies = typed[["prompt_id", "category", "face"]] if "prompt_id" in typed else None
+    replies = typed[["prompt_id", "category", "face"]]
     return replace(reading(counts.fillna(0), replies=replies), level=level)
 
 
@@ -74,25 +74,21 @@ def look_up(source, reference):
     return Reading(table.set_axis(list(listed)), weight.set_axis(list(listed)), level=level)
 
 
-def shared_faces(reference, *others, min_weight=MIN_WEIGHT):
-    """Return the faces of weight >= ``min_weight`` in ``reference`` that every other reading lists, in reference order."""
-    faces = reference.table.index[reference.weight >= min_weight]
+def shared_faces(reference, *others):
+    """Return the faces of weight >= 3 in ``reference`` that every other reading lists, in reference order."""
+    faces = reference.table.index[reference.weight >= MIN_WEIGHT]
     for other in others:
         faces = faces[faces.isin(other.table.index)]
     if len(faces) < 2:
         raise KaomojiError(
-            f"only {len(faces)} faces of weight >= {min_weight} occur in all readings; expected at least 2; "
-            "collect more generations or lower min_weight"
+            f"only {len(faces)} faces of weight >= {MIN_WEIGHT} occur in all readings; expected at least 2; "
+            "collect more generations"
         )
     return faces
 
 
-def baseline(reference, kind, faces=None):
-    """Return the reading that ignores the face: ``uniform`` over categories, or ``marginal``, the reference's own mean.
-
-    ``faces``: those that the marginal is taken over; default all.
-    """
-    faces = reference.table.index if faces is None else faces
+def baseline(reference, kind, faces):
+    """Return the reading that ignores the face: ``uniform``, or ``marginal``, the reference's mean over ``faces``."""
     codes = reference.table.columns
     guess = np.ones(len(codes)) if kind == "uniform" else _marginal(reference, faces)
     table = pd.DataFrame([guess / guess.sum()] * len(faces), index=faces, columns=codes)
@@ -108,14 +104,14 @@ def similarity(a, b, *, weights=UNIFORM, faces=None, permutations=stats.PERMUTAT
     """Return the mean Jensen-Shannon similarity of two readings over their faces, 0..1: Estimate over faces.
 
     ``a`` is the reference: its weights select the faces (or give ``faces``); ``weights``: ``uniform`` or ``counts`` (those
-    of ``a``). Interval: bootstrap over faces. Null: the rows of ``b`` are given to other faces, so it keeps what ``b`` gets
-    without looking at the face. Similarity: Lin 1991, doi:10.1109/18.61115.
+    of ``a``). Interval: bootstrap over faces. Null: the rows of ``b`` are given to other faces (Fisher 1935), so it keeps
+    what ``b`` gets without looking at the face.
     """
     faces = shared_faces(a, b) if faces is None else faces
     weight = face_weights(a, faces, weights)
     left, right = aligned(a, b, faces)
     pairs = stats.js_similarity(left[:, None], right[None])
-    orders = resampling.orders(np.zeros(len(faces)), permutations, seed)
+    orders = stats.orders(np.zeros(len(faces)), permutations, seed)
     null = pairs[np.arange(len(faces)), orders] @ weight / weight.sum()
     return stats.bootstrap(pairs.diagonal(), weights=weight, unit="kaomoji", seed=seed, null=null)
 
@@ -134,7 +130,7 @@ def difference(reference, a, b, *, weights=UNIFORM, faces=None, seed=0):
     return replace(plain, null_mean=0.0, p=stats.permutation_p(abs(plain.value), np.abs(null)))
 
 
-def ceiling(reference, faces, *, draws=CEILING_DRAWS, seed=0):
+def ceiling(reference, faces, *, seed=0):
     """Return the expected similarity of each face's counts to its true distribution: float array (faces,).
 
     The truth is unknown, but has a posterior: Dirichlet around the marginal, with the counts taken for as many
@@ -157,7 +153,9 @@ def ceiling(reference, faces, *, draws=CEILING_DRAWS, seed=0):
     concentration = np.clip((1 - rate) / max(rate - (base**2).sum(), 1e-3), 0.03, 1000)
     counts = reference.table.loc[faces].to_numpy() * total[:, None]
     posterior = concentration * base + counts / design_effect(used.to_numpy(float), category)
-    gammas = np.random.default_rng(seed).standard_gamma(posterior, size=(draws, *counts.shape))
+    gammas = np.random.default_rng(seed).standard_gamma(
+        posterior, size=(CEILING_DRAWS, *counts.shape)
+    )
     # Where all of a row's tiny shapes underflow, adding next to nothing keeps it a distribution.
     return stats.js_similarity(counts, gammas + 1e-300).mean(axis=0)
 
@@ -191,7 +189,7 @@ def aligned(a, b, faces):
     return a.table.loc[faces].to_numpy(float), b.table.loc[faces, a.table.columns].to_numpy(float)
 
 
-def by_category(log_probs, prompts, codes, rule="mean probability"):
+def by_category(log_probs, prompts, codes, rule):
     """Return what a face says about the category, all categories equally frequent: :class:`Reading`.
 
     ``log_probs``: DataFrame prompt x face, nat; ``prompts``: DataFrame[id, category]; ``rule``:

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
-from kaomoji_lib import resampling, results, stats
+from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics.states import compact, one_thread
 
 COMPONENTS, SHOWN, NULL_COLUMNS = 10, 3, 512
 HALVES = 100
-FREE, WITHIN = "free", "within category"
 
 
 @one_thread
@@ -27,36 +26,34 @@ def pca(X, prompts, scheme, *, permutations=stats.PERMUTATIONS, seed=0):
     and their n is the number of categories). All intervals come from half samples of prompts, in which the components are
     computed again. Parallel analysis: Horn 1965, doi:10.1007/BF02289447.
     """
-    coordinates, n = scheme_coordinates(prompts["category"], scheme), len(X)
-    compacted = compact(X)
+    coordinates, compacted = scheme_coordinates(prompts["category"], scheme), compact(X)
     scores, shares = _decompose(compacted)
     scores = scores[:, :COMPONENTS] * signs(scores[:, :COMPONENTS], coordinates)
     halves, close = [], []
-    for half in stats.half_samples(n, seed=seed):
+    for half in stats.half_samples(len(X), seed=seed):
         part, part_shares = _decompose(compacted[half])
         halves.append(part_shares)
         close.append(_correlations(part, coordinates[half]))
     rng = np.random.default_rng(seed)
-    halves, close = np.array(halves), np.array(close)
-    nulls = np.array(_column_null(X, permutations, rng))
-    share = {"interval": "normal", "bounds": (0, 1)}
+    halves, close, nulls = np.array(halves), np.array(close), _column_null(X, permutations, rng)
+
+    def share(value, replicates, null, n, unit="prompts", **options):
+        options = {"normal": True, "bounds": (0, 1), **options}
+        return stats.estimate(value, replicates, n, unit, null=null, **options)
+
     found = {
-        f"PC{i + 1}, share of variance": stats.estimate(
-            shares[i], halves[:, i], n, "prompts", null=nulls[:, i], **share
-        )
+        f"PC{i + 1}, share of variance": share(shares[i], halves[:, i], nulls[:, i], len(X))
         for i in range(min(SHOWN, scores.shape[1]))
     }
     ratios = [1 / np.maximum((part**2).sum(axis=-1), 1e-300) for part in (shares, halves, nulls)]
-    options = {"null": ratios[2], "tail": "less", "interval": "normal", "bounds": (1, np.inf)}
-    found["participation ratio"] = stats.estimate(*ratios[:2], n, "prompts", **options)
+    found["participation ratio"] = share(*ratios, len(X), tail="less", bounds=(1, np.inf))
     codes, names = pd.factorize(prompts["category"])
     own = coordinates[np.unique(codes, return_index=True)[1]]
     moved = rng.permuted(np.tile(np.arange(len(names)), (permutations, 1)), axis=1)
     null = np.array([_correlations(scores, own[order][codes]) for order in moved])
     observed = _correlations(scores, coordinates)
     for i, measure in enumerate(("PC1 and valence", "PC2 and arousal")):
-        parts = observed[i], close[:, i], len(names), "categories"
-        found[measure] = stats.estimate(*parts, null=null[:, i], **share)
+        found[measure] = share(observed[i], close[:, i], null[:, i], len(names), "categories")
     return scores, found
 
 
@@ -107,7 +104,7 @@ def _column_null(X, permutations, rng):
         gram = moved @ moved.T if len(X) <= X.shape[1] else moved.T @ moved
         values = np.maximum(np.linalg.eigvalsh(gram)[::-1], 0)
         spectra.append(np.pad(values / max(values.sum(), 1e-300), (0, 8)))
-    return spectra
+    return np.array(spectra)
 
 
 @one_thread
@@ -119,16 +116,15 @@ def silhouette(X, labels, *, permutations=stats.PERMUTATIONS, seed=0):
     """
     X, codes = compact(X), pd.factorize(np.asarray(labels))[0]
     distances, rng = cdist(X, X), np.random.default_rng(seed)
-    value = stats.silhouettes(distances, codes).mean()
-    null = [
-        stats.silhouettes(distances, rng.permutation(codes)).mean() for _ in range(permutations)
-    ]
-    halves = [
-        stats.silhouettes(distances[np.ix_(half, half)], codes[half]).mean()
-        for half in stats.half_samples(len(codes), 100, seed)
-    ]
-    options = {"null": null, "interval": "normal", "bounds": (-1, 1)}
-    return stats.estimate(value, halves, len(codes), "prompts", **options)
+
+    def mean(rows, codes):
+        return stats.silhouettes(distances[np.ix_(rows, rows)], codes).mean()
+
+    every = np.arange(len(codes))
+    null = [mean(every, rng.permutation(codes)) for _ in range(permutations)]
+    halves = [mean(half, codes[half]) for half in stats.half_samples(len(codes), 100, seed)]
+    options = {"null": null, "normal": True, "bounds": (-1, 1)}
+    return stats.estimate(mean(every, codes), halves, len(codes), "prompts", **options)
 
 
 @one_thread
@@ -139,10 +135,8 @@ def procrustes(reference, scores, labels, codes, *, permutations=stats.PERMUTATI
     the categories of B in another order. Interval: prompts resampled within category (Efron 1979), corrected for the
     bias that noise in the centroids adds and widened by it. Schoenemann 1966, doi:10.1007/BF02289451.
 
-    Parameters
-    ----------
-    reference, scores : component scores (n, >= 1) of the same prompts in the same order; three are used. labels : (n,),
-        categories. codes : the order of the categories; those without a prompt are left out.
+    ``reference``, ``scores``: component scores (n, >= 1) of the same prompts in the same order; three are used.
+    ``labels``: (n,), categories; ``codes``: their order; those without a prompt are left out.
     """
     sides = [np.asarray(part, dtype=float)[:, :SHOWN] for part in (reference, scores)]
     members = [np.flatnonzero(np.asarray(labels) == code) for code in codes]
@@ -158,10 +152,8 @@ def procrustes(reference, scores, labels, codes, *, permutations=stats.PERMUTATI
     each = len(labels) / count
     widened = np.sqrt(each / (each - 1) * (1 + (bias / spread) ** 2)) if each > 1 else 1.0
     replicates = value - bias + (again - again.mean()) * widened
-    null, bounds = residual(A, B[orders]), (0, 1)
-    return stats.estimate(
-        value, replicates, count, "categories", null=null, tail="less", bounds=bounds
-    )
+    options = {"null": residual(A, B[orders]), "tail": "less", "bounds": (0, 1)}
+    return stats.estimate(value, replicates, count, "categories", **options)
 
 
 def _centroids(scores, members):
@@ -179,18 +171,16 @@ def residual(A, B):
 
 @one_thread
 def similarity(sources, prompts, *, permutations=stats.PERMUTATIONS, halves=HALVES, seed=0):
-    """Return the debiased linear CKA of every two of ``sources``: tidy table, one row per pair and null.
+    """Return the debiased linear CKA of every two of ``sources``, about 0 (unrelated) to 1: tidy table, one row per pair.
 
-    The value is the largest over pairs of layers, and so is every value of its null (Westfall & Young 1993). The null
-    ``free`` gives the states to other prompts, for which telling the categories apart is enough; ``within category`` to
-    other prompts of the same category. The interval comes from half samples of the prompts at the best pair. Label
-    columns: ``left``, ``right``, ``left_layer``, ``right_layer``, ``null``. CKA: Kornblith et al. 2019, arXiv:1905.00414;
-    debiased: Murphy et al. 2024, arXiv:2405.01012; between language models: Huh et al. 2024, arXiv:2405.07987.
+    The value is the largest over pairs of layers, and so is every value of its null (Westfall & Young 1993), which
+    permutes prompts within their category: exceeding it says that more than the categories is shared. The interval comes
+    from half samples of the prompts at the best pair. Label columns: ``left``, ``right``, ``left_layer``, ``right_layer``.
+    CKA: Kornblith et al. 2019, arXiv:1905.00414; debiased: Murphy et al. 2024, arXiv:2405.01012; between language models:
+    Huh et al. 2024, arXiv:2405.07987.
 
-    Parameters
-    ----------
-    sources : dict title -> states (n, layers, d) or vectors (n, d), rows in the order of ``prompts``.
-    prompts : DataFrame[category].
+    ``sources``: dict title -> states (n, layers, d) or vectors (n, d), rows in the order of ``prompts``
+    (DataFrame[category]).
 
     Raises
     ------
@@ -210,10 +200,8 @@ def similarity(sources, prompts, *, permutations=stats.PERMUTATIONS, halves=HALV
     rows, columns = np.triu_indices(n, 1)
     place = np.zeros((n, n), dtype=np.int32)
     place[rows, columns] = place[columns, rows] = np.arange(len(rows))
-    products, codes = {}, prompts["category"].factorize()[0]
-    for number, (null, among) in enumerate({FREE: np.zeros(n), WITHIN: codes}.items()):
-        orders = resampling.orders(among, permutations, [seed, number])
-        products[null] = [own.T @ own[place[order[rows], order[columns]]] for order in orders]
+    orders = stats.orders(prompts["category"].factorize()[0], permutations, [seed, 1])
+    permuted = [own.T @ own[place[order[rows], order[columns]]] for order in orders]
     frames, product = [], own.T @ own
     for left, right in itertools.combinations(sources, 2):
         cell = block[left], block[right]
@@ -223,30 +211,11 @@ def similarity(sources, prompts, *, permutations=stats.PERMUTATIONS, halves=HALV
             np.prod(signatures(np.stack([gram[np.ix_(half, half)] for gram in pair])), axis=1).sum()
             for half in stats.half_samples(n, halves, seed)
         ]
+        options = {"null": [part[cell].max() for part in permuted], "normal": True}
+        found = stats.estimate(product[cell].max(), spread, n, "prompts", bounds=(-1, 1), **options)
         labels = {"left": left, "right": right, "left_layer": best[0], "right_layer": best[1]}
-        for name, moved in products.items():
-            found = stats.estimate(
-                product[cell].max(),
-                spread,
-                n,
-                "prompts",
-                null=[part[cell].max() for part in moved],
-                interval="normal",
-                bounds=(-1, 1),
-            )
-            frames.append(results.frame({(f"{left} – {right}", "CKA"): found}, **labels, null=name))
+        frames.append(results.frame({(f"{left} – {right}", "CKA"): found}, **labels))
     return pd.concat(frames, ignore_index=True)
-
-
-def linear_cka(X, Y, labels, *, permutations=stats.PERMUTATIONS, seed=0):
-    """Return the debiased linear CKA of ``X`` (n, d) and ``Y`` (n, e), about 0 (unrelated) to 1, with two nulls.
-
-    Two Estimates of one value: the null of the first permutes prompts freely, that of the second within their category.
-    As :func:`similarity`; Kornblith et al. 2019, arXiv:1905.00414.
-    """
-    prompts = pd.DataFrame({"category": np.asarray(labels)})
-    table = similarity({"X": X, "Y": Y}, prompts, permutations=permutations, seed=seed)
-    return tuple(results.estimate(row) for _, row in table.iterrows())
 
 
 def _grams(states):
@@ -260,11 +229,9 @@ def _grams(states):
 def signatures(grams):
     """Return the signatures of Gram matrices (layers, n, n): float32 (pairs, layers), columns of unit length or 0.
 
-    A signature is a source's arrangement of the prompts as a vector over pairs of them; debiased linear CKA is the inner
-    product of two. Relabelling the prompts of one source moves the entries of its signature and nothing else, so that a
-    permutation costs one gather and one matrix product for all layers of all sources together.
-    Entries are U-centred, so that the inner product of two is unbiased HSIC up to a constant (Szekely & Rizzo 2014,
-    doi:10.1214/14-AOS1255).
+    A signature is a source's arrangement of the prompts as a vector over pairs of them. Entries are U-centred, so that the
+    inner product of two is debiased linear CKA (Szekely & Rizzo 2014, doi:10.1214/14-AOS1255). Relabelling the prompts of
+    one source only moves the entries: a permutation costs one matrix product for all layers of all sources together.
     """
     n = grams.shape[-1]
     grams = grams * ~np.eye(n, dtype=bool)

@@ -19,6 +19,8 @@ from kaomoji_lib.faces.canonical import LEVELS, at_level, canonical
 from kaomoji_lib.stimuli import DATA, read_table
 
 PRIOR = 0.5
+# Valence nearer to 0 has no clear sign.
+CLEAR = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,26 @@ class Reference:
         }
 
     def lookup(self, faces):
-        """Find each face in the dictionary: DataFrame indexed by face with ``level`` and ``rows`` (entry numbers).
+        """Find each face in the dictionary: dict face -> array of its entries' rows.
 
         Levels are tried in order: raw spelling, spelling with arms, canonical form. Faces without an entry are left out.
         """
         found = {}
-        for face in dict.fromkeys(faces):
-            names = {level: at_level(face, level) for level in LEVELS}
-            known = [level for level, name in names.items() if name in self._index[level]]
+        for face in faces:
+            names = ((level, at_level(face, level)) for level in LEVELS)
+            known = [
+                self._index[level][name] for level, name in names if name in self._index[level]
+            ]
             if known:
-                found[face] = (known[0], self._index[known[0]][names[known[0]]])
-        return pd.DataFrame.from_dict(found, orient="index", columns=["level", "rows"])
+                found[face] = known[0]
+        return found
 
     def groups(self, faces):
-        """The label groups of each listed face, over all its entries: list of lists of str."""
-        return [
-            [group for row in rows for group in self.entries["groups"].iloc[row]]
-            for rows in self.lookup(faces)["rows"]
-        ]
+        """The label groups of each listed face, over all its entries: dict face -> list of str."""
+        return {
+            face: [group for row in rows for group in self.entries["groups"].iloc[row]]
+            for face, rows in self.lookup(faces).items()
+        }
 
     def theta(self, faces, prior=PRIOR):
         """Posterior mean of P(category | face): DataFrame face x category, rows sum to 1; listed faces only.
@@ -84,12 +88,12 @@ class Reference:
     def allowed(self, faces):
         """Whether a category is a candidate for a face: boolean DataFrame face x category; listed faces only."""
         found = self.lookup(faces)
-        rows = [self._matrices[1][rows].any(axis=0) for rows in found["rows"]]
-        return pd.DataFrame(rows, found.index, list(self.scheme.codes))
+        rows = [self._matrices[1][rows].any(axis=0) for rows in found.values()]
+        return pd.DataFrame(rows, list(found), list(self.scheme.codes))
 
     def _table(self, found, masses):
         shares = masses / masses.sum(axis=1, keepdims=True)
-        return pd.DataFrame(shares, found.index, list(self.scheme.codes))
+        return pd.DataFrame(shares, list(found), list(self.scheme.codes))
 
     @cached_property
     def _matrices(self):
@@ -108,7 +112,7 @@ class Reference:
                 row[[self.scheme.codes.index(code) for code in codes]] = weigh(codes)
         by_entry = (has @ spread) * candidate
         by_entry /= np.maximum(by_entry.sum(axis=1, keepdims=True), 1e-300)
-        sums = [by_entry[rows].sum(axis=0) for rows in found["rows"]]
+        sums = [by_entry[rows].sum(axis=0) for rows in found.values()]
         return np.reshape(sums, (len(found), candidate.shape[1]))
 
 
@@ -151,13 +155,11 @@ def reading(choice, labels, theta, *, ranges=(), seed=0):
 
     Returns (Estimate over prompts with the null of categories permuted over prompts, coverage Estimate, (low, high) range).
     """
-    labels = np.asarray(labels)
+    columns, rows = theta.columns.get_indexer(labels), np.arange(len(labels))
     by_category, covered = _by_category(choice, theta)
-    place = {code: column for column, code in enumerate(theta.columns)}
-    columns = np.array([place[label] for label in labels])
-    rows, rng = np.arange(len(labels)), np.random.default_rng(seed)
-    null = [by_category[rows, rng.permutation(columns)].mean() for _ in range(stats.PERMUTATIONS)]
-    score = stats.bootstrap(by_category[rows, columns], null=null, seed=seed)
+    score = stats.permuted_mean(
+        lambda order: by_category[rows, columns[order]], len(rows), unit="prompts", seed=seed
+    )
     draws = [_by_category(choice, table)[0][rows, columns].mean() for table in ranges]
     spread = tuple(np.percentile(draws, [2.5, 97.5])) if draws else (np.nan, np.nan)
     return score, stats.bootstrap(covered, seed=seed), spread
@@ -178,14 +180,9 @@ def set_mass(table, weight, allowed, *, seed=0):
     """
     faces = _shared(table, allowed)
     shares, sets = table.loc[faces].to_numpy(), allowed.loc[faces].to_numpy()
+    inside = lambda order: (shares * sets[order]).sum(axis=1)  # noqa: E731
     weights = weight[faces].to_numpy(float)
-    rng, total = np.random.default_rng(seed), weights.sum()
-    null = [
-        weights @ (shares * sets[rng.permutation(len(sets))]).sum(axis=1) / total
-        for _ in range(stats.PERMUTATIONS)
-    ]
-    inside = (shares * sets).sum(axis=1)
-    return stats.bootstrap(inside, weights=weights, unit="kaomoji", seed=seed, null=null)
+    return stats.permuted_mean(inside, len(faces), weights=weights, seed=seed)
 
 
 def coordinates(table, scheme):
@@ -216,19 +213,18 @@ def _correlated(one, other, statistic, unit, seed):
     return stats.estimate(statistic(one, other), again, n, unit, null=null, bounds=(-1, 1))
 
 
-def same_sign(table, people, scheme, *, clear=0.1, seed=0):
+def same_sign(table, people, scheme, *, seed=0):
     """Share of kaomoji whose valence has the same sign for the model and in people's labels.
 
-    Faces whose valence lies within ``clear`` of 0 on either side are left out. Arguments and interval as in
+    Faces whose valence lies within ``CLEAR`` of 0 on either side are left out. Arguments and interval as in
     :func:`correlation`.
     """
     faces = _shared(table, people)
     own = coordinates(table.loc[faces], scheme)["valence"].to_numpy()
     human = people.loc[faces, "valence"].to_numpy()
-    keep = (np.abs(own) >= clear) & (np.abs(human) >= clear)
-    own, human, rng = np.sign(own[keep]), np.sign(human[keep]), np.random.default_rng(seed)
-    null = [(own == rng.permutation(human)).mean() for _ in range(stats.PERMUTATIONS)]
-    return stats.bootstrap((own == human).astype(float), unit="kaomoji", seed=seed, null=null)
+    keep = (np.abs(own) >= CLEAR) & (np.abs(human) >= CLEAR)
+    own, human = np.sign(own[keep]), np.sign(human[keep])
+    return stats.permuted_mean(lambda order: own == human[order], len(own), seed=seed)
 
 
 def glyph_theta(reference, faces):
@@ -258,13 +254,11 @@ def ceiling(reference, *, seed=0):
     forms = reference.entries["face"].map(canonical)
     pairs = np.array([rows[:2] for rows in forms.groupby(forms).indices.values() if len(rows) > 1])
     first, second = (reference._matrices[1][rows] for rows in pairs.T)
-    overlap = lambda one, other: (one & other).sum(axis=1) / (one | other).sum(axis=1)  # noqa: E731
-    rng = np.random.default_rng(seed)
-    orders = [rng.permutation(len(pairs)) for _ in range(stats.PERMUTATIONS)]
-    null = [overlap(first, second[order]).mean() for order in orders]
-    found = {
-        "set overlap": stats.bootstrap(overlap(first, second), unit="pairs", seed=seed, null=null)
-    }
+
+    def overlap(order):
+        return (first & second[order]).sum(axis=1) / (first | second[order]).sum(axis=1)
+
+    found = {"set overlap": stats.permuted_mean(overlap, len(pairs), unit="pairs", seed=seed)}
     pearson = lambda a, b: np.corrcoef(a, b)[0, 1]  # noqa: E731
     for axis in ("valence", "arousal"):
         places = reference.scheme.table[axis].to_numpy(float)

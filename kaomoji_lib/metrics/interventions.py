@@ -1,11 +1,18 @@
-"""What steering, patching and erasing do to the exact distribution over faces, and whether meaning decides it."""
+"""What steering, patching and erasing do to the exact distribution over faces, and whether meaning decides it.
+
+The tables are those of :mod:`kaomoji_lib.models.steer`: one row per prompt and intervention, and one column
+per face with P(the reply opens with it). ``reading``: P(category | face) of the measured faces, none of which begins
+another. What is measured is given that the reply opens with one of them. Null of patching and erasing: the intervention
+and its control change places per prompt (Fisher 1935), in all layers and positions at once; p is for the best of them
+(:func:`kaomoji_lib.stats.max_t`).
+"""
 
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import resampling, results, stats
+from kaomoji_lib import results, stats
 
 TARGET, SELECTIVITY, DROP = "target", "selectivity", "drop"
 # What each patch is compared with: what differs is the state's position, or its category.
@@ -13,41 +20,11 @@ CONTROLS = {"donor": "shuffled_position", "other_topic": "same_category"}
 FLOOR = 1e-9
 
 
-def exclusive(wide):
-    """Make probabilities of nested events exclusive: each spelling less those that extend it.
-
-    ``wide``: DataFrame prompt x spelling, P(the reply begins with the spelling). "The reply begins with ``(^_^)``" contains
-    "the reply begins with ``(^_^)/``": added up as they are, nested spellings would count twice. Where the tokens of an
-    extension leave more to it than was counted for the spelling itself (another way to cut the same text), it gets 0.
-    """
-    taken = pd.DataFrame(0.0, index=wide.index, columns=wide.columns)
-    for spelling in wide:
-        inside = [one for one in wide if one != spelling and spelling.startswith(one)]
-        if inside:
-            taken[max(inside, key=len)] += wide[spelling]
-    return (wide - taken).clip(lower=0.0)
-
-
-def face_shares(table, faces):
-    """Return P(face | row, the reply opens with a listed face), and the probability that it does.
-
-    ``table``: of an intervention (:mod:`kaomoji_lib.models.steer`), one column per spelling with
-    P(the reply opens with it), prefix-closed; ``faces``: Series spelling -> face. DataFrame (rows, faces), rows sum to
-    1, and array (rows,).
-    """
-    own = exclusive(table[[name for name in table.columns if name in faces.index]])
-    mass = own.sum(axis=1)
-    by_face = own.div(mass, axis=0).T.groupby(faces.reindex(own.columns), sort=False).sum().T
-    return by_face, mass.to_numpy()
-
-
-def category_masses(shares, reading):
-    """Return the mass that ``shares`` (:func:`face_shares`) give to each category: DataFrame (rows, categories).
-
-    ``reading``: P(category | face) without intervention, of all scored faces.
-    """
-    masses = shares.to_numpy() @ reading.table.loc[shares.columns].to_numpy()
-    return pd.DataFrame(masses, shares.index, reading.table.columns)
+def _shares(table, reading):
+    """P(face | row, one of the faces), and P(category | row), of faces and categories of ``reading``: two arrays (rows, k)."""
+    chances = table[list(reading.table.index)].to_numpy(float)
+    shares = chances / chances.sum(axis=1, keepdims=True)
+    return shares, shares @ reading.table.to_numpy()
 
 
 def _gains(gained, own, target):
@@ -87,65 +64,58 @@ def _renamed(gained, own, target, orders):
     return moved + expected[:, None]
 
 
-def steering(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, seed=0):
+def steering(table, reading, prompts, *, permutations=stats.PERMUTATIONS, seed=0):
     """Measure what each layer and scale did: tidy table with the labels ``layer`` and ``scale``.
 
-    Masses are of categories, 0..1, given that the reply opens with a listed face. Measures: ``target`` (gained by the
-    category steered to); ``selectivity`` (that less what the mean other category gained, neither target nor the
-    prompt's own); ``shuffled`` and ``isotropic`` (gained by a category under directions of the same length that mean
-    nothing); ``unlisted`` (change of the probability of no listed face). Intervals resample
-    prompts and directions, of which there are few. The null of target and selectivity gives the directions other
-    categories' names; p is for the best of all layers and scales (max-T, :func:`kaomoji_lib.resampling.max_t`).
-    Directions of a difference of means: Turner et al. 2023, arXiv:2308.10248; Rimsky et al. 2024, arXiv:2312.06681.
-
-    ``table``: of :func:`kaomoji_lib.models.steer.intervene`; ``faces``, ``reading``: of
-    :func:`face_shares` and :func:`category_masses`; ``prompts``: DataFrame[id, category].
+    Masses are of categories, 0..1. Measures: ``target`` (gained by the category steered to); ``selectivity`` (that less
+    what the mean other category gained, neither target nor the prompt's own); ``shuffled`` and ``isotropic`` (gained by a
+    category under directions of the same length that mean nothing). Intervals resample prompts and directions, of which
+    there are few. The null of target and selectivity gives the directions other categories' names; p is for the best of
+    all layers and scales. ``prompts``: DataFrame[id, category]. Directions of a difference of means: Turner et al. 2023,
+    arXiv:2308.10248; Rimsky et al. 2024, arXiv:2312.06681.
     """
-    shares, mass = face_shares(table, faces)
-    masses = category_masses(shares, reading)
-    codes = list(masses.columns)
+    codes, masses = list(reading.table.columns), _shares(table, reading)[1]
     meta = table[["prompt_id", "layer", "condition", "direction", "scale"]].reset_index(drop=True)
-    base = _unchanged(meta)[meta["prompt_id"]].to_numpy()
-    gained = masses.to_numpy() - masses.to_numpy()[base]
+    gained = masses - masses[_unchanged(meta)[meta["prompt_id"]]]
     category = prompts.set_index("id")["category"].reindex(meta["prompt_id"])
     own = category.map(codes.index).to_numpy()
-    places = {
+    cells = {
         place: part.index.to_numpy()
-        for place, part in meta[meta["condition"] == "category"].groupby(["layer", "scale"])
+        for place, part in meta.groupby(["layer", "scale", "condition"])
     }
+    places = [place[:2] for place in cells if place[2] == "category"]
 
     def over(values, at):
         crossing = meta.loc[at, "prompt_id"], meta.loc[at, "direction"]
-        return resampling.two_way(values, *crossing, unit="directions", seed=seed)
+        return stats.two_way(values, *crossing, unit="directions", seed=seed)
 
     orders = np.random.default_rng(seed).permuted(
         np.tile(np.arange(len(codes)), (permutations, 1)), axis=1
     )
-    steered = {
-        place: (gained[at], own[at], meta.loc[at, "direction"].map(codes.index).to_numpy())
-        for place, at in places.items()
-    }
+    steered = {}
+    for place in places:
+        at = cells[*place, "category"]
+        target = meta.loc[at, "direction"].map(codes.index).to_numpy()
+        steered[place] = gained[at], own[at], target
     null = np.array([_renamed(*rows, orders) for rows in steered.values()])
     observed = np.array([_gains(*rows).mean(axis=1) for rows in steered.values()])
-    adjusted = [resampling.max_t(observed[:, i], null[:, i].T) for i in range(2)]
+    adjusted = [stats.max_t(observed[:, i], null[:, i].T) for i in range(2)]
     frames = []
-    for number, ((layer, scale), at) in enumerate(places.items()):
+    for number, (layer, scale) in enumerate(places):
         values, found = _gains(*steered[layer, scale]), {}
         for i, name in enumerate((TARGET, SELECTIVITY)):
             tested = {"null_mean": float(null[number, i].mean()), "p": float(adjusted[i][number])}
-            found[name] = replace(over(values[i], at), **tested)
+            found[name] = replace(over(values[i], cells[layer, scale, "category"]), **tested)
         for condition in ("shuffled", "isotropic"):
-            here = (meta["layer"] == layer) & (meta["scale"] == scale)
-            other = np.flatnonzero(here & (meta["condition"] == condition))
-            if len(other):
+            other = cells.get((layer, scale, condition))
+            if other is not None:
                 # Of a direction that means nothing: what the mean category that is not the prompt's own gained.
                 found[condition] = over(-gained[other, own[other]] / (len(codes) - 1), other)
-        found["unlisted"] = over(mass[base[at]] - mass[at], at)
         frames.append(results.frame(found, layer=int(layer), scale=float(scale)))
     return pd.concat(frames, ignore_index=True)
 
 
-def patching(table, faces, *, permutations=stats.PERMUTATIONS, seed=0):
+def patching(table, reading, *, permutations=stats.PERMUTATIONS, seed=0):
     """Measure what each patch recovered: tidy table with the labels ``layer``, ``position`` and ``condition``.
 
     The outcome is the log-odds of the faces that the donor types more often than the host against the others. Measure
@@ -153,12 +123,9 @@ def patching(table, faces, *, permutations=stats.PERMUTATIONS, seed=0):
     patches (0: the host's face stays, 1: it becomes the donor's), sums over hosts. All conditions are measured between
     the host and its donor of the same topic and another category. The condition ``donor`` is compared with the donor's
     state at a random position, ``other_topic`` (another donor of the donor's category) with a donor of the host's own
-    category: the null swaps the two per host, in all layers and positions at once, and p is for the best of them
-    (max-T). Interchange interventions: Geiger et al. 2021, arXiv:2106.02997.
-
-    ``table``: of :func:`kaomoji_lib.models.steer.intervene`; ``faces``: Series spelling -> face.
+    category. Interchange interventions: Geiger et al. 2021, arXiv:2106.02997.
     """
-    values = face_shares(table, faces)[0].to_numpy()
+    values = _shares(table, reading)[0]
     meta = table[["prompt_id", "donor_id", "layer", "position", "condition"]].reset_index(drop=True)
     base = _unchanged(meta)
     donors = meta[meta["condition"] == "donor"].drop_duplicates("prompt_id")
@@ -191,15 +158,17 @@ def patching(table, faces, *, permutations=stats.PERMUTATIONS, seed=0):
             tested[place] = {"p": float(p), "null_mean": float(share)}
     frames = []
     for place, change in changes.items():
-        there = np.isfinite(change)
-        found = resampling.ratio(change[there], whole[there], unit="hosts", seed=seed)
-        found = replace(found, **tested.get(place, {}))
+        there = np.isfinite(change) & (whole != 0)
+        shares, weights = change[there] / whole[there], whole[there]
+        found = stats.bootstrap(shares, weights=weights, unit="hosts", seed=seed)
         labels = dict(zip(("layer", "position", "condition"), place))
-        frames.append(results.frame({"recovered": found}, **labels))
+        frames.append(
+            results.frame({"recovered": replace(found, **tested.get(place, {}))}, **labels)
+        )
     return pd.concat(frames, ignore_index=True)
 
 
-def erasure(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, seed=0):
+def erasure(table, reading, prompts, *, permutations=stats.PERMUTATIONS, seed=0):
     """Measure what each erasure left: tidy table with the labels ``layer``, ``condition`` and ``removed``.
 
     ``removed``: share of the states' variance that the erasure changes. Measures of each condition: ``own category``
@@ -207,18 +176,14 @@ def erasure(table, faces, reading, prompts, *, permutations=stats.PERMUTATIONS, 
     a face distribution has in common with other prompts of its category, above those of other categories; and with
     itself, above its category), and ``selectivity``, their difference: does the erasure hit the category more than
     everything else. ``drop`` (own category after the control less that after erasing the category) compares the
-    category's erasure with each control. Its null swaps the two per prompt, in all layers at once; p is for the best of
-    all layers (max-T). The control ``matched`` changes as much variance. Overlap of distributions: Bhattacharyya 1943.
-
-    ``table``: of :func:`kaomoji_lib.models.steer.intervene`; ``faces``, ``reading``, ``prompts``: as in
-    :func:`steering`.
+    category's erasure with each control; the control ``matched`` changes as much variance. ``prompts``: DataFrame[id,
+    category]. Overlap of distributions: Bhattacharyya 1943.
     """
-    shares, _ = face_shares(table, faces)
-    masses, roots = category_masses(shares, reading), np.sqrt(shares.to_numpy())
+    shares, masses = _shares(table, reading)
     meta = table[["prompt_id", "layer", "condition", "removed"]].reset_index(drop=True)
     category = prompts.set_index("id")["category"].reindex(meta["prompt_id"]).to_numpy()
-    own = masses.to_numpy()[np.arange(len(masses)), masses.columns.get_indexer(category)]
-    base = _unchanged(meta)
+    own = masses[np.arange(len(masses)), reading.table.columns.get_indexer(category)]
+    base, roots = _unchanged(meta), np.sqrt(shares)
     before, member = roots[base], category[base][:, None] == category[base][None]
     cells = {
         place: pd.Series(part.index, part["prompt_id"])[base.index].to_numpy()
@@ -261,7 +226,7 @@ def _best_of_all(differences, permutations, seed):
     n = differences.shape[1]
     signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(permutations, n))
     null = signs @ differences.T / n
-    return resampling.max_t(differences.mean(axis=1), null), null
+    return stats.max_t(differences.mean(axis=1), null), null
 
 
 def _overlaps(roots, before, member):

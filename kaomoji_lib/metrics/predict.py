@@ -13,9 +13,8 @@ from functools import lru_cache, partial
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import resampling, stats
+from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import information
 from kaomoji_lib.metrics.states import compact, one_thread
 
 FOLDS, REPEATS = 5, 5
@@ -29,29 +28,24 @@ class Prediction:
     """Cross-validated prediction of the category.
 
     ``confusion``: prompts, true category x predicted category, mean over repeats and over the rows of a prompt. ``hits``:
-    Series by prompt id, share of right answers, for paired comparisons. ``null``: accuracies with permuted categories. A
-    prediction from replies has ``mutual_information`` (bits).
+    Series by prompt id, share of right answers, for paired comparisons. ``null``: accuracies with permuted categories.
     """
 
-    name: str
     accuracy: stats.Estimate
     confusion: pd.DataFrame
     hits: pd.Series
     null: np.ndarray
-    mutual_information: stats.Estimate | None = None
 
 
-class _Design:
-    """Rows belong to groups (prompts), groups to categories: integer codes and their names."""
-
-    def __init__(self, labels, groups):
-        self.group, self.names = pd.factorize(np.asarray(groups))
-        label, self.codes = pd.factorize(np.asarray(labels))
-        self.label = pd.Series(label).groupby(self.group).first().to_numpy()
-        if len(self.codes) < 2:
-            raise KaomojiError(
-                f"only {len(self.codes)} category occurs; expected at least 2; add prompts of another"
-            )
+def _by_prompt(labels, groups):
+    """Category of each prompt (Series by prompt id), as ints too, and the place of the prompt of each row: ints (n,)."""
+    category = pd.Series(np.asarray(labels), np.asarray(groups))
+    category = category[~category.index.duplicated()]
+    if category.nunique() < 2:
+        raise KaomojiError(
+            f"only {category.nunique()} category occurs; expected at least 2; add prompts of another"
+        )
+    return category, pd.factorize(category)[0], category.index.get_indexer(groups)
 
 
 def folds(label, seed):
@@ -80,31 +74,27 @@ def _folds(label, seed):
 
 
 @one_thread
-def from_states(
-    X, labels, groups, *, name="states", repeats=REPEATS, permutations=stats.REFITS, seed=0
-):
+def from_states(X, labels, groups, *, repeats=REPEATS, permutations=stats.REFITS, seed=0):
     """Predict the category from states (or any features): PCA(50), standardise, logistic regression in each fold.
 
     ``X``: (n, d); ``labels``, ``groups``: (n,), category and prompt id of each row. The null refits the first repeat
     alone, so it is a little wider than the observed mean over ``repeats``. Linear probes: Alain & Bengio 2017,
     arXiv:1610.01644.
     """
-    X, design = compact(X), _Design(labels, groups)
-    return _probe(name, design, lambda train: X, repeats, permutations, seed)
+    X, prompts = compact(X), _by_prompt(labels, groups)
+    return _probe(*prompts, lambda train: X, repeats, permutations, seed)
 
 
 @one_thread
-def from_text(
-    prompts, kind="tfidf", *, name=None, repeats=REPEATS, permutations=stats.REFITS, seed=0
-):
+def from_text(prompts, kind="tfidf", *, repeats=REPEATS, permutations=stats.REFITS, seed=0):
     """Predict the category from the text of the prompt alone, through the same classifier.
 
     ``prompts``: DataFrame[id, category, text]. ``kind``: ``tfidf`` (words, word pairs and runs of 2 to 5 characters,
     fitted inside the fold; Salton & Buckley 1988) or ``surface`` (lengths and punctuation).
     """
-    design, texts = _Design(prompts["category"], prompts["id"]), prompts["text"].astype(str)
-    features = partial(FEATURES[kind], texts)
-    return _probe(name or f"text ({kind})", design, features, repeats, permutations, seed)
+    features = partial(FEATURES[kind], prompts["text"].astype(str))
+    by_prompt = _by_prompt(prompts["category"], prompts["id"])
+    return _probe(*by_prompt, features, repeats, permutations, seed)
 
 
 def _surface(text, train):
@@ -113,8 +103,7 @@ def _surface(text, train):
     lengths = words.map(lambda found: [len(word) for word in found] or [0])
     columns = [text.str.len(), words.str.len(), lengths.map(np.mean), lengths.map(max)]
     columns += [words.map(lambda found: len(set(found)) / max(len(found), 1))]
-    columns += [text.map(lambda one: sum(map(str.isupper, one)))]
-    columns += [text.str.count(found) for found in (r"\d", *map(re.escape, marks))]
+    columns += [text.str.count(found) for found in ("[A-Z]", r"\d", *map(re.escape, marks))]
     return np.column_stack(columns).astype(float)
 
 
@@ -130,64 +119,53 @@ def _tfidf(texts, train):
 FEATURES = {"surface": _surface, "tfidf": _tfidf}
 
 
-def _probe(name, design, features, repeats, permutations, seed):
+def _probe(category, label, group, features, repeats, permutations, seed):
     """``features``: boolean training rows -> features of all rows, fitted on these alone."""
-    group, label = design.group, design.label[design.group]
-    predicted, null = np.zeros((len(design.label), len(design.codes))), np.zeros(0)
+    answered, null = np.zeros((len(label), label.max() + 1)), np.zeros(0)
     for repeat in range(repeats):
-        fold, labellings = folds(design.label, seed + repeat), label[None]
+        fold, labellings = folds(label, seed + repeat), label[group][None]
         if repeat == 0:
-            shuffled = design.label[resampling.orders(fold, permutations, seed)]
+            shuffled = label[stats.orders(fold, permutations, seed)]
             labellings = np.vstack([labellings, shuffled[:, group]])
         answers = held_out(features, labellings, fold[group])
         if repeat == 0:
             null = (answers[1:] == labellings[1:]).mean(axis=1)
-        np.add.at(predicted, (group, answers[0]), 1 / (np.bincount(group)[group] * repeats))
-    return _summary(name, design, predicted, null, seed)
+        np.add.at(answered, (group, answers[0]), 1 / (np.bincount(group)[group] * repeats))
+    return _summary(category, label, answered, null, seed)
 
 
-def held_out(features, labellings, fold):
+def held_out(features, labellings, fold, tested=None):
     """Return the answers of probes to rows that they were not fitted on: ints like ``labellings``.
 
-    ``features``: boolean training rows -> features of all rows (n, d); ``labellings``: ints (m, n); ``fold``: ints (n,).
+    ``features``: boolean training rows -> features of all rows (n, d); ``labellings``: ints (m, n); ``fold``: ints (n,);
+    ``tested``: other features (n, d) of the same rows, to answer for; default the same.
     """
     answers = np.empty(labellings.shape, dtype=int)
     for number in range(fold.max() + 1):
         test = fold == number
-        scores = project(features(~test), ~test)
-        weights = fit_probes(scores[~test], labellings[:, ~test], labellings.max() + 1)
-        answers[:, test] = answers_of(scores[test], weights)
+        X = features(~test)
+        rows = np.vstack([X[~test], (X if tested is None else tested)[test]])
+        train = np.arange(len(rows)) < (~test).sum()
+        scores = project(rows, train)
+        weights = fit_probes(scores[train], labellings[:, ~test], labellings.max() + 1)
+        answers[:, test] = answers_of(scores[~train], weights)
     return answers
 
 
-def _summary(name, design, predicted, null, seed, bits=None):
-    """``predicted``: (prompts, categories), how often each category is the answer; rows sum to 1."""
-    n = len(design.label)
-    hits = predicted[np.arange(n), design.label]
+def _summary(category, label, answered, null, seed):
+    """``answered``: (prompts, categories), how often each category is the answer; rows sum to 1."""
+    n, codes = len(label), category.unique()
+    hits = answered[np.arange(n), label]
     replicates = stats.resampling_counts(n, seed=seed) @ hits / n
-    accuracy = stats.estimate(
-        hits.mean(),
-        hits.mean() + (replicates - hits.mean()) * WIDENED,
-        n,
-        "prompts",
-        null=null if len(null) else None,
-        bounds=(0, 1),
-    )
-    confusion = np.eye(len(design.codes))[design.label].T @ predicted
-    return Prediction(
-        name=name,
-        accuracy=accuracy,
-        confusion=pd.DataFrame(confusion, index=design.codes, columns=design.codes),
-        hits=pd.Series(hits, design.names, name="hits"),
-        null=null,
-        mutual_information=bits,
-    )
+    widened = hits.mean() + (replicates - hits.mean()) * WIDENED
+    null_or_none = null if len(null) else None
+    accuracy = stats.estimate(hits.mean(), widened, n, "prompts", null=null_or_none, bounds=(0, 1))
+    confusion = pd.DataFrame(np.eye(len(codes))[label].T @ answered, codes, codes)
+    return Prediction(accuracy, confusion, pd.Series(hits, category.index, name="hits"), null)
 
 
 @one_thread
-def from_faces(
-    emissions, *, name="faces", repeats=REPEATS, permutations=stats.PERMUTATIONS, seed=0
-):
+def from_faces(emissions, *, repeats=REPEATS, permutations=stats.PERMUTATIONS, seed=0):
     """Predict the category from the generated face: the face's modal category among the training prompts.
 
     ``emissions``: DataFrame[prompt_id, category, face]; rows without a face are left out, and every prompt counts once,
@@ -198,48 +176,45 @@ def from_faces(
         raise KaomojiError(
             "no emission has a face; expected faces of at least two categories; see the emission report"
         )
-    design = _Design(typed["category"], typed["prompt_id"])
+    category, label, group = _by_prompt(typed["category"], typed["prompt_id"])
     face, faces = pd.factorize(typed["face"])
-    counts = np.zeros((len(design.label), len(faces)))
-    np.add.at(counts, (design.group, face), 1)
-    bits = information.from_counts(counts, design.label, permutations=permutations, seed=seed)
+    counts = np.zeros((len(label), len(faces)))
+    np.add.at(counts, (group, face), 1)
     shares = counts / counts.sum(axis=1, keepdims=True)
-    return _looked_up(name, design, shares, repeats, permutations, seed, bits)
+    return _looked_up(category, label, shares, repeats, permutations, seed)
 
 
 @one_thread
-def from_probabilities(
-    table, labels, *, name="faces, exact", repeats=REPEATS, permutations=stats.PERMUTATIONS, seed=0
-):
+def from_probabilities(table, labels, *, repeats=REPEATS, permutations=stats.PERMUTATIONS, seed=0):
     """Predict the category from one face drawn from each prompt's exact distribution: expected values, no sampling noise.
 
     ``table``: DataFrame prompt x face, rows sum to 1; ``labels``: category of each prompt, in the order of the rows.
     """
-    design, shares = _Design(labels, table.index), table.to_numpy(float)
-    return _looked_up(name, design, shares, repeats, permutations, seed)
+    category, label, _ = _by_prompt(labels, table.index)
+    return _looked_up(category, label, table.to_numpy(float), repeats, permutations, seed)
 
 
-def _looked_up(name, design, shares, repeats, permutations, seed, bits=None):
-    drawn = [folds(design.label, seed + repeat) for repeat in range(repeats)]
-    k, prompts = len(design.codes), np.arange(len(shares))
-    predicted = np.mean([_lookup(shares, design.label, fold, k) for fold in drawn], axis=0)
+def _looked_up(category, label, shares, repeats, permutations, seed):
+    drawn = [folds(label, seed + repeat) for repeat in range(repeats)]
+    k, prompts = label.max() + 1, np.arange(len(shares))
+    answered = np.mean([_lookup(shares, label, fold, k) for fold in drawn], axis=0)
     null = [
-        _lookup(shares, label, drawn[0], k)[prompts, label].mean()
-        for label in design.label[resampling.orders(drawn[0], permutations, seed)]
+        _lookup(shares, moved, drawn[0], k)[prompts, moved].mean()
+        for moved in label[stats.orders(drawn[0], permutations, seed)]
     ]
-    return _summary(name, design, predicted, np.array(null), seed, bits)
+    return _summary(category, label, answered, np.array(null), seed)
 
 
 def _lookup(shares, label, fold, k):
     """Return how often each category is the answer for each held-out prompt: (prompts, k); ``shares``: (prompts, faces)."""
-    predicted = np.empty((len(label), k))
+    answered = np.empty((len(label), k))
     for number in range(fold.max() + 1):
         train = fold != number
         # Rounded, so that what is equal but for the order of adding is a tie.
         seen = np.round(shares[train].T @ np.eye(k)[label[train]], 9)
         best = seen == seen.max(axis=1, keepdims=True)
-        predicted[~train] = shares[~train] @ (best / best.sum(axis=1, keepdims=True))
-    return predicted
+        answered[~train] = shares[~train] @ (best / best.sum(axis=1, keepdims=True))
+    return answered
 
 
 def difference(left, right, seed=0):
@@ -247,45 +222,44 @@ def difference(left, right, seed=0):
 
     Paired by prompt; p by sign flips (Fisher 1935), the interval is widened as that of the accuracies.
     """
-    gap = resampling.paired(left.hits, right.hits[left.hits.index], seed=seed)
+    gap = stats.paired(left.hits, right.hits[left.hits.index], seed=seed)
     low, high = (gap.value + (end - gap.value) * WIDENED for end in (gap.ci_low, gap.ci_high))
     return replace(gap, ci_low=float(low), ci_high=float(high))
 
 
-def project(X, train, components=COMPONENTS):
-    """Standardised principal-component scores of all rows, fitted on the rows ``train`` alone.
+def project(X, train):
+    """Standardised scores of all rows on at most 50 principal components, fitted on the rows ``train`` alone.
 
-    ``X``: (n, d); ``train``: boolean (n,). Returns (n, k), k <= ``components``.
+    ``X``: (n, d); ``train``: boolean (n,). Returns (n, k).
     """
     centred = X - X[train].mean(axis=0)
     _, singular, axes = np.linalg.svd(centred[train], full_matrices=False)
     rank = int((singular > 1e-8 * singular.max(initial=1e-290)).sum())
-    scores = centred @ axes[: min(components, rank)].T
+    scores = centred @ axes[: min(COMPONENTS, rank)].T
     return scores / np.maximum(scores[train].std(axis=0), 1e-12)
 
 
-def fit_probes(X, labels, n_classes, C=1.0, iterations=ITERATIONS):
-    """Multinomial logistic regression with L2 penalty, one model per labelling.
+def fit_probes(X, labels, n_classes):
+    """Multinomial logistic regression with L2 penalty, one model per labelling: weights (m, d + 1, n_classes).
 
-    Minimises C * sum of log losses + ||W||^2 / 2, as scikit-learn does, by accelerated steps under
-    Boehning's (1992) bound on the curvature: the bound depends on ``X`` alone, so all labellings
-    share one factorisation. ``X``: (n, d); ``labels``: ints (m, n). Returns weights (m, d + 1,
-    n_classes), the last row being the (all but unpenalised) intercept.
+    Minimises the sum of log losses + ||W||^2 / 2, as scikit-learn does, by accelerated steps under Boehning's (1992)
+    bound on the curvature: the bound depends on ``X`` alone, so all labellings share one factorisation. ``X``: (n, d);
+    ``labels``: ints (m, n). The last row of the weights is the (all but unpenalised) intercept.
     """
     X = np.hstack([X, np.ones((len(X), 1))])
     penalty = np.append(np.ones(X.shape[1] - 1), 1e-4)
-    step = np.linalg.inv(C / 2 * X.T @ X + np.diag(penalty))
+    step = np.linalg.inv(X.T @ X / 2 + np.diag(penalty))
     # One matrix product for all labellings; classes come before rows, since numpy reduces a short last axis slowly.
     target = np.eye(n_classes)[labels].swapaxes(1, 2)
     weights = ahead = np.zeros((len(labels) * n_classes, X.shape[1]))
     momentum = 1.0
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         residual = (ahead @ X.T).reshape(target.shape)
         residual -= residual.max(axis=1, keepdims=True)
         np.exp(residual, out=residual)
         residual /= residual.sum(axis=1, keepdims=True)
         residual -= target
-        moved = ahead - (C * (residual.reshape(len(ahead), -1) @ X) + penalty * ahead) @ step
+        moved = ahead - (residual.reshape(len(ahead), -1) @ X + penalty * ahead) @ step
         following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         ahead = moved + (momentum - 1) / following * (moved - weights)
         weights, momentum = moved, following

@@ -2,13 +2,13 @@
 
 A state is a function of its text: that it "predicts the category" says nothing until the words of the prompt are put
 through the same probe. All share folds, classifier and intervals; the headline is the gain over the *strongest* probe of
-the text alone (the choice favours the text).
+the text alone (the choice favours the text). Nulls permute categories within folds or topics (Winkler et al. 2015).
 """
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import resampling, results, stats
+from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import predict
 from kaomoji_lib.metrics.states import compact, one_thread, stack
 
@@ -19,56 +19,50 @@ TEXT = (SURFACE, WORDS, SENTENCES)
 MEAN = "mean over sets"
 
 
-def text_probes(prompts, sentences=None, *, permutations=stats.REFITS, seed=0):
-    """Return the probes of the text: list of Prediction. ``sentences``: vectors of the prompts (n, d), if there is an encoder.
+def text_probes(prompts, sentences, *, permutations=stats.REFITS, seed=0):
+    """Return the probes of the text: dict name -> Prediction. ``sentences``: vectors of the prompts (n, d).
 
     Tf-idf: Salton & Buckley 1988; sentence vectors: Reimers & Gurevych 2019, arXiv:1908.10084.
     """
     settings = {"permutations": permutations, "seed": seed}
-    probes = [
-        predict.from_text(prompts, "surface", name=SURFACE, **settings),
-        predict.from_text(prompts, "tfidf", name=WORDS, **settings),
-    ]
-    if sentences is not None:
-        labels = prompts["category"], prompts["id"]
-        probes.append(predict.from_states(sentences, *labels, name=SENTENCES, **settings))
-    return probes
+    labels = prompts["category"], prompts["id"]
+    return {
+        SURFACE: predict.from_text(prompts, "surface", **settings),
+        WORDS: predict.from_text(prompts, "tfidf", **settings),
+        SENTENCES: predict.from_states(sentences, *labels, **settings),
+    }
 
 
-def against_text(states, prompts, sentences=None, *, text=None, permutations=stats.REFITS, seed=0):
+def against_text(states, prompts, sentences, *, permutations=stats.REFITS, seed=0):
     """Compare the emission state with every baseline: tidy table.
 
-    ``states``: emission states (n, layers, d), rows in the order of ``prompts``; ``text``: the probes of the text, where
-    they were fitted already. Measures: ``accuracy`` of every probe (source), and ``gain of the state``, emission state
-    minus that probe, paired over prompts, also over the ``strongest text probe``. Hewitt & Liang 2019, arXiv:1909.03368;
-    Belinkov 2022, doi:10.1162/coli_a_00422.
+    ``states``: emission states (n, layers, d), rows in the order of ``prompts``. Measures: ``accuracy`` of every probe
+    (source), and ``gain of the state``, emission state minus that probe, paired over prompts, also over the
+    ``strongest text probe``. Hewitt & Liang 2019, arXiv:1909.03368; Belinkov 2022, doi:10.1162/coli_a_00422.
     """
     settings = {"permutations": permutations, "seed": seed}
-    text = text or text_probes(prompts, sentences, **settings)
-    labels = prompts["category"], prompts["id"]
-    state = predict.from_states(stack(states), *labels, name=EMIT, **settings)
-    rows = {(probe.name, "accuracy"): probe.accuracy for probe in [*text, state]}
-    gains = {probe.name: predict.difference(state, probe, seed) for probe in text}
-    rows |= {(name, "gain of the state"): gain for name, gain in gains.items()}
-    strongest = max(text, key=lambda probe: probe.accuracy.value)
-    return results.frame({**rows, (STRONGEST, "gain of the state"): gains[strongest.name]})
+    text = text_probes(prompts, sentences, **settings)
+    state = predict.from_states(stack(states), prompts["category"], prompts["id"], **settings)
+    gain = "gain of the state"
+    rows = {(name, "accuracy"): probe.accuracy for name, probe in {**text, EMIT: state}.items()}
+    rows |= {(name, gain): predict.difference(state, probe, seed) for name, probe in text.items()}
+    strongest = max(text, key=lambda name: text[name].accuracy.value)
+    return results.frame({**rows, (STRONGEST, gain): rows[strongest, gain]})
 
 
-def by_layer(states, labels, groups, names, *, repeats=1, permutations=stats.REFITS, seed=0):
+def by_layer(states, labels, groups, names, *, permutations=stats.REFITS, seed=0):
     """Return the cross-validated accuracy of a probe on each layer: tidy table with ``layer`` (its number, 0 the embedding).
 
-    ``states``: (n, layers, d); ``names``: one per layer, ``embed`` or a number. All layers are tested on the same permutations, and ``p`` compares
-    each layer with the best of all permuted layers (Nichols & Holmes 2002).
+    ``states``: (n, layers, d); ``names``: one per layer, ``embed`` or a number. All layers are tested on the same
+    permutations, and ``p`` compares each layer with the best of all permuted layers (Nichols & Holmes 2002).
     """
+    settings = {"repeats": 1, "permutations": permutations, "seed": seed}
     probes = [
-        predict.from_states(
-            states[:, layer], labels, groups, repeats=repeats, permutations=permutations, seed=seed
-        )
+        predict.from_states(states[:, layer], labels, groups, **settings)
         for layer in range(states.shape[1])
     ]
-    adjusted = resampling.max_t(
-        [probe.accuracy.value for probe in probes], np.stack([probe.null for probe in probes], 1)
-    )
+    null = np.stack([probe.null for probe in probes], axis=1)
+    adjusted = stats.max_t([probe.accuracy.value for probe in probes], null)
     rows = [
         results.frame({"accuracy": probe.accuracy}, layer=0 if name == "embed" else int(name))
         for name, probe in zip(names, probes, strict=True)
@@ -82,18 +76,16 @@ def over_sets(sets, *, permutations=stats.REFITS, seed=0):
 
     Each topic is held out in turn. ``sets``: dict name -> (X (n, d), labels (n,), topics (n,)), one row per message.
     Intervals: topics are resampled; of the mean, whose random effect is the set, whole sets (Davison & Hinkley 1997). With
-    few sets that interval covers too rarely. Null: categories permuted within topics (Winkler et al. 2015).
+    few sets that interval covers too rarely.
     """
     parts = {name: _by_topic(*one, permutations, seed) for name, one in sets.items()}
     found = {
-        name: resampling.grouped(
-            hits[0], topics, unit="topics", seed=seed, null=hits[1:].mean(axis=1)
-        )
+        name: stats.grouped(hits[0], topics, unit="topics", seed=seed, null=hits[1:].mean(axis=1))
         for name, (hits, topics) in parts.items()
     }
     hits = np.concatenate([hits for hits, _ in parts.values()], axis=1)
     options = {"unit": "sets", "seed": seed, "null": hits[1:].mean(axis=1)}
-    return {**found, MEAN: resampling.grouped(hits[0], _number(sets), **options)}
+    return {**found, MEAN: stats.grouped(hits[0], _number(sets), **options)}
 
 
 @one_thread
@@ -106,7 +98,7 @@ def gain_over_sets(sets, baseline, *, seed=0):
         np.concatenate([_by_topic(*one, 0, seed)[0][0] for one in part.values()])
         for part in (sets, baseline)
     )
-    return resampling.grouped(ours - theirs, _number(sets), unit="sets", seed=seed)
+    return stats.grouped(ours - theirs, _number(sets), unit="sets", seed=seed)
 
 
 def _number(sets):
@@ -115,12 +107,10 @@ def _number(sets):
 
 def _by_topic(X, labels, topics, permutations, seed):
     """Hits on held-out topics, (1 + permutations, n), the first row observed; topics as numbers."""
-    labels, topics = pd.factorize(np.asarray(labels))[0], pd.factorize(np.asarray(topics))[0]
-    X, labellings = (
-        compact(X),
-        labels[np.vstack([np.arange(len(labels)), resampling.orders(topics, permutations, seed)])],
-    )
-    hits = predict.held_out(lambda _: X, labellings, topics) == labellings
+    labels, topics = (pd.factorize(np.asarray(part))[0] for part in (labels, topics))
+    labellings = np.vstack([labels, labels[stats.orders(topics, permutations, seed)]])
+    X = compact(X)
+    hits = predict.held_out(lambda train: X, labellings, topics) == labellings
     return hits.astype(float), topics
 
 
@@ -129,17 +119,12 @@ def transfer(train, test, labels, *, permutations=stats.REFITS, seed=0):
     """Return the accuracy of a probe trained on one wording of the messages and tested on another.
 
     ``train``, ``test``: (n, d), rows are the same messages in the same order; ``labels``: (n,). A message's own other wording
-    is never in training: folds are drawn over messages. Null: categories permuted within folds (Winkler et al. 2015).
+    is never in training: folds are drawn over messages.
     """
     codes = pd.factorize(np.asarray(labels))[0]
-    fold = predict.folds(codes, seed)
-    orders = resampling.orders(fold, permutations, seed)
-    labellings = np.vstack([codes[None], codes[orders]])
-    both, n = compact(np.vstack([train, test])), len(codes)
-    hits = np.zeros(labellings.shape)
-    for number in range(fold.max() + 1):
-        tested = fold == number
-        scores = predict.project(both, np.concatenate([~tested, np.zeros(n, bool)]))
-        weights = predict.fit_probes(scores[:n][~tested], labellings[:, ~tested], codes.max() + 1)
-        hits[:, tested] = predict.answers_of(scores[n:][tested], weights) == labellings[:, tested]
+    fold, n = predict.folds(codes, seed), len(codes)
+    labellings = np.vstack([codes, codes[stats.orders(fold, permutations, seed)]])
+    both = compact(np.vstack([train, test]))
+    answers = predict.held_out(lambda train: both[:n], labellings, fold, both[n:])
+    hits = (answers == labellings).astype(float)
     return stats.bootstrap(hits[0], seed=seed, null=hits[1:].mean(axis=1))

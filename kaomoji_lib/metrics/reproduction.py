@@ -7,17 +7,11 @@ import pandas as pd
 def compare(kept, made, kept_scores, made_scores):
     """Compare two runs on the messages of the second: DataFrame[what, compared, agreement].
 
-    Parameters
-    ----------
-    kept, made : :class:`kaomoji_lib.runs.folder.RunFolder`; hidden states are compared at the layers both have.
-    kept_scores, made_scores : tables of :func:`kaomoji_lib.models.choose.score_inventory`.
-
-    Returns
-    -------
-    DataFrame with one row for the states (largest distance of two states, as a share of the state's norm; float16 alone
-    makes about 0.0005), one for the closed set (largest difference of log P in nats), one for the replies (share of equal
-    texts, as far as both were generated: equal random streams give equal replies unless a choice is closer than rounding
-    errors).
+    ``kept``, ``made``: :class:`kaomoji_lib.runs.folder.RunFolder`; the scores: tables of
+    :func:`kaomoji_lib.models.choose.score_inventory`. Rows: the states of the layers that both have (largest distance of
+    two, as a share of the state's norm; float16 alone makes about 0.0005), the closed set (largest difference of log P in
+    nats), and the replies (share of equal texts: equal random streams give equal replies unless a choice is closer than
+    rounding errors).
     """
     distance = distances(kept, made)
     scores = kept_scores.merge(made_scores, on=["prompt_id", "spelling"], suffixes=("", "_made"))

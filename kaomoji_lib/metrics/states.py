@@ -33,9 +33,8 @@ def stack(states):
 def compact(X):
     """Coordinates (n, <= n) with the inner products of the centred rows of ``X`` (n, d).
 
-    A rotation that no label enters: everything that depends on inner products (principal
-    components, distances, linear probes) is unchanged and costs n instead of d. Rows that are all
-    alike (an embedding of one template token) become zeros, not amplified rounding.
+    A rotation that no label enters: components, distances and linear probes are unchanged and cost n instead of d. Rows
+    that are all alike (an embedding of one template token) become zeros, not amplified rounding.
     """
     X = np.asarray(X, dtype=np.float64)
     size = np.linalg.norm(X)

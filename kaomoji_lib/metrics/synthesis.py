@@ -1,4 +1,8 @@
-"""Synthesized words as vectors and as readings: anchors count 1, other words one half."""
+"""Synthesized words as vectors and as readings: anchors count 1, other words one half.
+
+Tables of words are DataFrame[face, count, primary, others, lexicon_version], primary and others being lists of words;
+rows of another version than the lexicon's are left out.
+"""
 
 from dataclasses import dataclass
 
@@ -27,53 +31,44 @@ class WordSpace:
     clustering: clusters.Clustering
 
 
-def one_version(table, lexicon):
-    """Return the rows whose lexicon version is that of ``lexicon``: versions never mix."""
-    version = int(lexicon["version"].iloc[0])
-    return table[table["lexicon_version"] == version]
+def _one_version(table, lexicon):
+    """The rows of the lexicon's version: versions never mix."""
+    own = table[table["lexicon_version"] == int(lexicon["version"].iloc[0])]
+    if own.empty:
+        raise KaomojiError(
+            "no synthesis of this lexicon version; expected at least one; synthesize again, or use its own lexicon"
+        )
+    return own
+
+
+def _words(table, lexicon):
+    """One row per word: face, count of its description, list, and place in the lexicon (-1 for none)."""
+    long = _one_version(table, lexicon).melt(["face", "count"], list(LISTS), "list", "word")
+    long = long.explode("word").dropna(subset="word")
+    return long.assign(place=pd.Index(lexicon["word"]).get_indexer(long["word"]))
+
+
+def _masses(long, places, faces, lexicon):
+    """Weighted counts (faces, words); words outside the lexicon and other faces fall into a last column and row."""
+    worth = np.append(np.where(lexicon["category"] != "", ANCHOR, OTHER), 0.0)
+    masses = np.zeros((len(faces) + 1, len(worth)))
+    rows, counts = faces.get_indexer(long["face"]), long["count"].to_numpy(float)
+    np.add.at(masses, (rows, places), counts * worth[places])
+    return masses[:-1, :-1]
 
 
 def word_masses(table, lexicon):
     """Return weighted counts of words per face: DataFrame face x word, anchors first.
-
-    ``table``: DataFrame[face, count, primary, others, lexicon_version], primary and others being lists of words.
 
     Raises
     ------
     KaomojiError
         If no row is of the lexicon's version.
     """
-    table = one_version(table, lexicon)
-    if table.empty:
-        raise KaomojiError(
-            "no synthesis of this lexicon version; expected at least one; synthesize again, or use its own lexicon"
-        )
-    faces = list(dict.fromkeys(table["face"]))
-    rows, counts, words = _words(table, lexicon, faces)
-    masses = _masses(rows, counts, np.concatenate(words), lexicon, len(faces))
-    return pd.DataFrame(masses, index=pd.Index(faces, name="face"), columns=list(lexicon["word"]))
-
-
-def _words(table, lexicon, faces):
-    """Every word: row of its face (one past the last for other faces), count of its description, and by list its lexicon position."""
-    place = {word: index for index, word in enumerate(lexicon["word"])}
-    described = pd.Series(range(len(faces)), faces).reindex(table["face"]).fillna(len(faces))
-    long = [table.assign(row=described.to_numpy(int)).explode(name) for name in LISTS]
-    long = [part[part[name].notna()] for part, name in zip(long, LISTS, strict=True)]
-    codes = [
-        np.array(part[name].map(place).fillna(len(lexicon)), dtype=int)
-        for part, name in zip(long, LISTS, strict=True)
-    ]
-    joined = pd.concat(long)
-    return joined["row"].to_numpy(), joined["count"].to_numpy(float), codes
-
-
-def _masses(rows, counts, codes, lexicon, faces):
-    """Weighted counts (faces, words); words outside the lexicon and faces past the last are left out."""
-    worth = np.append(np.where(lexicon["category"] != "", ANCHOR, OTHER), 0.0)
-    masses = np.zeros((faces + 1, len(worth)))
-    np.add.at(masses, (rows, codes), counts * worth[codes])
-    return masses[:-1, :-1]
+    long = _words(table, lexicon)
+    faces = pd.Index(_one_version(table, lexicon)["face"].unique(), name="face")
+    masses = _masses(long, long["place"].to_numpy(), faces, lexicon)
+    return pd.DataFrame(masses, faces, list(lexicon["word"]))
 
 
 def synthesized(table, lexicon, codes):
@@ -81,7 +76,7 @@ def synthesized(table, lexicon, codes):
     masses = word_masses(table, lexicon)
     owner = lexicon[lexicon["category"] != ""].set_index("word")["category"]
     by_code = masses[list(owner.index)].T.groupby(owner).sum().T
-    count = one_version(table, lexicon).groupby("face")["count"].sum().astype(float)
+    count = _one_version(table, lexicon).groupby("face")["count"].sum().astype(float)
     return distributions.reading(by_code.reindex(columns=list(codes), fill_value=0.0), count)
 
 
@@ -97,19 +92,18 @@ def permuted_vectors(table, lexicon, faces, permutations, seed=0):
 
     Every description keeps its number of words, so that a face of few words stays as uneven as it is (Fisher 1935).
     """
-    rng = np.random.default_rng(seed)
-    rows, counts, words = _words(one_version(table, lexicon), lexicon, faces)
+    long, rng = _words(table, lexicon), np.random.default_rng(seed)
+    lists = [part.to_numpy() for _, part in long.groupby("list", sort=False)["place"]]
     for _ in range(permutations):
-        permuted = np.concatenate([rng.permutation(codes) for codes in words])
-        masses = _masses(rows, counts, permuted, lexicon, len(faces))
+        permuted = np.concatenate([rng.permutation(places) for places in lists])
+        masses = _masses(long, permuted, faces, lexicon)
         yield masses / np.maximum(masses.sum(axis=1, keepdims=True), 1e-300)
 
 
 def word_space(table, lexicon, *, resamples=500, permutations=stats.PERMUTATIONS, seed=0):
     """Return the components and clusters of the faces' word vectors: :class:`WordSpace`.
 
-    ``table``: DataFrame[face, count, primary, others, lexicon_version]; rows of another lexicon version are left out. The
-    null of both is :func:`permuted_vectors`. Parallel analysis: Horn 1965, doi:10.1007/BF02289447.
+    The null of both is :func:`permuted_vectors`. Parallel analysis: Horn 1965, doi:10.1007/BF02289447.
 
     Raises
     ------
@@ -121,14 +115,13 @@ def word_space(table, lexicon, *, resamples=500, permutations=stats.PERMUTATIONS
         raise KaomojiError(
             f"only {len(vectors)} faces have words; expected at least 5 for components and clusters; synthesize more"
         )
-    X, rng, normal = vectors.to_numpy(), np.random.default_rng(seed), {"interval": "normal"}
+    X, rng = vectors.to_numpy(), np.random.default_rng(seed)
     drawn = np.array([_shares(X[rng.integers(len(X), size=len(X))]) for _ in range(resamples)])
     permuted = list(permuted_vectors(table, lexicon, vectors.index, permutations, seed))
     null = np.array([_shares(part) for part in permuted])
+    options = {"normal": True, "bounds": (0, 1)}
     variance = tuple(
-        stats.estimate(
-            share, drawn[:, i], len(X), "kaomoji", null=null[:, i], bounds=(0, 1), **normal
-        )
+        stats.estimate(share, drawn[:, i], len(X), "kaomoji", null=null[:, i], **options)
         for i, share in enumerate(_shares(X))
     )
     clustering = clusters.cluster_vectors(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import resampling, stats
+from kaomoji_lib import stats
 from kaomoji_lib.metrics import predict
 
 FOLDS = 5
@@ -97,9 +97,7 @@ def accuracy(emissions, *, own_index=False, repeats=5, permutations=stats.REFITS
     for repeat in range(repeats):
         fold = predict.folds(label, seed + repeat)
         draws = permutations if repeat == 0 else 0
-        labels = np.array(
-            [label, *(label[resampling.orders(fold, 1, rng)[0]] for _ in range(draws))]
-        )
+        labels = np.array([label, *(label[stats.orders(fold, 1, rng)[0]] for _ in range(draws))])
         for number in range(len(counts)):
             training = total - counts[(number + own_index) % len(counts)]
             shares = training / np.maximum(training.sum(axis=1, keepdims=True), 1)
@@ -134,5 +132,5 @@ def same_face(emissions, *, permutations=stats.REFITS, seed=0):
         size = counts.sum(axis=2)
         return (counts * (counts - 1)).sum(axis=(1, 2)) / (size * (size - 1)).sum(axis=1)
 
-    null = [rates(index[resampling.orders(prompt, 1, rng)[0]]).mean() for _ in range(permutations)]
+    null = [rates(index[stats.orders(prompt, 1, rng)[0]]).mean() for _ in range(permutations)]
     return stats.bootstrap(rates(index), unit="indices", seed=seed, null=null)

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats
+from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import geometry
 from kaomoji_lib.published import tables
 
@@ -97,7 +97,10 @@ def align(reference, moved, *, seed=0):
 
 def shared(reference, moved, *, seed=0):
     """Return debiased CKA of two clouds; null: prompts permuted within their category (is more than that shared?)."""
-    return geometry.linear_cka(*_pair(reference, moved), seed=seed)[1]
+    left, right, labels = _pair(reference, moved)
+    prompts = pd.DataFrame({"category": labels})
+    table = geometry.similarity({"left": left, "right": right}, prompts, seed=seed)
+    return results.estimate(table.iloc[0])
 
 
 def merged(model, others, codes, *, seed=0):
@@ -147,7 +150,7 @@ def _over_prompts(statistic, seed, resamples=1000):
     for rows in prompts.groupby("category", sort=False).indices.values():
         counts[1:, rows] = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), resamples)
     values = statistic(counts)
-    return stats.estimate(values[0], values[1:], len(prompts), "prompts", interval="normal")
+    return stats.estimate(values[0], values[1:], len(prompts), "prompts", normal=True)
 
 
 def _centroids(model, counts):
