@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kaomoji_lib import metrics, stats
@@ -14,7 +15,6 @@ from tests.calibration import harness
 COVERED = 0.9
 
 
-@harness.case("toy.sound", "nothing is planted", design="noise", effect="a shift", size=4.0)
 def sound(rng, effect):
     values = effect + rng.normal(size=20)
     signs = rng.choice([-1, 1], size=(99, 20))
@@ -25,16 +25,21 @@ def unsound(rng, effect):
     return stats.Estimate(0.0, 0.0, 0.0, 9, "faces", 0.0, float(rng.random() ** 3))
 
 
-def test_the_harness_tells_a_sound_test_from_an_unsound_one(tmp_path):
-    good = next(case for case in harness.CASES if case.statistic == "toy.sound")
-    harness.CASES.remove(good)
-    bad = harness.Case("toy.unsound", "nothing is planted", "noise", unsound)
-    table = harness.update([good, bad], tmp_path / "table.csv", on_progress=lambda line: None)
-    right, wrong = table.set_index("statistic").loc[["toy.sound", "toy.unsound"]].to_dict("records")
+def test_the_harness_tells_a_sound_test_from_an_unsound_one_and_runs_nothing_twice(tmp_path):
+    cases = {
+        "statistic": ["toy.sound", "toy.unsound"],
+        "design": "noise",
+        "effect": ["a shift", ""],
+    }
+    cases |= {"size": 4.0, "simulate": [f"{__name__}.sound", f"{__name__}.unsound"]}
+    pd.DataFrame({**cases, "null": "", "option": "", "simulations": 100}).to_csv(
+        tmp_path / "table.csv", index=False
+    )
+    harness.update(tmp_path / "table.csv", on_progress=lambda line: None)
+    right, wrong = harness.load(tmp_path / "table.csv").to_dict("records")
     assert right["rate_low"] <= harness.LEVEL < wrong["rate_low"] and right["power"] > 0.95
     assert right["coverage"] > COVERED and np.isnan(wrong["coverage"])
-    again = harness.update([good], tmp_path / "table.csv", on_progress=pytest.fail)
-    assert list(again["statistic"]) == ["toy.sound"], "nothing is run twice, rows without case go"
+    harness.update(tmp_path / "table.csv", on_progress=pytest.fail)
 
 
 # Functions that permute through another one, which has the case.
@@ -47,21 +52,16 @@ THROUGH = {
 }
 
 
-def permuting():
-    """Public functions of the metrics that permute something: ``module.function``."""
-    for module in pkgutil.iter_modules(metrics.__path__):
-        names = vars(importlib.import_module(f"kaomoji_lib.metrics.{module.name}"))
-        for name, item in names.items():
-            own = inspect.isfunction(item) and item.__module__.endswith(f".{module.name}")
-            public = own and not name.startswith("_")
-            if public and "permutations" in inspect.signature(item).parameters:
-                yield f"{module.name}.{name}"
-
-
 def test_every_test_of_the_library_has_its_error_rates():
+    needed = set()
+    for module in pkgutil.iter_modules(metrics.__path__):
+        names = importlib.import_module(f"kaomoji_lib.metrics.{module.name}")
+        for name, item in inspect.getmembers(names, inspect.isfunction):
+            own = item.__module__ == names.__name__ and not name.startswith("_")
+            if own and "permutations" in inspect.signature(item).parameters:
+                needed.add(THROUGH.get(f"{module.name}.{name}", f"{module.name}.{name}"))
     have = {name.split()[0].strip(",") for name in harness.load()["statistic"]}
-    needed = {THROUGH.get(name, name) for name in permuting()}
-    assert sorted(needed - have) == [], "add a case in tests/calibration; make calibration"
+    assert sorted(needed - have) == [], "add a row to data/calibration.csv; make calibration"
 
 
 def test_no_test_errs_more_often_than_it_says():

@@ -8,4 +8,4 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from tests.calibration import harness
 
 if __name__ == "__main__":
-    harness.update(harness.collect(), only=sys.argv[1:], jobs=int(os.environ.get("JOBS", "2")))
+    harness.update(only=sys.argv[1:], jobs=int(os.environ.get("JOBS", "2")))

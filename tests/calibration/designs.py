@@ -13,9 +13,8 @@ import pandas as pd
 from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import agreement, clusters, distributions, information, predict, synthesis
 from kaomoji_lib.stimuli import load_lexicon
-from tests.calibration.harness import case
 
-ALPHAS = (1.0, 2.4, 8.0)
+PERMUTATIONS = 19
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,6 @@ class Size:
     prompts: int = 20
     faces: int = 60
     replies: int = 8
-    permutations: int = 19
 
     @property
     def codes(self):
@@ -37,26 +35,18 @@ class Size:
         return np.repeat(np.arange(self.categories), self.prompts)
 
     @property
+    def labels(self):
+        return np.array(self.codes)[self.label]
+
+    @property
     def ids(self):
         return [f"p{number}" for number in range(len(self.label))]
 
 
 STUDY = Size()
 HALF = Size(categories=6, prompts=12, faces=30)
-TINY = Size(categories=4, prompts=8, faces=16, replies=6, permutations=19)
+TINY = Size(categories=4, prompts=8, faces=16, replies=6)
 NONE = stats.Estimate(np.nan, np.nan, np.nan, 0, "prompts")
-
-
-def nested_cases(statistic, null, effect, *, alphas=ALPHAS, **options):
-    """Register a case for each concentration of the prompts' favourites."""
-
-    def register(simulate):
-        for alpha in alphas:
-            design = f"replies nested in prompts, alpha {alpha:g}"
-            case(statistic, null, design=design, effect=effect, alpha=alpha, **options)(simulate)
-        return simulate
-
-    return register
 
 
 def usage(rng, size, sharp):
@@ -97,226 +87,127 @@ def states(rng, size, strength=2.0, width=20):
 
 def bits(own):
     """I(face; category), categories equally frequent."""
-    middle = own.mean(axis=0)
-    return float((own * np.log2(own / middle)).sum() / len(own))
+    return float((own * np.log2(own / own.mean(axis=0))).sum() / len(own))
 
 
-MOVED = "categories given to other prompts"
-PROMPTS_MOVED = "all faces of a prompt moved to another prompt's states"
-FACES_MOVED = "the source's rows given to other faces"
-WORDS_MOVED = "words given to other descriptions"
-HALVES = "normal, standard error from half samples of prompts"
-
-
-@nested_cases(
-    "predict.from_faces accuracy",
-    MOVED,
-    "log-odds differ by 0.3 sd",
-    alphas=(1.0, 8.0),
-    study=STUDY,
-)
-def face_accuracy(rng, effect, study=None, alpha=None):
+def face_accuracy(rng, effect, alpha, study=STUDY):
     table = replies(rng, study, alpha, 0.3 * effect)
-    found = predict.from_faces(table, repeats=1, permutations=study.permutations).accuracy
+    found = predict.from_faces(table, repeats=1, permutations=PERMUTATIONS).accuracy
     return found if effect else (found, 1 / study.categories)
 
 
-@nested_cases("information.from_counts", MOVED, "about 1.2 bits", study=STUDY)
-def sampled_information(rng, effect, study=None, alpha=None):
+def exact_accuracy(rng, effect, alpha, study=HALF):
+    chances = nested(rng, usage(rng, study, 0.3 * effect), study.label, alpha)
+    table, options = pd.DataFrame(chances, study.ids), {"repeats": 1, "permutations": PERMUTATIONS}
+    found = predict.from_probabilities(table, study.labels, **options).accuracy
+    return found if effect else (found, 1 / study.categories)
+
+
+def sampled_information(rng, effect, alpha, study=STUDY):
     own = usage(rng, study, 1.6 * effect)
     table = emissions(rng, nested(rng, own, study.label, alpha), study)
-    counts = pd.crosstab(table["prompt_id"], table["face"]).loc[study.ids].to_numpy()
-    found = information.from_counts(counts, study.label, permutations=study.permutations)
-    return found, bits(own)
+    return information.from_emissions(table, permutations=PERMUTATIONS), bits(own)
 
 
-@case(
-    "predict.from_states accuracy",
-    MOVED,
-    design="one state per prompt",
-    effect="class means 0.5 sd",
-    study=HALF,
-)
-def probe_accuracy(rng, effect, study=None, alpha=None):
-    X = states(rng, study, 0.5 * effect).array[:, 0]
-    labels = np.array(study.codes)[study.label]
-    found = predict.from_states(X, labels, study.ids, repeats=1, permutations=study.permutations)
-    return found.accuracy if effect else (found.accuracy, 1 / study.categories)
+def probe_accuracy(rng, effect, study=HALF):
+    X, options = states(rng, study, 0.5 * effect).array[:, 0], {"permutations": PERMUTATIONS}
+    found = predict.from_states(X, study.labels, study.ids, repeats=1, **options).accuracy
+    return found if effect else (found, 1 / study.categories)
 
 
-@case(
-    "predict.difference of two probes",
-    "each prompt's difference changes its sign",
-    design="equal class geometry",
-    effect="class means 1.6 times as far apart",
-    study=HALF,
-)
-def probe_difference(rng, effect, study=None, alpha=None):
+def probe_difference(rng, effect, study=HALF):
     """Two sets of features with the same class geometry and independent noise: equally good on average."""
-    labels, centres = np.array(study.codes)[study.label], rng.normal(size=(study.categories, 20))
+    centres = rng.normal(size=(study.categories, 20))
     gain = np.array([1.6 if effect else 1.0, 1.0])[:, None, None]
     parts = gain * centres[study.label] + 1.5 * rng.normal(size=(2, len(study.label), 20))
-    left, right = (
-        predict.from_states(X, labels, study.ids, repeats=1, permutations=0) for X in parts
-    )
-    found = predict.difference(left, right)
+    options = {"repeats": 1, "permutations": 0}
+    probes = [predict.from_states(X, study.labels, study.ids, **options) for X in parts]
+    found = predict.difference(*probes)
     return found if effect else (found, 0)
 
 
-@case(
-    "clusters.cluster_means, any number",
-    PROMPTS_MOVED,
-    design="replies nested in prompts, alpha 2.4",
-    effect="log-odds differ by 1.6 sd",
-    study=HALF,
-    alpha=2.4,
-)
-def face_clusters(rng, effect, study=None, alpha=None):
-    """Faces that follow no category, states without groups: the smallest adjusted p over all numbers of clusters."""
-    means = clusters.face_means(
-        states(rng, study, 2.0 * effect), replies(rng, study, alpha, 1.6 * effect)
-    )
-    found = clusters.cluster_means(means, permutations=study.permutations, resamples=2)
-    return replace(NONE, p=found.criterion["p_adjusted"].min())
+def any_number(clustering):
+    """The smallest adjusted p over all numbers of clusters."""
+    return replace(NONE, p=float(clustering.criterion["p_adjusted"].min()))
 
 
-@nested_cases(
-    "information.contrast repeats more reliably",
-    HALVES,
-    "prompt favourites under one perspective alone",
-    alphas=(2.4, 8.0),
-    draws=60,
-    study=HALF,
-)
-def perspective_contrast(rng, effect, study=None, alpha=None):
+def face_clusters(rng, effect, alpha, study=HALF):
+    """Faces that follow no category, states without groups."""
+    placed = states(rng, study, 2.0 * effect)
+    means = clusters.face_means(placed, replies(rng, study, alpha, 1.6 * effect))
+    return any_number(clusters.cluster_means(means, permutations=PERMUTATIONS, resamples=2))
+
+
+def vector_clusters(rng, effect):
+    X = rng.gamma(1.0, size=(24, 6)) + 4 * effect * np.eye(6)[np.arange(24) % 3]
+    table = pd.DataFrame(X, [f"({face})" for face in range(24)])
+    return any_number(clusters.cluster_vectors(table, permutations=PERMUTATIONS, resamples=2))
+
+
+def perspective_contrast(rng, effect, alpha, study=HALF):
     """Both perspectives follow the category alone, one with few faces, one with many; with the effect self has prompt favourites."""
     parts = {}
     for name, width, favours in (("self", 1.0, effect), ("user", rng.choice([0.3, 2.5]), False)):
-        own = usage(rng, Size(study.categories, study.prompts, int(study.faces * width)), 1.0)
+        own = usage(rng, replace(study, faces=int(study.faces * width)), 1.0)
         chances = nested(rng, own, study.label, alpha) if favours else own[study.label]
         parts[name] = emissions(rng, chances, study, prefix=name)
-    table = information.contrast(parts, permutations=study.permutations, halves=30)
-    where = {"measure": "repeats more reliably", "perspective": "user", "given": "category"}
-    found = results.one(table, **where)
+    table = information.contrast(parts, permutations=PERMUTATIONS, halves=30)
+    found = results.one(table, measure=information.MORE, perspective="user", given="category")
     return found if effect else (found, 0)
 
 
 def _reference(rng, study, alpha, sharp=1.2):
-    """A reading of counts and the true reading behind it."""
+    """A reading of counts, the true reading behind it, and a function that makes unrelated ones."""
     own = usage(rng, study, sharp)
-    counted = distributions.elicited(
-        emissions(rng, nested(rng, own, study.label, alpha), study), study.codes
-    )
+    table = emissions(rng, nested(rng, own, study.label, alpha), study)
     names = [f"({face})" for face in range(study.faces)]
-    return counted, distributions.reading(pd.DataFrame(own.T, names, study.codes))
+    truth = distributions.reading(pd.DataFrame(own.T, names, study.codes))
+
+    def unrelated():
+        order = rng.permutation(study.faces)
+        return replace(truth, table=truth.table.iloc[order].set_axis(names))
+
+    return distributions.elicited(table, study.codes), truth, unrelated
 
 
-def _unrelated(rng, truth):
-    order = rng.permutation(len(truth.table))
-    table = truth.table.iloc[order].set_axis(truth.table.index)
-    return distributions.Reading(table, truth.weight)
-
-
-@nested_cases(
-    "distributions.similarity", FACES_MOVED, "one third truth", alphas=(1.0, 8.0), study=STUDY
-)
-def reading_similarity(rng, effect, study=None, alpha=None):
-    counted, truth = _reference(rng, study, alpha)
-    noise = _unrelated(rng, truth)
+def reading_similarity(rng, effect, alpha, study=STUDY):
+    counted, truth, unrelated = _reference(rng, study, alpha)
+    noise = unrelated()
     source = agreement.pool([truth, noise, noise]) if effect else noise
-    return distributions.similarity(counted, source, permutations=study.permutations)
+    return distributions.similarity(counted, source, permutations=PERMUTATIONS)
 
 
-@nested_cases(
-    "distributions.difference",
-    "the two change places face by face",
-    "truth against half truth",
-    alphas=(1.0, 8.0),
-    study=STUDY,
-)
-def reading_difference(rng, effect, study=None, alpha=None):
-    counted, truth = _reference(rng, study, alpha)
-    first, second = (agreement.pool([truth, _unrelated(rng, truth)]) for _ in range(2))
+def reading_difference(rng, effect, alpha, study=STUDY):
+    counted, truth, unrelated = _reference(rng, study, alpha)
+    first, second = (agreement.pool([truth, unrelated()]) for _ in range(2))
     found = distributions.difference(counted, truth if effect else first, second)
     return found if effect else (found, 0)
 
 
-@nested_cases(
-    "agreement.patterns", FACES_MOVED, "the true distribution", alphas=(2.4,), study=STUDY
-)
-def primary_agreement(rng, effect, study=None, alpha=None):
-    counted, truth = _reference(rng, study, alpha)
-    source = truth if effect else _unrelated(rng, truth)
-    table, _ = agreement.patterns(counted, {"a": source}, permutations=study.permutations)
-    return results.one(table, source="all")
-
-
-@nested_cases("agreement.pooling", FACES_MOVED, "two half truths", alphas=(2.4,), study=STUDY)
-def pooled(rng, effect, study=None, alpha=None):
-    counted, truth = _reference(rng, study, alpha)
-    noise = [_unrelated(rng, truth) for _ in range(2)]
+def pooled(rng, effect, alpha, study=STUDY):
+    counted, truth, unrelated = _reference(rng, study, alpha)
+    noise = [unrelated() for _ in range(2)]
     parts = [agreement.pool([truth, item]) for item in noise] if effect else noise
-    found = agreement.pooling(
-        counted, dict(zip("ab", parts, strict=True)), halves=20, permutations=study.permutations
-    )
-    return found["held out"]
+    options = {"halves": 20, "permutations": PERMUTATIONS}
+    return agreement.pooling(counted, dict(zip("ab", parts)), **options)["held out"]
 
 
 def _word_space(rng, study, effect):
     """Faces described by words drawn at random; with the effect by the words of four groups."""
     lexicon = load_lexicon()
-    words = lexicon["word"].to_numpy()
-    rows = []
+    words, rows = lexicon["word"].to_numpy(), []
     for face in range(study.faces):
         known = np.array_split(words, 4)[face % 4] if effect else words
         for _ in range(rng.integers(1, 6)):
-            draw = [list(rng.choice(known, number, replace=False)) for number in (2, 3)]
-            rows.append((f"({face})", 1, *draw, int(lexicon["version"].iloc[0])))
+            drawn = [list(rng.choice(known, number, replace=False)) for number in (2, 3)]
+            rows.append((f"({face})", 1, *drawn, int(lexicon["version"].iloc[0])))
     table = pd.DataFrame(rows, columns=["face", "count", "primary", "others", "lexicon_version"])
-    return synthesis.word_space(table, lexicon, resamples=2, permutations=study.permutations)
+    return synthesis.word_space(table, lexicon, resamples=2, permutations=PERMUTATIONS)
 
 
-@case(
-    "synthesis.word_space clusters, any number",
-    WORDS_MOVED,
-    design="words at random",
-    effect="four groups of words",
-    study=HALF,
-)
-def word_clusters(rng, effect, study=None, alpha=None):
-    criterion = _word_space(rng, study, effect).clustering.criterion
-    return replace(NONE, p=criterion["p_adjusted"].min())
+def word_clusters(rng, effect, study=HALF):
+    return any_number(_word_space(rng, study, effect).clustering)
 
 
-@case(
-    "synthesis.word_space variance",
-    WORDS_MOVED,
-    design="words at random",
-    effect="four groups of words",
-    study=HALF,
-)
-def word_components(rng, effect, study=None, alpha=None):
+def word_components(rng, effect, study=HALF):
     return _word_space(rng, study, effect).variance[0]
-
-
-@nested_cases("predict.from_probabilities accuracy", MOVED, "log-odds differ by 0.3 sd", study=HALF)
-def exact_accuracy(rng, effect, study=None, alpha=None):
-    chances = nested(rng, usage(rng, study, 0.3 * effect), study.label, alpha)
-    table = pd.DataFrame(chances, study.ids)
-    labels = [study.codes[code] for code in study.label]
-    options = {"repeats": 1, "permutations": study.permutations}
-    found = predict.from_probabilities(table, labels, **options).accuracy
-    return found if effect else (found, 1 / study.categories)
-
-
-@case(
-    "clusters.cluster_vectors",
-    "each column permuted over the faces; any number of clusters",
-    design="independent columns",
-    effect="three groups of faces",
-)
-def vector_clusters(rng, effect):
-    X = rng.gamma(1.0, size=(24, 6)) + 4 * effect * np.eye(6)[np.arange(24) % 3]
-    table = pd.DataFrame(X, [f"({face})" for face in range(24)])
-    found = clusters.cluster_vectors(table, permutations=19, resamples=2).criterion
-    return replace(NONE, p=float(found["p_adjusted"].min()))

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib.published import faces, geometry, scorer_audit, tables
-from tests.calibration.harness import case
 
 PROMPTS = tables.prompts()
 CODES = list(tables.scheme().codes)
@@ -22,14 +21,10 @@ def replies(rng, alpha, effect, stream, kinds=12):
         shares.cumsum(axis=1)[:, None] < np.broadcast_to(draws, (len(LABEL), INDICES))[..., None]
     )
     drawn = np.minimum(drawn.sum(axis=2), kinds - 1)
-    return pd.DataFrame(
-        {
-            "prompt_id": np.repeat(PROMPTS["id"].to_numpy(), INDICES),
-            "category": np.repeat(PROMPTS["category"].to_numpy(), INDICES),
-            "generation": np.tile(np.arange(INDICES), len(LABEL)),
-            "face": [f"(^{kind}^)" for kind in drawn.ravel()],
-        }
-    )
+    table = PROMPTS[["id", "category"]].set_axis(["prompt_id", "category"], axis=1)
+    table = table.loc[table.index.repeat(INDICES)].reset_index(drop=True)
+    faces = [f"(^{kind}^)" for kind in drawn.ravel()]
+    return table.assign(generation=np.tile(np.arange(INDICES), len(LABEL)), face=faces)
 
 
 def cloud(rng, guide=0.0, spread=1.0):
@@ -40,63 +35,29 @@ def cloud(rng, guide=0.0, spread=1.0):
     return geometry.Cloud("simulated", PROMPTS, scores, scores - scores.mean(axis=0), ())
 
 
-@case(
-    "published.faces.accuracy",
-    "categories permuted among the prompts of a fold",
-    design="one random stream per index, alpha 1",
-    effect="log-odds differ by 0.6 sd",
-)
 def accuracy(rng, effect):
     table = replies(rng, 1.0, 0.6 * effect, stream=True)
     value = faces.accuracy(table, repeats=1, permutations=99).estimate()
     return value if effect else (value, 1 / len(CODES))
 
 
-@case(
-    "published.faces.same_face",
-    "the indices of each prompt permuted",
-    design="prompts with favourites, alpha 1",
-    effect="one random stream per index",
-)
 def same_face(rng, effect):
     return faces.same_face(replies(rng, 1.0, 0.5, stream=bool(effect)), permutations=99)
 
 
-@case(
-    "published.geometry.follows",
-    "the coordinate permuted among the categories",
-    design="nine clusters at random places",
-    effect="2 sd along valence",
-)
 def follows(rng, effect):
     return geometry.follows(cloud(rng, 2.0 * effect), "valence", permutations=499)
 
 
-@case(
-    "published.geometry.face_blocks",
-    "whole prompts permuted",
-    design="prompts with favourites, alpha 1",
-    effect="log-odds differ by 2 sd",
-)
 def face_blocks(rng, effect):
     table = replies(rng, 1.0, 2 * effect, stream=False, kinds=60)
     return geometry.face_blocks(cloud(rng), table, permutations=99)
 
 
-@case(
-    "published.scorer_audit.audit",
-    "scores of a prompt given to another",
-    design="scores without their prompt",
-    effect="own prompt 0.1 sd higher",
-)
 def audit(rng, effect):
     table = replies(rng, 1.0, 0.5, stream=False)
     counts = pd.crosstab(table["prompt_id"], table["face"])
     scores = rng.normal(size=counts.shape) + 0.1 * effect * counts
-    names = {
-        face: f"({eye}_{eye})" for face, eye in zip(counts.columns, "^°◕⊙ಠ╥˘¬>•TO", strict=True)
-    }
-    table["face"] = table["face"].map(names)
-    return scorer_audit.audit(
-        scores.rename(columns=names), table, typed_as="face", permutations=99
-    ).better
+    names = {face: f"({eye}_{eye})" for face, eye in zip(counts.columns, "^°◕⊙ಠ╥˘¬>•TO")}
+    scores, table["face"] = scores.rename(columns=names), table["face"].map(names)
+    return scorer_audit.audit(scores, table, typed_as="face", permutations=99).better
