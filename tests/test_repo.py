@@ -62,8 +62,8 @@ def test_modules_do_not_import_each_other():
 
 # Statements (syntax tree) of each part of the library. Numbers may fall; one that has to grow needs a reason.
 BUDGET = {
-    "claude": 801, "cli": 402, "explorer": 392, "faces": 587, "metrics": 1413, "models": 1772, "published": 599,
-    "runs": 375, ".": 920,
+    "claude": 801, "cli": 402, "explorer": 390, "faces": 587, "metrics": 1350, "models": 1772, "published": 602,
+    "runs": 375, ".": 877,
 }  # fmt: skip
 
 

@@ -58,6 +58,5 @@ def audit(rng, effect):
     table = replies(rng, 1.0, 0.5, stream=False)
     counts = pd.crosstab(table["prompt_id"], table["face"])
     scores = rng.normal(size=counts.shape) + 0.1 * effect * counts
-    names = {face: f"({eye}_{eye})" for face, eye in zip(counts.columns, "^°◕⊙ಠ╥˘¬>•TO")}
-    scores, table["face"] = scores.rename(columns=names), table["face"].map(names)
-    return scorer_audit.audit(scores, table, typed_as="face", permutations=99).better
+    rows = scores.index.get_indexer(table["prompt_id"])
+    return scorer_audit._better(scores[table["face"]].to_numpy(), rows, 0)
