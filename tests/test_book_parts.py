@@ -20,47 +20,34 @@ import kaomoji_prose as prose  # noqa: E402
 
 def packed(values):
     array = np.asarray(values, dtype="<f8")
-    return {
-        "dtype": "f8",
-        "bdata": base64.b64encode(array.tobytes()).decode(),
-        "shape": ", ".join(map(str, array.shape)),
-    }
+    data = base64.b64encode(array.tobytes()).decode()
+    return {"dtype": "f8", "bdata": data, "shape": ", ".join(map(str, array.shape))}
 
 
-def rows(figure):
-    return list(csv.DictReader(io.StringIO(figure_data.table(figure).csv())))
+def rows(data, layout):
+    table = figure_data.table({"data": data, "layout": layout})
+    return list(csv.DictReader(io.StringIO(table.csv())))
 
 
 def test_marks_become_rows_with_their_words_and_intervals():
-    figure = {
-        "data": [
-            {
-                "type": "scatter",
-                "name": "a &amp; b",
-                "x": packed([0.5, 0.25]),
-                "y": [0, 1],
-                "customdata": [["<b>(T_T)</b>", 3], ["&lt;3", 4]],
-                "error_x": {"array": [0.1, 0.2], "arrayminus": [0.3, 0.4]},
-            },
-            {"type": "scatter", "x": [None], "y": [None], "name": "legend"},
-            {"type": "scatter", "x": [1], "y": [1], "hoverinfo": "skip"},
-        ],
-        "layout": {
-            "xaxis": {"title": {"text": "share"}},
-            "yaxis": {"tickvals": [0, 1], "ticktext": ["sad <span>▼</span>", "glad"]},
-        },
-    }
-    first, second = rows(figure)
-    assert first == {
-        "series": "a & b",
-        "x: share": "0.5",
-        "x above": "0.1",
-        "x below": "0.3",
-        "y": "sad  ▼",
-        "detail 1": "(T_T)",
-        "detail 2": "3",
-    }
+    trace = {"type": "scatter", "name": "a &amp; b", "x": packed([0.5, 0.25]), "y": [0, 1]}
+    trace |= {"customdata": [["<b>(T_T)</b>", 3], ["&lt;3", 4]]}
+    trace |= {"error_x": {"array": [0.1, 0.2], "arrayminus": [0.3, 0.4]}}
+    legend = {"type": "scatter", "x": [None], "y": [None], "name": "legend"}
+    skipped = {"type": "scatter", "x": [1], "y": [1], "hoverinfo": "skip"}
+    layout = {"xaxis": {"title": {"text": "share"}}}
+    layout |= {"yaxis": {"tickvals": [0, 1], "ticktext": ["sad <span>▼</span>", "glad"]}}
+    first, second = rows([trace, legend, skipped], layout)
+    words = {"series": "a & b", "y": "sad  ▼", "detail 1": "(T_T)", "detail 2": "3"}
+    assert first == words | {"x: share": "0.5", "x above": "0.1", "x below": "0.3"}
     assert second["y"] == "glad" and second["detail 1"] == "<3"
+
+
+def test_cells_become_rows():
+    cells = {"type": "heatmap", "z": packed([[1, 2], [3, 4]]), "x": [0, 1], "y": [0, 1]}
+    ticks = {"xaxis": {"tickvals": [0, 1], "ticktext": ["HP", "LN"]}, "yaxis": {}}
+    found = [(row["row"], row["column"], row["value"]) for row in rows([cells], ticks)]
+    assert found == [("0", "HP", "1"), ("0", "LN", "2"), ("1", "HP", "3"), ("1", "LN", "4")]
 
 
 def test_a_figure_is_described_by_its_axes_and_values_and_many_are_counted():
@@ -69,123 +56,67 @@ def test_a_figure_is_described_by_its_axes_and_values_and_many_are_counted():
     trace = {"type": "scatter", "name": "a", "x": [0.5], "y": [-20], "customdata": ["sad · 0.50"]}
     figure = {"data": [trace], "layout": layout}
     assert figure_data.description(figure) == "Across: share. sad · 0.50"
-    assert rows(figure)[0]["y"] == "sad"
+    assert rows([trace], layout)[0]["y"] == "sad"
     del trace["customdata"]
     assert figure_data.description(figure) == "Across: share. a, 0.5, sad"
     trace.update(x=[0.5] * 30, y=[-20] * 30)
     assert "30 values of a" in figure_data.description(figure)
 
 
-def test_cells_become_rows():
-    found = rows(
-        {
-            "data": [{"type": "heatmap", "z": packed([[1, 2], [3, 4]]), "x": [0, 1], "y": [0, 1]}],
-            "layout": {"xaxis": {"tickvals": [0, 1], "ticktext": ["HP", "LN"]}, "yaxis": {}},
-        }
-    )
-    assert [(row["row"], row["column"], row["value"]) for row in found] == [
-        ("0", "HP", "1"),
-        ("0", "LN", "2"),
-        ("1", "HP", "3"),
-        ("1", "LN", "4"),
-    ]
-
-
 def test_a_cell_is_never_a_formula_and_numbers_stay_numbers():
-    text = (
-        figure_data.Values(["a"], [["=1+1"], ["+face"], ["@_@"], ["-_-"], [-0.5], ["-0.5"]])
-        .csv()
-        .splitlines()[1:]
-    )
+    cells = ["=1+1", "+face", "@_@", "-_-", -0.5, "-0.5"]
+    text = figure_data.Values(["a"], [[cell] for cell in cells]).csv().splitlines()[1:]
     assert text == ["'=1+1", "'+face", "'@_@", "'-_-", "-0.5", "-0.5"]
 
 
 def test_title_leaves_the_drawing_and_takes_its_room_along():
-    layout = {
-        "title": {"text": "One<br>two-<br>three", "subtitle": {"text": "from &lt;here&gt;"}},
-        "margin": {"t": 96, "b": 10},
-        "height": 500,
-    }
+    title = {"text": "One<br>two-<br>three", "subtitle": {"text": "from &lt;here&gt;"}}
+    layout = {"title": title, "margin": {"t": 96, "b": 10}, "height": 500}
     assert figures.take_title(layout) == ("One two-three", "from <here>")
     assert layout == {"margin": {"t": figures.TOP, "b": 10}, "height": 500 - 96 + figures.TOP}
 
 
 def test_figure_is_named_and_escaped_and_its_values_are_a_file():
-    html = figures.html(
-        {
-            "data": [{"type": "bar", "x": ["</script><b>"], "y": [2]}],
-            "layout": {"title": {"text": "A &lt;b&gt;"}},
-        },
-        "x.csv",
-        "x.csv",
-    )
+    bars = {"type": "bar", "x": ["</script><b>"], "y": [2]}
+    figure = {"data": [bars], "layout": {"title": {"text": "A &lt;b&gt;"}}}
+    html = figures.html(figure, "x.csv", "x.csv")
     assert 'aria-label="A &lt;b&gt;. ' in html and 'href="x.csv"' in html
     assert html.count("</script>") == 1 and "<b>" not in html and "<noscript>" in html
 
 
-def document(*children):
-    made = new_document("page")
-    made += children
+def page(*texts, set_them=prose.set_estimates):
+    """A page of one paragraph: glued texts, or nodes."""
+    made, paragraph = new_document("page"), nodes.paragraph()
+    for text in texts:
+        inline = nodes.inline("", "", nodes.Text(text), classes=["pasted-text"])
+        paragraph += text if isinstance(text, nodes.Node) else inline
+    made += paragraph
+    set_them(made)
     return made
 
 
-def pasted(text):
-    return nodes.inline("", "", nodes.Text(text), classes=["pasted-text"])
+GLUED = [
+    ("-0.50 (95% CI -0.70-0.10; null -0.00, p = 0.2; n = 9 faces)", "−0.50", "95% CI −0.70–0.10; null 0.00, p = 0.2; n = 9 faces"),
+    ("Without emoji this share: 0.10 (95% CI 0.08-0.11; n = 180 prompts).", "0.10", "95% CI 0.08–0.11; n = 180 prompts"),
+    ("76% (95% CI <b>; n = 1)", "76%", "95% CI &lt;b&gt;; n = 1"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("glued", "value", "interval"),
-    [
-        (
-            "-0.50 (95% CI -0.70-0.10; null -0.00, p = 0.2; n = 9 faces)",
-            "−0.50",
-            "95% CI −0.70–0.10; null 0.00, p = 0.2; n = 9 faces",
-        ),
-        (
-            "Without emoji this share: 0.10 (95% CI 0.08-0.11; n = 180 prompts).",
-            "0.10",
-            "95% CI 0.08–0.11; n = 180 prompts",
-        ),
-        ("76% (95% CI <b>; n = 1)", "76%", "95% CI &lt;b&gt;; n = 1"),
-    ],
-)
+@pytest.mark.parametrize(("glued", "value", "interval"), GLUED)
 def test_an_estimate_shows_its_value_and_keeps_its_interval_for_hover_and_focus(
     glued, value, interval
 ):
-    page = document(nodes.paragraph("", "", pasted(glued)))
-    prose.set_estimates(page)
-    [shown] = page.findall(nodes.raw)
+    [shown] = page(glued).findall(nodes.raw)
     assert f'data-interval="{interval}"' in shown.astext()
     assert f'aria-label="{value}, {interval}"' in shown.astext()
     assert shown.astext().endswith(f">{value}</span>") and 'tabindex="0"' in shown.astext()
 
 
-def test_what_is_absent_is_marked_so():
-    page = document(nodes.paragraph("", "", pasted("not available")))
-    prose.set_estimates(page)
-    assert page.astext() == "(no data)"
-
-
-def test_a_command_in_a_glued_sentence_is_set_as_one_and_a_face_is_not():
-    page = document(
-        nodes.paragraph("", "", pasted("Run `make book` first.")),
-        nodes.paragraph("", "", pasted("(`皿´) and (`皿´)")),
-    )
-    prose.set_estimates(page)
-    assert [node.astext() for node in page.findall(nodes.literal)] == [
-        "make book"
-    ] and "(`皿´) and (`皿´)" in page.astext()
-
-
-def test_a_face_in_the_prose_has_the_font_of_faces():
-    page = document(
-        nodes.paragraph(
-            "",
-            "",
-            nodes.literal("", "(◕‿◕)"),
-            nodes.literal("", "make book"),
-            nodes.literal("", "caf\u00e9"),
-        )
-    )
-    prose.set_faces(page)
-    assert [node["classes"] for node in page.findall(nodes.literal)] == [["kao-face"], [], []]
+def test_what_is_absent_is_marked_and_commands_and_faces_are_set_as_such():
+    assert page("not available").astext() == "(no data)"
+    glued = page("Run `make book` first.", "(`皿´) and (`皿´)")
+    assert [node.astext() for node in glued.findall(nodes.literal)] == ["make book"]
+    assert "(`皿´) and (`皿´)" in glued.astext()
+    literals = [nodes.literal("", text) for text in ("(◕‿◕)", "make book", "caf\u00e9")]
+    page(*literals, set_them=prose.set_faces)
+    assert [node["classes"] for node in literals] == [["kao-face"], [], []]

@@ -3,8 +3,6 @@
 import re
 import unicodedata
 
-from kaomoji_lib.errors import KaomojiError
-
 LEVELS = ("raw", "with_arms", "canonical")
 
 # Arms and thrown tables beside a face, and glyphs that fold into one, of both folds.
@@ -38,7 +36,7 @@ _BRACKETED = re.compile(
 )
 _ESCAPED_PAIR = re.compile(r"\\[(\[（].*\\[)\]）]")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-_ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^¯(]))\\(_)(?=\2)")
+_ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^\s¯(]))\\(_)(?=\2)")
 
 
 def with_arms(raw: str) -> str:
@@ -47,10 +45,7 @@ def with_arms(raw: str) -> str:
     Spellings that are equal at this level differ in white space, format characters, width, Markdown escapes and
     near-identical glyphs only. Composed (NFC, never NFKC), idempotent, never longer than the composed input.
     """
-    face = raw
-    while (folded := _fold_once(face)) != face:
-        face = folded
-    return face
+    return _settled(_fold_once, raw)
 
 
 def canonical(raw: str) -> str:
@@ -59,34 +54,31 @@ def canonical(raw: str) -> str:
     No eye is stripped (``(*_*)`` stays, ``(*^_^*)`` gives ``(^_^)``), and brackets of other scripts stay what they are.
     A face without a pair of brackets has no arms to lose. Idempotent.
     """
-    face = with_arms(raw)
-    while (stripped := with_arms(_without_arms(face))) != face:
-        face = stripped
-    return face
+    return _settled(lambda face: with_arms(_without_arms(face)), with_arms(raw))
 
 
 def at_level(raw: str, level: str) -> str:
-    """Return the identity of the spelling ``raw`` at one of ``LEVELS``.
-
-    Raises
-    ------
-    KaomojiError
-        If ``level`` is none of ``LEVELS``.
-    """
-    if level not in LEVELS:
-        raise KaomojiError(
-            f"unknown level of identity {level!r}; expected one of {', '.join(LEVELS)}; see kaomoji_lib.faces.canonical"
-        )
+    """Return the identity of the spelling ``raw`` at one of ``LEVELS``."""
     return {"raw": str, "with_arms": with_arms, "canonical": canonical}[level](raw)
 
 
-def _fold_once(face: str) -> str:
+def _settled(step, face):
+    """Return ``face`` after as many steps as change it."""
+    while (after := step(face)) != face:
+        face = after
+    return face
+
+
+def _fold_once(face):
     face = _DELETED.sub("", unicodedata.normalize("NFC", face)).translate(_FOLDS)
-    face = _CYRILLIC_CAPITAL.sub(lambda match: match[0].lower(), face)
+    face = _unescaped(_CYRILLIC_CAPITAL.sub(lambda match: match[0].lower(), face))
+    return unicodedata.normalize("NFC", face.replace("・-・", "・_・"))
+
+
+def _unescaped(face):
     if _ESCAPED_PAIR.match(face):
         face = _ESCAPE.sub(r"\1", face)
-    face = _ESCAPED_MARK.sub(lambda match: match[1] or match[3], face)
-    return unicodedata.normalize("NFC", face.replace("・-・", "・_・"))
+    return _ESCAPED_MARK.sub(lambda match: match[1] or match[3], face)
 
 
 def _without_arms(face: str) -> str:
@@ -106,7 +98,6 @@ _ARMS_BEFORE = re.compile(rf"^[{re.escape(LEADING_ARMS)}]+(?=\()")
 _ARMS_BEHIND = re.compile(rf"(?<=\))[{re.escape(TRAILING_ARMS)}]+$")
 _TABLE_BEHIND = re.compile(rf"(?<=[){re.escape(TRAILING_ARMS)}]){THROWN_TABLE}$")
 _TABLE_BEFORE = re.compile(rf"^{THROWN_TABLE}[ \u3000]?[ノﾉヽ]?(?=[{re.escape(LEADING_ARMS)}]*\()")
-_PUBLISHED_ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^\s¯(]))\\(_)(?=\2)")
 
 
 def published_fold(raw: str) -> str:
@@ -115,18 +106,11 @@ def published_fold(raw: str) -> str:
     The folds run to a fixpoint, so the function is idempotent. Known faults are kept: a leading or trailing ``*`` is
     stripped even where it is an eye (``(*_*)`` gives ``(_)``), and only some format characters are deleted.
     """
-    face = raw
-    while (folded := _published_fold_once(face)) != face:
-        face = folded
-    return face
+    return _settled(_published_fold_once, raw)
 
 
 def _published_fold_once(face: str) -> str:
-    face = unicodedata.normalize("NFC", face.strip())
-    face = _PUBLISHED_DELETED.sub("", face)
-    if _ESCAPED_PAIR.match(face):
-        face = _ESCAPE.sub(r"\1", face)
-    face = _PUBLISHED_ESCAPED_MARK.sub(lambda found: found[1] or found[3], face)
+    face = _unescaped(_PUBLISHED_DELETED.sub("", unicodedata.normalize("NFC", face.strip())))
     face = _CYRILLIC_CAPITAL.sub(lambda found: found[0].lower(), face.translate(_FOLDS))
     face = _TABLE_BEHIND.sub("", _TABLE_BEFORE.sub("", face))
     face = _ARMS_BEHIND.sub("", _ARMS_BEFORE.sub("", face))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kaomoji_lib.faces import scorer
 from kaomoji_lib.faces.canonical import LEADING_ARMS, THROWN_TABLE, TRAILING_ARMS, canonical
-from kaomoji_lib.faces.glyphs import LETTERS, is_emoji, is_ornament, kinds, mirrored
+from kaomoji_lib.faces.glyphs import LETTERS, ORNAMENTS, is_emoji, kinds, mirrored
 
 __all__ = ["OUTCOMES", "LONGEST", "Extraction", "canonical", "explain", "extract", "span_ended"]
 
@@ -124,7 +124,7 @@ class _Line:
 
     def is_face(self, span, arms=None):
         self.judged.append((span, arms))
-        return scorer.judge(span, arms)
+        return scorer.score(span, arms) > 0
 
 
 def _find(text: str, truncated: bool) -> _Found:
@@ -161,7 +161,7 @@ def _kind_of(line: _Line, position: int, following: int) -> str:
     """What was passed over: ornaments, emoji, words, or symbols that say nothing."""
     piece = line.text[position:following].strip()
     passed = line.kinds[position:following]
-    if piece and all(map(is_ornament, piece)):
+    if piece and set(piece) <= ORNAMENTS:
         return "ornaments"
     plain = line.text[position:].lstrip("*_`~- \ufe0f([（｛{ʕʢ") or piece or "-"
     if is_emoji(plain[0]) or plain[0] in "♥♡" or plain[1:2] == "\ufe0f":

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from functools import cache
+from string import ascii_lowercase, ascii_uppercase
 
 from kaomoji_lib.faces.canonical import FOLDED, FOLDS
 
@@ -20,34 +22,40 @@ OPEN_CORNERS, CLOSE_CORNERS = "「『【〈《〔｢", "」』】〉》〕｣"
 # One letter for each class; LETTERS are those that words are made of.
 LETTERS = "aAlgcjhkx"
 _BRACKETS = ((OPENERS, "("), (CLOSERS, ")"), (OPEN_CORNERS, "["), (CLOSE_CORNERS, "]"))
-_OWN_KINDS = {char: kind for chars, kind in (*_BRACKETS, (ORNAMENTS, "o")) for char in chars}
-_NUMBERS = {"Nd": "0", "No": "n", "Nl": "n"}
+_ASCII = (
+    (ascii_lowercase, "a"),
+    (ascii_uppercase, "A"),
+    ("#$%&*+/<=>@\\^_`|~", "q"),
+    (".,!?:;'\"-", "p"),
+)
+_OWN_KINDS = {
+    char: kind
+    for chars, kind in (
+        *_ASCII,
+        *_BRACKETS,
+        (ORNAMENTS, "o"),
+        ("\ufffd", "!"),
+        ("ﾞ", "d"),
+        ("ﾟ", "i"),
+    )
+    for char in chars
+}
+_CATEGORIES = dict.fromkeys(("Mn", "Mc", "Me", "Cf"), "z") | dict.fromkeys(("Cc", "Cs"), "!")
+_CATEGORIES |= {"Nd": "0", "No": "n", "Nl": "n"}
+# Of glyphs in none of the ranges; punctuation and what is not assigned is "s".
+_OTHER_CATEGORIES = dict.fromkeys(("Ll", "Lu", "Lt", "Lo"), "x")
+_OTHER_CATEGORIES |= {"Lm": "i", "Sm": "m", "Sk": "d", "Sc": "p", "So": "y"}
 _RANGES = (
-    (0x0250, 0x02FF, "i"), (0x0370, 0x03FF, "g"), (0x0400, 0x052F, "c"), (0x1100, 0x11FF, "k"),
-    (0x1400, 0x167F, "v"), (0x1D00, 0x1DBF, "i"), (0x1F00, 0x1FFF, "g"), (0x2070, 0x209F, "i"),
-    (0x2500, 0x257F, "b"), (0x2580, 0x25FF, "y"), (0x3041, 0x30FF, "j"), (0x3130, 0x318F, "k"),
-    (0x3400, 0x9FFF, "h"), (0xA000, 0xA4FF, "v"), (0xAC00, 0xD7A3, "k"), (0xF900, 0xFAFF, "h"),
-    (0xFF66, 0xFF9F, "j"), (0x20000, 0x3FFFF, "h"),
+    (0x0080, 0x024F, "l"), (0x0250, 0x02FF, "i"), (0x0300, 0x036F, "l"), (0x0370, 0x03FF, "g"), (0x0400, 0x052F, "c"),
+    (0x1100, 0x11FF, "k"), (0x1400, 0x167F, "v"), (0x1D00, 0x1DBF, "i"), (0x1E00, 0x1EFF, "l"), (0x1F00, 0x1FFF, "g"),
+    (0x2070, 0x209F, "i"), (0x2500, 0x257F, "b"), (0x2580, 0x25FF, "y"), (0x3041, 0x30FF, "j"), (0x3130, 0x318F, "k"),
+    (0x3400, 0x9FFF, "h"), (0xA000, 0xA4FF, "v"), (0xAC00, 0xD7A3, "k"), (0xF900, 0xFAFF, "h"), (0xFF66, 0xFF9F, "j"),
+    (0x20000, 0x3FFFF, "h"),
 )  # fmt: skip
 _MIRRORS = (
     "<>≧≦≥≤/\\╱╲`´ˋˊ()[]{}qpdbᓀᓂ«»‹›╯╰╮╭ノヽ◜◝ᕙᕗ⌒⌒≪≫⊃⊂「」『』【】つ⊂∂6ᵒoOoxX;:.o-^~^'`⸝⸜ÓÒóò"
 )
-_MIRROR = {}
-for _left, _right in zip(_MIRRORS[::2], _MIRRORS[1::2], strict=True):
-    _MIRROR.setdefault(_left, set()).add(_right)
-    _MIRROR.setdefault(_right, set()).add(_left)
-
-
-class _Cached(dict):
-    """A translation table that is filled as characters are met."""
-
-    def __init__(self, rule):
-        super().__init__()
-        self.rule = rule
-
-    def __missing__(self, code):
-        value = self[code] = self.rule(chr(code))
-        return value
+_MIRRORED = set(zip(_MIRRORS[::2], _MIRRORS[1::2], strict=True))
 
 
 def is_emoji(char: str) -> bool:
@@ -55,64 +63,40 @@ def is_emoji(char: str) -> bool:
     return bool(_PICTOGRAPHS.match(char))
 
 
-def is_ornament(char: str) -> bool:
-    """Whether a character is one of the stars, flowers, hearts and notes that decorate faces."""
-    return char in ORNAMENTS
-
-
 def kinds(text: str) -> str:
     """Return the class of every character of ``text``, one letter each."""
-    return text.translate(_KINDS)
+    return "".join(map(_kind, text))
 
 
 def fold_width(text: str) -> str:
     """Return ``text`` with full-width and near-identical glyphs folded, one for one."""
-    return text.translate(_WIDTHS)
+    return "".join(map(_width, text))
 
 
 def mirrored(left: str, right: str) -> bool:
     """Whether two glyphs are each other's mirror image, or one eye in two sizes."""
-    return right in _MIRROR.get(left, ())
+    return (left, right) in _MIRRORED or (right, left) in _MIRRORED
 
 
-def _kind(char: str) -> str:
+@cache
+def _kind(char):
     if char.isspace() or char in "\u2800\u3164":
         return " "
-    kind = unicodedata.category(char)
-    if kind[0] == "M" or kind == "Cf":
-        return "z"
-    if kind in ("Cc", "Cs") or char == "\ufffd":
-        return "!"
-    if char in _OWN_KINDS:
-        return _OWN_KINDS[char]
-    if is_emoji(char):
-        return "e"
-    char = _WIDTHS[ord(char)] if ord(char) < 0xFFE0 else char
-    code = ord(char)
-    if code < 128:
-        if char.isalpha():
-            return "A" if char.isupper() else "a"
-        return "0" if char.isdigit() else "p" if char in ".,!?:;'\"-" else "q"
-    if kind in _NUMBERS:
-        return _NUMBERS[kind]
-    if char in "ﾞﾟ":
-        return "d"
-    for low, high, found in _RANGES:
-        if low <= code <= high and (kind[0] == "L" or found in "byiv"):
-            return found
-    if kind == "Lm":
-        return "i"
-    if kind[0] == "L":
-        return "l" if code < 0x0370 or 0x1E00 <= code <= 0x1EFF else "x"
-    return {"P": "s", "Sm": "m", "Sk": "d", "Sc": "p"}.get(kind if kind[0] == "S" else "P", "y")
+    category = unicodedata.category(char)
+    if known := _OWN_KINDS.get(char) or ("e" if is_emoji(char) else _CATEGORIES.get(category)):
+        return known
+    folded = _width(char) if char < "\uffe0" else char
+    if folded in _OWN_KINDS:
+        return _OWN_KINDS[folded]
+    for low, high, kind in _RANGES:
+        if low <= ord(folded) <= high and (category[0] == "L" or kind in "byiv"):
+            return kind
+    return _OTHER_CATEGORIES.get(category, "s")
 
 
-def _width(char: str) -> str:
-    if "\uff01" <= char <= "\uff5e":
-        return chr(ord(char) - 0xFEE0)
-    return _FOLDED.get(char, char)
+@cache
+def _width(char):
+    return chr(ord(char) - 0xFEE0) if "\uff01" <= char <= "\uff5e" else _FOLDED.get(char, char)
 
 
 _FOLDED = dict(zip(FOLDED, FOLDS, strict=True)) | dict(zip("＾￣–−—゜ﾟ。", "^¯---°°｡", strict=True))
-_WIDTHS = _Cached(_width)
-_KINDS = _Cached(_kind)

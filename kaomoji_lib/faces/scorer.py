@@ -9,7 +9,7 @@ import json
 import math
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from kaomoji_lib.faces import glyphs
 from kaomoji_lib.stimuli import DATA
@@ -18,28 +18,20 @@ _NO_GLYPH = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0x0334, 0x0339)))
 _LIST = re.compile(
     r"[\w∞)\]][,;]\s+[-−+±\w∞(\[]|\[\w-\w|\[\^|∂\w?/|^(['\"])[A-Za-z0-9]\1$|^/[\w ]+/$"
 )
-_DOUBLED_MARKS = frozenset("!#$%&*+,-/:<=>?\\|_`~")
+_MARKS = frozenset("!#$%&*+,-/:<=>?\\|_`~")
 _RUNS = re.compile("([aA]{2,}|[lg]{2,}|c{2,}|j{2,}|h{2,}|k{2,}|x{2,}|i{2,}|0{2,})")
 
 
 def plain(text: str) -> str:
     """Return the visible base glyphs, width folded; a mark by itself becomes a spacing glyph."""
-    if text.isascii():
-        return "".join(text.split())
-    if not unicodedata.is_normalized("NFC", text):
-        text = unicodedata.normalize("NFC", text)
-    kinds = glyphs.kinds(text)
-    if "z" not in kinds:
-        return "".join(glyphs.fold_width(text).split())
+    text = unicodedata.normalize("NFC", text)
     base, before = [], " "
-    for char, kind, glyph in zip(text, kinds, glyphs.fold_width(text), strict=True):
+    for char, kind, glyph in zip(text, glyphs.kinds(text), glyphs.fold_width(text), strict=True):
         if kind == "z":
-            if before == " " and unicodedata.category(char)[0] == "M" and char not in _NO_GLYPH:
-                base.append("¯")
-                before = kind
-            elif char in "\u3099\u309a" and before != "j":
-                base.append("°")
-            continue
+            alone = before == " " and unicodedata.category(char)[0] == "M"
+            if not alone or char in _NO_GLYPH:
+                continue
+            glyph = "¯"
         before = kind
         if kind != " ":
             base.append(glyph)
@@ -61,9 +53,7 @@ def features(text: str) -> set[str]:
     words = sum(len(word) > 2 and word.isalpha() for word in text.split())
     if words:
         names.add(f"w{min(words, 3)}")
-    if len(text) > size and any(
-        kind == "z" for kind in glyphs.kinds(unicodedata.normalize("NFC", text))
-    ):
+    if len(text) > size and "z" in glyphs.kinds(unicodedata.normalize("NFC", text)):
         names.add("m")
     names.update(_form(base, kinds))
     return names
@@ -101,6 +91,7 @@ _FORM = re.compile(
 _LETTERED = re.compile(r"([TQXO])[oOwWvVmMAnx3u]\1|([ou])[wvm]\2|TT|QQ|[oO]w[oO]|[uU]w[uU]")
 _APART = re.compile(r"([^\w\s!#$%&*+,./:<=>?|~-]|[TXQOxu;^Ｔᵔ])\s+\1|[>˃]\s+(?:\S\ufe0f?\s+)?[<˂]")
 _LONE = set("ツᐛ∵")
+_SCRIPTS_OF_FACES = set("LATIN GREEK CYRILLIC CJK CANADIAN KATAKANA HIRAGANA MODIFIER".split())
 
 
 @lru_cache(1 << 16)
@@ -111,20 +102,14 @@ def score(span: str, arms: int | None = None) -> float:
     in a formula); None for a word without a pair of brackets.
     """
     if rule := _rule(span, arms):
-        return math.inf if rule[0] else -math.inf
+        return math.inf if rule[1] else -math.inf
     model = _weights()["bare" if arms is None else "bracketed"]
-    weights = model["weights"]
     shift = model["shift"] if arms is None else model["shift"][str(max(-2, min(arms, 1)))]
-    return shift + sum([weights.get(name, 0.0) for name in features(span)])
-
-
-def judge(span: str, arms: int | None = None) -> bool:
-    """Whether ``span`` is a face; ``arms`` as in :func:`score`."""
-    return score(span, arms) > 0
+    return shift + sum([model["weights"].get(name, 0.0) for name in features(span)])
 
 
 def explain(span: str, arms: int | None) -> dict:
-    """Return what :func:`judge` made of a span: ``span``, ``face``, ``score``, ``rule`` and ``features``."""
+    """Return how a span was judged: ``span``, ``face``, ``score``, ``rule`` and ``features``."""
     rule, value = _rule(span, arms), score(span, arms)
     weights = _weights()["bare" if arms is None else "bracketed"]["weights"]
     shares = {name: weights[name] for name in features(span) if name in weights}
@@ -132,80 +117,102 @@ def explain(span: str, arms: int | None) -> dict:
         "span": span,
         "face": value > 0,
         "score": None if rule else round(value, 2),
-        "rule": rule[1] if rule else None,
+        "rule": rule and rule[0],
         "features": dict(sorted(shares.items(), key=lambda item: -abs(item[1]))),
     }
 
 
-def _rule(span, arms):
-    """What needs no score: (verdict, reason), or None."""
-    decided = ((verdict, reason) for holds, verdict, reason in _rules(span, arms) if holds)
-    return next(decided, None)
+def _rule(text, arms):
+    """Return the first of the rules that applies, or None."""
+    span = _Span(text, arms)
+    return next((rule for rule in _RULES if rule[2](span)), None)
 
 
-def _rules(span, arms):
-    """Yield (whether a rule applies, its verdict, its reason); the first that applies decides."""
-    kinds, base, bracketed = glyphs.kinds(span), plain(span), arms is not None
-    size, glyph_kinds = len(base), glyphs.kinds(base)
-    visible = glyph_kinds.replace("e", "").replace("o", "")
-    yield "!" in kinds, False, "control or broken characters"
-    yield not base, False, "nothing visible"
-    yield not bracketed and not 2 <= size <= 32, False, "too short or too long without brackets"
-    eyes = bracketed and size > 1 and base[0] == base[-1] and base[0] in glyphs.ORNAMENTS
-    apart = eyes and (size == 2 or base[0] not in base[1:-1])
-    yield not visible, apart, "emoji or ornaments alone"
-    repeated = bracketed and size > 2 and len(set(base)) == 1 and base[0] != "¯"
-    repeated = repeated and visible[:1] in "pqsd" and len(set(span.split()[0])) == 1
-    yield repeated, False, "one mark repeated"
-    letters = bracketed and base.isascii() and base.isalpha()
-    yield letters, bool(_LETTERED.fullmatch(base)), "letters alone"
-    yield _LIST.search(span), False, "a list or a formula"
-    runs = re.finditer("x{3,}", glyph_kinds)
-    words = [base.replace("་", ""), *(base[run.start() : run.end()] for run in runs)]
-    yield any(_is_word(word, kinds) for word in words), False, "letters of one script"
-    marks = arms == 0 and size == 2 and base[0] == base[1] and base[0] in _DOUBLED_MARKS
-    yield marks, " " in span.strip(), "two marks"
-    yield bracketed and arms < 0 and len(set(base)) == 1, False, "one mark repeated"
-    emoji = "e" in kinds and not visible.strip("pq") and base[0] != base[-1]
-    yield emoji, False, "emoji and marks alone"
-    framed = bracketed and arms >= 0 and _FORM.fullmatch(base.strip(_BLUSH) or base)
-    yield framed, True, "equal eyes around a mouth"
-    yield bracketed and _APART.fullmatch(span.strip()), True, "two equal eyes apart"
-    yield not bracketed and _EMOTICON.fullmatch(base), True, "a known emoticon"
-    yield re.search("[A-Za-z]{4}", base), False, "a word"
-    drawn = not visible.strip("b()[]") or "e" in kinds or set(base) <= set("*~-_.=#/")
-    yield not bracketed and drawn, False, "lines, brackets or marks alone"
-    alone = bracketed and size == 1
-    yield alone, alone and _is_lone_face(base, kinds, arms), "one glyph between brackets"
+class _Span:
+    """A span as the rules look at it; ``visible``: the kinds of its glyphs without emoji and ornaments."""
+
+    def __init__(self, text, arms):
+        self.text, self.arms, self.bare = text, arms, arms is None
+        self.kinds, self.base = glyphs.kinds(text), plain(text)
+        self.size = len(self.base)
+        self.glyph_kinds = glyphs.kinds(self.base)
+        self.visible = self.glyph_kinds.replace("e", "").replace("o", "")
+        self.letters = not self.bare and self.base.isascii() and self.base.isalpha()
+        self.pair = arms == 0 and self.size == 2 and self.base[0] == self.base[1]
 
 
-def _is_lone_face(base, kinds, arms):
-    """Whether one glyph between brackets is a face: a known one, or one with arms that is no letter or number."""
-    plain_kinds = tuple("aAlgch0pq"[: 2 if arms > 1 and not base.isascii() else 9])
-    return base in _LONE or (arms > 0 and kinds.strip(" z") not in plain_kinds)
+# (reason, whether it is a face, when): what needs no score; the first rule that applies decides.
+_RULES = (
+    ("control or broken characters", False, lambda s: "!" in s.kinds),
+    ("nothing visible", False, lambda s: not s.base),
+    ("too short or long without brackets", False, lambda s: s.bare and not 2 <= s.size <= 32),
+    ("two ornaments apart", True, lambda s: not s.visible and _are_ornaments_apart(s)),
+    ("emoji or ornaments alone", False, lambda s: not s.visible),
+    ("one mark repeated", False, lambda s: not s.bare and _is_one_mark(s)),
+    ("eyes and a mouth of letters", True, lambda s: s.letters and _LETTERED.fullmatch(s.base)),
+    ("letters alone", False, lambda s: s.letters),
+    ("a list or a formula", False, lambda s: _LIST.search(s.text)),
+    ("letters of one script", False, _holds_word),
+    ("two marks apart", True, lambda s: s.pair and s.base[0] in _MARKS and " " in s.text.strip()),
+    ("two marks", False, lambda s: s.pair and s.base[0] in _MARKS),
+    ("one mark repeated", False, lambda s: not s.bare and s.arms < 0 and len(set(s.base)) == 1),
+    ("equal eyes around a mouth", True, lambda s: not s.bare and s.arms >= 0 and _has_form(s.base)),
+    ("two equal eyes apart", True, lambda s: not s.bare and _APART.fullmatch(s.text.strip())),
+    ("a known emoticon", True, lambda s: s.bare and _EMOTICON.fullmatch(s.base)),
+    ("a word", False, lambda s: re.search("[A-Za-z]{4}", s.base)),
+    ("lines, brackets or marks alone", False, lambda s: s.bare and _is_drawn(s)),
+    ("one glyph that is a face", True, lambda s: not s.bare and s.size == 1 and _is_lone_face(s)),
+    ("one glyph between brackets", False, lambda s: not s.bare and s.size == 1),
+)
+
+
+def _are_ornaments_apart(span):
+    first = span.base[0]
+    apart = span.size == 2 or first not in span.base[1:-1]
+    return (
+        not span.bare
+        and span.size > 1
+        and first == span.base[-1]
+        and first in glyphs.ORNAMENTS
+        and apart
+    )
+
+
+def _is_one_mark(span):
+    alike = span.size > 2 and len(set(span.base)) == 1 and span.base[0] != "¯"
+    return alike and span.visible[0] in "pqsd" and len(set(span.text.split()[0])) == 1
+
+
+def _has_form(base):
+    return _FORM.fullmatch(base.strip(_BLUSH) or base)
+
+
+def _is_drawn(span):
+    return not span.visible.strip("b()[]") or "e" in span.kinds or set(span.base) <= set("*~-_.=#/")
+
+
+def _is_lone_face(span):
+    """Whether one glyph between brackets is known as a face, or has arms and is no letter or number."""
+    plain_kinds = tuple("aAlgch0pq"[: 2 if span.arms > 1 and not span.base.isascii() else 9])
+    return span.base in _LONE or (span.arms > 0 and span.kinds.strip(" z") not in plain_kinds)
+
+
+def _holds_word(span):
+    """Whether a span, or three glyphs of it on end, is a word of a script that faces do not draw on."""
+    runs = re.finditer("x{3,}", span.glyph_kinds)
+    words = [span.base.replace("་", ""), *(span.base[run.start() : run.end()] for run in runs)]
+    return any(_is_word(word, span.kinds) for word in words)
 
 
 def _is_word(base, kinds):
     """Whether all glyphs are letters of one script that do not mirror each other, as in a language's own name."""
-    if (
-        len(base) < 2
-        or not all(map(str.isalpha, base))
-        or ("z" not in kinds and base == base[::-1])
-    ):
+    mirrored = "z" not in kinds and base == base[::-1]
+    if len(base) < 2 or mirrored or not all(map(str.isalpha, base)):
         return False
     scripts = {unicodedata.name(char, "?").split()[0] for char in base}
-    return len(scripts) == 1 and not scripts & {
-        "LATIN",
-        "GREEK",
-        "CYRILLIC",
-        "CJK",
-        "CANADIAN",
-        "KATAKANA",
-        "HIRAGANA",
-        "MODIFIER",
-    }
+    return len(scripts) == 1 and not scripts & _SCRIPTS_OF_FACES
 
 
-@lru_cache(1)
+@cache
 def _weights():
     return json.loads((DATA / "face_scorer.json").read_text(encoding="utf-8"))
