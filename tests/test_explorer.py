@@ -14,7 +14,6 @@ from kaomoji_lib.explorer.widget import MIME, Explorer
 from kaomoji_lib.stats import js_similarity
 from kaomoji_lib.stimuli import load_scheme
 
-MODULES = sorted(payload.WEB.glob("*.js"))
 SCHEME = load_scheme()
 FACES = ["(T_T)", "(O_O)"]
 
@@ -32,19 +31,16 @@ def tab(watched):
 
 
 def test_modules_are_joined_after_what_they_need_and_share_no_name():
-    parts = {*payload.order("book"), *payload.order("widget")}
-    assert {path.stem for path in MODULES} == parts
-    text = "".join(path.read_text(encoding="utf-8") for path in MODULES)
-    declared = re.findall(
-        r"^(?:export )?(?:async )?(?:function|const|let) (\w+|\[.*?\])", text, re.M
-    )
-    names = [name for item in declared for name in re.findall(r"\w+", item)]
-    assert len(names) > 80 and len(set(names)) == len(names), "they end up in one scope"
-    order = payload.order("book")
-    for name in order:
-        source = (payload.WEB / f"{name}.js").read_text(encoding="utf-8")
-        needed = re.findall(r'from "\./(\w+)\.js"', source)
-        assert all(order.index(other) < order.index(name) for other in needed)
+    names, declared = [*payload.MODULES, "book", "widget"], []
+    assert {path.stem for path in payload.WEB.glob("*.js")} == set(names)
+    for place, name in enumerate(names):
+        text = (payload.WEB / f"{name}.js").read_text(encoding="utf-8")
+        assert set(re.findall(r'from "\./(\w+)\.js"', text)) <= set(names[:place])
+        found = re.findall(
+            r"^(?:export )?(?:async )?(?:function|const|let) (\w+|\[.*?\])", text, re.M
+        )
+        declared += [word for item in found for word in re.findall(r"\w+", item)]
+    assert len(declared) == len(set(declared)) > 80, "they end up in one scope"
 
 
 def test_script_needs_no_module_loader_and_loads_nothing():
@@ -55,7 +51,7 @@ def test_script_needs_no_module_loader_and_loads_nothing():
 
 
 def in_browser(tab, name, expression, argument):
-    return tab.evaluate(f"given => {{ {payload._join(name)}\nreturn {expression}; }}", argument)
+    return tab.evaluate(f"given => {{ {payload.join(name)}\nreturn {expression}; }}", argument)
 
 
 def test_similarity_in_the_browser_equals_the_library(tab):

@@ -6,7 +6,6 @@ Browsers refuse to import modules from ``file://``, and the module of a widget h
 
 import base64
 import re
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,9 @@ import numpy as np
 from kaomoji_lib import theme
 
 WEB = Path(__file__).resolve().parent / "web"
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+# Each after what it needs itself.
+MODULES = "dom colour data project layout strokes input map tree search state view card controls list app".split()
+_LINKS = re.compile(r'^import .* from "\./\w+\.js";\n|^export ', re.MULTILINE)
 NEIGHBOURS = 14
 REPLY_LENGTH = 140
 SHARE = 1 / 50_000
@@ -116,31 +117,22 @@ def _tree(source):
     }
 
 
-@cache
 def module():
     """Return the widget as one ES module whose default export has ``render``."""
-    return f"{_join('widget')}export default {{ render }};\n"
+    return f"{join(*MODULES, 'widget')}export default {{ render }};\n"
 
 
-@cache
 def script():
     """Return the book's explorer as one classic script that starts by itself."""
-    return f'(() => {{\n"use strict";\n{_join("book")}}})();\n'
+    return f'(() => {{\n"use strict";\n{join(*MODULES, "book")}}})();\n'
 
 
-@cache
 def style():
     """Return the stylesheet of both."""
     return (WEB / "explorer.css").read_text(encoding="utf-8")
 
 
-def order(name, seen=()):
-    """Return the module ``name`` and all it imports (tuple), each after what it needs itself."""
-    for needed in _IMPORT.findall((WEB / f"{name}.js").read_text(encoding="utf-8")):
-        seen = order(needed, seen) if needed not in seen else seen
-    return (*seen, name)
-
-
-def _join(name):
-    sources = ((WEB / f"{part}.js").read_text(encoding="utf-8") for part in order(name))
-    return "".join(re.sub("^export ", "", _IMPORT.sub("", s), flags=re.MULTILINE) for s in sources)
+def join(*names):
+    """Return modules of ``web/`` as one text, without what they import and export."""
+    text = "".join((WEB / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    return _LINKS.sub("", text)

@@ -19,7 +19,6 @@ _MARKDOWN = re.compile(
     r"(?:\*{1,3}(?!\s)|__|~~|`{1,3}|[-–—'](?=[(（])|>\s+|[-*+•‣]\s+|#{1,6}\s+|\(?\d{1,2}[.)]\s+"
     r"|[\"“”„«](?=\S))+"
 )
-_QUOTES = {"“": "”", "„": "“", "«": "»"}
 _BARE_STOPS = '.,!…。，！"”'
 _EMOJI_TAIL = re.compile("[\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff]*")
 _TABLE = re.compile(rf"[ \u00a0\u3000]?{THROWN_TABLE}")
@@ -27,7 +26,6 @@ _UNFINISHED_TABLE = re.compile(
     "[\u200b-\u200d\u2060\ufe0f]*[ \u00a0\u3000]?[︵⌒彡ミ～~]*[ \u3000]?[┻┳┬┴━─═―]*"
 )
 _THOUGHT = re.compile("[.｡。．・･]{1,4}[oOｏＯ○◯〇]{1,4}|[zZｚＺ]{2,4}")
-_UNFINISHED_THOUGHT = re.compile("[.｡。．・･]{0,4}[oOｏＯ○◯〇zZｚＺ]{1,4}")
 # Letters that are a hand, an arm or a weapon beside a face, when no word goes on after them.
 _HANDS = frozenset(
     LEADING_ARMS
@@ -212,10 +210,7 @@ def _bare_at(line: _Line, start: int, marks: str, single: bool) -> _Found | None
         word = line.text[start:end]
         if not word or len(word) > LONGEST:
             return None
-        if marks and word.endswith(closing := "".join(_QUOTES.get(mark, mark) for mark in marks)):
-            word = word[: -len(closing)]
-        if ")" in line.kinds[start:end] and "(" in line.kinds[:start]:
-            return None
+        word = word.removesuffix(marks)
         if _PAIR.search(line.kinds, start, end) or _closes(line, start, end):
             return None
         wordy = _WORDY.search(line.kinds, start, end)
@@ -305,11 +300,7 @@ def _from_opening(line: _Line, start: int, opening: int) -> _Found | None:
             return _Found("kaomoji", start, end, line.cut and unfinished, opening, (content, arms))
     if not ends and line.cut:
         content = line.text[opening + 1 :]
-        if (
-            line.size - opening < 4 * LONGEST
-            and len(scorer.plain(content)) < LONGEST
-            and not _PROSE.search(content)
-        ):
+        if len(scorer.plain(content)) < LONGEST and not _PROSE.search(content):
             return _Found("truncated", face_start=opening)
     return None
 
@@ -384,7 +375,7 @@ def _tail(line: _Line, end: int, lead: str) -> tuple[int, bool]:
             break
         else:
             index += 1
-    unfinished = index == line.size or bool(_UNFINISHED_THOUGHT.fullmatch(text, index))
+    unfinished = index == line.size
     if index < limit and passed[index] in LETTERS + "0":
         while index > end and text[index - 1] not in _SURE_ENDS:
             index -= 1

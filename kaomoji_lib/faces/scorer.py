@@ -141,41 +141,10 @@ class _Span:
         self.pair = arms == 0 and self.size == 2 and self.base[0] == self.base[1]
 
 
-# (reason, whether it is a face, when): what needs no score; the first rule that applies decides.
-_RULES = (
-    ("control or broken characters", False, lambda s: "!" in s.kinds),
-    ("nothing visible", False, lambda s: not s.base),
-    ("too short or long without brackets", False, lambda s: s.bare and not 2 <= s.size <= 32),
-    ("two ornaments apart", True, lambda s: not s.visible and _are_ornaments_apart(s)),
-    ("emoji or ornaments alone", False, lambda s: not s.visible),
-    ("one mark repeated", False, lambda s: not s.bare and _is_one_mark(s)),
-    ("eyes and a mouth of letters", True, lambda s: s.letters and _LETTERED.fullmatch(s.base)),
-    ("letters alone", False, lambda s: s.letters),
-    ("a list or a formula", False, lambda s: _LIST.search(s.text)),
-    ("letters of one script", False, _holds_word),
-    ("two marks apart", True, lambda s: s.pair and s.base[0] in _MARKS and " " in s.text.strip()),
-    ("two marks", False, lambda s: s.pair and s.base[0] in _MARKS),
-    ("one mark repeated", False, lambda s: not s.bare and s.arms < 0 and len(set(s.base)) == 1),
-    ("equal eyes around a mouth", True, lambda s: not s.bare and s.arms >= 0 and _has_form(s.base)),
-    ("two equal eyes apart", True, lambda s: not s.bare and _APART.fullmatch(s.text.strip())),
-    ("a known emoticon", True, lambda s: s.bare and _EMOTICON.fullmatch(s.base)),
-    ("a word", False, lambda s: re.search("[A-Za-z]{4}", s.base)),
-    ("lines, brackets or marks alone", False, lambda s: s.bare and _is_drawn(s)),
-    ("one glyph that is a face", True, lambda s: not s.bare and s.size == 1 and _is_lone_face(s)),
-    ("one glyph between brackets", False, lambda s: not s.bare and s.size == 1),
-)
-
-
 def _are_ornaments_apart(span):
-    first = span.base[0]
-    apart = span.size == 2 or first not in span.base[1:-1]
-    return (
-        not span.bare
-        and span.size > 1
-        and first == span.base[-1]
-        and first in glyphs.ORNAMENTS
-        and apart
-    )
+    first, between = span.base[0], span.base[1:-1]
+    alike = not span.bare and span.size > 1 and first == span.base[-1]
+    return alike and first in glyphs.ORNAMENTS and first not in between
 
 
 def _is_one_mark(span):
@@ -211,6 +180,31 @@ def _is_word(base, kinds):
         return False
     scripts = {unicodedata.name(char, "?").split()[0] for char in base}
     return len(scripts) == 1 and not scripts & _SCRIPTS_OF_FACES
+
+
+# (reason, whether it is a face, when): what needs no score; the first rule that applies decides.
+_RULES = (
+    ("control or broken characters", False, lambda s: "!" in s.kinds),
+    ("nothing visible", False, lambda s: not s.base),
+    ("too short or long without brackets", False, lambda s: s.bare and not 2 <= s.size <= 32),
+    ("two ornaments apart", True, lambda s: not s.visible and _are_ornaments_apart(s)),
+    ("emoji or ornaments alone", False, lambda s: not s.visible),
+    ("one mark repeated", False, lambda s: not s.bare and _is_one_mark(s)),
+    ("eyes and a mouth of letters", True, lambda s: s.letters and _LETTERED.fullmatch(s.base)),
+    ("letters alone", False, lambda s: s.letters),
+    ("a list or a formula", False, lambda s: _LIST.search(s.text)),
+    ("letters of one script", False, _holds_word),
+    ("two marks apart", True, lambda s: s.pair and s.base[0] in _MARKS and " " in s.text.strip()),
+    ("two marks", False, lambda s: s.pair and s.base[0] in _MARKS),
+    ("one mark repeated", False, lambda s: not s.bare and s.arms < 0 and len(set(s.base)) == 1),
+    ("equal eyes around a mouth", True, lambda s: not s.bare and s.arms >= 0 and _has_form(s.base)),
+    ("two equal eyes apart", True, lambda s: not s.bare and _APART.fullmatch(s.text.strip())),
+    ("a known emoticon", True, lambda s: s.bare and _EMOTICON.fullmatch(s.base)),
+    ("a word", False, lambda s: re.search("[A-Za-z]{4}", s.base)),
+    ("lines, brackets or marks alone", False, lambda s: s.bare and _is_drawn(s)),
+    ("one glyph that is a face", True, lambda s: not s.bare and s.size == 1 and _is_lone_face(s)),
+    ("one glyph between brackets", False, lambda s: not s.bare and s.size == 1),
+)
 
 
 @cache

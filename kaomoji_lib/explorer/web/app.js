@@ -6,12 +6,11 @@ import { decode, gloss, layoutOf, sourceOf, weightWords } from "./data.js";
 import { faceWords, fill, make } from "./dom.js";
 import { makeList } from "./list.js";
 import { makeMap } from "./map.js";
-import { paint } from "./paint.js";
 import { makeSearch } from "./search.js";
 import { DEFAULTS, fromHash, makeState, toHash } from "./state.js";
 import { forgetWidths } from "./strokes.js";
 import { makeTree } from "./tree.js";
-import { viewOf } from "./view.js";
+import { paint, viewOf } from "./view.js";
 
 const RANKED = 300;
 
@@ -147,7 +146,7 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
       faceWords(bundle.faces[index]), make("span", { className: "kx-note", textContent: often })));
   }
 
-  const unlisten = state.listen((now, names, from) => {
+  state.listen((now, names, from) => {
     if (from !== "camera") show(now);
     if (names.has("face") && now.face && root.clientWidth < 700) card.root.scrollIntoView({ block: "nearest" });
     if (address) history.replaceState(null, "", `#${toHash(now, usual)}`);
@@ -172,5 +171,5 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
   const text = bundle.faces.join("").slice(0, 20000);
   const ready = document.fonts.load("20px Kaomoji", text).catch(() => {}).then(() => { forgetWidths(); show(); root.dataset.ready = "1"; });
   return { set, state, bundle, root, panels, tree, ready,
-           stop() { unlisten(); themes.disconnect(); for (const [target, name, act] of listeners) target.removeEventListener(name, act); panels.forEach((panel) => panel.map.stop()); tree.stop(); } };
+           stop() { themes.disconnect(); for (const [target, name, act] of listeners) target.removeEventListener(name, act); panels.forEach((panel) => panel.map.stop()); tree.stop(); } };
 }

@@ -34,9 +34,8 @@ export function makeCard({ bundle, onFace, onClose, onSource }) {
   function ofSource(source, face, current, other, paper) {
     const local = source.at.get(face);
     const shares = row(bundle, source, local);
-    const strip = bundle.categories.map((item, place) => make("span", { style: { width: `${100 * shares[place]}%`, background: legible(item.colour, paper, 2.2) } }));
     const details = make("details", { className: "kx-source", open: source === current || source === other },
-      make("summary", {}, make("span", { className: "kx-source-name", textContent: source.title }), make("span", { className: "kx-strip", "aria-hidden": "true" }, ...strip),
+      make("summary", {}, make("span", { className: "kx-source-name", textContent: source.title }),
         make("span", { className: "kx-note", textContent: `${bundle.categories[primary(shares)].gloss} ${percent(Math.max(...shares))}${source.typed ? `, ${weightWords(source, local)}` : ""}` })), bars(source, local, paper));
     if (source !== current) details.append(make("button", { type: "button", className: "kx-link", textContent: "See it in the map of this source", on: { click: () => onSource(source.id) } }));
     return details;

@@ -4,7 +4,7 @@ import { make, once } from "./dom.js";
 import { listen } from "./input.js";
 import { makeRoom, settle } from "./layout.js";
 import { ellipse, extent, frameOf, project } from "./project.js";
-import { axesOf, drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawLine, drawOutline, encircle, FAMILY, measure, nameAxes, prepare } from "./strokes.js";
+import { axesOf, drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawLine, drawOutline, encircle, FAMILY, measure, prepare } from "./strokes.js";
 
 const clampZoom = (value) => Math.max(0.4, Math.min(12, value));
 const clampTilt = (value) => Math.max(-1.5, Math.min(1.5, value));
@@ -22,7 +22,6 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
   let spots = new Float32Array(0); // x, y of where it is written
   let ring = new Uint8Array(0);
   let boxes = []; // [local, left, top, width, height], written faces first, symbols after them
-  let named = 0;
   let [width, height, density] = [0, 0, 1];
   let tool = "turn";
   let hovered = -1;
@@ -42,43 +41,32 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
     drawNow(); // a canvas of a new size is empty, and a printer does not wait
   }
 
-  // Decides where every face is written, for the view and the camera as they are.
-  function layout() {
+  // Decides where every face is written, for the view and the camera as they are, and draws the map.
+  function drawNow() {
+    if (!view || !width) return;
     frame = frameOf(view.reach, width, height, view.flat);
-    if (places.length !== 4 * view.size)
-      [places, spots, ring] = [new Float32Array(4 * view.size), new Float32Array(2 * view.size), new Uint8Array(view.size)];
+    if (places.length !== 4 * view.size) [places, spots, ring] = [new Float32Array(4 * view.size), new Float32Array(2 * view.size), new Uint8Array(view.size)];
     project(view.scores, view.size, camera, frame, places);
     const room = makeRoom(width, height);
     const context = prepare(base, density, width, height);
-    for (const axis of axesOf(context, { view, camera, frame, width, height })) room.claim(axis.x, axis.y, axis.width + 8, 22);
-    boxes = [];
-    const symbols = [];
-    for (const local of view.order) {
-      if (!view.visible[local]) continue;
-      const [x, y] = [places[4 * local], places[4 * local + 1]];
-      const size = sizeOf(local);
+    const axes = axesOf(context, { view, camera, frame, width, height });
+    for (const axis of axes) room.claim(axis.x, axis.y, axis.width + 8, 22);
+    const [written, symbols] = [[], []];
+    for (const local of view.order.filter((face) => view.visible[face])) {
+      const [[x, y], size] = [placeOf(local), sizeOf(local)];
       const w = measure(context, view.faces[local]) * size;
       if (x < -w || y < -size || x > width + w || y > height + size) continue;
-      [spots[2 * local], spots[2 * local + 1]] = [x, y];
       const found = view.faded[local] ? null : settle(room, { x, y, w, size, before: ring[local], most: room.most(view.crowd), width, height });
       ring[local] = found ? found.at : 0;
-      if (!found) { symbols.push([local, x - 6, y - 6, 12, 12]); continue; }
-      [spots[2 * local], spots[2 * local + 1]] = [found.x, found.y];
-      boxes.push([local, found.x - w / 2 - 2, found.y - size * 0.62, w + 4, size * 1.24]);
+      spots.set(found ? [found.x, found.y] : [x, y], 2 * local);
+      if (found) written.push([local, found.x - w / 2 - 2, found.y - size * 0.62, w + 4, size * 1.24]);
+      else symbols.push([local, x - 6, y - 6, 12, 12]);
     }
-    named = boxes.length;
-    boxes.push(...symbols);
-  }
-
-  function render() {
-    if (!view || !width) return;
-    const context = prepare(base, density, width, height);
-    const axes = axesOf(context, { view, camera, frame, width, height });
+    boxes = [...written, ...symbols];
     drawAxes(context, ink, axes);
-    const written = boxes.slice(0, named);
     if (view.ellipses) for (const [local] of boxes) if (!view.faded[local]) drawCloud(context, local);
     context.font = `${view.crowd > 250 ? 9 : 11}px ${FAMILY}`;
-    for (const [local] of boxes.slice(named)) {
+    for (const [local] of symbols) {
       context.globalAlpha = view.faded[local] ? 0.22 : 0.6;
       context.fillStyle = view.colours[local];
       context.fillText(view.symbols[local], ...placeOf(local));
@@ -87,9 +75,8 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
     for (const [local, , , w] of written.reverse()) {
       const [x, y] = spotOf(local);
       context.globalAlpha = frame.flat ? 1 : 0.78 + 0.22 * Math.min(1, (places[4 * local + 2] + 1) / 1.6);
-      drawFace(context, { face: view.faces[local], symbol: view.symbols[local], colour: view.colours[local], paper: ink.paper, x, y, size: sizeOf(local), half: w / 2 - 2, thin: view.ellipses });
+      drawFace(context, { face: view.faces[local], symbol: view.symbols[local], colour: view.colours[local], paper: ink.paper, x, y, size: sizeOf(local), half: w / 2 - 2 });
     }
-    nameAxes(context, ink, axes);
     renderOver();
   }
 
@@ -112,8 +99,7 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
     if (outline) drawOutline(context, ink, outline);
   }
 
-  const boxOf = (local) => (boxes.find((box) => box[0] === local) || [0, places[4 * local] - 6, places[4 * local + 1] - 6, 12, 12]).slice(1);
-  const drawNow = () => { if (view && width) { layout(); render(); } };
+  const boxOf = (local) => (boxes.find((box) => box[0] === local) || [0, ...placeOf(local).map((at) => at - 6), 12, 12]).slice(1);
   const draw = once(drawNow);
   const drawOver = once(renderOver);
 
@@ -136,7 +122,7 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
     tip.hidden = local < 0;
     if (local >= 0) {
       tip.textContent = view.describe(local);
-      const [x, y] = [spots[2 * local], spots[2 * local + 1]];
+      const [x, y] = spotOf(local);
       tip.style.left = `${Math.min(Math.max(8, x - 60), Math.max(8, width - 250))}px`;
       tip.style.top = `${y > height - 90 ? Math.max(0, y - 74) : y + 26}px`;
     }
@@ -179,7 +165,7 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
     turn: (dx, dy, settled) => move(turned(dx, dy), settled), shift: (dx, dy, settled) => move(shifted(dx, dy), settled),
     zoom: (factor, at, settled) => move(zoomed(factor, at), settled), settle: () => onCamera(camera, true),
     outline(points) { outline = points; drawOver(); },
-    select: (within) => onSelect(view.order.filter((local) => view.visible[local] && !view.faded[local] && within(places[4 * local], places[4 * local + 1]))),
+    select: (within) => onSelect(view.order.filter((local) => view.visible[local] && !view.faded[local] && within(...placeOf(local)))),
   });
 
   const watcher = new ResizeObserver(resize);
@@ -201,9 +187,7 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
     },
     tool(next) { tool = next; root.style.cursor = next === "turn" ? "grab" : "crosshair"; root.style.touchAction = next === "turn" ? "pan-y" : "none"; },
     name(text) { root.setAttribute("aria-label", text); },
-    truth: (local) => [places[4 * local], places[4 * local + 1]],
-    place: (local) => [spots[2 * local], spots[2 * local + 1]],
-    drawNow,
+    truth: placeOf, place: spotOf, drawNow,
     stop() { watcher.disconnect(); },
   };
 }

@@ -10,16 +10,16 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 export function makeState(first) {
   let now = { ...DEFAULTS, ...first };
-  const listeners = new Set();
+  let listener = null;
   return {
     get: () => now,
     set(patch, from) {
       const changed = Object.keys(patch).filter((name) => name in DEFAULTS && !same(now[name], patch[name]));
       if (!changed.length) return;
       now = { ...now, ...Object.fromEntries(changed.map((name) => [name, patch[name]])) };
-      for (const listener of listeners) listener(now, new Set(changed), from);
+      listener(now, new Set(changed), from);
     },
-    listen: (listener) => { listeners.add(listener); return () => listeners.delete(listener); },
+    listen(act) { listener = act; },
   };
 }
 

@@ -3,7 +3,6 @@
 import { project } from "./project.js";
 
 export const FAMILY = "Kaomoji, 'Noto Sans', sans-serif";
-const [PLATE, THIN] = [0.78, 0.3]; // how much a face hides of what lies below it; where ellipses do, less
 const widths = new Map();
 export const forgetWidths = () => widths.clear(); // once the font is there, faces have other widths
 
@@ -49,20 +48,10 @@ export function axesOf(context, { view, camera, frame, width, height }) {
 }
 
 export function drawAxes(context, ink, axes) {
-  context.strokeStyle = ink.line;
-  for (const { from, to } of axes) drawLine(context, from, to);
-}
-
-// After the faces, on paper of their own, so that no point runs through a name.
-export function nameAxes(context, ink, axes) {
-  context.globalAlpha = 1;
   context.font = `12px ${FAMILY}`;
-  for (const { name, x, y, width } of axes) {
-    context.fillStyle = ink.paper;
-    context.fillRect(x - width / 2, y - 8, width, 16);
-    context.fillStyle = ink.muted;
-    context.fillText(name, x, y);
-  }
+  [context.strokeStyle, context.fillStyle] = [ink.line, ink.muted];
+  for (const { from, to } of axes) drawLine(context, from, to);
+  for (const { name, x, y } of axes) context.fillText(name, x, y);
 }
 
 export function drawEllipse(context, colour, found, [x, y]) {
@@ -87,13 +76,8 @@ export function drawLeader(context, colour, [x, y], [sx, sy], size) {
   context.fill();
 }
 
-// A face with its symbol, on paper of its own so that lines and symbols below do not run through it.
-export function drawFace(context, { face, symbol, colour, paper, x, y, size, half, thin }) {
-  const strength = context.globalAlpha;
-  context.globalAlpha = (thin ? THIN : PLATE) * strength;
-  context.fillStyle = paper;
-  context.fillRect(x - half + size * 0.1, y - size * 0.46, 2 * half - size * 0.2, size * 0.92);
-  context.globalAlpha = strength;
+// A face with its symbol and a rim of paper.
+export function drawFace(context, { face, symbol, colour, paper, x, y, size, half }) {
   context.font = `${size.toFixed(1)}px ${FAMILY}`;
   context.strokeStyle = paper;
   context.lineWidth = 3.5;
@@ -133,13 +117,11 @@ export function drawLifted(context, { face, colour, paper, x, y, size, width, he
 
 export function drawOutline(context, ink, points) {
   context.globalAlpha = 1;
-  context.strokeStyle = context.fillStyle = ink.text;
+  context.strokeStyle = ink.text;
   context.setLineDash([5, 4]);
   context.beginPath();
   points.forEach(([x, y], place) => (place ? context.lineTo(x, y) : context.moveTo(x, y)));
   context.closePath();
   context.stroke();
-  context.globalAlpha = 0.08;
-  context.fill();
   context.setLineDash([]);
 }

@@ -56,12 +56,7 @@ export function makeTree({ onHover, onPick, onSelect }) {
     for (let place = 0; place < n; place++) {
       context.font = `${0.82 * row}px ${FAMILY}`;
       context.fillStyle = view.colours[members[place]];
-      context.save();
-      context.beginPath();
-      context.rect(branch, place * row, geometry.label - 2, row);
-      context.clip();
-      context.fillText(view.faces[members[place]], branch + 4, (place + 0.5) * row);
-      context.restore();
+      context.fillText(view.faces[members[place]], branch + 4, (place + 0.5) * row, geometry.label - 6);
       for (let other = 0; other < n; other++) {
         const value = matrix[place * n + other];
         context.globalAlpha = Math.min(1, Math.abs(value));
