@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest import mock
 from urllib.parse import urlsplit
@@ -17,7 +16,6 @@ from urllib.parse import urlsplit
 from kaomoji_lib.stimuli import load_lexicon, load_prompts
 
 FACES = ["(◕‿◕)", "(T_T)", "(>_<)", "(・_・)", "(^_^)", "(ಠ_ಠ)", "(╯°□°)", "(´・ω・`)", "(－_－)"]
-SOON = {"retry-after-ms": "20"}
 
 
 def digest(params):
@@ -37,13 +35,14 @@ class Answers:
     def __call__(self, params, occurrence):
         """Text and stop reason for a request; ``occurrence`` counts equal requests from 0."""
         luck = int(digest([params, occurrence])[:8], 16)
-        content, fields = params["messages"][-1]["content"], schema_fields(params)
-        if not params.get("system"):
+        if "output_config" not in params:
             if luck % 50 == 0:
                 return ("", "refusal") if luck % 100 else ("I see.", "end_turn")
+            content = params["messages"][-1]["content"]
             code = next((c for text, c in self.category.items() if content.endswith(text)), luck)
             return f"{FACES[(code + luck % 3) % len(FACES)]} tell me more", "max_tokens"
-        if "primary" in fields or '"primary"' in json.dumps(params["system"]):
+        fields = list(params["output_config"]["format"]["schema"]["properties"])
+        if "primary" in fields:
             start = luck % 10
             words = {"primary": self.anchors[start:][:2], "others": self.others[start:][:4]}
             return json.dumps(words), "end_turn"
@@ -51,16 +50,11 @@ class Answers:
         return json.dumps(dict(zip(fields, shares, strict=True))), "end_turn"
 
 
-def schema_fields(params):
-    schema = ((params.get("output_config") or {}).get("format") or {}).get("schema") or {}
-    return list(schema.get("properties") or {})
-
-
 # -- faults: functions of the handler, the request and the message that would be sent ---------------------------------
 
 
-def _refused(code, kind, detail, headers=None):
-    return lambda handler, params, message: handler.refuse(code, kind, detail, headers)
+def _refused(code, kind, detail, wait="0.02"):
+    return lambda handler, *_: handler.refuse(code, kind, detail, {"retry-after": wait})
 
 
 def _bytes(content, kind="application/json"):
@@ -81,21 +75,12 @@ def _timeout(handler, params, message):
     handler.hang_up()
 
 
-def _key(handler):
-    return handler.headers.get("authorization") or handler.headers.get("x-api-key")
-
-
 def _leak(handler, params, message):
-    handler.refuse(401, "authentication_error", f"invalid credential: {_key(handler)}")
+    handler.refuse(401, "authentication_error", f"invalid credential: {handler.key()}")
 
 
 def _cut_body(handler, params, message):
     handler.send_bytes(200, json.dumps(message).encode()[:-20])
-
-
-def _echo_key(handler, params, message):
-    said = [{"type": "text", "text": f"(・_・) {_key(handler)}"}]
-    handler.send_json(200, {**message, "content": said})
 
 
 def _changed(**fields):
@@ -104,11 +89,11 @@ def _changed(**fields):
 
 
 def _text(change, **fields):
-    """A fault that answers with another text."""
+    """A fault that answers with another text: ``change(text, key)``."""
 
     def fault(handler, params, message):
         text = message["content"][0]["text"] if message["content"] else ""
-        said = [{"type": "text", "text": change(text)}]
+        said = [{"type": "text", "text": change(text, handler.key())}]
         handler.send_json(200, {**message, "content": said, **fields})
 
     return fault
@@ -117,7 +102,7 @@ def _text(change, **fields):
 def _field(value, name=None):
     """A fault that answers with another value of one field, by default of the first."""
 
-    def change(text):
+    def change(text, key):
         fields = json.loads(text) if text.startswith("{") else {}
         return json.dumps({**fields, name or next(iter(fields), "a"): value})
 
@@ -126,14 +111,14 @@ def _field(value, name=None):
 
 # Faults that end without a paid answer.
 UNPAID = {
-    "429": _refused(429, "rate_limit_error", "slow down", {"retry-after": "0.05"}),
-    "529": _refused(529, "overloaded_error", "Overloaded", SOON),
-    "500": _refused(500, "api_error", "Internal server error", SOON),
+    "429": _refused(429, "rate_limit_error", "slow down", "0.05"),
+    "529": _refused(529, "overloaded_error", "Overloaded"),
+    "500": _refused(500, "api_error", "Internal server error"),
     "400": _refused(400, "invalid_request_error", "this request is malformed"),
     "401": _leak,
     "reset": _reset,
     "timeout": _timeout,
-    "error-200": _refused(200, "overloaded_error", "Overloaded", SOON),
+    "error-200": _refused(200, "overloaded_error", "Overloaded"),
     "html-200": _bytes(b"<!DOCTYPE html><title>Sign in</title>", "text/html"),
     "html-as-json": _bytes(b"\n <html>Sign in</html>"),
     "proxy-error-200": _bytes(b'{"error": {"message": "upstream"}}'),
@@ -142,11 +127,11 @@ UNPAID = {
 }
 PAID = {
     "cut-body": _cut_body,
-    "echo-key": _echo_key,
-    "cut-json": _text(lambda text: text[: max(len(text) // 2, 1)]),
-    "schema": _text(lambda text: json.dumps({"answer": 42})),
-    "surrogate": _text(lambda text: f"(・_・) \ud800{text}\udfff"),
-    "context-full": _text(lambda text: "(・_", stop_reason="model_context_window_exceeded"),
+    "echo-key": _text(lambda text, key: f"(・_・) {key}"),
+    "cut-json": _text(lambda text, key: text[: max(len(text) // 2, 1)]),
+    "schema": _text(lambda text, key: json.dumps({"answer": 42})),
+    "surrogate": _text(lambda text, key: f"(・_・) \ud800{text}\udfff"),
+    "context-full": _text(lambda text, key: "(・_", stop_reason="model_context_window_exceeded"),
     "likelihood": _field(1.7),
     "nan": _field("NaN"),
     "bare-nan": _field(float("nan")),
@@ -181,10 +166,9 @@ class FakeAPI(ThreadingHTTPServer):
         self.lock, self.numbers = threading.Lock(), itertools.count(1)
         self.seen, self.paid, self.requests, self.batches = Counter(), Counter(), Counter(), {}
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self):
-        self._thread.start()
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
     def __exit__(self, *error):
@@ -193,8 +177,9 @@ class FakeAPI(ThreadingHTTPServer):
 
     @contextmanager
     def environment(self, key="none-needed"):
-        """Run the fake and let the environment name it."""
-        with self, mock.patch.dict("os.environ", self.variables(key)):
+        """Run the fake, let the environment name it, and let the SDK retry quickly."""
+        quick = mock.patch("anthropic._base_client.INITIAL_RETRY_DELAY", 0.02)
+        with self, quick, mock.patch.dict("os.environ", self.variables(key)):
             yield self
 
     def variables(self, key="none-needed"):
@@ -203,14 +188,9 @@ class FakeAPI(ThreadingHTTPServer):
     def handle_error(self, request, client_address):
         """Clients that hang up, and faults that hang up on them, are expected."""
 
-    def next_fault(self):
-        with self.lock:
-            return self.faults.pop(0) if self.faults else ""
-
     def complaint(self, params):
-        if self.rejects and self.rejects in params:
-            return f"`{self.rejects}` is deprecated for this model."
-        return "" if params.get("messages") else "messages: Field required"
+        is_rejected = self.rejects and self.rejects in params
+        return f"`{self.rejects}` is deprecated for this model." if is_rejected else ""
 
     def message(self, params):
         with self.lock:
@@ -218,15 +198,15 @@ class FakeAPI(ThreadingHTTPServer):
             self.seen[digest(params)] += 1
             number = next(self.numbers)
         text, stop = self.answers(params, occurrence)
+        length = len(json.dumps([params.get("system", ""), params["messages"]]))
         return {
             "id": f"msg_fake_{number}",
             "type": "message",
             "role": "assistant",
             "model": params["model"],
-            "stop_sequence": None,
             "content": [{"type": "text", "text": text}] if text else [],
             "stop_reason": stop,
-            "usage": {"input_tokens": count(params), "output_tokens": max(1, len(text) // 4)},
+            "usage": {"input_tokens": length // 4, "output_tokens": max(1, len(text) // 4)},
         }
 
     def pay(self, params):
@@ -234,7 +214,11 @@ class FakeAPI(ThreadingHTTPServer):
             self.paid[digest(params)] += 1
 
     def create_batch(self, requests):
-        lines = [line for request in requests for line in self._results(request)]
+        lines = [
+            {"custom_id": request["custom_id"], "result": result}
+            for request in requests
+            for result in self._results(request["params"])
+        ]
         batch = {
             "id": f"msgbatch_fake_{next(self.numbers)}",
             "keys": {request["custom_id"] for request in requests},
@@ -244,43 +228,26 @@ class FakeAPI(ThreadingHTTPServer):
         self.batches[batch["id"]] = batch
         return batch
 
-    def _results(self, request):
-        custom, params = request["custom_id"], request["params"]
+    def _results(self, params):
         fault = self.batch_faults.pop(0) if self.batch_faults else ""
         if fault == "missing":
             return []
         if fault in ("expired", "canceled"):
-            return [{"custom_id": custom, "result": {"type": fault}}]
+            return [{"type": fault}]
         if fault == "errored" or self.complaint(params):
             error = {"type": "api_error", "message": self.complaint(params) or "it went wrong"}
-            error = {"type": "error", "error": error, "request_id": None}
-            return [{"custom_id": custom, "result": {"type": "errored", "error": error}}]
+            return [{"type": "errored", "error": {"type": "error", "error": error}}]
         self.pay(params)
-        return [
-            {"custom_id": custom, "result": {"type": "succeeded", "message": self.message(params)}}
-            for _ in range(2 if fault == "duplicate" else 1)
-        ]
+        copies = 2 if fault == "duplicate" else 1
+        return [{"type": "succeeded", "message": self.message(params)} for _ in range(copies)]
 
     def batch_state(self, batch):
-        ended, now = time.monotonic() >= batch["ends"], datetime.now(UTC)
-        kinds = Counter(line["result"]["type"] for line in batch["lines"]) if ended else Counter()
-        counts = {kind: kinds[kind] for kind in ("succeeded", "errored", "canceled", "expired")}
         return {
             "id": batch["id"],
             "type": "message_batch",
-            "processing_status": "ended" if ended else "in_progress",
-            "request_counts": {**counts, "processing": 0 if ended else len(batch["keys"])},
-            "created_at": now.isoformat(),
-            "expires_at": (now + timedelta(hours=24)).isoformat(),
-            "ended_at": now.isoformat() if ended else None,
-            "archived_at": None,
-            "cancel_initiated_at": None,
+            "processing_status": "ended" if time.monotonic() >= batch["ends"] else "in_progress",
             "results_url": f"{self.url}/v1/messages/batches/{batch['id']}/results",
         }
-
-
-def count(params):
-    return len(json.dumps([params.get("system", ""), params["messages"]])) // 4
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -288,6 +255,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments):
         pass
+
+    def key(self):
+        return self.headers.get("authorization") or self.headers.get("x-api-key")
 
     def start(self, code, length, headers=None):
         self.send_response(code)
@@ -308,23 +278,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def refuse(self, code, kind, detail, headers=None):
-        error = {"type": "error", "error": {"type": kind, "message": detail}}
-        self.send_json(code, error, headers)
+        error = {"type": kind, "message": detail}
+        self.send_json(code, {"type": "error", "error": error}, headers)
 
     def do_POST(self):
         path, server = urlsplit(self.path).path, self.server
         body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)))
         server.requests[path] += 1
-        is_batch = path == "/v1/messages/batches"
-        if not is_batch and path != "/v1/messages":
-            return self.refuse(404, "not_found_error", "no such address")
-        fault = server.next_fault()
-        if complaint := not is_batch and fault not in UNPAID and server.complaint(body):
-            return self.refuse(400, "invalid_request_error", complaint)
-        answer = None
-        if is_batch and (fault == "reset" or fault not in UNPAID):
+        with server.lock:
+            fault = server.faults.pop(0) if server.faults else ""
+        is_served, answer = fault == "reset" or fault not in UNPAID, None
+        if is_served and path.endswith("/batches"):
             answer = server.batch_state(server.create_batch(body["requests"]))
-        elif fault == "reset" or fault not in UNPAID:
+        elif is_served:
+            if complaint := server.complaint(body):
+                return self.refuse(400, "invalid_request_error", complaint)
             answer = server.message(body)
             if fault != "reset":
                 server.pay(body)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 
 import fake_api
@@ -18,17 +19,15 @@ from fake_api import FACES, FakeAPI
 
 from kaomoji_lib import cli
 from kaomoji_lib.claude import client, connection, method, models
-from kaomoji_lib.claude import exchanges as rows_of
 from kaomoji_lib.claude.connection import Request, body
-from kaomoji_lib.claude.method import AnswerFolder
+from kaomoji_lib.claude.exchanges import opened
 from kaomoji_lib.claude.questions import elicit, introspect, likelihoods, synthesize, vocabulary
 from kaomoji_lib.claude.store import CHARGE, FILE, REPLY, ReplyStore
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stimuli import load_lexicon, load_prompts, load_scheme
 
 ROOT = Path(__file__).resolve().parents[1]
-CANARY = "sk-ant-canary-0123456789abcdef"
-MODEL = "claude-haiku-4-5"
+CANARY, MODEL = "sk-ant-canary-0123456789abcdef", "claude-haiku-4-5"
 BOTH = pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
 
 
@@ -36,7 +35,7 @@ BOTH = pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
 def few(tmp_path):
     """Three prompts of each of two categories."""
     table = load_prompts()
-    part = pd.concat([table[table["category"] == code].head(3) for code in ("LP", "HN-D")])
+    part = table[table["category"].isin(["LP", "HN-D"])].groupby("category").head(3)
     part.to_csv(tmp_path / "few.csv", index=False)
     return tmp_path / "few.csv"
 
@@ -44,19 +43,9 @@ def few(tmp_path):
 @pytest.fixture
 def server(monkeypatch):
     """Start fake APIs that the environment points to, with a canary for a key."""
-    running = []
-    monkeypatch.setattr("anthropic._base_client.INITIAL_RETRY_DELAY", 0.02)
     monkeypatch.setattr(connection, "RETRIES", 2)
-
-    def start(**settings):
-        running.append(FakeAPI(**settings).__enter__())
-        for name, value in running[-1].variables(CANARY).items():
-            monkeypatch.setenv(name, value)
-        return running[-1]
-
-    yield start
-    for item in running:
-        item.__exit__()
+    with ExitStack() as stack:
+        yield lambda **given: stack.enter_context(FakeAPI(**given).environment(CANARY))
 
 
 @pytest.fixture
@@ -106,7 +95,7 @@ def test_judges_end_in_likelihoods_and_in_words_of_the_lexicon(ask, server, batc
     values = folder.table()[list(load_scheme().codes)].to_numpy()
     assert outcome.complete and list(folder.table()["face"]) == FACES[:6] and payments(there) == 6
     assert values.min() >= 0 and values.max() <= 1 and values.std() > 0
-    exchanges = rows_of.opened(
+    exchanges = opened(
         (model, f"{model}: hello {which} {number}", f"{face} hi")
         for model in ("m1", "m2")
         for which, face in enumerate(FACES[:3])
@@ -128,7 +117,7 @@ def test_what_is_asked(few):
     [system] = params["system"]
     for code, described in scheme.table["description"].items():
         words = re.search(f"^- {code}: (.*)$", system["text"], re.M)[1].split(", ")
-        assert 3 <= len(words) <= 6 and set(words) & {*described.replace(" ", "").split(",")}
+        assert 3 <= len(words) <= 6 and set(words) & {*described.split(", ")}
         assert set(words) & anchors
     assert params["messages"] == [{"role": "user", "content": "(^_^)"}]
     assert system["cache_control"] == {"type": "ephemeral"}
@@ -145,9 +134,7 @@ def test_what_is_asked(few):
 
 
 @pytest.mark.parametrize("fault", [name for name in fake_api.UNPAID if name not in ("400", "401")])
-def test_passing_troubles_are_retried_by_the_sdk_and_no_payment(
-    ask, server, stored, monkeypatch, fault
-):
+def test_passing_troubles_are_retried_and_no_payment(ask, server, stored, monkeypatch, fault):
     """Also errors and foreign pages that come with status 200: they are not stored as replies."""
     there = server(faults=[fault], stall=1.5)
     monkeypatch.setattr(connection, "TIMEOUT", 1.0 if fault == "timeout" else 30.0)
@@ -171,15 +158,11 @@ def test_a_service_that_does_not_serve_is_not_asked_for_ever(
 ):
     there = server(faults=[fault] * 1000)
     monkeypatch.setattr(connection, "RETRIES", 0)
-    _, outcome = ask(runs=8, prompts=None)
-    assert "in a row failed" in outcome.stopped
-    assert there.requests["/v1/messages"] < 12
+    assert "in a row failed" in ask(runs=8)[1].stopped and there.requests["/v1/messages"] < 12
     assert fault == "wrong-model" or stored() == []
 
 
-def test_what_is_paid_but_not_counted_by_the_service_costs_the_most_that_it_could(
-    few, ask, server, stored
-):
+def test_what_is_paid_but_not_counted_costs_the_most_that_it_could(few, ask, server, stored):
     """A body that was cut is noted as a charge and asked again; a reply without usage is kept."""
     there = server(faults=["cut-body", "no-usage"])
     _, outcome = ask()
@@ -189,24 +172,13 @@ def test_what_is_paid_but_not_counted_by_the_service_costs_the_most_that_it_coul
     assert ask()[1].complete and payments(there) == 7
 
 
-UNUSABLE = {
-    "cut-json": "json invalid",
-    "context-full": "cut off",
-    "schema": "missing",
-    "likelihood": "less than equal",
-    "nan": "float type",
-    "bare-nan": "finite number",
-    "empty": "json invalid",
-}
-
-
-@pytest.mark.parametrize(("fault", "named"), UNUSABLE.items())
-def test_an_unusable_judgement_is_kept_and_only_asked_again_on_request(
-    ask, server, stored, fault, named
-):
+@pytest.mark.parametrize(
+    "fault", "cut-json context-full schema likelihood nan bare-nan empty".split()
+)
+def test_an_unusable_judgement_is_kept_and_only_asked_again_on_request(ask, server, stored, fault):
     there, judged = server(faults=[fault]), introspect(MODEL, FACES[:4])
     folder, outcome = ask(judged)
-    assert len(folder.table()) == 3 and named in outcome.unusable[0][1] and named in str(outcome)
+    assert len(folder.table()) == 3 and "unusable: the reply is not" in str(outcome)
     assert "--retry-invalid" in outcome.remedy
     assert len(ask(judged)[1].unusable) == 1 and payments(there) == 4, "not paid for unasked"
     folder, outcome = ask(judged, retry_invalid=True)
@@ -253,24 +225,19 @@ def test_a_model_is_known_in_every_spelling():
 ODD = {"refusal": "refusal", "empty": "empty", "context-full": "truncated", "surrogate": "kaomoji"}
 
 
-@pytest.mark.parametrize(("fault", "outcome"), ODD.items())
-def test_odd_replies_are_outcomes_of_eliciting(ask, server, fault, outcome):
-    there = server(faults=[fault])
+def test_odd_replies_are_outcomes_of_eliciting_and_refusals_answers_of_judges(ask, server):
+    there = server(faults=list(ODD))
     folder, result = ask()
     table = folder.table()
-    assert result.complete and table["outcome"][0] == outcome and payments(there) == 6
-    assert fault != "surrogate" or table["text"][0].startswith("(・_・) \ufffd")
-
-
-def test_refusals_and_unknown_words_of_judges(ask, server):
+    assert result.complete and list(table["outcome"][:4]) == list(ODD.values())
+    assert table["text"][3].startswith("(・_・) \ufffd") and payments(there) == 6
     server(faults=["refusal"])
     folder, outcome = ask(introspect(MODEL, FACES))
-    assert outcome.complete and outcome.counts["refused"] == 1, "a refusal is a result"
-    assert len(folder.table()) == len(FACES) - 1
+    assert outcome.complete and outcome.counts["refused"] == 1 == len(FACES) - len(folder.table())
     server(faults=["unknown-word"])
-    exchanges = rows_of.opened([("m", "hello", "(◕‿◕) hi"), ("m", "bye", "(T_T) oh")])
+    exchanges = opened([("m", "hello", "(◕‿◕) hi"), ("m", "bye", "(T_T) oh")])
     folder, outcome = ask(synthesize(MODEL, exchanges))
-    assert "literal error" in outcome.unusable[0][1] and len(folder.table()) == 1
+    assert outcome.counts["unusable"] == 1 == len(folder.table())
 
 
 def test_what_a_model_rejects_is_left_out_by_the_table_or_named(ask, server):
@@ -286,23 +253,19 @@ def test_what_a_model_rejects_is_left_out_by_the_table_or_named(ask, server):
 # -- batches ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "faults",
-    [["expired"], ["canceled"], ["missing"], ["expired", "errored", "duplicate"]],
-    ids="-".join,
-)
+@pytest.mark.parametrize("faults", ["expired", "canceled", "missing", "expired errored duplicate"])
 def test_batch_items_that_fail_are_missing_and_the_rest_is_kept(ask, server, stored, faults):
-    there, lost = server(batch_faults=faults), sum(fault != "duplicate" for fault in faults)
+    there, lost = server(batch_faults=faults.split()), faults.replace("duplicate", "").split()
     folder, outcome = ask(batch=True)
-    assert outcome.counts["missing"] == len(outcome.failures) == lost
-    assert len(folder.table()) == 6 - lost
+    assert outcome.counts["missing"] == len(outcome.failures) == len(lost)
+    assert len(folder.table()) == 6 - len(lost)
     assert ask(batch=True)[1].complete and payments(there) == 6 == len(stored())
 
 
 @pytest.mark.parametrize("fault", ["reset", "500", "timeout"])
 @BOTH
 def test_a_batch_that_may_exist_is_neither_sent_again_nor_forgotten_unasked(
-    tmp_path, ask, server, stored, monkeypatch, fault, batch
+    ask, server, stored, monkeypatch, fault, batch
 ):
     there = server(faults=[fault], stall=1.5)
     monkeypatch.setattr(connection, "TIMEOUT", 1.0)
@@ -316,8 +279,7 @@ def test_a_batch_that_may_exist_is_neither_sent_again_nor_forgotten_unasked(
     exists = {"batch": next(iter(there.batches), "")}
     _, outcome = ask(**exists) if there.batches else ask(batch=batch, resend=True)
     assert outcome.complete and len(stored()) == 6 == payments(there)
-    assert len(there.batches) == (fault == "reset" or batch)
-    assert ReplyStore(tmp_path / "out").open_batches() == []
+    assert len(there.batches) == (fault == "reset" or batch) and ask(batch=batch)[1].complete
 
 
 def test_a_batch_that_was_refused_is_sent_again(ask, server):
@@ -356,20 +318,18 @@ def test_the_limit_is_never_crossed_also_over_several_runs(ask, server, stored, 
 def test_no_request_costs_more_than_was_reserved():
     budget = models.Budget(MODEL)
     for text in ("hello", "(◕‿◕)" * 50, "a" * 5000):
-        params, length = body(MODEL, 40, text), len(text.encode())
-        usage = {"input_tokens": length, "output_tokens": 40}
-        assert budget.most(params) >= budget.cost(usage, 0.0) > 0
+        params, usage = body(MODEL, 40, text), {"input_tokens": len(text.encode())}
+        assert budget.most(params) >= budget.cost({**usage, "output_tokens": 40}, 0.0) > 0
         assert budget.most(params, batch=True) == pytest.approx(budget.most(params) / 2)
 
 
 # -- killed processes and the store -----------------------------------------------------------------------------
 
 
-def run_cli(*words, wait=True, **environment):
+def run_cli(*words, **environment):
     command = [sys.executable, "-m", "kaomoji_lib", "claude", *map(str, words), "--quiet"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    started = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, **pipes)
-    return started if not wait else (*started.communicate(timeout=120), started.returncode)
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, **pipes)
 
 
 @BOTH
@@ -383,7 +343,7 @@ def test_killed_and_resumed(tmp_path, few, server, stored, batch):
     there, out = server(answers=slowly, batch_seconds=2.0), tmp_path / "out"
     words = ["elicit", "--model", MODEL, "--out", out, "--prompts", few, "--workers", "2"]
     words += ["--batch", "--poll", "0.05"] if batch else []
-    process, deadline = run_cli(*words, wait=False), time.monotonic() + 60
+    process, deadline = run_cli(*words), time.monotonic() + 60
     while not (any("fake" in path for path in there.requests) if batch else payments(there) >= 12):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
@@ -393,10 +353,10 @@ def test_killed_and_resumed(tmp_path, few, server, stored, batch):
     before, kept = payments(there), len(stored())
     if not batch:
         assert 8 <= kept < 48 and before - kept <= 2, "at most the requests under way are lost"
-    _, trouble, code = run_cli(*words)
-    assert code == 0, trouble
+    process = run_cli(*words)
+    assert process.communicate(timeout=120) and process.returncode == 0
     assert payments(there) == (48 if batch else before + 48 - kept), "no reply was paid for again"
-    assert len(there.batches) == batch and len(AnswerFolder(out / "elicit").table()) == 48
+    assert len(there.batches) == batch and len(method.AnswerFolder(out / "elicit").table()) == 48
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path, ask, server):
@@ -451,27 +411,25 @@ def test_the_key_and_private_text_are_written_nowhere(tmp_path, few, server, cap
     exchanges.write_text(json.dumps({**row, "source_model": "m"}))
     faces.write_text("\n".join(FACES), encoding="utf-8")
     caplog.set_level("DEBUG", logger="httpx2")
-    printed = []
-    everything = ["401", "echo-key", "429", "500", "cut-body", "cut-json", "schema", "refusal"]
-    everything += ["html-200", "error-200", "wrong-model"]
+    elicited, judged = ["elicit", "--prompts", few, "--runs", "1"], ["introspect", "--faces", faces]
+    worded, printed = ["synthesize", "--exchanges", exchanges], []
+    everything = (
+        "401 echo-key 429 500 cut-body cut-json schema refusal html-200 error-200 wrong-model"
+    )
     for number, (faults, batch) in enumerate(
-        [(everything, False), (["401"], True), ([], True), (["echo-key"], False), (["reset"], True)]
+        [(everything, False), ("401", True), ("", True), ("echo-key", False), ("reset", True)]
     ):
-        server(faults=list(faults), batch_faults=["errored", "expired"])
+        server(faults=faults.split(), batch_faults=["errored", "expired"])
         common = ["--model", MODEL, "--out", tmp_path / f"out{number}", "--workers", "1", "--quiet"]
         common += ["--poll", "0.01", *(["--batch"] if batch else [])]
-        for words in (
-            ["elicit", "--prompts", few, "--runs", "1"],
-            ["introspect", "--faces", faces],
-            ["synthesize", "--exchanges", exchanges],
-        ):
+        for words in (elicited, judged, worded):
             for extra in ([], ["--dry-run"], ["--retry-invalid"], ["--resend"]):
                 cli.main(["claude", *map(str, [*words, *common, *extra])])
         printed += list(capsys.readouterr())
     # The SDK's own debug log shows requests, so only the key is looked for in it.
     server(faults=["401"])
-    words = ["elicit", "--prompts", few, "--runs", "1", "--out", tmp_path / "debug"]
-    logged = run_cli(*words, "--workers", "1", ANTHROPIC_LOG="debug")[:2]
+    words = [*elicited, "--out", tmp_path / "debug", "--workers", "1"]
+    logged = run_cli(*words, ANTHROPIC_LOG="debug").communicate(timeout=120)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 25 and "HTTP Request" in logged[1]
     for path in files:
@@ -487,8 +445,7 @@ def test_no_exception_carries_the_key(server, monkeypatch):
     service = connection.Connection()
     with pytest.raises(connection.Refused) as caught:
         service.send(body(MODEL, 4, "x"))
-    assert CANARY not in "".join(traceback.format_exception(caught.value))
-    assert CANARY not in repr(service)
+    assert CANARY not in "".join(traceback.format_exception(caught.value)) + repr(service)
     for key in ("k\n", " k", "k\u00e9", "k\x00"):
         monkeypatch.setattr(connection.os, "environ", {connection.KEY: key + CANARY})
         with pytest.raises(KaomojiError, match="is not set, or no key") as caught:
@@ -498,21 +455,16 @@ def test_no_exception_carries_the_key(server, monkeypatch):
 
 def test_dry_run_sends_nothing(tmp_path, few, server, capsys):
     there = server()
-    words = ["--dry-run", "--prompts", few, "--out", tmp_path / "none", "--max-usd", "9"]
+    words = ["--dry-run", "--prompts", few, "--out", tmp_path / "none"]
     assert cli.main(["claude", "elicit", *map(str, words)]) == 0
     printed = capsys.readouterr().out
     assert "48 requests to send" in printed and re.search("at most 0.[0-9]+ US dollars", printed)
-    assert "nothing was sent" in printed and not (tmp_path / "none").exists()
-    assert not there.requests
+    assert not (tmp_path / "none").exists() and not there.requests
 
 
 def test_an_origin_is_a_host_without_secrets(monkeypatch):
-    for base, name in (
-        ("https://api.anthropic.com", "api.anthropic.com"),
-        ("https://user:secret@gate.example:8443/x?token=y", "gate.example:8443"),
-    ):
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", base)
-        assert connection.origin() == name
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://user:secret@gate.example:8443/x?token=y")
+    assert connection.origin() == "gate.example:8443"
     for base in ("api.anthropic.com", "ftp://x", "http://", "http://host:port"):
         monkeypatch.setenv("ANTHROPIC_BASE_URL", base)
         with pytest.raises(KaomojiError, match="http or https"):
@@ -530,10 +482,10 @@ def test_answers_are_read_strictly():
             method.read_answer({"text": text}, form)
     fenced = {"text": '```json\n{"a": 0.5}\n```'}
     assert method.read_answer(fenced, form) == {"a": 0.5}
-    words = synthesize(MODEL, rows_of.opened([("m", "hello", "(◕‿◕) hi")])).read
+    words = synthesize(MODEL, opened([("m", "hello", "(◕‿◕) hi")])).read
     for primary in (["sly", "sly"], ["wry"], [], "sly", ["sly", "smug", "sad", "weary"]):
+        answer = {"primary": primary, "others": ["wry", "eager", "proud"]}
         with pytest.raises(method.NotAnswered):
-            answer = {"primary": primary, "others": ["wry", "eager", "proud"]}
             words({"text": json.dumps(answer)})
     answer["primary"] = ["sly", "smug"]
     assert words({"text": json.dumps(answer)}) == answer

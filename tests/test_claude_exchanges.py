@@ -13,13 +13,12 @@ SECRET = "grandmother's recipe 4711"
 
 
 def read(tmp_path, value, skipped=None):
-    """What is read from a file of bytes, of JSON lines (a list of lists), or of one JSON value."""
+    """What is read from a file of bytes or text, of JSON lines (a tuple), or of one JSON value."""
     if isinstance(value, tuple):
         value = "\n".join(map(json.dumps, value)) + "\n\n"
     content = value if isinstance(value, str | bytes) else json.dumps(value, ensure_ascii=False)
-    path = tmp_path / "x.json"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return rows_of.read(path, skipped)
+    (tmp_path / "x").write_bytes(content if isinstance(content, bytes) else content.encode())
+    return rows_of.read(tmp_path / "x", skipped)
 
 
 def test_own_json_lines_and_journals_of_coding_agents(tmp_path):
@@ -34,24 +33,10 @@ def test_own_json_lines_and_journals_of_coding_agents(tmp_path):
     assert found == [("(◕‿◕)", "(◕‿◕) Done."), ("(T_T)", "(T_T) it broke")]
 
 
-def test_claude_export_without_a_tree(tmp_path):
-    blocks = lambda text: {"text": "", "content": [{"type": "text", "text": text}]}
-    messages = [
-        {"sender": "human", **blocks("hi")},
-        {"sender": "assistant", **blocks("(◕‿◕) hello")},
-        {"sender": "human", "text": "and now?"},
-        {"sender": "assistant", "text": "(T_T) gone"},
-    ]
-    found = read(tmp_path, [{"chat_messages": messages}, {"chat_messages": []}])
-    rows = [(row.source_model, row.user, row.face) for row in found]
-    assert rows == [("claude.ai", "hi", "(◕‿◕)"), ("claude.ai", "and now?", "(T_T)")]
-
-
 def test_chatgpt_export_follows_the_branch_that_was_shown(tmp_path):
     def node(parent, role, text):
-        content = {"content_type": "text", "parts": [text]}
         author = {"author": {"role": role}, "metadata": {"model_slug": "gpt-x"}}
-        return {"parent": parent, "message": {"content": content, **author}}
+        return {"parent": parent, "message": {"content": {"parts": [text]}, **author}}
 
     mapping = {
         "root": {"parent": None, "message": None},
@@ -76,6 +61,7 @@ TREES = {
     "the reply before the message": ("a<h (◕‿◕) one; h<0 hi", "hi (◕‿◕)"),
     "a reply to a reply": ("h<0 hi; a<h let me see; b<a (T_T) no", "hi (T_T)"),
     "a parent that is not there": ("h<0 hi; a<gone (◕‿◕) x; b<h (T_T) y", "hi (T_T)"),
+    "no tree": ("h hi; a (◕‿◕) one; i now?; b (T_T) two", "hi (◕‿◕); now? (T_T)"),
     "a loop": ("a<b (◕‿◕) x; b<a (T_T) y; h<0 hi", ""),
 }
 
@@ -85,7 +71,8 @@ def messages(rows):
         place, _, text = row.partition(" ")
         name, _, parent = place.partition("<")
         sender = "human" if name in "hi" else "assistant"
-        yield {"uuid": name, "parent_message_uuid": parent, "sender": sender, "text": text}
+        content = [{"type": "text", "text": text}]
+        yield {"uuid": name, "parent_message_uuid": parent, "sender": sender, "content": content}
 
 
 @pytest.mark.parametrize(("rows", "pairs"), TREES.values(), ids=TREES)
@@ -107,14 +94,17 @@ def test_a_bad_line_or_conversation_is_named_and_the_rest_is_kept(tmp_path):
     assert SECRET not in "".join(skipped)
 
 
-OTHER = ["not json", "[1, 2", '{"a": 1}', '[{"title": "x"}]', '{"user": 3, "assistant": "x"}']
-
-
-@pytest.mark.parametrize("content", OTHER)
-def test_other_files_are_refused_without_quoting_them(tmp_path, content):
-    with pytest.raises(KaomojiError, match="expected") as caught:
-        read(tmp_path, content.replace("x", SECRET))
-    assert SECRET not in str(caught.value)
+def test_other_files_are_refused_without_quoting_them(tmp_path):
+    for content in (
+        "not json",
+        "[1, 2",
+        '{"a": 1}',
+        '[{"title": "x"}]',
+        '{"user": 3, "assistant": "x"}',
+    ):
+        with pytest.raises(KaomojiError, match="expected") as caught:
+            read(tmp_path, content.replace("x", SECRET))
+        assert SECRET not in str(caught.value)
 
 
 def test_the_face_is_masked_however_it_is_spelt_and_other_faces_stay():
@@ -139,13 +129,9 @@ def test_no_question_shows_the_face_it_asks_about_and_no_private_text_is_stored_
 
 
 def test_samples_are_few_seeded_and_independent_of_the_order():
-    found = [
-        rows_of.Exchange(model, "(◕‿◕)", "(◕‿◕)", f"u{number}", "(◕‿◕) a")
-        for model in ("m1", "m2")
-        for number in range(9)
-    ]
+    one = lambda model, number: rows_of.Exchange(model, "(^_^)", "(^_^)", f"u{number}", "(^_^) a")
+    found = [one(model, number) for model in ("m1", "m2") for number in range(9)]
     drawn = rows_of.samples(found)
-    sizes = {model: (count, len(rows)) for (model, _), (count, rows) in drawn.items()}
-    assert sizes == {"m1": (9, 4), "m2": (9, 4)}
+    assert [(count, len(rows)) for count, rows in drawn.values()] == [(9, 4), (9, 4)]
     assert rows_of.samples(found[::-1]) == drawn
-    assert rows_of.samples(found[:9])["m1", "(◕‿◕)"] == drawn["m1", "(◕‿◕)"]
+    assert rows_of.samples(found[:9])["m1", "(^_^)"] == drawn["m1", "(^_^)"]

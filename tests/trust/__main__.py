@@ -1,36 +1,294 @@
-"""Break it, and count what breaks: processes killed, faults injected.
+"""Break it, and count what breaks: processes killed at random moments, faults injected.
 
     python tests/trust                      everything (`make trust`)
     python tests/trust collecting faults    some campaigns
 
-Prints the counts and keeps them in tests/trust/counts.csv. Ends with code 1 when a row was
-lost, duplicated or changed, or a promise broken.
+Prints the counts and keeps them in tests/trust/counts.csv. Ends with code 1 when a row was lost, duplicated or changed,
+or a promise broken.
 """
 
 import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+import pandas as pd
 
-import faults  # noqa: E402
-import kills  # noqa: E402
-import report  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
-CAMPAIGNS = {
-    "collecting": lambda place, kill: [kills.collecting(place, kill)],
-    "scoring": lambda place, kill: [kills.scoring(place, kill)],
-    "asking": lambda place, kill: [kills.asking(place, kill)],
-    "batches": lambda place, kill: [kills.asking(place, kill, batch=True)],
-    "faults": lambda place, kill: faults.campaign(place),
-}
+import fake_api  # noqa: E402
+
+from kaomoji_lib.claude import connection, exchanges  # noqa: E402
+from kaomoji_lib.claude.client import Settings  # noqa: E402
+from kaomoji_lib.claude.method import ask  # noqa: E402
+from kaomoji_lib.claude.questions import elicit, introspect, synthesize  # noqa: E402
+from kaomoji_lib.claude.store import REPLY, ReplyStore  # noqa: E402
+from kaomoji_lib.runs.folder import POSITIONS, RunFolder  # noqa: E402
+from kaomoji_lib.stimuli import load_prompts  # noqa: E402
+
+TABLE = Path(__file__).with_name("counts.csv")
+CLAUDE, MODEL = "claude-haiku-4-5", "organism-gemma"
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1"}
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+@dataclass
+class Count:
+    """What one campaign came to.
+
+    ``tried``: kills or faults. ``rows``: rows (replies, states) that were compared with an undisturbed run. ``lost``,
+    ``duplicated``, ``changed``: rows that differ from it. ``broken``: promises that were not kept otherwise.
+    """
+
+    group: str
+    what: str
+    tried: int = 0
+    rows: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    changed: int = 0
+    broken: int = 0
+
+    def compare(self, whole, found):
+        """Count the pairs (key, value) of ``found``, whose keys may repeat, against the dict ``whole``."""
+        seen = dict(found)
+        self.rows += len(whole)
+        self.lost += len(whole.keys() - seen.keys())
+        self.duplicated += len(found) - len(seen)
+        self.changed += sum(key not in whole or seen[key] != whole[key] for key in seen)
+
+    @property
+    def bad(self):
+        return self.lost + self.duplicated + self.changed + self.broken
+
+
+def killed(words, kills, begin, finished, seed, environment=(), options=list):
+    """Run a command in rounds; kill it ``kills`` times in all, at most eight times a round. Returns the number of kills.
+
+    ``begin()`` empties the place of the work, ``finished()`` is called when a run got through, ``options()`` before
+    every start: words that the command line needs now.
+    """
+    command = [sys.executable, "-m", "kaomoji_lib", *map(str, words), "--quiet"]
+    place = {"env": {**ENVIRONMENT, **dict(environment)}, "cwd": ROOT}
+    moments, done, whole = random.Random(seed), 0, None
+    while done < kills or whole is None:
+        begin()
+        print(f"  {done} of {kills} kills", end="\r", file=sys.stderr, flush=True)
+        for _ in range(0 if whole is None else min(8, kills - done)):
+            started = time.monotonic()
+            process = subprocess.Popen(
+                [*command, *options()], start_new_session=True, **QUIET, **place
+            )
+            try:
+                assert process.wait(moments.uniform(0.3, 1.0) * whole) == 0
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                done += 1
+                continue
+            # A machine that is busy at first and idle later would never see a kill again.
+            whole = min(whole, time.monotonic() - started)
+            break
+        started = time.monotonic()
+        subprocess.run([*command, *options()], check=True, capture_output=True, **place)
+        whole = whole or time.monotonic() - started
+        finished()
+    return done
+
+
+def prompts(place, number):
+    path = place / "prompts.csv"
+    load_prompts().groupby("category").head(number).to_csv(path, index=False)
+    return path
+
+
+def rows_of(table, keys):
+    return [
+        (tuple(row[key] for key in keys), json.dumps(row, default=str, sort_keys=True))
+        for row in table.to_dict("records")
+    ]
+
+
+def undisturbed(count, words, kills, seed, parts, out, rows):
+    """Kill a command; ``rows()`` must be what they were when it ran undisturbed, and nothing half done may be left."""
+    whole = {}
+
+    def begin():
+        for path in (out, parts):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(True)
+
+    def finished():
+        found = rows()
+        count.compare(whole, found) if whole else whole.update(found)
+        count.broken += parts.exists() + len(list(out.parent.rglob("*.part")))
+
+    count.tried = killed(words, kills, begin, finished, seed)
+    return [count]
+
+
+def collecting(place, kills):
+    out = place / "run"
+    words = ["collect", MODEL, "--prompts", prompts(place, 4), "--generations", 2, "--out", out]
+
+    def rows():
+        run = RunFolder(out)
+        found = rows_of(run.emissions(), ("prompt_id", "generation"))
+        for states in map(run.states, POSITIONS):
+            keys = zip([len(found)] * len(states.array), states.index.itertuples(index=False))
+            hashes = [hashlib.sha256(array.tobytes()).hexdigest() for array in states.array]
+            found += zip(map(str, keys), hashes, strict=True)
+        return found
+
+    count = Count("kill -9", "collecting replies and states")
+    return undisturbed(count, words, kills, 1, out / "shards", out, rows)
+
+
+def scoring(place, kills):
+    out, faces = place / "scores.parquet", place / "faces.txt"
+    faces.write_text("\n".join(fake_api.FACES), encoding="utf-8")
+    words = ["score", MODEL, "--faces", faces, "--prompts", prompts(place, 6), "--out", out]
+    rows = lambda: rows_of(pd.read_parquet(out).round(5), ("prompt_id", "spelling"))
+    count = Count("kill -9", "scoring faces")
+    return undisturbed(count, words, kills, 2, place / f".{out.name}.parts", out, rows)
+
+
+class SlowAPI(fake_api.FakeAPI):
+    """A service slow enough to be killed at: within replies, or between a batch and the answer that names it."""
+
+    def message(self, params):
+        time.sleep(0 if self.batch_seconds else 0.01)
+        return super().message(params)
+
+    def create_batch(self, requests):
+        time.sleep(0.8)
+        batch = super().create_batch(requests)
+        time.sleep(0.8)
+        return batch
+
+
+def asking(place, kills, batch=False):
+    """Replies of a fake API: what was stored stays and is not paid for again, and none is missing in the end.
+
+    A batch whose id was not stored: the command stops, and goes on with what a person finds at the service.
+    """
+    name = f"asking for replies, {'in batches' if batch else 'one by one'}"
+    count, out, stored = Count("kill -9", name), place / f"claude-{batch}", {}
+    with SlowAPI(batch_seconds=0.4 * batch) as server:
+        words = ["claude", "elicit", "--model", CLAUDE, "--runs", 1, "--out", out]
+        words += ["--workers", 2, "--poll", 0.05, *(["--batch"] if batch else [])]
+
+        def replies():
+            log = ReplyStore(out).log
+            return {key: json.dumps(value) for kind, key, value in log if kind == REPLY}
+
+        def paid_for(record):
+            return server.paid[fake_api.digest(json.loads(record)["params"])]
+
+        def options():
+            # What is on the disk when a process is about to start was stored by one that is gone.
+            for key, record in replies().items():
+                stored.setdefault(key, (record, paid_for(record)))
+            unknown = [e for e in ReplyStore(out).open_batches() if e["id"] is None]
+            if not unknown:
+                return []
+            count.rows += 1
+            before = server.requests.copy()
+            command = [sys.executable, "-m", "kaomoji_lib", *map(str, words)]
+            environment = {**ENVIRONMENT, **server.variables()}
+            done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True)
+            refused = done.returncode == 2 and b"--resend" in done.stderr
+            count.broken += not refused or server.requests != before
+            keys = set(unknown[0]["requests"])
+            there = [one["id"] for one in server.batches.values() if one["keys"] == keys]
+            return ["--batch", there[0]] if there else ["--resend"]
+
+        def begin():
+            shutil.rmtree(out, ignore_errors=True)
+            for memory in (server.paid, server.batches, stored):
+                memory.clear()
+
+        def finished():
+            kept, ids = replies(), dict.fromkeys(load_prompts()["id"])
+            rows = pd.read_parquet(out / "elicit" / "emissions.parquet")
+            count.compare(ids, [(key, None) for key in rows["prompt_id"]])
+            count.changed += sum(kept.get(key) != record for key, (record, _) in stored.items())
+            count.duplicated += sum(paid_for(record) != paid for record, paid in stored.values())
+            # A batch answers every question once, however often its maker died.
+            count.duplicated += sum(server.paid.values()) - len(rows) if batch else 0
+            count.broken += len(list(out.rglob("*.part")))
+
+        given = {"environment": server.variables(), "options": options}
+        count.tried = killed(words, kills, begin, finished, 3 + batch, **given)
+    return [count]
+
+
+def serving(place, name, faults, batch=False):
+    """Every method under one fault after the other: reported, completed by the next run, nothing paid for twice."""
+    count, few, turns = Count("fault", name), prompts(place, 1), enumerate(fake_api.FACES)
+    opened = exchanges.opened((f"m{number}", f"hello {number}", f"{f} hi") for number, f in turns)
+    methods = [elicit(CLAUDE, few, runs=1), introspect(CLAUDE, fake_api.FACES)]
+    methods.append(synthesize(CLAUDE, opened))
+    for fault, method in ((fault, method) for fault in faults for method in methods):
+        out = place / f"{fault}-{method.name}-{batch}-{len(faults)}"
+        quick = {"poll": 0.01, "workers": 2, "batch": batch, "quiet": True}
+        items = {"batch_faults" if faults is fake_api.BATCH_FAULTS else "faults": [fault]}
+        with (
+            fake_api.FakeAPI(stall=1.3, **items).environment() as there,
+            mock.patch.multiple(connection, RETRIES=2, TIMEOUT=1.0),
+        ):
+            count.tried += 1
+            try:
+                _, first = ask(Settings(CLAUDE, str(out), **quick), method)
+                before = ReplyStore(out).log
+                wrong = [why for _, why in first.unusable if "answered by" in why]
+                unfinished = first.counts["missing"] + len(first.unusable) - len(wrong)
+                count.broken += bool(unfinished) != bool(first.remedy)
+                quick["retry_invalid"] = bool(first.unusable)
+                if ReplyStore(out).open_batches():
+                    ids = list(there.batches)
+                    quick |= {"batch": ids[0]} if ids else {"resend": True}
+                _, last = ask(Settings(CLAUDE, str(out), **quick), method)
+            except Exception as error:
+                print(f"  {fault}, {method.name}: {type(error).__name__}: {error}")
+                count.broken += 1
+                continue
+            kept = ReplyStore(out).log
+        count.rows += len(method.requests)
+        count.lost += last.counts["missing"] + sum(record not in kept for record in before)
+        extra = sum(there.paid.values()) - len(method.requests)
+        allowed = len(first.unusable) - len(wrong) + (fault == "cut-body" and not batch)
+        count.duplicated += max(0, extra - allowed)
+    return count
+
+
+def faults(place, kills):
+    failing = [*fake_api.UNPAID, "cut-body"]
+    return [
+        serving(place, "a service that misbehaves", fake_api.FAULTS),
+        serving(place, "batches whose creation fails", failing, batch=True),
+        serving(place, "batches with failed items", fake_api.BATCH_FAULTS, batch=True),
+    ]
+
+
+CAMPAIGNS = {"collecting": collecting, "scoring": scoring, "asking": asking}
+CAMPAIGNS |= {"batches": partial(asking, batch=True), "faults": faults}
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     names = f"of {', '.join(CAMPAIGNS)} (default: all)"
     parser.add_argument("campaigns", nargs="*", choices=[*CAMPAIGNS, []], help=names)
     parser.add_argument("--kills", type=int, default=20, help="per campaign (default: 20)")
@@ -41,7 +299,9 @@ def main():
             counts = CAMPAIGNS[name](Path(place), arguments.kills)
         print(*counts, sep="\n", flush=True)
         bad += sum(count.bad for count in counts)
-        report.write(counts)
+        table = pd.concat([pd.read_csv(TABLE), pd.DataFrame(map(asdict, counts))])
+        table = table.drop_duplicates(["group", "what"], keep="last")
+        table.sort_values(["group", "what"]).to_csv(TABLE, index=False)
     return 1 if bad else 0
 
 
