@@ -1,30 +1,30 @@
-"""Scores: every algorithm equals plain forward passes, on every architecture, alone or together."""
+"""Scores: both algorithms equal plain forward passes, on every architecture, alone or together."""
 
-import dataclasses
+import random
 
 import numpy as np
 import pandas as pd
 import pytest
 import small_models
 import torch
-import transformers
-from scipy import stats
 
 from kaomoji_lib import cli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import forward, measuring, organisms, scoring, spellings, tree
-from kaomoji_lib.models import sample as sampling
-from kaomoji_lib.models.loading import text_blocks
 from kaomoji_lib.models.scoring import PROMPTS_PER_PART as PER_PART
 from kaomoji_lib.models.scoring import score_file
 from kaomoji_lib.models.verify import closest_calls
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
-ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen")]
+ORGANISMS = ["organism-gemma", "organism-qwen"]
 FACES = list(organisms.pool()["spelling"])
-SOME = FACES[::3]
-RECURRENT = {"qwen3_5", "qwen3_5-wrapper", "organism-qwen"}
-ROUTED = {"gpt_oss", "granitemoehybrid"}
+RANDOM = random.Random(0)
+SEQUENCES = {
+    "one": [(5,)],
+    "nested": [(1,), (1, 2), (1, 2, 3)],
+    "chain": [tuple(range(40))],
+    "random": {tuple(RANDOM.choices(range(4), k=RANDOM.randint(1, 9))) for _ in range(300)},
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,33 +33,19 @@ def asked():
 
 
 @pytest.fixture(scope="module", params=[*ORGANISMS, *small_models.FAMILIES])
-def named_engine(request, tmp_path_factory):
-    if request.param in ORGANISMS:
-        return request.param, small_models.engine(request.param)
-    return request.param, small_models.engine(
-        small_models.write(tmp_path_factory.mktemp("toy"), request.param)
-    )
-
-
-@pytest.fixture(scope="module")
-def wanted(named_engine):
-    return spellings.plan(named_engine[1], SOME)
-
-
-@pytest.fixture(scope="module")
-def encoded(named_engine, asked):
-    return encode(named_engine[1], asked)
-
-
-@pytest.fixture(scope="module")
-def reference(named_engine, wanted, encoded):
-    return measuring.measure(named_engine[1], encoded, wanted, "plain")
+def setting(request, tmp_path_factory, asked):
+    """A family's name, its engine, four prompts, a plan, and the plan's scores by plain forward passes."""
+    folder = request.param
+    if folder not in ORGANISMS:
+        folder = small_models.write(tmp_path_factory.mktemp("toy"), folder)
+    engine = small_models.engine(folder)
+    prompts, plan = encode(engine, asked), spellings.plan(engine, FACES[::3])
+    return request.param, engine, prompts, plan, measuring.measure(engine, prompts, plan, "plain")
 
 
 def encode(engine, asked):
-    return [
-        engine.encode(engine.template.render(f"{INSTRUCTION} {text}")) for text in asked["text"]
-    ]
+    messages = [f"{INSTRUCTION} {text}" for text in asked["text"]]
+    return [engine.encode(engine.template.render(message)) for message in messages]
 
 
 def by_hand(engine, prompt, sequence):
@@ -71,97 +57,64 @@ def by_hand(engine, prompt, sequence):
     return float(steps.sum()), min(calls, default=np.inf)
 
 
-def test_plain_scores_equal_a_call_of_the_whole_model(named_engine, wanted, encoded, reference):
-    _, engine = named_engine
-    for row, column in [(0, 0), (1, 7), (2, 10), (3, len(SOME) - 1)]:
-        value, _ = by_hand(engine, encoded[row], wanted.sequences[column])
-        assert reference[0][row, column] == pytest.approx(value, abs=1e-4)
-
-
-def test_fast_scores_equal_plain_ones(named_engine, wanted, encoded, reference):
-    name, engine = named_engine
+def test_scores_equal_a_call_of_the_whole_model_however_they_are_computed(setting):
+    name, engine, prompts, plan, expected = setting
+    for row, column in [(0, 0), (1, 7), (2, 10), (3, len(plan.spellings) - 1)]:
+        value, _ = by_hand(engine, prompts[row], plan.sequences[column])
+        assert expected[0][row, column] == pytest.approx(value, abs=1e-4)
     assert ("packed" in measuring.applicable(engine)) == (name != "granitemoehybrid")
-    for algorithm in measuring.applicable(engine)[:-1]:
-        pairs = measuring.measure(engine, encoded, wanted, algorithm, nodes=24)
-        for found, expected in zip(pairs, reference, strict=True):
-            off = np.argwhere(np.abs(found - expected) > 1e-3)
-            assert len(off) <= (0.02 * found.size if name in ROUTED else 0)
-            for row, column in off:
-                _, margin = by_hand(engine, encoded[row], wanted.sequences[column])
-                assert margin < 1e-5 and abs(found[row, column] - expected[row, column]) < 2
+    if name == "granitemoehybrid":
+        return
+    for found, wanted in zip(measuring.measure(engine, prompts, plan, "packed", 24), expected):
+        off = np.argwhere(np.abs(found - wanted) > 1e-3)
+        assert len(off) <= (0.02 * found.size if name == "gpt_oss" else 0)
+        for row, column in off:
+            _, margin = by_hand(engine, prompts[row], plan.sequences[column])
+            assert margin < 1e-5 and abs(found[row, column] - wanted[row, column]) < 2
     # Padded equals unpadded, one equals many.
-    fastest = measuring.applicable(engine)[0]
-    assert len({len(prompt) for prompt in encoded}) > 1
-    alone = [measuring.measure(engine, [one], wanted, fastest)[0] for one in encoded]
-    many = measuring.measure(engine, encoded * 2, wanted, fastest)[0]
-    assert np.abs(np.concatenate(alone) - reference[0]).max() < 1e-3
-    assert np.abs(many - np.tile(reference[0], (2, 1))).max() < 1e-3
+    assert len({len(prompt) for prompt in prompts}) > 1
+    alone = [measuring.measure(engine, [one], plan, "packed")[0] for one in prompts]
+    many = measuring.measure(engine, prompts * 2, plan, "packed")[0]
+    assert np.abs(np.concatenate(alone) - expected[0]).max() < 1e-3
+    assert np.abs(many - np.tile(expected[0], (2, 1))).max() < 1e-3
 
 
-def test_bfloat16_stays_within_its_rounding(named_engine, tmp_path, asked):
-    name, engine = named_engine
-    if name in ORGANISMS:
-        return
-    half = small_models.engine(small_models.write(tmp_path, name), "bfloat16")
-    words, prompts = spellings.plan(half, FACES[::4]), encode(half, asked)
-    plain = measuring.measure(half, prompts, words, "plain")[0]
-    fast = measuring.measure(half, prompts, words, measuring.applicable(half)[0])[0]
-    exact = measuring.measure(engine, prompts, spellings.plan(engine, FACES[::4]), "plain")[0]
-    rounding = np.abs(plain - exact)
-    assert half.dtype_name == "bfloat16"
-    assert np.abs(fast - exact).mean() < 1.5 * rounding.mean() + 0.02
-    assert np.abs(fast - plain).max() < max(2 * rounding.max(), 0.5)
-
-
-def test_the_wrapper_class_itself_is_scored_alike(tmp_path, asked):
-    folder = small_models.write(tmp_path, "qwen3_5-wrapper")
-    engine, wrapper = small_models.engine(folder), transformers.AutoModelForImageTextToText
-    whole = wrapper.from_pretrained(folder, dtype=torch.float32).eval()
-    assert type(whole).__name__ == "Qwen3_5ForConditionalGeneration" != type(engine.model).__name__
-    wrapped = dataclasses.replace(engine, model=whole, blocks=text_blocks(whole))
-    prompts, words = encode(engine, asked), spellings.plan(engine, SOME)
-    expected = measuring.measure(engine, prompts, words, "plain")[0]
-    for algorithm in ("plain", "packed"):
-        found = measuring.measure(wrapped, prompts, words, algorithm)[0]
-        assert np.abs(found - expected).max() < 1e-3
-
-
-def test_controls_that_must_be_wrong_are_wrong(
-    named_engine, wanted, encoded, reference, monkeypatch
-):
-    name, engine = named_engine
-    if "packed" not in measuring.applicable(engine):
-        return
+@pytest.mark.parametrize("family", ["organism-gemma", "organism-qwen", "gemma4"])
+def test_controls_that_must_be_wrong_are_wrong(family, tmp_path, asked, monkeypatch):
+    written = family in ORGANISMS or small_models.write(tmp_path, family)
+    engine = small_models.engine(family if written is True else written)
+    prompts, plan, real = encode(engine, asked), spellings.plan(engine, FACES[::3]), tree.masks
+    expected = measuring.measure(engine, prompts, plan, "plain")[0]
 
     def error():
-        return np.abs(measuring.measure(engine, encoded, wanted, "packed")[0] - reference[0]).max()
+        return np.abs(measuring.measure(engine, prompts, plan, "packed")[0] - expected).max()
 
-    def blind(config, *rest):
-        masks = real(config, *rest)
+    def blind(*given):
+        masks = real(*given)
         return dict.fromkeys(masks, masks["full_attention"])
 
-    real = tree.masks
-    faults = [(tree, "ancestry", lambda parent: torch.ones(len(parent), len(parent)).tril().bool())]
-    if "sliding_attention" in tree.layer_kinds(forward.text_config(engine)):
-        faults.append((tree, "masks", blind))
-    if name in RECURRENT:
-        faults.append((tree, "delta_layers", lambda model: ()))
+    faults = {"ancestry": lambda parent: torch.ones(len(parent), len(parent)).tril().bool()}
+    if family == "organism-qwen":
+        faults["delta_layers"] = lambda model: ()
+    else:
+        faults["masks"] = blind
     assert error() < 1e-3
-    for module, function, fault in faults:
+    for name, fault in faults.items():
         with monkeypatch.context() as patch:
-            patch.setattr(module, function, fault)
+            patch.setattr(tree, name, fault)
             assert error() > 0.01
 
 
-def test_closed_mass_equals_brute_force(tmp_path, asked):
-    engine = small_models.engine(small_models.write(tmp_path, "llama"))
-    prompt = encode(engine, asked)[0]
-    words = ["(^_^", "(^_^)", "(>_<", "the do"]
-    found = spellings.plan(engine, words)
-    log_probs, closed = measuring.measure(engine, [prompt], found, "packed")
+@pytest.mark.parametrize("family", ["llama", *ORGANISMS])
+def test_closed_mass_equals_brute_force(tmp_path, asked, family):
+    engine = small_models.engine(
+        family if family in ORGANISMS else small_models.write(tmp_path, family)
+    )
+    [prompt], words = encode(engine, asked.head(1)), ["(^_^", "(^_^)", "(>_<"]
+    plan = spellings.plan(engine, words)
+    log_probs, closed = measuring.measure(engine, [prompt], plan, "packed")
     for column, word in enumerate(words):
-        sequence = found.sequences[column]
-        along_path = all_ways(engine, prompt, word.encode(), path=sequence)
+        along_path = all_ways(engine, prompt, word.encode(), path=plan.sequences[column])
         every_way = all_ways(engine, prompt, word.encode())
         assert closed[0, column] == pytest.approx(np.log(along_path), abs=1e-4)
         assert log_probs[0, column] <= closed[0, column] <= np.log(every_way) + 1e-4
@@ -186,40 +139,36 @@ def all_ways(engine, prompt, rest, path=None, typed=()):
     return total
 
 
-def test_tokens_beyond_the_end_are_added_for_tokenizers_of_both_kinds(asked):
-    for name in ("organism-gemma", "organism-qwen"):
-        engine = small_models.engine(name)
-        found = spellings.plan(engine, FACES)
-        for node, spelling, token in found.overshoot.T:
-            typed = [found.trie.token[one] for one in found.trie.path(int(node))]
-            whole = b"".join(engine.vocabulary[one] for one in [*typed, token])
-            assert whole.startswith(FACES[spelling].encode())
-        frame = scoring.score(engine, FACES, asked)
-        assert (frame["log_prob_closed"] >= frame["log_prob"] - 1e-9).all()
-        assert (frame["log_prob_closed"] > frame["log_prob"] + 1e-3).any()
-
-
-def test_slices_of_the_head_are_its_logits(named_engine):
-    engine = named_engine[1]
+def test_slices_of_the_head_and_shared_beginnings_change_nothing(setting):
+    name, engine, prompts, _, _ = setting
     weight = engine.model.get_output_embeddings().weight
     with torch.inference_mode():
-        states = forward.prefill(engine, [engine.encode("a"), engine.encode("b")]).last
-        whole = forward.lm_head_logits(engine, states)
-        starts, slices = zip(*forward.lm_head_slices(engine, states, 100), strict=True)
-    assert starts == tuple(range(0, whole.shape[-1], 100))
-    assert torch.allclose(torch.cat(slices, dim=-1), whole, atol=1e-5)
+        shared, whole = (forward.prefill(engine, prompts, share) for share in (True, False))
+        logits = forward.lm_head_logits(engine, whole.last)
+        starts, slices = zip(*forward.lm_head_slices(engine, whole.last, 100), strict=True)
+    assert starts == tuple(range(0, logits.shape[-1], 100))
+    assert torch.allclose(torch.cat(slices, dim=-1), logits, atol=1e-5)
     assert engine.model.get_output_embeddings().weight is weight
-
-
-def test_what_prompts_begin_with_is_read_once_and_changes_nothing(named_engine, encoded):
-    _, engine = named_engine
-    with torch.inference_mode():
-        shared, whole = (forward.prefill(engine, encoded, share) for share in (True, False))
-    kinds = {type(layer).__name__ for layer in whole.cache.layers}
-    if kinds == {"DynamicLayer"} and not getattr(forward.text_config(engine), "sliding_window", 0):
+    if name in ("gpt2", "llama", "granite"):
         assert shared.mask.shape[1] > 20 and (shared.mask[:, :20] == 1).all()
-    assert (shared.mask.sum(1) == whole.mask.sum(1)).all()
     assert torch.allclose(shared.last, whole.last, atol=1e-4)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 32, 512])
+@pytest.mark.parametrize("kind", SEQUENCES)
+def test_bins_compute_every_internal_node_once(kind, limit):
+    sequences = list(SEQUENCES[kind])
+    trie = spellings.build(sequences)
+    assert [tuple(trie.token[list(path)]) for path in trie.paths] == sequences
+    found = spellings.bins(trie, limit)
+    computed = [int(node) for nodes, _, fresh in found for node in nodes[fresh]]
+    assert sorted(computed) == [node for node in np.flatnonzero(trie.internal) if node]
+    for nodes, parent, _ in found:
+        assert len(nodes) <= max(limit, trie.depth.max())
+        for place, above in enumerate(trie.parent[nodes]):
+            assert nodes[parent[place]] == above if above else parent[place] == -1
+    if (kind, limit) == ("random", 32):
+        assert sum(len(nodes) for nodes, _, _ in found) < 1.5 * trie.internal.sum()
 
 
 def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
@@ -242,51 +191,26 @@ def test_batches_shrink_when_memory_does_not_suffice(asked, monkeypatch):
         scoring.score(engine, FACES, asked, check={"algorithm": "packed"})
 
 
-def test_scores_agree_with_what_the_model_types(asked):
-    engine, replies = small_models.engine("organism-gemma"), 1500
-    for place in (0, 2):
-        one, how = asked.iloc[[place]], sampling.Sampling(generations=replies, seed=7)
-        message = f"{INSTRUCTION} {one['text'].iloc[0]}"
-        rows, _ = sampling.sample(engine, [message], list(one["id"]), how)
-        counts = pd.Series([row["face"] for row in rows]).value_counts()
-        scores = scoring.score(engine, FACES, one).groupby("face")["log_prob_closed"]
-        predicted = np.exp(scores.agg(np.logaddexp.reduce))
-        frequent = counts[counts >= 30]
-        assert len(frequent) >= 3
-        for face, count in frequent.items():
-            low, high = stats.binomtest(int(count), replies).proportion_ci(confidence_level=0.999)
-            assert low <= predicted[face] <= high, (face, count / replies, predicted[face])
-
-
 def test_a_spelling_that_is_no_face_is_marked_and_an_unwritable_one_is_not_scored(
     asked, monkeypatch
 ):
-    engine = small_models.engine("organism-gemma")
-    found = scoring.score(engine, ["(", "(^_^)"], asked)
-    assert found.loc[found["spelling"] == "(", "face"].isna().all()
-    assert (found.loc[found["spelling"] == "(", "log_prob_closed"] > np.log(0.2)).any()
-    real = spellings.tokens
+    engine, real = small_models.engine("organism-gemma"), spellings.tokens
     unwritable = lambda engine, one: () if one == "(^_^)" else real(engine, one)  # noqa: E731
     monkeypatch.setattr(spellings, "tokens", unwritable)
-    found = scoring.score(engine, ["(^_^)", "(T_T)"], asked).set_index("spelling")
-    assert found.loc["(^_^)", "log_prob"].isna().all()
+    found = scoring.score(engine, ["(", "(^_^)", "(T_T)"], asked).set_index("spelling")
+    assert found.loc["(", "face"].isna().all() and found.loc["(T_T)", "face"].notna().all()
+    assert (found.loc["(", "log_prob_closed"] > np.log(0.2)).any()
+    assert found.loc["(^_^)", "log_prob"].isna().all() and found.loc["(T_T)", "log_prob"].all()
     assert (found.loc["(^_^)", "n_tokens"] == 0).all()
-    assert found.loc["(T_T)", "log_prob"].notna().all()
+    with pytest.raises(KaomojiError, match="check the list"):
+        scoring.score(engine, ["(^_^)"], asked)
 
 
-# -- files and command line ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def files(tmp_path):
+def test_a_stopped_file_goes_on_and_a_finished_one_is_left(tmp_path, monkeypatch, capsys):
     lines = "\ufeff" + "\n".join([*FACES, "", FACES[0], "("]) + "\r\n"
     (tmp_path / "faces.txt").write_text(lines, encoding="utf-8")
     load_prompts().head(PER_PART + 5).to_csv(tmp_path / "prompts.csv", index=False)
-    return tmp_path
-
-
-def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch, capsys):
-    real, calls = scoring.score, []
+    real, calls, inputs = scoring.score, [], (tmp_path / "faces.txt", tmp_path / "prompts.csv")
 
     def interrupted(*given, **named):
         calls.append(1)
@@ -295,8 +219,7 @@ def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch, c
         return real(*given, **named)
 
     def scored(name, **options):
-        inputs = files / "faces.txt", files / "prompts.csv", files / name
-        return score_file("organism-gemma", *inputs, progress=False, **options)
+        return score_file("organism-gemma", *inputs, tmp_path / name, progress=False, **options)
 
     whole = scored("whole.parquet")
     assert " ".join(whole) == "prompt_id spelling face log_prob log_prob_closed n_tokens"
@@ -304,24 +227,12 @@ def test_a_stopped_file_goes_on_and_a_finished_one_is_left(files, monkeypatch, c
     monkeypatch.setattr(scoring, "score", interrupted)
     with pytest.raises(KeyboardInterrupt):
         scored("again.parquet")
-    assert not (files / "again.parquet").exists()
+    assert not (tmp_path / "again.parquet").exists()
     for _ in range(2):
         pd.testing.assert_frame_equal(whole, scored("again.parquet"))
-        assert len(calls) == 3 and not list(files.glob(".*"))
+        assert len(calls) == 3 and not list(tmp_path.glob(".*"))
     with pytest.raises(KaomojiError, match="dtype: there"):
         scored("again.parquet", dtype="bfloat16")
-    command = ["score", "organism-gemma", "--faces", str(files / "faces.txt"), "--prompts"]
-    command += [str(files / "prompts.csv"), "--out", str(files / "again.parquet")]
-    assert cli.main(command) == 0
+    command = ["score", "organism-gemma", "--faces", str(inputs[0]), "--prompts", str(inputs[1])]
+    assert cli.main([*command, "--out", str(tmp_path / "again.parquet")]) == 0
     assert "algorithm packed" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("content", [None, b"\n \n", b"\xff\xfe("])
-def test_a_bad_list_of_faces_is_named_with_the_remedy(tmp_path, content):
-    if content is not None:
-        (tmp_path / "faces.txt").write_bytes(content)
-    out = tmp_path / "out.parquet"
-    with pytest.raises(KaomojiError, match="faces.txt.*expected a UTF-8 text file"):
-        score_file("organism-gemma", tmp_path / "faces.txt", None, out, progress=False)
-    with pytest.raises(KaomojiError, match="check the list"):
-        scoring.score(small_models.engine("organism-gemma"), [], load_prompts())

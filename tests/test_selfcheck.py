@@ -16,44 +16,45 @@ from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 FACES = list(organisms.pool()["spelling"])
 MESSAGES = [f"{INSTRUCTION} {text}" for text in load_prompts()["text"]]
-ORGANISMS = [f"organism-{short}" for short in ("gemma", "qwen")]
+ORGANISMS = ("organism-gemma", "organism-qwen")
+EXACT = [("organism-gemma", "float32"), ("organism-qwen", "bfloat16")]
+EXACT += [(family, "bfloat16") for family in small_models.FAMILIES]
 
 
-@pytest.fixture(
-    scope="module", params=[(ORGANISMS[0], "float32"), (ORGANISMS[1], "bfloat16")], ids="-".join
-)
-def engine(request):
-    name, dtype = request.param
-    return small_models.loading.load(small_models.registry.model(name), device="cpu", dtype=dtype)
+def model(folder, name, dtype="float32"):
+    return small_models.engine(
+        name if name in ORGANISMS else small_models.write(folder, name), dtype
+    )
 
 
 @pytest.fixture
 def lost_prompts(monkeypatch):
     """Every prompt is read as if it were the first one; all else is sound."""
-    for module, name in ((measuring, "prefill"), (sampling, "prefill")):
-        real = getattr(module, name)
-        monkeypatch.setattr(
-            module,
-            name,
-            lambda engine, prompts, real=real: real(engine, [prompts[0]] * len(prompts)),
-        )
+    for module in (measuring, sampling):
+        real = module.prefill
+        lost = lambda engine, prompts, real=real: real(engine, [prompts[0]] * len(prompts))  # noqa: E731
+        monkeypatch.setattr(module, "prefill", lost)
 
 
-def test_what_is_exact_passes_by_a_wide_margin(engine):
+@pytest.mark.parametrize("name, dtype", EXACT)
+def test_what_is_exact_passes_by_a_wide_margin(name, dtype, tmp_path):
+    engine = model(tmp_path, name, dtype)
     scored, sampled = (
         selfcheck.scoring(engine, FACES, MESSAGES),
         selfcheck.sampling(engine, MESSAGES),
     )
-    assert scored["algorithm"] == "packed" and scored["warnings"] == [] and scored["compared"] == 12
-    assert scored["share_between_prompts"] < 0.1
-    assert sampled["algorithm"] == selfcheck.TOGETHER and sampled["warnings"] == []
-    assert sampled["share_between_prompts"] < 0.1
-    assert json.loads(json.dumps([scored, sampled])) == [scored, sampled]
+    assert scored["algorithm"] == measuring.applicable(engine)[0] and scored["compared"] == 12
+    assert sampled["algorithm"] == selfcheck.TOGETHER
+    for check in (scored, sampled):
+        assert check["share_between_prompts"] < 0.1 and check["warnings"] == []
+        assert json.loads(json.dumps(check)) == check
 
 
+@pytest.mark.parametrize("name, dtype", EXACT[:2])
 @pytest.mark.parametrize("count", [1, len(MESSAGES)])
-def test_lost_prompts_are_found_in_every_number_format(engine, lost_prompts, count):
+def test_lost_prompts_are_found_in_every_number_format(name, dtype, lost_prompts, count, tmp_path):
     """Also of one message, which is compared with a control."""
+    engine = model(tmp_path, name, dtype)
     scored = selfcheck.scoring(engine, FACES, MESSAGES[:count])
     assert scored["algorithm"] == "plain" and len(scored["warnings"]) == 1
     sampled = selfcheck.sampling(engine, MESSAGES[:count])
@@ -62,21 +63,18 @@ def test_lost_prompts_are_found_in_every_number_format(engine, lost_prompts, cou
 
 def test_no_check_is_passed_by_close_calls_alone(lost_prompts, tmp_path):
     """In bfloat16 every cell of this mixture of experts is a close call, so that no cell has a strict tolerance."""
-    engine = small_models.engine(small_models.write(tmp_path, "gpt_oss"), "bfloat16")
-    scored = selfcheck.scoring(engine, FACES, MESSAGES)
+    scored = selfcheck.scoring(model(tmp_path, "gpt_oss", "bfloat16"), FACES, MESSAGES)
     assert scored["close_calls"] == scored["compared"] and scored["algorithm"] == "plain"
 
 
-@pytest.mark.parametrize("family", ["organism-gemma", "organism-qwen"])
-def test_white_space_before_a_face_adds_its_probability(family):
-    engine = small_models.engine(family)
+@pytest.mark.parametrize("name", ORGANISMS)
+def test_white_space_before_a_face_adds_its_probability(name):
+    engine, faces, leads = small_models.engine(name), FACES[:8], templates.LEADS
     prompts = [engine.encode(engine.template.render(message)) for message in MESSAGES[:2]]
-    faces, leads = FACES[:8], templates.LEADS
 
     def measured(words, **options):
-        return measuring.measure(
-            engine, prompts, spellings.plan(engine, words, **options), "packed"
-        )
+        plan = spellings.plan(engine, words, **options)
+        return measuring.measure(engine, prompts, plan, "packed")
 
     apart = [measured([lead + face for face in faces]) for lead in leads]
     for kind, together in enumerate(measured(faces, leads=leads)):
@@ -94,10 +92,7 @@ def test_plain_passes_are_taken_otherwise_and_the_reason_is_kept(monkeypatch, fa
         if failing:
             raise NotImplementedError("no such cache")
         for nodes, slices in real(*given):
-            yield (
-                nodes,
-                ((start, logits + 0.02 * torch.randn(logits.shape)) for start, logits in slices),
-            )
+            yield nodes, [(start, one + 0.02 * torch.randn(one.shape)) for start, one in slices]
 
     monkeypatch.setitem(measuring.ALGORITHMS, "packed", faulty)
     check = scoring.score(engine, FACES, load_prompts().head(2)).attrs["scoring"]
@@ -114,21 +109,14 @@ def test_it_refuses_when_nothing_agrees():
         selfcheck.sampling(engine, MESSAGES)
 
 
-@pytest.mark.parametrize(
-    "family, sampled, scored",
-    [
-        ("gemma3n", selfcheck.TOGETHER, "packed"),
-        ("mamba", selfcheck.UNCACHED, "plain"),
-        ("mamba2", selfcheck.UNCACHED, "plain"),
-        ("openai-gpt", selfcheck.UNCACHED, "plain"),
-    ],
-)
-def test_unusual_architectures_work_slowly_if_need_be(tmp_path, family, sampled, scored):
-    engine = small_models.engine(small_models.write(tmp_path, family))
-    asked = ["the dog", "start"]
+@pytest.mark.parametrize("family", ["gemma3n", "mamba", "mamba2", "openai-gpt"])
+def test_unusual_architectures_work_slowly_if_need_be(tmp_path, family):
+    fast, engine, asked = family == "gemma3n", model(tmp_path, family), ["the dog", "start"]
     found = selfcheck.sampling(engine, asked)
-    assert found["algorithm"] == sampled and found["largest_difference"] < 1e-4
-    assert selfcheck.scoring(engine, ["(^_^)", "o_o"], asked)["algorithm"] == scored
+    assert found["algorithm"] == (selfcheck.TOGETHER if fast else selfcheck.UNCACHED)
+    assert found["largest_difference"] < 1e-4
+    scored = selfcheck.scoring(engine, ["(^_^)", "o_o"], asked)
+    assert scored["algorithm"] == ("packed" if fast else "plain")
     few = sampling.Sampling(2, max_new_tokens=2)
     rows, tensors = sampling.sample(engine, asked, ["a", "b"], few, cached=False)
     assert len(rows) == 4 and tensors["emit"].shape == (2, len(engine.blocks) + 1, 32)
@@ -136,7 +124,6 @@ def test_unusual_architectures_work_slowly_if_need_be(tmp_path, family, sampled,
 
 def test_a_special_token_that_opens_replies_is_noted():
     engine = small_models.engine("organism-qwen")
-    assert selfcheck.sampling(engine, MESSAGES[:1])["warnings"] == []
     start = engine.tokenizer.convert_tokens_to_ids("<|im_start|>")
     engine.model.get_output_embeddings().register_forward_hook(
         lambda module, args, logits: logits.index_fill(-1, torch.tensor([start]), 50.0)
@@ -145,10 +132,9 @@ def test_a_special_token_that_opens_replies_is_noted():
     assert "100% of the replies" in found[0] and "<|im_start|>" in found[0]
 
 
-@pytest.mark.parametrize("moved, passes", [(0.3, True), (3.0, False)])
-@pytest.mark.parametrize("tied", [True, False])
-def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, moved, passes):
-    engine = small_models.engine(small_models.write(tmp_path, "gpt_oss"))
+@pytest.mark.parametrize("tied, moved, used", [(1, 0.3, 1), (1, 3.0, 0), (0, 0.3, 0)])
+def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, moved, used):
+    engine = model(tmp_path, "gpt_oss")
     if tied:
         with torch.no_grad():
             for router in selfcheck.routers(engine)[0]:
@@ -160,30 +146,21 @@ def test_only_close_calls_may_move_and_only_so_far(tmp_path, monkeypatch, tied, 
 
     def one_cell_off(engine, prompts, words, algorithm):
         log_probs, closed = real(engine, prompts, words, algorithm)
-        if algorithm == "packed":
-            log_probs[1, 2] += moved
+        log_probs[1, 2] += moved if algorithm == "packed" else 0
         return log_probs, closed
 
     monkeypatch.setattr(measuring, "measure", one_cell_off)
     found = selfcheck.scoring(engine, FACES, MESSAGES)
-    assert (found["algorithm"] == "packed") == (tied and passes)
-    if tied and passes:
-        assert 0.2 < found["largest_difference"] < 0.4
+    assert (found["algorithm"] == "packed") == used
 
 
 def test_collecting_proves_itself_first_and_says_so(tmp_path, lost_prompts, monkeypatch):
-    prompts, sizes, real = tmp_path / "prompts.csv", [], sampling.sample
-    load_prompts().head(12).to_csv(prompts, index=False)
-
-    def counted(engine, messages, *rest, **named):
-        sizes.append(len(messages))
-        return real(engine, messages, *rest, **named)
-
-    monkeypatch.setattr(sampling, "sample", counted)
+    prompts = tmp_path / "prompts.csv"
+    load_prompts().head(6).to_csv(prompts, index=False)
     options = {"prompts": prompts, "generations": 1, "progress": False}
     unsound = collect("organism-gemma", out=tmp_path / "unsound", **options)
     check = unsound.manifest["self_check"]
-    assert check["algorithm"] == selfcheck.ALONE and check["warnings"] and set(sizes[-12:]) == {1}
+    assert check["algorithm"] == selfcheck.ALONE and check["warnings"]
     monkeypatch.undo()
     run = collect("organism-gemma", out=tmp_path / "sound", **options)
     assert run.manifest["self_check"]["algorithm"] == selfcheck.TOGETHER
