@@ -124,20 +124,18 @@ figures.forest(
 # ({glue:text}`arousal.gemma`). The unit is the category, of which there are nine.
 
 # %% tags=["hide-input"]
-names = {
-    name: geometry.cloud(name) for name in ("gemma", "qwen", "ministral", "granite", "gpt-oss")
-}
 follows = results.BySource(
     {
-        published.titles()[cloud.name]: {
-            "PC1 with valence": geometry.follows(cloud, "valence", seed=seed),
-            "PC2 with arousal": geometry.follows(cloud, "arousal", seed=seed),
+        published.titles()[name]: {
+            "PC1 with valence": geometry.follows(geometry.cloud(name), "valence", seed=seed),
+            "PC2 with arousal": geometry.follows(geometry.cloud(name), "arousal", seed=seed),
         }
-        for cloud in names.values()
+        for name in published.LOCAL
     }
 ).frame()
-page.glue("valence.gemma", geometry.follows(names["gemma"], "valence", seed=seed))
-page.glue("arousal.gemma", geometry.follows(names["gemma"], "arousal", seed=seed))
+gemma = geometry.cloud("gemma")
+page.glue("valence.gemma", geometry.follows(gemma, "valence", seed=seed))
+page.glue("arousal.gemma", geometry.follows(gemma, "arousal", seed=seed))
 # %% tags=["hide-input"]
 found = [
     sum(
@@ -148,15 +146,14 @@ found = [
 ]
 figures.forest(
     follows,
-    f"PC1 follows valence in {found[0]} of {len(names)} models, PC2 follows arousal in {found[1]}",
+    f"PC1 follows valence in {found[0]} of {len(published.LOCAL)} models, PC2 follows arousal in {found[1]}",
     "Published component scores of 180 messages; |r| with the categories' coordinates, null: coordinates permuted",
     x="|r|",
 )
 
 # %% tags=["hide-input"]
-gemma = names["gemma"]
-places = pd.DataFrame(gemma.scores[:, :2], columns=["x", "y"]).assign(
-    category=gemma.labels, hover=gemma.prompts["id"].to_numpy()
+places = pd.DataFrame(gemma.to_numpy()[:, :2], columns=["x", "y"]).assign(
+    category=geometry.labels(gemma), hover=gemma.index.get_level_values("id")
 )
 figures.plane(
     places,

@@ -2,7 +2,6 @@
 
 import json
 import socket
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -176,28 +175,26 @@ def test_a_component_passes_only_for_the_coordinate_it_follows(rows):
     gemma = rows.loc[["states.valence.gemma", "states.arousal.gemma"]]
     assert gemma["value"].round(2).tolist() == [0.87, 0.07] and set(gemma["n"]) == {9}
     assert gemma["p"].iloc[0] < 0.01 < 0.5 < gemma["p"].iloc[1]
-    cloud, guides = geometry.cloud("gemma"), geometry.coordinates()
-    planted = replace(cloud, scores=guides.loc[cloud.labels].to_numpy(float))
+    index, guides = geometry.cloud("gemma").index, geometry.coordinates()
+    planted = pd.DataFrame(guides.loc[index.get_level_values("category")].to_numpy(float), index)
     for name in guides:
         assert geometry.follows(planted, name).value == pytest.approx(1)
-    noise = np.random.default_rng(0).normal(0, 0.1, (180, 3))
-    wrong = replace(planted, scores=planted.scores[:, [1, 0, 2]] + noise)
+    wrong = planted[[1, 0, 2]] + np.random.default_rng(0).normal(0, 0.1, (180, 3))
     assert geometry.follows(wrong, "valence").p > 0.1, "nine clusters alone do not pass"
 
 
 def test_merged_and_displaced_categories_are_seen():
-    cloud, others = geometry.cloud("gemma"), [geometry.cloud("qwen"), geometry.cloud("granite")]
-    negative = ("HN-D", "HN-S", "LN")
+    cloud, *others = (geometry.cloud(name) for name in ("gemma", "qwen", "granite"))
+    negative, code = ("HN-D", "HN-S", "LN"), geometry.labels(cloud)
     assert geometry.merged(cloud, [cloud], negative).value == 0
-    chosen = np.isin(cloud.labels, negative)
-    middle = cloud.scores[chosen].mean(axis=0)
-    together = np.where(chosen[:, None], middle + 0.3 * (cloud.scores - middle), cloud.scores)
-    assert geometry.merged(replace(cloud, scores=together), others, negative).ci_high < 0
-    moved = cloud.scores + 200 * (cloud.labels == "LN")[:, None]
-    assert geometry.displaced(cloud, replace(cloud, scores=moved), ["LN"]).ci_low > 0
-    assert geometry.displaced(cloud, replace(cloud, scores=moved), ["NB"]).ci_low < 0
-    turned = replace(cloud, scores=cloud.scores[:, [2, 0, 1]] * -3)
-    assert geometry.align(cloud, turned).value == pytest.approx(0, abs=1e-6)
+    chosen = np.isin(code, negative)
+    middle = cloud[chosen].mean()
+    together = cloud.copy()
+    together[chosen] = middle + 0.3 * (cloud[chosen] - middle)
+    assert geometry.merged(together, others, negative).ci_high < 0
+    moved = cloud + 200 * (code == "LN")[:, None]
+    assert geometry.displaced(cloud, moved, ["LN"]).ci_low > 0
+    assert geometry.displaced(cloud, moved, ["NB"]).ci_low < 0
 
 
 def test_favourite_faces_of_prompts_do_not_make_blocks():
@@ -205,9 +202,9 @@ def test_favourite_faces_of_prompts_do_not_make_blocks():
     cloud, rng, passed = geometry.cloud("gemma"), np.random.default_rng(0), 0
     names = np.array([f"({number})" for number in range(12)])
     for _ in range(40):
-        shares = rng.dirichlet(np.ones(12), size=len(cloud.prompts))
+        shares = rng.dirichlet(np.ones(12), size=len(cloud))
         drawn = np.concatenate([rng.choice(names, size=8, p=share) for share in shares])
-        ids = np.repeat(cloud.prompts["id"].to_numpy(), 8)
+        ids = np.repeat(cloud.index.get_level_values("id"), 8)
         emissions = pd.DataFrame({"prompt_id": ids, "face": drawn})
         passed += geometry.face_blocks(cloud, emissions, permutations=39).p <= 0.05
     assert passed <= 6, "binomial(40, .05): 6 or fewer in 99.7 % of cases"

@@ -1,6 +1,5 @@
 """The shape of the five models' states as far as it was published: three component scores per prompt."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -10,43 +9,29 @@ from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import geometry
 from kaomoji_lib.published import tables
 
-AXES = ["PC1", "PC2", "PC3"]
 # What the article says of its third component: positive for these, negative for HP-S, nothing of the others.
 THIRD = {"NB": 1, "HB": 1, "HP-D": 1, "HP-S": -1}
 
 
-@dataclass(frozen=True)
-class Cloud:
-    """Prompts of one model in the space of its first three components.
-
-    ``prompts``: DataFrame[id, category]. ``published``: (n, 3), the scores in the article's figure, centred; ``scores``:
-    their principal components with each prompt counted once (gemma's published axes correlate by .39). Both are signed
-    so that they grow with :func:`coordinates`. ``shares``: shares of variance that the figure's axes give.
-    """
-
-    name: str
-    prompts: pd.DataFrame
-    published: np.ndarray
-    scores: np.ndarray
-    shares: tuple
-
-    @property
-    def labels(self):
-        """Category of each prompt, (n,)."""
-        return self.prompts["category"].to_numpy(object)
-
-
 @cache
-def cloud(name):
-    """Return the :class:`Cloud` of a local model, from the scores in the article's figure."""
-    table, variance = tables.components(name), tables.read("variance.csv").set_index("source")
-    published = table[AXES].to_numpy(float)
-    published = published - published.mean(axis=0)
-    U, singular, _ = np.linalg.svd(published, full_matrices=False)
-    guides = coordinates().loc[table["category"]].to_numpy(float)
-    guides = guides - guides.mean(axis=0)
-    signed = [X * np.where((X * guides).sum(axis=0) < 0, -1, 1) for X in (published, U * singular)]
-    return Cloud(name, table, *signed, tuple(variance.loc[name, AXES].astype(float)))
+def cloud(name, published=False):
+    """Return the prompts of a local model in the space of its first three components: DataFrame (id, category) x PC1..PC3.
+
+    ``published``: the scores in the article's figure, centred; else their principal components with each prompt counted
+    once (gemma's published axes correlate by .39). Both are signed so that they grow with :func:`coordinates`.
+    """
+    scores = tables.components(name).set_index(["id", "category"])
+    scores = scores - scores.mean()
+    if not published:
+        U, singular, _ = np.linalg.svd(scores, full_matrices=False)
+        scores = pd.DataFrame(U * singular, scores.index, scores.columns)
+    guides = coordinates().loc[labels(scores)].to_numpy(float)
+    return scores * np.where((scores * (guides - guides.mean(axis=0))).sum() < 0, -1, 1)
+
+
+def labels(scores):
+    """Return the category of each prompt of a :func:`cloud`, (n,)."""
+    return scores.index.get_level_values("category").to_numpy(object)
 
 
 def coordinates():
@@ -55,26 +40,21 @@ def coordinates():
     return table[["valence", "arousal"]].assign(third=pd.Series(THIRD)).fillna({"third": 0.0})
 
 
-def follows(model, coordinate, *, published=False, permutations=stats.PERMUTATIONS, seed=0):
-    """Return |r| of a component with what it is said to follow, a column of :func:`coordinates`: Estimate, 0..1.
+def follows(scores, coordinate, *, permutations=stats.PERMUTATIONS, seed=0):
+    """Return |r| of a component of a cloud with what it is said to follow, a column of :func:`coordinates`: Estimate, 0..1.
 
     The null permutes the coordinate among the nine categories, so that mere clusters do not pass: ``n`` counts
-    categories. The interval resamples prompts (Efron 1979) and takes the components as given. ``published``: use the
-    article's axes.
+    categories. The interval resamples prompts (Efron 1979) and takes the components as given.
     """
     rng, guides = np.random.default_rng(seed), coordinates()
-    guide, axis = guides[coordinate], guides.columns.get_loc(coordinate)
-    score = (model.published if published else model.scores)[:, axis]
-    codes = pd.Categorical(model.labels, guide.index).codes
-    values = guide.to_numpy(float)
+    score = scores.iloc[:, guides.columns.get_loc(coordinate)].to_numpy()
+    codes, values = guides.index.get_indexer(labels(scores)), guides[coordinate].to_numpy(float)
     permuted = np.vstack([values, rng.permuted(np.tile(values, (permutations, 1)), axis=1)])
     null = np.abs(_correlation(score[None], permuted[:, codes]))
     rows = rng.integers(len(score), size=(1000, len(score)))
     draws = _correlation(score[rows], values[codes][rows])
-    sign = np.sign(draws.mean()) or 1
-    return stats.estimate(
-        null[0], draws * sign, len(guide), "categories", null=null[1:], bounds=(0, 1)
-    )
+    draws = draws * (np.sign(draws.mean()) or 1)
+    return stats.estimate(null[0], draws, len(values), "categories", null=null[1:], bounds=(0, 1))
 
 
 def _correlation(x, y):
@@ -85,9 +65,8 @@ def _correlation(x, y):
 
 def _pair(first, second):
     """Scores of two clouds on the prompts that both have, and their categories: (n, 3), (n, 3), (n,)."""
-    ids, others = (pd.Index(cloud.prompts["id"]) for cloud in (first, second))
-    both = ids.isin(others)
-    return first.scores[both], second.scores[others.get_indexer(ids[both])], first.labels[both]
+    both = first.index.intersection(second.index, sort=False)
+    return first.loc[both].to_numpy(), second.loc[both].to_numpy(), labels(first.loc[both])
 
 
 def align(reference, moved, *, seed=0):
@@ -97,13 +76,13 @@ def align(reference, moved, *, seed=0):
 
 def shared(reference, moved, *, seed=0):
     """Return debiased CKA of two clouds; null: prompts permuted within their category (is more than that shared?)."""
-    left, right, labels = _pair(reference, moved)
-    prompts = pd.DataFrame({"category": labels})
+    left, right, code = _pair(reference, moved)
+    prompts = pd.DataFrame({"category": code})
     table = geometry.similarity({"left": left, "right": right}, prompts, seed=seed)
     return results.estimate(table.iloc[0])
 
 
-def merged(model, others, codes, *, seed=0):
+def merged(scores, others, codes, *, seed=0):
     """Return how much nearer to each other some categories lie in a cloud than on average in other clouds: Estimate.
 
     Distances between centroids, divided by their mean over all pairs; negative: nearer. Prompts are resampled within
@@ -120,7 +99,7 @@ def merged(model, others, codes, *, seed=0):
 
     def gap(counts):
         elsewhere = [nearness(item, counts) for item in others]
-        return nearness(model, counts) - np.mean(elsewhere, axis=0)
+        return nearness(scores, counts) - np.mean(elsewhere, axis=0)
 
     return _over_prompts(gap, seed)
 
@@ -153,30 +132,34 @@ def _over_prompts(statistic, seed, resamples=1000):
     return stats.estimate(values[0], values[1:], len(prompts), "prompts", normal=True)
 
 
-def _centroids(model, counts):
+def _centroids(scores, counts):
     """Centroid of each category when prompt i counts ``counts[r, i]`` times: (r, categories, 3)."""
-    rows = pd.Index(tables.prompts()["id"]).get_indexer(model.prompts["id"])
-    member = (model.labels[:, None] == np.array(tables.scheme().codes)).astype(float)
-    sums = np.einsum("rp,pc,pk->rck", counts[:, rows], member, model.scores, optimize=True)
-    return sums / np.maximum(counts[:, rows] @ member, 1e-12)[:, :, None]
+    rows = pd.Index(tables.prompts()["id"]).get_indexer(scores.index.get_level_values("id"))
+    counts, member = counts[:, rows], _member(scores).astype(float)
+    sums = np.einsum("rp,pc,pk->rck", counts, member, scores.to_numpy(), optimize=True)
+    return sums / np.maximum(counts @ member, 1e-12)[:, :, None]
 
 
-def face_blocks(model, emissions, *, permutations=stats.PERMUTATIONS, seed=0):
+def _member(scores):
+    """Which category each prompt is of: bool (n, categories)."""
+    return labels(scores)[:, None] == np.array(tables.scheme().codes)
+
+
+def face_blocks(scores, emissions, *, permutations=stats.PERMUTATIONS, seed=0):
     """Return how well faces of one category cluster in three components: silhouette, Estimate over faces.
 
     A face's place is the mean over its replies of their prompt's scores, its category the one it was typed for most;
     faces with 3 replies from 2 prompts or more. All replies of a prompt share one state, so the null permutes whole
     prompts, with the faces that they drew, among the places, and computes means *and* categories again.
     """
-    ids = pd.Index(model.prompts["id"])
+    ids = scores.index.get_level_values("id")
     typed = emissions[emissions["face"].notna() & emissions["prompt_id"].isin(ids)]
     counts = pd.crosstab(typed["prompt_id"], typed["face"]).reindex(ids, fill_value=0)
     counts = counts.loc[:, (counts.sum() >= 3) & ((counts > 0).sum() >= 2)].to_numpy(float)
-    member = model.labels[:, None] == np.array(tables.scheme().codes)
-    rng = np.random.default_rng(seed)
+    places, member, rng = scores.to_numpy(), _member(scores), np.random.default_rng(seed)
 
     def widths(counts):
-        means = counts.T @ model.scores / counts.sum(axis=0)[:, None]
+        means = counts.T @ places / counts.sum(axis=0)[:, None]
         centred = means - means.mean(axis=0)
         centred = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
         return stats.silhouettes(1 - centred @ centred.T, (counts.T @ member).argmax(axis=1))

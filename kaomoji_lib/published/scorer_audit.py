@@ -19,28 +19,21 @@ class Audit:
 
     ``own``, ``elsewhere``: medians over the replies typed in a scored spelling, of log P of their face given their own
     prompt and given the others (nat). ``better``: share of (reply, other prompt) pairs in which the own prompt scores
-    higher, over prompts; a scorer that lost its prompt gets 0.5. ``spelling``: DataFrame[spelling, replies, sampled,
-    scored], the share of replies typed as scored and the probability that their faces were given, and the same of faces
-    only typed otherwise.
+    higher, over prompts (Efron 1979); a scorer that lost its prompt gets 0.5. ``spelling``: DataFrame[spelling, replies,
+    sampled, scored], the share of replies typed as scored and the probability that their faces were given, and the same
+    of faces only typed otherwise. ``verdict``: :data:`LOST`, :data:`LOW` or :data:`AGREES`.
     """
 
     own: float
     elsewhere: float
     better: stats.Estimate
     spelling: pd.DataFrame
-
-    @property
-    def verdict(self):
-        """In words (:data:`LOST`, :data:`LOW`, :data:`AGREES`): do the scores know their prompt and fit the samples?"""
-        ratio = self.spelling["scored"].iloc[0] / self.spelling["sampled"].iloc[0]
-        if ratio < 0.01 and self.own - self.elsewhere < 1:
-            return LOST
-        return AGREES if ratio >= 0.5 else LOW
+    verdict: str
 
 
 @cache
 def audit(name, seed=0):
-    """Return the :class:`Audit` of a local model's likelihoods. Intervals: Efron 1979."""
+    """Return the :class:`Audit` of a local model's likelihoods: do they know their prompt and fit the samples?"""
     log_probs = tables.log_probs(name)
     emissions = tables.as_published(tables.emissions(name))
     replies = emissions[emissions["prompt_id"].isin(log_probs.index)]
@@ -58,12 +51,11 @@ def audit(name, seed=0):
     ):
         mass = np.exp(log_probs[sorted(spelled)]).sum(axis=1).mean()
         rows.append((spelling, int(count), count / len(replies), mass))
-    return Audit(
-        own=float(np.median(own)),
-        elsewhere=float(np.nanmedian(other)),
-        better=_better(scores, row, seed),
-        spelling=pd.DataFrame(rows, columns=["spelling", "replies", "sampled", "scored"]),
-    )
+    spelling = pd.DataFrame(rows, columns=["spelling", "replies", "sampled", "scored"])
+    own, elsewhere = float(np.median(own)), float(np.nanmedian(other))
+    ratio = spelling["scored"][0] / spelling["sampled"][0]
+    verdict = LOST if ratio < 0.01 and own - elsewhere < 1 else AGREES if ratio >= 0.5 else LOW
+    return Audit(own, elsewhere, _better(scores, row, seed), spelling, verdict)
 
 
 def _better(scores, row, seed):

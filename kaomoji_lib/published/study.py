@@ -1,7 +1,7 @@
 """The article's numbers, recomputed, and its eleven claims, tested.
 
 The rows are those of ``data/published_article.csv``: ``rule`` names what computes a row from its ``source`` and
-``option`` (:data:`RULES`, :data:`CLOUDS`); ``criterion`` says what the claim that it belongs to needs of it (:func:`tests`).
+``option`` (:data:`RULES`); ``criterion`` says what the claim that it belongs to needs of it (:func:`tests`).
 ``data/published_claims.csv`` has each claim in words.
 """
 
@@ -15,6 +15,7 @@ from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import clusters, synthesis
 from kaomoji_lib.metrics import geometry as shapes
 from kaomoji_lib.published import faces, geometry, sources, tables
+from kaomoji_lib.published.geometry import cloud
 from kaomoji_lib.published.scorer_audit import audit
 from kaomoji_lib.stats import Estimate
 from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
@@ -24,7 +25,7 @@ HOLDS, IN_PART, FAILS = "holds", "holds in part", "does not hold"
 # What a record of a row is called, and the column it comes from.
 KEYS = dict(article="article", recomputed="recomputed", corrected="value", low="ci_low")
 KEYS |= dict(high="ci_high", n="n", reference="reference")
-FOUR = 4
+FOUR, AXES = 4, ["PC1", "PC2", "PC3"]
 
 
 def entries():
@@ -35,13 +36,10 @@ def entries():
 @cache
 def _computed(rule, source, option, seed):
     """(recomputed, corrected, reference) of a row."""
-    if rule in CLOUDS:
-        clouds = geometry.cloud(source), geometry.cloud("gemma")
-        found = None, CLOUDS[rule](*clouds, option.split(), seed)
-    else:
-        found = RULES[rule](source, option, seed)
-    guess = found[1].null_mean or 0.0 if isinstance(found[1], Estimate) else None
-    return found if len(found) == 3 else (*found, guess)
+    found = RULES[rule](source, option, seed)
+    recomputed, corrected, *reference = found if isinstance(found, tuple) else (None, found)
+    guess = corrected.null_mean or 0.0 if isinstance(corrected, Estimate) else None
+    return recomputed, corrected, *(reference or [guess])
 
 
 def article(only="", *, seed=0):
@@ -98,9 +96,9 @@ def vocabulary(own=False, seed=0):
 
 
 def _faces(source, option, seed):
-    emissions = tables.emissions(source, option or None)
     ours = accuracy(source, scheme=option or None, seed=seed).estimate(seed=seed)
-    return faces.lookup_accuracy(tables.as_published(emissions)), ours
+    published = tables.as_published(tables.emissions(source, option or None))
+    return faces.lookup_accuracy(published), ours
 
 
 def _gap(source, option, seed):
@@ -110,14 +108,7 @@ def _gap(source, option, seed):
     both = set.intersection(*(set(part["prompt_id"]) for part in typed))
     parts = [part[part["prompt_id"].isin(both)] for part in typed]
     first, second = (faces.accuracy(part, permutations=0, seed=seed) for part in parts)
-    return None, first.estimate(second, seed=seed)
-
-
-def _stream(source, option, seed):
-    if option == "same":
-        return None, faces.same_face(tables.emissions(source), seed=seed)
-    with_index, left_out = accuracy(source, True, seed=seed), accuracy(source, seed=seed)
-    return None, with_index.estimate(left_out, seed=seed)
+    return first.estimate(second, seed=seed)
 
 
 def _similarity(source, option, seed):
@@ -127,15 +118,6 @@ def _similarity(source, option, seed):
     own = sources.read_by(old, *source.split("+")) if wider else None
     ours = sources.similarity(sources.corrected(), *pair, weighting, seed=seed)
     return sources.published_similarity(old, *pair, weighting, own), ours
-
-
-def _difference(source, option, seed):
-    pair = source.partition(" ")[::2]
-    return None, sources.difference(sources.corrected(), *pair, option, seed=seed)
-
-
-def _positivity(source, option, seed):
-    return None, sources.positivity(sources.corrected(), source, seed=seed)
 
 
 def _pool(source, option, seed):
@@ -154,25 +136,19 @@ def _clusters(source, option, seed):
     space = vocabulary(source == "claude", seed)
     table = space.clustering.criterion.set_index("clusters")
     if option == "chosen":
-        return None, space.clustering.chosen
+        return space.clustering.chosen
     if option == "silhouette":
         row = table.loc[FOUR]
-        return None, replace(results.estimate(row), p=row["p_adjusted"])
+        return replace(results.estimate(row), p=row["p_adjusted"])
     other = (table["value"] - table["null_mean"]).drop(FOUR).idxmax()
     distances = clusters.cosine_distances(space.vectors)
     first, second = (stats.silhouettes(distances, space.clustering.cuts[k]) for k in (FOUR, other))
-    return None, stats.bootstrap(first - second, unit="kaomoji", seed=seed)
-
-
-def _variance(source, option, seed):
-    sums = [sum(geometry.cloud(name).shares) for name in tables.LOCAL]
-    return (min if option == "least" else max)(sums), None
+    return stats.bootstrap(first - second, unit="kaomoji", seed=seed)
 
 
 def _follows(source, option, seed):
-    cloud = geometry.cloud(source)
-    old = geometry.follows(cloud, option, published=True, permutations=1, seed=seed)
-    return old.value, geometry.follows(cloud, option, seed=seed)
+    old = geometry.follows(cloud(source, published=True), option, permutations=1, seed=seed)
+    return old.value, geometry.follows(cloud(source), option, seed=seed)
 
 
 def _scorer(source, option, seed):
@@ -186,37 +162,44 @@ def _unpublished(source, option, seed):
     return None, None, float(share) if source else None
 
 
-def _merged(cloud, codes, seed):
-    others = [geometry.cloud(name) for name in tables.LOCAL if name != cloud.name]
-    return geometry.merged(cloud, others, codes, seed=seed)
-
-
+# From the source, the option and the seed of a row: by our rule, or (by the article's, by ours, and what a guess gets).
 RULES = {
     "faces": _faces,
     "gap": _gap,
-    "stream": _stream,
+    "stream": lambda name, _, seed: accuracy(name, True, seed=seed).estimate(
+        accuracy(name, seed=seed), seed=seed
+    ),
+    "same face": lambda name, _, seed: faces.same_face(tables.emissions(name), seed=seed),
     "similarity": _similarity,
-    "difference": _difference,
-    "positivity": _positivity,
+    "difference": lambda pair, weights, seed: sources.difference(
+        sources.corrected(), *pair.split(" ", 1), weights, seed=seed
+    ),
+    "positivity": lambda name, _, seed: sources.positivity(sources.corrected(), name, seed=seed),
     "pool": _pool,
-    "gain": lambda _, weights, seed: (None, sources.held_out_pool(weights, seed)["gain"]),
+    "gain": lambda _, weights, seed: sources.held_out_pool(weights, seed)["gain"],
     "words": _words,
     "clusters": _clusters,
     "scorer": _scorer,
-    "variance": _variance,
-    "follows": _follows,
-    "unpublished": _unpublished,
-}
-# Rules about the component scores of a model: of its cloud, gemma's, the categories in the option, and the seed.
-CLOUDS = {
-    "silhouette": lambda c, gemma, codes, seed: shapes.silhouette(c.scores, c.labels, seed=seed),
-    "residual": lambda c, gemma, codes, seed: geometry.align(gemma, c, seed=seed),
-    "shared": lambda c, gemma, codes, seed: geometry.shared(gemma, c, seed=seed),
-    "displaced": lambda c, gemma, codes, seed: geometry.displaced(gemma, c, codes, seed=seed),
-    "merged": lambda c, gemma, codes, seed: _merged(c, codes, seed),
-    "blocks": lambda c, gemma, codes, seed: geometry.face_blocks(
-        c, tables.emissions(c.name), seed=seed
+    "variance": lambda agg, *_: (tables.read("variance.csv")[AXES].sum(axis=1).agg(agg), None),
+    "silhouette": lambda name, _, seed: shapes.silhouette(
+        cloud(name).to_numpy(), geometry.labels(cloud(name)), seed=seed
     ),
+    "follows": _follows,
+    "merged": lambda name, codes, seed: geometry.merged(
+        cloud(name),
+        [cloud(other) for other in tables.LOCAL if other != name],
+        codes.split(),
+        seed=seed,
+    ),
+    "displaced": lambda name, codes, seed: geometry.displaced(
+        cloud("gemma"), cloud(name), codes.split(), seed=seed
+    ),
+    "residual": lambda name, _, seed: geometry.align(cloud("gemma"), cloud(name), seed=seed),
+    "shared": lambda name, _, seed: geometry.shared(cloud("gemma"), cloud(name), seed=seed),
+    "blocks": lambda name, _, seed: geometry.face_blocks(
+        cloud(name), tables.emissions(name), seed=seed
+    ),
+    "unpublished": _unpublished,
 }
 
 

@@ -32,7 +32,9 @@ def cloud(rng, guide=0.0, spread=1.0):
     valence = tables.scheme().table["valence"].to_numpy(float)[:, None] * [1, 0, 0]
     centres = rng.normal(size=(len(CODES), 3)) * spread + guide * valence
     scores = centres[LABEL] + 0.3 * rng.normal(size=(len(LABEL), 3))
-    return geometry.Cloud("simulated", PROMPTS, scores, scores - scores.mean(axis=0), ())
+    return pd.DataFrame(
+        scores - scores.mean(axis=0), pd.MultiIndex.from_frame(PROMPTS[["id", "category"]])
+    )
 
 
 def accuracy(rng, effect):
