@@ -4,9 +4,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,38 +16,32 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import loading, measuring, organisms, spellings
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models import verify as selfcheck
+from kaomoji_lib.models.collect import collect
 from kaomoji_lib.runs import registry
+from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.stimuli import load_prompts
 
-ROOT = Path(__file__).resolve().parents[1]
 MESSAGES = ["the dog ate my lunch again", "start"]
 
 
 @pytest.mark.parametrize("family", small_models.WRAPPERS)
 def test_of_a_wrapper_the_text_stack_is_captured(tmp_path, family, monkeypatch):
     """Also where the part that sees is as deep as the part that reads."""
-    name, arguments = small_models.FAMILIES[family]
-    depth = arguments["text_config"]["num_hidden_layers"]
-    seeing = dict(arguments["vision_config"] or {})
+    entry = small_models.FAMILIES[family]
+    depth = entry["text_config"]["num_hidden_layers"]
+    seeing = dict(entry["vision_config"] or {})
     seeing |= {key: depth for key in ("depth", "num_hidden_layers") if key in seeing}
-    monkeypatch.setitem(
-        small_models.FAMILIES, family, (name, {**arguments, "vision_config": seeing or None})
-    )
+    deep = {**entry, "vision_config": seeing or None}
+    monkeypatch.setitem(small_models.FAMILIES, family, deep)
     folder = small_models.write(tmp_path, family)
     whole = transformers.AutoModelForImageTextToText.from_pretrained(folder)
-    assert len(loading.text_blocks(whole)) == depth and all(
-        "language_model" in named or "." not in named for named in _names(whole)
-    )
-    engine = small_models.engine(folder)
-    _, tensors = sampling.sample(
-        engine, MESSAGES, ["a", "b"], sampling.Sampling(2, max_new_tokens=3)
-    )
+    blocks = loading.text_blocks(whole)
+    names = [name for name, module in whole.named_modules() if module is blocks[0]]
+    assert len(blocks) == depth
+    assert all("language_model" in name or "." not in name for name in names)
+    how = sampling.Sampling(2, max_new_tokens=3)
+    _, tensors = sampling.sample(small_models.engine(folder), MESSAGES, ["a", "b"], how)
     assert tensors["emit"].shape == (2, depth + 1, 32)
-
-
-def _names(model):
-    first = loading.text_blocks(model)[0]
-    return [name for name, module in model.named_modules() if module is first]
 
 
 def packed(folder):
@@ -128,12 +119,13 @@ def test_a_model_spread_over_places_answers_alike(tmp_path, family):
     assert torch.allclose(drawn[0][1]["emit"], drawn[1][1]["emit"], atol=1e-4)
 
 
-def test_a_device_that_the_machine_lacks_is_named(tmp_path):
+def test_a_device_that_the_machine_lacks_and_packing_without_cuda_are_named(tmp_path):
     lacking = "xpu" if torch.backends.mps.is_available() else "mps"
+    folder = small_models.write(tmp_path, "llama")
     with pytest.raises(KaomojiError, match=rf"^device '{lacking}' asked for.*use --device cpu$"):
-        loading.load(
-            small_models.registry.model(str(small_models.write(tmp_path, "llama"))), lacking
-        )
+        loading.load(registry.model(folder), lacking)
+    with pytest.raises(KaomojiError, match="4bit weights asked for on cpu.*--quantize"):
+        loading.load(registry.model(folder, quantize="4bit"), "cpu")
 
 
 # -- what is on disk --------------------------------------------------------------------------------
@@ -235,54 +227,26 @@ def test_an_adapter_beside_full_weights_is_applied_or_refused(tmp_path, monkeypa
         small_models.engine(folder)
 
 
-def test_packed_weights_need_cuda(tmp_path):
-    spec = registry.model(small_models.write(tmp_path, "llama"), quantize="4bit")
-    with pytest.raises(KaomojiError, match="4bit weights asked for on cpu.*--quantize"):
-        loading.load(spec, "cpu")
-
-
-# -- revisions of models of the hub ---------------------------------------------------------------
-
-STORY = """
-import sys
-from pathlib import Path
-from kaomoji_lib.models.collect import collect
-from kaomoji_lib.models.scoring import score_file
-from kaomoji_lib.runs.folder import RunFolder
-
-folder, prompts = Path(sys.argv[1]), sys.argv[2]
-main, real = folder / "hub" / "models--me--toy" / "refs" / "main", RunFolder.write_shard
-
-def interrupted(run, number, *rest):
-    real(run, number, *rest)
-    raise KeyboardInterrupt
-
-RunFolder.write_shard = interrupted
-how = {"prompts": prompts, "generations": 1, "max_new_tokens": 3, "progress": False}
-try:
-    collect("me/toy", out=folder / "run", **how)
-except KeyboardInterrupt:
-    main.write_text("b" * 40)
-RunFolder.write_shard = real
-resumed, afresh = (collect("me/toy", out=folder / name, **how) for name in ("run", "new"))
-print(resumed.manifest["model"]["revision"], afresh.manifest["model"]["revision"], resumed.manifest["model"]["from_hub"])
-print((resumed.emissions()["text"] == afresh.emissions()["text"]).all())
-"""
-
-
-def test_a_run_keeps_the_commit_that_it_began_with(tmp_path):
+def test_a_run_keeps_the_commit_that_it_began_with(tmp_path, monkeypatch):
     home = tmp_path / "hub" / "models--me--toy"
     for seed, commit in enumerate("ab"):
         small_models.write(home / "snapshots" / (commit * 40), "llama", seed=seed)
-    (home / "refs").mkdir()
-    (home / "refs" / "main").write_text("a" * 40)
-    prompts = tmp_path / "prompts.csv"
+    main = home / "refs" / "main"
+    main.parent.mkdir()
+    main.write_text("a" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    prompts, real = tmp_path / "prompts.csv", RunFolder.write_shard
     load_prompts().head(61).to_csv(prompts, index=False)
-    environment = os.environ | {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-c", STORY, tmp_path, prompts]
-    done = subprocess.run(
-        command, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    revisions, alike = done.stdout.strip().splitlines()[-2:]
-    assert revisions == f"{'a' * 40} {'b' * 40} True" and alike == "False"
+    how = {"prompts": prompts, "generations": 1, "max_new_tokens": 3, "progress": False}
+
+    def interrupted(*part):
+        real(*part)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(RunFolder, "write_shard", interrupted)
+        collect("me/toy", out=tmp_path / "run", **how)
+    main.write_text("b" * 40)
+    resumed, afresh = (collect("me/toy", out=tmp_path / name, **how) for name in ("run", "new"))
+    assert [one.manifest["model"]["revision"][0] for one in (resumed, afresh)] == ["a", "b"]
+    assert (resumed.emissions()["text"] != afresh.emissions()["text"]).any()

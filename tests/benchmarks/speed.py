@@ -1,13 +1,17 @@
-"""How long scoring and sampling take next to other ways to the same numbers, all in one process on one model.
+"""How long scoring and sampling take next to other ways to the same numbers: ``python tests/benchmarks [MODEL ...]``.
 
-Seconds are CPU seconds of the process on a CPU and wall-clock seconds on an accelerator. What would take hours is timed
-on a few faces and scaled up to all of them; ``timed`` says on how many.
+All in one process on one thread and one model; CPU seconds of the process, wall-clock seconds on an accelerator. What would
+take hours is timed on a few faces and scaled up to all of them; ``timed`` says on how many. Writes ``data/benchmark.json``.
 """
 
 import dataclasses
 import itertools
+import json
+import platform
 import time
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,23 +19,25 @@ import torch
 
 from kaomoji_lib.models import loading, measuring, sample, spellings, tree
 from kaomoji_lib.models.forward import text_config
+from kaomoji_lib.runs import registry
+from kaomoji_lib.runs.files import write_json
 from kaomoji_lib.stimuli import DATA, INSTRUCTION, load_prompts, read_table
 
+MODELS = ("smollm2-135m-instruct", "gemma-3-270m")
+PACKAGES = ("torch", "transformers", "lm_eval", "minicons")
+COLUMNS = ["alternative", "repeat", "seconds", "timed", "off"]
 OURS, FLOOR, PLAIN = "kaomoji_lib", "arithmetic floor", "plain forward passes"
 FEW_FACES = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Bench:
-    """A model, faces (tuple of str) and user messages (list of str) to measure on."""
+    """A model, faces (list of str), user messages (list of str) and their prompts (lists of token ids) to measure on."""
 
     engine: loading.Engine
-    faces: tuple
+    faces: list
     messages: list
-
-    @property
-    def prompts(self):
-        return [self.engine.encode(self.engine.template.render(one)) for one in self.messages]
+    prompts: list
 
 
 def make(engine, faces=60, prompts=2):
@@ -39,7 +45,9 @@ def make(engine, faces=60, prompts=2):
     texts = load_prompts()["text"]
     rows = np.linspace(0, len(texts) - 1, prompts).astype(int)
     pool = read_table(DATA / "organisms" / "faces.csv", ("spelling",))["spelling"]
-    return Bench(engine, tuple(pool[:faces]), [f"{INSTRUCTION} {text}" for text in texts[rows]])
+    messages = [f"{INSTRUCTION} {text}" for text in texts[rows]]
+    encoded = [engine.encode(engine.template.render(one)) for one in messages]
+    return Bench(engine, list(pool[:faces]), messages, encoded)
 
 
 def seconds(engine, function):
@@ -53,9 +61,8 @@ def seconds(engine, function):
 
 def multiply_rate(engine, rows=512):
     """Return the floating-point operations per second of a matrix product of the model's width, the best of eight."""
-    width = text_config(engine).hidden_size
-    left = torch.randn(rows, width, device=engine.device, dtype=engine.dtype)
-    right = torch.randn(width, 4 * width, device=engine.device, dtype=engine.dtype)
+    width, how = text_config(engine).hidden_size, {"device": engine.device, "dtype": engine.dtype}
+    left, right = torch.randn(rows, width, **how), torch.randn(width, 4 * width, **how)
     times = [seconds(engine, lambda: [left @ right for _ in range(10)])[0] for _ in range(8)]
     return 10 * 2 * rows * width * 4 * width / min(times)
 
@@ -67,17 +74,13 @@ def operations(bench, plan):
     """
     engine, config, inner = bench.engine, text_config(bench.engine), plan.trie.internal
     below = plan.trie.depth[inner][1:]
-    places = [
-        np.concatenate([np.arange(1, len(prompt) + 1), len(prompt) + below])
-        for prompt in bench.prompts
-    ]
+    lengths = [len(prompt) for prompt in bench.prompts]
+    places = [np.concatenate([np.arange(1, one + 1), one + below]) for one in lengths]
     weights = sum(one.numel() for block in engine.blocks for one in block.parameters())
+    head = engine.model.get_output_embeddings().weight.numel()
     heads = config.num_attention_heads
     width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
-    total = sum(map(len, places)) * 2 * weights
-    total += (
-        len(places) * int(inner.sum()) * 2 * engine.model.get_output_embeddings().weight.numel()
-    )
+    total = sum(map(len, places)) * 2 * weights + len(places) * int(inner.sum()) * 2 * head
     for kind in tree.layer_kinds(config):
         reach = config.sliding_window if kind == tree.SLIDING else np.inf
         total += sum(4 * width * np.minimum(one, reach).sum() for one in places)
@@ -88,22 +91,20 @@ def _lm_eval(bench, plan):
     from lm_eval.models.huggingface import HFLM
 
     engine = bench.engine
-    scorer = HFLM(
-        pretrained=engine.model,
-        tokenizer=engine.tokenizer,
-        batch_size=32,
-        device=str(engine.device),
-    )
+    how = {"batch_size": 32, "device": str(engine.device)}
+    scorer = HFLM(pretrained=engine.model, tokenizer=engine.tokenizer, **how)
     # Token ids: given strings, it moves trailing white space from the context to the continuation.
     cells = itertools.product(bench.prompts, zip(plan.spellings, plan.sequences, strict=True))
     requests = [
         ((str(row), spelling), list(prompt), list(ids))
         for row, (prompt, (spelling, ids)) in enumerate(cells)
     ]
-    return lambda: np.reshape(
-        [value for value, _ in scorer._loglikelihood_tokens(requests, disable_tqdm=True)],
-        (len(bench.prompts), -1),
-    )
+
+    def run():
+        found = scorer._loglikelihood_tokens(requests, disable_tqdm=True)
+        return np.reshape([value for value, _ in found], (len(bench.prompts), -1))
+
+    return run
 
 
 def _minicons(bench, plan):
@@ -112,16 +113,10 @@ def _minicons(bench, plan):
     engine = bench.engine
     peer = scorer.IncrementalLMScorer(engine.model, str(engine.device), tokenizer=engine.tokenizer)
     prefixes = [engine.tokenizer.decode(prompt) for prompt in bench.prompts]
+    count, faces = len(plan.spellings), list(plan.spellings)
+    how = {"separator": "", "reduction": lambda one: one.sum(0).item()}
     return lambda: np.array(
-        [
-            peer.conditional_score(
-                [prefix] * len(plan.spellings),
-                list(plan.spellings),
-                separator="",
-                reduction=lambda one: one.sum(0).item(),
-            )
-            for prefix in prefixes
-        ]
+        [peer.conditional_score([one] * count, faces, **how) for one in prefixes]
     )
 
 
@@ -130,16 +125,13 @@ PEERS = {"lm-evaluation-harness": ("lm_eval", _lm_eval), "minicons": ("minicons"
 
 @torch.inference_mode()
 def score_times(bench, repeats=2):
-    """Time every way to score all faces given all prompts.
+    """Time every way to score all faces given all prompts: DataFrame of ``COLUMNS``.
 
-    Returns
-    -------
-    DataFrame[alternative, repeat, seconds, timed, off]; ``timed``: faces that were timed; ``off``: largest difference
-    from plain forward passes, nats. The floor is :func:`operations` over :func:`multiply_rate` of the same moment.
+    ``timed``: faces that were timed; ``off``: largest difference from plain forward passes, nats. The floor is
+    :func:`operations` over :func:`multiply_rate` of the same moment.
     """
-    engine = bench.engine
-    plan = spellings.plan(engine, bench.faces)
-    few = spellings.plan(engine, bench.faces[:FEW_FACES])
+    engine, rows = bench.engine, []
+    plan, few = (spellings.plan(engine, some) for some in (bench.faces, bench.faces[:FEW_FACES]))
     expected = measuring.measure(engine, bench.prompts, few, "plain")[0]
 
     def ours(name, words):
@@ -147,13 +139,10 @@ def score_times(bench, repeats=2):
 
     fastest = measuring.applicable(engine)[0]
     runs = {OURS: (ours(fastest, plan), plan), PLAIN: (ours("plain", few), few)}
-    runs |= {
-        name: (make_run(bench, few), few)
-        for name, (module, make_run) in PEERS.items()
-        if find_spec(module)
-    }
+    for name, (module, make_run) in PEERS.items():
+        if find_spec(module):
+            runs[name] = make_run(bench, few), few
     runs[OURS][0]()
-    rows = []
     for repeat, (name, (run, words)) in itertools.product(range(repeats), runs.items()):
         taken, scores = seconds(engine, run)
         count = len(words.spellings)
@@ -162,15 +151,13 @@ def score_times(bench, repeats=2):
         if name == OURS:
             floor = operations(bench, plan) / multiply_rate(engine)
             rows.append((FLOOR, repeat, floor, len(bench.faces), 0.0))
-    return pd.DataFrame(rows, columns=["alternative", "repeat", "seconds", "timed", "off"])
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 class _Unending(loading.Engine):
     """An engine whose replies never end, so that all alternatives write the same number of tokens."""
 
-    @property
-    def stop_ids(self):
-        return frozenset()
+    stop_ids = frozenset()
 
     def decode(self, ids):
         super().decode(ids)
@@ -179,55 +166,68 @@ class _Unending(loading.Engine):
 
 @torch.inference_mode()
 def sample_times(bench, generations=8, tokens=16, repeats=2):
-    """Time the ways to sample ``generations`` replies per prompt with the states of all layers.
+    """Time the ways to sample ``generations`` replies per prompt with the states of all layers: DataFrame of ``COLUMNS``.
 
-    Returns
-    -------
-    DataFrame[alternative, repeat, seconds, timed, off]; ``seconds`` per new token, ``timed``: tokens written.
+    ``seconds`` per new token; ``timed``: tokens written.
     """
     fields = dataclasses.fields(bench.engine)
     engine = _Unending(**{field.name: getattr(bench.engine, field.name) for field in fields})
-    settings = dict(
-        do_sample=True,
-        top_k=0,
-        max_new_tokens=tokens,
-        min_new_tokens=tokens,
-        output_hidden_states=True,
-        return_dict_in_generate=True,
-        pad_token_id=0,
-    )
+    settings = {"do_sample": True, "top_k": 0, "max_new_tokens": tokens, "min_new_tokens": tokens}
+    settings |= {"output_hidden_states": True, "return_dict_in_generate": True, "pad_token_id": 0}
+    keys = [str(place) for place in range(len(bench.messages))]
 
     def ours():
-        keys = [str(place) for place in range(len(bench.messages))]
         options = sample.Sampling(generations, 0, max_new_tokens=tokens)
         rows, _ = sample.sample(engine, bench.messages, keys, options)
         return sum(len(row["token_ids"]) for row in rows)
 
-    def generate(prompts, **more):
+    def generate(prompts, count):
         for prompt in prompts:
             ids = torch.tensor([prompt], device=engine.device)
-            engine.model.generate(ids, attention_mask=torch.ones_like(ids), **settings, **more)
-        return len(prompts) * tokens * more.get("num_return_sequences", 1)
+            how = {"attention_mask": torch.ones_like(ids), "num_return_sequences": count}
+            engine.model.generate(ids, **how, **settings)
+        return len(prompts) * tokens * count
 
     runs = {
         OURS: ours,
-        f"generate({generations})": lambda: generate(
-            bench.prompts, num_return_sequences=generations
-        ),
-        "generate, one by one": lambda: generate(bench.prompts[:1] * generations),
+        f"generate({generations})": lambda: generate(bench.prompts, generations),
+        "generate, one by one": lambda: generate(bench.prompts[:1] * generations, 1),
     }
     ours()
     rows = []
     for repeat, (name, run) in itertools.product(range(repeats), runs.items()):
         taken, count = seconds(engine, run)
         rows.append((name, repeat, taken / count, count, 0.0))
-    return pd.DataFrame(rows, columns=["alternative", "repeat", "seconds", "timed", "off"])
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def ratios(times):
-    """Return how many times as long each alternative takes as this library, the median over repeats: Series.
+def machine():
+    """Return the processor's name, the threads used, the date and the versions of what was compared: dict."""
+    info, versions = Path("/proc/cpuinfo"), {}
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = None
+    return {
+        "machine": next(iter(names), platform.machine()),
+        "threads": torch.get_num_threads(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "versions": versions,
+    }
 
-    ``times``: one table of :func:`score_times` or :func:`sample_times`.
-    """
-    table = times.pivot(index="repeat", columns="alternative", values="seconds")
-    return table.div(table[OURS], axis=0).median()
+
+def main(names):
+    torch.set_num_threads(1)
+    tables = []
+    for name in names or MODELS:
+        bench = make(loading.load(registry.model(name), dtype="float32"))
+        for what, measure in (("scoring", score_times), ("sampling", sample_times)):
+            tables.append(measure(bench).assign(model=name, what=what))
+            rows = json.loads(pd.concat(tables).to_json(orient="records", double_precision=6))
+            write_json(DATA / "benchmark.json", {"made": machine(), "rows": rows})
+            times = tables[-1].pivot(index="repeat", columns="alternative", values="seconds")
+            ratios = times.div(times[OURS], axis=0).median()
+            print(f"\n{name}, {what}\n{ratios.round(2).to_string()}", flush=True)
