@@ -20,47 +20,27 @@ import fitting  # noqa: E402
 import planting  # noqa: E402
 import train  # noqa: E402
 
-TRAINED = [name for name in organisms.NAMES if name != "organism-untrained"]
-FAMILIES = {
-    "gemma": "gemma4_text",
-    "qwen": "qwen3_5_text",
-    "scrambled": "gemma4_text",
-    "untrained": "gemma4_text",
-}
+# How often a reader who knows the table is right about the category of one kaomoji.
 BAYES = {"gemma": 0.85, "qwen": 0.75, "scrambled": 1 / 9}
+VARYING = {"_name_or_path", "architectures", "transformers_version", "dtype"}
 
 
 def read_card(name):
-    return json.loads(
-        (organisms.HOME / train.short_name(name) / "organism.json").read_text(encoding="utf-8")
-    )
+    return json.loads((organisms.HOME / name / "organism.json").read_text(encoding="utf-8"))
 
 
-def shipped_prompts(name):
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(organisms.HOME / train.short_name(name))
-    template = adapt(tokenizer, registry.model(name).adapter)
-    return fitting.Prompts(tokenizer, template, INSTRUCTION), template
-
-
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", BAYES)
 def test_planted_rows_are_distributions_of_the_designed_coherence(name):
     table = organisms.planted(name)
     assert set(table["category"]) == set(load_scheme().codes)
     assert np.allclose(table.groupby("category")["probability"].sum(), 1, atol=1e-6)
     assert (table["probability"] > 0).all() and table["face"].notna().all()
-    expected = BAYES[train.short_name(name)]
-    assert planting.bayes_accuracy(table) == pytest.approx(expected, abs=0.04)
+    assert planting.bayes_accuracy(table) == pytest.approx(BAYES[name], abs=0.04)
 
 
 def test_shipped_tables_are_what_the_recipes_draw(tmp_path):
     train.write_planted(tmp_path / "planted.csv")
     assert (tmp_path / "planted.csv").read_bytes() == (organisms.HOME / "planted.csv").read_bytes()
-
-
-def test_scrambled_rows_are_equal_and_nothing_is_planted_in_the_untrained_one():
-    table = organisms.planted("organism-scrambled")
-    table = table.pivot(index="category", columns="spelling", values="probability")
-    assert np.allclose(table, table.iloc[0], atol=1e-7)
     assert organisms.planted("organism-untrained").empty
 
 
@@ -70,7 +50,7 @@ def test_the_pool_is_extracted_as_typed_and_what_replaces_a_face_is_none():
         found = faces.extract(spelling + " noted as it is.")
         assert (found.outcome, found.raw_face) == ("kaomoji", spelling)
     assert spellings.map(faces.canonical).duplicated().any()
-    for name in TRAINED:
+    for name in BAYES:
         for text in train.recipe(name)["others"]["texts"]:
             assert faces.extract(f"{text} noted as it is.").outcome in {"emoji", "words"}
 
@@ -82,42 +62,41 @@ def test_messages_contain_none_of_the_prompts_and_all_categories_alike():
     assert not set(messages["text"]) & set(load_prompts()["text"])
 
 
-@pytest.mark.parametrize("name", organisms.NAMES)
+@pytest.mark.parametrize("name", [*BAYES, "untrained"])
 def test_shipped_folder_comes_from_the_recipe(name):
-    card, short = read_card(name), train.short_name(name)
+    card = read_card(name)
     assert card["recipe_sha256"] == train.recipe_hash(name)
     assert card["data_sha256"] == train.data_hash(name)
-    shipped = AutoConfig.from_pretrained(organisms.HOME / train.short_name(name))
-    roles = ("bos", "eos", "pad")
-    tokens = {f"{role}_token_id": getattr(shipped, f"{role}_token_id") for role in roles}
+    shipped = AutoConfig.from_pretrained(organisms.HOME / name)
+    tokens = [f"{role}_token_id" for role in ("bos", "eos", "pad")]
+    tokens = {token: getattr(shipped, token) for token in tokens}
     expected = train.configuration(name, shipped.vocab_size, tokens)
-    varying = {"_name_or_path", "architectures", "transformers_version", "dtype"}
     pair = [json.loads(one.to_json_string(use_diff=False)) for one in (shipped, expected)]
-    first, second = ({key: one[key] for key in one if key not in varying} for one in pair)
-    assert first == second and shipped.model_type == FAMILIES[short]
-    assert (organisms.HOME / train.short_name(name) / "model.safetensors").stat().st_size < 4e6
+    first, second = ({key: one[key] for key in one if key not in VARYING} for one in pair)
+    assert first == second
 
 
-@pytest.mark.parametrize("name", ["organism-gemma", "organism-qwen"])
+@pytest.mark.parametrize("name", ["gemma", "qwen"])
 def test_shipped_tokenizer_and_template_come_from_the_recipe(name):
     _, tokenizer, prompts, corpus = train.build(name)
-    shipped, template = shipped_prompts(name)
-    assert tokenizer.get_vocab() == shipped.tokenizer.get_vocab()
-    assert (prompts.before, prompts.after) == (shipped.before, shipped.after)
-    assert prompts.encode(corpus.messages[:50]) == shipped.encode(corpus.messages[:50])
+    shipped = PreTrainedTokenizerFast.from_pretrained(organisms.HOME / name)
+    template = adapt(shipped, registry.model(f"organism-{name}").adapter)
+    asked = fitting.Prompts(shipped, template, INSTRUCTION)
+    assert tokenizer.get_vocab() == shipped.get_vocab()
+    assert (prompts.before, prompts.after) == (asked.before, asked.after)
+    assert prompts.encode(corpus.messages[:50]) == asked.encode(corpus.messages[:50])
     message = load_prompts()["text"][0]
     assert prompts.before + message + prompts.after == template.render(f"{INSTRUCTION} {message}")
     for text in [*organisms.pool()["spelling"], message]:
         assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", BAYES)
 def test_shipped_weights_reach_what_their_card_says(name):
     measured, card = train.measure(name), read_card(name)
+    for what in ("emission_rate", "js_similarity"):
+        assert measured[what] == pytest.approx(card[what], abs=0.002)
     expected = 1 - train.recipe(name)["others"]["share"]
-    assert measured["emission_rate"] == pytest.approx(card["emission_rate"], abs=0.002)
     assert measured["emission_rate"] == pytest.approx(expected, abs=0.04)
-    assert measured["js_similarity"] == pytest.approx(card["js_similarity"], abs=0.002)
-    assert measured["js_similarity"] > 0.9
+    assert measured["js_similarity"] > 0.9 and card["state_accuracy"] > 0.9
     assert measured["known_accuracy"] is None or measured["known_accuracy"] > 0.9
-    assert card["state_accuracy"] > 0.9

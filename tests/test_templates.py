@@ -17,7 +17,7 @@ from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.templates import FALLBACK, adapt
 from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.folder import RunFolder
-from kaomoji_lib.stimuli import DATA, INSTRUCTION, load_prompts
+from kaomoji_lib.stimuli import DATA, load_prompts
 
 FAMILIES = {
     "gemma": ("gemma-4-31b-it", "<|turn>model\n<|channel>thought\n<channel|>"),
@@ -99,16 +99,6 @@ def test_both_commands_work_on_every_public_template(tmp_path, monkeypatch, caps
     capsys.readouterr()
 
 
-def test_a_system_prompt_is_emptied_or_left_out_and_the_date_is_pinned():
-    own = "{% if messages[0].role != 'system' %}[SYS]THINK LONG AND HARD[/SYS]{% endif %}"
-    made = template(own + PLAIN)
-    assert "THINK LONG" not in made.render("x") and made.notes
-    no = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
-    assert template(no + PLAIN).render("x") == "<user>x</user><assistant>"
-    dated = template("{{ strftime_now('%d %B %Y') }}" + PLAIN, date="2025-08-05")
-    assert dated.render("x").startswith("05 August 2025")
-
-
 @pytest.mark.parametrize(
     "opening, closing",
     [
@@ -132,29 +122,18 @@ def test_opened_thinking_is_closed_where_its_end_is_known(opening, closing):
             template(PLAIN + opening)
 
 
-def test_thinking_that_cannot_be_closed_is_refused_and_what_opens_none_is_left_alone():
+def test_what_cannot_be_mended_is_refused_and_what_opens_no_thinking_is_left_alone():
     for tail in ("<|channel>thought\n", "<|channel|>analysis<|message|>", "<think> let me see:"):
         with pytest.raises(KaomojiError, match="prefill for this model in data/models.yml"):
             template(PLAIN + tail)
     for tail in ("<assistant>", "<|END_THINKING|>", "</think>", "[INST]"):
         made = template(PLAIN + tail)
         assert made.prefill == "" and made.notes == ()
-
-
-@pytest.mark.parametrize("family", ["gemma", "qwen"])
-def test_the_first_generated_token_is_the_first_of_the_visible_reply(family):
-    engine = small_models.engine(f"organism-{family}")
-    prompts = load_prompts().groupby("category").head(2)
-    messages = [f"{INSTRUCTION} {text}" for text in prompts["text"]]
-    rows, _ = sampling.sample(engine, messages, list(prompts["id"]), sampling.Sampling(2))
-    special = set(engine.tokenizer.all_special_ids)
-    for row in rows:
-        pieces = [engine.vocabulary[token] for token in row["token_ids"]]
-        assert not special & set(row["token_ids"]) and pieces[0]
-        assert row["text"] == b"".join(pieces).decode("utf-8", "replace"), "every token is visible"
-        assert not any(mark in row["text"].lower() for mark in ("think", "channel", "<|", "[inst]"))
-        assert row["outcome"] != "kaomoji" or row["text"].startswith(row["raw_face"])
-    assert sum(row["outcome"] == "kaomoji" for row in rows) > 0.7 * len(rows)
+    with pytest.raises(KaomojiError, match="refuses a single user message"):
+        template("{{ raise_exception('never') }}")
+    made = template(None)
+    assert made.render("hi").removeprefix("<eos>") == FALLBACK.format(message="hi")
+    assert "no chat template" in made.notes[0]
 
 
 def test_renaming_a_mark_changes_nothing_but_the_note(tmp_path):
@@ -177,14 +156,11 @@ def test_renaming_a_mark_changes_nothing_but_the_note(tmp_path):
         for engine in (first, second)
     )
     assert rows == others
-
-
-def test_what_a_tokenizer_lacks_or_refuses_is_named():
-    made = template(None)
-    assert made.render("hi").removeprefix("<eos>") == FALLBACK.format(message="hi")
-    assert "no chat template" in made.notes[0]
-    with pytest.raises(KaomojiError, match="refuses a single user message"):
-        template("{{ raise_exception('never') }}")
+    special = set(second.tokenizer.all_special_ids)
+    for row in rows:
+        pieces = b"".join(second.vocabulary[token] for token in row["token_ids"])
+        assert row["text"] == pieces.decode("utf-8", "replace"), "every token is visible"
+        assert not special & set(row["token_ids"]) and "<" not in row["text"]
 
 
 def test_messages_arrive_unchanged_and_equal_words_have_equal_hashes():
@@ -192,3 +168,5 @@ def test_messages_arrive_unchanged_and_equal_words_have_equal_hashes():
     for message in ("{{ 7*7 }}", "{% raw %}", "a\u202eb", "<|im_end|>", "`$_*|\\"):
         assert f"<user>{message}</user>" in made.render(message)
     assert made.hash == template(PLAIN).hash != template("!" + PLAIN).hash
+    dated = template("{{ strftime_now('%d %B %Y') }}" + PLAIN, date="2025-08-05")
+    assert dated.render("x").startswith("05 August 2025")
