@@ -15,16 +15,16 @@ from kaomoji_lib.models.steer import adding, applied, erasing, face_log_probs, r
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
 
 WORDS = ["(≖ᴗ≖)", "(^_~)", "(｡•́︿•̀｡)"]
-CODES = tuple("ABCDE")
+FEW = load_prompts().iloc[::37][:3]
 
 
 @pytest.fixture(scope="module", params=["gemma", "qwen"])
 def setting(request):
-    """Model, three prompts, a plan with white space before faces, and width of the states."""
+    """Model, three prompts, a plan with the white space before faces that is scored, and width of the states."""
     model = engine(f"organism-{request.param}")
-    texts = load_prompts()["text"].iloc[::37][:3]
-    prompts = [model.encode(model.template.render(f"{INSTRUCTION} {text}")) for text in texts]
-    plan = spellings.plan(model, WORDS, leads=("", " "))
+    prompts = list(steer.encoded(model, FEW["text"], INSTRUCTION)["ids"])
+    leads = scoring.self_check(model, WORDS, FEW)["leads"]
+    plan = spellings.plan(model, WORDS, leads=leads)
     return model, prompts, plan, model.model.config.get_text_config().hidden_size
 
 
@@ -33,13 +33,12 @@ def test_scores_under_interventions_equal_plain_forward_passes(setting, monkeypa
     rng = np.random.default_rng(0)
     vectors = 3 * rng.normal(size=(3, width)).astype(np.float32)
     matrix, centre = 0.1 * rng.normal(size=(width, width)), rng.normal(size=width)
-    still = face_log_probs(model, prompts, plan)[0]
-    for layer in (0, 2):
-        for change in (
-            adding(vectors),
-            erasing(matrix, centre),
-            replacing(vectors, np.array([1, 3, 5])),
-        ):
+    changes = adding(vectors), erasing(matrix, centre), replacing(vectors, np.array([1, 3, 5]))
+    still, closed = face_log_probs(model, prompts, plan)
+    table = scoring.score(model, WORDS, FEW)
+    assert closed.ravel() == pytest.approx(table["log_prob_closed"].to_numpy(), abs=1e-4)
+    for change in changes:
+        for layer in (0, 2):
             changed = face_log_probs(model, prompts, plan, layer, change)[0]
             plain = face_log_probs(model, prompts, plan, layer, change, "plain")[0]
             assert changed == pytest.approx(plain, abs=1e-3)
@@ -56,29 +55,18 @@ def test_scores_under_interventions_equal_plain_forward_passes(setting, monkeypa
     assert face_log_probs(model, prompts, plan)[0] == pytest.approx(still, abs=1e-4)
 
 
-def test_without_an_intervention_the_event_is_the_one_that_is_scored(setting):
-    model, _, _, _ = setting
-    few = load_prompts().iloc[::37][:3]
-    table = scoring.score(model, WORDS, few)
-    plan = spellings.plan(model, WORDS, leads=table.attrs["scoring"]["leads"])
-    ids = [model.encode(model.template.render(f"{INSTRUCTION} {text}")) for text in few["text"]]
-    found = face_log_probs(model, ids, plan)[1]
-    assert found.ravel() == pytest.approx(table["log_prob_closed"].to_numpy(), abs=1e-4)
-
-
 def test_an_algorithm_that_loses_the_vector_is_not_used(setting, monkeypatch):
     model, prompts, plan, width = setting
-    change = adding(np.full((3, width), 2.0))
-    assert steer.verified_algorithm(model, prompts, plan, 1, change) == "packed"
+    asked = model, prompts, plan, 1, adding(np.full((3, width), 2.0))
+    assert steer.verified_algorithm(*asked) == "packed"
     real = steer.measuring.measure
     monkeypatch.setattr(steer.measuring, "measure", lambda *given, read: real(*given))
-    assert steer.verified_algorithm(model, prompts, plan, 1, change) == "plain"
+    assert steer.verified_algorithm(*asked) == "plain"
 
 
 def test_the_choice_itself_is_not_pushed_and_hooks_go(setting):
     model, prompts, plan, width = setting
-    still = face_log_probs(model, prompts, plan)[0]
-    push = adding(np.full((3, width), 50.0))
+    still, push = face_log_probs(model, prompts, plan)[0], adding(np.full((3, width), 50.0))
     pushed = face_log_probs(model, prompts, plan, len(model.blocks), push)[0]
     assert pushed == pytest.approx(still, abs=1e-4)
     with pytest.raises(ZeroDivisionError), applied(model, 1, push, [0]):
@@ -95,50 +83,38 @@ def test_the_message_is_found_in_the_prompt():
     assert model.decode(ids[start:end]).strip() == text and end < len(ids)
     assert ids == model.encode(model.template.render(f"{INSTRUCTION} {text}"))
     with torch.inference_mode():
-        whole = model.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
-    found = steer.prompt_states(model, prompts)
-    assert np.allclose(found["end"][0, 2], whole[2][0, end - 1], atol=1e-4)
-    assert np.allclose(found["message"][0, 2], whole[2][0, start:end].mean(dim=0), atol=1e-4)
+        whole = model.model(torch.tensor([ids]), output_hidden_states=True).hidden_states[2][0]
+    found = {name: array[0, 2] for name, array in steer.prompt_states(model, prompts).items()}
+    assert np.allclose(found["end"], whole[end - 1], atol=1e-4)
+    assert np.allclose(found["message"], whole[start:end].mean(dim=0), atol=1e-4)
     # The scale of a direction ignores the first tokens, whose states can be very long.
-    lengths = whole[2][0, start:end].norm(dim=-1)
-    assert found["norm"][0, 2] == pytest.approx(float(lengths.median()), rel=1e-4)
-
-
-def clouds(apart, n=120, width=20, seed=0):
-    rng = np.random.default_rng(seed)
-    number = np.arange(n) % 5
-    noise = rng.normal(size=(n, width)) @ rng.normal(size=(width, width))
-    return apart * rng.normal(size=(5, width))[number] + noise, np.array(CODES)[number]
+    lengths = whole[start:end].norm(dim=-1)
+    assert found["norm"] == pytest.approx(float(lengths.median()), rel=1e-4)
 
 
 def erased(states, matrix, centre):
     return states - (states - centre) @ matrix
 
 
-def test_leace_leaves_no_covariance_and_its_controls_do():
-    states, labels = clouds(3.0)
+def test_leace_is_that_of_its_paper_and_its_control_keeps_the_categories():
+    rng, labels = np.random.default_rng(0), np.array(list("ABCDE") * 24)
+    noise = rng.normal(size=(120, 20)) @ rng.normal(size=(20, 20))
+    states = 3 * rng.normal(size=(5, 20))[np.arange(120) % 5] + noise
     eraser = steer.leace(states, labels)
     left = pd.DataFrame(erased(states, *eraser)).groupby(labels).mean().to_numpy()
-    assert round(np.trace(eraser[0])) == 4 and np.abs(left - left.mean(axis=0)).max() < 1e-8
-    twice = erased(erased(states, *eraser), *eraser)
-    assert twice == pytest.approx(erased(states, *eraser))
+    assert np.abs(left - left.mean(axis=0)).max() < 1e-8
     matched = steer.matched_eraser(states, labels, eraser)
     assert steer.removed(states, *matched) == pytest.approx(steer.removed(states, *eraser))
     kept = pd.DataFrame(erased(states, *matched)).groupby(labels).mean().to_numpy()
     assert np.abs(kept - kept.mean(axis=0)).max() > 1
-
-
-def test_leace_equals_the_equation_of_its_paper():
-    states, labels = clouds(3.0)
     member = (labels[:, None] == np.unique(labels)[None]).astype(float)
     centred = states - states.mean(axis=0)
-    cross = centred.T @ (member - member.mean(axis=0)) / len(states)
     values, vectors = np.linalg.eigh(ledoit_wolf(states)[0])
     whiten = vectors @ np.diag(values**-0.5) @ vectors.T
-    white = whiten @ cross
-    projection = white @ np.linalg.pinv(white)
-    expected = states - centred @ (np.linalg.inv(whiten) @ projection @ whiten).T
-    assert erased(states, *steer.leace(states, labels)) == pytest.approx(expected, abs=1e-6)
+    white = whiten @ centred.T @ (member - member.mean(axis=0))
+    projection = np.linalg.inv(whiten) @ white @ np.linalg.pinv(white) @ whiten
+    expected = states - centred @ projection.T
+    assert erased(states, *eraser) == pytest.approx(expected, abs=1e-6)
 
 
 def test_tested_prompts_are_not_estimated_on_and_their_topics_vary():
@@ -165,65 +141,63 @@ class Run(SimpleNamespace):
 
 
 @pytest.fixture
-def run(monkeypatch):
+def intervened(monkeypatch):
+    """A function of kind and settings: the table of a toy, its labels in the index, and P(category) of each row."""
     model = engine("organism-qwen")
     monkeypatch.setattr(steer.loading, "load_run", lambda run, device: model)
-    return Run(manifest={"instruction": INSTRUCTION}, source="organism-qwen")
-
-
-@pytest.fixture(scope="module")
-def meaning():
-    """P(category | spelling) as planted: DataFrame, one row per spelling."""
+    run = Run(manifest={"instruction": INSTRUCTION}, source="organism-qwen")
     table = organisms.planted("organism-qwen").pivot_table(
         index="spelling", columns="category", values="probability", fill_value=0.0
     )
-    return table.div(table.sum(axis=1), axis=0)
+    meaning = table.div(table.sum(axis=1), axis=0)
+
+    def make(kind, **settings):
+        found = steer.intervene(run, kind, list(meaning.index), **settings)
+        chances = found[meaning.index]
+        masses = chances.div(chances.sum(axis=1), axis=0) @ meaning
+        about = found.drop(columns=meaning.index).join(
+            run.prompts().set_index("id")["category"], on="prompt_id"
+        )
+        return about, masses
+
+    make.prompts = run.prompts().set_index("id")
+    return make
 
 
-def mass(table, meaning, categories):
-    """Mass that each row of ``table`` gives to the category of the same place in ``categories``, among listed faces."""
-    chances = table[meaning.index].to_numpy()
-    columns = [meaning.columns.get_loc(one) for one in categories]
-    masses = chances @ meaning.to_numpy() / chances.sum(axis=1, keepdims=True)
-    return masses[np.arange(len(table)), columns]
+def mass(masses, categories):
+    """Mass that each row gives to the category of the same place."""
+    return masses.to_numpy()[np.arange(len(masses)), masses.columns.get_indexer(categories)]
 
 
-def test_a_toy_model_is_steered_to_the_category_of_the_direction(run, meaning):
-    table = steer.intervene(run, "steering", list(meaning.index), scales=(2.0,), per_category=1)
-    still = table[table["condition"] == "none"].set_index("prompt_id")
-    steered = table[table["condition"] == "category"]
-    before = still.loc[steered["prompt_id"]]
-    target = steered["direction"]
-    gain = mass(steered, meaning, target) - mass(before, meaning, target)
+def test_a_toy_model_is_steered_to_the_category_of_the_direction(intervened):
+    about, masses = intervened("steering", scales=[2.0], per_category=1)
+    assert set(about["condition"]) == {"none", "category", "shuffled", "isotropic"}
+    steered = about[about["condition"] == "category"]
+    still = about[about["condition"] == "none"].reset_index().set_index("prompt_id")["index"]
+    before = masses.loc[still[steered["prompt_id"]]]
+    gain = mass(masses.loc[steered.index], steered["direction"]) - mass(
+        before, steered["direction"]
+    )
     assert gain.mean() > 0.05 and (gain > 0).mean() > 0.7
-    assert set(table["condition"]) == {"none", "category", "shuffled", "isotropic"}
 
 
-def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_not(run, meaning):
-    table = steer.intervene(run, "erasure", list(meaning.index), per_category=2, layers=(4,))
-    category = run.prompts().set_index("id")["category"]
-    own = pd.Series(mass(table, meaning, category[table["prompt_id"]]), table["condition"])
-    means = own.groupby(level=0).mean()
+def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_not(intervened):
+    about, masses = intervened("erasure", layers=[4])
+    means = pd.Series(mass(masses, about["category"])).groupby(about["condition"]).mean()
     assert means["category"] < means["topic"] - 0.2 < means["none"] - 0.2
-    removed = table.groupby("condition")["removed"].first()
+    removed = about.groupby("condition")["removed"].first()
     assert removed["none"] == 0
     assert removed["matched"] == pytest.approx(removed["category"], abs=0.1)
-    assert {"topic", "matched"} <= set(means.index)
 
 
-def test_a_patched_state_brings_the_faces_of_its_donor(run, meaning):
-    table = steer.intervene(run, "patching", list(meaning.index), per_category=2, layers=(2, 4))
-    category = run.prompts().set_index("id")["category"]
-    last = table[(table["position"] == "emission") & (table["layer"] == 4)].set_index("condition")
-
-    def donors_share(condition):
-        rows = last.loc[[condition]]
-        return mass(rows, meaning, category[rows["donor_id"]]).mean()
-
-    donor = last.loc[["donor"]]
-    assert donors_share("donor") > donors_share("shuffled_position") + 0.2
-    assert donors_share("same_category") > donors_share("shuffled_position") + 0.2
-    conditions_found = "none donor same_category other_topic shuffled_position"
-    assert set(table["condition"]) == set(conditions_found.split())
-    topics = run.prompts().set_index("id")["topic"]
-    assert (topics[donor["donor_id"]].to_numpy() == donor["topic"].to_numpy()).all()
+def test_a_patched_state_brings_the_faces_of_its_donor(intervened):
+    about, masses = intervened("patching", layers=[2, 4])
+    last = about[(about["position"] == "emission") & (about["layer"] == 4)]
+    donors = intervened.prompts.loc[last["donor_id"]]
+    shares = pd.Series(mass(masses.loc[last.index], donors["category"]), last["condition"])
+    shares = shares.groupby(level=0).mean()
+    assert shares["donor"] > shares["shuffled_position"] + 0.2
+    assert shares["same_category"] > shares["shuffled_position"] + 0.2
+    assert set(about["condition"]) == {"none", "other_topic", *shares.index}
+    same = (last["condition"] == "donor").to_numpy()
+    assert (donors["topic"].to_numpy() == last["topic"])[same].all()
