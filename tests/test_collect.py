@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import small_models
 import torch
 from filelock import FileLock
 
@@ -29,15 +28,10 @@ POSITIONS = ("emit", "first", "face")
 
 
 @pytest.fixture(scope="module")
-def few(tmp_path_factory):
+def options(tmp_path_factory):
     path = tmp_path_factory.mktemp("prompts") / "few.csv"
     load_prompts().groupby("category").head(5).to_csv(path, index=False)
-    return path
-
-
-@pytest.fixture(scope="module")
-def options(few):
-    return {"prompts": few, "generations": 2, "device": "cpu", "progress": False}
+    return {"prompts": path, "generations": 2, "device": "cpu", "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +72,8 @@ def test_a_finished_run_is_left_as_it_is_whatever_the_clock_says(finished, optio
     assert {path.stat().st_mtime for path in again.path.iterdir()} == {4e9}
 
 
-def test_another_run_is_refused_and_the_difference_named(finished, options):
+def test_another_run_and_impossible_settings_are_named(finished, options, tmp_path):
+    (tmp_path / "busy").mkdir()
     for name, value in {
         "generations": 3,
         "dtype": "bfloat16",
@@ -89,17 +84,17 @@ def test_another_run_is_refused_and_the_difference_named(finished, options):
     }.items():
         with pytest.raises(KaomojiError, match=f"contains another run .*{name}"):
             collect(**{"model": MODEL, "out": finished.path, **options, name: value})
-
-
-def test_impossible_settings_are_named(options, tmp_path):
     for name, value in (("generations", 0), ("temperature", -1.0), ("top_p", 0.0)):
         with pytest.raises(KaomojiError, match=f"{name} is {value}"):
             collect(MODEL, out=tmp_path / "r", **{**options, name: value})
+    lock = FileLock(tmp_path / "busy" / ".lock")
+    with lock, pytest.raises(KaomojiError, match="another process"):
+        collect(MODEL, out=tmp_path / "busy", **options)
 
 
-def test_killed_it_ends_with_the_same_run(finished, few, options, tmp_path):
+def test_killed_it_ends_with_the_same_run(finished, options, tmp_path):
     command = [sys.executable, "-m", "kaomoji_lib", "collect", MODEL, "--device", "cpu", "--quiet"]
-    command += ["--prompts", few, "--generations", "2", "--out", tmp_path / "killed"]
+    command += ["--prompts", options["prompts"], "--generations", "2", "--out", tmp_path / "killed"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     while not list((tmp_path / "killed" / "shards").glob("*")):
@@ -154,23 +149,8 @@ def test_half_a_batch_is_tried_where_the_memory_does_not_suffice(
         collect(MODEL, out=tmp_path / "none", **options)
 
 
-def test_two_writers_are_kept_apart(tmp_path, options):
-    (tmp_path / "busy").mkdir()
-    lock = FileLock(tmp_path / "busy" / ".lock")
-    with lock, pytest.raises(KaomojiError, match="another process"):
-        collect(MODEL, out=tmp_path / "busy", **options)
-
-
-def test_a_model_that_changed_is_another_run(tmp_path, options):
-    small_models.write(tmp_path / "mine", seed=1)
-    collect(tmp_path / "mine", out=tmp_path / "run", **options)
-    small_models.write(tmp_path / "mine", seed=2)
-    with pytest.raises(KaomojiError, match="another run .*model"):
-        collect(tmp_path / "mine", out=tmp_path / "run", **options)
-
-
 def test_runs_on_other_messages_and_perspectives_have_folders_of_their_own(
-    options, few, tmp_path, monkeypatch
+    options, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("KAOMOJI_RUNS", str(tmp_path))
     spec = registry.model("smollm2-135m-instruct")
@@ -182,10 +162,10 @@ def test_runs_on_other_messages_and_perspectives_have_folders_of_their_own(
     assert find_or_collect(spec.alias).path == folder.SHIPPED / spec.alias
     run = find_or_collect(MODEL, **options)
     assert run.path == tmp_path / f"{MODEL}--few" and run.complete
-    monkeypatch.setattr(collecting, "collect", lambda *_, **__: pytest.fail("collected again"))
-    assert find_or_collect(MODEL, **options).path == find_or_collect(run.path).path == run.path
-    monkeypatch.undo()
-    monkeypatch.setenv("KAOMOJI_RUNS", str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(collecting, "collect", lambda *_, **__: pytest.fail("collected again"))
+        for again in (find_or_collect(MODEL, **options), find_or_collect(run.path)):
+            assert again.path == run.path
     other = tmp_path / "few.csv"
     other.write_text("id,category,text\na,LP,hi\n", encoding="utf-8")
     with pytest.raises(KaomojiError, match="contains another run .*prompts"):
