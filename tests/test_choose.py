@@ -15,6 +15,8 @@ from kaomoji_lib.models import choose, organisms, scoring, templates
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.stimuli import load_prompts
 
+FEW = load_prompts().groupby("category").head(2)
+
 
 @pytest.fixture(scope="module")
 def inventory():
@@ -26,16 +28,9 @@ def inventory():
 
 
 @pytest.fixture(scope="module")
-def prompts(tmp_path_factory):
-    path = tmp_path_factory.mktemp("prompts") / "few.csv"
-    load_prompts().groupby("category").head(2).to_csv(path, index=False)
-    return path
-
-
-@pytest.fixture(scope="module")
-def chosen(inventory, prompts, tmp_path_factory):
+def chosen(inventory, tmp_path_factory):
     out = tmp_path_factory.mktemp("closed") / "choices.parquet"
-    return choose.score_inventory("organism-gemma", inventory, prompts, out, progress=False)
+    return choose.score_inventory("organism-gemma", inventory, FEW, out, progress=False)
 
 
 def test_the_shipped_inventory_excludes_overlaps_and_overlapping_ones_are_refused(tmp_path):
@@ -46,14 +41,12 @@ def test_the_shipped_inventory_excludes_overlaps_and_overlapping_ones_are_refuse
         choose.load_inventory(tmp_path / "bad.csv")
 
 
-def test_listed_probabilities_are_those_of_the_scores_and_feed_the_metrics(chosen, inventory):
-    assert {"category", "foil", "listed"} <= set(chosen) and "template_1" not in chosen
-    parts = chosen.groupby("prompt_id")
-    listed = np.exp(chosen["log_prob_closed"]).groupby(chosen["prompt_id"]).sum()
-    assert listed.to_numpy() == pytest.approx(parts["listed"].first().to_numpy(), rel=1e-6)
-    # The toy model types little else than the pool.
-    assert (chosen["listed"] > 0.5).all()
+def test_listed_probabilities_are_those_of_the_scores_and_feed_the_metrics(chosen):
+    assert {"category", "foil"} <= set(chosen) and "template_1" not in chosen
     log_prob = chosen.pivot(index="prompt_id", columns="face", values="log_prob_closed")
+    listed = chosen.groupby("prompt_id")["listed"].first()
+    assert np.exp(log_prob).sum(axis=1).to_numpy() == pytest.approx(listed.to_numpy(), rel=1e-6)
+    assert (listed > 0.5).all(), "the toy model types little else than the pool"
     labels = load_prompts().set_index("id")["category"][log_prob.index]
     assert choices.choice(log_prob, labels).sum(axis=1).to_numpy() == pytest.approx(1)
 
@@ -78,31 +71,33 @@ def test_a_model_without_a_template_continues_texts_that_are_averaged(
     texts = [templates.Continued(text) for text in templates.CONTINUED[:2]]
     monkeypatch.setattr(scoring, "CONTINUED", templates.CONTINUED[:2])
     folder, few = small_models.write(tmp_path / "base", "llama"), load_prompts().head(3)
-    out = tmp_path / "out.parquet"
-    table = choose.score_inventory(str(folder), inventory.head(6), few, out, progress=False)
-    engine = small_models.engine(folder)
-    engines = [dataclasses.replace(engine, template=text) for text in texts]
-    check = {"algorithm": "plain", "leads": table.attrs["scoring"]["leads"]}
-    faces = list(inventory["face"][:6])
-    tables = [scoring.score(one, faces, few, instruction="", check=check) for one in engines]
-    expected = [np.exp(one["log_prob_closed"]) for one in tables]
+    out, some = tmp_path / "out.parquet", inventory.head(6)
+    table = choose.score_inventory(str(folder), some, few, out, progress=False)
+    engine, how = small_models.engine(folder), table.attrs["scoring"]
+    check = {"algorithm": "plain", "leads": how["leads"]}
+    expected = []
+    for text in texts:
+        asked = dataclasses.replace(engine, template=text)
+        alone = scoring.score(asked, some["face"], few, instruction="", check=check)
+        expected.append(np.exp(alone["log_prob_closed"]))
     found = np.exp(table[["log_prob_closed", "template_2"]].to_numpy())
     assert found[:, 0] == pytest.approx(np.mean(expected, axis=0), rel=1e-3)
     assert found[:, 1] == pytest.approx(expected[1], rel=1e-3)
-    assert -10 < table.attrs["scoring"]["reliability"] <= 1
+    assert -10 < how["reliability"] <= 1
     assert texts[0].render(" {text} hi") == "message: {text} hi\nkaomoji:"
 
 
 def test_the_closed_set_of_a_run_is_kept_and_read_without_its_model(
-    inventory, prompts, tmp_path, monkeypatch
+    inventory, tmp_path, monkeypatch
 ):
-    options = {"prompts": prompts, "generations": 1, "progress": False}
+    FEW.to_csv(tmp_path / "few.csv", index=False)
+    options = {"prompts": tmp_path / "few.csv", "generations": 1, "progress": False}
     run = collect("organism-qwen", out=tmp_path / "run", **options)
     monkeypatch.setattr(choose, "load_inventory", lambda path=None: inventory.head(5))
     table = choose.closed_set(run, progress=False)
     monkeypatch.setattr(choose, "score_inventory", lambda *_, **__: pytest.fail("kept"))
     pd.testing.assert_frame_equal(choose.closed_set(run), table)
-    assert (run.path / "closed-self.parquet").is_file() and (table["listed"] < 1).all()
+    assert choose.is_scored(run) and (table["listed"] < 1).all()
 
 
 def test_reliability_is_one_for_agreeing_texts_and_near_zero_for_unrelated_ones():
