@@ -94,7 +94,7 @@ def replies_open_as_often_as_they_are_scored_to(loaded):
     asked = load_prompts().iloc[[3, 171]]
     messages = [f"{INSTRUCTION} {text}" for text in asked["text"]]
     drawn = sample.Sampling(SAMPLES, max_new_tokens=3)
-    rows, _ = sample.sample(engine, messages, list(asked["id"]), drawn, [0])
+    rows, _ = sample.sample(engine, messages, list(asked["id"]), drawn)
     first = pd.DataFrame(rows).set_index("prompt")["text"].str.lstrip().str[:1]
     assert first.ne("").mean() > 0.99
     common = first.value_counts().index[:10]

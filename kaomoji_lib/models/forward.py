@@ -160,24 +160,19 @@ class _StackOutput(list):
         return self[0] if name == "last_hidden_state" else None
 
 
-def layer_names(engine, layers):
-    """Return the names of ``layers`` (ints, 0 is the embedding). Raises KaomojiError where one does not exist."""
-    last = len(engine.layers) - 1
-    for layer in layers:
-        if not 0 <= layer <= last:
-            raise KaomojiError(
-                f"layer {layer} does not exist; expected 0 (the embedding) to {last}; correct the layers"
-            )
-    return [engine.layers[layer] for layer in layers]
-
-
 @contextmanager
 def on_states(engine, function, layers=None):
     """Call ``function(layer, states)`` after each block of ``layers`` (default all; 0 is the embedding output).
 
-    ``states``: (batch, positions, hidden). What the function returns replaces them; None leaves them as they are.
+    ``states``: (batch, positions, hidden). What the function returns replaces them; None leaves them as they are. Raises
+    KaomojiError if a layer does not exist.
     """
-    layers = range(len(engine.layers)) if layers is None else layers
+    every = range(len(engine.layers))
+    layers = every if layers is None else layers
+    if missing := set(layers) - set(every):
+        raise KaomojiError(
+            f"layer {min(missing)} does not exist; expected 0 (the embedding) to {every[-1]}; correct the layers"
+        )
 
     def altered(layer, value):
         """A module's input or output, of which the states are the first part, with other states."""
@@ -209,24 +204,23 @@ def plain_logits(engine, prompt, typed):
 
 
 @contextmanager
-def capture(engine, layers=None):
+def capture(engine):
     """Record the states of every forward pass at its last position.
 
     Yields a list; after a forward pass its only element is a tensor (batch, layers, hidden) on the CPU, in the model's
     dtype. ``hidden_states`` of the library is not used: its last entry is taken after the final norm.
     """
-    chosen = list(range(len(engine.layers)) if layers is None else layers)
     record, parts = [], {}
 
     def keep(layer, states):
         # Of the streams of Gemma 3n (streams, batch, positions, hidden), predictions are read from the first.
         states = states[0] if states.dim() == 4 else states
         parts[layer] = states[:, -1].detach().clone()
-        if layer == max(chosen):
-            device = states.device
-            record[:] = [torch.stack([parts[one].to(device) for one in chosen], dim=1).cpu()]
+        if layer == len(engine.blocks):
+            there = [part.to(states.device) for part in parts.values()]
+            record[:] = [torch.stack(there, dim=1).cpu()]
 
-    with on_states(engine, keep, chosen):
+    with on_states(engine, keep):
         yield record
 
 

@@ -54,14 +54,13 @@ class Reply:
 
 
 @torch.inference_mode()
-def sample(engine, messages, keys, sampling, layers=None, cached=True, report=None):
+def sample(engine, messages, keys, sampling, cached=True, report=None):
     """Reply ``sampling.generations`` times to each message.
 
     Parameters
     ----------
     messages : list of str, user messages (instruction and prompt).
     keys : list of str, one stable name per message; seeds its random streams.
-    layers : sequence of int, positions in ``engine.layers`` to capture, default all.
     cached : False reads every context from its beginning, one at a time: slow, and right for any architecture.
     report : called as replies end, with the share of ``prompts`` that they are.
 
@@ -82,7 +81,7 @@ def sample(engine, messages, keys, sampling, layers=None, cached=True, report=No
             uniforms = np.random.default_rng(np.random.SeedSequence(entropy))
             uniforms = uniforms.random(sampling.max_new_tokens)
             replies.append(Reply(prompt, number, uniforms, start))
-    with capture(engine, layers) as record:
+    with capture(engine) as record:
         read = (_Together if cached else _Apart)(engine, prompts, record)
         place = {(prompt,): prompt for prompt in range(len(prompts))}
         logits, emit = read(place)
