@@ -12,15 +12,14 @@ __all__ = ["OUTCOMES", "LONGEST", "Extraction", "canonical", "explain", "extract
 OUTCOMES = ("kaomoji", "truncated", "emoji", "words", "refusal", "empty")
 LONGEST = 32
 _LOOK_THROUGH = 32
-_WINDOW, _LONGEST_LEAD, _LONGEST_TAIL = 160, 32, 40
+_WINDOW, _LONGEST_LEAD = 160, 32
 
 _SKIP = re.compile("[\\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]*")
 _MARKDOWN = re.compile(
     r"(?:\*{1,3}(?!\s)|__|~~|`{1,3}|[-–—'](?=[(（])|>\s+|[-*+•‣]\s+|#{1,6}\s+|\(?\d{1,2}[.)]\s+"
-    r"|[\"“”„«](?=\S))+"
+    r"|[\"“”„«](?=\S))*"
 )
 _BARE_STOPS = '.,!…。，！"”'
-_EMOJI_TAIL = re.compile("[\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff]*")
 _TABLE = re.compile(rf"[ \u00a0\u3000]?{THROWN_TABLE}")
 _UNFINISHED_TABLE = re.compile(
     "[\u200b-\u200d\u2060\ufe0f]*[ \u00a0\u3000]?[︵⌒彡ミ～~]*[ \u3000]?[┻┳┬┴━─═―]*"
@@ -118,7 +117,7 @@ class _Line:
         self.kinds, self.size = kinds(self.text), len(self.text)
         # Whether what follows is not known yet.
         self.cut = cut and self.size == len(body)
-        self.open, self.judged = False, []
+        self.judged = []
 
     def is_face(self, span, arms=None):
         self.judged.append((span, arms))
@@ -150,9 +149,7 @@ def _scan(line: _Line) -> _Found:
             ornaments = ornaments or (kind == "ornaments" and "emoji")
             seen = (ornaments or kind) if kind in ("emoji", "words") else None
         position = following
-    return _Found(
-        seen or ornaments or "words", open=line.open or line.cut and position <= _LOOK_THROUGH
-    )
+    return _Found(seen or ornaments or "words", open=line.cut and position <= _LOOK_THROUGH)
 
 
 def _kind_of(line: _Line, position: int, following: int) -> str:
@@ -167,25 +164,18 @@ def _kind_of(line: _Line, position: int, following: int) -> str:
     return "words" if _WORDY.search(passed) or set(passed) & set("aA0(!") else "symbols"
 
 
-def _past_markdown(line: _Line, position: int) -> int:
-    marks = _MARKDOWN.match(line.text, position)
-    return marks.end() if marks else position
-
-
 def _next_position(line: _Line, position: int) -> int:
     end = position + 1
-    if (inside := _past_markdown(line, position)) > position:
+    if (inside := _MARKDOWN.match(line.text, position).end()) > position:
         return inside
-    if line.kinds[position] == "e":
-        end = _EMOJI_TAIL.match(line.text, end).end()
-    else:
+    if line.kinds[position] != "e":
         while end < line.size and line.kinds[end] not in " (e":
             end += 1
     return _SKIP.match(line.text, end).end()
 
 
 def _face_at(line: _Line, position: int, bare: bool) -> _Found | None:
-    inside = _past_markdown(line, position)
+    inside = _MARKDOWN.match(line.text, position).end()
     marks = line.text[position:inside].strip()
     found = _bracketed_at(line, inside)
     if not bare:
@@ -195,9 +185,9 @@ def _face_at(line: _Line, position: int, bare: bool) -> _Found | None:
             word = _bare_at(line, start, marks if start == inside else "", single=found is not None)
             if word and (found is None or scorer.score(*word.judged) > scorer.score(*found.judged)):
                 return word
-    if found and found.outcome == "kaomoji" and marks and set(marks) <= set("_~"):
-        if not line.text.startswith(marks[0], found.end):
-            return _Found("kaomoji", position, found.end, found.open)
+    arms = found and found.outcome == "kaomoji" and marks and set(marks) <= set("_~")
+    if arms and not line.text.startswith(marks[0], found.end):
+        return _Found("kaomoji", position, found.end, found.open)
     return found
 
 
@@ -215,19 +205,14 @@ def _bare_at(line: _Line, start: int, marks: str, single: bool) -> _Found | None
             return None
         wordy = _WORDY.search(line.kinds, start, end)
         shorter = word.rstrip(_BARE_STOPS)
-        face = line.is_face(shorter)
-        if not face and shorter != word and line.is_face(word):
-            face = True
-        else:
-            word = shorter
-        if line.cut and end == line.size and word:
-            if face or not (
-                wordy or set(line.kinds[start:end]) <= set("(o") or "e" in line.kinds[start:end]
-            ):
+        face = next((form for form in (shorter, word) if line.is_face(form)), None)
+        found = set(line.kinds[start:end])
+        if line.cut and end == line.size and shorter:
+            if face or not (wordy or found <= set("(o") or "e" in found):
                 return _Found("truncated")
         if face:
-            return _Found("kaomoji", start, start + len(word), judged=(word, None))
-        if single or wordy or not (set(line.kinds[start:end]) & _STRONG or set(word) <= _WALLS):
+            return _Found("kaomoji", start, start + len(face), judged=(face, None))
+        if single or wordy or not (found & _STRONG or set(shorter) <= _WALLS):
             return None
         end = _SKIP.match(line.text, end).end()
     return None
@@ -249,8 +234,7 @@ def _bracketed_at(line: _Line, start: int) -> _Found | None:
             return None
         if opening >= line.size:
             strong = set(line.kinds[start:]) & _STRONG or set(line.text[start:]) & _NON_ASCII_HANDS
-            line.open |= line.cut
-            return _Found("truncated") if line.cut and strong and start < line.size else None
+            return _Found("truncated") if line.cut and strong else None
         found = _from_opening(line, start, opening)
         if found:
             return found
@@ -263,7 +247,7 @@ def _opening(line: _Line, start: int) -> int:
         kind = line.kinds[index]
         if kind == "(" or (kind == "[" and line.kinds[index + 1 : index + 2] != "("):
             return index
-    return line.size if line.size <= start + _LONGEST_LEAD else line.size + 1
+    return line.size
 
 
 def _leads(line: _Line, start: int, opening: int) -> bool:
@@ -271,18 +255,11 @@ def _leads(line: _Line, start: int, opening: int) -> bool:
     lead, passed = line.text[start:opening], line.kinds[start:opening]
     if not passed:
         return True
-    if opening - start > _LONGEST_LEAD or "!" in passed:
-        return False
-    if (
-        "e" in passed
-        and not set(lead) & _HAND_SIGNS
-        and not (passed.rstrip("z") == "e" and line.text.find(")" + lead, opening) > 0)
-    ):
-        return False
-    for run in _WORDY.finditer(passed):
-        if not set(lead[run.start() : run.end()]) <= _NON_ASCII_HANDS:
-            return False
-    if passed[-1] in LETTERS + "0" and lead[-1] not in _HANDS:
+    framed = passed.rstrip("z") == "e" and line.text.find(")" + lead, opening) > 0
+    emoji = "e" in passed and not set(lead) & _HAND_SIGNS and not framed
+    letter = passed[-1] in LETTERS + "0" and lead[-1] not in _HANDS
+    runs = (lead[run.start() : run.end()] for run in _WORDY.finditer(passed))
+    if "!" in passed or emoji or letter or not all(set(run) <= _NON_ASCII_HANDS for run in runs):
         return False
     return all(
         "b" in passed[word.start() : word.end()] or len(_SEVERAL.findall(passed, *word.span())) > 1
@@ -307,7 +284,7 @@ def _from_opening(line: _Line, start: int, opening: int) -> _Found | None:
 
 def _arms(line: _Line, start: int, opening: int, closing: int) -> int:
     """How much the surroundings speak for a face: arms outside, brackets of another script; negative for code."""
-    bracket, before = line.text[opening], line.text[start:opening].rstrip("(（")
+    bracket, before = line.text[opening], line.text[start:opening]
     after, kind = line.text[closing + 1 : closing + 2], line.kinds[closing + 1 : closing + 2]
     both = bool(before) and (mirrored(before[-1], after) or before[-1] == after)
     if bracket in "[{" or line.kinds[opening] == "[":
@@ -326,7 +303,7 @@ def _closings(line: _Line, opening: int) -> list[int]:
     depth, visible, loose = 0, 0, []
     for index in range(opening, line.size):
         kind = line.kinds[index]
-        visible += kind != "z" and (kind != " " or index == opening)
+        visible += kind not in "z "
         if visible > LONGEST:
             break
         depth += (kind == opens) - (kind == closes)
@@ -343,45 +320,34 @@ def _closings(line: _Line, opening: int) -> list[int]:
 
 def _tail(line: _Line, end: int, lead: str) -> tuple[int, bool]:
     """Return the end of the arms and decoration after a face, and whether more text could move it."""
-    text, passed = line.text, line.kinds
-    index, limit = end, min(line.size, end + _LONGEST_TAIL)
-    while index < limit:
+    text, passed, index = line.text, line.kinds, end
+    while index < line.size:
         kind, char = passed[index], text[index]
-        if thought := _THOUGHT.match(text, index):
-            if passed[thought.end() : thought.end() + 1] not in _LETTER_KINDS:
-                index = thought.end()
-                continue
-        if kind == ")" and index == end:
-            break
+        thought = _THOUGHT.match(text, index)
+        if thought and passed[thought.end() : thought.end() + 1] not in _LETTER_KINDS:
+            index = thought.end()
+            continue
         if kind == "(":
             group = _closings(line, index)
             content = text[index + 1 : group[0]] if group else ""
-            if not group or not (not content.strip() or line.is_face(content, 0)):
+            if not group or (content.strip() and not line.is_face(content, 0)):
                 break
-            index = group[0] + 1
+            index = group[0]
         elif kind in LETTERS + "0":
-            after = passed[index + 1 : index + 2]
-            if char not in _HANDS or (
-                after in _LETTER_KINDS and text[index + 1] not in _NON_ASCII_HANDS
-            ):
+            word = passed[index + 1 : index + 2] in _LETTER_KINDS
+            if char not in _HANDS or (word and text[index + 1] not in _NON_ASCII_HANDS):
                 break
-            index += 1
-        elif (
-            kind in " !["
-            or (kind == "e" and char not in _HAND_SIGNS and not lead.startswith(char))
-            or char == "*"
-            and "*" not in lead
-        ):
+        elif kind in " ![" or (char == "*" and "*" not in lead) or (kind == ")" and index == end):
             break
-        else:
-            index += 1
+        elif kind == "e" and char not in _HAND_SIGNS and not lead.startswith(char):
+            break
+        index += 1
     unfinished = index == line.size
-    if index < limit and passed[index] in LETTERS + "0":
+    if not unfinished and passed[index] in LETTERS + "0":
         while index > end and text[index - 1] not in _SURE_ENDS:
             index -= 1
     while index > end and text[index - 1] in _ROUND_ENDS and text[index - 1] not in lead[:1]:
         index -= 1
     if table := _TABLE.match(text, index):
         index = table.end()
-    unfinished = unfinished or bool(_UNFINISHED_TABLE.fullmatch(text, index))
-    return index, unfinished
+    return index, unfinished or bool(_UNFINISHED_TABLE.fullmatch(text, index))
