@@ -38,13 +38,13 @@ def _source(number, rng, typed):
     vectors = rng.normal(size=(len(codes), 12))[group] + 0.8 * rng.normal(size=(n, 12))
     tree = pd.DataFrame(vectors, faces)
     tree = clusters.cluster_vectors(tree, permutations=19, resamples=5, seed=number)
-    own = {"clustering": tree, "names": dict.fromkeys(sorted(set(tree.clusters)), "named")}
+    own = {"clustering": tree}
     layouts = {f"layer {layer}": _layout(vectors, rng, typed) for layer in range(2)}
     if typed:
         own |= {"low": table * 0.8, "high": table + 0.2 * (1 - table)}
         own |= {"prompts": pd.Series(9, faces)}
         own["spellings"] = {face: ((face, 3), (f"ヽ{face}ﾉ", 1)) for face in faces}
-        said = [(f"p{k}", f"Message {k}.", codes[k], "a reply of words" * 4) for k in range(3)]
+        said = [(f"Message {k}.", codes[k], "a reply of words" * 4) for k in range(3)]
         own["examples"] = dict.fromkeys(faces, tuple(said))
     else:
         own["words"] = dict.fromkeys(faces[:5], (("weary", 0.7), ("sly", 0.3)))

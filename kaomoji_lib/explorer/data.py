@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import stats
-from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import clusters, distributions, geometry
 from kaomoji_lib.metrics.states import one_thread
 
@@ -22,9 +21,8 @@ class FaceSource:
     ``what``: one line about it. ``typed``: True for a model that typed the kaomoji, False for a source that only says what
     they mean. ``reading``: P(category | face), weights are replies; ``low`` / ``high``: DataFrames like its table, 95%
     intervals over prompts, or None. ``prompts``: Series, number of prompts that drew a face. ``layouts``: dict name ->
-    :class:`Layout`, faces in the order of the reading.
-    ``clustering``: None below five faces; ``names``: dict cluster -> name. ``spellings``: dict face -> tuple of (raw, count).
-    ``examples``: dict face -> tuple of (prompt id, prompt, category, reply). ``words``: dict face -> tuple of (word, share).
+    :class:`Layout`, faces in the order of the reading. ``clustering``: None below five faces.
+    ``spellings``: dict face -> tuple of (raw, count), ``words``: of (word, share), ``examples``: of (prompt, category, reply).
     """
 
     id: str
@@ -37,7 +35,6 @@ class FaceSource:
     high: pd.DataFrame | None = None
     prompts: pd.Series | None = None
     clustering: clusters.Clustering | None = None
-    names: dict = field(default_factory=dict)
     spellings: dict = field(default_factory=dict)
     examples: dict = field(default_factory=dict)
     words: dict = field(default_factory=dict)
@@ -61,13 +58,6 @@ class Bundle:
         counts = typed(self.sources)
         faces = {face for source in self.sources for face in source.faces}
         return tuple(sorted(faces, key=lambda face: (-counts[face], face)))
-
-    def source(self, name):
-        """Return a source by id."""
-        sources = {source.id: source for source in self.sources}
-        if name not in sources:
-            raise KaomojiError(f"unknown source {name!r}; expected one of {', '.join(sources)}")
-        return sources[name]
 
 
 def typed(sources):
@@ -129,13 +119,10 @@ class Layout:
 def lay(uses, vectors, guide, *, fitted=None, resamples=200, seed=0):
     """Return the :class:`Layout` of faces, each at the mean of its vectors.
 
-    Parameters
-    ----------
-    uses : (faces, n), how often each face has each vector.
-    vectors : (n, d), the states of prompts, or one vector per face.
-    guide : (faces, 3), valence, arousal and dominance; fixes the signs of the components.
-    fitted : bool (faces,), the faces, three or more, that the components are computed from; the others are projected.
-    resamples : bootstrap resamples of the vectors for ``spread``; 0 for none.
+    ``uses`` (faces, n): how often each face has each vector. ``vectors`` (n, d): the states of prompts, or one vector per
+    face. ``guide`` (faces, 3): valence, arousal and dominance; fixes the signs of the components. ``fitted``: bool (faces,),
+    three faces or more that the components are computed from, the others are projected. ``resamples``: bootstrap resamples
+    of the vectors for ``spread``; 0 for none.
     """
     uses, X = np.asarray(uses, float), np.asarray(vectors, float)
     fitted = np.ones(len(uses), bool) if fitted is None else np.asarray(fitted, bool)

@@ -1,7 +1,6 @@
 """Gather the sources that the explorer shows: the published models, Claude's three methods, people, and finished runs."""
 
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,21 +21,13 @@ from kaomoji_lib.stimuli import load_lexicon, load_scheme
 MAX_LAYERS, EXAMPLES, WORDS = 5, 3, 8
 ALL_LAYERS, CATEGORIES = "all layers", "categories"
 RESAMPLES, CLUSTERING = 200, {"permutations": 49, "resamples": 25}
-METHODS = {
-    "opus": "asked which category a kaomoji suggests",
-    "haiku": "asked which category a kaomoji suggests",
-    "synthesized": "adjectives that Claude gave to kaomoji in messages, counted by category",
-}
+ASKED = "asked which category a kaomoji suggests"
+DESCRIBED = "adjectives that Claude gave to kaomoji in messages, counted by category"
+METHODS = {"opus": ASKED, "haiku": ASKED, "synthesized": DESCRIBED}
 
 
 def bundle(sources):
-    """Return the :class:`data.Bundle` of some :class:`data.FaceSource`.
-
-    Raises
-    ------
-    KaomojiError
-        If there is no source, or two have the same id.
-    """
+    """Return the :class:`data.Bundle` of some :class:`data.FaceSource`, each with an id of its own."""
     sources = tuple(sources)
     ids = [source.id for source in sources]
     if not ids or len(set(ids)) < len(ids):
@@ -60,13 +51,15 @@ def published(seed=0):
 def meanings(sources, seed=0):
     """Return what Claude and people say that the kaomoji of ``sources`` mean: list of sources."""
     typed, others = data.typed(sources), published_sources.corrected().others
-    readings = [
-        of_reading(name, title, METHODS[name], others[name].table, typed, seed=seed)
-        for name, title in published_sources.TITLES.items()
-    ]
-    readings[-1] = replace(readings[-1], words=_words())
     labels = human.load(load_scheme()).theta(list(typed), prior=0)
     what = "labels of a dictionary of kaomoji, shared among the categories they may mean"
+    words = {"synthesized": _words()}
+    readings = [
+        of_reading(
+            name, title, METHODS[name], others[name].table, typed, words=words.get(name), seed=seed
+        )
+        for name, title in published_sources.TITLES.items()
+    ]
     return [*readings, of_reading("people", "Human dictionary", what, labels, typed, seed=seed)]
 
 
@@ -95,12 +88,8 @@ def of_emissions(
     """Return the source that typed ``emissions`` (columns of a run).
 
     With ``states`` (one row per prompt) kaomoji lie by the mean hidden state of the prompts that drew them, without by the
-    categories of these prompts. ``prompts``: DataFrame[id, text], for the examples.
-
-    Raises
-    ------
-    KaomojiError
-        If fewer than three kaomoji are typed three times for two prompts.
+    categories of these prompts. ``prompts``: DataFrame[id, text], for the examples. At least three kaomoji have to be typed
+    three times for two prompts (KaomojiError).
     """
     scheme, typed = scheme or load_scheme(), emissions[emissions["face"].notna()]
     states = _as_categories(emissions, scheme) if states is None else states
@@ -128,13 +117,14 @@ def of_emissions(
     if frequent.sum() >= 5:
         means = face_means(states, typed, data.MIN_COUNT, data.MIN_PROMPTS)
         own["clustering"] = cluster_means(means, seed=seed, **CLUSTERING)
-    return _named(data.FaceSource(name, title, what, True, reading, places, **own), scheme)
+    return data.FaceSource(name, title, what, True, reading, places, **own)
 
 
-def of_reading(name, title, what, table, typed, *, seed=0):
+def of_reading(name, title, what, table, typed, *, words=None, seed=0):
     """Return the source that says what kaomoji mean: ``table`` face x category, rows sum to 1.
 
     ``typed``: how often models typed each kaomoji (mapping); those typed fewer than three times are left out.
+    ``words``: dict face -> tuple of (adjective, share).
     """
     table = table.groupby(canonical).mean()
     counts = pd.Series({face: float(typed.get(face, 0)) for face in table.index})
@@ -142,20 +132,10 @@ def of_reading(name, title, what, table, typed, *, seed=0):
     table, scheme = table.loc[counts.index], load_scheme()
     X, guide = table.to_numpy(float), _guide(table, scheme)
     places = {CATEGORIES: data.lay(np.eye(len(X)), X, guide, resamples=0)}
-    reading, own = distributions.Reading(table, counts), {}
+    reading, own = distributions.Reading(table, counts), {"words": words or {}}
     if len(table) >= 5:
         own["clustering"] = clusters.cluster_vectors(table, seed=seed, **CLUSTERING)
-    return _named(data.FaceSource(name, title, what, False, reading, places, **own), scheme)
-
-
-def _named(source, scheme):
-    """Return the source with names of its clusters, by the categories that are frequent in them."""
-    if source.clustering is None:
-        return source
-    labels, reading = source.clustering.clusters, source.reading
-    masses = reading.table.mul(reading.weight, axis=0).loc[labels.index]
-    words = {code: scheme.gloss(code) for code in masses.columns}
-    return replace(source, names=clusters.names(labels, masses, words))
+    return data.FaceSource(name, title, what, False, reading, places, **own)
 
 
 def _as_categories(emissions, scheme):
@@ -203,8 +183,5 @@ def _examples(typed, prompts):
     ranked = typed.assign(count=count, prompt=typed["prompt_id"].map(texts).fillna(""))
     ranked = ranked.sort_values("count", ascending=False, kind="stable")
     rows = ranked.drop_duplicates(["face", "prompt_id"]).groupby("face").head(EXAMPLES)
-    columns = ["prompt_id", "prompt", "category", "text"]
-    return {
-        face: tuple(part.itertuples(index=False, name=None))
-        for face, part in rows.groupby("face")[columns]
-    }
+    parts = rows.groupby("face")[["prompt", "category", "text"]]
+    return {face: tuple(part.itertuples(index=False, name=None)) for face, part in parts}

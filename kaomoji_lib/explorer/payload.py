@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kaomoji_lib import theme
+from kaomoji_lib.metrics import clusters
 
 WEB = Path(__file__).resolve().parent / "web"
 # Each after what it needs itself.
@@ -61,7 +62,7 @@ def _source(source, index, scheme):
         own["drawn"] = quantise(source.prompts, "u2")
     if source.examples:
         own["examples"] = [
-            [[scheme.gloss(code), text, _shorten(reply)] for _, text, code, reply in examples]
+            [[scheme.gloss(code), text, _shorten(reply)] for text, code, reply in examples]
             for examples in (source.examples.get(face, ()) for face in faces)
         ]
     return {
@@ -75,7 +76,7 @@ def _source(source, index, scheme):
         "spellings": [source.spellings.get(face, ()) for face in faces],
         "words": [source.words.get(face, ()) for face in faces],
         "layouts": [_layout(name, layout) for name, layout in source.layouts.items()],
-        "tree": None if source.clustering is None else _tree(source),
+        "tree": None if source.clustering is None else _tree(source, scheme),
         **own,
     }
 
@@ -99,9 +100,11 @@ def _layout(name, layout):
     }
 
 
-def _tree(source):
+def _tree(source, scheme):
     """Return the tree of a source at its chosen cut, its kaomoji in the order of the tree."""
     tree, order = source.clustering, list(source.clustering.order)
+    masses = source.reading.table.mul(source.reading.weight, axis=0).loc[tree.clusters.index]
+    glosses = {code: scheme.gloss(code) for code in masses.columns}
     rows = [source.faces.index(face) for face in order]
     number = [order.index(face) for face in tree.clusters.index]
     merges = tree.linkage[:, :3].copy()
@@ -112,7 +115,7 @@ def _tree(source):
         "merges": quantise(merges, "f4"),
         "matrix": quantise(cosine, "i1", 1 / 127),
         "labels": quantise(tree.clusters.loc[order], "u1"),
-        "names": list(source.names.values()),
+        "names": list(clusters.names(tree.clusters, masses, glosses).values()),
         "stability": [round(float(value), 4) for value in tree.stability[tree.chosen]],
     }
 

@@ -3,6 +3,7 @@
 import anywidget
 import traitlets
 
+from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import payload
 from kaomoji_lib.stimuli import DATA
 
@@ -48,8 +49,11 @@ class Explorer(anywidget.AnyWidget):
 
     @traitlets.validate("source", "compare")
     def _known_source(self, proposal):
-        if proposal["value"]:
-            self.bundle.source(proposal["value"])
+        known = [source.id for source in self.bundle.sources]
+        if proposal["value"] not in ("", *known):
+            raise KaomojiError(
+                f"unknown source {proposal['value']!r}; expected one of {', '.join(known)}"
+            )
         return proposal["value"]
 
     def _repr_mimebundle_(self, **kwargs):
