@@ -71,8 +71,9 @@ lab: $(READY)  ## JupyterLab; the templates in notebooks/ open as notebooks
 	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) -r requirements-lab.txt
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" PYTHONPATH="$(CURDIR)" "$(PYTHON)" -m jupyter lab --notebook-dir=.
 
-trust: $(READY)  ## kill and injure it on purpose; the counts go to tests/trust/counts.csv
+trust: $(READY)  ## kill it (counts go to tests/trust/counts.csv), and let a service fail it
 	"$(PYTHON)" tests/trust
+	"$(PYTHON)" -m pytest -q tests/test_claude.py -k fault
 
 fresh:  ## make book and make test as a user with nothing but Debian's python3, make, git and a browser
 	.ci/fresh

@@ -13,8 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest import mock
 from urllib.parse import urlsplit
 
-from kaomoji_lib.stimuli import load_lexicon, load_prompts
-
 FACES = ["(◕‿◕)", "(T_T)", "(>_<)", "(・_・)", "(^_^)", "(ಠ_ಠ)", "(╯°□°)", "(´・ω・`)", "(－_－)"]
 
 
@@ -22,39 +20,24 @@ def digest(params):
     return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
 
 
-class Answers:
-    """Answers by rule: faces by category, likelihoods by face, words of the lexicon; all depend on the request alone."""
-
-    def __init__(self):
-        table, words = load_prompts(), load_lexicon()
-        codes = list(dict.fromkeys(table["category"]))
-        self.category = dict(zip(table["text"], map(codes.index, table["category"]), strict=True))
-        self.anchors = list(words.loc[words["category"] != "", "word"])
-        self.others = list(words.loc[words["category"] == "", "word"])
-
-    def __call__(self, params, occurrence):
-        """Text and stop reason for a request; ``occurrence`` counts equal requests from 0."""
-        luck = int(digest([params, occurrence])[:8], 16)
-        if "output_config" not in params:
-            if luck % 50 == 0:
-                return ("", "refusal") if luck % 100 else ("I see.", "end_turn")
-            content = params["messages"][-1]["content"]
-            code = next((c for text, c in self.category.items() if content.endswith(text)), luck)
-            return f"{FACES[(code + luck % 3) % len(FACES)]} tell me more", "max_tokens"
-        fields = list(params["output_config"]["format"]["schema"]["properties"])
-        if "primary" in fields:
-            start = luck % 10
-            words = {"primary": self.anchors[start:][:2], "others": self.others[start:][:4]}
-            return json.dumps(words), "end_turn"
-        shares = [((luck >> place) % 90 + 5) / 100 for place in range(len(fields))]
-        return json.dumps(dict(zip(fields, shares, strict=True))), "end_turn"
+def answer(params, occurrence):
+    """Text and stop reason for a request, by rule; ``occurrence`` counts equal requests from 0."""
+    luck = int(digest([params, occurrence])[:8], 16)
+    if "output_config" not in params:
+        return f"{FACES[luck % len(FACES)]} tell me more", "max_tokens"
+    fields = params["output_config"]["format"]["schema"]["properties"]
+    if "primary" in fields:
+        said = {name: field["items"]["enum"][luck % 9 :][:3] for name, field in fields.items()}
+    else:
+        said = {name: ((luck >> n) % 90 + 5) / 100 for n, name in enumerate(fields)}
+    return json.dumps(said), "end_turn"
 
 
 # -- faults: functions of the handler, the request and the message that would be sent ---------------------------------
 
 
-def _refused(code, kind, detail, wait="0.02"):
-    return lambda handler, *_: handler.refuse(code, kind, detail, {"retry-after": wait})
+def _refused(code, kind, detail):
+    return lambda handler, *_: handler.refuse(code, kind, detail, {"retry-after": "0.02"})
 
 
 def _bytes(content, kind="application/json"):
@@ -73,14 +56,6 @@ def _reset(handler, params, message):
 def _timeout(handler, params, message):
     time.sleep(handler.server.stall)
     handler.hang_up()
-
-
-def _leak(handler, params, message):
-    handler.refuse(401, "authentication_error", f"invalid credential: {handler.key()}")
-
-
-def _cut_body(handler, params, message):
-    handler.send_bytes(200, json.dumps(message).encode()[:-20])
 
 
 def _changed(**fields):
@@ -111,11 +86,11 @@ def _field(value, name=None):
 
 # Faults that end without a paid answer.
 UNPAID = {
-    "429": _refused(429, "rate_limit_error", "slow down", "0.05"),
+    "429": _refused(429, "rate_limit_error", "slow down"),
     "529": _refused(529, "overloaded_error", "Overloaded"),
     "500": _refused(500, "api_error", "Internal server error"),
     "400": _refused(400, "invalid_request_error", "this request is malformed"),
-    "401": _leak,
+    "401": lambda handler, *_: handler.refuse(401, "authentication_error", f"no: {handler.key()}"),
     "reset": _reset,
     "timeout": _timeout,
     "error-200": _refused(200, "overloaded_error", "Overloaded"),
@@ -126,7 +101,9 @@ UNPAID = {
     "list-200": _bytes(b"[]"),
 }
 PAID = {
-    "cut-body": _cut_body,
+    "cut-body": lambda handler, _, message: handler.send_bytes(
+        200, json.dumps(message).encode()[:-20]
+    ),
     "echo-key": _text(lambda text, key: f"(・_・) {key}"),
     "cut-json": _text(lambda text, key: text[: max(len(text) // 2, 1)]),
     "schema": _text(lambda text, key: json.dumps({"answer": 42})),
@@ -157,10 +134,17 @@ class FakeAPI(ThreadingHTTPServer):
     daemon_threads, block_on_close, request_queue_size = True, False, 64
 
     def __init__(
-        self, *, answers=None, faults=(), batch_faults=(), rejects="", batch_seconds=0.0, stall=5.0
+        self,
+        *,
+        answers=answer,
+        faults=(),
+        batch_faults=(),
+        rejects="",
+        batch_seconds=0.0,
+        stall=5.0,
     ):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers = answers or Answers()
+        self.answers = answers
         self.faults, self.batch_faults, self.rejects = list(faults), list(batch_faults), rejects
         self.batch_seconds, self.stall = batch_seconds, stall
         self.lock, self.numbers = threading.Lock(), itertools.count(1)
@@ -175,15 +159,15 @@ class FakeAPI(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
+    def variables(self, key="none-needed"):
+        return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": key}
+
     @contextmanager
     def environment(self, key="none-needed"):
         """Run the fake, let the environment name it, and let the SDK retry quickly."""
         quick = mock.patch("anthropic._base_client.INITIAL_RETRY_DELAY", 0.02)
         with self, quick, mock.patch.dict("os.environ", self.variables(key)):
             yield self
-
-    def variables(self, key="none-needed"):
-        return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": key}
 
     def handle_error(self, request, client_address):
         """Clients that hang up, and faults that hang up on them, are expected."""

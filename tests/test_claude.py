@@ -79,9 +79,8 @@ def test_elicit_ends_in_emissions(ask, server, batch):
     folder, outcome = ask(runs=2, batch=batch, workers=2)
     table, category = folder.table(), load_prompts().set_index("id")["category"]
     assert outcome.complete and outcome.remedy == "" and len(table) == 12
-    typed = table[table["outcome"] == "kaomoji"]
-    assert typed["face"].notna().all() and len(typed) >= 8
-    assert (typed["category"] == typed["prompt_id"].map(category)).all()
+    assert table["face"].isin(FACES).all() and set(table["outcome"]) == {"kaomoji"}
+    assert (table["category"] == table["prompt_id"].map(category)).all()
     assert folder.manifest["origin"] == there.url.removeprefix("http://")
     again, second = ask(runs=2, batch=batch)
     assert second.complete and payments(there) == 12
@@ -133,14 +132,37 @@ def test_what_is_asked(few):
 # -- faults -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", [name for name in fake_api.UNPAID if name not in ("400", "401")])
-def test_passing_troubles_are_retried_and_no_payment(ask, server, stored, monkeypatch, fault):
-    """Also errors and foreign pages that come with status 200: they are not stored as replies."""
-    there = server(faults=[fault], stall=1.5)
+BATCHED = [*fake_api.UNPAID, "cut-body", *fake_api.BATCH_FAULTS]
+CASES = [(name, False) for name in fake_api.FAULTS] + [(name, True) for name in BATCHED]
+
+
+@pytest.mark.parametrize("fault, batch", CASES)
+def test_no_fault_of_the_service_loses_a_reply_or_pays_twice(
+    tmp_path, ask, server, stored, monkeypatch, fault, batch
+):
+    """Reported with a remedy, and completed by the next run; what is unusable is paid for again on request alone."""
+    kind = "batch_faults" if fault in fake_api.BATCH_FAULTS else "faults"
+    there, judged = server(**{kind: [fault]}, stall=1.5), introspect(MODEL, FACES)
     monkeypatch.setattr(connection, "TIMEOUT", 1.0 if fault == "timeout" else 30.0)
-    folder, outcome = ask(workers=2)
-    assert outcome.complete and len(folder.table()) == 6 == len(stored()) == payments(there)
-    assert there.requests["/v1/messages"] == 7 and stored(CHARGE) == []
+    folder, first = ask(judged, batch=batch, workers=2)
+    before, paid, is_other = stored(), payments(there), fault == "wrong-model"
+    unfinished = first.counts["missing"] + first.counts["unusable"] - is_other
+    assert bool(unfinished) == bool(first.remedy)
+    assert len(folder.table()) == 9 - first.counts["refused"] - unfinished - is_other
+    if fault in fake_api.UNPAID and fault not in ("400", "401") and not batch:
+        # Also errors and foreign pages that come with status 200: the SDK retries them.
+        assert first.complete and there.requests["/v1/messages"] == 10 and stored(CHARGE) == []
+    if first.unusable:
+        assert len(ask(judged)[1].unusable) == 1 and payments(there) == paid
+        assert is_other or "--retry-invalid" in first.remedy
+    decided = {"batch": batch, "retry_invalid": True}
+    if ReplyStore(tmp_path / "out").open_batches():
+        decided |= {"batch": next(iter(there.batches))} if there.batches else {"resend": True}
+    _, last = ask(judged, **decided)
+    assert last.counts["missing"] == 0 and last.counts["unusable"] == is_other
+    assert stored()[: len(before)] == before, "nothing is replaced or lost"
+    asked_again = len(first.unusable) - is_other + (fault == "cut-body" and not batch)
+    assert payments(there) == 9 + asked_again
 
 
 def test_a_lasting_trouble_ends_in_a_report_and_a_command_that_completes(ask, server):
@@ -170,28 +192,6 @@ def test_what_is_paid_but_not_counted_costs_the_most_that_it_could(few, ask, ser
     most = [models.Budget(MODEL).most(one.params) for one in elicit(MODEL, few).requests[:2]]
     assert [stored(CHARGE)[0]["usd"], stored()[0]["usd"]] == most and outcome.usd > sum(most)
     assert ask()[1].complete and payments(there) == 7
-
-
-@pytest.mark.parametrize(
-    "fault", "cut-json context-full schema likelihood nan bare-nan empty".split()
-)
-def test_an_unusable_judgement_is_kept_and_only_asked_again_on_request(ask, server, stored, fault):
-    there, judged = server(faults=[fault]), introspect(MODEL, FACES[:4])
-    folder, outcome = ask(judged)
-    assert len(folder.table()) == 3 and "unusable: the reply is not" in str(outcome)
-    assert "--retry-invalid" in outcome.remedy
-    assert len(ask(judged)[1].unusable) == 1 and payments(there) == 4, "not paid for unasked"
-    folder, outcome = ask(judged, retry_invalid=True)
-    assert outcome.complete and len(folder.table()) == 4 and payments(there) == 5
-    assert len(stored()) == 5, "the unusable reply is kept, too"
-
-
-def test_the_reply_of_another_model_is_unusable_and_never_paid_for_again(ask, server):
-    there = server(faults=["wrong-model"])
-    for retry in (False, True):
-        _, outcome = ask(introspect(MODEL, FACES[:3]), retry_invalid=retry)
-        assert "answered by 'another-model-1'" in outcome.unusable[0][1] and outcome.remedy == ""
-    assert payments(there) == 3
 
 
 # Asked for | echoed spellings of it | spellings of other models.
@@ -253,15 +253,6 @@ def test_what_a_model_rejects_is_left_out_by_the_table_or_named(ask, server):
 # -- batches ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("faults", ["expired", "canceled", "missing", "expired errored duplicate"])
-def test_batch_items_that_fail_are_missing_and_the_rest_is_kept(ask, server, stored, faults):
-    there, lost = server(batch_faults=faults.split()), faults.replace("duplicate", "").split()
-    folder, outcome = ask(batch=True)
-    assert outcome.counts["missing"] == len(outcome.failures) == len(lost)
-    assert len(folder.table()) == 6 - len(lost)
-    assert ask(batch=True)[1].complete and payments(there) == 6 == len(stored())
-
-
 @pytest.mark.parametrize("fault", ["reset", "500", "timeout"])
 @BOTH
 def test_a_batch_that_may_exist_is_neither_sent_again_nor_forgotten_unasked(
@@ -280,13 +271,6 @@ def test_a_batch_that_may_exist_is_neither_sent_again_nor_forgotten_unasked(
     _, outcome = ask(**exists) if there.batches else ask(batch=batch, resend=True)
     assert outcome.complete and len(stored()) == 6 == payments(there)
     assert len(there.batches) == (fault == "reset" or batch) and ask(batch=batch)[1].complete
-
-
-def test_a_batch_that_was_refused_is_sent_again(ask, server):
-    server(faults=["400", "429"])
-    for complaint in ("malformed", "slow down"):
-        assert complaint in ask(batch=True)[1].stopped
-    assert ask(batch=True)[1].complete
 
 
 def test_a_batch_of_something_else_is_not_taken_for_ours(ask, server):
@@ -334,11 +318,9 @@ def run_cli(*words, **environment):
 
 @BOTH
 def test_killed_and_resumed(tmp_path, few, server, stored, batch):
-    rules = fake_api.Answers()
-
     def slowly(params, occurrence):
         time.sleep(0 if batch else 0.03)
-        return rules(params, occurrence)
+        return fake_api.answer(params, occurrence)
 
     there, out = server(answers=slowly, batch_seconds=2.0), tmp_path / "out"
     words = ["elicit", "--model", MODEL, "--out", out, "--prompts", few, "--workers", "2"]
@@ -453,22 +435,9 @@ def test_no_exception_carries_the_key(server, monkeypatch):
         assert CANARY not in str(caught.value)
 
 
-def test_dry_run_sends_nothing(tmp_path, few, server, capsys):
-    there = server()
-    words = ["--dry-run", "--prompts", few, "--out", tmp_path / "none"]
-    assert cli.main(["claude", "elicit", *map(str, words)]) == 0
-    printed = capsys.readouterr().out
-    assert "48 requests to send" in printed and re.search("at most 0.[0-9]+ US dollars", printed)
-    assert not (tmp_path / "none").exists() and not there.requests
-
-
 def test_an_origin_is_a_host_without_secrets(monkeypatch):
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://user:secret@gate.example:8443/x?token=y")
     assert connection.origin() == "gate.example:8443"
-    for base in ("api.anthropic.com", "ftp://x", "http://", "http://host:port"):
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", base)
-        with pytest.raises(KaomojiError, match="http or https"):
-            connection.origin()
 
 
 NO_OBJECTS = ["", "a: 1", "[1]", '{"a": 1', '{"b": 1}', '{"a": 1, "b": 2}', "[" * 100_000]

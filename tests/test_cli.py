@@ -16,61 +16,59 @@ import pytest
 from kaomoji_lib import cli, page
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
-from kaomoji_lib.stimuli import load_prompts
-
-REPLIES = [
-    ({"text": "(｡♥‿♥｡) what a day"}, ("kaomoji", "(｡♥‿♥｡)")),
-    ({"text": "\u2060**¯\\_(ツ)_/¯** who knows"}, ("kaomoji", "¯\\_(ツ)_/¯")),
-    ({"text": "😊 hello"}, ("emoji", None)),
-    ({"text": "Sure, here"}, ("words", None)),
-    ({"text": ""}, ("empty", None)),
-    ({"text": "(╥﹏", "truncated": True}, ("truncated", None)),
-    ({"text": "\ud800 lone surrogate"}, ("words", None)),
-]
-
 
 ROOT = Path(__file__).resolve().parents[1]
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
-def kaomoji(*arguments, text="", cwd=None, path=ROOT):
-    return subprocess.run(
-        [sys.executable, "-m", "kaomoji_lib", *arguments],
-        input=text,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(path)},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+def started(*arguments, path=ROOT, **options):
+    command = [sys.executable, "-m", "kaomoji_lib", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(path)}
+    return subprocess.Popen(command, env=environment, encoding="utf-8", **PIPES, **options)
 
 
-def test_extract_writes_one_line_for_each_in_order():
-    done = kaomoji("extract", text="".join(json.dumps(reply) + "\n" for reply, _ in REPLIES))
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0 and set(found[0]) == {"outcome", "raw_face", "face"}
-    assert [(row["outcome"], row["raw_face"]) for row in found] == [right for _, right in REPLIES]
+def kaomoji(*arguments, text="", **options):
+    """The exit code and both outputs of a command."""
+    process = started(*arguments, **options)
+    out, error = process.communicate(text)
+    return process.returncode, out, error
 
 
-def test_extract_names_the_line_it_cannot_read_and_keeps_the_rest():
+def rows_of(out):
+    return [json.loads(row) for row in out.splitlines()]
+
+
+GOOD = [
+    ("(｡♥‿♥｡) what a day", "kaomoji", "(｡♥‿♥｡)"),
+    ("\u2060**¯\\_(ツ)_/¯** who knows", "kaomoji", "¯\\_(ツ)_/¯"),
+    ("😊 hello", "emoji", None),
+    ("Sure, here", "words", None),
+    ("", "empty", None),
+    ("\ud800 lone surrogate", "words", None),
+]
+BAD = ["{", "[1]", '{"text": 3}', '{"words": "a"}', "[" * 100_000]
+
+
+def test_extract_answers_each_line_in_order_and_names_what_it_cannot_read():
     """Also behind a byte-order mark, with any line ends, and when nested too deeply."""
-    good, bad = '{"text": "(^_^)"}', ["{", "[1]", '{"text": 3}', '{"words": "a"}', "[" * 100_000]
-    done = kaomoji("extract", text="\ufeff" + "\n".join([f"{good}\r", *bad, "", good]) + "\n")
-    rows = [json.loads(row) for row in done.stdout.splitlines()]
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert "line 2: not JSON" in done.stderr and "5 lines left out" in done.stderr
-    assert [row.get("face") for row in rows] == ["(^_^)", *[None] * 5, "(^_^)"]
-    assert all(f"line {n}" in row["error"] for n, row in enumerate(rows[1:-1], start=2))
+    lines = [json.dumps({"text": text}) + "\r" for text, _, _ in GOOD]
+    lines += [*BAD, "", '{"text": "(╥﹏", "truncated": true}']
+    code, out, error = kaomoji("extract", text="\ufeff" + "\n".join(lines) + "\n")
+    rows, n = rows_of(out), len(GOOD)
+    assert set(rows[0]) == {"outcome", "raw_face", "face"}
+    assert [(row["outcome"], row["raw_face"]) for row in rows[:n]] == [one[1:] for one in GOOD]
+    assert all(f"line {k}" in row["error"] for k, row in enumerate(rows[n:-1], start=n + 1))
+    assert len(rows) == n + 6 and rows[-1]["outcome"] == "truncated"
+    assert code == 1 and "line 7: not JSON" in error and "5 lines left out" in error
 
 
 def test_extract_reads_lines_tables_and_columns_and_counts_outcomes(tmp_path):
     replies = ["(^_^) hi", "Sure, (^_^)", "", '｡ﾟ(ﾟ´Д｀ﾟ)ﾟ｡ oh, "no"']
-    lines = "\r\n".join(replies) + "\r\n"
+    lines, table = "\r\n".join(replies) + "\r\n", pd.DataFrame({"id": range(4), "reply": replies})
+    jsons = "".join(json.dumps({"text": text}) + "\n" for text in replies)
     (tmp_path / "l.txt").write_text("\ufeff" + lines, encoding="utf-8")
     (tmp_path / "u.txt").write_bytes(lines.encode("utf-16"))
-    (tmp_path / "j.jsonl").write_bytes(
-        "".join(json.dumps({"text": text}) + "\n" for text in replies).encode("utf-16")
-    )
-    table = pd.DataFrame({"id": range(4), "reply": replies})
+    (tmp_path / "j.jsonl").write_bytes(jsons.encode("utf-16"))
     table.to_csv(tmp_path / "t.csv", index=False, encoding="utf-8-sig")
     table.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
     table.to_parquet(tmp_path / "t.parquet")
@@ -78,48 +76,39 @@ def test_extract_reads_lines_tables_and_columns_and_counts_outcomes(tmp_path):
     ways += [[f"t.{kind}", "--column", "reply"] for kind in ("csv", "tsv", "parquet")]
     given = {"--text": lines, "--column": (tmp_path / "t.csv").read_text(encoding="utf-8")}
     for words in ways:
-        done = kaomoji("extract", *words, text=given.get(words[0], ""), cwd=tmp_path)
-        rows = [json.loads(row) for row in done.stdout.splitlines()]
-        assert [row["outcome"] for row in rows] == ["kaomoji", "words", "empty", "kaomoji"], words
-        assert [row["raw_face"] for row in rows] == ["(^_^)", "(^_^)", None, "｡ﾟ(ﾟ´Д｀ﾟ)ﾟ｡"]
-        assert done.stderr == "kaomoji: 4 replies: 2 kaomoji, 1 words, 1 empty\n"
-        assert done.returncode == 0
+        code, out, error = kaomoji("extract", *words, text=given.get(words[0], ""), cwd=tmp_path)
+        found = [(row["outcome"], row["raw_face"]) for row in rows_of(out)]
+        assert found[:3] == [("kaomoji", "(^_^)"), ("words", "(^_^)"), ("empty", None)], words
+        assert found[3:] == [("kaomoji", "｡ﾟ(ﾟ´Д｀ﾟ)ﾟ｡")] and code == 0
+        assert error == "kaomoji: 4 replies: 2 kaomoji, 1 words, 1 empty\n"
     (tmp_path / "comma.csv").write_text("id,text\n1,(^_^) hi\n2,oh, no\n", encoding="utf-8")
     for name, complaint in (
         ("t.csv", "lacks the column(s) text"),
         ("t.parquet", "no column 'text'"),
         ("comma.csv", "line 3: 3 cells"),
     ):
-        done = kaomoji("extract", name, cwd=tmp_path)
-        assert done.returncode == 2 and complaint in done.stderr and "--column" in done.stderr
-        assert len(done.stderr.splitlines()) == 1
+        code, _, error = kaomoji("extract", name, cwd=tmp_path)
+        assert code == 2 and complaint in error and "--column" in error
+        assert len(error.splitlines()) == 1
 
 
-def test_extract_explains_every_span_it_judged():
-    done = kaomoji("extract", "--text", "--explain", text="(see below) or (・ω・)\n")
-    face, words = {}, {}
-    for verdict in json.loads(done.stdout)["judged"]:
-        (face if verdict["face"] else words)[verdict["span"]] = verdict
-    assert face["・ω・"]["score"] > 0 and face["・ω・"]["features"]["gω"] > 0
-    assert words["see below"]["rule"] or words["see below"]["score"] < 0
-
-
-def test_extract_answers_each_line_of_a_stream_before_the_next_comes():
-    command = [sys.executable, "-m", "kaomoji_lib", "extract", "--text"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, **pipes, encoding="utf-8") as process:
-        for reply in ("(^_^) hi", "no face"):
-            process.stdin.write(reply + "\n")
-            process.stdin.flush()
-            assert json.loads(process.stdout.readline())["outcome"] in ("kaomoji", "words")
-        process.stdin.close()
+def test_extract_explains_every_span_and_answers_each_line_before_the_next_comes():
+    process, judged = started("extract", "--text", "--explain"), []
+    for reply in ("(see below) or", "(・ω・)"):
+        process.stdin.write(reply + "\n")
+        process.stdin.flush()
+        judged += json.loads(process.stdout.readline())["judged"]
+    process.communicate()
+    verdicts = {one["span"]: one for one in judged}
+    face, words = verdicts["・ω・"], verdicts["see below"]
+    assert face["face"] and face["score"] > 0 and face["features"]["gω"] > 0
+    assert not words["face"] and (words["rule"] or words["score"] < 0)
 
 
 # A command line | what its one line of complaint says. {tmp} is an empty folder; the other names are files in it.
 MISTAKES = """
 collect no-such-model | unknown model 'no-such-model'
 collect evil\x1b[2Jname | evil\\x1b[2Jname
-collect ./nowhere | expected an alias
 collect {tmp} | config.json
 collect organism-gemma --prompts {tmp}/none.csv --out {tmp}/r | No such file
 collect organism-gemma --prompts {columns} --out {tmp}/r | lacks the column
@@ -130,12 +119,10 @@ collect organism-gemma --device abacus --out {tmp}/r | device
 collect organism-gemma --device cuda --out {tmp}/r | --device cpu
 collect organism-gemma --generations 0 --out {tmp}/r | at least 1
 collect organism-gemma --prompts {nothing} --out {tmp}/r | expected a CSV file
-collect organism-gemma --prompts {tmp} --out {tmp}/r | expected a CSV file
 collect organism-gemma --out {faces} | give another --out
 score organism-gemma --faces {nothing} --out {tmp}/o.parquet | no spelling
 score organism-gemma --faces {tmp}/none --out {tmp}/o.parquet | No such file
 score organism-gemma --faces {faces} --out {twice} | expected a whole Parquet file
-score nobody --faces {faces} --out {tmp}/o.parquet | unknown model
 published --only zebra | no row begins with
 claude elicit --out {tmp}/c | ANTHROPIC_API_KEY is not set
 claude elicit --out {tmp}/c | http or https
@@ -154,9 +141,7 @@ dance | invalid choice: 'dance'
 collect | MODEL
 collect organism-gemma --generations many | invalid int value: 'many'
 collect organism-gemma --colour red | --colour
-claude | ACTION
 claude elicit --temperature hot | invalid temperature value: 'hot'
-score | MODEL
 collect x --a\x1b[2J | --a\\x1b
 """
 TABLES = {
@@ -176,7 +161,6 @@ def complaints(table):
 def test_mistakes_end_in_one_line_that_names_them(line, named, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     if "http" in named:
-        monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", "gopher://x")
     for name, text in TABLES.items():
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
@@ -197,33 +181,28 @@ def test_what_is_mistyped_ends_in_one_line_too(line, named, capsys):
     assert len(complaint.splitlines()) == 1 and "--help" in complaint
 
 
-@pytest.mark.parametrize(
-    "trouble, named",
-    [
+def test_what_the_system_refuses_is_one_line_and_a_traceback_on_demand(capsys, monkeypatch):
+    for trouble, named in (
         (OSError(28, "No space left on device", "somewhere"), "somewhere: No space left on device"),
         (ModuleNotFoundError("No module", name="anthropic"), "kaomoji-lib[claude]"),
-    ],
-)
-def test_what_the_system_refuses_is_one_line_and_a_traceback_on_demand(
-    trouble, named, capsys, monkeypatch
-):
-    def refuse(*arguments):
-        raise trouble
+    ):
 
-    monkeypatch.setattr("kaomoji_lib.cli.claude._elicit", refuse)
-    assert cli.main(["claude", "elicit"]) == 2
-    printed = capsys.readouterr().err
-    assert named in printed and len(printed.splitlines()) == 1
-    with pytest.raises(type(trouble)):
-        cli.main(["--debug", "claude", "elicit"])
+        def refuse(*arguments, trouble=trouble):
+            raise trouble
+
+        monkeypatch.setattr("kaomoji_lib.cli.claude._elicit", refuse)
+        assert cli.main(["claude", "elicit"]) == 2
+        printed = capsys.readouterr().err
+        assert named in printed and len(printed.splitlines()) == 1
+        with pytest.raises(type(trouble)):
+            cli.main(["--debug", "claude", "elicit"])
 
 
 def test_a_reader_that_leaves_early_is_no_mistake():
     line = json.dumps({"text": "(^_^) hi"}) + "\n"
     command = f"{shlex.quote(sys.executable)} -m kaomoji_lib extract | head -n 1"
-    done = subprocess.run(
-        command, shell=True, input=line * 20_000, capture_output=True, text=True, encoding="utf-8"
-    )
+    options = {"shell": True, "capture_output": True, "encoding": "utf-8"}
+    done = subprocess.run(command, input=line * 20_000, **options)
     assert len(done.stdout.splitlines()) == 1 and done.stderr == ""
 
 
@@ -233,13 +212,6 @@ def test_help_has_examples(command, capsys):
         cli.main([command, "--help"])
     assert stopped.value.code == 0
     assert f"kaomoji {command}" in capsys.readouterr().out.split("examples:")[1]
-
-
-def test_collect_prints_what_was_collected(tmp_path, capsys):
-    load_prompts().head(4).to_csv(tmp_path / "few.csv", index=False)
-    words = f"collect organism-gemma --prompts {tmp_path}/few.csv --out {tmp_path}/r"
-    assert cli.main([*words.split(), "--generations", "2"]) == 0
-    assert "8 replies" in capsys.readouterr().out
 
 
 def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
@@ -276,32 +248,30 @@ def test_doctor_names_what_is_missing_and_for_what(capsys, monkeypatch):
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """A folder with the wheel installed, built from a copy: building leaves files behind."""
-    place, root = tmp_path_factory.mktemp("wheel"), ROOT
-    for name in ("kaomoji_lib", "data"):
-        shutil.copytree(root / name, place / "src" / name, ignore=shutil.ignore_patterns("*.pyc"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", "book/_static/fonts/OFL.txt"):
-        (place / "src" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / name, place / "src" / name)
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    alone = ["--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "wheel", "./src", *alone, "-w", "."], cwd=place, check=True)
-    wheel = next(place.glob("*.whl"))
-    subprocess.run([*pip, "install", wheel, *alone[:1], "--target", place / "site"], check=True)
+    place = tmp_path_factory.mktemp("wheel")
+    for name in ("kaomoji_lib", "data", "book/_static/fonts"):
+        skipped = shutil.ignore_patterns("*.pyc")
+        shutil.copytree(ROOT / name, place / "src" / name, ignore=skipped)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copyfile(ROOT / name, place / "src" / name)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    alone = ["--no-deps", "--no-build-isolation", "--no-index", "--target", place / "site"]
+    subprocess.run([*pip, place / "src", *alone], check=True)
     return place / "site"
 
 
 @pytest.mark.parametrize(
     "words, expected",
     [
-        (["extract"], '"face": "(^_^)"'),
-        (["doctor"], "organism-gemma (ships)"),
-        (["ask", "--help"], "kaomoji ask"),
-        (["collect", "--help"], "--generations"),
-        (["score", "--help"], "--faces"),
-        (["claude", "elicit", "--dry-run"], "1440 requests to send"),
+        ("extract", '"face": "(^_^)"'),
+        ("doctor", "organism-gemma (ships)"),
+        ("ask --help", "kaomoji ask"),
+        ("collect --help", "--generations"),
+        ("claude elicit --dry-run", "1440 requests to send"),
     ],
 )
 def test_a_wheel_works_without_the_checkout(installed, tmp_path, words, expected):
-    done = kaomoji(*words, text='{"text": "(^_^) hi"}\n', cwd=tmp_path, path=installed)
-    assert done.returncode == 0 and expected in done.stdout, done.stderr
+    text = '{"text": "(^_^) hi"}\n'
+    code, out, error = kaomoji(*words.split(), text=text, cwd=tmp_path, path=installed)
+    assert code == 0 and expected in out, error
     assert list(tmp_path.iterdir()) == []

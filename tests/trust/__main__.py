@@ -1,7 +1,7 @@
-"""Break it, and count what breaks: processes killed at random moments, faults injected.
+"""Kill it at random moments, and count what breaks (tests/test_claude.py injects faults of a service).
 
-    python tests/trust                      everything (`make trust`)
-    python tests/trust collecting faults    some campaigns
+    python tests/trust                       everything (`make trust`)
+    python tests/trust collecting batches    some campaigns
 
 Prints the counts and keeps them in tests/trust/counts.csv. Ends with code 1 when a row was lost, duplicated or changed,
 or a promise broken.
@@ -21,7 +21,6 @@ import time
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from unittest import mock
 
 import pandas as pd
 
@@ -30,10 +29,6 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
 import fake_api  # noqa: E402
 
-from kaomoji_lib.claude import connection, exchanges  # noqa: E402
-from kaomoji_lib.claude.client import Settings  # noqa: E402
-from kaomoji_lib.claude.method import ask  # noqa: E402
-from kaomoji_lib.claude.questions import elicit, introspect, synthesize  # noqa: E402
 from kaomoji_lib.claude.store import REPLY, ReplyStore  # noqa: E402
 from kaomoji_lib.runs.folder import POSITIONS, RunFolder  # noqa: E402
 from kaomoji_lib.stimuli import load_prompts  # noqa: E402
@@ -48,11 +43,10 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 class Count:
     """What one campaign came to.
 
-    ``tried``: kills or faults. ``rows``: rows (replies, states) that were compared with an undisturbed run. ``lost``,
+    ``tried``: kills. ``rows``: rows (replies, states) that were compared with an undisturbed run. ``lost``,
     ``duplicated``, ``changed``: rows that differ from it. ``broken``: promises that were not kept otherwise.
     """
 
-    group: str
     what: str
     tried: int = 0
     rows: int = 0
@@ -68,10 +62,6 @@ class Count:
         self.lost += len(whole.keys() - seen.keys())
         self.duplicated += len(found) - len(seen)
         self.changed += sum(key not in whole or seen[key] != whole[key] for key in seen)
-
-    @property
-    def bad(self):
-        return self.lost + self.duplicated + self.changed + self.broken
 
 
 def killed(words, kills, begin, finished, seed, environment=(), options=list):
@@ -135,7 +125,7 @@ def undisturbed(count, words, kills, seed, parts, out, rows):
         count.broken += parts.exists() + len(list(out.parent.rglob("*.part")))
 
     count.tried = killed(words, kills, begin, finished, seed)
-    return [count]
+    return count
 
 
 def collecting(place, kills):
@@ -145,13 +135,11 @@ def collecting(place, kills):
     def rows():
         run = RunFolder(out)
         found = rows_of(run.emissions(), ("prompt_id", "generation"))
-        for states in map(run.states, POSITIONS):
-            keys = zip([len(found)] * len(states.array), states.index.itertuples(index=False))
-            hashes = [hashlib.sha256(array.tobytes()).hexdigest() for array in states.array]
-            found += zip(map(str, keys), hashes, strict=True)
+        for place in POSITIONS:
+            found.append((place, hashlib.sha256(run.states(place).array.tobytes()).hexdigest()))
         return found
 
-    count = Count("kill -9", "collecting replies and states")
+    count = Count("collecting replies and states")
     return undisturbed(count, words, kills, 1, out / "shards", out, rows)
 
 
@@ -160,7 +148,7 @@ def scoring(place, kills):
     faces.write_text("\n".join(fake_api.FACES), encoding="utf-8")
     words = ["score", MODEL, "--faces", faces, "--prompts", prompts(place, 6), "--out", out]
     rows = lambda: rows_of(pd.read_parquet(out).round(5), ("prompt_id", "spelling"))
-    count = Count("kill -9", "scoring faces")
+    count = Count("scoring faces")
     return undisturbed(count, words, kills, 2, place / f".{out.name}.parts", out, rows)
 
 
@@ -184,7 +172,7 @@ def asking(place, kills, batch=False):
     A batch whose id was not stored: the command stops, and goes on with what a person finds at the service.
     """
     name = f"asking for replies, {'in batches' if batch else 'one by one'}"
-    count, out, stored = Count("kill -9", name), place / f"claude-{batch}", {}
+    count, out, stored = Count(name), place / f"claude-{batch}", {}
     with SlowAPI(batch_seconds=0.4 * batch) as server:
         words = ["claude", "elicit", "--model", CLAUDE, "--runs", 1, "--out", out]
         words += ["--workers", 2, "--poll", 0.05, *(["--batch"] if batch else [])]
@@ -231,59 +219,11 @@ def asking(place, kills, batch=False):
 
         given = {"environment": server.variables(), "options": options}
         count.tried = killed(words, kills, begin, finished, 3 + batch, **given)
-    return [count]
-
-
-def serving(place, name, faults, batch=False):
-    """Every method under one fault after the other: reported, completed by the next run, nothing paid for twice."""
-    count, few, turns = Count("fault", name), prompts(place, 1), enumerate(fake_api.FACES)
-    opened = exchanges.opened((f"m{number}", f"hello {number}", f"{f} hi") for number, f in turns)
-    methods = [elicit(CLAUDE, few, runs=1), introspect(CLAUDE, fake_api.FACES)]
-    methods.append(synthesize(CLAUDE, opened))
-    for fault, method in ((fault, method) for fault in faults for method in methods):
-        out = place / f"{fault}-{method.name}-{batch}-{len(faults)}"
-        quick = {"poll": 0.01, "workers": 2, "batch": batch, "quiet": True}
-        items = {"batch_faults" if faults is fake_api.BATCH_FAULTS else "faults": [fault]}
-        with (
-            fake_api.FakeAPI(stall=1.3, **items).environment() as there,
-            mock.patch.multiple(connection, RETRIES=2, TIMEOUT=1.0),
-        ):
-            count.tried += 1
-            try:
-                _, first = ask(Settings(CLAUDE, str(out), **quick), method)
-                before = ReplyStore(out).log
-                wrong = [why for _, why in first.unusable if "answered by" in why]
-                unfinished = first.counts["missing"] + len(first.unusable) - len(wrong)
-                count.broken += bool(unfinished) != bool(first.remedy)
-                quick["retry_invalid"] = bool(first.unusable)
-                if ReplyStore(out).open_batches():
-                    ids = list(there.batches)
-                    quick |= {"batch": ids[0]} if ids else {"resend": True}
-                _, last = ask(Settings(CLAUDE, str(out), **quick), method)
-            except Exception as error:
-                print(f"  {fault}, {method.name}: {type(error).__name__}: {error}")
-                count.broken += 1
-                continue
-            kept = ReplyStore(out).log
-        count.rows += len(method.requests)
-        count.lost += last.counts["missing"] + sum(record not in kept for record in before)
-        extra = sum(there.paid.values()) - len(method.requests)
-        allowed = len(first.unusable) - len(wrong) + (fault == "cut-body" and not batch)
-        count.duplicated += max(0, extra - allowed)
     return count
 
 
-def faults(place, kills):
-    failing = [*fake_api.UNPAID, "cut-body"]
-    return [
-        serving(place, "a service that misbehaves", fake_api.FAULTS),
-        serving(place, "batches whose creation fails", failing, batch=True),
-        serving(place, "batches with failed items", fake_api.BATCH_FAULTS, batch=True),
-    ]
-
-
 CAMPAIGNS = {"collecting": collecting, "scoring": scoring, "asking": asking}
-CAMPAIGNS |= {"batches": partial(asking, batch=True), "faults": faults}
+CAMPAIGNS["batches"] = partial(asking, batch=True)
 
 
 def main():
@@ -296,12 +236,12 @@ def main():
     bad = 0
     for name in arguments.campaigns or CAMPAIGNS:
         with tempfile.TemporaryDirectory(prefix="kaomoji-trust-") as place:
-            counts = CAMPAIGNS[name](Path(place), arguments.kills)
-        print(*counts, sep="\n", flush=True)
-        bad += sum(count.bad for count in counts)
-        table = pd.concat([pd.read_csv(TABLE), pd.DataFrame(map(asdict, counts))])
-        table = table.drop_duplicates(["group", "what"], keep="last")
-        table.sort_values(["group", "what"]).to_csv(TABLE, index=False)
+            count = CAMPAIGNS[name](Path(place), arguments.kills)
+        print(count, flush=True)
+        bad += count.lost + count.duplicated + count.changed + count.broken
+        table = pd.concat([pd.read_csv(TABLE), pd.DataFrame([asdict(count)])])
+        table = table.drop_duplicates("what", keep="last").sort_values("what")
+        table.to_csv(TABLE, index=False)
     return 1 if bad else 0
 
 
