@@ -126,7 +126,7 @@ score organism-gemma --faces {faces} --out {twice} | expected a whole Parquet fi
 published --only zebra | no row begins with
 claude elicit --out {tmp}/c | ANTHROPIC_API_KEY is not set
 claude elicit --out {tmp}/c | http or https
-claude elicit --max-usd -1 --out {tmp}/c | above 0
+claude elicit --max-usd -1 --out {tmp}/c | more than 0
 claude elicit --model mine --max-usd 1 --out {tmp}/c | claude_models.csv
 claude elicit --workers 0 --out {tmp}/c | at least 1 of --workers
 claude introspect --from {tmp}/none --out {tmp}/c | --from

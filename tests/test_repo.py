@@ -62,7 +62,7 @@ def test_modules_do_not_import_each_other():
 
 # Statements (syntax tree) of each part of the library. Numbers may fall; one that has to grow needs a reason.
 BUDGET = {
-    "claude": 801, "cli": 402, "explorer": 376, "faces": 511, "metrics": 1350, "models": 1767, "published": 571,
+    "claude": 799, "cli": 401, "explorer": 376, "faces": 511, "metrics": 1350, "models": 1767, "published": 571,
     "runs": 375, ".": 877,
 }  # fmt: skip
 

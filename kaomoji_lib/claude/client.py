@@ -64,7 +64,7 @@ def other_model(record, request):
 
 
 def now():
-    """Return the time in UTC to the second, as text."""
+    """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -72,10 +72,8 @@ def now():
 def opened(settings):
     """Open a :class:`Client`; one process per folder at a time.
 
-    Raises
-    ------
-    KaomojiError
-        Another process uses the folder, it cannot be written, there is no key, or the budget cannot be kept.
+    Raises KaomojiError if another process uses the folder, it cannot be written, there is no key, or the budget cannot
+    be kept.
     """
     budget = Budget(settings.model, settings.max_usd)
     with ExitStack() as stack:
@@ -111,12 +109,8 @@ class Client:
 
         ``validate(record, request)``: what makes a stored reply unusable, or an empty string; with ``retry_invalid``
         those are asked again, except where another model answered, which it would again. Open batches are collected
-        first. The service's errors end up in ``failures`` and ``stopped``.
-
-        Raises
-        ------
-        KaomojiError
-            If a batch may have been created whose id is not known, or nothing can be stored.
+        first. The service's errors end up in ``failures`` and ``stopped``. Raises KaomojiError if a batch may have been
+        created whose id is not known, or nothing can be stored.
         """
         self._collect_open()
         due, again = {}, self.settings.retry_invalid
@@ -129,7 +123,6 @@ class Client:
             (self._ask_batch if self.settings.batch else self._ask_each)(due)
 
     def _keep(self, key, public, message, usd, batch=None):
-        """Store a reply (dict of :meth:`Connection.plain`) beside the public part of its request."""
         facts = {"usd": usd, "batch": batch, "received": now()}
         self.store.append(REPLY, key, {**public, **message, **facts})
 
@@ -153,9 +146,7 @@ class Client:
                         failure = self._receive(future, *sent.pop(future))
                         in_a_row = in_a_row + 1 if failure else 0
                         if in_a_row >= FAILURES_IN_A_ROW and not self.stopped:
-                            self.stopped = (
-                                f"{in_a_row} requests in a row failed, the last with {failure}"
-                            )
+                            self.stopped = f"{in_a_row} in a row failed, the last with {failure}"
                         bar.update()
             finally:
                 # What was sent is paid for, so it is stored after an interrupt, too.
@@ -238,9 +229,7 @@ class Client:
                     time.sleep(self.settings.poll)
                 lines = list(batches.results(name))
         except Refused as error:
-            self.stopped = (
-                f"batch {name} cannot be looked up: {error}; its replies stay with the service"
-            )
+            self.stopped = f"batch {name} cannot be looked up: {error}; its replies stay there"
             return
         lines = [line for line in lines if getattr(line, "custom_id", None) in entry["requests"]]
         if not lines and entry["state"] == "intended":

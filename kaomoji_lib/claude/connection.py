@@ -65,13 +65,9 @@ def body(model, max_tokens, content, *, system=None, fields=None, temperature=No
         block = {"type": "text", "text": system, "cache_control": {"type": "ephemeral"}}
         params["system"] = [block]
     if fields is not None:
-        schema = {
-            "type": "object",
-            "properties": fields,
-            "required": list(fields),
-            "additionalProperties": False,
-        }
-        params["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+        schema = {"type": "object", "properties": fields, "required": list(fields)}
+        format = {"type": "json_schema", "schema": {**schema, "additionalProperties": False}}
+        params["output_config"] = {"format": format}
     if temperature is not None:
         params["temperature"] = temperature
     return {name: value for name, value in params.items() if name not in omitted(model)}
@@ -102,10 +98,7 @@ def origin():
 class Connection:
     """The SDK, with errors as :class:`Refused` and without the key in anything that it returns or raises.
 
-    Raises
-    ------
-    KaomojiError
-        If the environment has no usable key, or its base URL is no http(s) address.
+    Raises KaomojiError if the environment has no usable key, or its base URL is no http(s) address.
     """
 
     def __init__(self):

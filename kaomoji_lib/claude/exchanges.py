@@ -38,12 +38,8 @@ def read(path, skipped=None):
 
     The format is recognised: JSON lines of this project, journals of coding agents, or the ``conversations.json`` of
     a claude.ai or ChatGPT export. Lines and conversations of no known format are left out, and each adds a sentence
-    without quotation to the list ``skipped``.
-
-    Raises
-    ------
-    KaomojiError
-        If the file is missing, or nothing in it has a known format. The message quotes nothing of it.
+    without quotation to the list ``skipped``. Raises KaomojiError, which quotes nothing either, if the file is missing
+    or nothing in it has a known format.
     """
     path, skipped = Path(path), [] if skipped is None else skipped
     try:

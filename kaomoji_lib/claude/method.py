@@ -27,7 +27,6 @@ from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 TABLES = {"elicit": "emissions", "introspect": "judgements", "synthesize": "syntheses"}
 # Stop reasons of replies that end before the model had finished.
 CUT = ("max_tokens", "model_context_window_exceeded")
-EXAMPLES = 2
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
@@ -79,8 +78,7 @@ class Method:
         try:
             read = self.read(record)
         except NotAnswered as error:
-            cut = " (it was cut off)" if record["stop_reason"] in CUT else ""
-            return None, "" if record["stop_reason"] == "refusal" else f"{error}{cut}"
+            return None, "" if record["stop_reason"] == "refusal" else str(error)
         return {"source": request.params["model"], **request.about, **read}, ""
 
 
@@ -102,12 +100,10 @@ class AnswerFolder(RunFolder):
 
 @dataclass
 class Outcome:
-    """What a run of a method came to.
+    """What a run of a method came to: ``failures``, ``stopped`` as in :class:`.client.Client`.
 
-    ``failures``, ``stopped``: of :class:`.client.Client`.
     ``folder``: of its table. ``counts``: dict of usable, refused (which are results), missing and unusable replies.
-    ``unusable``: (about, problem) of replies that say nothing usable; ``usd``: cost of the folder; ``remedy``: how to
-    complete the run, or an empty string.
+    ``unusable``: (about, problem) of replies. ``usd``: cost of the folder. ``remedy``: how to complete it, or "".
     """
 
     failures: list
@@ -137,21 +133,10 @@ class Outcome:
 
 
 def ask(settings, method):
-    """Ask what a method asks; write its table, and a manifest of settings and provenance without text and key.
+    """Ask what a :class:`Method` asks; write its table, and a manifest of settings and provenance without text and key.
 
-    Parameters
-    ----------
-    settings : :class:`kaomoji_lib.claude.client.Settings`.
-    method : :class:`Method`.
-
-    Returns
-    -------
-    AnswerFolder, Outcome
-
-    Raises
-    ------
-    KaomojiError
-        For what the user can fix (no key, no price, a damaged file); not for what the service does.
+    ``settings``: :class:`.client.Settings`. Returns (AnswerFolder, Outcome). Raises KaomojiError for what the user can
+    fix (no key, no price, a damaged file); not for what the service does.
     """
     with opened(settings) as client:
         client.ask(method.requests, lambda record, request: method.row(record, request)[1])
@@ -235,7 +220,7 @@ def plan(settings, method):
         f"batch {entry['id'] or 'without an id'}: {entry['state']}, {len(entry['requests'])} requests"
         for entry in store.open_batches()
     ]
-    for request in due[:EXAMPLES]:
+    for request in due[:2]:
         shown = json.dumps(request.public(), ensure_ascii=False, indent=1)
         lines += ["example request:", *shown.splitlines()]
     return "\n".join(map(escape.terminal, [*lines, "nothing was sent"]))

@@ -74,18 +74,14 @@ class Budget:
     """Money that may still be spent in one folder.
 
     ``limit``: US dollars for the whole folder, None for no limit; ``spent``: so far. A model without a price costs 0.
-
-    Raises
-    ------
-    KaomojiError
-        If there is a limit but the model has no price, or the limit is no positive number.
+    Raises KaomojiError if there is a limit but the model has no price, or the limit is no positive number.
     """
 
     def __init__(self, model, limit=None):
         self.prices = prices(model)
         if limit is not None and not limit > 0:
             raise KaomojiError(
-                f"--max-usd is {limit}; expected a number above 0; leave it out for no limit"
+                f"--max-usd is {limit}; expected more than 0; leave it out for no limit"
             )
         if limit is not None and not self.prices["input"]:
             raise KaomojiError(

@@ -44,20 +44,10 @@ Answer with one JSON object and nothing else, of this form: {{"primary": [words 
 def elicit(model, prompts=None, runs=RUNS, temperature=1.0):
     """Describe the method: one request per generation and prompt, one user message, no system message.
 
-    Parameters
-    ----------
-    prompts : path of a CSV file (id, category, text); default this project's.
-    runs : generations per prompt.
-    temperature : sent unless None, or rejected by the model (``data/claude_models.csv``).
-
-    Returns
-    -------
-    Method; its table has the columns ``EMISSION_COLUMNS``, one row per reply, refusals and words too.
-
-    Raises
-    ------
-    KaomojiError
-        If ``runs`` is below 1, or the prompts cannot be read.
+    ``prompts``: path of a CSV file (id, category, text), default this project's. ``runs``: generations per prompt.
+    ``temperature``: sent unless None, or rejected by the model (``data/claude_models.csv``). Returns a
+    :class:`.method.Method`; its table has the columns ``EMISSION_COLUMNS``, one row per reply, refusals and words too.
+    Raises KaomojiError if ``runs`` is below 1, or the prompts cannot be read.
     """
     if runs < 1:
         raise KaomojiError(f"--runs is {runs}; expected at least 1; correct it")
@@ -92,7 +82,7 @@ def introspect(model, faces, temperature=0.0):
             spellings.setdefault(faces_of.canonical(spelling), spelling.strip())
     if not spellings:
         raise KaomojiError(
-            "no face to ask about; expected at least one; elicit first, or name a file with one face per line"
+            "no face to ask about; expected one; elicit first, or name a file of faces"
         )
     scheme = load_scheme()
     codes, system = list(scheme.codes), introspection(scheme)
@@ -135,9 +125,7 @@ def synthesize(model, exchanges, temperature=0.0):
     has counts and words, nothing of the exchanges. Raises KaomojiError if there is no exchange.
     """
     if not exchanges:
-        raise KaomojiError(
-            "no reply in these exchanges opens with a face; expected at least one; check the files"
-        )
+        raise KaomojiError("no reply opens with a face; expected at least one; check the files")
     anchors, others, version = vocabulary()
     parts = {"mask": MASK, "anchors": ", ".join(anchors), "rest": ", ".join(others)}
     fields = {

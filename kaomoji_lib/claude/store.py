@@ -27,12 +27,8 @@ class ReplyStore:
 
     ``log``: all that was stored, oldest first: list of (kind, key, dict). A reply has at least ``about`` (dict, which
     row it fills), ``text``, ``stop_reason``, ``model`` (as echoed), ``usd`` and ``batch`` (id or None); a charge has
-    ``usd``, its upper bound. Without ``create``, a missing file reads as empty and cannot be written.
-
-    Raises
-    ------
-    KaomojiError
-        On opening, if the file is damaged or of another version; on writing, if it cannot be written.
+    ``usd``, its upper bound. Without ``create``, a missing file reads as empty and cannot be written. Raises
+    KaomojiError on opening, if the file is damaged or of another version, and if it cannot be written.
     """
 
     def __init__(self, folder, create=False):

@@ -14,8 +14,6 @@ from kaomoji_lib.errors import KaomojiError
 
 COMMANDS = ("ask", "claude", "collect", "doctor", "extract", "published", "score")
 FAILED, INTERRUPTED = 2, 130
-# Packages that a command needs beyond the plain installation, as pyproject.toml names them.
-EXTRAS = {"claude": "claude", "published": "published"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -75,7 +73,7 @@ def main(argv=None):
 
 def _complaint(error, command):
     if isinstance(error, ModuleNotFoundError):
-        extra = EXTRAS.get(command, "figures")
+        extra = command if command in ("claude", "published") else "figures"
         return f"the package {error.name} is not installed; expected the packages of this command; install kaomoji-lib[{extra}] or requirements.txt"
     if isinstance(error, OSError):
         return f"{error.filename or 'the system'}: {error.strerror or error}; expected a file or folder that can be used; check the path and its permissions"
