@@ -322,7 +322,7 @@ def _whiskers(frame):
 def _hover(frame, *columns):
     rows = [row for _, row in frame.iterrows()]
     return _texts(
-        " · ".join([*(str(row[name]) for name in columns), str(results.estimate(row))])
+        " · ".join([*(str(row[name]) for name in columns), tables.sentence(results.estimate(row))])
         for row in rows
     )
 

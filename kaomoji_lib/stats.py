@@ -45,17 +45,6 @@ class Estimate:
         largest = np.nanmax(np.abs([self.value, self.ci_low, self.ci_high, 0]))
         return 2 if largest == 0 or largest >= 0.02 else 3 if largest >= 0.002 else 4
 
-    def __str__(self):
-        if np.isnan(self.value):
-            return f"not defined (n = {self.n} {self.unit})"
-        form = f"z.{self.digits}f"
-        dash = " to " if self.ci_low < 0 else "-"
-        parts = [f"{LEVEL}% CI {self.ci_low:{form}}{dash}{self.ci_high:{form}}"]
-        null = [] if self.null_mean is None else [f"null {self.null_mean:{form}}"]
-        null += [] if self.p is None else [format_p(self.p)]
-        parts += [", ".join(null)] if null else []
-        return f"{self.value:{form}} ({'; '.join([*parts, f'n = {self.n} {self.unit}'])})"
-
 
 def relevant(estimate):
     """Whether an estimate is a finding: p at most :data:`ALPHA`, and at least :data:`RELEVANT` above the mean of its null."""

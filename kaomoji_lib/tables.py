@@ -127,10 +127,10 @@ def sentence(value, percent=False):
 
     ``percent``: ``True`` for a share, ``"points"`` for a difference of two: ``26 percentage points (95% CI 16 to 35; …)``.
     """
-    if not percent or np.isnan(value.value):
-        return str(value)
+    if np.isnan(value.value):
+        return f"not defined (n = {value.n} {value.unit})"
     sign, unit = ("", " percentage points") if percent == "points" else ("%", "")
-    shown, interval, null, _, n = (part.replace("%", sign) for part in cells(value, percent=True))
+    shown, interval, null, _, n = (part.replace("%", sign) for part in cells(value, percent))
     chance = [f"null {null}"] * (value.null_mean is not None)
     chance += [] if value.p is None else [format_p(value.p)]
     parts = filter(None, [f"95% CI {interval}", ", ".join(chance), f"n = {n}"])
@@ -140,7 +140,7 @@ def sentence(value, percent=False):
 def words(value, form=None):
     """Return a value as the text of a cell: numbers with a true minus sign, a dash where there is none."""
     if isinstance(value, Estimate):
-        return str(value)
+        return sentence(value)
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ABSENT
     if isinstance(value, float | np.floating):

@@ -84,7 +84,10 @@ tables.estimates(
 replies = {published.titles()[name]: published.emissions(name) for name in published_models}
 used = {title: distributions.elicited(table, scheme.codes) for title, table in replies.items()}
 frequent = {title: item.table[item.weight >= 3] for title, item in used.items()}
-labelled = {title: reference.coordinates(table.index) for title, table in frequent.items()}
+labelled = {
+    title: human.coordinates(reference.theta(table.index, prior=0), scheme)
+    for title, table in frequent.items()
+}
 scores = results.BySource({title: (frequent[title], labelled[title]) for title in used}).frame(
     lambda pair: {
         "sign of valence agrees": human.same_sign(*pair, scheme, seed=seed),

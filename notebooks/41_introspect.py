@@ -98,16 +98,6 @@ figures.matrix(
 )
 
 # %% [markdown]
-# ## Where judgement and use differ most
-# The kaomoji whose judged categories are least like its use, with the most frequent category by each source and the
-# Jensen-Shannon similarity of each judge to use.
-
-# %% tags=["hide-input"]
-different = agreement.divergent(used, read)
-different = different.replace(dict(scheme.table["gloss"])).rename(columns={"face": "kaomoji"})
-tables.table(different, faces=("kaomoji",))
-
-# %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
 # Asked about a kaomoji, Claude describes its own use better than a guess that ignores the kaomoji. That is knowledge of a

@@ -14,7 +14,7 @@ from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data, gather
 from kaomoji_lib.explorer.payload import NEIGHBOURS, payload, quantise
-from kaomoji_lib.metrics.clusters import face_means
+from kaomoji_lib.metrics.clusters import usage
 from kaomoji_lib.metrics.states import stack
 from kaomoji_lib.models import choose
 from kaomoji_lib.published import tables
@@ -50,9 +50,9 @@ def bundle(source, judge):
 
 
 def test_places_are_the_components_of_the_faces_means(source):
-    means = face_means(RUN_STATES, SPOKEN, 1, 1)
-    assert source.faces == tuple(means.counts.index)
-    X = means.uses @ stack(STATES) / means.counts.to_numpy()[:, None]
+    uses = usage(SPOKEN, PROMPTS["id"])
+    assert source.faces == tuple(uses.index)
+    X = uses.to_numpy() @ stack(STATES) / uses.to_numpy().sum(axis=1)[:, None]
     X = X - X.mean(axis=0)
     U, S, _ = np.linalg.svd(X, full_matrices=False)
     places = source.layouts[gather.ALL_LAYERS]

@@ -25,7 +25,7 @@ def test_components_find_the_planted_plane_and_none_in_noise():
     assert np.corrcoef(scores[:, 1], table["arousal"])[0, 1] > 0.6
     assert all(item.p < 0.05 for name, item in found.items() if name[:3] not in ("PC2", "PC3"))
     assert found["PC1 and valence"].p < 0.01 and found["PC2 and arousal"].p < 0.05
-    assert str(found["PC1 and valence"]).endswith(f"n = {len(CODES)} categories)")
+    assert (found["PC1 and valence"].n, found["PC1 and valence"].unit) == (len(CODES), "categories")
     none = geometry.pca(states.stack(NOTHING), PROMPTS, SCHEME, permutations=19)[1]
     first, ratio = "PC1, share of variance", "participation ratio"
     assert none[first].value == pytest.approx(none[first].null_mean, rel=0.15)

@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist, jensenshannon
 from scipy.stats import binom
 from sklearn.metrics import silhouette_samples
 
-from kaomoji_lib import stats
+from kaomoji_lib import stats, tables
 
 
 def assert_level(ps, level=0.05):
@@ -17,15 +17,15 @@ def assert_level(ps, level=0.05):
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ((0.81, 0.77, 0.85, 180, "prompts", 0.11, 0.0005), "0.81 (95% CI 0.77-0.85; null 0.11, p ≤ 0.001; n = 180 prompts)"),
-        ((0.1, -0.1, 0.3, 9, "faces"), "0.10 (95% CI -0.10 to 0.30; n = 9 faces)"),
-        ((0.0004, 0.0001, 0.0009, 9, "faces", 0.0), "0.0004 (95% CI 0.0001-0.0009; null 0.0000; n = 9 faces)"),
-        ((0.0, 0.0, 0.0, 9, "faces"), "0.00 (95% CI 0.00-0.00; n = 9 faces)"),
+        ((0.81, 0.77, 0.85, 180, "prompts", 0.11, 0.0005), "0.81 (95% CI 0.77 to 0.85; null 0.11, p ≤ 0.001; n = 180 prompts)"),
+        ((0.1, -0.1, 0.3, 9, "faces"), "0.10 (95% CI −0.10 to 0.30; n = 9 faces)"),
+        ((0.0004, 0.0001, 0.0009, 9, "faces", 0.0), "0.0004 (95% CI 0.0001 to 0.0009; null 0.0000; n = 9 faces)"),
+        ((0.0, 0.0, 0.0, 9, "faces"), "0.00 (95% CI 0.00 to 0.00; n = 9 faces)"),
         ((np.nan, np.nan, np.nan, 9, "faces"), "not defined (n = 9 faces)"),
     ],
 )  # fmt: skip
 def test_estimate_reads_as_a_sentence(fields, text):
-    assert str(stats.Estimate(*fields)) == text
+    assert tables.sentence(stats.Estimate(*fields)).replace("\u00a0", " ") == text
 
 
 def test_p_values_are_bounds_where_no_permutation_reached_the_value_and_adjusted():

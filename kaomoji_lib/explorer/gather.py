@@ -10,7 +10,6 @@ from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data
 from kaomoji_lib.faces.canonical import canonical
 from kaomoji_lib.metrics import clusters, distributions, geometry, human, synthesis
-from kaomoji_lib.metrics.clusters import cluster_means, face_means
 from kaomoji_lib.metrics.states import stack
 from kaomoji_lib.models import choose
 from kaomoji_lib.published import sources as published_sources
@@ -93,17 +92,18 @@ def of_emissions(
     """
     scheme, typed = scheme or load_scheme(), emissions[emissions["face"].notna()]
     states = _as_categories(emissions, scheme) if states is None else states
-    means = face_means(states, typed, min_emissions=1, min_prompts=1)
-    faces, uses = list(means.counts.index), means.uses
-    drawn = pd.Series((uses > 0).sum(axis=1), index=faces)
-    frequent = ((means.counts >= data.MIN_COUNT) & (drawn >= data.MIN_PROMPTS)).to_numpy()
+    prompt_ids = states.index["prompt_id"]
+    counts = clusters.usage(typed, prompt_ids)
+    faces, drawn, total = list(counts.index), (counts > 0).sum(axis=1), counts.sum(axis=1)
+    frequent = ((total >= data.MIN_COUNT) & (drawn >= data.MIN_PROMPTS)).to_numpy()
+    uses = counts.reindex(columns=prompt_ids, fill_value=0).to_numpy(float)
     if frequent.sum() < data.AXES:
         raise KaomojiError(
             f"{title}: {frequent.sum()} kaomoji are typed {data.MIN_COUNT} times for {data.MIN_PROMPTS} prompts; "
             f"expected at least {data.AXES}, to lay out the others; collect more replies"
         )
     table = distributions.elicited(typed, scheme.codes).table.loc[faces]
-    prompt_ids, guide = states.index["prompt_id"], _guide(table, scheme)
+    guide = _guide(table, scheme)
     low, high = data.intervals(uses, prompt_ids, emissions, table, resamples, seed)
     places = {
         layer: data.lay(uses, vectors, guide, fitted=frequent, seed=seed)
@@ -113,10 +113,10 @@ def of_emissions(
     own = {"low": low, "high": high, "prompts": drawn}
     own["spellings"] = {face: tuple(Counter(part).most_common()) for face, part in raw}
     own["examples"] = _examples(typed, prompts) if "text" in typed else {}
-    reading = distributions.Reading(table, means.counts.astype(float))
+    reading = distributions.Reading(table, total.astype(float))
     if frequent.sum() >= 5:
-        means = face_means(states, typed, data.MIN_COUNT, data.MIN_PROMPTS)
-        own["clustering"] = cluster_means(means, seed=seed, **CLUSTERING)
+        X = stack(states.array)[pd.Index(prompt_ids).get_indexer(counts.columns)]
+        own["clustering"] = clusters.cluster_means(counts[frequent], X, seed=seed, **CLUSTERING)
     return data.FaceSource(name, title, what, True, reading, places, **own)
 
 

@@ -116,7 +116,7 @@ def _tree(source, scheme):
         "matrix": quantise(cosine, "i1", 1 / 127),
         "labels": quantise(tree.clusters.loc[order], "u1"),
         "names": list(clusters.names(tree.clusters, masses, glosses).values()),
-        "stability": [round(float(value), 4) for value in tree.stability[tree.chosen]],
+        "stability": [round(float(value), 4) for value in tree.stability],
     }
 
 

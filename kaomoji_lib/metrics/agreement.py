@@ -61,22 +61,6 @@ def compare(reference, sources, faces, *, permutations=stats.PERMUTATIONS, seed=
     return pd.concat(parts, ignore_index=True)
 
 
-def divergent(reference, sources, most=10):
-    """Return the faces that the sources read most differently from the reference, the lowest mean similarity first.
-
-    DataFrame [face, n, elicited as, <source> says (category), <source> similarity ...]; n is the face's weight in the
-    reference.
-    """
-    faces = distributions.shared_faces(reference, *sources.values())
-    rows = pd.DataFrame({"n": reference.weight[faces].astype(int)})
-    rows["elicited as"] = reference.table.loc[faces].idxmax(axis=1)
-    for title, source in sources.items():
-        rows[f"{title} says"] = source.table.loc[faces].idxmax(axis=1)
-        rows[f"{title} similarity"] = per_face(reference, source, faces)
-    order = rows.filter(like=" similarity").mean(axis=1).sort_values(kind="stable").index
-    return rows.loc[order].head(most).rename_axis("face").reset_index()
-
-
 def pooling(
     reference, sources, *, weights=UNIFORM, halves=HALVES, permutations=stats.REFITS, seed=0
 ):

@@ -1,4 +1,8 @@
-"""Clusters of faces, by their mean states or their words: how many (one, where nothing is found), how stable, and their names."""
+"""Clusters of faces, by their mean states or their words: how many (one, where nothing is found), how stable, and their names.
+
+Silhouettes: Rousseeuw 1987; adjustment over numbers of clusters: Westfall & Young 1993; stability: Hennig 2007,
+doi:10.1016/j.csda.2006.11.025.
+"""
 
 from dataclasses import dataclass
 
@@ -8,8 +12,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import pdist, squareform
 
 from kaomoji_lib import results, stats
-from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics.states import one_thread, stack
+from kaomoji_lib.metrics.states import one_thread
 
 MOST_CLUSTERS = 15
 CLEAR, SECOND = 0.6, 0.2
@@ -21,17 +24,17 @@ class Clustering:
 
     ``linkage``: as scipy gives it, leaves ordered; ``order``: faces in the order of the leaves. ``cuts``: dict number ->
     Series face -> cluster (1 ..., in the order of the leaves). ``criterion``: tidy table, measure ``silhouette``, one row per
-    number, with ``clusters``, ``stability`` (mean Jaccard, 0..1) and ``p_adjusted`` (max-T over all numbers of clusters).
-    ``stability``: dict number -> Series cluster -> mean Jaccard. ``chosen``: of the numbers with p_adjusted <= 0.05 the one
-    whose silhouette is farthest above its null mean; 1 where there is none.
+    number, with ``clusters`` and ``p_adjusted`` (max-T over all numbers of clusters). ``chosen``: of the numbers with
+    p_adjusted <= 0.05 the one whose silhouette is farthest above its null mean; 1 where there is none. ``stability``:
+    Series cluster of the chosen cut -> mean Jaccard, 0..1.
     """
 
     linkage: np.ndarray
     order: tuple
     cuts: dict
     criterion: pd.DataFrame
-    stability: dict
     chosen: int
+    stability: pd.Series
 
     @property
     def clusters(self):
@@ -71,30 +74,28 @@ def cluster(faces, distances, nulls, resampled, seed=0):
     """Return the :class:`Clustering` of ``faces`` by ``distances`` (n, n).
 
     ``nulls``: list of :func:`null_silhouettes`. ``resampled``: iterable of (rows, distances among these rows), what a
-    bootstrap makes of the same faces. Silhouettes: Rousseeuw 1987; adjustment over numbers: Westfall & Young 1993.
+    bootstrap makes of the same faces.
     """
     linkage = tree(distances)
     labelled = cuts(linkage)
-    stability = jaccard(labelled, resampled)
     own = {k: stats.silhouettes(distances, labels) for k, labels in labelled.items() if k > 1}
     null = pd.DataFrame(nulls, columns=list(own))
     null = null.fillna(null.mean())
     adjusted = stats.max_t([values.mean() for values in own.values()], null)
-    rows = []
+    rows, options = [], {"unit": "kaomoji", "seed": seed, "resamples": 500}
     for (number, values), p in zip(own.items(), adjusted):
-        options = {"unit": "kaomoji", "seed": seed, "resamples": 500}
         value = stats.bootstrap(values, null=null[number], **options)
-        labels = {"clusters": number, "stability": float(stability[number].mean())}
-        rows.append(results.frame({"silhouette": value}, **labels, p_adjusted=float(p)))
+        rows.append(results.frame({"silhouette": value}, clusters=number, p_adjusted=float(p)))
     rows = pd.concat(rows, ignore_index=True)
     excess = (rows["value"] - rows["null_mean"])[rows["p_adjusted"] <= stats.ALPHA]
+    chosen = int(rows["clusters"][excess.idxmax()]) if len(excess) else 1
     return Clustering(
         linkage=linkage,
         order=tuple(faces[leaf] for leaf in hierarchy.leaves_list(linkage)),
         cuts={k: pd.Series(labels, list(faces), name="cluster") for k, labels in labelled.items()},
         criterion=rows,
-        stability=stability,
-        chosen=int(rows["clusters"][excess.idxmax()]) if len(excess) else 1,
+        chosen=chosen,
+        stability=jaccard(labelled[chosen], resampled),
     )
 
 
@@ -103,7 +104,7 @@ def cluster_vectors(vectors, null=None, *, permutations=stats.PERMUTATIONS, resa
 
     ``null``: permuted arrays like the table; default: each column permuted over the faces, which suits distributions over
     categories, not words (use :func:`.synthesis.permuted_vectors`). Stability: faces resampled with replacement, under
-    which clusters of two or three faces look stable whatever they are; compare at the same number only (Hennig 2007).
+    which clusters of two or three faces look stable whatever they are; compare at the same number only.
     """
     X, rng = vectors.to_numpy(float), np.random.default_rng(seed)
     null = (rng.permuted(X, axis=0) for _ in range(permutations)) if null is None else null
@@ -114,29 +115,24 @@ def cluster_vectors(vectors, null=None, *, permutations=stats.PERMUTATIONS, resa
     return cluster(tuple(vectors.index), distances, nulls, resampled, seed)
 
 
-def jaccard(labelled, resampled):
-    """Return how well a bootstrap finds each cluster of each cut again: dict number -> Series cluster -> mean Jaccard, 0..1.
+def jaccard(labels, resampled):
+    """Return how well a bootstrap finds each cluster of a cut again: Series cluster -> mean Jaccard, 0..1.
 
-    For each resample the same cut is made and each cluster compared with the most similar new one. Above 0.75 a
-    cluster is stable, below 0.6 it should not be interpreted. Hennig 2007, doi:10.1016/j.csda.2006.11.025.
+    ``labels``: ints (n,) from 1. For each resample the same cut is made and each cluster compared with the most similar
+    new one. Above 0.75 a cluster is stable, below 0.6 it should not be interpreted.
     """
-    found = {number: [] for number in labelled}
+    number, found = labels.max(), []
     for rows, distances in resampled:
-        if len(rows) < 3:
+        if len(rows) <= max(number, 2):
             continue
         linkage = hierarchy.linkage(squareform(distances, checks=False), "average")
-        for number in [number for number in labelled if number < len(rows)]:
-            old = np.eye(labelled[number].max())[labelled[number][rows] - 1]
-            again = hierarchy.fcluster(linkage, number, "maxclust")
-            new = np.eye(again.max())[again - 1]
-            both = old.T @ new
-            union = old.sum(axis=0)[:, None] + new.sum(axis=0)[None] - both
-            best = (both / np.maximum(union, 1)).max(axis=1)
-            found[number].append(np.where(old.any(axis=0), best, np.nan))
-    return {
-        number: pd.DataFrame(found[number], columns=range(1, labels.max() + 1)).mean()
-        for number, labels in labelled.items()
-    }
+        again = hierarchy.fcluster(linkage, number, "maxclust")
+        old, new = np.eye(number)[labels[rows] - 1], np.eye(again.max())[again - 1]
+        both = old.T @ new
+        union = old.sum(axis=0)[:, None] + new.sum(axis=0)[None] - both
+        best = (both / np.maximum(union, 1)).max(axis=1)
+        found.append(np.where(old.any(axis=0), best, np.nan))
+    return pd.DataFrame(found, columns=range(1, number + 1)).mean()
 
 
 def names(labels, masses, words):
@@ -164,75 +160,45 @@ def names(labels, masses, words):
     }
 
 
-@dataclass(frozen=True)
-class FaceMeans:
-    """Which states each face has, most frequent face first.
+def usage(emissions, prompt_ids):
+    """Return how often each prompt drew each face: DataFrame face x prompt, most frequent face first.
 
-    ``counts``: Series face -> emissions. ``gram``: (rows, rows), inner products of the states. ``uses``: (faces, rows), how
-    often each face has each state. ``prompts``: ints, the state rows of the prompts that have replies.
+    ``emissions``: DataFrame[prompt_id, face]; of prompts that are not among ``prompt_ids`` nothing is counted.
     """
-
-    counts: pd.Series
-    gram: np.ndarray
-    uses: np.ndarray
-    prompts: np.ndarray
-
-    def distances(self, uses):
-        """Return the faces that occur in ``uses`` (faces, rows), and cosine distances (0..2) of their centred means."""
-        present = np.flatnonzero(uses.sum(axis=1))
-        shares = uses[present] / uses[present].sum(axis=1, keepdims=True)
-        products = shares @ (shares @ self.gram).T
-        products = products - products.mean(axis=0)
-        products = products - products.mean(axis=1, keepdims=True)
-        norms = np.sqrt(np.maximum(np.diagonal(products), 1e-24))
-        distances = 1 - np.clip(products / np.outer(norms, norms), -1, 1).astype(float)
-        np.fill_diagonal(distances, 0)
-        return present, (distances + distances.T) / 2
+    prompts = emissions["prompt_id"].unique()
+    counts = pd.crosstab(emissions["face"], emissions["prompt_id"])
+    counts = counts[prompts[np.isin(prompts, prompt_ids)]]
+    order = counts.sum(axis=1).sort_values(ascending=False, kind="stable")
+    return counts.loc[order.index[order > 0]]
 
 
-def face_means(states, emissions, min_emissions=3, min_prompts=2):
-    """Join faces with the (layer-scaled, stacked) states of their emissions: :class:`FaceMeans`.
+def mean_distances(uses, gram):
+    """Return the faces that occur in ``uses``, and cosine distances (0..2) of their centred means.
 
-    ``states``: the run's states, one per prompt, with ``index`` (DataFrame[prompt_id]) and ``array`` (n, layers, d); a face
-    generated twice for a prompt counts its state twice. Included are faces with at least ``min_emissions`` emissions from
-    at least ``min_prompts`` prompts.
-
-    Raises
-    ------
-    KaomojiError
-        If fewer than three faces qualify.
+    ``uses``: (faces, n), how often each face has each state; ``gram``: (n, n), inner products of the states.
     """
-    index = states.index[["prompt_id"]].assign(row=np.arange(len(states.index)))
-    replies = emissions.merge(index, on="prompt_id")
-    usage = replies.groupby("face").agg(count=("row", "size"), prompts=("row", "nunique"))
-    usage = usage[(usage["count"] >= min_emissions) & (usage["prompts"] >= min_prompts)]
-    usage = usage.sort_index().sort_values("count", ascending=False, kind="stable")["count"]
-    if len(usage) < 3:
-        raise KaomojiError(
-            f"{len(usage)} faces have {min_emissions} emissions from {min_prompts} prompts; expected at least 3; "
-            "collect more generations or lower the limits"
-        )
-    kept = replies[replies["face"].isin(usage.index)]
-    uses, X = np.zeros((len(usage), len(index))), stack(states.array)
-    np.add.at(uses, (usage.index.get_indexer(kept["face"]), kept["row"]), 1)
-    return FaceMeans(usage, X @ X.T, uses, replies["row"].unique())
+    present = np.flatnonzero(uses.sum(axis=1))
+    shares = uses[present] / uses[present].sum(axis=1, keepdims=True)
+    products = shares @ (shares @ gram).T
+    products = products - products.mean(axis=0)
+    products = products - products.mean(axis=1, keepdims=True)
+    norms = np.sqrt(np.maximum(np.diagonal(products), 1e-24))
+    distances = 1 - np.clip(products / np.outer(norms, norms), -1, 1).astype(float)
+    np.fill_diagonal(distances, 0)
+    return present, (distances + distances.T) / 2
 
 
 @one_thread
-def cluster_means(means, *, permutations=stats.PERMUTATIONS, resamples=100, seed=0):
+def cluster_means(uses, X, *, permutations=stats.PERMUTATIONS, resamples=100, seed=0):
     """Cluster faces by the cosine similarity of their mean states, centred over faces: :class:`Clustering`.
 
-    The null moves whole prompts: all faces of a prompt go to the state of another prompt. A face that two prompts prefer
-    has a mean near these two, whether or not faces mean anything; moving single replies would miss that. Stability:
-    prompts resampled. Silhouettes: Rousseeuw 1987.
+    ``uses``: DataFrame face x prompt of :func:`usage`; ``X``: (prompts, d), their states. The null moves whole prompts: all
+    faces of a prompt go to the state of another prompt. A face that two prompts prefer has a mean near these two, whether
+    or not faces mean anything; moving single replies would miss that. Stability: prompts resampled.
     """
-    rows, nulls = means.prompts, []
-    for order in stats.orders(np.zeros(len(rows)), permutations, seed):
-        moved = np.zeros_like(means.uses)
-        moved[:, rows] = means.uses[:, rows[order]]
-        nulls.append(null_silhouettes(means.distances(moved)[1]))
-    weights = np.zeros((resamples, len(means.gram)))
-    weights[:, rows] = stats.resampling_counts(len(rows), resamples, seed)
-    resampled = (means.distances(means.uses * weight) for weight in weights)
-    distances = means.distances(means.uses)[1]
-    return cluster(tuple(means.counts.index), distances, nulls, resampled, seed)
+    counts, gram = uses.to_numpy(float), X @ X.T
+    orders = stats.orders(np.zeros(len(X)), permutations, seed)
+    nulls = [null_silhouettes(mean_distances(counts[:, order], gram)[1]) for order in orders]
+    weights = stats.resampling_counts(len(X), resamples, seed)
+    resampled = (mean_distances(counts * weight, gram) for weight in weights)
+    return cluster(tuple(uses.index), mean_distances(counts, gram)[1], nulls, resampled, seed)

@@ -194,25 +194,24 @@ def similarity(sources, prompts, *, permutations=stats.PERMUTATIONS, halves=HALV
                 "in the same order; collect both runs with one prompt table"
             )
     grams = {title: _grams(states) for title, states in sources.items()}
-    ends = np.cumsum([len(part) for part in grams.values()])
-    block = {title: slice(end - len(grams[title]), end) for title, end in zip(grams, ends)}
-    own, n = np.hstack([signatures(part) for part in grams.values()]), len(prompts)
+    own, n = {title: signatures(part) for title, part in grams.items()}, len(prompts)
     rows, columns = np.triu_indices(n, 1)
     place = np.zeros((n, n), dtype=np.int32)
     place[rows, columns] = place[columns, rows] = np.arange(len(rows))
     orders = stats.orders(prompts["category"].factorize()[0], permutations, [seed, 1])
-    permuted = [own.T @ own[place[order[rows], order[columns]]] for order in orders]
-    frames, product = [], own.T @ own
+    frames = []
     for left, right in itertools.combinations(sources, 2):
-        cell = block[left], block[right]
-        best = np.unravel_index(product[cell].argmax(), product[cell].shape)
+        one, other = own[left], own[right]
+        product = one.T @ other
+        null = [(one.T @ other[place[order[rows], order[columns]]]).max() for order in orders]
+        best = np.unravel_index(product.argmax(), product.shape)
         pair = grams[left][best[0]], grams[right][best[1]]
         spread = [
             np.prod(signatures(np.stack([gram[np.ix_(half, half)] for gram in pair])), axis=1).sum()
             for half in stats.half_samples(n, halves, seed)
         ]
-        options = {"null": [part[cell].max() for part in permuted], "normal": True}
-        found = stats.estimate(product[cell].max(), spread, n, "prompts", bounds=(-1, 1), **options)
+        options = {"null": null, "normal": True, "bounds": (-1, 1)}
+        found = stats.estimate(product.max(), spread, n, "prompts", **options)
         labels = {"left": left, "right": right, "left_layer": best[0], "right_layer": best[1]}
         frames.append(results.frame({(f"{left} – {right}", "CKA"): found}, **labels))
     return pd.concat(frames, ignore_index=True)

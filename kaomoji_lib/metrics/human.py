@@ -74,10 +74,6 @@ class Reference:
         found = self.lookup(faces)
         return self._table(found, prior + self._masses(found))
 
-    def coordinates(self, faces):
-        """Mean valence and arousal of a face's labels, without the prior: DataFrame face x (valence, arousal), -1..1."""
-        return coordinates(self.theta(faces, prior=0), self.scheme)
-
     def draws(self, faces, number, seed=0):
         """Yield ``number`` draws of P(category | face), of the posterior and of the weights inside each set."""
         rng, found = np.random.default_rng(seed), self.lookup(faces)
@@ -194,7 +190,7 @@ def coordinates(table, scheme):
 def correlation(table, people, scheme, axis="valence", *, seed=0):
     """Spearman correlation of the model's expected ``axis`` with the one of people's labels, over kaomoji.
 
-    ``table``: face x category; ``people``: of :meth:`Reference.coordinates`. Interval: bootstrap over faces. Null: faces
+    ``table``: face x category; ``people``: :func:`coordinates` of people's labels (:meth:`Reference.theta` without the prior). Interval: bootstrap over faces. Null: faces
     permuted.
     """
     faces = _shared(table, people)

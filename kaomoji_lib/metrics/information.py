@@ -39,10 +39,11 @@ def from_emissions(emissions, *, permutations=stats.PERMUTATIONS, seed=0):
     prompts = typed.drop_duplicates("prompt_id")
     counts = pd.crosstab(typed["prompt_id"], typed["face"]).loc[prompts["prompt_id"]].to_numpy()
     label, n = pd.factorize(prompts["category"])[0], len(prompts)
-    prompt, face = np.nonzero(counts)
-    cells, rng = (prompt, face, counts[prompt, face].astype(float)), np.random.default_rng(seed)
-    null = [_jackknifed(*_counted(*cells, rng.permutation(label))) for _ in range(permutations)]
-    whole, without = _counted(*cells, label)
+    rng, counts = np.random.default_rng(seed), counts.astype(float)
+    null = [
+        _jackknifed(*_without_each(counts, rng.permutation(label))) for _ in range(permutations)
+    ]
+    whole, without = _without_each(counts, label)
     value = _jackknifed(whole, without)
     spread = (n - 1) / n * ((without - without.mean()) ** 2).sum()
     reach = 1.96 * np.sqrt(spread + (CORRECTION_ERROR * (whole - value)) ** 2)
@@ -54,25 +55,26 @@ def _jackknifed(whole, without):
     return float(len(without) * whole - (len(without) - 1) * without.mean())
 
 
-def _counted(prompt, face, count, label):
-    """Return the information of all prompts, and (prompts,) of all but each; ``count``: how often a prompt has a face."""
-    categories, faces, n = int(label.max()) + 1, int(face.max()) + 1, len(label)
-    cell = face * categories + label[prompt]
-    joint = np.bincount(cell, count, faces * categories)
-    rows, columns = joint.reshape(faces, categories).sum(1), joint.reshape(faces, categories).sum(0)
-    sums = _xlogx(joint).sum() - _xlogx(rows).sum() - _xlogx(columns).sum()
-    occupied = (rows > 0).sum() + (columns > 0).sum() - (joint > 0).sum() - 1
-    size, of_cell, of_face = np.bincount(prompt, count, n), joint[cell], rows[face]
-    lost = _xlogx(of_cell - count) - _xlogx(of_cell) - _xlogx(of_face - count) + _xlogx(of_face)
-    lost = np.bincount(prompt, lost, n) - _xlogx(columns[label] - size) + _xlogx(columns[label])
-    emptied = np.bincount(prompt, (of_cell <= count).astype(float) - (of_face <= count), n)
-    emptied -= columns[label] <= size
-    total = joint.sum()
-    left = total - size
-    return (
-        np.log2(total) + (sums + occupied / 2) / total / np.log(2),
-        np.log2(left) + (sums + lost + (occupied + emptied) / 2) / left / np.log(2),
-    )
+def _without_each(counts, label):
+    """Return the information of all prompts, and (prompts,) of all but each; ``counts``: (prompts, faces)."""
+    joint = counts.T @ np.eye(label.max() + 1)[label]
+    rows, columns, size = joint.sum(axis=1), joint.sum(axis=0), counts.sum(axis=1)
+
+    def balance(function):
+        """Sums of ``function`` over the cells less those over the margins: of all prompts, then of all but each."""
+
+        def change(before, taken):
+            return (function(before - taken) - function(before)).sum(axis=1)
+
+        cells, faces = change(joint.T[label], counts), change(rows[None], counts)
+        categories = change(columns[label][:, None], size[:, None])
+        every = function(joint).sum() - function(rows).sum() - function(columns).sum()
+        return np.append(every, every + cells - faces - categories)
+
+    total = np.append(size.sum(), size.sum() - size)
+    occupied = -balance(np.sign) - 1
+    found = np.log2(total) + (balance(_xlogx) + occupied / 2) / total / np.log(2)
+    return found[0], found[1:]
 
 
 def _xlogx(values):

@@ -164,7 +164,6 @@ def _summary(category, label, answered, null, seed):
     return Prediction(accuracy, confusion, pd.Series(hits, category.index, name="hits"), null)
 
 
-@one_thread
 def from_faces(emissions, *, repeats=REPEATS, permutations=stats.PERMUTATIONS, seed=0):
     """Predict the category from the generated face: the face's modal category among the training prompts.
 
@@ -176,12 +175,10 @@ def from_faces(emissions, *, repeats=REPEATS, permutations=stats.PERMUTATIONS, s
         raise KaomojiError(
             "no emission has a face; expected faces of at least two categories; see the emission report"
         )
-    category, label, group = _by_prompt(typed["category"], typed["prompt_id"])
-    face, faces = pd.factorize(typed["face"])
-    counts = np.zeros((len(label), len(faces)))
-    np.add.at(counts, (group, face), 1)
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    return _looked_up(category, label, shares, repeats, permutations, seed)
+    prompts = typed.drop_duplicates("prompt_id")
+    shares = pd.crosstab(typed["prompt_id"], typed["face"], normalize="index")
+    options = {"repeats": repeats, "permutations": permutations, "seed": seed}
+    return from_probabilities(shares.loc[prompts["prompt_id"]], prompts["category"], **options)
 
 
 @one_thread
@@ -191,12 +188,8 @@ def from_probabilities(table, labels, *, repeats=REPEATS, permutations=stats.PER
     ``table``: DataFrame prompt x face, rows sum to 1; ``labels``: category of each prompt, in the order of the rows.
     """
     category, label, _ = _by_prompt(labels, table.index)
-    return _looked_up(category, label, table.to_numpy(float), repeats, permutations, seed)
-
-
-def _looked_up(category, label, shares, repeats, permutations, seed):
+    shares, k, prompts = table.to_numpy(float), label.max() + 1, np.arange(len(table))
     drawn = [folds(label, seed + repeat) for repeat in range(repeats)]
-    k, prompts = label.max() + 1, np.arange(len(shares))
     answered = np.mean([_lookup(shares, label, fold, k) for fold in drawn], axis=0)
     null = [
         _lookup(shares, moved, drawn[0], k)[prompts, moved].mean()

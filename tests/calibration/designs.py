@@ -5,7 +5,6 @@ with concentration alpha (1 and 2.4: strong favourites, as in published Gemma an
 """
 
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -78,11 +77,10 @@ def replies(rng, size, alpha, sharp):
 
 
 def states(rng, size, strength=2.0, width=20):
-    """One state per prompt, with its category in it."""
-    array = rng.normal(size=(len(size.label), 1, width))
-    array += strength * rng.normal(size=(size.categories, 1, width))[size.label]
-    index = pd.DataFrame({"prompt_id": size.ids})
-    return SimpleNamespace(index=index, array=array.astype(np.float32))
+    """One state per prompt, (prompts, width), with its category in it."""
+    noise = rng.normal(size=(len(size.label), width))
+    own = strength * rng.normal(size=(size.categories, width))[size.label]
+    return (noise + own).astype(np.float32)
 
 
 def bits(own):
@@ -110,8 +108,8 @@ def sampled_information(rng, effect, alpha, study=STUDY):
 
 
 def probe_accuracy(rng, effect, study=HALF):
-    X, options = states(rng, study, 0.5 * effect).array[:, 0], {"permutations": PERMUTATIONS}
-    found = predict.from_states(X, study.labels, study.ids, repeats=1, **options).accuracy
+    X, options = states(rng, study, 0.5 * effect), {"repeats": 1, "permutations": PERMUTATIONS}
+    found = predict.from_states(X, study.labels, study.ids, **options).accuracy
     return found if effect else (found, 1 / study.categories)
 
 
@@ -133,9 +131,11 @@ def any_number(clustering):
 
 def face_clusters(rng, effect, alpha, study=HALF):
     """Faces that follow no category, states without groups."""
-    placed = states(rng, study, 2.0 * effect)
-    means = clusters.face_means(placed, replies(rng, study, alpha, 1.6 * effect))
-    return any_number(clusters.cluster_means(means, permutations=PERMUTATIONS, resamples=2))
+    X = states(rng, study, 2.0 * effect)
+    X = X / np.linalg.norm(X, axis=1).mean()
+    uses = clusters.usage(replies(rng, study, alpha, 1.6 * effect), study.ids)
+    uses = uses[(uses.sum(axis=1) >= 3) & ((uses > 0).sum(axis=1) >= 2)]
+    return any_number(clusters.cluster_means(uses, X, permutations=PERMUTATIONS, resamples=2))
 
 
 def vector_clusters(rng, effect):
