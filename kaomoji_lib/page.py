@@ -70,7 +70,11 @@ class Source:
     @property
     def statement(self):
         """What the page is about, as its first sentence."""
-        kind = "toy model trained by this project" if self.spec.is_organism else "language model"
+        kind = (
+            "toy model trained by this project"
+            if self.spec.kind == "organism"
+            else "language model"
+        )
         return f"{self.title} is a {kind}. {self._counts}."
 
     @property

@@ -151,21 +151,13 @@ class Scheme:
         return tuple(self.table.index)
 
     def colour(self, code):
-        return self._cell(code, "colour")
+        return self.table.at[code, "colour"]
 
     def symbol(self, code):
-        return self._cell(code, "symbol")
+        return self.table.at[code, "symbol"]
 
     def gloss(self, code):
-        return self._cell(code, "gloss")
-
-    def _cell(self, code, column):
-        if code not in self.table.index:
-            raise KaomojiError(
-                f"category {code!r} is not in the scheme; expected one of {', '.join(self.codes)}; "
-                "add it to the category table or correct the data"
-            )
-        return self.table.at[code, column]
+        return self.table.at[code, "gloss"]
 
 
 def load_scheme(path=None):

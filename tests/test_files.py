@@ -17,7 +17,7 @@ from kaomoji_lib.runs import files, folder, registry
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 from kaomoji_lib.stimuli import load_prompts
 
-MODEL = next(name for name in registry.aliases() if registry.model(name).is_organism)
+MODEL = next(name for name in registry.aliases() if registry.model(name).kind == "organism")
 REFUSALS = {
     errno.ENOSPC: "no room on the disk",
     errno.EDQUOT: "no room",

@@ -51,13 +51,14 @@ def probe(spec, state):
     import pandas as pd
     from scipy.special import softmax
 
+    from kaomoji_lib import html
     from kaomoji_lib.errors import KaomojiError
     from kaomoji_lib.metrics import predict
     from kaomoji_lib.metrics.states import stack
     from kaomoji_lib.runs.folder import RunFolder
 
     try:
-        run = RunFolder.find(spec.slug)
+        run = RunFolder.find(html.filename(spec.alias))
         states, (labels, codes) = run.states("emit"), pd.factorize(run.prompts()["category"])
     except KaomojiError:
         return None

@@ -95,7 +95,9 @@ def models_at_hand():
         cached = try_to_load_from_cache(spec.hub or spec.id, spec.file or "config.json")
         where[spec.alias] = "downloaded" if isinstance(cached, str) else ABSENT
         if spec.is_local:
-            where[spec.alias] = "ships" if spec.is_organism else spec.package or spec.location
+            where[spec.alias] = (
+                "ships" if spec.kind == "organism" else spec.package or spec.location
+            )
     return where
 
 

@@ -73,7 +73,7 @@ def of_run(run, seed=0):
     except KaomojiError:
         if not (run.run.path / f"closed-{stimuli.SELF}.parquet").is_file():
             raise
-    chosen = choose.draw(choose.closed_set(run.run), seed=seed, model=run.run.source)
+    chosen = choose.draw(choose.closed_set(run.run), seed=seed, model=run.run.manifest["source"])
     category = chosen["prompt_id"].map(run.prompts.set_index("id")["category"])
     chosen = chosen.assign(category=category, raw_face=chosen["spelling"])
     chosen["face"] = chosen["raw_face"].map(canonical)

@@ -13,7 +13,7 @@ from kaomoji_lib import html, stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import job
 from kaomoji_lib.runs import registry
-from kaomoji_lib.runs.files import digest, folder_lock
+from kaomoji_lib.runs.files import digest, folder_lock, remove_stale_temporary_files
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder, default_folder
 from kaomoji_lib.stimuli import PROMPTS, load_prompts
 
@@ -94,8 +94,8 @@ def collect(
     if run.complete:
         return run
     with folder_lock(run.path):
-        run.remove_stale_temporary_files()
-        if spec.is_local and not spec.is_organism:
+        remove_stale_temporary_files(run.path, run.path / "shards")
+        if spec.is_local and spec.kind != "organism":
             run.keep_model_folder(spec.location)
         _fill(run, spec, table, settings, sampling, device, progress)
     return run
@@ -106,7 +106,7 @@ def run_name(spec, prompts=None, perspective=stimuli.SELF):
 
     ``data/prompts_b.csv`` adds ``b``, ``mine.csv`` adds ``mine``; instructions in the user's own words add nothing.
     """
-    name = spec.slug
+    name = html.filename(spec.alias)
     if prompts is not None and Path(prompts).resolve() != PROMPTS.resolve():
         name += "--" + html.filename(Path(prompts).stem.removeprefix("prompts_"))
     known = perspective in (stimuli.SELF, stimuli.OWN_WORDS)
@@ -169,7 +169,7 @@ def _begin(run, engine, prompts, settings, check, started):
         "from_hub": not spec.is_local,
         "class": type(engine.model).__name__,
         "revision": engine.revision,
-        "family": spec.family or engine.model.config.model_type,
+        "family": engine.model.config.model_type,
         "parameters": spec.parameters or sum(p.numel() for p in engine.model.parameters()),
         "template_sha256": engine.template.hash,
         "notes": [*engine.notes, *engine.template.notes],

@@ -261,7 +261,7 @@ def intervene(run, kind, words, per_category=2, seed=0, device="auto", **setting
             engine=engine, prompts=prompts, encoded=tokens, train=train, tested=tested
         )
         steps = changes * len(settings.get("scales") or settings["layers"]) + 1
-        with Progress(f"{run.source}, {kind}", steps, unit="steps") as report:
+        with Progress(f"{run.manifest['source']}, {kind}", steps, unit="steps") as report:
             for about, change in design(lab, np.random.default_rng(seed), **settings):
                 ids, layer = list(tokens["ids"].iloc[about.index]), about["layer"].iloc[0]
                 asked = engine, ids, plan, layer, change

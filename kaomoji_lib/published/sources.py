@@ -13,7 +13,7 @@ import pandas as pd
 from kaomoji_lib import stats
 from kaomoji_lib.faces.canonical import published_fold
 from kaomoji_lib.metrics import agreement, distributions, synthesis
-from kaomoji_lib.metrics.distributions import COUNTS, UNIFORM
+from kaomoji_lib.metrics.distributions import UNIFORM
 from kaomoji_lib.published import tables
 from kaomoji_lib.stimuli import load_lexicon
 
@@ -37,11 +37,6 @@ class Sources:
     others: dict
     faces: pd.Index
 
-    @property
-    def weight(self):
-        """Replies of the elicited source per face, over :attr:`faces`."""
-        return self.elicited.weight[self.faces]
-
     def get(self, name):
         """Return a source by name: ``elicited``, one of ``others``, several joined by ``+`` (their mean), or a guess.
 
@@ -53,9 +48,8 @@ class Sources:
             return self.elicited
         parts = [self.others[part] for part in name.split("+")]
         mean = parts[0] if len(parts) == 1 else agreement.pool(parts)
-        return distributions.Reading(
-            mean.table, self.elicited.weight.reindex(mean.table.index).fillna(0.0)
-        )
+        weight = self.elicited.weight.reindex(mean.table.index).fillna(0.0)
+        return distributions.Reading(mean.table, weight)
 
 
 @cache
@@ -109,7 +103,7 @@ def similarity(sources, a, b="elicited", weights=UNIFORM, *, seed=0):
     ``null_mean`` is what the marginal guess gets on the same faces; p is two-sided, of the paired difference to it.
     """
     values = distributions.per_face(sources.get(b), sources.get(a), sources.faces)
-    weight = sources.weight if weights == COUNTS else None
+    weight = distributions.face_weights(sources.elicited, sources.faces, weights)
     value = stats.bootstrap(values, weights=weight, unit="kaomoji", seed=seed)
     gap = difference(sources, a, "marginal guess", weights, b=b, seed=seed)
     return replace(value, null_mean=value.value - gap.value, p=gap.p)

@@ -47,7 +47,7 @@ def article(only="", *, seed=0):
 
     ``article``: as printed (NaN: none); ``recomputed``: by the article's rule; ``reproduces``: whether the two agree
     within the tolerance (None: one is missing). ``value`` to ``unit``: by our rule; a plain number has no interval.
-    ``reference``: what a guess gets. ``missing``: why nothing was computed.
+    ``reference``: what a guess gets. Rows of the rule ``unpublished`` need the hidden states, and have no value.
     """
     table = entries()
     table = table[table["id"].str.startswith(only)].reset_index(drop=True)
@@ -60,8 +60,6 @@ def article(only="", *, seed=0):
         rows.append({"recomputed": recomputed, **fields, "reference": reference})
     numbers = dict.fromkeys(("recomputed", "null_mean", "p", "reference"), float)
     table = table.join(pd.DataFrame(rows).astype(numbers)).assign(measure=table["id"])
-    missing = table["rule"] == "unpublished"
-    table["missing"] = np.where(missing, "the hidden states were not published", "")
     table["article"], tolerance = (pd.to_numeric(table[name]) for name in ("article", "tolerance"))
     gap = (table["article"] - table["recomputed"]).abs()
     table["reproduces"] = (gap <= tolerance + 1e-9).astype(object).where(gap.notna(), None)
@@ -70,14 +68,12 @@ def article(only="", *, seed=0):
 
 def record(row):
     """Return the id and the numbers of a row, by the names of :data:`KEYS`: dict (None: there is no such number)."""
-    numbers = {key: _number(row[name]) for key, name in KEYS.items()}
-    return {"id": row["id"], **numbers, "n": row["n"] or None}
-
-
-def _number(value):
-    if not np.isfinite(value):
-        return None
-    return int(value) if float(value).is_integer() else round(float(value), 6)
+    found = {"id": row["id"], **dict.fromkeys(KEYS)}
+    for key, name in KEYS.items():
+        if np.isfinite(row[name]) and (key, row[name]) != ("n", 0):
+            value = float(row[name])
+            found[key] = int(value) if value.is_integer() else round(value, 6)
+    return found
 
 
 @cache

@@ -11,12 +11,15 @@ from kaomoji_lib.stimuli import DATA, Scheme, load_scheme, read_table
 
 FOLDER = DATA / "published"
 NAMES = (
-    *("emissions.parquet", "likelihoods.parquet", "judgements.csv", "words.csv"),
-    *("components.csv", "variance.csv"),
+    "emissions.parquet",
+    "likelihoods.parquet",
+    "judgements.csv",
+    "words.csv",
+    "components.csv",
 )
+NAMES += ("variance.csv",)
 LOCAL = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
 JUDGES = ("opus", "haiku")
-OVERLAP = 0.9
 # The published folds did not know this wide arm: `＼(^o^)／` stayed apart from `(^o^)`, and was dropped later because it
 # does not start with "(". Without it the published numbers cannot be had to the last digit.
 UNKNOWN_ARM = "＼"
@@ -25,10 +28,9 @@ UNKNOWN_ARM = "＼"
 @cache
 def read(name):
     """Return a shipped table by file name, as it is. Callers copy before they change it."""
-    path = FOLDER / name
-    return (
-        pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, na_filter=False)
-    )
+    if name.endswith(".parquet"):
+        return pd.read_parquet(FOLDER / name)
+    return pd.read_csv(FOLDER / name, na_filter=False)
 
 
 @cache
@@ -57,30 +59,28 @@ def titles():
 
 @cache
 def prompts(scheme="nine"):
-    """Return the prompts of a round: DataFrame[id, category, topic, text]; the texts are not part of what ships.
+    """Return the prompts of a round: DataFrame[id, category]; their texts are not part of what ships.
 
     ``scheme``: ``nine``, or ``first`` (the five classes of the first round): a column of ``published_categories.csv``.
     """
     spans = read_table(DATA / "published_categories.csv", ("code", scheme)).set_index("code")
-    rows = []
-    for code, prefix, first, last in (
-        spans[scheme].str.extract(r"(..)(\d+)-..(\d+)").dropna().itertuples()
-    ):
+    spans, rows = spans[scheme].str.extract(r"(..)(\d+)-..(\d+)").dropna(), []
+    for code, prefix, first, last in spans.itertuples():
         numbers = range(int(first), int(last) + 1)
-        rows += [(f"{prefix}{number:02d}", code, "", "") for number in numbers]
-    return pd.DataFrame(rows, columns=["id", "category", "topic", "text"])
+        rows += [(f"{prefix}{number:02d}", code) for number in numbers]
+    return pd.DataFrame(rows, columns=["id", "category"])
 
 
 @cache
 def scheme(name="nine"):
     """Return the categories of a round as a :class:`Scheme`."""
-    codes = prompts(name)["category"].unique()
-    return Scheme(load_scheme(DATA / "published_categories.csv").table.loc[codes])
+    table = load_scheme(DATA / "published_categories.csv").table
+    return Scheme(table.loc[prompts(name)["category"].unique()])
 
 
 def category(prompt_ids, name="nine"):
     """Return the category of each prompt id (``hp21``) in a round: list, None where there is none."""
-    codes = dict(prompts(name)[["id", "category"]].itertuples(index=False, name=None))
+    codes = dict(prompts(name).to_numpy())
     return [codes.get(prompt) for prompt in prompt_ids]
 
 
@@ -151,19 +151,15 @@ def uploads_once(words):
     Two bundles are uploads of one corpus if nine tenths of the (face, source model) pairs of the smaller one are in the
     other, whoever signed them: an identifier that changed between uploads hides the repetition.
     """
-    names = pd.MultiIndex.from_frame(words[["bundle", "contributor"]])
-    pairs = {
-        name: set(zip(part["face"], part["source_model"], strict=True))
-        for name, part in words.groupby(["bundle", "contributor"])
-    }
-    kept = []
+    pairs = pd.Series(list(zip(words["face"], words["source_model"])), words.index)
+    kept, rows = [], []
     # The names of bundles sort by time.
-    for name in sorted(pairs, reverse=True):
-        own, others = pairs[name], [pairs[other] for other in kept]
-        shares = [len(own & other) / min(len(own), len(other)) for other in others]
-        if not any(share >= OVERLAP for share in shares):
-            kept.append(name)
-    return words[names.isin(kept)]
+    for _, own in sorted(pairs.groupby([words["bundle"], words["contributor"]]), reverse=True):
+        shares = [len({*own} & other) / min(own.nunique(), len(other)) for other in kept]
+        if max(shares, default=0) < 0.9:
+            kept.append({*own})
+            rows += list(own.index)
+    return words.loc[sorted(rows)]
 
 
 def components(name):

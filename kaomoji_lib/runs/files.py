@@ -15,12 +15,13 @@ from safetensors import SafetensorError
 from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
 
-FULL = "no room on the disk; expected room for it; free some space and run the same command again"
-CLOSED = "its folder is read-only; expected a folder of your own; change its permissions, or name another"
-REFUSALS = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CLOSED),
-}
+REFUSALS = dict.fromkeys(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    "no room on the disk; expected room for it; free some space and run the same command again",
+) | dict.fromkeys(
+    (errno.EACCES, errno.EPERM, errno.EROFS),
+    "its folder is read-only; expected a folder of your own; change its permissions, or name another",
+)
 READ = 64 * 2**20
 
 
@@ -28,11 +29,8 @@ READ = 64 * 2**20
 def atomic(path):
     """Yield a temporary path beside ``path``; flushed to disk and renamed onto it on success.
 
-    Raises
-    ------
-    KaomojiError
-        If the disk is full, the folder is read-only, or the system refuses the write for another reason. What was
-        under ``path`` before is still there.
+    Raises KaomojiError if the disk is full, the folder is read-only, or the system refuses the write for another reason.
+    What was under ``path`` before is still there.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -98,16 +96,11 @@ def parse_json(text):
 def read_json(path, remedy):
     """Read the JSON object in a file (dict); a byte-order mark is skipped.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    KaomojiError
-        If the file cannot be read or is no JSON object; it names the file and the ``remedy``.
+    Raises KaomojiError, naming the file and the ``remedy``, if it cannot be read or is no JSON object.
     """
     try:
         value = parse_json(Path(path).read_text(encoding="utf-8-sig"))
-    except (PermissionError, IsADirectoryError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise KaomojiError(f"{path} is damaged; expected a JSON object; {remedy}")

@@ -25,7 +25,6 @@ from kaomoji_lib.runs.files import (
     folder_lock,
     read_json,
     read_parquet,
-    remove_stale_temporary_files,
     sha256,
     write_json,
     write_parquet,
@@ -107,10 +106,6 @@ class RunFolder:
     @property
     def complete(self):
         return self.exists and self.manifest["status"] == "complete"
-
-    @property
-    def source(self):
-        return self.manifest["source"]
 
     @property
     def perspective(self):
@@ -244,10 +239,6 @@ class RunFolder:
         if states.is_file() and sha256(states) == table.attrs.pop("states", None):
             return table, load_file(states)
         raise KaomojiError(f"{states} is damaged; expected the states of a finished part; {remedy}")
-
-    def remove_stale_temporary_files(self):
-        """Remove what killed processes left half written; call it while holding the run's lock."""
-        remove_stale_temporary_files(self.path, self.path / "shards")
 
 
 def _read_cached(path):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import yaml
 
-from kaomoji_lib import html as escape
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import sha256
 from kaomoji_lib.stimuli import DATA
@@ -27,7 +26,6 @@ class ModelSpec:
     alias: str
     id: str
     title: str
-    family: str = ""
     kind: str = "other"
     adapter: dict = field(default_factory=dict)
     interventions: tuple = ()
@@ -43,13 +41,9 @@ class ModelSpec:
     parameters: int = 0
 
     @property
-    def is_organism(self):
-        return self.kind == "organism"
-
-    @property
     def location(self):
         """Folder, GGUF file or Hugging Face id (of the repository that has ``file``)."""
-        if self.is_organism:
+        if self.kind == "organism":
             return str(DATA / self.id)
         return self.weights or self._packaged() or self._configured() or self.hub or self.id
 
@@ -57,11 +51,6 @@ class ModelSpec:
     def is_local(self):
         """Whether its weights are on this machine; a model of the hub is not, even when it has been downloaded."""
         return Path(self.location).exists()
-
-    @property
-    def slug(self):
-        """The alias as a file name that every operating system accepts."""
-        return escape.filename(self.alias)
 
     def _packaged(self):
         """The file in the installed package that carries it, found without importing the package; else ''."""
