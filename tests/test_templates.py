@@ -19,6 +19,7 @@ from kaomoji_lib.runs import registry
 from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.stimuli import DATA, load_prompts
 
+# Whole templates of released models: registry entry and end of the prompt.
 FAMILIES = {
     "gemma": ("gemma-4-31b-it", "<|turn>model\n<|channel>thought\n<channel|>"),
     "qwen": ("qwen3.6-27b", "<|im_start|>assistant\n<think>\n\n</think>\n\n"),
@@ -36,15 +37,13 @@ def template(source, **adapter):
     return adapt(words, adapter)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_family_templates_end_where_the_visible_reply_begins(family):
-    model, end = FAMILIES[family]
-    shipped = DATA / "organisms" / "templates" / f"{family}.jinja"
-    path = shipped if shipped.is_file() else TEMPLATES / f"{family}.jinja"
-    for adapter in (registry.model(model).adapter, {}):
-        made = template(path.read_text(encoding="utf-8"), **adapter)
-        assert made.render("hello there").endswith(end), family
-        assert "hello there" in made.render("hello there")
+def test_family_templates_end_where_the_visible_reply_begins():
+    for family, (model, end) in FAMILIES.items():
+        shipped = DATA / "organisms" / "templates" / f"{family}.jinja"
+        path = shipped if shipped.is_file() else TEMPLATES / f"{family}.jinja"
+        for adapter in (registry.model(model).adapter, {}):
+            made = template(path.read_text(encoding="utf-8"), **adapter).render("hello there")
+            assert made.endswith(end) and "hello there" in made, family
 
 
 PUBLIC = yaml.safe_load((Path(__file__).parent / "data" / "templates.yml").read_text("utf-8"))
@@ -67,20 +66,19 @@ def composed(entry):
     )
 
 
-@pytest.mark.parametrize("entry", PUBLIC, ids=lambda entry: entry["models"][0])
-def test_prompts_of_public_templates_end_where_their_history_puts_replies(entry):
-    source = composed(entry)
-    made = template({"default": source, "tool_use": "x"} if entry.get("named") else source)
-    assert made.render("hi") == entry["prompt"]
-    expected = entry.get("notes", [])
-    assert len(made.notes) == len(expected), made.notes
-    for note, part in zip(made.notes, expected):
-        assert part.replace("\n", "\\n") in note
+def test_prompts_of_public_templates_end_where_their_history_puts_replies():
+    assert len({composed(entry) for entry in PUBLIC}) >= 60
+    for entry in PUBLIC:
+        source, expected = composed(entry), entry.get("notes", [])
+        made = template({"default": source, "tool_use": "x"} if entry.get("named") else source)
+        assert made.render("hi") == entry["prompt"], entry["models"]
+        assert len(made.notes) == len(expected), (entry["models"], made.notes)
+        for note, part in zip(made.notes, expected):
+            assert part.replace("\n", "\\n") in note
 
 
 def test_both_commands_work_on_every_public_template(tmp_path, monkeypatch, capsys):
     """A small model takes every template through ``kaomoji collect`` and ``kaomoji score``."""
-    assert len({composed(entry) for entry in PUBLIC}) >= 60
     model = str(small_models.write(tmp_path / "model", "llama"))
     engine = small_models.engine(model)
     load_prompts().iloc[:2].to_csv(tmp_path / "two.csv", index=False)
@@ -99,19 +97,18 @@ def test_both_commands_work_on_every_public_template(tmp_path, monkeypatch, caps
     capsys.readouterr()
 
 
-@pytest.mark.parametrize(
-    "opening, closing",
-    [
-        ("<think>", "</think>"),
-        ("[THINK]", "[/THINK]"),
-        ("<seed:think>", "</seed:think>"),
-        ("<|START_THINKING|>", "<|END_THINKING|>"),
-        ("◁think▷", "◁/think▷"),
-        ("<|begin_of_thought|>", "<|end_of_thought|>"),
-        ("[Reasoning]", "[/Reasoning]"),
-    ],
-)
-def test_opened_thinking_is_closed_where_its_end_is_known(opening, closing):
+THINKING = """<think> </think>
+[THINK] [/THINK]
+<seed:think> </seed:think>
+<|START_THINKING|> <|END_THINKING|>
+◁think▷ ◁/think▷
+<|begin_of_thought|> <|end_of_thought|>
+[Reasoning] [/Reasoning]"""
+
+
+@pytest.mark.parametrize("marks", THINKING.splitlines())
+def test_opened_thinking_is_closed_where_its_end_is_known(marks):
+    opening, closing = marks.split()
     without = f"{{{{ m.content | replace('{closing}', '') }}}}"
     with_history = PLAIN.replace("{{ m.content }}", without)
     made = template(with_history + opening)

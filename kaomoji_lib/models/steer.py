@@ -56,7 +56,8 @@ def replacing(vectors, back):
 
     def change(states, length, rows):
         places = torch.as_tensor(length - back[rows], device=states.device)
-        states[torch.arange(len(states)), places] = torch.as_tensor(vectors[rows]).to(states)
+        prompts = torch.arange(len(states), device=states.device)
+        states[prompts, places] = torch.as_tensor(vectors[rows]).to(states)
 
     return change
 
