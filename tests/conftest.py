@@ -15,7 +15,7 @@ from browser import installed
 os.environ["HF_HUB_OFFLINE"] = "1"
 ROOT = Path(__file__).resolve().parents[1]
 # Each of these has a test that takes half a minute.
-SLOW = "shipped hostile_notebooks published your_model templates".split()
+SLOW = "shipped hostile_notebooks published collect templates".split()
 HTML = ROOT / "_build" / "html"
 FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",

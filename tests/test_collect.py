@@ -1,5 +1,6 @@
-"""Collection: resumable to the bit, a no-op when finished, never mixing two runs."""
+"""Collection: resumable to the bit, a no-op when finished, never mixing two runs; from any model, with a page."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,15 +8,19 @@ import sys
 import time
 from pathlib import Path
 
+import jupytext
 import numpy as np
 import pandas as pd
+import papermill
 import pytest
+import small_models
 import torch
 from filelock import FileLock
 
+from kaomoji_lib import page as pages
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import collect as collecting
-from kaomoji_lib.models import job
+from kaomoji_lib.models import job, loading
 from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models.collect import collect, find_or_collect, run_name
 from kaomoji_lib.runs import folder, registry
@@ -24,7 +29,6 @@ from kaomoji_lib.stimuli import DATA, load_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "organism-gemma"
-POSITIONS = ("emit", "first", "face")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def finished(options, tmp_path_factory):
 
 def assert_equal_runs(one, other, atol=0):
     pd.testing.assert_frame_equal(one.emissions(), other.emissions())
-    for position in POSITIONS:
+    for position in ("emit", "first", "face"):
         pair = [run.states(position).array for run in (one, other)]
         assert np.allclose(*pair, rtol=0, atol=atol), position
     for name in ("settings", "model", "prompts", "layers", "dtype", "status"):
@@ -183,3 +187,51 @@ def test_progress_is_a_line_now_and_then_where_there_is_no_terminal(capsys, monk
     with job.Progress("model", 10, show=False) as report:
         report(prompts=1)
     assert capsys.readouterr().err == ""
+
+
+def test_the_page_of_a_strangers_model_is_finished(tmp_path, monkeypatch):
+    """No chat template, no pad token, never a kaomoji: the page says what is missing."""
+    place = tmp_path / "a stranger's model"
+    small_models.write(place / "model", "gpt2")
+    monkeypatch.setenv("KAOMOJI_RUNS", str(place / "runs"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    load_prompts().groupby("category").head(2).to_csv(place / "prompts.csv", index=False)
+    given = {"model": str(place / "model"), "prompts": str(place / "prompts.csv")}
+    given |= {"generations": 2, "device": "cpu"}
+    how = {"kernel_name": "python3", "cwd": str(ROOT), "progress_bar": False}
+    out = str(place / "page.ipynb")
+    notebook = papermill.execute_notebook(
+        jupytext.read(ROOT / "notebooks" / "10_model.py"), out, given, **how
+    )
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    text = json.dumps(outputs)
+    for said in ("no chat template", "Where this page comes from", "18 messages"):
+        assert said in text
+    drawn = [output.get("data", {}).get("application/vnd.plotly.v1+json") for output in outputs]
+    figures = [figure["data"] for figure in drawn if figure]
+    kinds = {trace["type"] for figure in figures for trace in figure}
+    assert {"scatter3d", "scatter", "heatmap", "bar"} <= kinds and len(figures) >= 7
+
+
+def test_a_model_of_a_folder_and_categories_of_ones_own(tmp_path):
+    model, table = tmp_path / "my model", load_prompts().groupby("category").head(1)
+    small_models.write(model, "llama")
+    table.replace({"category": {"LN": "BLUE"}}).to_csv(tmp_path / "few.csv", index=False)
+    options = {"prompts": tmp_path / "few.csv", "generations": 1, "out": tmp_path / "run"}
+    run = collect(str(model), **options, progress=False)
+    scheme = (ROOT / "data" / "categories.csv").read_text(encoding="utf-8").replace("LN,", "BLUE,")
+    (tmp_path / "scheme.csv").write_text(scheme, encoding="utf-8")
+    assert "BLUE" in pages.read(run, tmp_path / "scheme.csv").scheme.codes
+    with pytest.raises(KaomojiError, match="BLUE.*categories"):
+        pages.read(run)
+    assert str(tmp_path) not in json.dumps(run.manifest), "its place is no part of the manifest"
+    assert loading.load_run(run, "cpu").revision == run.manifest["model"]["revision"]
+    model.rename(tmp_path / "elsewhere")
+    with pytest.raises(KaomojiError, match="put the folder back where it was"):
+        loading.load_run(run, "cpu")
+    small_models.write(model, "llama", seed=5)
+    with pytest.raises(KaomojiError, match="has changed since"):
+        loading.load_run(run, "cpu")
+    with pytest.raises(KaomojiError, match="another run .*model"):
+        collect(str(model), **options)
