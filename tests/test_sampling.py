@@ -99,16 +99,6 @@ def test_batch_and_order_do_not_change_replies(family, asked, sampled):
     assert relative(alone["emit"][0], tensors["emit"][0]) < 1e-4
 
 
-def test_without_a_cache_the_same_is_sampled(family, asked):
-    few, two = sampling.Sampling(2, seed=5, max_new_tokens=4), [part[:2] for part in asked]
-    (rows, tensors), (others, expected) = (
-        sampling.sample(family[1], *two, few, cached=cached) for cached in (False, True)
-    )
-    assert [row["token_ids"] for row in rows] == [row["token_ids"] for row in others]
-    for name, tensor in tensors.items():
-        assert torch.allclose(tensor, expected[name], atol=1e-3, rtol=1e-3)
-
-
 def test_first_tokens_follow_the_models_distribution_its_nucleus_or_its_best(asked):
     engine = small_models.engine("organism-gemma")
     prompt = engine.encode(engine.template.render(asked[0][0]))

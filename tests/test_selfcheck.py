@@ -120,6 +120,9 @@ def test_unusual_architectures_work_slowly_if_need_be(tmp_path, family):
     few = sampling.Sampling(2, max_new_tokens=2)
     rows, tensors = sampling.sample(engine, asked, ["a", "b"], few, cached=False)
     assert len(rows) == 4 and tensors["emit"].shape == (2, len(engine.blocks) + 1, 32)
+    if fast:
+        together, _ = sampling.sample(engine, asked, ["a", "b"], few)
+        assert [row["token_ids"] for row in rows] == [row["token_ids"] for row in together]
 
 
 def test_a_special_token_that_opens_replies_is_noted():

@@ -60,7 +60,8 @@ def score(
     templates, messages = _asked(engine, prompts, instruction, continued)
     plan = spelled.plan(engine, spellings, leads=check.get("leads", LEADS))
     encoded = [engine.encode(one.render(text)) for one in templates for text in messages]
-    sizes, parts = Sizes(), []
+    # Plain passes gain nothing from batches, and each prompt takes long enough to be reported.
+    sizes, parts = Sizes(1) if check["algorithm"] == "plain" else Sizes(), []
 
     def measure(group):
         return measuring.measure(engine, group, plan, check["algorithm"], sizes.nodes)
