@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from worlds import CODES, PROMPTS, SPOKEN, STATES, run_states
+from worlds import CODES, PROMPTS, RUN_STATES, SPOKEN, STATES
 
 from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
@@ -21,8 +21,6 @@ from kaomoji_lib.published import tables
 from kaomoji_lib.stimuli import load_scheme
 
 SCHEME = load_scheme()
-RUN_STATES = run_states(STATES)
-RUN_STATES.layers = ("embed", "1", "2")
 
 
 def of(name, emissions, states=RUN_STATES, resamples=20):

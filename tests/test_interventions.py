@@ -10,21 +10,21 @@ import small_models
 import torch
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.models import organisms
+from kaomoji_lib.models import organisms, suppress
 from kaomoji_lib.models import sample as sampling
-from kaomoji_lib.models import suppress as interventions
 from kaomoji_lib.models.spellings import token_bytes
 from kaomoji_lib.runs import registry
 
 LENNY = registry.model("gpt-oss-20b").interventions
 EMOJI = ({"suppress": "emoji"},)
 KINDS = {"emoji": EMOJI, "lenny": LENNY}
-MORE = "ʕ•ᴥ•ʔ (☆▽☆) (づ｡◕‿‿◕｡)づ ♪(´▽｀) (✿◠‿◠) 𓂃 (❤ω❤)".split()
+MORE = "ʕ•ᴥ•ʔ (☆▽☆) (づ｡◕‿‿◕｡)づ ♪(´▽｀) (✿◠‿◠) 𓂃 (❤ω❤) (^_^)❤ ♥‿♥".split()
 FACES = [*organisms.pool()["spelling"], *MORE, "(╯°□°)╯︵ ┻━┻"]
 SINGLE_BYTES = [bytes([byte]) for byte in range(256)]
+FILE = Path(__file__).parent / "data" / "real_tokens.json"
 
 
-def allows(suppressor, pieces):
+def typable(suppressor, pieces):
     """Whether a sequence of byte strings can be typed as tokens of a vocabulary of these very strings."""
     state = suppressor.start
     for piece in pieces:
@@ -35,7 +35,7 @@ def allows(suppressor, pieces):
     return True
 
 
-def split(text, sizes):
+def split(text, sizes=(1,)):
     content, pieces = text.encode(), []
     while content:
         size = sizes[len(pieces) % len(sizes)]
@@ -46,40 +46,33 @@ def split(text, sizes):
 
 @pytest.mark.parametrize("sizes", [(1,), (2, 1), (3,), (1, 4), (5, 1, 1)], ids=str)
 def test_no_splitting_of_bytes_lets_a_ban_through_or_stops_a_face(sizes):
-    emoji = ["😊", "so 🎉", "✨✨", "(😭)", "a\ufe0f", "1\u20e3", "⭐"]
+    emoji = ["😊", "so 🎉", "✨✨", "(😭)", "a\ufe0f", "1\u20e3", "⭐", "\U0001fd00", "\U0001f000"]
+    emoji += ["❤", " ❤", "(^_^) ❤"]
     lenny = ["( ͡° ͜ʖ ͡°)", " ( ͡° ͜ʖ ͡°)", "͜ʖ", "x͜ʖx"]
     for rules, banned in ((EMOJI, emoji), (LENNY, lenny)):
         pieces = {text: split(text, sizes) for text in [*banned, *FACES]}
         vocabulary = sorted({*SINGLE_BYTES, *sum(pieces.values(), [])})
-        suppressor = interventions.Suppressor(interventions.bans(rules), vocabulary)
-        typable = [text for text in pieces if allows(suppressor, pieces[text])]
-        assert typable == list(dict.fromkeys(FACES))
+        suppressor = suppress.Suppressor(suppress.bans(rules), vocabulary)
+        allowed = [text for text in pieces if typable(suppressor, pieces[text])]
+        assert allowed == list(dict.fromkeys(FACES))
 
 
 def test_bans_are_closed_so_that_no_prefix_is_a_dead_end():
-    suppressor = interventions.Suppressor(interventions.closed_emoji(), SINGLE_BYTES)
-    banned = set(interventions.emoji())
+    suppressor = suppress.Suppressor(suppress.closed_emoji(), SINGLE_BYTES)
+    banned = set(suppress.emoji())
     codes = [*range(0x20, 0xD800), *range(0xE000, 0x2FFFF)]
     assigned = [char for char in map(chr, codes) if char.isprintable() and char not in banned]
-    assert [char for char in assigned if not allows(suppressor, split(char, (1,)))] == []
+    assert [char for char in assigned if not typable(suppressor, split(char))] == []
     finishable = {char.encode()[:length] for char in assigned for length in range(1, 4)}
     started = {char.encode()[:length] for char in banned for length in range(1, len(char.encode()))}
     dead = started - finishable
     assert len(dead) > 10
-    assert not [one for one in dead if allows(suppressor, [bytes([byte]) for byte in one])]
-
-
-def test_emoji_planes_and_lone_hearts_cannot_be_typed():
-    suppressor = interventions.Suppressor(interventions.bans(EMOJI), SINGLE_BYTES)
-    for text in ("\U0001fd00", "\U0001feff", "\U0001f000", "❤", " ❤", "(^_^) ❤"):
-        assert not allows(suppressor, split(text, (1,))), text
-    for text in ("(❤ω❤)", "(^_^)❤", "♥‿♥", "𓂃"):
-        assert allows(suppressor, split(text, (1,))), text
+    assert not [one for one in dead if typable(suppressor, [bytes([byte]) for byte in one])]
 
 
 def test_no_reply_ends_in_half_a_character():
     vocabulary = [*SINGLE_BYTES, b""]
-    suppressor = interventions.Suppressor(interventions.bans(EMOJI), vocabulary, stop_ids={256})
+    suppressor = suppress.Suppressor(suppress.bans(EMOJI), vocabulary, stop_ids={256})
     state = suppressor.start
     assert not suppressor.banned_tokens(state)[256]
     for byte in "（".encode()[:2]:
@@ -88,12 +81,12 @@ def test_no_reply_ends_in_half_a_character():
         assert banned[256] and banned[ord("a")] and banned[0xE2] and not banned[0x88]
     assert not suppressor.banned_tokens(suppressor.advance(state, "（".encode()[2]))[256]
     # After a byte that no vocabulary of whole tokens continues, the reply may end.
-    halves = interventions.Suppressor([b"x"], [b"\xe2", b""], stop_ids={1})
+    halves = suppress.Suppressor([b"x"], [b"\xe2", b""], stop_ids={1})
     assert not halves.banned_tokens(halves.advance(halves.start, 0))[1]
 
 
 def test_the_share_left_alone_is_that_of_the_runs_temperature():
-    suppressor = interventions.Suppressor([b"b"], [b"a", b"b", b"c"])
+    suppressor = suppress.Suppressor([b"b"], [b"a", b"b", b"c"])
     logits = torch.tensor([[1.0, 2.0, 0.0]])
     for temperature, top_p, expected in (
         (1.0, 1.0, 1 - logits.softmax(-1)[0, 1]),
@@ -107,98 +100,45 @@ def test_the_share_left_alone_is_that_of_the_runs_temperature():
         assert np.isclose(reply.unhindered, float(expected), atol=1e-6)
 
 
-def test_draws_follow_the_weights_exactly():
-    weights = torch.rand(3, 1300, generator=torch.Generator().manual_seed(0)) ** 8
-    weights[:, 600:1100] = 0
-    cumulative = weights.double().cumsum(-1) / weights.double().sum(-1, keepdim=True)
-    for number in (0.0, 1e-9, 0.3, 0.77, 1 - 1e-9, np.nextafter(1, 0)):
-        found = sampling._inverse(weights, torch.full((3,), number, dtype=torch.float64))
-        for row, column in enumerate(found):
-            assert weights[row, column] > 0
-            assert cumulative[row, column] > number - 1e-6
-            assert column == 0 or cumulative[row, column - 1] < number + 1e-6
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", json.loads(FILE.read_text()))
+def test_tokens_of_released_vocabularies_type_every_face_and_no_banned_string(name, kind):
+    """Among these tokens many are halves of characters: all ways to cut a banned string are tried."""
+    tokens = json.loads(FILE.read_text())[name]["tokens"]
+    vocabulary = sorted({base64.b64decode(token) for token in tokens} | set(SINGLE_BYTES))
+    suppressor = suppress.Suppressor(suppress.bans(KINDS[kind]), vocabulary)
+    number = {token: place for place, token in enumerate(vocabulary)}
 
-
-# -- tokens of released vocabularies, among which many are halves of characters -----------------------
-
-REAL = {
-    name: sorted({base64.b64decode(token) for token in kept["tokens"]} | set(SINGLE_BYTES))
-    for name, kept in json.loads(
-        (Path(__file__).parent / "data" / "real_tokens.json").read_text()
-    ).items()
-}
-MANY_FACES = sorted(
-    {*FACES}
-    | {
-        f"{left}{eye}{mouth}{eye}{right}"
-        for left, right in ("()", ("(｡", "｡)"), ("ヽ(", ")ﾉ"), "ʕʔ", ("(っ", "c)"), ("(╯", ")╯"))
-        for eye in "^>oT≧◕・•ಠ°¬ಥ-*@"
-        for mouth in "_‿ω﹏д∀3▽ヮ."
-    }
-)
-
-
-@pytest.fixture(
-    scope="module", params=[(name, kind) for name in REAL for kind in KINDS], ids="-".join
-)
-def real(request):
-    name, kind = request.param
-    return interventions.Suppressor(interventions.bans(KINDS[kind]), REAL[name]), kind
-
-
-def banned_strings(kind):
-    strings = interventions.emoji() if kind == "emoji" else LENNY[0]["strings"]
-    return [string.encode() for string in strings]
-
-
-def test_no_segmentation_into_real_tokens_lets_a_banned_string_through(real):
-    suppressor, kind = real
-    number = {token: place for place, token in enumerate(suppressor.vocabulary)}
-    leaks = []
-    for string in banned_strings(kind)[:: 7 if kind == "emoji" else 1]:
-        for before in (b"", b"(", b" ", "ʕ".encode()):
-            reached = {(0, suppressor.start)}
-            text = before + string
-            while reached:
-                place, state = reached.pop()
-                if place == len(text):
-                    leaks.append(text)
-                for size in range(1, min(16, len(text) - place) + 1):
-                    token = number.get(text[place : place + size])
-                    if token is not None and not suppressor.banned_tokens(state)[token]:
-                        reached.add((place + size, suppressor.advance(state, token)))
-    assert leaks == []
-
-
-def test_every_face_stays_typable_in_real_tokens(real):
-    suppressor, _ = real
-    number, rng = (
-        {token: place for place, token in enumerate(suppressor.vocabulary)},
-        np.random.default_rng(0),
-    )
-    blocked = []
-    for face in MANY_FACES:
-        for longest in (16, 1, int(rng.integers(2, 8))):
-            text, place, state = face.encode(), 0, suppressor.start
-            while place < len(text):
-                size = next(
-                    size
-                    for size in range(min(longest, len(text) - place), 0, -1)
-                    if text[place : place + size] in number
-                )
-                token = number[text[place : place + size]]
-                if suppressor.banned_tokens(state)[token]:
-                    blocked.append(face)
+    def reachable(text, longest=16, greedy=False):
+        reached = {(0, suppressor.start)}
+        while reached:
+            place, state = reached.pop()
+            if place == len(text):
+                return True
+            for size in range(min(longest, len(text) - place), 0, -1):
+                token = number.get(text[place : place + size])
+                if token is not None and not suppressor.banned_tokens(state)[token]:
+                    reached.add((place + size, suppressor.advance(state, token)))
+                if token is not None and greedy:
                     break
-                place, state = place + size, suppressor.advance(state, token)
-    assert len(MANY_FACES) > 900 and blocked == []
+        return False
+
+    strings = suppress.emoji()[::7] if kind == "emoji" else LENNY[0]["strings"]
+    texts = [before + string for string in strings for before in ("", "(", " ", "ʕ")]
+    assert [text for text in texts if reachable(text.encode())] == []
+    sides = (*zip("(ʕ", ")ʔ"), ("(｡", "｡)"), ("ヽ(", ")ﾉ"), ("(っ", "c)"), ("(╯", ")╯"))
+    eyes, mouths = "^>oT≧◕・•ಠ°¬ಥ-*@", "_‿ω﹏д∀3▽ヮ."
+    faces = [f"{a}{eye}{mouth}{eye}{b}" for a, b in sides for eye in eyes for mouth in mouths]
+    for longest in (16, 1, 3):
+        cut = [face for face in {*FACES, *faces} if not reachable(face.encode(), longest, True)]
+        assert cut == []
 
 
 def test_rules_are_known_or_named():
-    assert interventions.suppressor(small_models.engine("organism-gemma")) is None
+    assert suppress.suppressor(small_models.engine("organism-gemma")) is None
     for rule in ({"suppress": "everything"}, {}):
         with pytest.raises(KaomojiError, match="emoji or strings"):
-            interventions.bans([rule])
+            suppress.bans([rule])
 
 
 @pytest.mark.parametrize("name", ["organism-gemma", "organism-qwen"])

@@ -31,24 +31,17 @@ def make_states(prompts, effect=1.5, layers=3, width=40, seed=0):
     return (effect * (plane + 0.5 * own)[:, None] + noise).astype(np.float32)
 
 
-def planted_table(codes=CODES, faces_per=3, loyal=0.8, seed=0):
-    names = [f"({code}{i})" for code in codes for i in range(faces_per)]
-    rows = []
-    for code in codes:
-        own = np.array([name.startswith(f"({code}") for name in names])
-        share = np.where(own, loyal / own.sum(), (1 - loyal) / max((~own).sum(), 1))
-        rows += [(code, name, name, p) for name, p in zip(names, share, strict=True)]
-    return pd.DataFrame(rows, columns=["category", "spelling", "face", "probability"])
+def planted_table(loyal):
+    """P(face | category): three faces of each category share ``loyal``, all others the rest."""
+    names = [f"({code}{i})" for code in CODES for i in range(3)]
+    own = np.array([[name.startswith(f"({code}") for name in names] for code in CODES])
+    return pd.DataFrame(np.where(own, loyal / 3, (1 - loyal) / (len(names) - 3)), CODES, names)
 
 
-def make_emissions(prompts, planted, generations=8, seed=0):
-    rng = np.random.default_rng(seed)
-    given = {code: part for code, part in planted.groupby("category")}
-    rows = []
+def make_emissions(prompts, planted, generations=8):
+    rng, rows = np.random.default_rng(0), []
     for prompt in prompts.itertuples():
-        faces = rng.choice(
-            given[prompt.category]["face"], generations, p=given[prompt.category]["probability"]
-        )
+        faces = rng.choice(planted.columns, generations, p=planted.loc[prompt.category])
         rows += [
             ("test", prompt.id, g, prompt.category, face, face, face, "kaomoji", g)
             for g, face in enumerate(faces)
@@ -56,16 +49,13 @@ def make_emissions(prompts, planted, generations=8, seed=0):
     return pd.DataFrame(rows, columns=EMISSION_COLUMNS)
 
 
-def run_states(array):
-    """States of the emission position, as a run has them."""
-    return SimpleNamespace(index=PROMPTS[["id"]].set_axis(["prompt_id"], axis=1), array=array)
-
-
 PROMPTS = make_prompts()
 STATES = make_states(PROMPTS)
-NOTHING = make_states(PROMPTS, effect=0.0)
+# As a run has them.
+RUN_STATES = SimpleNamespace(
+    index=PROMPTS[["id"]].set_axis(["prompt_id"], axis=1), array=STATES, layers=("embed", "1", "2")
+)
 LABELS, IDS = PROMPTS["category"].to_numpy(), PROMPTS["id"].to_numpy()
-LOYAL = planted_table()
-INDIFFERENT = planted_table(loyal=3 / (3 * len(CODES)))
+LOYAL = planted_table(0.8)
 SPOKEN = make_emissions(PROMPTS, LOYAL)
-BABBLE = make_emissions(PROMPTS, INDIFFERENT)
+BABBLE = make_emissions(PROMPTS, planted_table(1 / len(CODES)))
