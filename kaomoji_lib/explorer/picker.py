@@ -24,19 +24,14 @@ class Picker:
 
 
 def payload(runs, messages, reference):
-    """Return the data of a picker, as JSON can write it.
+    """Return the data of a picker, as JSON can write it: dict.
 
-    Parameters
-    ----------
-    runs : list of :class:`kaomoji_lib.runs.folder.RunFolder` whose closed set has been scored.
-    messages : DataFrame[id, category, text]; a run's message is shown if id and text are the same.
-    reference : :class:`kaomoji_lib.metrics.human.Reference`.
+    ``runs``: RunFolders whose closed set has been scored. ``messages``: DataFrame[id, category, text]; a run's message is shown
+    if id and text are the same. ``reference``: :class:`.human.Reference`.
 
-    Returns
-    -------
-    dict with ``messages`` (text and category's name), ``faces`` (face and people's label groups), ``models`` (title,
-    size of the set, number of ``frames`` averaged, ``rows``: per message None, or P(the reply opens with one of the set),
-    indices of faces, likeliest first, and their probabilities given that it does).
+    ``messages`` (text and category's name), ``faces`` (face and people's label groups), ``models`` (title, size of the set,
+    number of ``frames`` averaged, ``rows``: per message None, or P(the reply opens with one of the set), indices of faces,
+    likeliest first, and their probabilities given that it does).
     """
     faces, models = {}, []
     for run in runs:

@@ -50,11 +50,9 @@ _SURE_ENDS = frozenset("ノﾉ╯ﾞ゛♡♥☆★♪~～/／\\＼)）彡۶ᕗ"
 class Extraction:
     """What a reply opens with.
 
-    ``outcome`` is one of ``OUTCOMES`` and says what came first; ``raw_face`` is the
-    exact substring of the reply and ``face`` its canonical form, both None without a
-    face; ``before`` is what came before the face (Markdown, list marks, quotes,
-    emoji, words).  An emoji or words outcome may carry the face that followed within 32
-    characters.
+    ``outcome``, one of ``OUTCOMES``, says what came first; after emoji or words it may carry the face that followed within 32
+    characters. ``raw_face``: the exact substring of the reply; ``face``: its canonical form. ``before``: what came before the
+    face (Markdown, list marks, quotes, emoji, words).
     """
 
     outcome: str
@@ -78,9 +76,8 @@ class _Found:
 def extract(text: str, truncated: bool = False, refused: bool = False) -> Extraction:
     """Return the face that opens ``text``.
 
-    ``truncated`` says that a token limit ended the reply: a span still open there is
-    the outcome "truncated", never a face.  A reply that ends in the replacement
-    character counts as cut.  ``refused`` is an API's refusal stop reason.
+    ``truncated``: a token limit ended the reply; a span still open there is the outcome "truncated", never a face. So is one
+    in a reply that ends in the replacement character. ``refused``: an API's refusal stop reason.
     """
     if refused:
         return Extraction("refusal")
@@ -99,11 +96,7 @@ def span_ended(text: str) -> bool:
 
 
 def explain(text: str) -> list[dict]:
-    """Return every span of the first line that was judged, in reading order.
-
-    One dict each: ``span``, ``face`` (bool), ``score`` (nats above the threshold, None where a rule decided), ``rule``
-    and ``features`` (name -> weight, strongest first).
-    """
+    """Return every span of the first line that was judged, in reading order, as :func:`.scorer.explain` does."""
     line = _Line(text[_SKIP.match(text).end() :], cut=False)
     _scan(line)
     return [scorer.explain(span, arms) for span, arms in dict.fromkeys(line.judged)]

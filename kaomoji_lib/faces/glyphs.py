@@ -18,33 +18,16 @@ _PICTOGRAPHS = re.compile(
 )
 ORNAMENTS = set("★☆✦✧✩✪✫✯✰✿❀❁❣❥♥♡❦♪♫♬♩※ღ❤")
 OPENERS, CLOSERS = "([（［{｛ʕʢ꒰༼₍⁽ˁ❨⦅⟮⸨⟦༺", ")]）］}｝ʔʡ꒱༽₎⁾ˀ❩⦆⟯⸩⟧༻"
-OPEN_CORNERS, CLOSE_CORNERS = "「『【〈《〔｢", "」』】〉》〕｣"
 # One letter for each class; LETTERS are those that words are made of.
 LETTERS = "aAlgcjhkx"
-_BRACKETS = ((OPENERS, "("), (CLOSERS, ")"), (OPEN_CORNERS, "["), (CLOSE_CORNERS, "]"))
-_ASCII = (
-    (ascii_lowercase, "a"),
-    (ascii_uppercase, "A"),
-    ("#$%&*+/<=>@\\^_`|~", "q"),
-    (".,!?:;'\"-", "p"),
-)
-_OWN_KINDS = {
-    char: kind
-    for chars, kind in (
-        *_ASCII,
-        *_BRACKETS,
-        (ORNAMENTS, "o"),
-        ("\ufffd", "!"),
-        ("ﾞ", "d"),
-        ("ﾟ", "i"),
-    )
-    for char in chars
-}
-_CATEGORIES = dict.fromkeys(("Mn", "Mc", "Me", "Cf"), "z") | dict.fromkeys(("Cc", "Cs"), "!")
-_CATEGORIES |= {"Nd": "0", "No": "n", "Nl": "n"}
+_OWN = {
+    "a": ascii_lowercase, "A": ascii_uppercase, "p": ".,!?:;'\"-", "q": "#$%&*+/<=>@\\^_`|~", "(": OPENERS, ")": CLOSERS,
+    "[": "「『【〈《〔｢", "]": "」』】〉》〕｣", "o": ORNAMENTS, "!": "\ufffd", "d": "ﾞ", "i": "ﾟ",
+}  # fmt: skip
+_OWN_KINDS = {char: kind for kind, chars in _OWN.items() for char in chars}
+_CATEGORIES = {"Mn": "z", "Mc": "z", "Me": "z", "Cf": "z", "Cc": "!", "Cs": "!", "Nd": "0", "No": "n", "Nl": "n"}  # fmt: skip
 # Of glyphs in none of the ranges; punctuation and what is not assigned is "s".
-_OTHER_CATEGORIES = dict.fromkeys(("Ll", "Lu", "Lt", "Lo"), "x")
-_OTHER_CATEGORIES |= {"Lm": "i", "Sm": "m", "Sk": "d", "Sc": "p", "So": "y"}
+_OTHERS = {"Ll": "x", "Lu": "x", "Lt": "x", "Lo": "x", "Lm": "i", "Sm": "m", "Sk": "d", "Sc": "p", "So": "y"}  # fmt: skip
 _RANGES = (
     (0x0080, 0x024F, "l"), (0x0250, 0x02FF, "i"), (0x0300, 0x036F, "l"), (0x0370, 0x03FF, "g"), (0x0400, 0x052F, "c"),
     (0x1100, 0x11FF, "k"), (0x1400, 0x167F, "v"), (0x1D00, 0x1DBF, "i"), (0x1E00, 0x1EFF, "l"), (0x1F00, 0x1FFF, "g"),
@@ -91,7 +74,7 @@ def _kind(char):
     for low, high, kind in _RANGES:
         if low <= ord(folded) <= high and (category[0] == "L" or kind in "byiv"):
             return kind
-    return _OTHER_CATEGORIES.get(category, "s")
+    return _OTHERS.get(category, "s")
 
 
 @cache

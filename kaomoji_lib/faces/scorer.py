@@ -109,7 +109,8 @@ def score(span: str, arms: int | None = None) -> float:
 
 
 def explain(span: str, arms: int | None) -> dict:
-    """Return how a span was judged: ``span``, ``face``, ``score``, ``rule`` and ``features``."""
+    """Return how a span was judged: ``span``, ``face`` (bool), ``score`` (nats above the threshold, None where a rule
+    decided), ``rule`` and ``features`` (name -> weight, strongest first)."""
     rule, value = _rule(span, arms), score(span, arms)
     weights = _weights()["bare" if arms is None else "bracketed"]["weights"]
     shares = {name: weights[name] for name in features(span) if name in weights}
