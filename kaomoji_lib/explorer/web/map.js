@@ -75,7 +75,7 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
     for (const [local, , , w] of written.reverse()) {
       const [x, y] = spotOf(local);
       context.globalAlpha = frame.flat ? 1 : 0.78 + 0.22 * Math.min(1, (places[4 * local + 2] + 1) / 1.6);
-      drawFace(context, { face: view.faces[local], symbol: view.symbols[local], colour: view.colours[local], paper: ink.paper, x, y, size: sizeOf(local), half: w / 2 - 2 });
+      drawFace(context, { face: view.faces[local], symbol: view.symbols[local], colour: view.colours[local], paper: ink.paper, x, y, size: sizeOf(local), half: w / 2 - 2, thin: view.ellipses });
     }
     renderOver();
   }

@@ -76,8 +76,13 @@ export function drawLeader(context, colour, [x, y], [sx, sy], size) {
   context.fill();
 }
 
-// A face with its symbol and a rim of paper.
-export function drawFace(context, { face, symbol, colour, paper, x, y, size, half }) {
+// A face with its symbol and a rim of paper, on paper that hides what lies below it (ellipses less).
+export function drawFace(context, { face, symbol, colour, paper, x, y, size, half, thin }) {
+  const strength = context.globalAlpha;
+  context.globalAlpha = (thin ? 0.3 : 0.78) * strength;
+  context.fillStyle = paper;
+  context.fillRect(x - half + size * 0.1, y - size * 0.46, 2 * half - size * 0.2, size * 0.92);
+  context.globalAlpha = strength;
   context.font = `${size.toFixed(1)}px ${FAMILY}`;
   context.strokeStyle = paper;
   context.lineWidth = 3.5;
