@@ -13,7 +13,7 @@ from worlds import CODES, PROMPTS, RUN_STATES, SPOKEN, STATES
 from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.explorer import data, gather
-from kaomoji_lib.explorer.payload import NEIGHBOURS, payload, quantise
+from kaomoji_lib.explorer.payload import NEIGHBOURS, payload
 from kaomoji_lib.metrics.clusters import usage
 from kaomoji_lib.metrics.states import stack
 from kaomoji_lib.models import choose
@@ -202,12 +202,3 @@ def test_payload_is_json_and_equals_the_bundle(bundle, source):
     assert judge["layouts"][0]["spread"] is None
     category, _, reply = first["examples"][0][0]
     assert category in {SCHEME.gloss(code) for code in CODES} and reply in set(SPOKEN["text"])
-
-
-def test_quantising_keeps_numbers_within_its_scale():
-    values = np.linspace(-1, 1, 50)
-    assert unpacked(quantise(values, "i2", 1 / 10000)) == pytest.approx(values, abs=1e-4)
-    assert np.isnan(unpacked(quantise([np.nan], "f4"))[0])
-    assert list(unpacked(quantise(pd.Series([3, 300]), "u1", 1))) == [3, 255], (
-        "clipped, not wrapped"
-    )

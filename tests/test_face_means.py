@@ -92,14 +92,3 @@ def test_synthesis_reads_anchors_alone_and_lexicon_versions_never_mix():
     pd.testing.assert_frame_equal(mixed.table, reading.table)
     with pytest.raises(KaomojiError, match="version"):
         synthesis.synthesized(old, LEXICON, codes)
-
-
-def test_permuted_words_keep_their_numbers():
-    words = list(LEXICON["word"][:6])
-    rows = [("(a)", 2, words[:2], ["no word of the list"], 2), ("(b)", 1, words[2:4], words[4:], 2)]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    own = synthesis.word_vectors(table, LEXICON)
-    for permuted in synthesis.permuted_vectors(table, LEXICON, own.index, 20):
-        assert permuted.shape == own.shape and permuted.sum(axis=1) == pytest.approx(1)
-        assert set(np.flatnonzero(permuted.any(axis=0))) <= set(range(6))
-        assert 1 <= (permuted[0] > 0).sum() <= 3, "two words of the list, and one of it or not"
