@@ -10,6 +10,7 @@ from sklearn.covariance import ledoit_wolf
 from small_models import engine
 
 from kaomoji_lib.errors import KaomojiError
+from kaomoji_lib.metrics import distributions, interventions
 from kaomoji_lib.models import organisms, scoring, spellings, steer
 from kaomoji_lib.models.steer import adding, applied, erasing, face_log_probs, replacing
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_table
@@ -141,63 +142,48 @@ class Run(SimpleNamespace):
 
 
 @pytest.fixture
-def intervened(monkeypatch):
-    """A function of kind and settings: the table of a toy, its labels in the index, and P(category) of each row."""
+def toy(monkeypatch):
+    """A function of kind and settings (table of a toy), the planted reading of its faces, and its messages."""
     model = engine("organism-qwen")
     monkeypatch.setattr(steer.loading, "load_run", lambda run, device: model)
-    run = Run(manifest={"instruction": INSTRUCTION}, source="organism-qwen")
+    run = Run(manifest={"instruction": INSTRUCTION, "source": "organism-qwen"})
     table = organisms.planted("organism-qwen").pivot_table(
         index="spelling", columns="category", values="probability", fill_value=0.0
     )
-    meaning = table.div(table.sum(axis=1), axis=0)
+    reading = distributions.Reading(table.div(table.sum(axis=1), axis=0), table.sum(axis=1))
 
     def make(kind, **settings):
-        found = steer.intervene(run, kind, list(meaning.index), **settings)
-        chances = found[meaning.index]
-        masses = chances.div(chances.sum(axis=1), axis=0) @ meaning
-        about = found.drop(columns=meaning.index).join(
-            run.prompts().set_index("id")["category"], on="prompt_id"
-        )
-        return about, masses
+        return steer.intervene(run, kind, list(table.index), **settings)
 
-    make.prompts = run.prompts().set_index("id")
-    return make
+    return make, reading, run.prompts()
 
 
-def mass(masses, categories):
-    """Mass that each row gives to the category of the same place."""
-    return masses.to_numpy()[np.arange(len(masses)), masses.columns.get_indexer(categories)]
+def test_a_toy_model_is_steered_to_the_category_of_the_direction(toy):
+    make, *about = toy
+    effects = interventions.steering(make("steering", scales=[2.0], per_category=1), *about)
+    found = effects.set_index("measure")
+    assert found["value"]["target"] > 0.05 and found["p"]["target"] < 0.05
+    assert found["value"]["target"] > found["value"][["shuffled", "isotropic"]].max()
 
 
-def test_a_toy_model_is_steered_to_the_category_of_the_direction(intervened):
-    about, masses = intervened("steering", scales=[2.0], per_category=1)
-    assert set(about["condition"]) == {"none", "category", "shuffled", "isotropic"}
-    steered = about[about["condition"] == "category"]
-    still = about[about["condition"] == "none"].reset_index().set_index("prompt_id")["index"]
-    before = masses.loc[still[steered["prompt_id"]]]
-    gain = mass(masses.loc[steered.index], steered["direction"]) - mass(
-        before, steered["direction"]
-    )
-    assert gain.mean() > 0.05 and (gain > 0).mean() > 0.7
-
-
-def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_not(intervened):
-    about, masses = intervened("erasure", layers=[4])
-    means = pd.Series(mass(masses, about["category"])).groupby(about["condition"]).mean()
-    assert means["category"] < means["topic"] - 0.2 < means["none"] - 0.2
-    removed = about.groupby("condition")["removed"].first()
+def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_not(toy):
+    make, *about = toy
+    table = make("erasure", layers=[4])
+    lost = interventions.erasure(table, *about).set_index(["measure", "condition"])["value"]
+    own = lost["own category"]
+    assert own["category"] < own["topic"] - 0.2 < own["none"] - 0.2
+    removed = table.groupby("condition")["removed"].first()
     assert removed["none"] == 0
     assert removed["matched"] == pytest.approx(removed["category"], abs=0.1)
 
 
-def test_a_patched_state_brings_the_faces_of_its_donor(intervened):
-    about, masses = intervened("patching", layers=[2, 4])
-    last = about[(about["position"] == "emission") & (about["layer"] == 4)]
-    donors = intervened.prompts.loc[last["donor_id"]]
-    shares = pd.Series(mass(masses.loc[last.index], donors["category"]), last["condition"])
-    shares = shares.groupby(level=0).mean()
-    assert shares["donor"] > shares["shuffled_position"] + 0.2
-    assert shares["same_category"] > shares["shuffled_position"] + 0.2
-    assert set(about["condition"]) == {"none", "other_topic", *shares.index}
-    same = (last["condition"] == "donor").to_numpy()
-    assert (donors["topic"].to_numpy() == last["topic"])[same].all()
+def test_a_patched_state_brings_the_faces_of_its_donor(toy):
+    make, reading, prompts = toy
+    table = make("patching", layers=[2, 4])
+    found = interventions.patching(table, reading).query("position == 'emission' and layer == 4")
+    recovered = found.set_index("condition")["value"]
+    for condition in ("donor", "other_topic"):
+        assert recovered[condition] > recovered[["same_category", "shuffled_position"]].max() + 0.2
+    topics = prompts.set_index("id")["topic"]
+    donor = table[table["condition"] == "donor"]
+    assert (topics[donor["donor_id"]].to_numpy() == donor["topic"]).all()

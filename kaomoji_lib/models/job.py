@@ -27,7 +27,7 @@ class Progress(tqdm):
             how = {"bar_format": "{desc}: " + COUNT, "mininterval": seconds, "delay": seconds}
             how["file"] = io.StringIO()
         about = {"desc": title, "total": total, "initial": done, "unit": unit}
-        super().__init__(**about, **how, miniters=0, disable=not show)
+        super().__init__(**about, **how, miniters=0, disable=not show, leave=not self.lines)
 
     def display(self, msg=None, pos=None):
         if not self.lines:
