@@ -108,7 +108,7 @@ figures.bars(
 
 # %% tags=["hide-input"]
 patched = steer.intervene(source.run, "patching", spellings, layers=layers, **options)
-recovered = interventions.patching(patched, seed=seed)
+recovered = interventions.patching(patched, reading, seed=seed)
 shown = recovered[recovered["measure"] == "recovered"]
 donors = shown[shown["condition"] == "donor"]
 best = donors.loc[donors["value"].idxmax()]
