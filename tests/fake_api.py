@@ -33,90 +33,68 @@ def answer(params, occurrence):
     return json.dumps(said), "end_turn"
 
 
-# -- faults: functions of the handler, the request and the message that would be sent ---------------------------------
-
-
-def _refused(code, kind, detail):
-    return lambda handler, *_: handler.refuse(code, kind, detail, {"retry-after": "0.02"})
-
-
-def _bytes(content, kind="application/json"):
-    return lambda handler, *_: handler.send_bytes(200, content, {"content-type": kind})
-
-
-def _reset(handler, params, message):
+def _reset(handler, message):
     body = json.dumps(message).encode()
-    handler.start(200, len(body))
-    handler.wfile.write(body[: len(body) // 2])
+    handler.send_bytes(200, body[: len(body) // 2], length=len(body))
     handler.wfile.flush()
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.hang_up()
 
 
-def _timeout(handler, params, message):
+def _timeout(handler, message):
     time.sleep(handler.server.stall)
     handler.hang_up()
 
 
-def _changed(**fields):
-    """A fault that answers with some fields of the message changed."""
-    return lambda handler, params, message: handler.send_json(200, {**message, **fields})
-
-
-def _text(change, **fields):
-    """A fault that answers with another text: ``change(text, key)``."""
-
-    def fault(handler, params, message):
-        text = message["content"][0]["text"] if message["content"] else ""
-        said = [{"type": "text", "text": change(text, handler.key())}]
-        handler.send_json(200, {**message, "content": said, **fields})
-
-    return fault
-
-
 def _field(value, name=None):
-    """A fault that answers with another value of one field, by default of the first."""
+    """Change one field of the answer, by default the first."""
 
     def change(text, key):
         fields = json.loads(text) if text.startswith("{") else {}
         return json.dumps({**fields, name or next(iter(fields), "a"): value})
 
-    return _text(change)
+    return change
 
 
-# Faults that end without a paid answer.
+# Faults that end without a paid answer: a refusal, a foreign body with status 200, or what the handler does.
 UNPAID = {
-    "429": _refused(429, "rate_limit_error", "slow down"),
-    "529": _refused(529, "overloaded_error", "Overloaded"),
-    "500": _refused(500, "api_error", "Internal server error"),
-    "400": _refused(400, "invalid_request_error", "this request is malformed"),
-    "401": lambda handler, *_: handler.refuse(401, "authentication_error", f"no: {handler.key()}"),
+    "429": (429, "rate_limit_error", "slow down"),
+    "529": (529, "overloaded_error", "Overloaded"),
+    "500": (500, "api_error", "Internal server error"),
+    "400": (400, "invalid_request_error", "this request is malformed"),
+    "401": (401, "authentication_error", "invalid credential: {key}"),
+    "error-200": (200, "overloaded_error", "Overloaded"),
     "reset": _reset,
     "timeout": _timeout,
-    "error-200": _refused(200, "overloaded_error", "Overloaded"),
-    "html-200": _bytes(b"<!DOCTYPE html><title>Sign in</title>", "text/html"),
-    "html-as-json": _bytes(b"\n <html>Sign in</html>"),
-    "proxy-error-200": _bytes(b'{"error": {"message": "upstream"}}'),
-    "no-message-200": _bytes(b'{"status": "ok"}'),
-    "list-200": _bytes(b"[]"),
+    "html-200": b"<!DOCTYPE html><title>Sign in</title>",
+    "html-as-json": b"\n <html>Sign in</html>",
+    "proxy-error-200": b'{"error": {"message": "upstream"}}',
+    "no-message-200": b'{"status": "ok"}',
+    "list-200": b"[]",
 }
-PAID = {
-    "cut-body": lambda handler, _, message: handler.send_bytes(
-        200, json.dumps(message).encode()[:-20]
-    ),
-    "echo-key": _text(lambda text, key: f"(・_・) {key}"),
-    "cut-json": _text(lambda text, key: text[: max(len(text) // 2, 1)]),
-    "schema": _text(lambda text, key: json.dumps({"answer": 42})),
-    "surrogate": _text(lambda text, key: f"(・_・) \ud800{text}\udfff"),
-    "context-full": _text(lambda text, key: "(・_", stop_reason="model_context_window_exceeded"),
+# Other texts than the answer's, made from it and the key.
+TEXTS = {
+    "echo-key": lambda text, key: f"(・_・) {key}",
+    "cut-json": lambda text, key: text[: max(len(text) // 2, 1)],
+    "schema": lambda text, key: '{"answer": 42}',
+    "surrogate": lambda text, key: f"(・_・) \ud800{text}\udfff",
+    "context-full": lambda text, key: "(・_",
     "likelihood": _field(1.7),
     "nan": _field("NaN"),
     "bare-nan": _field(float("nan")),
     "unknown-word": _field(["sparkly"], "primary"),
-    "refusal": _changed(content=[], stop_reason="refusal"),
-    "empty": _changed(content=[], stop_reason="end_turn"),
-    "wrong-model": _changed(model="another-model-1"),
-    "no-usage": _changed(usage=None),
+}
+# Other fields of the message.
+PAID = {
+    "cut-body": lambda handler, message: handler.send_bytes(
+        200, json.dumps(message).encode()[:-20]
+    ),
+    **{name: {} for name in TEXTS},
+    "context-full": {"stop_reason": "model_context_window_exceeded"},
+    "refusal": {"content": [], "stop_reason": "refusal"},
+    "empty": {"content": [], "stop_reason": "end_turn"},
+    "wrong-model": {"model": "another-model-1"},
+    "no-usage": {"usage": None},
 }
 FAULTS = {**UNPAID, **PAID}
 BATCH_FAULTS = ("expired", "errored", "canceled", "duplicate", "missing")
@@ -240,30 +218,39 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
 
-    def key(self):
-        return self.headers.get("authorization") or self.headers.get("x-api-key")
-
-    def start(self, code, length, headers=None):
+    def send_bytes(self, code, body, length=None):
         self.send_response(code)
-        sent = {"content-type": "application/json", "content-length": str(length)}
-        for name, value in {**sent, **(headers or {})}.items():
-            self.send_header(name, value)
+        self.send_header("content-type", "text/html" if body[:1] == b"<" else "application/json")
+        self.send_header("content-length", str(length or len(body)))
+        self.send_header("retry-after", "0.02")
         self.end_headers()
-
-    def send_bytes(self, code, body, headers=None):
-        self.start(code, len(body), headers)
         self.wfile.write(body)
 
-    def send_json(self, code, value, headers=None):
-        self.send_bytes(code, json.dumps(value).encode(), headers)
+    def send_json(self, code, value):
+        self.send_bytes(code, json.dumps(value).encode())
 
     def hang_up(self):
         self.close_connection = True
         self.connection.close()
 
-    def refuse(self, code, kind, detail, headers=None):
+    def refuse(self, code, kind, detail):
         error = {"type": kind, "message": detail}
-        self.send_json(code, {"type": "error", "error": error}, headers)
+        self.send_json(code, {"type": "error", "error": error})
+
+    def fail(self, fault, message):
+        what = FAULTS[fault]
+        key = self.headers.get("authorization") or self.headers.get("x-api-key")
+        if isinstance(what, tuple):
+            self.refuse(*what[:2], what[2].format(key=key))
+        elif isinstance(what, bytes):
+            self.send_bytes(200, what)
+        elif isinstance(what, dict):
+            if fault in TEXTS and message.get("content"):
+                text = TEXTS[fault](message["content"][0]["text"], key)
+                what = {"content": [{"type": "text", "text": text}], **what}
+            self.send_json(200, {**message, **what})
+        else:
+            what(self, message)
 
     def do_POST(self):
         path, server = urlsplit(self.path).path, self.server
@@ -280,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = server.message(body)
             if fault != "reset":
                 server.pay(body)
-        return FAULTS[fault](self, body, answer) if fault else self.send_json(200, answer)
+        return self.fail(fault, answer) if fault else self.send_json(200, answer)
 
     def do_GET(self):
         path = urlsplit(self.path).path
@@ -292,4 +279,4 @@ class _Handler(BaseHTTPRequestHandler):
         if len(names) == 4:
             return self.send_json(200, self.server.batch_state(batch))
         lines = "".join(json.dumps(line) + "\n" for line in batch["lines"])
-        return self.send_bytes(200, lines.encode(), {"content-type": "application/x-jsonl"})
+        return self.send_bytes(200, lines.encode())

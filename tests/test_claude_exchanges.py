@@ -29,25 +29,23 @@ def test_own_json_lines_and_journals_of_coding_agents(tmp_path):
     assert [(r.source_model, r.face) for r in found] == [("m1", "(◕‿◕)"), ("unknown", "(T_T)")]
     texts = [("(◕‿◕)", "Done."), ("(T_T)", "(T_T) it broke"), ("", "no idea")]
     rows = (dict(user_text="fix it", kaomoji=face, assistant_text=t) for face, t in texts)
-    found = [(row.face, row.assistant) for row in read(tmp_path, tuple(rows))]
-    assert found == [("(◕‿◕)", "(◕‿◕) Done."), ("(T_T)", "(T_T) it broke")]
+    found = read(tmp_path, tuple(rows))
+    assert [row.assistant for row in found] == ["(◕‿◕) Done.", "(T_T) it broke"]
 
 
 def test_chatgpt_export_follows_the_branch_that_was_shown(tmp_path):
-    def node(parent, role, text):
-        author = {"author": {"role": role}, "metadata": {"model_slug": "gpt-x"}}
-        return {"parent": parent, "message": {"content": {"parts": [text]}, **author}}
-
-    mapping = {
-        "root": {"parent": None, "message": None},
-        "a": node("root", "user", "hi"),
-        "b": node("a", "assistant", "(T_T) old answer"),
-        "c": node("a", "assistant", "(◕‿◕) shown answer"),
-    }
+    nodes = {"root": {"parent": None, "message": None}}
+    for name, parent, role, text in (
+        ("a", "root", "user", "hi"),
+        ("b", "a", "assistant", "(T_T) old answer"),
+        ("c", "a", "assistant", "(◕‿◕) shown answer"),
+    ):
+        message = {"author": {"role": role}, "content": {"parts": [text]}}
+        nodes[name] = {"parent": parent, "message": message}
     for parent in ("root", "c"):
-        mapping["a"]["parent"] = parent
-        found = read(tmp_path, [{"mapping": mapping, "current_node": "c"}])
-        assert [(row.source_model, row.face) for row in found] == [("gpt-x", "(◕‿◕)")]
+        nodes["a"]["parent"] = parent
+        [row] = read(tmp_path, [{"mapping": nodes, "current_node": "c"}])
+        assert (row.source_model, row.face) == ("chatgpt", "(◕‿◕)")
 
 
 # Messages as "id<parent text", of a person where the id is h or i; the pairs of message and face that are read from them.
@@ -95,13 +93,7 @@ def test_a_bad_line_or_conversation_is_named_and_the_rest_is_kept(tmp_path):
 
 
 def test_other_files_are_refused_without_quoting_them(tmp_path):
-    for content in (
-        "not json",
-        "[1, 2",
-        '{"a": 1}',
-        '[{"title": "x"}]',
-        '{"user": 3, "assistant": "x"}',
-    ):
+    for content in ("not json", "[1, 2", '[{"title": "x"}]', '{"user": 3, "assistant": "x"}'):
         with pytest.raises(KaomojiError, match="expected") as caught:
             read(tmp_path, content.replace("x", SECRET))
         assert SECRET not in str(caught.value)

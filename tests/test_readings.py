@@ -28,43 +28,34 @@ def planted(noise, seed=0, shuffled=False):
 REFERENCE = planted(0.0)
 
 
-def test_comparison_ranks_sources_on_one_face_set_beside_guesses():
+def test_sources_are_ranked_on_one_face_set_beside_guesses_and_compared_in_pairs():
     near, far, shuffled = planted(0.2, 1), planted(0.6, 2), planted(0.0, 3, shuffled=True)
     sources, faces = {"near": near, "far": far, "shuffled": shuffled}, REFERENCE.table.index
     table = agreement.compare(REFERENCE, sources, faces)
     rows = table.set_index(["source", "weights"])
-    value = rows["value"]
+    value, p = rows["value"], rows["p"]
     uniform = [value[name, "uniform"] for name in ("near", "far", "uniform guess")]
     assert uniform == sorted(uniform, reverse=True) and len(set(table["n"])) == 1
     for weights in ("uniform", "counts"):
-        assert rows.loc[("near", weights), "p"] <= 0.001
-        assert rows.loc[("shuffled", weights), "p"] > 0.05
+        assert p["near", weights] <= 0.001 and p["shuffled", weights] > 0.05
     by_hand = stats.js_similarity(REFERENCE.table.to_numpy(), near.table.to_numpy())
     assert uniform[0] == pytest.approx(by_hand.mean())
     assert value["near", "counts"] == pytest.approx(np.average(by_hand, weights=REFERENCE.weight))
     marginal = distributions.baseline(REFERENCE, "marginal", faces)
-    assert np.ptp(marginal.table.to_numpy(), axis=0).max() == 0
     guess = distributions.per_face(REFERENCE, marginal, faces).mean()
     assert value["marginal guess", "uniform"] == pytest.approx(guess)
-
-
-def test_differences_are_paired_and_two_sided():
-    near, far = planted(0.2, 1), planted(0.6, 2)
     better = distributions.difference(REFERENCE, near, far)
     worse = distributions.difference(REFERENCE, far, near)
-    assert better.ci_low > 0 and better.p < 0.01
-    assert worse.value == pytest.approx(-better.value) and worse.p == better.p
+    assert better.ci_low > 0 and better.p < 0.01 and worse.p == better.p
+    assert worse.value == pytest.approx(-better.value)
 
 
-def test_pooling_finds_sources_that_complete_each_other_and_gains_nothing_from_noise():
+def test_pooling_finds_sources_that_complete_each_other_and_nothing_in_noise():
     sources = {"a": planted(0.5, 1), "b": planted(0.5, 2), "noise": planted(1.0, 4)}
     found = agreement.pooling(REFERENCE, sources, permutations=60)
     assert found["held out"].p < 0.02 and found["gain"].ci_low > 0
-    assert found["single"].value < found["held out"].value
     noise = {f"n{number}": planted(0.0, number, shuffled=True) for number in range(10, 14)}
     assert agreement.pooling(REFERENCE, noise, permutations=60)["held out"].p > 0.05
-    same = agreement.pooling(REFERENCE, {"a": sources["a"], "b": sources["a"]}, permutations=9)
-    assert same["gain"].value == pytest.approx(0, abs=1e-9)
 
 
 def test_pools_are_means_over_shared_faces_and_judgements_sum_to_one():

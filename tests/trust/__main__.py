@@ -10,6 +10,7 @@ or a promise broken.
 import argparse
 import hashlib
 import json
+import math
 import os
 import random
 import shutil
@@ -41,10 +42,9 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 @dataclass
 class Count:
-    """What one campaign came to.
+    """``tried``: kills. ``rows``: compared with an undisturbed run. ``lost``, ``duplicated``, ``changed``: rows that differ.
 
-    ``tried``: kills. ``rows``: rows (replies, states) that were compared with an undisturbed run. ``lost``,
-    ``duplicated``, ``changed``: rows that differ from it. ``broken``: promises that were not kept otherwise.
+    ``broken``: promises that were not kept otherwise.
     """
 
     what: str
@@ -64,36 +64,32 @@ class Count:
         self.changed += sum(key not in whole or seen[key] != whole[key] for key in seen)
 
 
-def killed(words, kills, begin, finished, seed, environment=(), options=list):
+def killed(words, kills, begin, finished, environment=(), options=list):
     """Run a command in rounds; kill it ``kills`` times in all, at most eight times a round. Returns the number of kills.
 
     ``begin()`` empties the place of the work, ``finished()`` is called when a run got through, ``options()`` before
     every start: words that the command line needs now.
     """
     command = [sys.executable, "-m", "kaomoji_lib", *map(str, words), "--quiet"]
-    place = {"env": {**ENVIRONMENT, **dict(environment)}, "cwd": ROOT}
-    moments, done, whole = random.Random(seed), 0, None
+    place = {"env": {**ENVIRONMENT, **dict(environment)}, "cwd": ROOT, **QUIET}
+    moments, done, whole = random.Random(0), 0, None
     while done < kills or whole is None:
         begin()
-        print(f"  {done} of {kills} kills", end="\r", file=sys.stderr, flush=True)
-        for _ in range(0 if whole is None else min(8, kills - done)):
-            started = time.monotonic()
-            process = subprocess.Popen(
-                [*command, *options()], start_new_session=True, **QUIET, **place
-            )
+        for left in range(min(8, kills - done) if whole else 0, -1, -1):
+            limit = moments.uniform(0.3, 1.0) * whole if left else None
+            words, started = [*command, *options()], time.monotonic()
+            process = subprocess.Popen(words, start_new_session=True, **place)
             try:
-                assert process.wait(moments.uniform(0.3, 1.0) * whole) == 0
+                assert process.wait(limit) == 0
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 done += 1
                 continue
             # A machine that is busy at first and idle later would never see a kill again.
-            whole = min(whole, time.monotonic() - started)
+            if limit or not whole:
+                whole = min(whole or math.inf, time.monotonic() - started)
             break
-        started = time.monotonic()
-        subprocess.run([*command, *options()], check=True, capture_output=True, **place)
-        whole = whole or time.monotonic() - started
         finished()
     return done
 
@@ -111,7 +107,7 @@ def rows_of(table, keys):
     ]
 
 
-def undisturbed(count, words, kills, seed, parts, out, rows):
+def undisturbed(count, words, kills, parts, out, rows):
     """Kill a command; ``rows()`` must be what they were when it ran undisturbed, and nothing half done may be left."""
     whole = {}
 
@@ -124,7 +120,7 @@ def undisturbed(count, words, kills, seed, parts, out, rows):
         count.compare(whole, found) if whole else whole.update(found)
         count.broken += parts.exists() + len(list(out.parent.rglob("*.part")))
 
-    count.tried = killed(words, kills, begin, finished, seed)
+    count.tried = killed(words, kills, begin, finished)
     return count
 
 
@@ -140,7 +136,7 @@ def collecting(place, kills):
         return found
 
     count = Count("collecting replies and states")
-    return undisturbed(count, words, kills, 1, out / "shards", out, rows)
+    return undisturbed(count, words, kills, out / "shards", out, rows)
 
 
 def scoring(place, kills):
@@ -149,7 +145,7 @@ def scoring(place, kills):
     words = ["score", MODEL, "--faces", faces, "--prompts", prompts(place, 6), "--out", out]
     rows = lambda: rows_of(pd.read_parquet(out).round(5), ("prompt_id", "spelling"))
     count = Count("scoring faces")
-    return undisturbed(count, words, kills, 2, place / f".{out.name}.parts", out, rows)
+    return undisturbed(count, words, kills, place / f".{out.name}.parts", out, rows)
 
 
 class SlowAPI(fake_api.FakeAPI):
@@ -217,8 +213,7 @@ def asking(place, kills, batch=False):
             count.duplicated += sum(server.paid.values()) - len(rows) if batch else 0
             count.broken += len(list(out.rglob("*.part")))
 
-        given = {"environment": server.variables(), "options": options}
-        count.tried = killed(words, kills, begin, finished, 3 + batch, **given)
+        count.tried = killed(words, kills, begin, finished, server.variables(), options)
     return count
 
 
@@ -227,21 +222,17 @@ CAMPAIGNS["batches"] = partial(asking, batch=True)
 
 
 def main():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    names = f"of {', '.join(CAMPAIGNS)} (default: all)"
-    parser.add_argument("campaigns", nargs="*", choices=[*CAMPAIGNS, []], help=names)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("campaigns", nargs="*", choices=[*CAMPAIGNS, []], help="default: all")
     parser.add_argument("--kills", type=int, default=20, help="per campaign (default: 20)")
-    arguments = parser.parse_args()
-    bad = 0
+    arguments, bad = parser.parse_args(), 0
     for name in arguments.campaigns or CAMPAIGNS:
         with tempfile.TemporaryDirectory(prefix="kaomoji-trust-") as place:
             count = CAMPAIGNS[name](Path(place), arguments.kills)
         print(count, flush=True)
         bad += count.lost + count.duplicated + count.changed + count.broken
         table = pd.concat([pd.read_csv(TABLE), pd.DataFrame([asdict(count)])])
-        table = table.drop_duplicates("what", keep="last").sort_values("what")
-        table.to_csv(TABLE, index=False)
+        table.drop_duplicates("what", keep="last").sort_values("what").to_csv(TABLE, index=False)
     return 1 if bad else 0
 
 
