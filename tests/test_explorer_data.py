@@ -136,7 +136,7 @@ def test_a_run_is_shown_by_its_replies_or_by_its_choices(tmp_path, monkeypatch):
     spec = SimpleNamespace(alias="small")
     given = {"spec": spec, "title": "Small", "caption": "a test", "scheme": SCHEME}
     given |= {"prompts": PROMPTS, "states": RUN_STATES, "emissions": SPOKEN}
-    run = SimpleNamespace(run=SimpleNamespace(path=tmp_path, source="small"), **given)
+    run = SimpleNamespace(run=SimpleNamespace(path=tmp_path, manifest={"source": "small"}), **given)
     assert gather.of_run(run).reading.weight.sum() == len(SPOKEN)
     run.emissions = SPOKEN.assign(face=None)
     with pytest.raises(KaomojiError, match="3"):
