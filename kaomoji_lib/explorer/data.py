@@ -1,4 +1,4 @@
-"""What the explorer shows of each source: kaomoji, their categories with intervals, places on three components, clusters and examples."""
+"""What the explorer shows of each source: kaomoji with their categories, places on three components and clusters."""
 
 from collections import Counter
 from dataclasses import dataclass, field

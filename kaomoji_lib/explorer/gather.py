@@ -54,9 +54,7 @@ def meanings(sources, seed=0):
     what = "labels of a dictionary of kaomoji, shared among the categories they may mean"
     words = {"synthesized": _words()}
     readings = [
-        of_reading(
-            name, title, METHODS[name], others[name].table, typed, words=words.get(name), seed=seed
-        )
+        of_reading(name, title, METHODS[name], others[name].table, typed, words.get(name), seed)
         for name, title in published_sources.TITLES.items()
     ]
     return [*readings, of_reading("people", "Human dictionary", what, labels, typed, seed=seed)]
@@ -120,7 +118,7 @@ def of_emissions(
     return data.FaceSource(name, title, what, True, reading, places, **own)
 
 
-def of_reading(name, title, what, table, typed, *, words=None, seed=0):
+def of_reading(name, title, what, table, typed, words=None, seed=0):
     """Return the source that says what kaomoji mean: ``table`` face x category, rows sum to 1.
 
     ``typed``: how often models typed each kaomoji (mapping); those typed fewer than three times are left out.

@@ -18,7 +18,7 @@ WEB = Path(__file__).resolve().parent / "web"
 MODULES = "dom colour data project layout strokes input map tree search state view card controls list app".split()
 _LINKS = re.compile(r'^import .* from "\./\w+\.js";\n|^export ', re.MULTILINE)
 NEIGHBOURS = 14
-REPLY_LENGTH = 140
+LONGEST = 140  # of a reply
 SHARE = 1 / 50_000
 
 
@@ -38,8 +38,7 @@ def quantise(values, kind, scale=None):
     """Return numbers as ``{"type", "data", "scale"}``; with ``scale`` they are rounded to whole multiples of it."""
     values = np.asarray(values, float)
     if scale is not None:
-        limits = np.iinfo(kind)
-        values = np.clip(np.round(values / scale), limits.min, limits.max)
+        values = np.clip(np.round(values / scale), np.iinfo(kind).min, np.iinfo(kind).max)
     data = base64.b64encode(np.ascontiguousarray(values.astype(f"<{kind}")).tobytes()).decode()
     return {"type": kind, "data": data, **({"scale": scale} if scale is not None else {})}
 
@@ -61,10 +60,7 @@ def _source(source, index, scheme):
         own = {name: quantise(getattr(source, name), "u2", SHARE) for name in ("low", "high")}
         own["drawn"] = quantise(source.prompts, "u2")
     if source.examples:
-        own["examples"] = [
-            [[scheme.gloss(code), text, _shorten(reply)] for text, code, reply in examples]
-            for examples in (source.examples.get(face, ()) for face in faces)
-        ]
+        own["examples"] = [_examples(source.examples.get(face, ()), scheme) for face in faces]
     return {
         "id": source.id,
         "title": source.title,
@@ -81,9 +77,9 @@ def _source(source, index, scheme):
     }
 
 
-def _shorten(text):
-    text = " ".join(str(text).split())
-    return text if len(text) <= REPLY_LENGTH else f"{text[:REPLY_LENGTH]}…"
+def _examples(examples, scheme):
+    rows = [(scheme.gloss(code), text, " ".join(reply.split())) for text, code, reply in examples]
+    return [(*row, say if len(say) <= LONGEST else f"{say[:LONGEST]}…") for *row, say in rows]
 
 
 def _layout(name, layout):

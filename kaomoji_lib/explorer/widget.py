@@ -16,13 +16,10 @@ STATE = "source compare layer view colour minimum search face selected ellipses 
 class Explorer(anywidget.AnyWidget):
     """Kaomoji of a :class:`.data.Bundle` to look through, in a notebook or, without a kernel, in the book.
 
-    ``source``, ``compare`` (ids), ``layer``, ``view`` (``2d``, ``3d``, ``tree``), ``colour`` (one of ``COLOURS``), ``minimum``, ``search``, ``face`` (whose card is open), ``selected`` (list of faces), ``ellipses`` and
-    ``only`` (an entry of the legend) follow what is done on the page, and the page follows them. ``tours``: tuples of
-    (title, sentence, state), shown as buttons that set the state.
-
-    >>> explorer = Explorer(bundle, colour="mix")        # doctest: +SKIP
-    >>> explorer.search = "sad"                          # doctest: +SKIP
-    >>> explorer.selected                                # doctest: +SKIP
+    ``source``, ``compare`` (ids), ``layer``, ``view`` (``2d``, ``3d``, ``tree``), ``colour`` (one of ``COLOURS``),
+    ``minimum``, ``search``, ``face`` (whose card is open), ``selected`` (list of faces), ``ellipses`` and ``only`` (an entry
+    of the legend) follow what is done on the page, and the page follows them: ``explorer.search = "sad"``. ``tours``: tuples
+    of (title, sentence, state), shown as buttons that set the state.
     """
 
     _esm = payload.module()

@@ -1,18 +1,15 @@
 """Finding the face a reply opens with: by form and by exclusion, the best face of the first line."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kaomoji_lib.faces import scorer
 from kaomoji_lib.faces.canonical import LEADING_ARMS, THROWN_TABLE, TRAILING_ARMS, canonical
 from kaomoji_lib.faces.glyphs import LETTERS, ORNAMENTS, is_emoji, kinds, mirrored
 
-__all__ = ["OUTCOMES", "LONGEST", "Extraction", "canonical", "explain", "extract", "span_ended"]
-
 OUTCOMES = ("kaomoji", "truncated", "emoji", "words", "refusal", "empty")
 LONGEST = 32
-_LOOK_THROUGH = 32
-_WINDOW, _LONGEST_LEAD = 160, 32
+_WINDOW, _REACH = 160, 32
 
 _SKIP = re.compile("[\\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]*")
 _MARKDOWN = re.compile(
@@ -123,14 +120,12 @@ def _find(text: str, truncated: bool) -> _Found:
     if start == len(body):
         return _Found("truncated" if body != text else "empty")
     found = _scan(_Line(body[start:], truncated or body != text))
-    return _Found(
-        found.outcome, start + found.start, start + found.end if found.end else 0, found.open
-    )
+    return replace(found, start=start + found.start, end=found.end and start + found.end)
 
 
 def _scan(line: _Line) -> _Found:
     seen, ornaments, position = None, None, 0
-    while position < line.size and position <= _LOOK_THROUGH:
+    while position < line.size and position <= _REACH:
         found = _face_at(line, position, bare=seen != "words")
         if found and found.outcome == "kaomoji":
             return _Found(seen or "kaomoji", found.start, found.end, found.open)
@@ -142,7 +137,7 @@ def _scan(line: _Line) -> _Found:
             ornaments = ornaments or (kind == "ornaments" and "emoji")
             seen = (ornaments or kind) if kind in ("emoji", "words") else None
         position = following
-    return _Found(seen or ornaments or "words", open=line.cut and position <= _LOOK_THROUGH)
+    return _Found(seen or ornaments or "words", open=line.cut and position <= _REACH)
 
 
 def _kind_of(line: _Line, position: int, following: int) -> str:
@@ -236,7 +231,7 @@ def _bracketed_at(line: _Line, start: int) -> _Found | None:
 
 
 def _opening(line: _Line, start: int) -> int:
-    for index in range(start, min(line.size, start + _LONGEST_LEAD)):
+    for index in range(start, min(line.size, start + _REACH)):
         kind = line.kinds[index]
         if kind == "(" or (kind == "[" and line.kinds[index + 1 : index + 2] != "("):
             return index

@@ -35,9 +35,7 @@ _RANGES = (
     (0x3400, 0x9FFF, "h"), (0xA000, 0xA4FF, "v"), (0xAC00, 0xD7A3, "k"), (0xF900, 0xFAFF, "h"), (0xFF66, 0xFF9F, "j"),
     (0x20000, 0x3FFFF, "h"),
 )  # fmt: skip
-_MIRRORS = (
-    "<>≧≦≥≤/\\╱╲`´ˋˊ()[]{}qpdbᓀᓂ«»‹›╯╰╮╭ノヽ◜◝ᕙᕗ⌒⌒≪≫⊃⊂「」『』【】つ⊂∂6ᵒoOoxX;:.o-^~^'`⸝⸜ÓÒóò"
-)
+_MIRRORS = "<>≧≦≥≤/\\╱╲`´ˋˊ()[]{}qpdbᓀᓂ«»‹›╯╰╮╭ノヽ◜◝ᕙᕗ⌒⌒≪≫⊃⊂「」『』【】つ⊂∂6ᵒoOoxX;:.o-^~^'`⸝⸜ÓÒóò"  # fmt: skip
 _MIRRORED = set(zip(_MIRRORS[::2], _MIRRORS[1::2], strict=True))
 
 

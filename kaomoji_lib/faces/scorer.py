@@ -63,15 +63,10 @@ def _form(base: str, kinds: str) -> list[str]:
     """Features of the outermost pair of glyphs that are equal or mirrored around a short middle."""
     size = len(base)
     for left in range(min(4, size - 1)):
-        eye = base[left]
-        for right in range(min(size - 1, left + 5), left, -1):
-            if size - 1 - right - left > 3:
-                break
-            other = base[right]
+        for right in range(min(size - 1, left + 5), max(left, size - 5 - left), -1):
+            eye, other, middle = base[left], base[right], kinds[left + 1 : right]
             if eye == other or glyphs.mirrored(eye, other):
-                same = "=" if eye == other else "~"
-                middle = base[left + 1 : right]
-                mouth = "m" + kinds[left + 1] if middle else "m"
+                same, mouth = "=" if eye == other else "~", "m" + middle[:1]
                 return [
                     f"f{same}{kinds[left]}", f"p{eye}{other}", f"f{same}{right - left}", f"f{mouth}",
                     f"f{kinds[left]}{mouth}", f"fo{left}", f"ft{size - 1 - right}",
