@@ -129,7 +129,7 @@ def test_what_cannot_be_mended_is_refused_and_what_opens_no_thinking_is_left_alo
     with pytest.raises(KaomojiError, match="refuses a single user message"):
         template("{{ raise_exception('never') }}")
     made = template(None)
-    assert made.render("hi").removeprefix("<eos>") == FALLBACK.format(message="hi")
+    assert made.render("hi").removeprefix("<eos>") == FALLBACK.replace("{text}", "hi")
     assert "no chat template" in made.notes[0]
 
 

@@ -22,10 +22,8 @@ INVENTORY = DATA / "human" / "inventory.csv"
 def load_inventory(path=None):
     """Read an inventory: DataFrame[face, category, foil]; ``foil``: bool, in the set but of no category.
 
-    Raises
-    ------
-    KaomojiError
-        If the file is unreadable, a face occurs twice, or one face begins another, so that events would overlap.
+    Raises KaomojiError if the file is unreadable, a face occurs twice, or one face begins another, so that events would
+    overlap.
     """
     path = path or INVENTORY
     table = read_table(path, ("face", "category"))
@@ -65,10 +63,7 @@ def closed_set(run, perspective=stimuli.SELF, **options):
     computed is kept in the user's own runs. ``perspective``: a name in ``data/perspectives.csv``, whose feeling the
     instruction asks for; ``options``: as in :func:`score_inventory`.
 
-    Raises
-    ------
-    KaomojiError
-        If the table has to be computed and the model cannot be loaded.
+    Raises KaomojiError if the table has to be computed and the model cannot be loaded.
     """
     from kaomoji_lib.models import loading
 
@@ -151,10 +146,7 @@ def ask(engine, message, inventory=None):
     inventory, so that they sum to 1; ``attrs["listed"]``: P(it does | message)), and the emission state of every layer
     under the study's instruction: float32 (layers, hidden).
 
-    Raises
-    ------
-    KaomojiError
-        If the message is empty, or no algorithm passes the self-check.
+    Raises KaomojiError if the message is empty, or no algorithm passes the self-check.
     """
     import torch
 

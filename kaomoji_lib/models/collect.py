@@ -1,6 +1,7 @@
 """Collect one model's replies and hidden states into a run folder; a killed run continues where it stopped."""
 
 import dataclasses
+import math
 import platform
 import time
 from importlib.metadata import version
@@ -22,11 +23,11 @@ PROMPTS_PER_PART, PART = 60, "prompts_per_part"
 LIBRARIES = ("torch", "transformers", "tokenizers", "numpy")
 # Of :class:`.sample.Sampling`: smallest and largest value.
 SAMPLING = {
-    "generations": (1, None),
-    "seed": (0, None),
-    "temperature": (0, None),
-    "top_p": (1e-9, 1),
-    "max_new_tokens": (1, None),
+    "generations": (1, math.inf, "at least 1"),
+    "seed": (0, math.inf, "0 or more"),
+    "temperature": (0, math.inf, "0 or more"),
+    "top_p": (1e-9, 1, "above 0 and at most 1"),
+    "max_new_tokens": (1, math.inf, "at least 1"),
 }
 
 
@@ -61,21 +62,17 @@ def collect(
     -------
     RunFolder
 
-    Raises
-    ------
-    KaomojiError
-        If the folder contains another run (the differences are named), another process is writing to it, or the
-        model, device or dtype is not available.
+    Raises KaomojiError if the folder contains another run (the differences are named), another process is writing to
+    it, or the model, device or dtype is not available.
     """
     from kaomoji_lib.models.sample import Sampling
 
     sampling = Sampling(**{name: options.pop(name) for name in SAMPLING if name in options})
     spec, table = registry.model(model, **options), load_prompts(prompts)
-    for name, (low, high) in SAMPLING.items():
+    for name, (low, high, expected) in SAMPLING.items():
         value = getattr(sampling, name)
-        if value < low or high and value > high:
-            limits = f"at least {low:g}" + (f" and at most {high}" if high else "")
-            raise KaomojiError(f"{name} is {value}; expected {limits}; correct it")
+        if not low <= value <= high:
+            raise KaomojiError(f"{name} is {value}; expected {expected}; correct it")
     perspective, instruction = stimuli.instruction_of(perspective, instruction)
     run = RunFolder(out or default_folder(run_name(spec, prompts, perspective)))
     settings = {

@@ -91,10 +91,8 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
     cannot hold. GGUF files are unpacked to the dtype, which stderr reports with ``progress``. Code from a repository is
     never run.
 
-    Raises
-    ------
-    KaomojiError
-        If the model cannot be found or read, is another one than the registry's, or the device or dtype is not available.
+    Raises KaomojiError if the model cannot be found or read, is another one than the registry's, or the device or dtype
+    is not available.
     """
     # Hints about optional kernels would be printed on every page; what fails is raised.
     transformers_logging.set_verbosity_error()
@@ -150,10 +148,7 @@ def load(spec, device="auto", dtype="auto", revision=None, progress=True):
 def load_run(run, device="auto"):
     """Load the engine that a run was collected with, in the run's dtype.
 
-    Raises
-    ------
-    KaomojiError
-        If the run comes from no model that can be loaded, or the model has changed since.
+    Raises KaomojiError if the run comes from no model that can be loaded, or the model has changed since.
     """
     model = run.manifest["model"]
     engine = load(run_spec(run), device, run.manifest["settings"]["dtype"], run_revision(run))

@@ -10,7 +10,7 @@ import pandas as pd
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces import extract as faces
 from kaomoji_lib.models import job
-from kaomoji_lib.models.templates import CONTINUED, LEADS, Continued
+from kaomoji_lib.models.templates import CONTINUED, LEADS
 from kaomoji_lib.runs import files, registry
 from kaomoji_lib.stimuli import INSTRUCTION, load_prompts, read_text
 
@@ -107,7 +107,8 @@ def _asked(engine, prompts, instruction, continued):
     """The templates whose probabilities are averaged, and the user messages; texts that are continued have no instruction."""
     templates = [engine.template]
     if continued and engine.template.source is None:
-        templates, instruction = [Continued(text) for text in CONTINUED], ""
+        templates = [replace(engine.template, plain=text, prefill="") for text in CONTINUED]
+        instruction = ""
     return templates, [f"{instruction} {text}" for text in prompts["text"]]
 
 

@@ -56,10 +56,7 @@ def _prefixes(encoded):
 def bans(interventions):
     """The banned byte strings of the registry's rules (``{suppress: emoji}``, ``{suppress: strings, strings: [...]}``).
 
-    Raises
-    ------
-    KaomojiError
-        If a rule is of no known kind.
+    Raises KaomojiError if a rule is of no known kind.
     """
     found = []
     for rule in interventions:

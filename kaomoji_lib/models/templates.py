@@ -24,7 +24,7 @@ CONTINUED = (
     "A list of messages, each followed by a kaomoji.\n\n{text}",
     "Q: Which kaomoji shows the feeling in “{text}”?\nA:",
 )
-FALLBACK = "User: {message}\n\nAssistant:"
+FALLBACK = "User: {text}\n\nAssistant:"
 PINNED_DATE = "2025-01-01"
 DATE_CODES = ("-d", "-m", "-I", "-H", *"YmdBbyAaejFHMSIpZ")
 THINKING = r"(?:think|thought|reason|reflect|scratchpad|cot\b|analysis)"
@@ -46,23 +46,12 @@ ROLES = {"system", "user", "human", "assistant", "model", "bot", "im", "start", 
 
 
 @dataclass(frozen=True)
-class Continued:
-    """A text that a model without a chat template continues, in the place of a :class:`Template`."""
-
-    text: str
-    source = None
-
-    def render(self, message):
-        """Return the text with ``message`` (str) in it."""
-        return self.text.replace("{text}", message.strip())
-
-
-@dataclass(frozen=True)
 class Template:
     """How one model's prompts are rendered.
 
-    ``source``: the Jinja template, None where the tokenizer has none. ``parts``: whether messages are lists of parts.
-    ``cut`` and ``prefill``: what is removed from and added to the end of what the template renders.
+    ``source``: the Jinja template, None where the tokenizer has none and ``plain`` is continued, a text with ``{text}``.
+    ``parts``: whether messages are lists of parts. ``cut`` and ``prefill``: what is removed from and added to the end of
+    what the template renders.
     """
 
     tokenizer: object
@@ -73,12 +62,12 @@ class Template:
     cut: str = ""
     prefill: str = ""
     notes: tuple = ()
+    plain: str = ""
 
     def render(self, message):
         """Return the prompt (str) for one user message, ready to be encoded without special tokens."""
         if self.source is None:
-            text = (self.tokenizer.bos_token or "") + FALLBACK.format(message=message)
-            return text + self.prefill
+            return self.plain.replace("{text}", message.strip()) + self.prefill
         return self.chat(message).removesuffix(self.cut) + self.prefill
 
     def chat(self, message, reply=None):
@@ -108,10 +97,8 @@ class Template:
 def adapt(tokenizer, adapter):
     """Return the :class:`Template` of a tokenizer and its registry adapter (a dict, may be empty).
 
-    Raises
-    ------
-    KaomojiError
-        If the chat template refuses a user message or leaves it out, or opens thinking that is not known how to close.
+    Raises KaomojiError if the chat template refuses a user message or leaves it out, or opens thinking that is not
+    known how to close.
     """
     given, source = adapter.get("prefill", ""), getattr(tokenizer, "chat_template", None)
     notes = []
@@ -121,7 +108,8 @@ def adapt(tokenizer, adapter):
         source = source.get(name)
     if not source:
         note = "This tokenizer has no chat template: the message was put between plain “User:” and “Assistant:” lines."
-        return Template(tokenizer, None, {}, prefill=given, notes=(note,))
+        plain = (tokenizer.bos_token or "") + FALLBACK
+        return Template(tokenizer, None, {}, prefill=given, notes=(note,), plain=plain)
     if "strftime_now" in source:
         date = adapter.get("date", PINNED_DATE)
         source = _clock(date) + source
