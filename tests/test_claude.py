@@ -70,9 +70,6 @@ def payments(there):
     return sum(there.paid.values())
 
 
-# -- methods, end to end ----------------------------------------------------------------------------------------
-
-
 @BOTH
 def test_elicit_ends_in_emissions(ask, server, batch):
     there = server()
@@ -94,16 +91,11 @@ def test_judges_end_in_likelihoods_and_in_words_of_the_lexicon(ask, server, batc
     values = folder.table()[list(load_scheme().codes)].to_numpy()
     assert outcome.complete and list(folder.table()["face"]) == FACES[:6] and payments(there) == 6
     assert values.min() >= 0 and values.max() <= 1 and values.std() > 0
-    exchanges = opened(
-        (model, f"{model}: hello {which} {number}", f"{face} hi")
-        for model in ("m1", "m2")
-        for which, face in enumerate(FACES[:3])
-        for number in range(5)
-    )
+    turns = [("m1", f"hello {n}", f"{FACES[n % 3]} hi") for n in range(15)]
     for _ in range(2):
-        folder, outcome = ask(synthesize(MODEL, exchanges), batch=batch)
+        folder, outcome = ask(synthesize(MODEL, opened(turns)), batch=batch)
     table, (anchors, others, version) = folder.table(), vocabulary()
-    assert outcome.complete and len(table) == 6 == payments(there) - 6
+    assert outcome.complete and len(table) == 3 == payments(there) - 6
     assert set(table["count"]) == {5} and set(table["lexicon_version"]) == {version}
     for row in table.itertuples():
         assert 1 <= len(row.primary) <= 3 and set(row.primary) <= set(anchors)
@@ -116,20 +108,22 @@ def test_what_is_asked(few):
     [system] = params["system"]
     for code, described in scheme.table["description"].items():
         words = re.search(f"^- {code}: (.*)$", system["text"], re.M)[1].split(", ")
-        assert 3 <= len(words) <= 6 and set(words) & {*described.split(", ")}
-        assert set(words) & anchors
+        assert (
+            3 <= len(words) <= 6 and set(words) & {*described.split(", ")} and set(words) & anchors
+        )
     assert params["messages"] == [{"role": "user", "content": "(^_^)"}]
     assert system["cache_control"] == {"type": "ephemeral"}
-    assert set(params["output_config"]["format"]["schema"]["required"]) == set(scheme.codes)
-    requests = elicit(MODEL, few, runs=2).requests
-    params, text = requests[0].params, load_prompts(few)["text"][0]
-    assert "system" not in params and len(params["messages"]) == 1
-    assert params["messages"][0]["content"].endswith(f"how you feel. {text}")
-    assert params["temperature"] == 1.0 and params["max_tokens"] == 40
+    requests, text = elicit(MODEL, few, runs=2).requests, load_prompts(few)["text"][0]
+    [message] = requests[0].params["messages"]
+    assert message["content"].endswith(f"how you feel. {text}")
+    assert requests[0].params.keys() == {
+        "model",
+        "messages",
+        "max_tokens",
+        "thinking",
+        "temperature",
+    }
     assert len({request.key(host) for request in requests for host in "ab"}) == 24
-
-
-# -- faults -----------------------------------------------------------------------------------------------------
 
 
 BATCHED = [*fake_api.UNPAID, "cut-body", *fake_api.BATCH_FAULTS]
@@ -165,15 +159,6 @@ def test_no_fault_of_the_service_loses_a_reply_or_pays_twice(
     assert payments(there) == 9 + asked_again
 
 
-def test_a_lasting_trouble_ends_in_a_report_and_a_command_that_completes(ask, server):
-    there = server(faults=["500"] * 6)
-    folder, outcome = ask()
-    assert outcome.counts["missing"] == 2 and len(folder.table()) == 4
-    assert folder.manifest["status"] == "incomplete" and "2 missing" in str(outcome)
-    assert outcome.remedy == "run the same command again"
-    assert ask()[1].complete and payments(there) == 6
-
-
 @pytest.mark.parametrize("fault", ["500", "wrong-model", "html-200", "error-200", "401"])
 def test_a_service_that_does_not_serve_is_not_asked_for_ever(
     ask, server, stored, monkeypatch, fault
@@ -186,12 +171,10 @@ def test_a_service_that_does_not_serve_is_not_asked_for_ever(
 
 def test_what_is_paid_but_not_counted_costs_the_most_that_it_could(few, ask, server, stored):
     """A body that was cut is noted as a charge and asked again; a reply without usage is kept."""
-    there = server(faults=["cut-body", "no-usage"])
+    server(faults=["cut-body", "no-usage"])
     _, outcome = ask()
-    assert outcome.counts["missing"] == 1 and outcome.failures[0][1].kind == "unreadable"
     most = [models.Budget(MODEL).most(one.params) for one in elicit(MODEL, few).requests[:2]]
     assert [stored(CHARGE)[0]["usd"], stored()[0]["usd"]] == most and outcome.usd > sum(most)
-    assert ask()[1].complete and payments(there) == 7
 
 
 # Asked for | echoed spellings of it | spellings of other models.
@@ -250,9 +233,6 @@ def test_what_a_model_rejects_is_left_out_by_the_table_or_named(ask, server):
     assert payments(there) == 6 and ask(temperature=None)[1].complete
 
 
-# -- batches ----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("fault", ["reset", "500", "timeout"])
 @BOTH
 def test_a_batch_that_may_exist_is_neither_sent_again_nor_forgotten_unasked(
@@ -284,9 +264,6 @@ def test_a_batch_of_something_else_is_not_taken_for_ours(ask, server):
     assert ask(batch=own)[1].complete and payments(there) == 8
 
 
-# -- money ------------------------------------------------------------------------------------------------------
-
-
 @BOTH
 def test_the_limit_is_never_crossed_also_over_several_runs(ask, server, stored, batch):
     there, limit = server(), 0.001
@@ -304,10 +281,6 @@ def test_no_request_costs_more_than_was_reserved():
     for text in ("hello", "(◕‿◕)" * 50, "a" * 5000):
         params, usage = body(MODEL, 40, text), {"input_tokens": len(text.encode())}
         assert budget.most(params) >= budget.cost({**usage, "output_tokens": 40}, 0.0) > 0
-        assert budget.most(params, batch=True) == pytest.approx(budget.most(params) / 2)
-
-
-# -- killed processes and the store -----------------------------------------------------------------------------
 
 
 def run_cli(*words, **environment):
@@ -383,9 +356,6 @@ def test_a_disk_that_is_full_stops_asking(ask, server, monkeypatch):
     assert payments(there) <= 2
 
 
-# -- the key ----------------------------------------------------------------------------------------------------
-
-
 def test_the_key_and_private_text_are_written_nowhere(tmp_path, few, server, capsys, caplog):
     secret = "my-neighbour-zebedee-7741"
     exchanges, faces = tmp_path / "private.jsonl", tmp_path / "faces.txt"
@@ -422,7 +392,7 @@ def test_the_key_and_private_text_are_written_nowhere(tmp_path, few, server, cap
     assert any("[key]" in text for text in printed), "the fault that echoes the key was met"
 
 
-def test_no_exception_carries_the_key(server, monkeypatch):
+def test_no_exception_and_no_name_of_a_service_carries_the_key(server, monkeypatch):
     server(faults=["401"])
     service = connection.Connection()
     with pytest.raises(connection.Refused) as caught:
@@ -433,10 +403,8 @@ def test_no_exception_carries_the_key(server, monkeypatch):
         with pytest.raises(KaomojiError, match="is not set, or no key") as caught:
             connection.Connection()
         assert CANARY not in str(caught.value)
-
-
-def test_an_origin_is_a_host_without_secrets(monkeypatch):
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://user:secret@gate.example:8443/x?token=y")
+    gate = {connection.BASE: "https://user:secret@gate.example:8443/x?token=y"}
+    monkeypatch.setattr(connection.os, "environ", gate)
     assert connection.origin() == "gate.example:8443"
 
 
