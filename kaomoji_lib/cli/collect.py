@@ -23,15 +23,10 @@ def configure(parser):
     add_model_options(parser)
     add = parser.add_argument
     add("--generations", type=int, default=8, metavar="N", help="replies per prompt (default: 8)")
+    whose = "whose feeling: self, user, third_party, symbol, opposite (default: self)"
+    add("--perspective", default="self", help=whose)
     add(
-        "--perspective",
-        default="self",
-        help="whose feeling: self, user, third_party, symbol, opposite",
-    )
-    add(
-        "--out",
-        metavar="DIR",
-        help="run folder (default: runs/MODEL, a name of its own for other prompts and perspectives)",
+        "--out", metavar="DIR", help="run folder (default: runs/MODEL, or a longer name of its own)"
     )
     add("--seed", type=int, default=0, help="of the sampling (default: 0)")
     add("--temperature", type=float, default=1.0, help="default: 1.0")
@@ -47,8 +42,7 @@ def add_model_options(parser, prompts=True):
     add = parser.add_argument
     add("model", metavar="MODEL", help=MODEL)
     add("--weights", metavar="PATH", help="where its GGUF file or folder is on this machine")
-    packed = "pack weights (CUDA, bitsandbytes)"
-    add("--quantize", choices=("8bit", "4bit"), default="", help=packed)
+    add("--quantize", choices=("8bit", "4bit"), default="", help="pack weights (CUDA)")
     if prompts:
         add("--prompts", metavar="CSV", help="columns id, category, text (default: the project's)")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps (default: auto)")
