@@ -56,7 +56,7 @@ def test_lost_prompts_are_found_in_every_number_format(name, dtype, lost_prompts
     """Also of one message, which is compared with a control."""
     engine = model(tmp_path, name, dtype)
     scored = selfcheck.scoring(engine, FACES, MESSAGES[:count])
-    assert scored["algorithm"] == "plain" and len(scored["warnings"]) == 1
+    assert scored["algorithm"] == "plain" and len(scored["warnings"]) == 2
     sampled = selfcheck.sampling(engine, MESSAGES[:count])
     assert sampled["algorithm"] == selfcheck.ALONE and "prompts together" in sampled["warnings"][0]
 
@@ -85,7 +85,7 @@ def test_white_space_before_a_face_adds_its_probability(name):
 
 
 @pytest.mark.parametrize("failing, reason", [(False, "nats from plain"), (True, "no such cache")])
-def test_plain_passes_are_taken_otherwise_and_the_reason_is_kept(monkeypatch, failing, reason):
+def test_the_next_algorithm_is_taken_otherwise_and_the_reason_is_kept(monkeypatch, failing, reason):
     engine, real = small_models.engine("organism-gemma"), measuring.packed
 
     def faulty(*given):
@@ -96,7 +96,7 @@ def test_plain_passes_are_taken_otherwise_and_the_reason_is_kept(monkeypatch, fa
 
     monkeypatch.setitem(measuring.ALGORITHMS, "packed", faulty)
     check = scoring.score(engine, FACES, load_prompts().head(2)).attrs["scoring"]
-    assert check["algorithm"] == "plain" and reason in check["warnings"][0]
+    assert check["algorithm"] == "batched" and reason in check["warnings"][0]
 
 
 def test_it_refuses_when_nothing_agrees():

@@ -1,9 +1,11 @@
-"""Log P of the spellings of a plan: two algorithms that compute a trie's nodes, and what is read off their logits.
+"""Log P of the spellings of a plan: three algorithms that compute a trie's nodes, and what is read off their logits.
 
 An algorithm takes (engine, prompts, trie, nodes, read) and yields pairs of trie nodes (int array) and slices of the
 vocabulary, (first token, logits (prompts * nodes, tokens)) each, until every internal node has been computed once, the
 root included.
 """
+
+import copy
 
 import numpy as np
 import torch
@@ -28,7 +30,8 @@ MASKABLE = ("eager", "sdpa")
 def applicable(engine):
     """Return the names of the algorithms that can work on a model, fastest first.
 
-    ``packed`` needs attention that takes any mask, and recurrent layers, if any, that can process a tree.
+    ``packed`` needs attention that takes any mask, and recurrent layers, if any, that can process a tree; ``batched`` needs
+    a cache.
     """
     config, layers = text_config(engine), [type(layer) for layer in new_cache(engine).layers]
     packable = (
@@ -37,7 +40,8 @@ def applicable(engine):
         and layers.count(LinearAttentionLayer) == len(tree.delta_layers(text_stack(engine)))
         and config._attn_implementation in MASKABLE
     )
-    return ("packed", "plain") if packable else ("plain",)
+    names = tuple(ALGORITHMS)
+    return names if packable else names[1:]
 
 
 def packed(engine, prompts, trie, nodes, read):
@@ -60,6 +64,32 @@ def packed(engine, prompts, trie, nodes, read):
     yield np.concatenate(found), lm_head_slices(engine, torch.cat(states, dim=1).flatten(0, 1))
 
 
+def batched(engine, prompts, trie, nodes, read):
+    """Compute whole continuations, padded on the right, each behind a copy of its prompt's cache; then the head once."""
+    prefix, count = (read or prefill)(engine, prompts), len(prompts)
+    found, states, seen = [np.array([0])], [prefix.last[:, None]], np.arange(len(trie)) == 0
+    stems = sorted({path[:-1] for path in trie.paths} - {()}, key=len)
+    size = max(1, nodes // (count * len(stems[-1]))) if stems else 1
+    for start in range(0, len(stems), size):
+        part, cache = stems[start : start + size], copy.deepcopy(prefix.cache)
+        cache.reorder_cache(torch.arange(count, device=engine.device).repeat_interleave(len(part)))
+        longest = len(part[-1])
+        padded = np.array([[*stem, *[0] * (longest - len(stem))] for stem in part])
+        ids = torch.as_tensor(np.tile(trie.token[padded] * (padded > 0), (count, 1)))
+        typed = torch.as_tensor(np.tile(padded > 0, (count, 1))).long().to(engine.device)
+        mask = torch.cat([prefix.mask.repeat_interleave(len(part), dim=0), typed], dim=1)
+        places = (mask.cumsum(-1) - 1)[:, -longest:]
+        rows = forward(engine, ids.to(engine.device), mask, places, cache)
+        members, where = np.unique(padded, return_index=True)
+        fresh = ~seen[members]
+        seen[members] = True
+        found.append(members[fresh])
+        states.append(
+            rows.unflatten(0, (count, -1)).flatten(1, 2)[:, torch.as_tensor(where[fresh])]
+        )
+    yield np.concatenate(found), lm_head_slices(engine, torch.cat(states, dim=1).flatten(0, 1))
+
+
 def plain(engine, prompts, trie, nodes, read):
     """Compute each continuation of each prompt in a forward pass of its own: no cache, no padding, no mask."""
     seen = np.zeros(len(trie), dtype=bool)
@@ -73,7 +103,7 @@ def plain(engine, prompts, trie, nodes, read):
             yield path[fresh], [(0, torch.cat([row[kept.to(row.device)] for row in rows]))]
 
 
-ALGORITHMS = {"packed": packed, "plain": plain}
+ALGORITHMS = {"packed": packed, "batched": batched, "plain": plain}
 
 
 @torch.inference_mode()
