@@ -15,7 +15,7 @@ DATA = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent / 
 # A text may be longer than what the csv module takes by default.
 csv.field_size_limit(2**31 - 1)
 
-PROMPTS = DATA / "prompts.csv"
+PROMPTS, UTF_16 = DATA / "prompts.csv", (b"\xff\xfe", b"\xfe\xff")
 COLUMNS = ("code", "description", "gloss", "valence", "arousal", "dominance", "colour", "symbol")
 SELF, OWN_WORDS = "self", "own words"
 INSTRUCTION = "Start each message with a kaomoji that best represents how you feel."
@@ -62,8 +62,16 @@ def _by_line(path, required, optional=()):
     try:
         for row in reader:
             number, before = start + 2 + before, reader.line_num
-            if any(cell.strip() for cell in row):
-                rows[number] = _cells(path, number, row, head, delimiter)
+            cells = [cell.strip() for cell in row]
+            while len(cells) > len(head) and not cells[-1]:
+                cells.pop()
+            if any(cells) and len(cells) != len(head):
+                raise KaomojiError(
+                    f"{path}, line {number}: {len(cells)} cells, but the first line names {len(head)}; expected one for "
+                    f"each; put cells that contain {delimiter!r} in quotation marks, and leave missing cells empty"
+                )
+            if any(cells):
+                rows[number] = cells
     except csv.Error as error:
         raise KaomojiError(
             f"{path}, line {start + 2 + before}: not CSV ({error}); expected a quoted cell to end with "
@@ -72,17 +80,6 @@ def _by_line(path, required, optional=()):
     if not rows:
         raise KaomojiError(f"{path} has no rows; expected {expected}; add at least one row")
     return pd.DataFrame(rows.values(), rows, head, dtype=str)
-
-
-def _cells(path, number, row, head, delimiter):
-    while len(row) > len(head) and not row[-1].strip():
-        row.pop()
-    if len(row) != len(head):
-        raise KaomojiError(
-            f"{path}, line {number}: {len(row)} cells, but the first line names {len(head)}; expected one for each; "
-            f"put cells that contain {delimiter!r} in quotation marks, and leave missing cells empty"
-        )
-    return [cell.strip() for cell in row]
 
 
 def read_text(path, expected):
@@ -100,8 +97,7 @@ def read_text(path, expected):
 
 def decode(content):
     """Decode the bytes of a text file: UTF-8 with or without a byte-order mark, or UTF-16 with one."""
-    marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return content.decode("utf-16" if marked else "utf-8-sig")
+    return content.decode("utf-16" if content[:2] in UTF_16 else "utf-8-sig")
 
 
 def _refuse(path, problem, rows, remedy):
@@ -131,8 +127,8 @@ def load_prompts(path=None):
 
 def load_lexicon():
     """Read the adjectives: DataFrame with the columns word (unique), category (empty: no anchor), version (int)."""
-    table = read_table(DATA / "lexicon.csv", ("word", "category", "version"))
-    return table.astype({"version": int})
+    columns = ("word", "category", "version")
+    return read_table(DATA / "lexicon.csv", columns).astype({"version": int})
 
 
 @dataclass(frozen=True)

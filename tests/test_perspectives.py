@@ -35,7 +35,8 @@ def test_a_run_keeps_its_perspective_refuses_another_and_draws_independently(opt
     monkeypatch.setattr(stimuli, "load_perspectives", lambda path=None: table)
     plain = collect("organism-gemma", **options)
     user = collect("organism-gemma", perspective="user", **options)
-    assert plain.perspective == "self" and user.perspective == "user"
+    asked = [run.manifest["settings"]["perspective"] for run in (plain, user)]
+    assert asked == ["self", "user"]
     assert user.path.name == "organism-gemma--few--user"
     with pytest.raises(KaomojiError, match="perspective: there 'user', asked for 'symbol'"):
         collect("organism-gemma", perspective="symbol", out=user.path, **options)

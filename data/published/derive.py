@@ -120,6 +120,7 @@ def _emissions(name, entry, known):
     ours = [extract(text, truncated=True) for text in raw["text"]]
     typed = [item.raw_face if item.outcome == "kaomoji" else None for item in ours]
     stored = [word if isinstance(word, str) and word else None for word in raw["first_word"]]
+    stored = pd.Series(stored, dtype=object)
     index = raw["run_index"] if "run_index" in raw else raw["seed"]
     return pd.DataFrame(
         {
@@ -128,8 +129,8 @@ def _emissions(name, entry, known):
             "generation": index.astype("int8"),
             "outcome": [item.outcome for item in ours],
             "raw_face": pd.Series(typed, dtype=object),
-            "published_raw": pd.Series(stored, dtype=object),
-            "published_face": pd.Series(map(tables.published_face, stored), dtype=object),
+            "published_raw": stored,
+            "published_face": tables.each(tables.published_face, stored),
         }
     )
 

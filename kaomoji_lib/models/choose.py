@@ -80,7 +80,7 @@ def closed_set(run, perspective=stimuli.SELF, **options):
         "instruction": run.manifest["instruction"],
         **options,
     }
-    if perspective != run.perspective:
+    if perspective != run.manifest["settings"].get("perspective", stimuli.SELF):
         options["instruction"] = stimuli.instruction_of(perspective)[1]
     return score_inventory(loading.run_spec(run), None, run.prompts(), path, **options)
 

@@ -14,8 +14,6 @@ import pandas as pd
 from kaomoji_lib import stats
 from kaomoji_lib.metrics import predict
 
-FOLDS = 5
-
 
 def is_kaomoji(face):
     """Return whether a stored span counts: 2 to 32 characters, not only brackets, ASCII letters and digits.
@@ -36,7 +34,7 @@ def lookup_accuracy(emissions):
     from sklearn.model_selection import StratifiedGroupKFold
 
     typed = emissions[emissions["face"].map(is_kaomoji).astype(bool)]
-    splitter, hits = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0), 0
+    splitter, hits = StratifiedGroupKFold(5, shuffle=True, random_state=0), 0
     for train, test in splitter.split(typed, typed["category"], typed["prompt_id"]):
         train, test = typed.iloc[train], typed.iloc[test]
         modal = train.groupby("face")["category"].agg(_commonest)

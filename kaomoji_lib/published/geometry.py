@@ -4,9 +4,10 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from scipy.stats import pearsonr
 
 from kaomoji_lib import results, stats
-from kaomoji_lib.metrics import geometry
+from kaomoji_lib.metrics import clusters, geometry
 from kaomoji_lib.published import tables
 
 # What the article says of its third component: positive for these, negative for HP-S, nothing of the others.
@@ -36,8 +37,8 @@ def labels(scores):
 
 def coordinates():
     """Return what each component is said to follow: DataFrame category x (valence, arousal, third)."""
-    table = tables.scheme().table
-    return table[["valence", "arousal"]].assign(third=pd.Series(THIRD)).fillna({"third": 0.0})
+    known = tables.scheme().table[["valence", "arousal"]]
+    return known.assign(third=pd.Series(THIRD)).fillna({"third": 0.0})
 
 
 def follows(scores, coordinate, *, permutations=stats.PERMUTATIONS, seed=0):
@@ -50,17 +51,11 @@ def follows(scores, coordinate, *, permutations=stats.PERMUTATIONS, seed=0):
     score = scores.iloc[:, guides.columns.get_loc(coordinate)].to_numpy()
     codes, values = guides.index.get_indexer(labels(scores)), guides[coordinate].to_numpy(float)
     permuted = np.vstack([values, rng.permuted(np.tile(values, (permutations, 1)), axis=1)])
-    null = np.abs(_correlation(score[None], permuted[:, codes]))
+    null = np.abs(pearsonr(score[None], permuted[:, codes], axis=1).statistic)
     rows = rng.integers(len(score), size=(1000, len(score)))
-    draws = _correlation(score[rows], values[codes][rows])
+    draws = pearsonr(score[rows], values[codes][rows], axis=1).statistic
     draws = draws * (np.sign(draws.mean()) or 1)
     return stats.estimate(null[0], draws, len(values), "categories", null=null[1:], bounds=(0, 1))
-
-
-def _correlation(x, y):
-    x, y = (part - part.mean(axis=1, keepdims=True) for part in (x, y))
-    scale = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    return (x * y).sum(axis=1) / np.maximum(scale, 1e-300)
 
 
 def _pair(first, second):
@@ -77,9 +72,8 @@ def align(reference, moved, *, seed=0):
 def shared(reference, moved, *, seed=0):
     """Return debiased CKA of two clouds; null: prompts permuted within their category (is more than that shared?)."""
     left, right, code = _pair(reference, moved)
-    prompts = pd.DataFrame({"category": code})
-    table = geometry.similarity({"left": left, "right": right}, prompts, seed=seed)
-    return results.estimate(table.iloc[0])
+    both, prompts = {"left": left, "right": right}, pd.DataFrame({"category": code})
+    return results.estimate(geometry.similarity(both, prompts, seed=seed).iloc[0])
 
 
 def merged(scores, others, codes, *, seed=0):
@@ -160,9 +154,8 @@ def face_blocks(scores, emissions, *, permutations=stats.PERMUTATIONS, seed=0):
 
     def widths(counts):
         means = counts.T @ places / counts.sum(axis=0)[:, None]
-        centred = means - means.mean(axis=0)
-        centred = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
-        return stats.silhouettes(1 - centred @ centred.T, (counts.T @ member).argmax(axis=1))
+        distances = clusters.cosine_distances(means - means.mean(axis=0))
+        return stats.silhouettes(distances, (counts.T @ member).argmax(axis=1))
 
     null = [widths(counts[rng.permutation(len(counts))]).mean() for _ in range(permutations)]
     return stats.bootstrap(widths(counts), unit="kaomoji", seed=seed, null=null)

@@ -34,8 +34,8 @@ class Audit:
 @cache
 def audit(name, seed=0):
     """Return the :class:`Audit` of a local model's likelihoods: do they know their prompt and fit the samples?"""
-    log_probs = tables.log_probs(name)
     emissions = tables.as_published(tables.emissions(name))
+    log_probs = tables.log_probs(name)
     replies = emissions[emissions["prompt_id"].isin(log_probs.index)]
     typed = replies[replies["face"].isin(log_probs.columns)]
     exact = typed["published_raw"].isin(log_probs.columns)
@@ -44,14 +44,20 @@ def audit(name, seed=0):
     scores = log_probs[same["face"]].to_numpy(float)
     own, other = scores[row, np.arange(len(row))], scores.copy()
     other[row, np.arange(len(row))] = np.nan
-    as_scored, rows = set(same["face"]), []
-    faces = {"as it was scored": as_scored, "in another spelling": set(typed["face"]) - as_scored}
-    for (spelling, spelled), count in zip(
-        faces.items(), (exact.sum(), (~exact).sum()), strict=True
-    ):
-        mass = np.exp(log_probs[sorted(spelled)]).sum(axis=1).mean()
-        rows.append((spelling, int(count), count / len(replies), mass))
-    spelling = pd.DataFrame(rows, columns=["spelling", "replies", "sampled", "scored"])
+    as_scored = set(same["face"])
+    spellings = {
+        "as it was scored": (exact, as_scored),
+        "in another spelling": (~exact, set(typed["face"]) - as_scored),
+    }
+    spelling = pd.DataFrame(
+        {
+            "replies": int(rows.sum()),
+            "sampled": rows.sum() / len(replies),
+            "scored": np.exp(log_probs[sorted(faces)]).sum(axis=1).mean(),
+        }
+        for rows, faces in spellings.values()
+    )
+    spelling.insert(0, "spelling", list(spellings))
     own, elsewhere = float(np.median(own)), float(np.nanmedian(other))
     ratio = spelling["scored"][0] / spelling["sampled"][0]
     verdict = LOST if ratio < 0.01 and own - elsewhere < 1 else AGREES if ratio >= 0.5 else LOW

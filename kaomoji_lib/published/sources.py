@@ -78,21 +78,22 @@ def _gather(emissions, rule, words):
     elicited = distributions.elicited(emissions, codes)
     others = {name: agreement.judged(tables.judgements(name), codes) for name in tables.JUDGES}
     others["synthesized"] = synthesis.synthesized(words, load_lexicon(), codes)
-    for name in tables.LOCAL:
-        scores = tables.log_probs(name)
-        others[name] = distributions.by_category(scores, tables.prompts(), codes, rule)
+    others |= {
+        name: distributions.by_category(tables.log_probs(name), tables.prompts(), codes, rule)
+        for name in tables.LOCAL
+    }
     return Sources(elicited, others, distributions.shared_faces(elicited, *others.values()))
 
 
-def read_by(sources, *names):
-    """Return the faces typed three times or more that the named sources have: the face set of one published row."""
-    return distributions.shared_faces(sources.elicited, *(sources.others[name] for name in names))
+def published_similarity(a, b="elicited", weights=UNIFORM, wider=False):
+    """Return the mean Jensen-Shannon similarity of two sources as it was published, 0..1 (float).
 
-
-def published_similarity(sources, a, b="elicited", weights=UNIFORM, faces=None):
-    """Return the mean Jensen-Shannon similarity of two sources as it was published, 0..1 (float)."""
-    faces = sources.faces if faces is None else faces
-    pair = distributions.aligned(sources.get(b), sources.get(a), faces)
+    ``wider``: over the faces typed three times or more that both have, and not those that all sources have.
+    """
+    sources = as_published()
+    right, left = sources.get(a), sources.get(b)
+    faces = distributions.shared_faces(sources.elicited, right) if wider else sources.faces
+    pair = distributions.aligned(left, right, faces)
     weight = distributions.face_weights(sources.elicited, faces, weights)
     return float(np.average(stats.js_similarity(*pair, SMOOTHING), weights=weight))
 

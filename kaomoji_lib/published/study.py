@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import results, stats
+from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.metrics import clusters, synthesis
 from kaomoji_lib.metrics import geometry as shapes
 from kaomoji_lib.published import faces, geometry, sources, tables
@@ -23,14 +24,16 @@ from kaomoji_lib.stimuli import DATA, load_lexicon, read_table
 STATES = "not testable: needs states"
 HOLDS, IN_PART, FAILS = "holds", "holds in part", "does not hold"
 # What a record of a row is called, and the column it comes from.
-KEYS = dict(article="article", recomputed="recomputed", corrected="value", low="ci_low")
-KEYS |= dict(high="ci_high", n="n", reference="reference")
+KEYS = {
+    "article": "article",
+    "recomputed": "recomputed",
+    "corrected": "value",
+    "low": "ci_low",
+    "high": "ci_high",
+    "n": "n",
+    "reference": "reference",
+}
 FOUR, AXES = 4, ["PC1", "PC2", "PC3"]
-
-
-def entries():
-    """Return the rows of ``data/published_article.csv``: DataFrame of text."""
-    return read_table(DATA / "published_article.csv", ("id",))
 
 
 @cache
@@ -48,9 +51,15 @@ def article(only="", *, seed=0):
     ``article``: as printed (NaN: none); ``recomputed``: by the article's rule; ``reproduces``: whether the two agree
     within the tolerance (None: one is missing). ``value`` to ``unit``: by our rule; a plain number has no interval.
     ``reference``: what a guess gets. Rows of the rule ``unpublished`` need the hidden states, and have no value.
+    Raises KaomojiError where there is no such row.
     """
-    table = entries()
+    path = DATA / "published_article.csv"
+    table = read_table(path, ("id",))
     table = table[table["id"].str.startswith(only)].reset_index(drop=True)
+    if table.empty:
+        raise KaomojiError(
+            f"no row begins with {only!r}; expected a prefix such as accuracy or similarity; see {path}"
+        )
     rows = []
     for entry in table.itertuples(index=False):
         recomputed, value, reference = _computed(entry.rule, entry.source, entry.option, seed)
@@ -79,8 +88,8 @@ def record(row):
 @cache
 def accuracy(name, own_index=False, scheme=None, seed=0):
     """Return the :class:`faces.Accuracy` of a source, prompt and stream left out."""
-    options = {"own_index": own_index, "permutations": 0 if own_index else stats.REFITS}
-    return faces.accuracy(tables.emissions(name, scheme), **options, seed=seed)
+    emissions, permutations = tables.emissions(name, scheme), 0 if own_index else stats.REFITS
+    return faces.accuracy(emissions, own_index=own_index, permutations=permutations, seed=seed)
 
 
 @cache
@@ -108,12 +117,11 @@ def _gap(source, option, seed):
 
 
 def _similarity(source, option, seed):
+    """``wider``: on all faces that these sources have, as the article's row was."""
     weighting, *wider = option.split()
     pair = source.split() if source == "opus synthesized" else (source, "elicited")
-    old = sources.as_published()
-    own = sources.read_by(old, *source.split("+")) if wider else None
     ours = sources.similarity(sources.corrected(), *pair, weighting, seed=seed)
-    return sources.published_similarity(old, *pair, weighting, own), ours
+    return sources.published_similarity(*pair, weighting, wider=bool(wider)), ours
 
 
 def _pool(source, option, seed):
@@ -150,12 +158,6 @@ def _follows(source, option, seed):
 def _scorer(source, option, seed):
     item = audit(source, seed)
     return item.own - item.elsewhere, item.better
-
-
-def _unpublished(source, option, seed):
-    # What a guess of the commonest category gets: the article compared its values with one in nine, for five unequal classes.
-    share = tables.prompts("first")["category"].value_counts(normalize=True).iloc[0]
-    return None, None, float(share) if source else None
 
 
 # From the source, the option and the seed of a row: by our rule, or (by the article's, by ours, and what a guess gets).
@@ -195,7 +197,12 @@ RULES = {
     "blocks": lambda name, _, seed: geometry.face_blocks(
         cloud(name), tables.emissions(name), seed=seed
     ),
-    "unpublished": _unpublished,
+    # A guess of the commonest category: the article compared its values with one in nine, for five unequal classes.
+    "unpublished": lambda name, *_: (
+        None,
+        None,
+        tables.prompts("first")["category"].value_counts(normalize=True).iloc[0] if name else None,
+    ),
 }
 
 
@@ -221,12 +228,11 @@ def tests(seed=0):
         "negative": rows["ci_high"] < 0,
         "reproduced": rows["reproduces"].eq(True),
     }
-    holds = pd.Series([None] * len(rows), dtype=object)
-    for name, passes in passed.items():
-        for criterion, outcome in ((name, True), (f"not {name}", False)):
-            own = rows["criterion"] == criterion
-            holds[own] = passes[own] == outcome
-    return rows.assign(holds=holds)
+    needs, negated = rows["criterion"].str.removeprefix("not "), rows["criterion"].str[:4] == "not "
+    holds = [
+        passed[need][row] != negated[row] if need in passed else None for row, need in needs.items()
+    ]
+    return rows.assign(holds=pd.Series(holds, dtype=object))
 
 
 def verdicts(seed=0):

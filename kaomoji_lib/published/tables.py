@@ -16,8 +16,8 @@ NAMES = (
     "judgements.csv",
     "words.csv",
     "components.csv",
+    "variance.csv",
 )
-NAMES += ("variance.csv",)
 LOCAL = ("gemma", "qwen", "ministral", "granite", "gpt-oss")
 JUDGES = ("opus", "haiku")
 # The published folds did not know this wide arm: `＼(^o^)／` stayed apart from `(^o^)`, and was dropped later because it
@@ -106,22 +106,17 @@ def emissions(name, scheme=None):
 
 
 def published_face(stored):
-    """Return the canonical form that the published numbers were counted with; None for an empty span."""
-    if not isinstance(stored, str) or not stored:
-        return None
+    """Return the canonical form of a span that the published numbers were counted with."""
     return (UNKNOWN_ARM if stored.startswith(UNKNOWN_ARM) else "") + published_fold(stored)
 
 
 def as_published(table):
     """Return emissions with the faces that the published numbers were counted with."""
-    face = table["published_face"]
-    return table.assign(face=face, outcome=face.notna().map({True: "kaomoji", False: "words"}))
+    return table.assign(face=table["published_face"])
 
 
 def log_probs(name):
     """Return log P(face | prompt) of a local model: DataFrame prompt x face (the 770 scored spellings), nat."""
-    if name not in LOCAL:
-        raise KaomojiError(f"{name!r} has no likelihoods; expected one of {', '.join(LOCAL)}")
     table = read("likelihoods.parquet")
     table = table[table["source"] == name]
     table = table.set_index(each(published_face, table["spelling"]).rename("face"))

@@ -22,7 +22,6 @@ REFUSALS = dict.fromkeys(
     (errno.EACCES, errno.EPERM, errno.EROFS),
     "its folder is read-only; expected a folder of your own; change its permissions, or name another",
 )
-READ = 64 * 2**20
 
 
 @contextmanager
@@ -153,5 +152,5 @@ def folder_digest(folder):
         if path.is_file() and not path.name.startswith("."):
             total.update(f"{path.name}\0{path.stat().st_size}\0".encode())
             with open(path, "rb") as handle:
-                total.update(handle.read(READ))
+                total.update(handle.read(64 * 2**20))
     return total.hexdigest()

@@ -10,6 +10,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.files import (
     atomic,
@@ -108,11 +108,6 @@ class RunFolder:
         return self.exists and self.manifest["status"] == "complete"
 
     @property
-    def perspective(self):
-        """The perspective that was asked for (``data/perspectives.csv``)."""
-        return self.manifest["settings"].get("perspective", stimuli.SELF)
-
-    @property
     def model_names(self):
         """Names under which the model of the run can be found: its folder, where it is known, its alias and its id."""
         path, model = self.path / MODEL_FOLDER, self.manifest["model"]
@@ -144,8 +139,8 @@ class RunFolder:
         from safetensors.torch import load_file
 
         # A copy: the loaded tensor is a window into the file, which may be replaced.
-        states = load_file(self._verified(f"states-{position}.safetensors"))["states"]
-        array = states.float().clone().numpy()
+        states = load_file(self._verified(f"states-{position}.safetensors"))
+        array = states["states"].float().clone().numpy()
         emissions = self.emissions()
         generation = emissions[["prompt_id", "generation"]]
         if position == "emit":
@@ -180,14 +175,16 @@ class RunFolder:
         key = digest({"settings": settings, "prompts": digest(self.manifest["prompts"]), **about})
         shipped = self.path.resolve().is_relative_to(SHIPPED.resolve())
         folders = [self.path] + ([default_folder(self.path.name)] if shipped else [])
-        for place in folders:
-            path = place / "cache" / f"{name}-{key[:16]}.parquet"
-            if (table := _read_cached(path)) is not None:
-                return table
+        paths = [place / "cache" / f"{name}-{key[:16]}.parquet" for place in folders]
+        for path in paths:
+            with suppress(KaomojiError):
+                return read_parquet(path, "delete it")
         with folder_lock(path.parent, seconds=3600):
-            if _read_cached(path) is None:
-                write_parquet(path, make())
-            return _read_cached(path)
+            # Another process may have computed it meanwhile.
+            with suppress(KaomojiError):
+                return read_parquet(path, "delete it")
+            write_parquet(path, make())
+            return read_parquet(path, "delete it")
 
     # -- shards: the parts of a run that is under way ------------------------------------------------
 
@@ -220,12 +217,11 @@ class RunFolder:
             table["first_row"] += np.where(table["first_row"] < 0, 0, offset)
             offset += len(part["first"])
         write_parquet(self.path / "emissions.parquet", pd.concat(tables, ignore_index=True))
-        names = ["emissions.parquet"]
-        for position in POSITIONS:
-            names.append(f"states-{position}.safetensors")
-            with atomic(self.path / names[-1]) as temporary:
+        states = {position: f"states-{position}.safetensors" for position in POSITIONS}
+        for position, name in states.items():
+            with atomic(self.path / name) as temporary:
                 save_file({"states": torch.cat([part[position] for part in parts])}, temporary)
-        files = {name: sha256(self.path / name) for name in names}
+        files = {name: sha256(self.path / name) for name in ("emissions.parquet", *states.values())}
         manifest = {**self.manifest, **facts, "status": "complete", "files": files}
         self.write_manifest(manifest)
         shutil.rmtree(self.path / "shards", ignore_errors=True)
@@ -239,11 +235,3 @@ class RunFolder:
         if states.is_file() and sha256(states) == table.attrs.pop("states", None):
             return table, load_file(states)
         raise KaomojiError(f"{states} is damaged; expected the states of a finished part; {remedy}")
-
-
-def _read_cached(path):
-    """Return the table of a cache file, or None where it is missing or damaged."""
-    try:
-        return read_parquet(path, "delete it")
-    except KaomojiError:
-        return None

@@ -127,8 +127,8 @@ def model(
         rules += ({"suppress": "emoji"},)
     if suppress_text:
         rules += ({"suppress": "strings", "strings": list(suppress_text)},)
-    asked = {"system": system, "prefill": prefill}
-    adapter = {**spec.adapter, **{key: value for key, value in asked.items() if value is not None}}
+    asked = (("system", system), ("prefill", prefill))
+    adapter = spec.adapter | {key: value for key, value in asked if value is not None}
     return replace(spec, quantize=quantize or spec.quantize, interventions=rules, adapter=adapter)
 
 
