@@ -148,6 +148,10 @@ def _is_one_mark(span):
     return alike and span.visible[0] in "pqsd" and len(set(span.text.split()[0])) == 1
 
 
+def _are_emoji_and_marks(span):
+    return "e" in span.kinds and not span.visible.strip("pq") and span.base[0] != span.base[-1]
+
+
 def _has_form(base):
     return _FORM.fullmatch(base.strip(_BLUSH) or base)
 
@@ -193,6 +197,7 @@ _RULES = (
     ("two marks apart", True, lambda s: s.pair and s.base[0] in _MARKS and " " in s.text.strip()),
     ("two marks", False, lambda s: s.pair and s.base[0] in _MARKS),
     ("one mark repeated", False, lambda s: not s.bare and s.arms < 0 and len(set(s.base)) == 1),
+    ("emoji and marks alone", False, _are_emoji_and_marks),
     ("equal eyes around a mouth", True, lambda s: not s.bare and s.arms >= 0 and _has_form(s.base)),
     ("two equal eyes apart", True, lambda s: not s.bare and _APART.fullmatch(s.text.strip())),
     ("a known emoticon", True, lambda s: s.bare and _EMOTICON.fullmatch(s.base)),
