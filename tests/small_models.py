@@ -1,9 +1,12 @@
 """Small random models of every architecture that has to be exact, multimodal wrappers included, and a GGUF file."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import gguf
+import pytest
 import torch
 import transformers
 import yaml
@@ -11,6 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from kaomoji_lib.models import loading
 from kaomoji_lib.runs import registry
+from kaomoji_lib.runs.folder import RunFolder
 
 TEXT = "start each message with a kaomoji that best represents how you feel. the dog ate my lunch again (^_^)"
 FAMILIES = yaml.safe_load((Path(__file__).parent / "data" / "small_models.yml").read_text())
@@ -55,6 +59,20 @@ def write(folder, family="gpt2", template=None, seed=0):
 def engine(name, dtype="float32"):
     """A loaded engine: an organism's name or a folder."""
     return loading.load(registry.model(str(name)), device="cpu", dtype=dtype)
+
+
+@contextmanager
+def interrupted(after):
+    """Inside, collecting is interrupted once the part with the number ``after`` is stored."""
+    real = RunFolder.write_shard
+
+    def write_shard(run, number, *rest):
+        real(run, number, *rest)
+        if number == after:
+            raise KeyboardInterrupt
+
+    with mock.patch.object(RunFolder, "write_shard", write_shard), pytest.raises(KeyboardInterrupt):
+        yield
 
 
 def write_gguf(path, seed=0):

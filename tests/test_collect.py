@@ -115,17 +115,10 @@ def test_killed_it_ends_with_the_same_run(finished, options, tmp_path):
 def test_a_run_goes_on_with_parts_of_the_size_that_it_began_with(
     finished, options, tmp_path, monkeypatch, size
 ):
-    real = RunFolder.write_shard
-
-    def interrupted(run, number, *rest):
-        real(run, number, *rest)
-        if number == 1:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(collecting, "PROMPTS_PER_PART", size)
-        patch.setattr(RunFolder, "write_shard", interrupted)
+    monkeypatch.setattr(collecting, "PROMPTS_PER_PART", size)
+    with small_models.interrupted(after=1):
         collect(MODEL, out=tmp_path / "begun", **options)
+    monkeypatch.undo()
     if size == 10:  # a manifest from before the size was written down
         run = RunFolder(tmp_path / "begun")
         run.write_manifest({k: v for k, v in run.manifest.items() if k != collecting.PART})

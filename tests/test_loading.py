@@ -18,7 +18,6 @@ from kaomoji_lib.models import sample as sampling
 from kaomoji_lib.models import verify as selfcheck
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.runs import registry
-from kaomoji_lib.runs.folder import RunFolder
 from kaomoji_lib.stimuli import load_prompts
 
 MESSAGES = ["the dog ate my lunch again", "start"]
@@ -218,16 +217,14 @@ def test_a_run_keeps_the_commit_that_it_began_with(tmp_path, monkeypatch):
     main.parent.mkdir()
     main.write_text("a" * 40)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    prompts, real = tmp_path / "prompts.csv", RunFolder.write_shard
-    load_prompts().head(61).to_csv(prompts, index=False)
-    how = {"prompts": prompts, "generations": 1, "max_new_tokens": 3, "progress": False}
-
-    def interrupted(*part):
-        real(*part)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(RunFolder, "write_shard", interrupted)
+    load_prompts().head(61).to_csv(tmp_path / "few.csv", index=False)
+    how = {
+        "prompts": tmp_path / "few.csv",
+        "generations": 1,
+        "max_new_tokens": 3,
+        "progress": False,
+    }
+    with small_models.interrupted(after=0):
         collect("me/toy", out=tmp_path / "run", **how)
     main.write_text("b" * 40)
     resumed, afresh = (collect("me/toy", out=tmp_path / name, **how) for name in ("run", "new"))

@@ -8,10 +8,12 @@ import dataclasses
 import itertools
 import json
 import platform
+import re
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -30,24 +32,16 @@ OURS, FLOOR, PLAIN = "kaomoji_lib", "arithmetic floor", "plain forward passes"
 FEW_FACES = 8
 
 
-@dataclasses.dataclass(frozen=True)
-class Bench:
-    """A model, faces (list of str), user messages (list of str) and their prompts (lists of token ids) to measure on."""
-
-    engine: loading.Engine
-    faces: list
-    messages: list
-    prompts: list
-
-
 def make(engine, faces=60, prompts=2):
-    """Return a :class:`Bench` of the first faces and evenly spread prompts of the study."""
+    """Return what is measured on: ``engine``, ``faces``, user ``messages``, spread over the study's, and ``prompts`` (token ids)."""
     texts = load_prompts()["text"]
     rows = np.linspace(0, len(texts) - 1, prompts).astype(int)
     pool = read_table(DATA / "organisms" / "faces.csv", ("spelling",))["spelling"]
     messages = [f"{INSTRUCTION} {text}" for text in texts[rows]]
     encoded = [engine.encode(engine.template.render(one)) for one in messages]
-    return Bench(engine, list(pool[:faces]), messages, encoded)
+    return SimpleNamespace(
+        engine=engine, faces=list(pool[:faces]), messages=messages, prompts=encoded
+    )
 
 
 def seconds(engine, function):
@@ -203,19 +197,13 @@ def sample_times(bench, generations=8, tokens=16, repeats=2):
 
 def machine():
     """Return the processor's name, the threads used, the date and the versions of what was compared: dict."""
-    info, versions = Path("/proc/cpuinfo"), {}
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = None
+    info = Path("/proc/cpuinfo")
+    name = re.search(r"model name\s*: (.*)", info.read_text() if info.exists() else "")
     return {
-        "machine": next(iter(names), platform.machine()),
+        "machine": name[1] if name else platform.machine(),
         "threads": torch.get_num_threads(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "versions": versions,
+        "versions": {name: version(name) if find_spec(name) else None for name in PACKAGES},
     }
 
 
