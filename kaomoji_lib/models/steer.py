@@ -286,6 +286,7 @@ def _steering(lab, rng, layer, scales, targets):
     labels = prompts["category"].to_numpy()[lab.train]
     layer = layer or max(1, round(len(lab.engine.blocks) / 4))
     message, unit = states["message"][:, layer], float(np.median(states["norm"][:, layer]))
+    own = np.array([codes.index(code) for code in prompts["category"].iloc[lab.tested]])
     sets = {"category": directions(message, labels, codes)}
     isotropic = rng.normal(size=sets["category"].shape)
     sets["shuffled"] = directions(message, rng.permutation(labels), codes)
@@ -293,21 +294,15 @@ def _steering(lab, rng, layer, scales, targets):
     for condition, vectors in sets.items():
         names = codes if condition == "category" else [str(one) for one in range(len(codes))]
         for scale in scales:
-            drawn = _targets(prompts, lab.tested, codes, targets, rng)
-            rows, numbers = zip(*drawn, strict=True)
+            # Categories that are not the prompt's own.
+            steps = [rng.permutation(len(codes) - 1)[:targets] + 1 for _ in lab.tested]
+            numbers = ((own[:, None] + steps) % len(codes)).ravel()
+            rows = lab.tested.repeat(len(steps[0]))
             about = pd.DataFrame({"layer": layer, "condition": condition, "scale": scale}, rows)
             about["direction"] = [names[one] for one in numbers]
-            yield about, adding((vectors[list(numbers)] * unit * scale).astype(np.float32))
+            yield about, adding((vectors[numbers] * unit * scale).astype(np.float32))
     still = {"layer": layer, "condition": "none", "direction": "", "scale": 0.0}
     yield pd.DataFrame(still, lab.tested), None
-
-
-def _targets(prompts, tested, codes, targets, rng):
-    """Draw ``targets`` categories that are not its own for each tested prompt: pairs (prompt, category)."""
-    for row in tested:
-        own = codes.index(prompts["category"].iloc[row])
-        for step in rng.permutation(len(codes) - 1)[:targets]:
-            yield int(row), int((own + 1 + step) % len(codes))
 
 
 def _erasure(lab, rng, layers):
