@@ -7,6 +7,7 @@ CHROMIUM ?=
 PORT ?= 8000
 JOBS ?= 2
 TESTS ?= tests
+ROUNDS ?= 7
 ONLY ?=
 
 ifeq ($(origin PYTHON), undefined)
@@ -71,9 +72,10 @@ lab: $(READY)  ## JupyterLab; the templates in notebooks/ open as notebooks
 	"$(PYTHON)" -m pip install --quiet $(PIP_FLAGS) -r requirements-lab.txt
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" PYTHONPATH="$(CURDIR)" "$(PYTHON)" -m jupyter lab --notebook-dir=.
 
-trust: $(READY)  ## kill it (counts go to tests/trust/counts.csv), and let a service fail it
-	"$(PYTHON)" tests/trust
+trust: $(READY)  ## let a service fail it, then kill it ROUNDS times three times at random moments
 	"$(PYTHON)" -m pytest -q tests/test_claude.py -k fault
+	for round in $$(seq $(ROUNDS)); do \
+	  KILLS=3 "$(PYTHON)" -m pytest -q -k killed tests/test_claude.py tests/test_cli.py tests/test_collect.py || exit 1; done
 
 fresh:  ## make book and make test as a user with nothing but Debian's python3, make, git and a browser
 	.ci/fresh

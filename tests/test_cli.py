@@ -2,11 +2,13 @@
 
 import json
 import os
+import random
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 from kaomoji_lib import cli, page
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.runs.folder import SCHEMA, RunFolder
+from kaomoji_lib.stimuli import load_prompts
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -202,6 +205,25 @@ def test_help_has_examples(command, capsys):
         cli.main([command, "--help"])
     assert stopped.value.code == 0
     assert f"kaomoji {command}" in capsys.readouterr().out.split("examples:")[1]
+
+
+def test_scoring_killed_at_random_moments_ends_with_the_same_table(tmp_path):
+    faces, few = tmp_path / "faces.txt", tmp_path / "few.csv"
+    faces.write_text("(^_^)\n(T_T)\n", encoding="utf-8")
+    load_prompts().head(36).to_csv(few, index=False)
+    words = f"score organism-gemma --faces {faces} --prompts {few} --quiet --out".split()
+    assert cli.main([*words, str(tmp_path / "whole.parquet")]) == 0
+    killed, parts = tmp_path / "killed.parquet", tmp_path / ".killed.parquet.parts"
+    for _ in range(int(os.environ.get("KILLS", "1"))):
+        process, before = started(*words, killed), len(list(parts.glob("*")))
+        while process.poll() is None and len(list(parts.glob("*"))) == before:
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 0.2))
+        process.kill()
+        process.communicate()
+    assert kaomoji(*words, killed)[0] == 0 and not parts.exists()
+    found, whole = (pd.read_parquet(tmp_path / f"{n}.parquet") for n in ("killed", "whole"))
+    pd.testing.assert_frame_equal(found, whole, atol=1e-5)
 
 
 def test_an_unknown_category_is_named_with_what_was_expected(tmp_path):
