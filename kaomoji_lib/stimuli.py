@@ -103,8 +103,7 @@ def decode(content):
 def _refuse(path, problem, rows, remedy):
     """Raise KaomojiError, naming the first of ``rows``, if there are any."""
     if len(rows):
-        shown = ", ".join(repr(row) for row in list(rows)[:5])
-        raise KaomojiError(f"{path}: {problem}: {shown}; {remedy}")
+        raise KaomojiError(f"{path}: {problem}: {', '.join(map(repr, list(rows)[:5]))}; {remedy}")
 
 
 def load_prompts(path=None):

@@ -18,13 +18,7 @@ from kaomoji_lib.runs.folder import SCHEMA, RunFolder
 from kaomoji_lib.stimuli import load_prompts
 
 MODEL = next(name for name in registry.aliases() if registry.model(name).kind == "organism")
-REFUSALS = {
-    errno.ENOSPC: "no room on the disk",
-    errno.EDQUOT: "no room",
-    errno.EROFS: "read-only",
-    errno.EACCES: "read-only",
-    errno.EIO: "error",
-}
+REFUSALS = {errno.ENOSPC: "no room on the disk", errno.EACCES: "read-only", errno.EIO: "error"}
 
 
 @pytest.fixture(scope="module")
@@ -96,18 +90,12 @@ def test_a_damaged_manifest_or_one_of_another_version_is_named_with_the_remedy(t
     assert RunFolder(tmp_path).complete
 
 
-def damaged(content):
-    middle = len(content) // 2
-    for place in range(40, len(content) - 8, max(1, len(content) // 9)):
-        yield content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
-    yield from (b"", content[:middle], content[:-1], content[:16], b"\0" * len(content))
-
-
 @pytest.mark.parametrize("name", ["emissions.parquet", "states-emit.safetensors"])
 def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(run, name):
     path = run.path / name
     content = path.read_bytes()
-    for wrong in damaged(content):
+    flipped = content[:99] + bytes([content[99] ^ 0x10]) + content[100:]
+    for wrong in (b"", content[:-1], b"\0" * len(content), flipped):
         path.write_bytes(wrong)
         with pytest.raises(KaomojiError, match=f"{name} is not the file that was written.*collect"):
             RunFolder(run.path).states("emit")

@@ -21,12 +21,10 @@ def test_the_table_of_perspectives_and_instructions_of_ones_own():
     table = stimuli.load_perspectives()
     assert {"self", "user", "third_party", "symbol", "opposite"} <= set(table.index)
     assert stimuli.instruction_of("self") == ("self", INSTRUCTION)
-    own = stimuli.instruction_of("self", "Say hi.")
-    assert own == (stimuli.OWN_WORDS, "Say hi.")
-    with pytest.raises(KaomojiError, match="unknown perspective"):
-        stimuli.instruction_of("nobody")
-    with pytest.raises(KaomojiError, match="both"):
-        stimuli.instruction_of("user", "Say hi.")
+    assert stimuli.instruction_of("self", "Say hi.") == (stimuli.OWN_WORDS, "Say hi.")
+    for asked, named in ((["nobody"], "unknown perspective"), (["user", "Say hi."], "both")):
+        with pytest.raises(KaomojiError, match=named):
+            stimuli.instruction_of(*asked)
 
 
 def test_a_run_keeps_its_perspective_refuses_another_and_draws_independently(options, monkeypatch):

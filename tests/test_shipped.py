@@ -45,20 +45,15 @@ def test_faces_are_those_that_extraction_finds_today(name):
     assert [item.raw_face or "" for item in found] == list(kept["raw_face"].fillna(""))
 
 
-@pytest.fixture
-def loaded_once(monkeypatch):
-    """Unpack each file of weights once."""
-    monkeypatch.setattr(loading, "load", lambda spec, *_, **__: load_float32(spec.alias))
-
-
 @functools.cache
 def load_float32(name):
     return LOAD(registry.model(name), "cpu", "float32")
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_cells_are_met_again(name, tmp_path, loaded_once):
+def test_cells_are_met_again(name, tmp_path, monkeypatch):
     """Two messages' states, three kaomoji's scores and common openings, by the code of today; weights are unpacked once."""
+    monkeypatch.setattr(loading, "load", lambda spec, *_, **__: load_float32(spec.alias))
     kept = RunFolder(SHIPPED / name)
     asked = kept.prompts().groupby("category", sort=False).head(1).head(2)
     messages = tmp_path / "messages.csv"

@@ -120,8 +120,9 @@ def same_face(emissions, *, permutations=stats.REFITS, seed=0):
     The null permutes the indices of each prompt, after which two prompts share a stream only by chance.
     """
     typed, rng = emissions[emissions["face"].notna()], np.random.default_rng(seed)
-    names = ("generation", "category", "face", "prompt_id")
-    index, category, face, prompt = (pd.factorize(typed[name])[0] for name in names)
+    index, category, face, prompt = (
+        pd.factorize(typed[name])[0] for name in ("generation", "category", "face", "prompt_id")
+    )
     shape = (index.max() + 1, category.max() + 1, face.max() + 1)
 
     def rates(index):

@@ -54,8 +54,8 @@ def follows(scores, coordinate, *, permutations=stats.PERMUTATIONS, seed=0):
     null = np.abs(pearsonr(score[None], permuted[:, codes], axis=1).statistic)
     rows = rng.integers(len(score), size=(1000, len(score)))
     draws = pearsonr(score[rows], values[codes][rows], axis=1).statistic
-    draws = draws * (np.sign(draws.mean()) or 1)
-    return stats.estimate(null[0], draws, len(values), "categories", null=null[1:], bounds=(0, 1))
+    grown, unit = draws * (np.sign(draws.mean()) or 1), "categories"
+    return stats.estimate(null[0], grown, len(values), unit, null=null[1:], bounds=(0, 1))
 
 
 def _pair(first, second):

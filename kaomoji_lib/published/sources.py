@@ -118,8 +118,7 @@ def difference(sources, first, second, weights=UNIFORM, *, b="elicited", seed=0)
 
 def positivity(sources, name="synthesized", *, seed=0):
     """Return how much more mass a source puts on categories of positive valence than elicitation does: over faces."""
-    valence = tables.scheme().table["valence"]
-    pleasant, faces = list(valence.index[valence > 0]), sources.faces
+    pleasant, faces = tables.scheme().table.query("valence > 0").index, sources.faces
     own, elicited = (
         sources.get(n).table.loc[faces, pleasant].sum(axis=1) for n in (name, "elicited")
     )

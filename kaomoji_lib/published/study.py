@@ -53,12 +53,11 @@ def article(only="", *, seed=0):
     ``reference``: what a guess gets. Rows of the rule ``unpublished`` need the hidden states, and have no value.
     Raises KaomojiError where there is no such row.
     """
-    path = DATA / "published_article.csv"
-    table = read_table(path, ("id",))
+    table = read_table(DATA / "published_article.csv", ("id",))
     table = table[table["id"].str.startswith(only)].reset_index(drop=True)
     if table.empty:
         raise KaomojiError(
-            f"no row begins with {only!r}; expected a prefix such as accuracy or similarity; see {path}"
+            f"no row begins with {only!r}; expected a prefix such as accuracy or similarity; see data/published_article.csv"
         )
     rows = []
     for entry in table.itertuples(index=False):
@@ -215,8 +214,7 @@ def tests(seed=0):
     ``states``: cannot be tested without hidden states. Rows without a criterion are only reproduced.
     """
     rows = article(seed=seed)
-    rows = rows[rows["claim"] != ""].reset_index(drop=True)
-    rows["claim"] = rows["claim"].astype(int)
+    rows = rows[rows["claim"] != ""].reset_index(drop=True).astype({"claim": int})
     p = rows["p"].astype(float)
     for _, part in p[p.notna()].groupby([rows["claim"], rows["rule"], rows["option"]]):
         p[part.index] = stats.holm(part)

@@ -141,8 +141,8 @@ def sha256(path):
 
 def digest(value):
     """Hex SHA-256 of any JSON-serialisable value, independent of key order."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    content = json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
+    return hashlib.sha256(content).hexdigest()
 
 
 def folder_digest(folder):
