@@ -80,17 +80,9 @@ class BySource(dict):
 
 @dataclass(frozen=True)
 class Missing:
-    """A result that could not be computed; its fields are missing too, for the same reason."""
+    """A result that could not be computed; shown as the reason."""
 
     reason: str
-
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self
-
-    def __str__(self):
-        return "not available"
 
     def _repr_html_(self):
         head = escape.element("strong", "Not available here.")

@@ -26,7 +26,7 @@ seed: int = 0  # random seed of folds and permutations
 
 # %% tags=["remove-cell"]
 from kaomoji_lib import figures, page, results, stimuli, tables
-from kaomoji_lib.metrics import probes
+from kaomoji_lib.metrics import predict
 from kaomoji_lib.models import sentences
 
 started = page.start()
@@ -71,7 +71,7 @@ tables.table(listed[["id", "category", "topic", "text"]], fold=f"All {len(listed
 # character sequences (tf-idf): {glue:text}`words`. From a small sentence encoder (MiniLM): {glue:text}`sentences`.
 
 # %% tags=["hide-input"]
-baselines = probes.text_probes(messages, sentences.encode(messages["text"]), seed=seed)
+baselines = predict.text_probes(messages, sentences.encode(messages["text"]), seed=seed)
 accuracies = {name: probe.accuracy for name, probe in baselines.items()}
 for key, accuracy in zip(("surface", "words", "sentences"), accuracies.values(), strict=True):
     page.glue(key, accuracy, percent=True)

@@ -27,7 +27,7 @@ suppress: str = ""  # "emoji" to suppress emoji while sampling; empty: what the 
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
-from kaomoji_lib.metrics import choices, geometry, human, probes
+from kaomoji_lib.metrics import choices, geometry, human, predict
 from kaomoji_lib.models import choose, sentences
 from kaomoji_lib.models.collect import collect, find_or_collect
 
@@ -72,14 +72,14 @@ tables.table(
 
 # %% tags=["hide-input"]
 vectors = sentences.encode(messages["text"])
-compared = probes.against_text(source.states.array, messages, vectors, seed=seed)
+compared = predict.against_text(source.states.array, messages, vectors, seed=seed)
 accuracies = compared[compared["measure"] == "accuracy"]
-page.glue("states", results.one(accuracies, source=probes.EMIT), percent=True)
-text = accuracies[accuracies["source"].isin(probes.TEXT)]
+page.glue("states", results.one(accuracies, source=predict.EMIT), percent=True)
+text = accuracies[accuracies["source"].isin(predict.TEXT)]
 page.glue("text", results.estimate(text.loc[text["value"].idxmax()]), percent=True)
 page.glue(
     "gain",
-    results.one(compared, source=probes.STRONGEST, measure="gain of the state"),
+    results.one(compared, source=predict.STRONGEST, measure="gain of the state"),
     percent="points",
 )
 figures.forest(
@@ -97,7 +97,7 @@ figures.forest(
 
 # %% tags=["hide-input"]
 states = source.states
-layers = probes.by_layer(states.array, source.labels, messages["id"], states.layers, seed=seed)
+layers = predict.by_layer(states.array, source.labels, messages["id"], states.layers, seed=seed)
 best = layers.loc[layers["value"].idxmax()]
 lines = {name: value for name, value in zip(text["source"], text["value"], strict=True)}
 figures.curve(
@@ -234,7 +234,7 @@ page.glue("favourite", f"{favourites.iloc[0]:.0%}")
 # ```
 
 # %% tags=["remove-cell"]
-state, anchored = results.one(accuracies, source=probes.EMIT), rows["raw", "the model's choice"]
+state, anchored = results.one(accuracies, source=predict.EMIT), rows["raw", "the model's choice"]
 adjusted = rows["standardised", "the model's choice"]
 agrees = (
     "agrees with people's labels"

@@ -34,7 +34,7 @@ seed: int = 0  # random seed of folds, permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
-from kaomoji_lib.metrics import choices, geometry, predict, probes
+from kaomoji_lib.metrics import choices, geometry, predict
 from kaomoji_lib.models import choose, sentences
 from kaomoji_lib.models.collect import find_or_collect
 from kaomoji_lib.published import study
@@ -46,7 +46,7 @@ found = [page.read(find_or_collect(model)) for model in models]
 sources = {source.title: source for source in found}
 scheme, messages = found[0].scheme, found[0].prompts
 vectors = sentences.encode(messages["text"])
-text = probes.text_probes(messages, vectors, seed=seed)
+text = predict.text_probes(messages, vectors, seed=seed)
 page.glue("attribution", published.attribution())
 
 # %% [markdown]
@@ -110,18 +110,18 @@ on_sets = {
 first, every = on_sets[found[0].title], ["first set", *sets.values()]
 targets = [(run.prompts["category"], run.prompts["topic"]) for run in first]
 features = {title: page.on_shared_layers(runs) for title, runs in on_sets.items()}
-features[probes.SENTENCES] = [sentences.encode(run.prompts["text"]) for run in first]
+features[predict.SENTENCES] = [sentences.encode(run.prompts["text"]) for run in first]
 tested = {
     title: {name: (X, *rest) for name, X, rest in zip(every, arrays, targets, strict=True)}
     for title, arrays in features.items()
 }
 
 # %% tags=["hide-input"]
-across = results.BySource(tested).frame(lambda parts: probes.over_sets(parts, seed=seed))
+across = results.BySource(tested).frame(lambda parts: predict.over_sets(parts, seed=seed))
 
 # %% tags=["remove-cell"]
-text_only = tested.pop(probes.SENTENCES)
-gains = {title: probes.gain_over_sets(parts, text_only) for title, parts in tested.items()}
+text_only = tested.pop(predict.SENTENCES)
+gains = {title: predict.gain_over_sets(parts, text_only) for title, parts in tested.items()}
 over_text = results.frame({(title, "difference"): gain for title, gain in gains.items()})
 better = [title.partition(" (")[0] for title, gain in gains.items() if gain.ci_low > 0]
 worse = [title.partition(" (")[0] for title, gain in gains.items() if gain.ci_high < 0]
@@ -129,8 +129,8 @@ page.glue("sets.above", len(better))
 verdict = f"better than this encoder in {' and '.join(better) or 'none of them'}"
 verdict += f" and worse in {' and '.join(worse)}" if worse else ""
 page.glue("sets.verdict", f"The hidden state does {verdict}.")
-means = across[across["measure"] == probes.MEAN]
-page.glue("sets.text", results.one(means, source=probes.SENTENCES), percent=True)
+means = across[across["measure"] == predict.MEAN]
+page.glue("sets.text", results.one(means, source=predict.SENTENCES), percent=True)
 for title, source in sources.items():
     page.glue(f"sets.{source.spec.alias}", results.one(means, source=title), percent=True)
 
@@ -199,7 +199,7 @@ shifted = [stats.relevant(results.estimate(row)) for _, row in adjusted.iterrows
 page.glue("logp.above", "one two three".split()[sum(shifted) - 1] if any(shifted) else "none")
 
 # %% tags=["hide-input"]
-is_text = means["source"] == probes.SENTENCES
+is_text = means["source"] == predict.SENTENCES
 on_text = means[is_text].assign(source="Sentence encoder", measure="text alone")
 on_state = means[~is_text].assign(measure="hidden state")
 everything = pd.concat([on_text, on_state, likelihoods, kaomoji], ignore_index=True)
@@ -263,7 +263,7 @@ tables.estimates(
 
 # %% tags=["hide-input"]
 curves = results.BySource(sources).frame(
-    lambda source: probes.by_layer(
+    lambda source: predict.by_layer(
         source.states.array, source.labels, messages["id"], source.states.layers, seed=seed
     ).assign(depth=lambda table: table["layer"] / table["layer"].max())
 )

@@ -29,7 +29,7 @@ seed: int = 0  # random seed of folds, permutations and bootstraps
 import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, tables
-from kaomoji_lib.metrics import predict, probes
+from kaomoji_lib.metrics import predict
 from kaomoji_lib.models import sentences
 from kaomoji_lib.models.collect import find_or_collect
 from kaomoji_lib.stimuli import DATA
@@ -51,7 +51,7 @@ vectors |= {name: sentences.encode(other.prompts["text"]) for name, other in oth
 # The hidden state against classifiers that see only the text.
 
 # %% tags=["hide-input"]
-compared = probes.against_text(source.states.array, messages, vectors["original"], seed=seed)
+compared = predict.against_text(source.states.array, messages, vectors["original"], seed=seed)
 figures.forest(
     compared[compared["measure"] == "accuracy"],
     "Hidden state and text-only baselines",
@@ -77,7 +77,7 @@ for name, features in both.items():
     plain = predict.from_states(features["original"], labels, ids, seed=seed)
     rows["the same wording", name] = plain.accuracy
     for other in [name for name in sets if name.startswith("paraphrase")]:
-        moved = probes.transfer(features["original"], features[other], labels, seed=seed)
+        moved = predict.transfer(features["original"], features[other], labels, seed=seed)
         rows[sets[other], name] = moved
 
 # %% tags=["hide-input"]
@@ -101,7 +101,7 @@ figures.forest(
 # %% tags=["hide-input"]
 targets = {name: (run.prompts["category"], run.prompts["topic"]) for name, run in runs.items()}
 authors = results.BySource(both).frame(
-    lambda features: probes.over_sets(
+    lambda features: predict.over_sets(
         {titles[name]: (features[name], *target) for name, target in targets.items()}, seed=seed
     )
 )
@@ -120,7 +120,7 @@ figures.forest(
 # ## Which explanations are excluded
 
 # %% tags=["hide-input"]
-gain = results.one(compared, source=probes.STRONGEST, measure="gain of the state")
+gain = results.one(compared, source=predict.STRONGEST, measure="gain of the state")
 worded = results.one(wording, source=wording["source"].iloc[-1], measure="hidden state")
 unseen, other = (
     results.one(authors, source="hidden state", measure=name) for name in ("first set", sets["b"])

@@ -31,7 +31,7 @@ seed: int = 0  # random seed of permutations and bootstraps
 
 from kaomoji_lib import figures, page, tables
 from kaomoji_lib.claude.method import AnswerFolder
-from kaomoji_lib.metrics import agreement, distributions
+from kaomoji_lib.metrics import distributions
 from kaomoji_lib.published import sources
 from kaomoji_lib.published import tables as published
 from kaomoji_lib.stimuli import load_scheme
@@ -47,11 +47,11 @@ asked = {
 page.glue("attribution", "collected by this project" if ours else published.attribution())
 
 # %% tags=["remove-cell"]
-used = distributions.elicited(replies, scheme.codes, level="with_arms")
-read = {name: agreement.judged(table, scheme.codes) for name, table in asked.items()}
-read = {name: distributions.look_up(item, used) for name, item in read.items()}
+used = distributions.elicited(replies, scheme.codes, arms=True)
+read = {name: distributions.judged(table, scheme.codes) for name, table in asked.items()}
+read = {name: distributions.look_up(item, used.table.index) for name, item in read.items()}
 shared = distributions.shared_faces(used, *read.values())
-scores = agreement.compare(used, read, shared, seed=seed)
+scores = distributions.compare(used, read, shared, seed=seed)
 plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]
 page.glue("faces", len(shared))
 page.glue("similarity", distributions.similarity(used, read[judges[0]], faces=shared, seed=seed))

@@ -31,7 +31,7 @@ import pandas as pd
 
 from kaomoji_lib import figures, page, results, stats, stimuli, tables
 from kaomoji_lib.claude.method import AnswerFolder
-from kaomoji_lib.metrics import agreement, distributions, synthesis
+from kaomoji_lib.metrics import distributions, synthesis
 from kaomoji_lib.published import sources
 from kaomoji_lib.published import tables as published
 from kaomoji_lib.stimuli import load_scheme
@@ -46,11 +46,11 @@ replies = (
 page.glue("attribution", "collected by this project" if ours else published.attribution())
 
 # %% tags=["remove-cell"]
-used = distributions.elicited(replies, scheme.codes, level="with_arms")
+used = distributions.elicited(replies, scheme.codes, arms=True)
 described = synthesis.synthesized(words, lexicon, scheme.codes)
-read = {"synthesized": distributions.look_up(described, used)}
+read = {"synthesized": distributions.look_up(described, used.table.index)}
 shared = distributions.shared_faces(used, *read.values())
-scores = agreement.compare(used, read, shared, seed=seed)
+scores = distributions.compare(used, read, shared, seed=seed)
 plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]
 gap = distributions.difference(
     used,

@@ -33,7 +33,7 @@ seed: int = 0  # random seed of permutations and bootstraps
 
 # %% tags=["remove-cell"]
 from kaomoji_lib import figures, page, tables
-from kaomoji_lib.metrics import agreement
+from kaomoji_lib.metrics import distributions
 from kaomoji_lib.published import sources
 from kaomoji_lib.published import tables as published
 from kaomoji_lib.stimuli import load_scheme
@@ -43,7 +43,7 @@ scheme = load_scheme()
 found = sources.corrected()
 read = {name: found.get(name) for name in models}
 titles = {**published.titles(), **sources.TITLES}
-scores = agreement.compare(found.elicited, read, found.faces, seed=seed)
+scores = distributions.compare(found.elicited, read, found.faces, seed=seed)
 scores["source"] = scores["source"].replace(titles)
 plain = scores[(scores["weights"] == "uniform") & (scores["measure"] == "similarity")]
 own = plain[plain["source"].isin([titles[name] for name in models])]

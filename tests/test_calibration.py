@@ -44,9 +44,9 @@ def test_the_harness_tells_a_sound_test_from_an_unsound_one_and_runs_nothing_twi
 
 # Functions that permute through another one, which has the case.
 THROUGH = {
-    "agreement.compare": "distributions.similarity",
-    "probes.against_text": "predict.difference",
-    "probes.text_probes": "predict.from_states",
+    "distributions.compare": "distributions.similarity",
+    "predict.against_text": "predict.difference",
+    "predict.text_probes": "predict.from_states",
     "predict.from_text": "predict.from_states",
     "synthesis.permuted_vectors": "synthesis.word_space",
 }

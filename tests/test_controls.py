@@ -3,7 +3,7 @@
 import pytest
 
 from kaomoji_lib import results
-from kaomoji_lib.metrics import distributions, geometry, information, predict, probes, states
+from kaomoji_lib.metrics import distributions, geometry, information, predict, states
 from kaomoji_lib.models import organisms, sentences
 from kaomoji_lib.models.collect import collect
 from kaomoji_lib.stimuli import load_scheme, read_table
@@ -62,8 +62,8 @@ def test_states_say_more_than_the_text_probes_find_after_training_and_nothing_in
     vectors = sentences.encode(prompts["text"])
     for name in ("organism-gemma", "organism-untrained"):
         array = runs(name).states("emit").array
-        table = probes.against_text(array, prompts, vectors, permutations=5)
-        gains[name] = results.one(table, source=probes.STRONGEST, measure="gain of the state")
+        table = predict.against_text(array, prompts, vectors, permutations=5)
+        gains[name] = results.one(table, source=predict.STRONGEST, measure="gain of the state")
     assert gains["organism-gemma"].ci_low > 0 and gains["organism-untrained"].value < 0.05
 
 

@@ -55,7 +55,6 @@ def test_equal_names_also_show_a_face_and_mixed_clusters_name_two():
     masses = pd.DataFrame([[9, 0], [1, 0], [5, 1], [3, 3]], index=labels.index, columns=["x", "y"])
     words = {"x": "sad", "y": "glad"}
     assert clusters.names(labels, masses, words) == {1: "sad (a)", 2: "sad (c)", 3: "sad, glad"}
-    assert clusters.names(labels, masses * 0, words)[2].startswith("no category")
 
 
 def test_words_give_clusters_and_a_first_component_and_permuted_words_do_not():

@@ -6,7 +6,7 @@ import pytest
 from worlds import CODES, IDS, LABELS, PROMPTS, SCHEME, STATES, make_states
 
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import geometry, probes, states
+from kaomoji_lib.metrics import geometry, predict, states
 
 NOTHING = make_states(PROMPTS, effect=0.0, seed=6)
 
@@ -62,7 +62,7 @@ def test_silhouettes_tell_clusters_from_noise():
 def test_layer_curves_are_judged_by_the_best_of_all_layers():
     noise = make_states(PROMPTS, effect=0.0, layers=24, seed=8)
     X = np.concatenate([STATES, noise], axis=1)[:, 2:]
-    curve = probes.by_layer(X, LABELS, IDS, range(X.shape[1]), permutations=39)
+    curve = predict.by_layer(X, LABELS, IDS, range(X.shape[1]), permutations=39)
     curve = curve.set_index("layer")
     # Times the number of layers, the smallest p, .025, could not reach .05; unadjusted, some layer of noise does.
     assert curve.loc[0, "p"] == 0.025 and curve.loc[0, "value"] > 3 * curve.loc[0, "null_mean"]

@@ -6,7 +6,7 @@ import pytest
 
 from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics import agreement, distributions
+from kaomoji_lib.metrics import distributions
 from kaomoji_lib.metrics.distributions import Reading
 from tests.calibration import designs
 
@@ -31,7 +31,7 @@ REFERENCE = planted(0.0)
 def test_sources_are_ranked_on_one_face_set_beside_guesses_and_compared_in_pairs():
     near, far, shuffled = planted(0.2, 1), planted(0.6, 2), planted(0.0, 3, shuffled=True)
     sources, faces = {"near": near, "far": far, "shuffled": shuffled}, REFERENCE.table.index
-    table = agreement.compare(REFERENCE, sources, faces)
+    table = distributions.compare(REFERENCE, sources, faces)
     rows = table.set_index(["source", "weights"])
     value, p = rows["value"], rows["p"]
     uniform = [value[name, "uniform"] for name in ("near", "far", "uniform guess")]
@@ -52,20 +52,20 @@ def test_sources_are_ranked_on_one_face_set_beside_guesses_and_compared_in_pairs
 
 def test_pooling_finds_sources_that_complete_each_other_and_nothing_in_noise():
     sources = {"a": planted(0.5, 1), "b": planted(0.5, 2), "noise": planted(1.0, 4)}
-    found = agreement.pooling(REFERENCE, sources, permutations=60)
+    found = distributions.pooling(REFERENCE, sources, permutations=60)
     assert found["held out"].p < 0.02 and found["gain"].ci_low > 0
     noise = {f"n{number}": planted(0.0, number, shuffled=True) for number in range(10, 14)}
-    assert agreement.pooling(REFERENCE, noise, permutations=60)["held out"].p > 0.05
+    assert distributions.pooling(REFERENCE, noise, permutations=60)["held out"].p > 0.05
 
 
 def test_pools_are_means_over_shared_faces_and_judgements_sum_to_one():
     other = planted(0.4, 1)
     other = Reading(other.table.tail(50), other.weight.tail(50))
-    pool = agreement.pool([REFERENCE, other])
+    pool = distributions.pool([REFERENCE, other])
     assert list(pool.table.index) == list(other.table.index)
     np.testing.assert_allclose(pool.table, (REFERENCE.table.tail(50) + other.table) / 2)
     table = pd.DataFrame({"face": ["x", "y", "z"], "A": [0.9, 0.1, 0.0], "B": [0.3, 0.1, 0.0]})
-    judged = agreement.judged(table, ["A", "B"])
+    judged = distributions.judged(table, ["A", "B"])
     assert judged.table.loc["x", "A"] == pytest.approx(0.75) and "z" not in judged.table.index
 
 
@@ -74,10 +74,10 @@ def test_faces_with_arms_stay_apart_and_are_looked_up_without_them_where_a_sourc
     rows += [("p3", "A", "(^_^)", "(^_^)")] * 3
     emissions = pd.DataFrame(rows, columns=["prompt_id", "category", "face", "raw_face"])
     joined = distributions.elicited(emissions, ["A", "B"])
-    apart = distributions.elicited(emissions, ["A", "B"], level="with_arms")
+    apart = distributions.elicited(emissions, ["A", "B"], arms=True)
     assert joined.table.loc["(´∀`)", "A"] == 0.5 and len(apart.table) == 3
     assert set(apart.table.to_numpy().ravel()) == {0.0, 1.0}
-    found = distributions.look_up(joined, apart)
+    found = distributions.look_up(joined, apart.table.index)
     assert list(found.table.loc["ヽ(´∀`)ﾉ"]) == [0.5, 0.5]
     assert len(distributions.shared_faces(apart, found)) == 3
     with pytest.raises(KaomojiError, match="only 0 faces"):
@@ -92,7 +92,7 @@ def test_a_reader_who_knows_the_truth_is_near_the_ceiling_and_was_far_below(alph
             np.random.default_rng(row), designs.STUDY, alpha, 1.6
         )
         faces = distributions.shared_faces(counted, truth)
-        table = agreement.compare(counted, {"truth": truth}, faces, permutations=9)
+        table = distributions.compare(counted, {"truth": truth}, faces, permutations=9)
         best = table.loc[table["measure"] == "ceiling", "value"].iloc[0]
         # The former rule took all replies for independent: one prompt for each.
         single = counted.replies.assign(prompt_id=np.arange(len(counted.replies)).astype(str))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
@@ -48,8 +49,9 @@ def choice(log_prob, labels, kind="raw", seed=0):
             "a kaomoji of the set has probability 0 under some message; expected finite log-probabilities; "
             "score in float32, or drop that kaomoji"
         )
-    table = np.empty_like(values)
-    for test in _folds(labels, seed):
+    table, fold = np.empty_like(values), _folds(labels, seed)
+    for number in np.unique(fold):
+        test = fold == number
         table[test] = softmax(_scores(values, ~test, labels, kind)[test], axis=1)
     return pd.DataFrame(table, log_prob.index, log_prob.columns)
 
@@ -60,18 +62,15 @@ def text_choice(chosen, vectors, labels, seed=0):
     Cross-validated ridge regression from ``vectors`` (prompts, d) to the square roots of the probabilities, whose distance
     is the Hellinger distance; squared and normalised.
     """
-    target, vectors = np.sqrt(chosen.to_numpy()), np.asarray(vectors, float)
-    table = np.empty_like(target)
-    for test in _folds(labels, seed):
-        model = RidgeCV(PENALTIES).fit(vectors[~test], target[~test])
-        table[test] = np.clip(model.predict(vectors[test]), 1e-6, None) ** 2
-    table /= table.sum(axis=1, keepdims=True)
-    return pd.DataFrame(table, chosen.index, chosen.columns)
+    given = np.asarray(vectors, float), np.sqrt(chosen.to_numpy())
+    held_out = PredefinedSplit(_folds(labels, seed))
+    roots = cross_val_predict(RidgeCV(PENALTIES), *given, cv=held_out)
+    table = np.clip(roots, 1e-6, None) ** 2
+    return pd.DataFrame(table, chosen.index, chosen.columns).div(table.sum(axis=1), axis=0)
 
 
 def _folds(labels, seed):
-    number = folds(np.unique(labels, return_inverse=True)[1], seed)
-    return [number == fold for fold in np.unique(number)]
+    return folds(tuple(np.unique(labels, return_inverse=True)[1]), seed)
 
 
 def standardised(log_prob):

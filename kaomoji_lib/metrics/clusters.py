@@ -142,22 +142,15 @@ def names(labels, masses, words):
     ``words``: mapping column -> word. The leading column names a cluster when it has 60% of its mass; otherwise the second
     is added, when it has 20%. Clusters of one name also show their most frequent face.
     """
-    masses = masses.reindex(labels.index).fillna(0.0)
     named, lead = {}, {}
-    for number, part in masses.groupby(labels):
+    for number, part in masses.loc[labels.index].groupby(labels):
         total = part.sum().sort_values(ascending=False, kind="stable")
-        shares = total / max(total.sum(), 1e-12)
-        least = CLEAR if shares.iloc[0] >= CLEAR else SECOND
-        first = [words[column] for column in shares.index[:2][shares.iloc[:2] >= least]]
-        named[number] = ", ".join(first) or words[shares.index[0]]
-        if not total.any():
-            named[number] = "no category"
+        first, second = total.index[:2]
+        mixed = total[first] < CLEAR * total.sum() and total[second] >= SECOND * total.sum()
+        named[number] = f"{words[first]}, {words[second]}" if mixed else words[first]
         lead[number] = part.sum(axis=1).idxmax()
     given = list(named.values())
-    return {
-        number: f"{name} {lead[number]}" if given.count(name) > 1 else name
-        for number, name in named.items()
-    }
+    return {k: f"{name} {lead[k]}" if given.count(name) > 1 else name for k, name in named.items()}
 
 
 def usage(emissions, prompt_ids):

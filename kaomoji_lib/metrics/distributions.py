@@ -1,23 +1,25 @@
-"""What a face says about the category: P(category | face) by source, and how alike two sources are.
+"""What a face says about the category: P(category | face) by source, how alike sources are, and whether a pool is better.
 
 A similarity lies between two numbers: what an answer that ignores the face gets, and what somebody who knew the truth
 would get against counts that are themselves a sample (the noise ceiling: Nili et al. 2014,
-doi:10.1371/journal.pcbi.1003553).
+doi:10.1371/journal.pcbi.1003553). All rows of one comparison are on the same faces: those of the reference that every
+source lists. Permutation: Fisher 1935.
 """
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats
+from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.faces.canonical import LEVELS, at_level
+from kaomoji_lib.faces.canonical import canonical, with_arms
 
 MIN_WEIGHT = 3
 UNIFORM, COUNTS = "uniform", "counts"
 FEWEST_FACES = 5
-CEILING_DRAWS = 400
+CEILING_DRAWS, HALVES = 400, 200
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,12 @@ class Reading:
     """P(category | face) of one source.
 
     ``table``: face x category, rows sum to 1. ``weight``: Series over the same faces (of a reading of emissions: their
-    counts). ``replies``: DataFrame[prompt_id, category, face], the emissions that were counted, or None. ``level``: at which
-    two spellings are one face, one of :data:`.canonical.LEVELS`.
+    counts). ``replies``: DataFrame[prompt_id, category, face], the emissions that were counted, or None.
     """
 
     table: pd.DataFrame
     weight: pd.Series
     replies: pd.DataFrame | None = None
-    level: str = "canonical"
 
 
 def reading(masses, weight=None, replies=None):
@@ -43,35 +43,47 @@ def reading(masses, weight=None, replies=None):
     return Reading(masses.div(total, axis=0), weight, replies)
 
 
-def elicited(emissions, codes, level="canonical"):
+def elicited(emissions, codes, arms=False):
     """Return the reading of a source's own emissions: counts of each face per category, normalised.
 
-    ``emissions``: DataFrame[prompt_id, category, face, raw_face]; ``level``: at which two spellings are one face, one of
-    :data:`.canonical.LEVELS`. ``with_arms`` keeps faces with different arms apart, for reading (other sources are found by
-    :func:`look_up`); ``canonical`` joins with tables keyed by ``face``.
+    ``emissions``: DataFrame[prompt_id, category, face, raw_face]. ``arms`` keeps faces with different arms apart, for reading
+    (other sources are found by :func:`look_up`); else it joins with tables keyed by ``face``.
     """
     typed = emissions[emissions["face"].notna()]
-    if level != "canonical":
-        typed = typed.assign(face=typed["raw_face"].map(lambda face: at_level(face, level)))
+    if arms:
+        typed = typed.assign(face=typed["raw_face"].map(with_arms))
     counts = pd.crosstab(typed["face"], typed["category"]).reindex(columns=list(codes))
-    replies = typed[["prompt_id", "category", "face"]]
-    return replace(reading(counts.fillna(0), replies=replies), level=level)
+    return reading(counts.fillna(0), replies=typed[["prompt_id", "category", "face"]])
 
 
-def look_up(source, reference):
-    """Return what ``source`` says of the faces of ``reference``, under the reference's names: :class:`Reading`.
+def look_up(source, faces):
+    """Return what ``source`` says of ``faces`` (with arms), under their names: :class:`Reading`.
 
     Arms change what many kaomoji mean, but few sources list a face with each pair of arms: a face that the source does not
-    list at the reference's level is looked up at the coarser levels (raw, with_arms, canonical).
+    list is looked up without them.
     """
-    level, listed = reference.level, {}
-    for face in reference.table.index:
-        names = [face, *(at_level(face, name) for name in LEVELS[LEVELS.index(level) + 1 :])]
-        known = [name for name in names if name in source.table.index]
-        if known:
-            listed[face] = known[0]
-    table, weight = (part.loc[list(listed.values())] for part in (source.table, source.weight))
-    return Reading(table.set_axis(list(listed)), weight.set_axis(list(listed)), level=level)
+    known = source.table.index
+    names = pd.Series([face if face in known else canonical(face) for face in faces], faces)
+    names = names[names.isin(known)]
+    table, weight = (
+        part.loc[names].set_axis(names.index) for part in (source.table, source.weight)
+    )
+    return Reading(table, weight)
+
+
+def judged(table, codes):
+    """Return the reading of independent likelihoods, divided by their sum; ``table``: face and one column per code."""
+    return reading(table.drop_duplicates("face").set_index("face")[list(codes)].astype(float))
+
+
+def pool(sources):
+    """Return the arithmetic mean of several readings (list), over the faces that all of them have."""
+    faces = sources[0].table.index
+    for source in sources[1:]:
+        faces = faces[faces.isin(source.table.index)]
+    columns = sources[0].table.columns
+    table = sum(source.table.loc[faces, columns] for source in sources) / len(sources)
+    return Reading(table, sources[0].weight.reindex(faces))
 
 
 def shared_faces(reference, *others):
@@ -141,12 +153,9 @@ def ceiling(reference, faces, *, seed=0):
     replies = reference.replies
     used = pd.crosstab(replies["prompt_id"], replies["face"])
     category = replies.groupby("prompt_id")["category"].first().reindex(used.index)
-    own = used[faces].to_numpy(float)
-    total, same, own_pairs = own.sum(axis=0), 0.0, (own**2).sum(axis=0)
-    for _, part in used[faces].groupby(category):
-        part = part.to_numpy(float)
-        n = len(part)
-        same = same + (part.sum(axis=0) ** 2 - (part**2).sum(axis=0)) * n / max(n - 1, 1)
+    own, member = used[faces].to_numpy(float), pd.get_dummies(category).to_numpy(float)
+    total, own_pairs, n = own.sum(axis=0), (own**2).sum(axis=0), member.sum(axis=0)
+    same = (n / np.maximum(n - 1, 1)) @ ((member.T @ own) ** 2 - member.T @ own**2)
     pairs = total**2 - own_pairs
     rate = (same[pairs > 0] / pairs[pairs > 0]).mean() if (pairs > 0).any() else 1.0
     base = _marginal(reference, faces, 0.5)
@@ -207,3 +216,84 @@ def _log_mean_exp(log_probs):
 
 
 RULES = {"mean probability": _log_mean_exp, "mean log": lambda log_probs: log_probs.mean()}
+
+
+def compare(reference, sources, faces, *, permutations=stats.PERMUTATIONS, seed=0):
+    """Compare every source with the reference, all on the same ``faces``: tidy table.
+
+    ``sources``: mapping name -> Reading. Label column: ``weights`` (``uniform`` or ``counts``). Measures: ``similarity``,
+    also of the two guesses that ignore the face; where the reference has its replies by prompt, ``ceiling``
+    (:func:`ceiling`).
+    """
+    values = {
+        (f"{kind} guess", "similarity"): per_face(
+            reference, baseline(reference, kind, faces), faces
+        )
+        for kind in ("uniform", "marginal")
+    }
+    if reference.replies is not None and len(faces) >= FEWEST_FACES:
+        values["someone who knows the truth", "ceiling"] = ceiling(reference, faces, seed=seed)
+    parts = []
+    for weights in (UNIFORM, COUNTS):
+        options = {"weights": weights, "faces": faces, "permutations": permutations, "seed": seed}
+        rows = {
+            (title, "similarity"): similarity(reference, source, **options)
+            for title, source in sources.items()
+        }
+        weight = face_weights(reference, faces, weights)
+        for key, value in values.items():
+            rows[key] = stats.bootstrap(value, weights=weight, unit="kaomoji", seed=seed)
+        parts.append(results.frame(rows, weights=weights))
+    return pd.concat(parts, ignore_index=True)
+
+
+def pooling(
+    reference, sources, *, weights=UNIFORM, halves=HALVES, permutations=stats.REFITS, seed=0
+):
+    """Choose the best pool of ``sources`` (name -> Reading) on random halves of the faces and score it on the rest.
+
+    Returns dict of Estimates: ``held out`` (similarity of the chosen pool on the unseen half), ``single`` (of the best
+    single source) and ``gain`` (their paired difference).
+
+    Intervals: the spread over complementary halves is the standard error of the whole (Shao & Wu 1989). Null: the same
+    procedure with the sources' faces shuffled, for a mean of readings is nearer to anything than one reading is. The gain
+    over the best single source has an interval and no null: shuffled sources gain as much, so a test would have no power.
+    """
+    faces = shared_faces(reference, *sources.values())
+    n = len(faces)
+    tables = [aligned(reference, source, faces)[1] for source in sources.values()]
+    pools = np.array(
+        [
+            np.mean(subset, axis=0)
+            for size in range(1, len(tables) + 1)
+            for subset in itertools.combinations(tables, size)
+        ]
+    )
+    weight = face_weights(reference, faces, weights)
+    truth = reference.table.loc[faces].to_numpy()
+    member, each = np.zeros((halves, n)), np.arange(halves)
+    member[each[:, None], stats.half_samples(n, halves, seed)] = 1
+
+    def run(order):
+        """Return the test scores of the best pool and of the best single source in each half: (2, halves)."""
+        scores = stats.js_similarity(truth[None], pools[:, order])
+        train, test = (
+            scores @ part.T / np.maximum(part.sum(axis=1), 1e-300)
+            for part in (weight * member, weight * (1 - member))
+        )
+        best, single = train.argmax(axis=0), train[: len(tables)].argmax(axis=0)
+        return np.array([test[best, each], test[single, each]])
+
+    pooled, single = run(np.arange(n))
+    orders = stats.orders(np.zeros(n), permutations, seed)
+    null = np.array([run(order).mean(axis=1) for order in orders]).T
+    return {
+        name: stats.estimate(
+            values.mean(), values, n, "kaomoji", null=under, normal=True, bounds=(least, 1)
+        )
+        for name, values, under, least in (
+            ("held out", pooled, null[0], 0),
+            ("single", single, null[1], 0),
+            ("gain", pooled - single, None, -1),
+        )
+    }

@@ -26,7 +26,9 @@ def pca(X, prompts, scheme, *, permutations=stats.PERMUTATIONS, seed=0):
     and their n is the number of categories). All intervals come from half samples of prompts, in which the components are
     computed again. Parallel analysis: Horn 1965, doi:10.1007/BF02289447.
     """
-    coordinates, compacted = scheme_coordinates(prompts["category"], scheme), compact(X)
+    codes, names = pd.factorize(prompts["category"])
+    own, compacted = scheme_coordinates(names, scheme), compact(X)
+    coordinates = own[codes]
     scores, shares = _decompose(compacted)
     scores = scores[:, :COMPONENTS] * signs(scores[:, :COMPONENTS], coordinates)
     halves, close = [], []
@@ -47,8 +49,6 @@ def pca(X, prompts, scheme, *, permutations=stats.PERMUTATIONS, seed=0):
     }
     ratios = [1 / np.maximum((part**2).sum(axis=-1), 1e-300) for part in (shares, halves, nulls)]
     found["participation ratio"] = share(*ratios, len(X), tail="less", bounds=(1, np.inf))
-    codes, names = pd.factorize(prompts["category"])
-    own = coordinates[np.unique(codes, return_index=True)[1]]
     moved = rng.permuted(np.tile(np.arange(len(names)), (permutations, 1)), axis=1)
     null = np.array([_correlations(scores, own[order][codes]) for order in moved])
     observed = _correlations(scores, coordinates)

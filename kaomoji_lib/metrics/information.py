@@ -93,13 +93,8 @@ def contrast(emissions, *, permutations=stats.PERMUTATIONS, halves=HALVES, seed=
     Raises
     ------
     KaomojiError
-        If ``self`` or every other perspective is missing, or there are fewer than four replies per prompt.
+        If there are fewer than four replies per prompt.
     """
-    others = [name for name in emissions if name != SELF]
-    if SELF not in emissions or not others:
-        raise KaomojiError(
-            f"perspectives {', '.join(emissions) or 'none'}; expected self and at least one other; collect with --perspective"
-        )
     first = emissions[SELF].drop_duplicates("prompt_id").set_index("prompt_id")["category"]
     faces = pd.Index(pd.unique(pd.concat([part["face"] for part in emissions.values()]).dropna()))
     slots = {name: _slots(part, first.index, faces, name) for name, part in emissions.items()}
@@ -109,13 +104,13 @@ def contrast(emissions, *, permutations=stats.PERMUTATIONS, halves=HALVES, seed=
     }
     blocks = {"": np.zeros(len(first), dtype=int), "category": pd.factorize(first)[0]}
     tables = [
-        results.frame(_contrasts(pairs, others, among, permutations, halves, seed), given=given)
+        results.frame(_contrasts(pairs, among, permutations, halves, seed), given=given)
         for given, among in blocks.items()
     ]
     return pd.concat(tables, ignore_index=True).rename(columns={"source": "perspective"})
 
 
-def _contrasts(pairs, others, blocks, permutations, halves, seed):
+def _contrasts(pairs, blocks, permutations, halves, seed):
     n, (A, B) = len(blocks), pairs[SELF]
     samples = stats.half_samples(n, halves, seed)
 
@@ -133,7 +128,7 @@ def _contrasts(pairs, others, blocks, permutations, halves, seed):
 
     own, own_halves = term(A, B)
     rows = {(SELF, "repeats"): own}
-    for name in others:
+    for name in [name for name in pairs if name != SELF]:
         shared, shared_halves = term(A, pairs[name][1])
         gap, error = own.value - shared.value, float(np.std(own_halves - shared_halves, ddof=1))
         p = max(float(norm.sf(gap / error)), 1e-12) if error > 0 else float("nan")

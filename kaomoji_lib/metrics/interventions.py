@@ -74,11 +74,11 @@ def steering(table, reading, prompts, *, permutations=stats.PERMUTATIONS, seed=0
     all layers and scales. ``prompts``: DataFrame[id, category]. Directions of a difference of means: Turner et al. 2023,
     arXiv:2308.10248; Rimsky et al. 2024, arXiv:2312.06681.
     """
-    codes, masses = list(reading.table.columns), _shares(table, reading)[1]
+    codes, masses = reading.table.columns, _shares(table, reading)[1]
     meta = table[["prompt_id", "layer", "condition", "direction", "scale"]].reset_index(drop=True)
     gained = masses - masses[_unchanged(meta)[meta["prompt_id"]]]
     category = prompts.set_index("id")["category"].reindex(meta["prompt_id"])
-    own = category.map(codes.index).to_numpy()
+    own, target = (codes.get_indexer(names) for names in (category, meta["direction"]))
     cells = {
         place: part.index.to_numpy()
         for place, part in meta.groupby(["layer", "scale", "condition"])
@@ -92,17 +92,15 @@ def steering(table, reading, prompts, *, permutations=stats.PERMUTATIONS, seed=0
     orders = np.random.default_rng(seed).permuted(
         np.tile(np.arange(len(codes)), (permutations, 1)), axis=1
     )
-    steered = {}
-    for place in places:
-        at = cells[*place, "category"]
-        target = meta.loc[at, "direction"].map(codes.index).to_numpy()
-        steered[place] = gained[at], own[at], target
-    null = np.array([_renamed(*rows, orders) for rows in steered.values()])
-    observed = np.array([_gains(*rows).mean(axis=1) for rows in steered.values()])
+    steered = [
+        (gained[at], own[at], target[at]) for at in (cells[*place, "category"] for place in places)
+    ]
+    null = np.array([_renamed(*rows, orders) for rows in steered])
+    observed = np.array([_gains(*rows).mean(axis=1) for rows in steered])
     adjusted = [stats.max_t(observed[:, i], null[:, i].T) for i in range(2)]
     frames = []
     for number, (layer, scale) in enumerate(places):
-        values, found = _gains(*steered[layer, scale]), {}
+        values, found = _gains(*steered[number]), {}
         for i, name in enumerate((TARGET, SELECTIVITY)):
             tested = {"null_mean": float(null[number, i].mean()), "p": float(adjusted[i][number])}
             found[name] = replace(over(values[i], cells[layer, scale, "category"]), **tested)
@@ -146,16 +144,14 @@ def patching(table, reading, *, permutations=stats.PERMUTATIONS, seed=0):
         changes[place] = np.where(at.notna(), log_odds(rows) - start, np.nan)
     tested = {}
     for condition, control in CONTROLS.items():
-        pairs = {
-            place: (change, changes[*place[:2], control])
-            for place, change in changes.items()
-            if place[2] == condition and (*place[:2], control) in changes
+        against = {
+            place: changes.get((*place[:2], control)) for place in changes if place[2] == condition
         }
-        differences = [np.nan_to_num(one - other) for one, other in pairs.values()]
-        for place, p in zip(pairs, _best_of_all(differences, permutations, seed)[0]):
-            other = pairs[place][1]
-            share = np.nansum(other) / whole[np.isfinite(other)].sum()
-            tested[place] = {"p": float(p), "null_mean": float(share)}
+        against = {place: other for place, other in against.items() if other is not None}
+        gaps = {place: np.nan_to_num(changes[place] - other) for place, other in against.items()}
+        for place, found in _best_of_all(gaps, permutations, seed).items():
+            share = np.nansum(against[place]) / whole[np.isfinite(against[place])].sum()
+            tested[place] = {**found, "null_mean": float(share)}
     frames = []
     for place, change in changes.items():
         there = np.isfinite(change) & (whole != 0)
@@ -191,15 +187,13 @@ def erasure(table, reading, prompts, *, permutations=stats.PERMUTATIONS, seed=0)
     }
     drops = {}
     for control in set(meta["condition"]) - {"none", "category"}:
-        differences = {
-            layer: own[rows] - own[cells[layer, "category"]]
-            for (layer, condition), rows in cells.items()
-            if condition == control
+        gaps = {
+            place: own[rows] - own[cells[place[0], "category"]]
+            for place, rows in cells.items()
+            if place[1] == control
         }
-        adjusted, null = _best_of_all(list(differences.values()), permutations, seed)
-        for layer, p, mean in zip(differences, adjusted, null.mean(axis=0)):
-            drop = stats.bootstrap(differences[layer], seed=seed)
-            drops[layer, control] = replace(drop, null_mean=float(mean), p=float(p))
+        for place, found in _best_of_all(gaps, permutations, seed).items():
+            drops[place] = replace(stats.bootstrap(gaps[place], seed=seed), **found)
     kept, frames = _overlaps(before, before, member), []
     for (layer, condition), rows in cells.items():
         found = {"own category": stats.bootstrap(own[rows], seed=seed)}
@@ -218,15 +212,17 @@ def _unchanged(meta):
     return pd.Series(rows, meta.loc[rows, "prompt_id"])
 
 
-def _best_of_all(differences, permutations, seed):
-    """Return p of each of several paired differences, list of (n,), for the best of all (max-T), and their null."""
-    if not differences:
-        return [], None
-    differences = np.array(differences)
-    n = differences.shape[1]
+def _best_of_all(gaps, permutations, seed):
+    """Return p for the best of all (max-T) and the mean of the null of paired differences, dict place -> (n,)."""
+    if not gaps:
+        return {}
+    values = np.array(list(gaps.values()))
+    n = values.shape[1]
     signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(permutations, n))
-    null = signs @ differences.T / n
-    return stats.max_t(differences.mean(axis=1), null), null
+    null = signs @ values.T / n
+    adjusted = stats.max_t(values.mean(axis=1), null)
+    found = zip(gaps, adjusted, null.mean(axis=0))
+    return {place: {"p": float(p), "null_mean": float(mean)} for place, p, mean in found}
 
 
 def _overlaps(roots, before, member):

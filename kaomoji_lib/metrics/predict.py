@@ -4,6 +4,10 @@ States, faces and text share one protocol: folds are drawn over prompts, stratif
 prompts; the null gives categories to other prompts of the same fold, so that each fold keeps its class counts and all
 rows of a prompt stay together. A probe, a table of faces too, varies with its training prompts, which a bootstrap of
 held-out hits does not show: the interval is widened by Nadeau and Bengio's factor (2003, doi:10.1023/A:1024068626366).
+
+A state is a function of its text: that it "predicts the category" says nothing until the words of the prompt are put
+through the same probe. The headline is the gain over the *strongest* probe of the text alone (the choice favours the
+text). Nulls permute categories within folds or topics (Winkler et al. 2015).
 """
 
 import re
@@ -13,14 +17,19 @@ from functools import lru_cache, partial
 import numpy as np
 import pandas as pd
 
-from kaomoji_lib import stats
+from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
-from kaomoji_lib.metrics.states import compact, one_thread
+from kaomoji_lib.metrics.states import compact, one_thread, stack
 
 FOLDS, REPEATS = 5, 5
 WIDENED = np.sqrt(1 + FOLDS / (FOLDS - 1))
 COMPONENTS = 50
 ITERATIONS = 60
+SURFACE, WORDS = "length and punctuation", "words and characters (tf-idf)"
+SENTENCES, EMIT = "sentence encoder", "hidden state"
+STRONGEST = "strongest text probe"
+TEXT = (SURFACE, WORDS, SENTENCES)
+MEAN = "mean over sets"
 
 
 @dataclass(frozen=True)
@@ -48,16 +57,12 @@ def _by_prompt(labels, groups):
     return category, pd.factorize(category)[0], category.index.get_indexer(groups)
 
 
+@lru_cache(maxsize=256)
 def folds(label, seed):
     """Fold number of each prompt: at most ``FOLDS``, stratified by category, at least one prompt of each in training.
 
-    ``label``: ints (prompts,).
+    ``label``: tuple of ints, one per prompt.
     """
-    return _folds(tuple(label), seed)
-
-
-@lru_cache(maxsize=256)
-def _folds(label, seed):
     from sklearn.model_selection import StratifiedGroupKFold
 
     smallest = np.bincount(label).min()
@@ -123,7 +128,7 @@ def _probe(category, label, group, features, repeats, permutations, seed):
     """``features``: boolean training rows -> features of all rows, fitted on these alone."""
     answered, null = np.zeros((len(label), label.max() + 1)), np.zeros(0)
     for repeat in range(repeats):
-        fold, labellings = folds(label, seed + repeat), label[group][None]
+        fold, labellings = folds(tuple(label), seed + repeat), label[group][None]
         if repeat == 0:
             shuffled = label[stats.orders(fold, permutations, seed)]
             labellings = np.vstack([labellings, shuffled[:, group]])
@@ -189,7 +194,7 @@ def from_probabilities(table, labels, *, repeats=REPEATS, permutations=stats.PER
     """
     category, label, _ = _by_prompt(labels, table.index)
     shares, k, prompts = table.to_numpy(float), label.max() + 1, np.arange(len(table))
-    drawn = [folds(label, seed + repeat) for repeat in range(repeats)]
+    drawn = [folds(tuple(label), seed + repeat) for repeat in range(repeats)]
     answered = np.mean([_lookup(shares, label, fold, k) for fold in drawn], axis=0)
     null = [
         _lookup(shares, moved, drawn[0], k)[prompts, moved].mean()
@@ -262,3 +267,112 @@ def fit_probes(X, labels, n_classes):
 def answers_of(X, weights):
     """Most likely class per row: ints (m, n)."""
     return (X @ weights[:, :-1] + weights[:, -1:]).argmax(axis=-1)
+
+
+def text_probes(prompts, sentences, *, permutations=stats.REFITS, seed=0):
+    """Return the probes of the text: dict name -> Prediction. ``sentences``: vectors of the prompts (n, d).
+
+    Tf-idf: Salton & Buckley 1988; sentence vectors: Reimers & Gurevych 2019, arXiv:1908.10084.
+    """
+    settings = {"permutations": permutations, "seed": seed}
+    labels = prompts["category"], prompts["id"]
+    return {
+        SURFACE: from_text(prompts, "surface", **settings),
+        WORDS: from_text(prompts, "tfidf", **settings),
+        SENTENCES: from_states(sentences, *labels, **settings),
+    }
+
+
+def against_text(states, prompts, sentences, *, permutations=stats.REFITS, seed=0):
+    """Compare the emission state with every baseline: tidy table.
+
+    ``states``: emission states (n, layers, d), rows in the order of ``prompts``. Measures: ``accuracy`` of every probe
+    (source), and ``gain of the state`` over the ``strongest text probe``, paired over prompts. Hewitt & Liang 2019, arXiv:1909.03368; Belinkov 2022, doi:10.1162/coli_a_00422.
+    """
+    settings = {"permutations": permutations, "seed": seed}
+    text = text_probes(prompts, sentences, **settings)
+    state = from_states(stack(states), prompts["category"], prompts["id"], **settings)
+    rows = {(name, "accuracy"): probe.accuracy for name, probe in {**text, EMIT: state}.items()}
+    strongest = max(text.values(), key=lambda probe: probe.accuracy.value)
+    rows[STRONGEST, "gain of the state"] = difference(state, strongest, seed)
+    return results.frame(rows)
+
+
+def by_layer(states, labels, groups, names, *, permutations=stats.REFITS, seed=0):
+    """Return the cross-validated accuracy of a probe on each layer: tidy table with ``layer`` (its number, 0 the embedding).
+
+    ``states``: (n, layers, d); ``names``: one per layer, ``embed`` or a number. All layers are tested on the same
+    permutations, and ``p`` compares each layer with the best of all permuted layers (Nichols & Holmes 2002).
+    """
+    settings = {"repeats": 1, "permutations": permutations, "seed": seed}
+    found = [
+        from_states(states[:, layer], labels, groups, **settings)
+        for layer in range(states.shape[1])
+    ]
+    null = np.stack([probe.null for probe in found], axis=1)
+    adjusted = stats.max_t([probe.accuracy.value for probe in found], null)
+    rows = [
+        results.frame({"accuracy": probe.accuracy}, layer=0 if name == "embed" else int(name))
+        for name, probe in zip(names, found, strict=True)
+    ]
+    return pd.concat(rows, ignore_index=True).assign(p=adjusted)
+
+
+@one_thread
+def over_sets(sets, *, permutations=stats.REFITS, seed=0):
+    """Return the accuracy of a probe on unseen topics in each set of messages, and their mean as ``MEAN``: dict of Estimate.
+
+    Each topic is held out in turn. ``sets``: dict name -> (X (n, d), labels (n,), topics (n,)), one row per message.
+    Intervals: topics are resampled; of the mean, whose random effect is the set, whole sets (Davison & Hinkley 1997). With
+    few sets that interval covers too rarely.
+    """
+    parts = {name: _by_topic(*one, permutations, seed) for name, one in sets.items()}
+    found = {
+        name: stats.grouped(hits[0], topics, unit="topics", seed=seed, null=hits[1:].mean(axis=1))
+        for name, (hits, topics) in parts.items()
+    }
+    hits = np.concatenate([hits for hits, _ in parts.values()], axis=1)
+    options = {"unit": "sets", "seed": seed, "null": hits[1:].mean(axis=1)}
+    return {**found, MEAN: stats.grouped(hits[0], _number(sets), **options)}
+
+
+@one_thread
+def gain_over_sets(sets, baseline, *, seed=0):
+    """Return the mean gain in accuracy of ``sets`` over ``baseline``, the same sets with other features: Estimate.
+
+    As :func:`over_sets`, paired over messages, without a null.
+    """
+    ours, theirs = (
+        np.concatenate([_by_topic(*one, 0, seed)[0][0] for one in part.values()])
+        for part in (sets, baseline)
+    )
+    return stats.grouped(ours - theirs, _number(sets), unit="sets", seed=seed)
+
+
+def _number(sets):
+    return np.repeat(np.arange(len(sets)), [len(labels) for _, labels, _ in sets.values()])
+
+
+def _by_topic(X, labels, topics, permutations, seed):
+    """Hits on held-out topics, (1 + permutations, n), the first row observed; topics as numbers."""
+    labels, topics = (pd.factorize(np.asarray(part))[0] for part in (labels, topics))
+    labellings = np.vstack([labels, labels[stats.orders(topics, permutations, seed)]])
+    X = compact(X)
+    hits = held_out(lambda train: X, labellings, topics) == labellings
+    return hits.astype(float), topics
+
+
+@one_thread
+def transfer(train, test, labels, *, permutations=stats.REFITS, seed=0):
+    """Return the accuracy of a probe trained on one wording of the messages and tested on another.
+
+    ``train``, ``test``: (n, d), rows are the same messages in the same order; ``labels``: (n,). A message's own other wording
+    is never in training: folds are drawn over messages.
+    """
+    codes = pd.factorize(np.asarray(labels))[0]
+    fold, n = folds(tuple(codes), seed), len(codes)
+    labellings = np.vstack([codes, codes[stats.orders(fold, permutations, seed)]])
+    both = compact(np.vstack([train, test]))
+    answers = held_out(lambda train: both[:n], labellings, fold, both[n:])
+    hits = (answers == labellings).astype(float)
+    return stats.bootstrap(hits[0], seed=seed, null=hits[1:].mean(axis=1))

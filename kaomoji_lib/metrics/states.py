@@ -1,21 +1,12 @@
 """Hidden states as vectors: layers stacked, rows rotated into few coordinates, the work on one thread."""
 
-from functools import wraps
-
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 
 def one_thread(function):
     """Run ``function`` with the linear-algebra libraries held to one thread each."""
-
-    @wraps(function)
-    def limited(*args, **kwargs):
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(limits=1):
-            return function(*args, **kwargs)
-
-    return limited
+    return threadpool_limits.wrap(limits=1)(function)
 
 
 def stack(states):

@@ -93,7 +93,7 @@ def accuracy(emissions, *, own_index=False, repeats=5, permutations=stats.REFITS
     score, null = np.zeros(len(typed)), np.zeros(permutations)
     weight = 1 / np.bincount(prompt)[prompt] / len(ids)
     for repeat in range(repeats):
-        fold = predict.folds(label, seed + repeat)
+        fold = predict.folds(tuple(label), seed + repeat)
         draws = permutations if repeat == 0 else 0
         labels = np.array([label, *(label[stats.orders(fold, 1, rng)[0]] for _ in range(draws))])
         for number in range(len(counts)):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kaomoji_lib import stats
 from kaomoji_lib.faces.canonical import published_fold
-from kaomoji_lib.metrics import agreement, distributions, synthesis
+from kaomoji_lib.metrics import distributions, synthesis
 from kaomoji_lib.metrics.distributions import UNIFORM
 from kaomoji_lib.published import tables
 from kaomoji_lib.stimuli import load_lexicon
@@ -47,7 +47,7 @@ class Sources:
         if name == "elicited":
             return self.elicited
         parts = [self.others[part] for part in name.split("+")]
-        mean = parts[0] if len(parts) == 1 else agreement.pool(parts)
+        mean = parts[0] if len(parts) == 1 else distributions.pool(parts)
         weight = self.elicited.weight.reindex(mean.table.index).fillna(0.0)
         return distributions.Reading(mean.table, weight)
 
@@ -76,7 +76,7 @@ def corrected():
 def _gather(emissions, rule, words):
     codes = list(tables.scheme().codes)
     elicited = distributions.elicited(emissions, codes)
-    others = {name: agreement.judged(tables.judgements(name), codes) for name in tables.JUDGES}
+    others = {name: distributions.judged(tables.judgements(name), codes) for name in tables.JUDGES}
     others["synthesized"] = synthesis.synthesized(words, load_lexicon(), codes)
     others |= {
         name: distributions.by_category(tables.log_probs(name), tables.prompts(), codes, rule)
@@ -127,6 +127,6 @@ def positivity(sources, name="synthesized", *, seed=0):
 
 @cache
 def held_out_pool(weights, seed=0):
-    """Return pools chosen on one half of the faces and scored on the other: result of :func:`agreement.pooling`."""
+    """Return pools chosen on one half of the faces and scored on the other: result of :func:`distributions.pooling`."""
     sources = corrected()
-    return agreement.pooling(sources.elicited, sources.others, weights=weights, seed=seed)
+    return distributions.pooling(sources.elicited, sources.others, weights=weights, seed=seed)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import results, stats
-from kaomoji_lib.metrics import agreement, clusters, distributions, information, predict, synthesis
+from kaomoji_lib.metrics import clusters, distributions, information, predict, synthesis
 from kaomoji_lib.stimuli import load_lexicon
 
 PERMUTATIONS = 19
@@ -173,13 +173,13 @@ def _reference(rng, study, alpha, sharp=1.2):
 def reading_similarity(rng, effect, alpha, study=STUDY):
     counted, truth, unrelated = _reference(rng, study, alpha)
     noise = unrelated()
-    source = agreement.pool([truth, noise, noise]) if effect else noise
+    source = distributions.pool([truth, noise, noise]) if effect else noise
     return distributions.similarity(counted, source, permutations=PERMUTATIONS)
 
 
 def reading_difference(rng, effect, alpha, study=STUDY):
     counted, truth, unrelated = _reference(rng, study, alpha)
-    first, second = (agreement.pool([truth, unrelated()]) for _ in range(2))
+    first, second = (distributions.pool([truth, unrelated()]) for _ in range(2))
     found = distributions.difference(counted, truth if effect else first, second)
     return found if effect else (found, 0)
 
@@ -187,9 +187,9 @@ def reading_difference(rng, effect, alpha, study=STUDY):
 def pooled(rng, effect, alpha, study=STUDY):
     counted, truth, unrelated = _reference(rng, study, alpha)
     noise = [unrelated() for _ in range(2)]
-    parts = [agreement.pool([truth, item]) for item in noise] if effect else noise
+    parts = [distributions.pool([truth, item]) for item in noise] if effect else noise
     options = {"halves": 20, "permutations": PERMUTATIONS}
-    return agreement.pooling(counted, dict(zip("ab", parts)), **options)["held out"]
+    return distributions.pooling(counted, dict(zip("ab", parts)), **options)["held out"]
 
 
 def _word_space(rng, study, effect):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kaomoji_lib import results, stats, stimuli
-from kaomoji_lib.metrics import geometry, probes
+from kaomoji_lib.metrics import geometry, predict
 
 SCHEME = stimuli.load_scheme()
 CODES = list(SCHEME.codes)
@@ -74,14 +74,14 @@ def _separation(rng, per):
 def curve(rng, effect):
     X = np.stack([states(rng, 0.5 * effect * (i == 1) * CENTRES[0]) for i in range(4)], axis=1)
     given = PROMPTS["category"], PROMPTS["id"], range(4)
-    found = probes.by_layer(X, *given, permutations=PERMUTATIONS)
+    found = predict.by_layer(X, *given, permutations=PERMUTATIONS)
     return results.estimate(found.loc[found["p"].idxmin()])
 
 
 def transfer(rng, effect):
     X = states(rng, 0.5 * effect * CENTRES[0])
     both = [X + 0.5 * rng.normal(size=X.shape) for _ in range(2)]
-    return probes.transfer(*both, PROMPTS["category"], permutations=PERMUTATIONS)
+    return predict.transfer(*both, PROMPTS["category"], permutations=PERMUTATIONS)
 
 
 def several_sets(rng, effect):
@@ -90,7 +90,7 @@ def several_sets(rng, effect):
         states(rng, 0.5 * effect * CENTRES[0]) + rng.normal(size=(6, 12))[topic] for _ in range(3)
     ]
     every = {number: (X, labels, topic) for number, X in enumerate(sets)}
-    return probes.over_sets(every, permutations=PERMUTATIONS)[probes.MEAN]
+    return predict.over_sets(every, permutations=PERMUTATIONS)[predict.MEAN]
 
 
 def centroids(rng, effect):
