@@ -129,8 +129,7 @@ def draw(table, generations=8, seed=0, model=""):
         for generation in range(generations):
             stream = [seed, crc32(model.encode()), crc32(b"closed"), generation, *prompt.encode()]
             uniform = np.random.default_rng(np.random.SeedSequence(stream)).random()
-            place = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
-            place = min(int(place), len(part) - 1)
+            place = np.searchsorted(cumulative[:-1], uniform * cumulative[-1], side="right")
             rows.append((prompt, generation, part["spelling"].iloc[place], part["listed"].iloc[0]))
     return pd.DataFrame(rows, columns=["prompt_id", "generation", "spelling", "listed"])
 

@@ -19,7 +19,6 @@ from kaomoji_lib.models.job import Progress
 
 ROWS_PER_FORWARD = 48
 
-
 # What is done to states (batch, positions, hidden) after a block: a function of them, the number of the prompts' positions
 # (they end at the same one) and the prompts' rows, which changes the states in place.
 
@@ -104,8 +103,7 @@ def face_log_probs(engine, prompts, plan, layer=0, change=None, algorithm="packe
 
 def verified_algorithm(engine, prompts, plan, layer, change):
     """Return the fastest algorithm (str) whose scores of two prompts under ``change`` equal those of plain forward passes."""
-    asked = engine, prompts, plan, layer, change
-    rows = [0, len(prompts) - 1]
+    asked, rows = (engine, prompts, plan, layer, change), [0, len(prompts) - 1]
     expected = face_log_probs(*asked, "plain", rows)[0]
     for name in measuring.applicable(engine):
         difference = np.abs(face_log_probs(*asked, name, rows)[0] - expected)
