@@ -1,3 +1,4 @@
+import json
 import random
 import re
 import time
@@ -16,58 +17,27 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
 REST = " That sounds lovely, tell me more about it."
 
-SPANS = [
-    "(╯°□°）", "ヽ(°〇°)ﾉ", "ᕕ( ᐛ )ᕗ", "(╯°□°)╯︵ ┻━┻", "(╯°□°）╯︵ ┻━┻", "(ノಠ益ಠ)ノ彡┻━┻", "┬─┬ノ( º _ ºノ)",
-    "¯\\_(ツ)_/¯", "(¯\\_(ツ)_/¯)", "ʕ•ᴥ•ʔ", "ʢ•ᴥ•ʡ", "（⌒‿⌒）", "[^_^]", "｛^_^｝", "「・ω・」", "【・_・】",
-    "( ͡° ͜ʖ ͡°)", "(((;°Д°)))", "(っ◕‿◕)っ", "(=^･ω･^=)", "\\(^o^)/", "\\( ^_^)/", "ヾ(≧▽≦*)o", "ლ(ಠ益ಠ)ლ",
-    "(\u2060◕\u2060ᴗ\u2060◕\u2060)", "( \u2060★\u2060‿\u2060★\u2060)", "(´；ω；｀)", "(T_T)", "(TwT)", "(^^)", "(;_;)",
-    "(-_-;)", "(·_·)", "(・_・ヾ", "(／_＼)", "(」°ロ°)」", "(๑•̀ㅂ•́)", "(っ´ω`c)", "(ò_ó)", "(>ω<)", "( ̄▽ ̄)",
-    "♥♥(ˆ⌣ˆ)", "d(^_^)b", "(★‿★)", "(^_−)☆",
-]  # fmt: skip
-BARE = """^_^ ಠ_ಠ T_T >_< o_O :) >:( =D ^^ vv xD =^.^= owo uwu ovo uvu OwO ㅠㅠ ಥ﹏ಥ ಥﻌಥ -_- ;_; :'( *^_^* ^_^; >///< ฅ^•ﻌ•^ฅ""".split()
-NOT_FACES = [
-    "(x, y)", "f(x)", "(25°C)", "(a ≧ 5)", "(naʔ)", "（ジョン・スミス）", "(スーパー、コンビニ)", "(★★★☆☆)", "(Laughs softly)",
-    "( see ≧▽≦ there )", *"""(1) [1] (2024) （笑） 「これは良い」 () ( (e.g.) (été) (привет) (lol) (™) [link](there) wow mom did 0.0
-    1.1 ... *** A/B <br> **Bold** /~~\\ *~*~*""".split(),
-]  # fmt: skip
-# What stands in brackets, quotes or marks and is no face, by kind.
-NOT_FACES_BY_KIND = {
-    "a unit, a sign or a mark": "(℃) (㎏) (µm) (①) (½) (§) (€) (©) (∞) (→) (♪) (ﷺ) (㈱) (!!) (?) (*) (#) (^) (...) (…)",
-    "a formula": "(x,y) (α) (n=30) (x²+y²) (H₂O) (10⁻³) (∂f/∂x) (p<0.05) [0,1) (.*) (\\\\d+) ([0-9]) ([^a]) (a|b)",
-    "phonetics": "[ə] [ʃ] (ɪŋ) [ˈkæt] [tʰ] /ə/",
-    "a language's own name": "(日本語) (한국어) (العربية) (ελληνικά) (ไทย) (हिन्दी) (ქართული) (አማርኛ) (ᏣᎳᎩ) (ᐃᓄᒃᑎᑐᑦ) (ꆈꌠꉙ) (தமிழ்) (ಕನ್ನಡ) "
-    "(മലയാളം) (မြန်မာ) (ខ្មែរ) (བོད་སྐད) (עברית) (Հայերեն) (ᠮᠣᠩᠭᠣᠯ) (Русский)",
-    "a word without brackets": "हिन्दी धन्यवाद हिन्दी/उर्दू **हिन्दी** עברית עלייה שלום-עליכם ಕನ್ನಡ தமிழ் বাংলা ខ្មែរ မြန်မာ Հայերեն! ขอบคุณ ᏣᎳᎩ ᠮᠣᠩᠭᠣᠯ",
-    "brackets alone": "))) ])) ]))) ]]] })) ((( )))))) 】】",
-    "corner brackets": "「東京」 「ショック」でしたね 「・・・」 「……」 「！」 「――」 【重要】 〈注〉 『坊っちゃん』",
-    "a quoted word or code": "\"Wow\" “Yes” ‘Sure’ «Oui» „Ja“ `x` `foo()` '?' ('x')",
-    "marks": "-- --- — … ... -> => << != >= ++ // ## $ % & * | || <div> {} [] [x] 1. 1) • → ✓ C++ 50/50 3:00",
-    "words": "(笑) (株) (sic) (and/or) (s)he (T/F) (USA) (XIX) (noon)",
-}
-KNOWN = """(^m^) (TmT) (ΦmΦ) (^ｏ^) (＞ω＜) （＞＿＜） (≧w≦) (/_＼) (／ω＼) (ToT) (ＴДＴ) (TT) (ﾉωヽ) (ﾉ∀`) (ЖωЖ) (①_①) (눈_눈) (ㅇㅅㅇ)
-    (^_~) (>_^) (?_?) (!_!) ('д') (`A´) _(:3」∠)_ |・ω・) |_・) ||ω・) ┴┬┴┤･ω･)ﾉ [・ω・] ༼•ᴥ•༽ ₍ᵔ·͈༝·͈ᵔ₎ ꒰ᵕ༚ᵕ꒱ ˁ˚ᴥ˚ˀ ❨•ω•❩ ლ(´ڡ`ლ) φ(._.)
-    Σ(ﾟДﾟ) d(ﾟДﾟ)☆ ☆⌒(*^-゜)v ✧*｡٩(ˊᗜˋ*)و✧*｡ (*^^*) (^^;) (=ﾟωﾟ)ﾉ (●´ω｀●) (ง'̀-'́)ง (☞ﾟヮﾟ)☞ (ಡ‸ಡ) (ᗒᗣᗕ) (ↀДↀ) ($_$) (x_x) (0_0) (QAQ) (owo)
-    (>w<) (._.) ('_') (¬‿¬) (⌐■_■) (((o(*ﾟ▽ﾟ*)o))) O(∩_∩)O ~(˘▾˘~) ┐(´д`)┌ ┌(┌^o^)┐ ┬─┬ノ(ಠ_ಠノ) ┻━┻︵ヽ(`Д´)ﾉ︵┻━┻ ◕‿◕ ._. ;-; TT_TT""".split()
-PICTURES = ["(🚨)", "♥", "♡", "❤️", "✨", "☕", "(❤️)", "( 😌 )", "(️✈️)", "♥️"]
+# Faces found whole; words and emoji that are none, by kind; what stands before a face; folded forms.
+GOLD = json.loads((DATA / "faces.json").read_text(encoding="utf-8"))
 
 
 def test_span_is_found_whole_and_raw():
-    for face in SPANS + BARE + KNOWN:
+    for face in GOLD["whole"]:
         found = extract(face + REST)
         assert (found.outcome, found.raw_face, found.before) == ("kaomoji", face, ""), face
         assert found.face == canonical(face)
 
 
-@pytest.mark.parametrize("openings, outcome", [(NOT_FACES, "words"), (PICTURES, "emoji")])
-def test_words_numbers_lone_brackets_emoji_and_hearts_are_no_faces(openings, outcome):
-    for opening in openings:
+@pytest.mark.parametrize("outcome", ["words", "emoji"])
+def test_words_numbers_lone_brackets_emoji_and_hearts_are_no_faces(outcome):
+    for opening in GOLD[outcome]:
         found = extract(opening + REST)
         assert (found.outcome, found.face) == (outcome, None), opening
 
 
-@pytest.mark.parametrize("kind", NOT_FACES_BY_KIND)
+@pytest.mark.parametrize("kind", GOLD["kinds"])
 def test_kinds_that_are_no_faces(kind):
-    for opening in NOT_FACES_BY_KIND[kind].split():
+    for opening in GOLD["kinds"][kind].split():
         for text in (opening, opening + " is one", opening + REST):
             assert extract(text).raw_face is None, text
 
@@ -122,29 +92,8 @@ def test_evaluation_on_file_meets_the_floors():
     assert len(others) == 3 and (others["found"] < ours.loc["core entries", "found"]).all()
 
 
-BEHIND = [
-    ("\u2060 \ufeff(^_^) hi", "kaomoji", "(^_^)", ""), ("**(^_^)** hi", "kaomoji", "(^_^)", "**"),
-    ("**^_^** hi", "kaomoji", "^_^", "**"), ("`(^_^)` hi", "kaomoji", "(^_^)", "`"),
-    ("> (^_^) hi", "kaomoji", "(^_^)", ">"), ("- (^_^) hi", "kaomoji", "(^_^)", "-"),
-    ("-(^_^) hi", "kaomoji", "(^_^)", "-"), ("\\(ಥ﹏ಥ\\) hi", "kaomoji", "\\(ಥ﹏ಥ\\)", ""),
-    ("♥♥♥ (╥_╥) hi", "kaomoji", "(╥_╥)", "♥♥♥"), ("☕ (´･ω･`) hi", "emoji", "(´･ω･`)", "☕"),
-    ("⏰\\(^o^)/ hi", "emoji", "\\(^o^)/", "⏰"), ("Yay! (≧▽≦) hi", "words", "(≧▽≦)", "Yay!"),
-    ("Good morning! (ᕕ( ᐛ )ᕗ) hi", "words", "(ᕕ( ᐛ )ᕗ)", "Good morning!"), ("1. (^_^) hi", "kaomoji", "(^_^)", "1."),
-    ("* (^_^) hi", "kaomoji", "(^_^)", "*"), ('"(^_^)" hi', "kaomoji", "(^_^)", '"'),
-    ("“(^_^)” hi", "kaomoji", "(^_^)", "“"), ("'(^_^)' hi", "kaomoji", "(^_^)", "'"),
-    ("┬─┬ ノ( ゜-゜ノ) hi", "kaomoji", "┬─┬ ノ( ゜-゜ノ)", ""), ("☆*:.｡.o(≧▽≦)o hi", "kaomoji", "☆*:.｡.o(≧▽≦)o", ""),
-    ("(*’(OO)’*) hi", "kaomoji", "(*’(OO)’*)", ""), ("(^o^)y-~~ hi", "kaomoji", "(^o^)y-~~", ""),
-    ("(・_・)ゞ はい", "kaomoji", "(・_・)ゞ", ""), ("(￣▽￣).｡oO hm", "kaomoji", "(￣▽￣).｡oO", ""),
-    ("(^_^), hi", "kaomoji", "(^_^)", ""), ("(^_^)! hi", "kaomoji", "(^_^)", ""),
-    ("(^_^)hi", "kaomoji", "(^_^)", ""), ("I see (^_^) hi", "words", "(^_^)", "I see"),
-    ("f(^_^) hi", "words", "(^_^)", "f"), ("(smoke alarm) no", "words", None, ""),
-    (":( (smoke alarm) no", "kaomoji", ":(", ""), ("(ﾉ◕ヮ◕)ﾉ*:･ﾟ✧ hi", "kaomoji", "(ﾉ◕ヮ◕)ﾉ", ""),
-    ("(´・ω・`)っていう話", "kaomoji", "(´・ω・`)", ""), ("^_^. Hello", "kaomoji", "^_^", ""),
-]  # fmt: skip
-
-
 def test_what_stands_before_is_looked_through():
-    for text, *expected in BEHIND:
+    for text, *expected in GOLD["behind"]:
         found = extract(text)
         assert [found.outcome, found.raw_face, found.before] == expected, text
 
@@ -169,19 +118,7 @@ def test_ends_lengths_and_spans_that_the_limit_cut():
 
 ENDED = ["(^_^) hi", "Sure, I can help you with that one, of course", "Hi there!\n"]
 ENDED += ["😊 Hello you, how is the day over there, I hope"]
-OPEN = [
-    "",
-    "  ",
-    "(",
-    "(◕",
-    "(◕‿◕)",
-    "(╯°□°)╯",
-    "(╯°□°)╯︵",
-    "(╯°□°)╯︵ ┻",
-    "^_",
-    "\u2060",
-    "Sure, I",
-]
+OPEN = ["", "  ", "(", "(◕", "(◕‿◕)", "(╯°□°)╯", "(╯°□°)╯︵", "(╯°□°)╯︵ ┻", "^_", "\u2060", "Sure, I"]  # fmt: skip
 
 
 def test_a_reply_stops_as_soon_as_no_face_can_begin_and_not_before():
@@ -201,7 +138,7 @@ def test_time_grows_with_the_length_of_the_reply():
 
 
 def test_once_the_span_has_ended_more_text_changes_nothing():
-    for opening in [*SPANS, *BARE, *KNOWN, *NOT_FACES, *PICTURES, "Yay! (≧▽≦)", "☕ (´･ω･`)"]:
+    for opening in [*GOLD["whole"], *GOLD["words"], *GOLD["emoji"], "Yay! (≧▽≦)"]:
         text = opening + REST * 3
         final = extract(text)
         ended = [end for end in range(len(text) + 1) if span_ended(text[:end])]
@@ -209,41 +146,17 @@ def test_once_the_span_has_ended_more_text_changes_nothing():
         assert all(extract(text[:end], truncated=True) == final for end in ended[:40]), opening
 
 
-PUBLISHED_FOLDS = [
-    ("（＾＿＾）", "(＾_＾)"), ("［；！？．，／～｜］", "[;!?.,/~|]"), ("(＞﹏＜)", "(>﹏<)"), ("(｀：´)", "(`:´)"),
-    ("(ｃ_ｃ)", "(c_)"), ("(〜‘’“”)", "(~''\"\")"), ("(◔_◑)", "(◕_◕)"), ("(◐◒◓◖◗)", "(◕◕◕◕◕)"), ("(◉_●)", "(⊙_⊙)"),
-    ("(º_˚)", "(°_°)"), ("(･ω•)", "(・ω・)"), ("(ᴗ◡ᵕ⌣)", "(‿‿‿‿)"), ("(◍‿。)", "(｡‿｡)"), ("(°Д°)", "(°д°)"),
-    ("(˃̶ᴗ˂̸)", "(˃‿˂)"), ("(\u2060◕\ufe0f\u0602‿◕\u033f)", "(◕‿◕)"), ("(・-・)", "(・_・)"), ("( ^ _ ^ )", "(^_^)"),
-    ("(*^_^*)", "(^_^)"), ("(っ◕‿◕)っ", "(◕‿◕)"), ("(っ- ‸ -ς)", "(-‸-)"), ("(つ°ヮ°)つ", "(°ヮ°)"),
-    ("( * *^ω^ * )", "(^ω^)"), ("ヽ(°〇°)ﾉ", "(°〇°)"), ("ᕕ( ᐛ )ᕗ", "(ᐛ)"), ("¯\\_(ツ)_/¯", "(ツ)"),
-    ("(╯°□°）╯︵ ┻━┻", "(╯°□°)"), ("\\(ಥ﹏ಥ\\)", "(ಥ﹏ಥ)"), ("\\(ಥ\\_ಥ)", "(ಥ_ಥ)"), ("  (^_^) ", "(^_^)"),
-    ("「(^_^)」", "(^_^)"), ("(•́︿•̀)", "(・́︿・̀)"), ("e\u0301", "é"),
-]  # fmt: skip
-# What ours does otherwise: every format character and every space goes, no eye is stripped, all arms are.
-OWN = [
-    ("(*_*)", "(*_*)"), ("(*_*;)", "(*_*;)"), ("(ｃ_ｃ)", "(c_c)"), ("(つ﹏⊂)", "(つ﹏⊂)"), ("(*o*)", "(*o*)"), ("(**)", "(**)"),
-    ("(\u200e^_^\u00ad)", "(^_^)"), ("(^\u00a0_\u2003^)", "(^_^)"), ("(　´∀`　)", "(´∀`)"), ("(・_・)ゞ", "(・_・)"),
-    ("d(^_^)b", "(^_^)"), ("┗(^_^)┛", "(^_^)"), ("ヽ༼ຈل͜ຈ༽ﾉ", "༼ຈل͜ຈ༽"), ("ʕ•ᴥ•ʔﾉ♡", "ʕ・ᴥ・ʔ"), ("^_^", "^_^"),
-    ("(*^_^*)", "(^_^)"), ("(^^)人(^^)", "(^^)人(^^)"),
-]  # fmt: skip
-DIFFERS = {"(ｃ_ｃ)", "(*_*)"}
-
-
-WITH_ARMS = [
-    ("ヽ(´∀`)ﾉ", "ヽ(´∀`)ﾉ"), ("(っ◕‿◕)っ ♡", "(っ◕‿◕)っ♡"), ("（*＾_＾*）", "(*＾_＾*)"),
-    ("(╯°□°)╯︵ ┻━┻", "(╯°□°)╯︵┻━┻"), ("\\(ಥ\\_ಥ\\)", "(ಥ_ಥ)"),
-]  # fmt: skip
-SAME = "(￣▽￣) (~_~) (﹏_﹏) (·_⋅) (・_・) ʕ・ᴥ・ʔ (ﾟдﾟ) ^_^".split()
-
-
 def test_forms_of_a_face():
     """The published fold is exact, and ours follows but for what it does on purpose."""
-    for raw, expected in [*PUBLISHED_FOLDS, *((face, face) for face in SAME)]:
+    own = dict(
+        GOLD["own"]
+    )  # every format character and space goes, no eye is stripped, all arms are
+    for raw, expected in GOLD["published"]:
         assert published_fold(raw) == expected, raw
-        assert raw in DIFFERS or canonical(raw) == expected, raw
-    for raw, expected in OWN:
+        assert canonical(raw) == own.get(raw, expected), raw
+    for raw, expected in own.items():
         assert canonical(raw) == expected == canonical(expected), raw
-    for raw, expected in WITH_ARMS:
+    for raw, expected in GOLD["with_arms"]:
         assert with_arms(raw) == expected == with_arms(expected), raw
     for arms in [*forms.LEADING_ARMS, *(f"){arm}" for arm in forms.TRAILING_ARMS)]:
         raw = f"(^_^{arms}{arms[1:]}" if arms[0] == ")" else f"{arms}{arms}(^_^)"
@@ -260,7 +173,7 @@ def test_every_format_character_and_every_space_is_deleted():
 def test_each_level_is_idempotent_and_composed():
     rng = random.Random(1)
     marks = " \\()*c_（）・-\u0301\u0338\u200d\ufe0f"
-    alphabet = "".join(SPANS + BARE) + forms.LEADING_ARMS + forms.TRAILING_ARMS + marks
+    alphabet = "".join(GOLD["whole"]) + forms.LEADING_ARMS + forms.TRAILING_ARMS + marks
     for _ in range(20000):
         text = "".join(rng.choices(alphabet, k=rng.randrange(14)))
         for fold in (with_arms, canonical, published_fold):
