@@ -26,7 +26,7 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
     if (index !== undefined && !given.source && !sourceOf(bundle, usual.source).at.has(index)) given.source = bundle.sources.find((source) => source.at.has(index)).id;
     return given;
   };
-  const state = makeState({ ...usual, ...(address ? fromAddress() : {}) });
+  const state = makeState({ ...usual, ...(address ? fromAddress() : {}) }, report);
   // A legend entry belongs to its colouring and its source.
   const set = (patch, from) => state.set({ ...("colour" in patch || "source" in patch ? { only: "" } : {}), ...patch }, from);
   const open = (face) => set({ face: bundle.faces[face] });
@@ -146,12 +146,12 @@ export function mount(host, payload, { first = {}, address = false, changed = nu
       faceWords(bundle.faces[index]), make("span", { className: "kx-note", textContent: often })));
   }
 
-  state.listen((now, names, from) => {
+  function report(now, names, from) {
     if (from !== "camera") show(now);
     if (names.has("face") && now.face && root.clientWidth < 700) card.root.scrollIntoView({ block: "nearest" });
     if (address) history.replaceState(null, "", `#${toHash(now, usual)}`);
     if (changed && from !== "model") changed(now, names);
-  });
+  }
 
   root.addEventListener("keydown", (event) => { if (event.key === "Escape" && state.get().face && event.target.type !== "search") closeCard(); });
   const listeners = [];

@@ -1,6 +1,6 @@
 // Pointer, touch, wheel and keys on a map, turned into what they mean.
 
-import { insidePolygon } from "./project.js";
+import { insidePolygon } from "./place.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const STILL = 4; // pixels within which a press is a click

@@ -2,9 +2,8 @@
 
 import { make, once } from "./dom.js";
 import { listen } from "./input.js";
-import { makeRoom, settle } from "./layout.js";
-import { ellipse, extent, frameOf, project } from "./project.js";
-import { axesOf, drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawLine, drawOutline, encircle, FAMILY, measure, prepare } from "./strokes.js";
+import { ellipse, extent, frameOf, makeRoom, project, settle } from "./place.js";
+import { axesOf, drawAxes, drawEllipse, drawFace, drawLeader, drawLifted, drawOutline, encircle, FAMILY, measure, prepare } from "./strokes.js";
 
 const clampZoom = (value) => Math.max(0.4, Math.min(12, value));
 const clampTilt = (value) => Math.max(-1.5, Math.min(1.5, value));
@@ -18,7 +17,7 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
   let ink = null;
   let camera = { turn: [0, 0], zoom: 1, shift: [0, 0] };
   let frame = { x: 0, y: 0, scale: 1, extent: 1, flat: false };
-  let places = new Float32Array(0); // x, y, depth, magnification of where each face belongs
+  let places = new Float32Array(0); // x, y, depth of where each face belongs
   let spots = new Float32Array(0); // x, y of where it is written
   let ring = new Uint8Array(0);
   let boxes = []; // [local, left, top, width, height], written faces first, symbols after them
@@ -27,9 +26,9 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
   let hovered = -1;
   let outline = null;
 
-  const drawCloud = (context, local) => drawEllipse(context, view.colours[local], ellipse(view.spread, local, camera, frame, places[4 * local + 3]), placeOf(local));
-  const sizeOf = (local) => view.sizes[local] * (frame.flat ? 1 : 0.82 + 0.2 * (places[4 * local + 3] - 0.8) * 2.2);
-  const placeOf = (local) => [places[4 * local], places[4 * local + 1]];
+  const drawCloud = (context, local) => drawEllipse(context, view.colours[local], ellipse(view.spread, local, camera, frame), placeOf(local));
+  const sizeOf = (local) => view.sizes[local] * (frame.flat ? 1 : 0.92 + 0.12 * places[3 * local + 2]);
+  const placeOf = (local) => [places[3 * local], places[3 * local + 1]];
   const spotOf = (local) => [spots[2 * local], spots[2 * local + 1]];
 
   function resize() {
@@ -45,7 +44,7 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
   function drawNow() {
     if (!view || !width) return;
     frame = frameOf(view.reach, width, height, view.flat);
-    if (places.length !== 4 * view.size) [places, spots, ring] = [new Float32Array(4 * view.size), new Float32Array(2 * view.size), new Uint8Array(view.size)];
+    if (places.length !== 3 * view.size) [places, spots, ring] = [new Float32Array(3 * view.size), new Float32Array(2 * view.size), new Uint8Array(view.size)];
     project(view.scores, view.size, camera, frame, places);
     const room = makeRoom(width, height);
     const context = prepare(base, density, width, height);
@@ -74,7 +73,7 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
     for (const [local] of written) if (ring[local]) drawLeader(context, view.colours[local], placeOf(local), spotOf(local), sizeOf(local));
     for (const [local, , , w] of written.reverse()) {
       const [x, y] = spotOf(local);
-      context.globalAlpha = frame.flat ? 1 : 0.78 + 0.22 * Math.min(1, (places[4 * local + 2] + 1) / 1.6);
+      context.globalAlpha = frame.flat ? 1 : 0.78 + 0.22 * Math.min(1, (places[3 * local + 2] + 1) / 1.6);
       drawFace(context, { face: view.faces[local], symbol: view.symbols[local], colour: view.colours[local], paper: ink.paper, x, y, size: sizeOf(local), half: w / 2 - 2, thin: view.ellipses });
     }
     renderOver();
@@ -83,11 +82,6 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
   function renderOver() {
     const context = prepare(over, density, width, height);
     if (!view) return;
-    if (view.open >= 0) {
-      context.strokeStyle = ink.muted;
-      context.globalAlpha = 0.5;
-      for (const other of view.near) if (view.visible[other]) drawLine(context, spotOf(view.open), spotOf(other));
-    }
     for (const local of view.marked) if (view.visible[local]) encircle(context, ink, boxOf(local));
     for (const local of [view.open, view.linked, hovered]) {
       if (local < 0) continue;
@@ -152,7 +146,7 @@ export function makeMap({ onHover, onPick, onSelect, onCamera }) {
     let best = -1;
     let least = Infinity;
     for (const local of shown) {
-      const [x, y] = [places[4 * local] - places[4 * start], places[4 * local + 1] - places[4 * start + 1]];
+      const [x, y] = [places[3 * local] - places[3 * start], places[3 * local + 1] - places[3 * start + 1]];
       const [along, across] = [x * dx + y * dy, Math.abs(x * dy - y * dx)];
       if (local !== start && along > 1 && along + 2 * across < least) [best, least] = [local, along + 2 * across];
     }

@@ -8,9 +8,9 @@ const MOST_SELECTED = 60; // a longer selection is left out of the address
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-export function makeState(first) {
+// `listener`: called with the state, the names that changed and where from.
+export function makeState(first, listener) {
   let now = { ...DEFAULTS, ...first };
-  let listener = null;
   return {
     get: () => now,
     set(patch, from) {
@@ -19,7 +19,6 @@ export function makeState(first) {
       now = { ...now, ...Object.fromEntries(changed.map((name) => [name, patch[name]])) };
       listener(now, new Set(changed), from);
     },
-    listen(act) { listener = act; },
   };
 }
 

@@ -1,6 +1,6 @@
 // What a map draws: axes, faces with a rim of the paper's colour, lines to their places, ellipses, outlines.
 
-import { project } from "./project.js";
+import { project } from "./place.js";
 
 export const FAMILY = "Kaomoji, 'Noto Sans', sans-serif";
 const widths = new Map();
@@ -37,9 +37,9 @@ export function drawLine(context, [x, y], ...points) {
 export function axesOf(context, { view, camera, frame, width, height }) {
   context.font = `12px ${FAMILY}`;
   const reach = view.reach.all * 1.12;
-  const [ends, starts] = [reach, -reach].map((r) => project([r, 0, 0, 0, r, 0, 0, 0, r], 3, camera, frame, new Float32Array(12)));
+  const [ends, starts] = [reach, -reach].map((r) => project([r, 0, 0, 0, r, 0, 0, 0, r], 3, camera, frame, new Float32Array(9)));
   return view.axes.slice(0, view.flat ? 2 : 3).map((name, axis) => {
-    const [from, to] = [starts, ends].map((ends) => [ends[4 * axis], ends[4 * axis + 1]]);
+    const [from, to] = [starts, ends].map((ends) => [ends[3 * axis], ends[3 * axis + 1]]);
     const w = context.measureText(name).width / 2 + 6;
     // On a flat map the first axis has its name at the lower edge, where few faces lie.
     const y = view.flat && axis === 0 ? height - 12 : Math.min(height - 12, Math.max(12, to[1] - 8));

@@ -1,6 +1,6 @@
-// From places in component space to pixels, for faces and for their ellipses.
+// Where each face belongs, from component space to pixels, and where it is written: at its place, or beside it where that is
+// taken; without room it is drawn as its symbol.
 
-const REACH = 0.2; // how strongly near faces grow
 export const LEVEL = Math.sqrt(5.991); // 95% of a normal cloud in two dimensions
 
 export function basisOf([yaw, pitch], flat) {
@@ -27,31 +27,28 @@ export function frameOf({ all, x, y }, width, height, flat) {
   return { x: width / 2 - x.middle * unit, y: height / 2 + y.middle * unit, scale: all * unit, extent: all, flat };
 }
 
-// Fills out (n x 4) with x, y, depth (-1 far .. 1 near) and magnification.
+// Fills out (n x 3) with x, y and depth (-1 far .. 1 near).
 export function project(scores, size, camera, frame, out) {
   const [right, up, toward] = basisOf(camera.turn, frame.flat);
   const unit = (frame.scale * camera.zoom) / frame.extent;
   for (let face = 0; face < size; face++) {
     const [x, y, z] = [scores[3 * face], scores[3 * face + 1], scores[3 * face + 2]];
-    const depth = Math.max(-1.5, Math.min(1.5, (toward[0] * x + toward[1] * y + toward[2] * z) / frame.extent));
-    const near = 1 / (1 - REACH * depth);
-    out[4 * face] = frame.x + camera.shift[0] + (right[0] * x + right[1] * y + right[2] * z) * unit * near;
-    out[4 * face + 1] = frame.y + camera.shift[1] - (up[0] * x + up[1] * y + up[2] * z) * unit * near;
-    out[4 * face + 2] = depth;
-    out[4 * face + 3] = near;
+    out[3 * face] = frame.x + camera.shift[0] + (right[0] * x + right[1] * y + right[2] * z) * unit;
+    out[3 * face + 1] = frame.y + camera.shift[1] - (up[0] * x + up[1] * y + up[2] * z) * unit;
+    out[3 * face + 2] = Math.max(-1.5, Math.min(1.5, (toward[0] * x + toward[1] * y + toward[2] * z) / frame.extent));
   }
   return out;
 }
 
 // The 95% ellipse of one face on the screen: half axes in pixels and the angle of the first, or null.
-export function ellipse(spread, face, camera, frame, near) {
+export function ellipse(spread, face, camera, frame) {
   if (!spread || Number.isNaN(spread[6 * face])) return null;
   const [xx, xy, xz, yy, yz, zz] = spread.subarray(6 * face, 6 * face + 6);
   const [right, up] = basisOf(camera.turn, frame.flat);
   const through = (a, b) => a[0] * (xx * b[0] + xy * b[1] + xz * b[2]) + a[1] * (xy * b[0] + yy * b[1] + yz * b[2]) + a[2] * (xz * b[0] + yz * b[1] + zz * b[2]);
   const [a, b, c] = [through(right, right), through(right, up), through(up, up)];
   const [middle, gap] = [(a + c) / 2, Math.hypot((a - c) / 2, b)];
-  const unit = ((frame.scale * camera.zoom) / frame.extent) * near * LEVEL;
+  const unit = ((frame.scale * camera.zoom) / frame.extent) * LEVEL;
   return { long: Math.sqrt(Math.max(0, middle + gap)) * unit, short: Math.sqrt(Math.max(0, middle - gap)) * unit, angle: -Math.atan2(2 * b, a - c) / 2 };
 }
 
@@ -62,4 +59,42 @@ export function insidePolygon(x, y, polygon) {
     if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) odd = !odd;
   }
   return odd;
+}
+
+const CELL = 6;
+// The places a face may take: its own first, then ever wider rings around it.
+export const RINGS = [[0, 0], ...[18, 32, 48, 66, 86].flatMap((reach) => Array.from({ length: 12 }, (_, turn) => {
+  const angle = (turn / 12) * 2 * Math.PI + reach;
+  return [1.5 * reach * Math.cos(angle), reach * Math.sin(angle)];
+}))];
+const CROWDED = 25; // rings are cut to this many places where there are many faces
+const NARROW = 37; // and to this many on a phone, where a long line leads to confusion
+
+export function makeRoom(width, height) {
+  const columns = Math.ceil(width / CELL);
+  const rows = Math.ceil(height / CELL);
+  const taken = new Uint8Array(columns * rows);
+  return {
+    // Whether a box is free; marks it as taken when it is.
+    claim(x, y, w, h) {
+      const [left, right] = [Math.max(0, Math.floor((x - w / 2) / CELL)), Math.min(columns - 1, Math.floor((x + w / 2) / CELL))];
+      const [top, bottom] = [Math.max(0, Math.floor((y - h / 2) / CELL)), Math.min(rows - 1, Math.floor((y + h / 2) / CELL))];
+      for (let row = top; row <= bottom; row++) for (let column = left; column <= right; column++) if (taken[row * columns + column]) return false;
+      for (let row = top; row <= bottom; row++) taken.fill(1, row * columns + left, row * columns + right + 1);
+      return true;
+    },
+    most: (crowd) => (crowd > 150 ? CROWDED : width < 480 ? NARROW : RINGS.length),
+  };
+}
+
+// Finds room for one face; its former place comes first, so that turning the map does not make faces jump.
+export function settle(room, { x, y, w, size, before, most, width, height }) {
+  for (let place = -1; place < most; place++) {
+    const at = place < 0 ? before : place;
+    if (place >= 0 && at === before) continue;
+    const [sx, sy] = [x + RINGS[at][0], y + RINGS[at][1]];
+    if (sx < w / 2 + 4 || sy < size / 2 || sx > width - w / 2 - 2 || sy > height - size / 2) continue;
+    if (room.claim(sx - 0.2 * size, sy, 0.96 * w + 0.4 * size, 0.98 * size)) return { at, x: sx, y: sy };
+  }
+  return null;
 }
