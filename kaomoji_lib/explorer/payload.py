@@ -15,7 +15,9 @@ from kaomoji_lib.metrics import clusters
 
 WEB = Path(__file__).resolve().parent / "web"
 # Each after what it needs itself.
-MODULES = "dom colour data place strokes input map tree search state view card controls list app".split()
+MODULES = (
+    "dom colour data place strokes input map tree search state view card controls list app".split()
+)
 _LINKS = re.compile(r'^import .* from "\./\w+\.js";\n|^export ', re.MULTILINE)
 NEIGHBOURS = 14
 LONGEST = 140  # of a reply
