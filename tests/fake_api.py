@@ -20,9 +20,9 @@ def digest(params):
     return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
 
 
-def answer(params, occurrence):
-    """Text and stop reason for a request, by rule; ``occurrence`` counts equal requests from 0."""
-    luck = int(digest([params, occurrence])[:8], 16)
+def answer(params):
+    """Text and stop reason for a request, by rule."""
+    luck = int(digest(params)[:8], 16)
     if "output_config" not in params:
         return f"{FACES[luck % len(FACES)]} tell me more", "max_tokens"
     fields = params["output_config"]["format"]["schema"]["properties"]
@@ -103,7 +103,7 @@ BATCH_FAULTS = ("expired", "errored", "canceled", "duplicate", "missing")
 class FakeAPI(ThreadingHTTPServer):
     """A running fake; a context manager that stops it.
 
-    ``answers``: callable (params, occurrence) -> (text, stop reason). ``faults``: names of FAULTS, one used up per
+    ``answers``: callable (params) -> (text, stop reason). ``faults``: names of FAULTS, one used up per
     message or batch creation in order of arrival, an empty name for none. ``batch_faults``: names of BATCH_FAULTS for
     the first requests of the first batch. ``rejects``: a parameter that is refused with status 400. ``batch_seconds``:
     how long a batch takes; ``stall``: seconds of the timeout. ``paid`` counts answers sent, by request.
@@ -126,7 +126,7 @@ class FakeAPI(ThreadingHTTPServer):
         self.faults, self.batch_faults, self.rejects = list(faults), list(batch_faults), rejects
         self.batch_seconds, self.stall = batch_seconds, stall
         self.lock, self.numbers = threading.Lock(), itertools.count(1)
-        self.seen, self.paid, self.requests, self.batches = Counter(), Counter(), Counter(), {}
+        self.paid, self.requests, self.batches = Counter(), Counter(), {}
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def __enter__(self):
@@ -155,14 +155,10 @@ class FakeAPI(ThreadingHTTPServer):
         return f"`{self.rejects}` is deprecated for this model." if is_rejected else ""
 
     def message(self, params):
-        with self.lock:
-            occurrence = self.seen[digest(params)]
-            self.seen[digest(params)] += 1
-            number = next(self.numbers)
-        text, stop = self.answers(params, occurrence)
+        text, stop = self.answers(params)
         length = len(json.dumps([params.get("system", ""), params["messages"]]))
         return {
-            "id": f"msg_fake_{number}",
+            "id": f"msg_fake_{next(self.numbers)}",
             "type": "message",
             "role": "assistant",
             "model": params["model"],
@@ -183,7 +179,6 @@ class FakeAPI(ThreadingHTTPServer):
         ]
         batch = {
             "id": f"msgbatch_fake_{next(self.numbers)}",
-            "keys": {request["custom_id"] for request in requests},
             "ends": time.monotonic() + self.batch_seconds,
             "lines": lines,
         }

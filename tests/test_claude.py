@@ -294,9 +294,9 @@ def run_cli(*words, **environment):
 def test_killed_at_random_moments_it_goes_on_and_pays_for_nothing_twice(
     tmp_path, few, server, stored, batch
 ):
-    def slowly(params, occurrence):
+    def slowly(params):
         time.sleep(0.02)
-        return fake_api.answer(params, occurrence)
+        return fake_api.answer(params)
 
     there, out, decided = server(answers=slowly, batch_seconds=1.0), tmp_path / "out", []
     words = ["elicit", "--model", MODEL, "--out", out, "--prompts", few, "--workers", "2"]

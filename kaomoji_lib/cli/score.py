@@ -15,9 +15,7 @@ EXAMPLES = """examples:
 The file has the columns prompt_id, spelling, face, log_prob (natural logarithm, the spelling's own tokens),
 log_prob_closed (with the tokens that extend past its end) and n_tokens.
 """
-INVENTORY = (
-    "instead of --faces: a closed set with the columns face, category (default: the project's)"
-)
+INVENTORY = "instead of --faces: a closed set, columns face, category (default: the project's)"
 
 
 def configure(parser):
