@@ -210,8 +210,7 @@ class FakeAPI(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *arguments):
-        pass
+    log_message = lambda *arguments: None
 
     def send_bytes(self, code, body, length=None):
         self.send_response(code)

@@ -157,7 +157,7 @@ def test_no_fault_of_the_service_loses_a_reply_or_pays_twice(
     assert last.counts["missing"] == 0 and last.counts["unusable"] == is_other
     assert stored()[: len(before)] == before, "nothing is replaced or lost"
     asked_again = len(first.unusable) - is_other + (fault == "cut-body" and not batch)
-    assert payments(there) == 9 + asked_again
+    assert payments(there) == 9 + asked_again == len(stored()) + len(stored(CHARGE))
 
 
 @pytest.mark.parametrize("fault", ["500", "wrong-model", "html-200", "error-200", "401"])

@@ -144,15 +144,8 @@ collect organism-gemma --colour red | --colour
 claude elicit --temperature hot | invalid temperature value: 'hot'
 collect x --a\x1b[2J | --a\\x1b
 """
-TABLES = {
-    "columns": "id,text\na,b\n",
-    "empty": "id,category,text\n",
-    "twice": "id,category,text\na,LP,b\na,LP,c\n",
-    "nothing": "\n",
-    "faces": "(^_^)\n",
-}
-
-
+TABLES = {"columns": "id,text\na,b\n", "nothing": "\n", "faces": "(^_^)\n"}
+TABLES |= {"empty": "id,category,text\n", "twice": "id,category,text\na,LP,b\na,LP,c\n"}
 COMPLAINTS = [line.split(" | ") for line in MISTAKES.strip("\n").splitlines()]
 
 
