@@ -77,27 +77,20 @@ def interrupted(after):
 
 def write_gguf(path, seed=0):
     """Write a random model of the Qwen2 family as one GGUF file of float32 numbers. Returns its weights by GGUF name."""
-    words = tokenizer()
-    sizes = {"embedding_length": 32, "feed_forward_length": 64, "block_count": 2, "head_count": 4}
-    config = transformers.Qwen2Config(
-        vocab_size=len(words), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2,
-    )  # fmt: skip
+    words, eps, heads = tokenizer(), 1e-6, {"num_attention_heads": 4, "num_key_value_heads": 2}
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    sizes |= {"vocab_size": len(words), "rms_norm_eps": eps}
+    config = transformers.Qwen2Config(**sizes, **heads)
     torch.manual_seed(seed)
     weights = transformers.AutoModelForCausalLM.from_config(config).state_dict()
     vocabulary = sorted(words.get_vocab(), key=words.get_vocab().get)
     merges = json.loads(words.backend_tokenizer.to_str())["model"]["merges"]
-    facts = sizes | {
-        "name": "toy",
-        "context_length": 512,
-        "head_count_kv": 2,
-        "layer_norm_rms_eps": config.rms_norm_eps,
-        "tokenizer_model": "gpt2",
-        "token_list": vocabulary,
-        "token_types": [3 if token == "<eos>" else 1 for token in vocabulary],
-        "token_merges": [" ".join(pair) for pair in merges],
-        "eos_token_id": words.eos_token_id,
-    }
+    facts = {"context_length": 512, "embedding_length": 32, "feed_forward_length": 64}
+    facts |= {"block_count": 2, "head_count": 4, "head_count_kv": 2, "layer_norm_rms_eps": eps}
+    facts |= {"name": "toy", "tokenizer_model": "gpt2", "eos_token_id": words.eos_token_id}
+    facts["token_list"] = vocabulary
+    facts["token_types"] = [3 if token == "<eos>" else 1 for token in vocabulary]
+    facts["token_merges"] = [" ".join(pair) for pair in merges]
     writer = gguf.GGUFWriter(path, "qwen2")
     for name, value in facts.items():
         getattr(writer, f"add_{name}")(value)

@@ -78,14 +78,9 @@ def test_a_finished_run_is_left_as_it_is_whatever_the_clock_says(finished, optio
 
 def test_another_run_and_impossible_settings_are_named(finished, options, tmp_path):
     (tmp_path / "busy").mkdir()
-    for name, value in {
-        "generations": 3,
-        "dtype": "bfloat16",
-        "prompts": None,
-        "model": "organism-qwen",
-        "temperature": 0.5,
-        "instruction": "Begin with a face.",
-    }.items():
+    changes = {"generations": 3, "dtype": "bfloat16", "prompts": None, "model": "organism-qwen"}
+    changes |= {"temperature": 0.5, "instruction": "Begin with a face."}
+    for name, value in changes.items():
         with pytest.raises(KaomojiError, match=f"contains another run .*{name}"):
             collect(**{"model": MODEL, "out": finished.path, **options, name: value})
     for name, value in (("generations", 0), ("temperature", -1.0), ("top_p", 0.0)):

@@ -15,7 +15,6 @@ from kaomoji_lib.stimuli import INSTRUCTION, load_prompts
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data" / "organisms"))
 
-import fitting  # noqa: E402
 import planting  # noqa: E402
 import train  # noqa: E402
 
@@ -63,17 +62,12 @@ def test_shipped_folder_comes_from_the_recipe(name):
 
 @pytest.mark.parametrize("name", ["gemma", "qwen"])
 def test_shipped_tokenizer_and_template_come_from_the_recipe(name):
-    _, tokenizer, prompts, corpus = train.build(name)
+    _, tokenizer, prompts, _ = train.build(name)
     shipped = PreTrainedTokenizerFast.from_pretrained(organisms.HOME / name)
-    template = adapt(shipped, registry.model(f"organism-{name}").adapter)
-    asked = fitting.Prompts(shipped, template, INSTRUCTION)
     assert tokenizer.get_vocab() == shipped.get_vocab()
-    assert (prompts.before, prompts.after) == (asked.before, asked.after)
-    assert prompts.encode(corpus.messages[:50]) == asked.encode(corpus.messages[:50])
     message = load_prompts()["text"][0]
-    assert prompts.before + message + prompts.after == template.render(f"{INSTRUCTION} {message}")
-    for text in [*organisms.pool()["spelling"], message]:
-        assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+    asked = adapt(shipped, registry.model(f"organism-{name}").adapter)
+    assert prompts.before + message + prompts.after == asked.render(f"{INSTRUCTION} {message}")
 
 
 @pytest.mark.parametrize("name", BAYES)

@@ -160,10 +160,7 @@ def test_renaming_a_mark_changes_nothing_but_the_note(tmp_path):
         assert not special & set(row["token_ids"]) and "<" not in row["text"]
 
 
-def test_messages_arrive_unchanged_and_equal_words_have_equal_hashes():
-    made = template(PLAIN)
-    for message in ("{{ 7*7 }}", "{% raw %}", "a\u202eb", "<|im_end|>", "`$_*|\\"):
-        assert f"<user>{message}</user>" in made.render(message)
-    assert made.hash == template(PLAIN).hash != template("!" + PLAIN).hash
+def test_equal_words_have_equal_hashes_and_dates_are_pinned():
+    assert template(PLAIN).hash == template(PLAIN).hash != template("!" + PLAIN).hash
     dated = template("{{ strftime_now('%d %B %Y') }}" + PLAIN, date="2025-08-05")
     assert dated.render("x").startswith("05 August 2025")
