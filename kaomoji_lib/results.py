@@ -23,8 +23,7 @@ def frame(estimates, **labels):
         source, measure = key if isinstance(key, tuple) else (labels.get("source", ""), key)
         fields = {name: getattr(value, name) for name in FIELDS}
         rows.append({**labels, "source": source, "measure": measure, **fields})
-    extra = [name for name in labels if name not in COLUMNS]
-    return pd.DataFrame(rows, columns=[*COLUMNS, *extra])
+    return pd.DataFrame(rows, columns=list(dict.fromkeys([*COLUMNS, *labels])))
 
 
 def estimate(row):

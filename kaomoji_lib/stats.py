@@ -14,13 +14,12 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-LEVEL = 95
-RESAMPLES = 2000
-# The level of every test.
-ALPHA = 0.05
+# Of every interval, in percent; and its bootstrap resamples.
+LEVEL, RESAMPLES = 95, 2000
+# The level of every test, and how far above the mean of its null a finding lies.
+ALPHA, RELEVANT = 0.05, 0.01
 # Permutations of every null; and of nulls that refit a probe each time, where a thousand would take minutes.
 PERMUTATIONS, REFITS = 1000, 200
-RELEVANT = 0.01
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,8 @@ class Estimate:
 
 def relevant(estimate):
     """Whether an estimate is a finding: p at most :data:`ALPHA`, and at least :data:`RELEVANT` above the mean of its null."""
-    null = estimate.null_mean or 0.0
-    return bool(
-        estimate.p is not None and estimate.p <= ALPHA and estimate.value - null >= RELEVANT
-    )
+    above = estimate.value - (estimate.null_mean or 0.0) >= RELEVANT
+    return bool(estimate.p is not None and estimate.p <= ALPHA and above)
 
 
 def format_p(p):
@@ -166,7 +163,6 @@ def two_way(values, rows, columns, *, unit, seed=0):
     very few the interval covers too rarely (about 85% of the time with three, 92% with eight). Pigeonhole bootstrap:
     Owen 2007, doi:10.1214/07-AOAS122.
     """
-    values = np.asarray(values, dtype=float)
     codes = [pd.factorize(np.asarray(part))[0] for part in (rows, columns)]
     drawn = [
         resampling_counts(part.max() + 1, seed=seed + place)[:, part]

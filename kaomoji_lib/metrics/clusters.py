@@ -125,8 +125,8 @@ def jaccard(labels, resampled):
     for rows, distances in resampled:
         if len(rows) <= max(number, 2):
             continue
-        linkage = hierarchy.linkage(squareform(distances, checks=False), "average")
-        again = hierarchy.fcluster(linkage, number, "maxclust")
+        condensed = squareform(distances, checks=False)
+        again = hierarchy.fcluster(hierarchy.linkage(condensed, "average"), number, "maxclust")
         old, new = np.eye(number)[labels[rows] - 1], np.eye(again.max())[again - 1]
         both = old.T @ new
         union = old.sum(axis=0)[:, None] + new.sum(axis=0)[None] - both

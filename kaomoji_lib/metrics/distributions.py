@@ -16,9 +16,8 @@ from kaomoji_lib import results, stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.faces.canonical import canonical, with_arms
 
-MIN_WEIGHT = 3
+MIN_WEIGHT, FEWEST_FACES = 3, 5
 UNIFORM, COUNTS = "uniform", "counts"
-FEWEST_FACES = 5
 CEILING_DRAWS, HALVES = 400, 200
 
 
@@ -78,19 +77,18 @@ def judged(table, codes):
 
 def pool(sources):
     """Return the arithmetic mean of several readings (list), over the faces that all of them have."""
-    faces = sources[0].table.index
-    for source in sources[1:]:
-        faces = faces[faces.isin(source.table.index)]
-    columns = sources[0].table.columns
+    faces, columns = _in_all(sources[0].table.index, sources), sources[0].table.columns
     table = sum(source.table.loc[faces, columns] for source in sources) / len(sources)
     return Reading(table, sources[0].weight.reindex(faces))
 
 
+def _in_all(faces, sources):
+    return faces[np.all([faces.isin(source.table.index) for source in sources], axis=0)]
+
+
 def shared_faces(reference, *others):
     """Return the faces of weight >= 3 in ``reference`` that every other reading lists, in reference order."""
-    faces = reference.table.index[reference.weight >= MIN_WEIGHT]
-    for other in others:
-        faces = faces[faces.isin(other.table.index)]
+    faces = _in_all(reference.table.index[reference.weight >= MIN_WEIGHT], others)
     if len(faces) < 2:
         raise KaomojiError(
             f"only {len(faces)} faces of weight >= {MIN_WEIGHT} occur in all readings; expected at least 2; "
@@ -101,9 +99,9 @@ def shared_faces(reference, *others):
 
 def baseline(reference, kind, faces):
     """Return the reading that ignores the face: ``uniform``, or ``marginal``, the reference's mean over ``faces``."""
-    codes = reference.table.columns
-    guess = np.ones(len(codes)) if kind == "uniform" else _marginal(reference, faces)
-    table = pd.DataFrame([guess / guess.sum()] * len(faces), index=faces, columns=codes)
+    even = np.full(len(reference.table.columns), 1 / len(reference.table.columns))
+    guess = even if kind == "uniform" else _marginal(reference, faces)
+    table = pd.DataFrame([guess] * len(faces), faces, reference.table.columns)
     return Reading(table, reference.weight[faces])
 
 

@@ -69,10 +69,9 @@ def signs(scores, coordinates):
 
     Components without a column, or uncorrelated with it, get the sign that makes their largest score positive.
     """
-    guides = np.zeros(scores.shape)
-    width = min(guides.shape[1], coordinates.shape[1])
-    guides[:, :width] = (coordinates - coordinates.mean(axis=0))[:, :width]
-    product = (scores * guides).sum(axis=0)
+    guides = (coordinates - coordinates.mean(axis=0))[:, : scores.shape[1]]
+    product = np.zeros(scores.shape[1])
+    product[: guides.shape[1]] = (scores[:, : guides.shape[1]] * guides).sum(axis=0)
     largest = scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])]
     return np.where(np.where(np.abs(product) < 1e-12, largest, product) < 0, -1.0, 1.0)
 

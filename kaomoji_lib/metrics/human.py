@@ -190,13 +190,18 @@ def coordinates(table, scheme):
 def correlation(table, people, scheme, axis="valence", *, seed=0):
     """Spearman correlation of the model's expected ``axis`` with the one of people's labels, over kaomoji.
 
-    ``table``: face x category; ``people``: :func:`coordinates` of people's labels (:meth:`Reference.theta` without the prior). Interval: bootstrap over faces. Null: faces
-    permuted.
+    ``table``: face x category; ``people``: :func:`coordinates` of people's labels (:meth:`Reference.theta` without the
+    prior). Interval: bootstrap over faces. Null: faces permuted.
     """
+    statistic = lambda a, b: spearmanr(a, b).statistic  # noqa: E731
+    return _correlated(*_sides(table, people, scheme, axis), statistic, "kaomoji", seed)
+
+
+def _sides(table, people, scheme, axis):
+    """Coordinates on ``axis`` by the model's use and by people's labels, of the faces that both have: two arrays."""
     faces = _shared(table, people)
     own = coordinates(table.loc[faces], scheme)[axis].to_numpy()
-    statistic = lambda a, b: spearmanr(a, b).statistic  # noqa: E731
-    return _correlated(own, people.loc[faces, axis].to_numpy(), statistic, "kaomoji", seed)
+    return own, people.loc[faces, axis].to_numpy()
 
 
 def _correlated(one, other, statistic, unit, seed):
@@ -215,9 +220,7 @@ def same_sign(table, people, scheme, *, seed=0):
     Faces whose valence lies within ``CLEAR`` of 0 on either side are left out. Arguments and interval as in
     :func:`correlation`.
     """
-    faces = _shared(table, people)
-    own = coordinates(table.loc[faces], scheme)["valence"].to_numpy()
-    human = people.loc[faces, "valence"].to_numpy()
+    own, human = _sides(table, people, scheme, "valence")
     keep = (np.abs(own) >= CLEAR) & (np.abs(human) >= CLEAR)
     own, human = np.sign(own[keep]), np.sign(human[keep])
     return stats.permuted_mean(lambda order: own == human[order], len(own), seed=seed)

@@ -23,8 +23,7 @@ from kaomoji_lib.metrics.states import compact, one_thread, stack
 
 FOLDS, REPEATS = 5, 5
 WIDENED = np.sqrt(1 + FOLDS / (FOLDS - 1))
-COMPONENTS = 50
-ITERATIONS = 60
+COMPONENTS, ITERATIONS = 50, 60
 SURFACE, WORDS = "length and punctuation", "words and characters (tf-idf)"
 SENTENCES, EMIT = "sentence encoder", "hidden state"
 STRONGEST = "strongest text probe"
@@ -106,8 +105,8 @@ def _surface(text, train):
     marks = [",", ".", "!", "?", "'", "-", "…", "...", ";", ":"]
     words = text.str.split()
     lengths = words.map(lambda found: [len(word) for word in found] or [0])
-    columns = [text.str.len(), words.str.len(), lengths.map(np.mean), lengths.map(max)]
-    columns += [words.map(lambda found: len(set(found)) / max(len(found), 1))]
+    different = words.map(lambda found: len(set(found)) / max(len(found), 1))
+    columns = [text.str.len(), words.str.len(), lengths.map(np.mean), lengths.map(max), different]
     columns += [text.str.count(found) for found in ("[A-Z]", r"\d", *map(re.escape, marks))]
     return np.column_stack(columns).astype(float)
 

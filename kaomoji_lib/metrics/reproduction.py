@@ -16,8 +16,9 @@ def compare(kept, made, kept_scores, made_scores):
     distance = distances(kept, made)
     scores = kept_scores.merge(made_scores, on=["prompt_id", "spelling"], suffixes=("", "_made"))
     apart = (scores["log_prob"] - scores["log_prob_made"]).abs().max()
-    keys = ["prompt_id", "generation"]
-    replies = kept.emissions().merge(made.emissions(), on=keys, suffixes=("", "_made"))
+    replies = kept.emissions().merge(
+        made.emissions(), on=["prompt_id", "generation"], suffixes=("", "_made")
+    )
     same = [
         one.startswith(two) or two.startswith(one)
         for one, two in zip(replies["text"], replies["text_made"], strict=True)
