@@ -161,9 +161,6 @@ def test_a_run_that_ships_is_found_and_left_as_it_is(tmp_path, monkeypatch, run)
     assert RunFolder.find("tiny").path == own / "tiny"
 
 
-# -- temporary files and locks ----------------------------------------------------------------------
-
-
 def littered(place, *kept):
     """Leave half a file of two killed writers in a folder, beside files of the user."""
     place.mkdir(parents=True, exist_ok=True)
