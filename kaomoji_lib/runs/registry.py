@@ -106,7 +106,7 @@ def model(
     name : str, path, or a ModelSpec that only takes the options. weights : path of the model's GGUF file or folder, if
         it is elsewhere than the entry says.
     quantize : ``8bit`` or ``4bit``, or '' for the numbers of the checkpoint.
-    suppress : ``emoji``, or ``none`` for no suppression at all. suppress_text : list of strings that must not be typed.
+    suppress : ``emoji``, or ``none`` for no suppression at all. suppress_text : strings that must not be typed.
     system, prefill : str, system message and first characters of the reply, in place of the entry's.
 
     Raises
@@ -126,7 +126,8 @@ def model(
     if suppress == "emoji" and {"suppress": "emoji"} not in rules:
         rules += ({"suppress": "emoji"},)
     if suppress_text:
-        rules += ({"suppress": "strings", "strings": list(suppress_text)},)
+        texts = [suppress_text] if isinstance(suppress_text, str) else list(suppress_text)
+        rules += ({"suppress": "strings", "strings": texts},)
     asked = (("system", system), ("prefill", prefill))
     adapter = spec.adapter | {key: value for key, value in asked if value is not None}
     return replace(spec, quantize=quantize or spec.quantize, interventions=rules, adapter=adapter)
