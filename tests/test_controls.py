@@ -73,11 +73,3 @@ def test_trained_organisms_share_more_than_the_categories_and_an_untrained_one_d
     table = geometry.similarity(arrays, runs(names[0]).prompts(), permutations=99, halves=4)
     p = table.set_index(["left", "right"])["p"]
     assert p[names[0], names[1]] < 0.05 < p[names[0], names[2]]
-
-
-def test_sentence_vectors_put_like_meanings_together():
-    texts = "the dog sleeps on the sofa", "a puppy naps on the couch", "interest rates rose again"
-    vectors = sentences.encode(texts)
-    likeness = vectors @ vectors.T
-    assert likeness[0, 1] > 0.6 > 0.3 > likeness[0, 2]
-    assert likeness.diagonal() == pytest.approx(1, abs=1e-5)

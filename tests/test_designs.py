@@ -12,7 +12,7 @@ from kaomoji_lib import results, stats
 from kaomoji_lib.metrics import clusters, information, predict, synthesis
 from kaomoji_lib.published import geometry
 from tests.calibration import designs, designs_published, harness
-from tests.calibration.designs import HALF, STUDY, TINY
+from tests.calibration.designs import STUDY, TINY
 
 LIVE = [
     case
@@ -118,23 +118,6 @@ def test_a_perspective_with_few_faces_does_not_make_self_look_specific():
         old.append(own - shared)
     assert_level([item.p for item in new])
     assert np.mean(old) > 0.3 > 0.1 > abs(np.mean([item.value for item in new]))
-
-
-def test_what_only_self_repeats_is_found_and_what_every_perspective_shares_is_shared():
-    def world(shared):
-        rng = np.random.default_rng(0)
-        own = designs.usage(rng, HALF, 1.0)
-        first = designs.nested(rng, own, HALF.label, 2.0)
-        other = 0.8 * (first if shared else own[HALF.label]) + 0.2 * own.mean(axis=0)
-        parts = {"self": first, "user": other}
-        parts = {name: designs.emissions(rng, part, HALF) for name, part in parts.items()}
-        table = information.contrast(parts, permutations=39, halves=20)
-        return table[table["given"] == "category"].set_index(["perspective", "measure"])["p"]
-
-    alone = world(False)
-    assert alone["self", "repeats"] < 0.05 < alone["user", "repeats"]
-    assert alone["user", information.MORE] < 0.01
-    assert world(True)["user", "shared with self"] < 0.05
 
 
 def test_words_at_random_make_one_cluster_and_columns_at_random_did_not():

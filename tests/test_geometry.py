@@ -54,11 +54,6 @@ def test_procrustes_undoes_a_similarity_and_refuses_noise():
     assert none.p > 0.05 and none.value > 0.4
 
 
-def test_silhouettes_tell_clusters_from_noise():
-    assert geometry.silhouette(STATES[:, 0], LABELS, permutations=99).p == 0.01
-    assert abs(geometry.silhouette(NOTHING[:, 0], LABELS, permutations=99).value) < 0.1
-
-
 def test_layer_curves_are_judged_by_the_best_of_all_layers():
     noise = make_states(PROMPTS, effect=0.0, layers=24, seed=8)
     X = np.concatenate([STATES, noise], axis=1)[:, 2:]

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
-from test_statistics import assert_level
 from worlds import (
     BABBLE,
     CODES,
@@ -89,17 +88,6 @@ def test_lookup_equals_a_plain_loop():
         best = seen == seen.max()
         hits.append((share.loc[prompt] * best.loc[category[row]] / best.sum()).sum())
     assert found.accuracy.value == pytest.approx(np.mean(hits))
-
-
-def test_categories_that_were_asked_more_often_are_not_read_from_the_face():
-    rng, ps = np.random.default_rng(21), []
-    counts = (("A", 8), ("B", 2), ("C", 2))
-    asked = [(f"{code}{row}", code, number) for code, number in counts for row in range(8)]
-    for draw in range(30):
-        rows = [(p, code, f"({rng.integers(4)})") for p, code, n in asked for _ in range(n)]
-        table = pd.DataFrame(rows, columns=["prompt_id", "category", "face"])
-        ps.append(predict.from_faces(table, repeats=1, permutations=19, seed=draw).accuracy.p)
-    assert_level(ps)
 
 
 def test_text_control_finds_words_and_only_words():

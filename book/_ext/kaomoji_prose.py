@@ -13,7 +13,6 @@ ESTIMATE = re.compile(r"(.+?) \((\d+% CI .+)\)")
 # An estimate in the midst of a sentence.
 INSIDE = re.compile(r"(?<!\S)([−-]?\d[\d.,]*%?) \((\d+% CI [^()]+)\)")
 NUMBER = re.compile(r"[−-]?[\d.,]+ ?%?")
-ABSENT = "not available"
 RANGE = re.compile(r"(?<=\d)-(?=\d)")
 # A command in a glued sentence; faces have backticks too, but no letters and spaces alone between two of them.
 COMMAND = re.compile(r"`([a-z][a-z0-9 ._/=-]*)`")
@@ -35,9 +34,6 @@ def set_estimates(document):
                 nodes.literal(text=piece) if place % 2 else nodes.Text(piece)
                 for place, piece in enumerate(pieces)
             )
-        if node.astext() == ABSENT:
-            node["classes"].append("kao-absent")
-            node.children = [nodes.Text("(no data)")]
         found = ESTIMATE.fullmatch(node.astext())
         words = ["", found[1], found[2], ""] if found else INSIDE.split(node.astext())
         if len(words) > 1:

@@ -62,16 +62,16 @@ def erased(rng, effect, each=4, layers=5, size=0.3):
     """All erasures mix faces with those of the average prompt; ``effect``: how much more that of the category does it in layer 1."""
     asked, category = prompts(each)
     base = favourites(rng, category)
-    rows, cells = [(prompt, 0, "none", 0, 0.0) for prompt in asked["id"]], list(base)
+    rows, cells = [(prompt, 0, "none", 0.0) for prompt in asked["id"]], list(base)
     for layer in range(1, layers + 1):
         for condition in ("category", "matched"):
             for row, prompt in enumerate(asked["id"]):
                 share = rng.beta(3, 3 / size - 3) + effect * (layer == 1) * (
                     condition == "category"
                 )
-                rows.append((prompt, layer, condition, 0, 0.8))
+                rows.append((prompt, layer, condition, 0.8))
                 cells.append((1 - share) * base[row] + share * base.mean(axis=0))
-    columns = ["prompt_id", "layer", "condition", "number", "removed"]
+    columns = ["prompt_id", "layer", "condition", "removed"]
     return table(rows, columns, cells), MEANING, asked
 
 
