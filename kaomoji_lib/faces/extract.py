@@ -16,6 +16,7 @@ _MARKDOWN = re.compile(
     r"(?:\*{1,3}(?!\s)|__|~~|`{1,3}|[-–—'](?=[(（])|>\s+|[-*+•‣]\s+|#{1,6}\s+|\(?\d{1,2}[.)]\s+"
     r"|[\"“”„«](?=\S))*"
 )
+_EMOJI_TAIL = re.compile("[\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff]*")
 _BARE_STOPS = '.,!…。，！"”'
 _TABLE = re.compile(rf"[ \u00a0\u3000]?{THROWN_TABLE}")
 _UNFINISHED_TABLE = re.compile(
@@ -156,7 +157,9 @@ def _next_position(line: _Line, position: int) -> int:
     end = position + 1
     if (inside := _MARKDOWN.match(line.text, position).end()) > position:
         return inside
-    if line.kinds[position] != "e":
+    if line.kinds[position] == "e":
+        end = _EMOJI_TAIL.match(line.text, end).end()
+    else:
         while end < line.size and line.kinds[end] not in " (e":
             end += 1
     return _SKIP.match(line.text, end).end()
@@ -189,7 +192,8 @@ def _bare_at(line: _Line, start: int, marks: str, single: bool) -> _Found | None
         if not word or len(word) > LONGEST:
             return None
         word = word.removesuffix(marks)
-        if _PAIR.search(line.kinds, start, end) or _closes(line, start, end):
+        outer = ")" in line.kinds[start:end] and "(" in line.kinds[:start]
+        if outer or _PAIR.search(line.kinds, start, end) or _closes(line, start, end):
             return None
         wordy = _WORDY.search(line.kinds, start, end)
         shorter = word.rstrip(_BARE_STOPS)
@@ -272,7 +276,7 @@ def _from_opening(line: _Line, start: int, opening: int) -> _Found | None:
 
 def _arms(line: _Line, start: int, opening: int, closing: int) -> int:
     """How much the surroundings speak for a face: arms outside, brackets of another script; negative for code."""
-    bracket, before = line.text[opening], line.text[start:opening]
+    bracket, before = line.text[opening], line.text[start:opening].rstrip("(（")
     after, kind = line.text[closing + 1 : closing + 2], line.kinds[closing + 1 : closing + 2]
     both = bool(before) and (mirrored(before[-1], after) or before[-1] == after)
     if bracket in "[{" or line.kinds[opening] == "[":

@@ -100,7 +100,8 @@ def score(span: str, arms: int | None = None) -> float:
         return math.inf if rule[1] else -math.inf
     model = _weights()["bare" if arms is None else "bracketed"]
     shift = model["shift"] if arms is None else model["shift"][str(max(-2, min(arms, 1)))]
-    return shift + sum([model["weights"].get(name, 0.0) for name in features(span)])
+    total = shift + sum([model["weights"].get(name, 0.0) for name in features(span)])
+    return round(total, 6)  # the order of the features must not decide at the threshold
 
 
 def explain(span: str, arms: int | None) -> dict:
