@@ -199,3 +199,14 @@ def test_one_writer_per_folder(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(KaomojiError, match="cannot write to"):
         files.folder_lock(tmp_path / "file")
+
+
+def test_other_weights_in_the_middle_of_a_large_file_are_another_model(tmp_path):
+    weights, kept = tmp_path / "model.safetensors", files.folder_digest(tmp_path)
+    with open(weights, "wb") as handle:
+        handle.truncate(2**28)
+    seen = {kept, files.folder_digest(tmp_path)}
+    with open(weights, "r+b") as handle:
+        handle.seek(2**27)
+        handle.write(b"\1" * (2**28 // 32))
+    assert files.folder_digest(tmp_path) not in seen and len(seen) == 2

@@ -146,11 +146,14 @@ def digest(value):
 
 
 def folder_digest(folder):
-    """Hex SHA-256 of a folder's files: names, sizes and contents (of large files the first 64 MiB)."""
+    """Hex SHA-256 of a folder's files: names, sizes and contents (of large files 64 MiB, evenly spread)."""
     total = hashlib.sha256()
     for path in sorted(Path(folder).iterdir()):
         if path.is_file() and not path.name.startswith("."):
-            total.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            size = path.stat().st_size
+            total.update(f"{path.name}\0{size}\0".encode())
             with open(path, "rb") as handle:
-                total.update(handle.read(64 * 2**20))
+                for start in range(0, size, max(2**20, size // 64)):
+                    handle.seek(start)
+                    total.update(handle.read(2**20))
     return total.hexdigest()
