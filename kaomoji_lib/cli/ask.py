@@ -43,7 +43,7 @@ def run(arguments):
 
 
 def probe(spec, state):
-    """Return P(category) that the book's probe, fitted on the model's run, reads from ``state``: Series, or None without one.
+    """Return P(category) that the book's probe, fitted on the model's run, reads from ``state``: Series, or None without one of its shape.
 
     ``state``: (layers, hidden). Largest first.
     """
@@ -62,8 +62,10 @@ def probe(spec, state):
         states, (labels, codes) = run.states("emit"), pd.factorize(run.prompts()["category"])
     except KaomojiError:
         return None
-    own = state[[0 if name == "embed" else int(name) for name in states.layers]]
-    rows = stack(np.concatenate([states.array, own[None]]))
+    places = [0 if name == "embed" else int(name) for name in states.layers]
+    if max(places) >= len(state) or state.shape[1] != states.array.shape[2]:
+        return None
+    rows = stack(np.concatenate([states.array, state[places][None]]))
     scores = predict.project(rows, np.arange(len(rows)) < len(labels))
     weights = predict.fit_probes(scores[:-1], labels[None], len(codes))[0]
     chances = softmax(scores[-1] @ weights[:-1] + weights[-1])

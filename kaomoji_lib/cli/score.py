@@ -39,14 +39,13 @@ def run(arguments):
     score = scoring.score_file if arguments.faces else choose.score_inventory
     listed = arguments.faces or arguments.inventory or None
     frame = score(model_of(arguments), listed, arguments.prompts, arguments.out, **options)
-    check = frame.attrs["scoring"]
-    for warning in check["warnings"]:
-        print(f"kaomoji: {html.terminal(warning)}", file=sys.stderr)
+    check, notes = frame.attrs["scoring"], list(frame.attrs["scoring"]["warnings"])
     by_spelling = frame.drop_duplicates("spelling")
     if (unwritable := by_spelling["n_tokens"] == 0).any():
-        some = html.terminal(", ".join(by_spelling["spelling"][unwritable][:5]))
-        what = "spellings cannot be written by this model's tokenizer"
-        print(f"kaomoji: {unwritable.sum()} {what}: {some}", file=sys.stderr)
+        some = ", ".join(by_spelling["spelling"][unwritable][:5])
+        notes.append(f"{unwritable.sum()} spellings that the tokenizer cannot write: {some}")
+    for note in notes:
+        print(f"kaomoji: {html.terminal(note)}", file=sys.stderr)
     print(
         f"{arguments.out}: {by_spelling.shape[0]} spellings x {frame['prompt_id'].nunique()} prompts, {check['dtype']}, "
         f"algorithm {check['algorithm']}, {check['largest_difference']:.1g} nats from plain forward passes"
