@@ -1,7 +1,6 @@
 """Predictions of the category find what was planted and nothing where nothing was; text, faces and states share one protocol."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from worlds import (
@@ -74,20 +73,6 @@ def test_faces_predict_what_was_planted_and_nothing_else():
     assert own.value == pytest.approx(1 / len(CODES)) and own.p > 0.05
     bits = [information.from_emissions(table, permutations=99) for table in (SPOKEN, BABBLE)]
     assert bits[0].p == 0.01 and bits[1].p > 0.02 and abs(bits[1].value) < 0.1
-
-
-def test_lookup_equals_a_plain_loop():
-    table = SPOKEN.sample(frac=0.3, random_state=1)
-    found = predict.from_faces(table, repeats=1, permutations=5)
-    share = pd.crosstab(table["prompt_id"], table["face"], normalize="index")
-    share = share.loc[pd.unique(table["prompt_id"])]
-    category = table.drop_duplicates("prompt_id")["category"].to_numpy()
-    fold, hits = predict.folds(tuple(pd.factorize(category)[0]), 0), []
-    for row, prompt in enumerate(share.index):
-        seen = share[fold != fold[row]].groupby(category[fold != fold[row]]).sum().round(9)
-        best = seen == seen.max()
-        hits.append((share.loc[prompt] * best.loc[category[row]] / best.sum()).sum())
-    assert found.accuracy.value == pytest.approx(np.mean(hits))
 
 
 def test_text_control_finds_words_and_only_words():

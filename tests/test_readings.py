@@ -103,15 +103,6 @@ def test_a_reader_who_knows_the_truth_is_near_the_ceiling_and_was_far_below(alph
     assert abs(new) < 0.04 and old > new + 0.02
 
 
-def test_design_effect_is_that_of_dirichlet_favourites():
-    rng, study = np.random.default_rng(1), designs.STUDY
-    for alpha in (1.0, 8.0):
-        own = designs.usage(rng, study, 1.2)
-        used = [rng.multinomial(8, row) for row in designs.nested(rng, own, study.label, alpha)]
-        effect = distributions.design_effect(np.array(used, float), study.label)
-        assert effect == pytest.approx(1 + 7 / (1 + alpha), rel=0.15)
-
-
 def test_likelihoods_read_faces_as_counts_do_and_the_published_rule_less_well():
     study = designs.Size(categories=3, prompts=20, faces=12, replies=40)
     rng = np.random.default_rng(0)

@@ -75,17 +75,8 @@ def test_orders_stay_in_their_blocks_and_reach_every_place(blocks):
     assert abs(share - 1 / len(members)).max() < 0.12
 
 
-def test_max_t_is_for_the_best_of_many_of_any_scale():
-    observed, null = np.zeros((2, 3)), np.random.default_rng(2).normal(size=(999, 2, 3))
-    observed[1, 0] = 6.0
-    adjusted = stats.max_t(observed, null * [1, 10, 100])
-    assert adjusted[1, 0] < 0.005 and adjusted[0, 2] > 0.5
-
-
-def test_differences_and_permuted_means_have_power_and_groups_stay_together():
+def test_groups_stay_together_and_a_permuted_mean_knows_its_null():
     rng, groups = np.random.default_rng(4), np.repeat(np.arange(30), 8)
-    hits = rng.random((50, 2, 90)) < [[0.8], [0.6]]
-    assert np.mean([stats.paired(*part).p <= 0.05 for part in hits]) > 0.7
     values = rng.normal(size=30)[groups] + 0.3 * rng.normal(size=240)
     together, alone = stats.grouped(values, groups, unit="groups"), stats.bootstrap(values)
     width = together.ci_high - together.ci_low

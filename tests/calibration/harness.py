@@ -32,9 +32,10 @@ RATES = [f"{name}{end}" for name in ("rate", "power", "coverage") for end in (""
 
 def load(path=PATH):
     """Return the table: one row a case, numbers missing where nothing was computed yet."""
-    text = dict.fromkeys(("null", "effect", "option"), str)
-    table = pd.read_csv(path, dtype=text).reindex(columns=[*CASE, *RATES, "seconds", "code"])
-    return table.fillna(dict.fromkeys(text, ""))
+    text = dict.fromkeys(("null", "effect", "option"), "")
+    table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    table = table.reindex(columns=[*CASE, *RATES, "seconds", "code"])
+    return table.astype(dict.fromkeys(text, object)).fillna(text)
 
 
 def simulator(case):
