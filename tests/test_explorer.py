@@ -282,9 +282,7 @@ def test_modules_are_joined_after_what_they_need_and_share_no_name():
     for place, name in enumerate(names):
         text = (payload.WEB / f"{name}.js").read_text(encoding="utf-8")
         assert set(re.findall(r'from "\./(\w+)\.js"', text)) <= set(names[:place])
-        found = re.findall(
-            r"^(?:export )?(?:async )?(?:function|const|let) (\w+|\[.*?\])", text, re.M
-        )
+        found = re.findall(r"^(?:export )?(?:async )?(?:function|const|let) (\w+|\[.*?\])", text, re.M)  # fmt: skip
         declared += [word for item in found for word in re.findall(r"\w+", item)]
     assert len(declared) == len(set(declared)) > 80, "they end up in one scope"
 

@@ -126,12 +126,12 @@ def _rule(text, arms):
 
 
 class _Span:
-    """A span as the rules look at it; ``visible``: the kinds of its glyphs without emoji and ornaments."""
+    """A span as the rules look at it; ``visible``: the kinds of its glyphs without emoji and ornaments; ``inner``: no blush."""
 
     def __init__(self, text, arms):
         self.text, self.arms, self.bare = text, arms, arms is None
         self.kinds, self.base = glyphs.kinds(text), plain(text)
-        self.size = len(self.base)
+        self.size, self.inner = len(self.base), self.base.strip(_BLUSH) or self.base
         self.glyph_kinds = glyphs.kinds(self.base)
         self.visible = self.glyph_kinds.replace("e", "").replace("o", "")
         self.letters = not self.bare and self.base.isascii() and self.base.isalpha()
@@ -151,10 +151,6 @@ def _is_one_mark(span):
 
 def _are_emoji_and_marks(span):
     return "e" in span.kinds and not span.visible.strip("pq") and span.base[0] != span.base[-1]
-
-
-def _has_form(base):
-    return _FORM.fullmatch(base.strip(_BLUSH) or base)
 
 
 def _is_drawn(span):
@@ -199,7 +195,11 @@ _RULES = (
     ("two marks", False, lambda s: s.pair and s.base[0] in _MARKS),
     ("one mark repeated", False, lambda s: not s.bare and s.arms < 0 and len(set(s.base)) == 1),
     ("emoji and marks alone", False, _are_emoji_and_marks),
-    ("equal eyes around a mouth", True, lambda s: not s.bare and s.arms >= 0 and _has_form(s.base)),
+    (
+        "equal eyes around a mouth",
+        True,
+        lambda s: not s.bare and s.arms >= 0 and _FORM.fullmatch(s.inner),
+    ),
     ("two equal eyes apart", True, lambda s: not s.bare and _APART.fullmatch(s.text.strip())),
     ("a known emoticon", True, lambda s: s.bare and _EMOTICON.fullmatch(s.base)),
     ("a word", False, lambda s: re.search("[A-Za-z]{4}", s.base)),
