@@ -44,8 +44,9 @@ page.glue("what", source.statement)
 
 # %% tags=["hide-input"]
 shares = pd.crosstab(replies["category"], replies["outcome"], normalize="index")
+others = shares.columns.drop("kaomoji", errors="ignore")
 shares = shares.reindex(list(scheme.codes)).dropna().rename(index=scheme.gloss)
-shares = shares[shares.mean().sort_values(ascending=False).index]
+shares = shares.reindex(columns=["kaomoji", *others], fill_value=0)
 page.glue("rate", choices.rate(replies, seed=seed), percent=True)
 page.glue("asked", source.notes)
 figures.matrix(shares, "What replies open with", source.caption, text=".0%")
