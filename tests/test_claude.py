@@ -414,7 +414,16 @@ def test_no_exception_and_no_name_of_a_service_carries_the_key(server, monkeypat
     assert connection.origin() == "gate.example:8443"
 
 
-NO_OBJECTS = ["", "a: 1", "[1]", '{"a": 1', '{"b": 1}', '{"a": 1, "b": 2}', "[" * 100_000]
+NO_OBJECTS = [
+    "",
+    "a: 1",
+    "[1]",
+    '{"a": 1',
+    '{"b": 1}',
+    '{"a": 1, "b": 2}',
+    '{"a": 1, "a": 1}',
+    "[" * 100_000,
+]
 NO_LIKELIHOODS = ["1.7", "-0.1", '"0.5"', "true", "null", "[0.5]", "NaN", "1e999", "9" * 400]
 
 

@@ -42,15 +42,24 @@ def answer_of(fields):
 def read_answer(record, answer):
     """Return the JSON object that a stored reply is, of the form ``answer``, as a dict; a Markdown fence is skipped.
 
-    Raises :class:`NotAnswered` for all else: no JSON, cut off, a field missing or too many, a number as text, NaN.
+    Raises :class:`NotAnswered` for all else: no JSON, cut off, a field missing, twice or too many, a number as text, NaN.
     """
     fenced = _FENCE.match(record["text"])
     try:
-        return answer.model_validate_json(fenced[1] if fenced else record["text"]).model_dump()
+        text = fenced[1] if fenced else record["text"]
+        return answer.model_validate(json.loads(text, object_pairs_hook=_object)).model_dump()
     except ValidationError as error:
         # The kind of the first error alone: the rest may quote the reply.
         kind = error.errors(include_input=False)[0]["type"].replace("_", " ")
-        raise NotAnswered(f"the reply is not of the form that was asked for: {kind}") from None
+    except (ValueError, RecursionError):
+        kind = "no JSON, or a field twice"
+    raise NotAnswered(f"the reply is not of the form that was asked for: {kind}")
+
+
+def _object(pairs):
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 @dataclass(frozen=True)
