@@ -40,10 +40,9 @@ _ESCAPED_MARK = re.compile(r"\\([*`~])|(?<=([^\s¯(]))\\(_)(?=\2)")
 
 
 def with_arms(raw: str) -> str:
-    """Return the face with all it carries, in one spelling.
+    """Return the face with all it carries, without white space, format characters, Markdown escapes and widths.
 
-    Spellings that are equal at this level differ in white space, format characters, width, Markdown escapes and
-    near-identical glyphs only. Composed (NFC, never NFKC), idempotent, never longer than the composed input.
+    Near-identical glyphs are one. Composed (NFC, never NFKC), idempotent, never longer than the composed input.
     """
     return _settled(_fold_once, raw)
 
@@ -91,8 +90,7 @@ def _without_arms(face: str) -> str:
     return f"({inner})" if eyes and face[0] == "(" and face[-1] == ")" else face
 
 
-# -- the published tables -----------------------------------------------------------------------------------------
-
+# Of the published tables.
 _PUBLISHED_DELETED = re.compile("[\u200b-\u200d\u2060\ufeff\u0602\ufe00-\ufe0f\u0334-\u0338\u033f]")
 _ARMS_BEFORE = re.compile(rf"^[{re.escape(LEADING_ARMS)}]+(?=\()")
 _ARMS_BEHIND = re.compile(rf"(?<=\))[{re.escape(TRAILING_ARMS)}]+$")
@@ -101,10 +99,10 @@ _TABLE_BEFORE = re.compile(rf"^{THROWN_TABLE}[ \u3000]?[ノﾉヽ]?(?=[{re.escap
 
 
 def published_fold(raw: str) -> str:
-    """Return the spelling of the face ``raw`` in the published tables.
+    """Return the spelling of the face ``raw`` in the published tables. Idempotent.
 
-    The folds run to a fixpoint, so the function is idempotent. Known faults are kept: a leading or trailing ``*`` is
-    stripped even where it is an eye (``(*_*)`` gives ``(_)``), and only some format characters are deleted.
+    Known faults are kept: a leading or trailing ``*`` is stripped even where it is an eye (``(*_*)`` gives ``(_)``), and only
+    some format characters are deleted.
     """
     return _settled(_published_fold_once, raw)
 

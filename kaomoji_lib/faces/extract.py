@@ -9,7 +9,7 @@ from kaomoji_lib.faces.glyphs import LETTERS, ORNAMENTS, is_emoji, kinds, mirror
 
 OUTCOMES = ("kaomoji", "truncated", "emoji", "words", "refusal", "empty")
 LONGEST = 32
-_WINDOW, _REACH = 160, 32
+_WINDOW, _REACH, _LONGEST_TAIL = 160, 32, 40
 
 _SKIP = re.compile("[\\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]*")
 _MARKDOWN = re.compile(
@@ -48,9 +48,9 @@ _SURE_ENDS = frozenset("ノﾉ╯ﾞ゛♡♥☆★♪~～/／\\＼)）彡۶ᕗ"
 class Extraction:
     """What a reply opens with.
 
-    ``outcome``, one of ``OUTCOMES``, says what came first; after emoji or words it may carry the face that followed within 32
-    characters. ``raw_face``: the exact substring of the reply; ``face``: its canonical form. ``before``: what came before the
-    face (Markdown, list marks, quotes, emoji, words).
+    ``outcome``: one of ``OUTCOMES``, what came first; after emoji or words a face may follow within 32 characters.
+    ``raw_face``: the exact substring; ``face``: its canonical form; ``before``: the Markdown, list marks, quotes, emoji or words
+    in front of it.
     """
 
     outcome: str
@@ -106,8 +106,7 @@ class _Line:
     def __init__(self, body, cut):
         self.text = body[:_WINDOW].split("\n", 1)[0]
         self.kinds, self.size = kinds(self.text), len(self.text)
-        # Whether what follows is not known yet.
-        self.cut = cut and self.size == len(body)
+        self.cut = cut and self.size == len(body)  # whether what follows is not known yet
         self.judged = []
 
     def is_face(self, span, arms=None):
@@ -312,8 +311,9 @@ def _closings(line: _Line, opening: int) -> list[int]:
 
 def _tail(line: _Line, end: int, lead: str) -> tuple[int, bool]:
     """Return the end of the arms and decoration after a face, and whether more text could move it."""
-    text, passed, index = line.text, line.kinds, end
-    while index < line.size:
+    text, passed = line.text, line.kinds
+    index, limit = end, min(line.size, end + _LONGEST_TAIL)
+    while index < limit:
         kind, char = passed[index], text[index]
         thought = _THOUGHT.match(text, index)
         if thought and passed[thought.end() : thought.end() + 1] not in _LETTER_KINDS:
@@ -335,7 +335,7 @@ def _tail(line: _Line, end: int, lead: str) -> tuple[int, bool]:
             break
         index += 1
     unfinished = index == line.size
-    if not unfinished and passed[index] in LETTERS + "0":
+    if index < limit and passed[index] in LETTERS + "0":
         while index > end and text[index - 1] not in _SURE_ENDS:
             index -= 1
     while index > end and text[index - 1] in _ROUND_ENDS and text[index - 1] not in lead[:1]:
