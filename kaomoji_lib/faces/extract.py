@@ -14,8 +14,10 @@ _WINDOW, _REACH, _LONGEST_TAIL = 160, 32, 40
 _SKIP = re.compile("[\\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]*")
 _MARKDOWN = re.compile(
     r"(?:\*{1,3}(?!\s)|__|~~|`{1,3}|[-–—'](?=[(（])|>\s+|[-*+•‣]\s+|#{1,6}\s+|\(?\d{1,2}[.)]\s+"
-    r"|[\"“”„«](?=\S))*"
+    r"|[\"“”„‘«](?=\S)|'(?=\S+'(?:[\s.,!?]|$)))*"
 )
+_CODE = re.compile(r"`\S+`(?:[\s.,!?]|$)")
+_QUOTES = dict(zip("\"'`“”„‘«", "\"'`””“’»"))
 _EMOJI_TAIL = re.compile("[\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff]*")
 _BARE_STOPS = '.,!…。，！"”'
 _TABLE = re.compile(rf"[ \u00a0\u3000]?{THROWN_TABLE}")
@@ -40,7 +42,7 @@ _PAIR = re.compile(r"\(.*\)|\[.*\]")
 _SEVERAL = re.compile("[ymbdivn]")
 _PROSE = re.compile("[A-Za-z]{3}|[A-Za-z] [A-Za-z]|[A-Za-z]{2} |[0-9]{2}|\ufffd")
 _WALLS = frozenset("|∥｜┃│❘川")
-_ROUND_ENDS = frozenset("︵.,!?;:…、。！？，；：“”\"’'*`—–「『")
+_ROUND_ENDS = frozenset("︵.,!?;:…、。！？，；：“”»\"’'*`—–「『")
 _SURE_ENDS = frozenset("ノﾉ╯ﾞ゛♡♥☆★♪~～/／\\＼)）彡۶ᕗ")
 
 
@@ -171,7 +173,12 @@ def _face_at(line: _Line, position: int, bare: bool) -> _Found | None:
     if not bare:
         return found
     if found is None or " " in line.kinds[inside : max(inside, found.face_start)]:
-        for start in dict.fromkeys((inside, position) if len(marks) > 1 else (position, inside)):
+        within = (
+            len(marks) > 1
+            or marks in _QUOTES
+            and (marks != "`" or _CODE.match(line.text, position))
+        )
+        for start in dict.fromkeys((inside, position) if within else (position, inside)):
             word = _bare_at(line, start, marks if start == inside else "", single=found is not None)
             if word and (found is None or scorer.score(*word.judged) > scorer.score(*found.judged)):
                 return word
@@ -183,19 +190,19 @@ def _face_at(line: _Line, position: int, bare: bool) -> _Found | None:
 
 def _bare_at(line: _Line, start: int, marks: str, single: bool) -> _Found | None:
     """A face without a pair of brackets: the next word, or up to three together unless ``single``."""
-    end = start
+    end, closing = start, "".join(_QUOTES.get(mark, mark) for mark in reversed(marks))
     for _ in range(3):
         while end < line.size and line.kinds[end] != " ":
             end += 1
         word = line.text[start:end]
         if not word or len(word) > LONGEST:
             return None
-        word = word.removesuffix(marks)
+        word = word.removesuffix(closing)
         outer = ")" in line.kinds[start:end] and "(" in line.kinds[:start]
         if outer or _PAIR.search(line.kinds, start, end) or _closes(line, start, end):
             return None
         wordy = _WORDY.search(line.kinds, start, end)
-        shorter = word.rstrip(_BARE_STOPS)
+        shorter = word.rstrip(_BARE_STOPS).removesuffix(closing)
         face = next((form for form in (shorter, word) if line.is_face(form)), None)
         found = set(line.kinds[start:end])
         if line.cut and end == line.size and shorter:
