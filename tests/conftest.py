@@ -17,11 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each of these has a test that takes half a minute.
 SLOW = "shipped hostile_notebooks published collect templates".split()
 HTML = ROOT / "_build" / "html"
-FLAGS = [
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--enable-unsafe-swiftshader",
-    "--no-sandbox",
-]
+FLAGS = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--no-sandbox"]
+FLAGS.append("--enable-unsafe-swiftshader")
 
 
 def pytest_collection_modifyitems(config, items):

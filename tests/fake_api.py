@@ -105,26 +105,19 @@ class FakeAPI(ThreadingHTTPServer):
 
     ``answers``: callable (params) -> (text, stop reason). ``faults``: names of FAULTS, one used up per
     message or batch creation in order of arrival, an empty name for none. ``batch_faults``: names of BATCH_FAULTS for
-    the first requests of the first batch. ``rejects``: a parameter that is refused with status 400. ``batch_seconds``:
+    the first requests of the first batch. ``rejects``: a parameter that is refused with status 400. ``batch_time``:
     how long a batch takes; ``stall``: seconds of the timeout. ``paid`` counts answers sent, by request.
     """
 
     daemon_threads, block_on_close, request_queue_size = True, False, 64
 
     def __init__(
-        self,
-        *,
-        answers=answer,
-        faults=(),
-        batch_faults=(),
-        rejects="",
-        batch_seconds=0.0,
-        stall=5.0,
+        self, *, answers=answer, faults=(), batch_faults=(), rejects="", batch_time=0.0, stall=5.0
     ):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers = answers
         self.faults, self.batch_faults, self.rejects = list(faults), list(batch_faults), rejects
-        self.batch_seconds, self.stall = batch_seconds, stall
+        self.batch_time, self.stall = batch_time, stall
         self.lock, self.numbers = threading.Lock(), itertools.count(1)
         self.paid, self.requests, self.batches = Counter(), Counter(), {}
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -179,7 +172,7 @@ class FakeAPI(ThreadingHTTPServer):
         ]
         batch = {
             "id": f"msgbatch_fake_{next(self.numbers)}",
-            "ends": time.monotonic() + self.batch_seconds,
+            "ends": time.monotonic() + self.batch_time,
             "lines": lines,
         }
         self.batches[batch["id"]] = batch

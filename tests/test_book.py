@@ -104,16 +104,6 @@ def test_dark_page_is_accessible_and_every_figure_fits_a_phone(name, watched, ad
     assert axe.audit(page) == []
 
 
-def test_upload_button_is_off_and_labels_are_no_formulas(watched, address):
-    page = watched.open(f"{address}/book/index.html")
-    watched.draw_all()
-    titles = page.eval_on_selector_all(
-        ".modebar-btn", "buttons => buttons.map(b => b.dataset.title || '')"
-    )
-    assert not [title for title in titles if "cloud" in title.lower() or "share" in title.lower()]
-    assert page.evaluate("document.querySelector('.kao-plot')._context.typesetMath") is False
-
-
 def test_dark_mode_reaches_the_figures(watched, address):
     page = watched.open(f"{address}/book/index.html")
     watched.draw_all()

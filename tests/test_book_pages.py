@@ -38,12 +38,10 @@ def conflicts(pages):
 
 
 def page(model, name, text):
-    output = {
-        "metadata": {"scrapbook": {"name": PREFIX + name}},
-        "data": {f"{PREFIX}text/plain": text},
-    }
-    given = {"metadata": {"tags": [INJECTED]}, "source": [f'model = "{model}"' if model else ""]}
-    return {"cells": [given, {"outputs": [output]}]}
+    said = {"metadata": {"scrapbook": {"name": PREFIX + name}}}
+    said["data"] = {f"{PREFIX}text/plain": text}
+    given = {"metadata": {"tags": [INJECTED]}, "source": [f'model = "{model}"'] * bool(model)}
+    return {"cells": [given, {"outputs": [said]}]}
 
 
 def test_different_values_of_one_name_are_found():

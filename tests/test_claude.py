@@ -109,21 +109,14 @@ def test_what_is_asked(few):
     [system] = params["system"]
     for code, described in scheme.table["description"].items():
         words = re.search(f"^- {code}: (.*)$", system["text"], re.M)[1].split(", ")
-        assert (
-            3 <= len(words) <= 6 and set(words) & {*described.split(", ")} and set(words) & anchors
-        )
+        own = {*described.split(", ")}
+        assert 3 <= len(words) <= 6 and set(words) & own and set(words) & anchors
     assert params["messages"] == [{"role": "user", "content": "(^_^)"}]
     assert system["cache_control"] == {"type": "ephemeral"}
     requests, text = elicit(MODEL, few, runs=2).requests, load_prompts(few)["text"][0]
     [message] = requests[0].params["messages"]
     assert message["content"].endswith(f"how you feel. {text}")
-    assert requests[0].params.keys() == {
-        "model",
-        "messages",
-        "max_tokens",
-        "thinking",
-        "temperature",
-    }
+    assert {*requests[0].params} == {*"model messages max_tokens thinking temperature".split()}
     assert len({request.key(host) for request in requests for host in "ab"}) == 24
 
 
@@ -298,7 +291,7 @@ def test_killed_at_random_moments_it_goes_on_and_pays_for_nothing_twice(
         time.sleep(0.02)
         return fake_api.answer(params)
 
-    there, out, decided = server(answers=slowly, batch_seconds=1.0), tmp_path / "out", []
+    there, out, decided = server(answers=slowly, batch_time=1.0), tmp_path / "out", []
     words = ["elicit", "--model", MODEL, "--out", out, "--prompts", few, "--workers", "2"]
     words += ["--batch", "--poll", "0.05"] if batch else []
     for _ in range(KILLS):

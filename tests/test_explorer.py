@@ -287,13 +287,6 @@ def test_modules_are_joined_after_what_they_need_and_share_no_name():
     assert len(declared) == len(set(declared)) > 80, "they end up in one scope"
 
 
-def test_script_needs_no_module_loader_and_loads_nothing():
-    assert not re.search(r"^\s*(import|export) ", payload.script(), re.M)
-    assert re.findall(r"^export default", payload.module(), re.M) == ["export default"]
-    for text in (payload.script(), payload.module(), payload.style()):
-        assert not re.search(r"https?://|//cdn|fetch\(|XMLHttpRequest|importScripts", text)
-
-
 @pytest.mark.parametrize("paper", ["#fbf9f4", "#17181c"])
 def test_colours_can_be_read_on_both_papers(browser, paper):
     colours, join = list(load_scheme().table["colour"]), payload.join("colour")

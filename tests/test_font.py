@@ -21,7 +21,7 @@ def faces():
                 yield from filter(None, map(row.get, ("spelling", "face", "raw_face", "canonical")))
 
 
-def test_every_face_of_the_data_and_every_listed_character_can_be_drawn():
+def test_every_face_of_the_data_can_be_drawn_by_a_small_free_font():
     glyphs = set(ttlib.TTFont(FONT).getBestCmap())
     listed = (ROOT / "book" / "font_characters.txt").read_text(encoding="utf-8")
     lacking = {}
@@ -31,8 +31,5 @@ def test_every_face_of_the_data_and_every_listed_character_can_be_drawn():
             if seen and not 0xFE00 <= ord(char) <= 0xFE0F and ord(char) not in glyphs:
                 lacking.setdefault(f"U+{ord(char):04X}", text)
     assert lacking == {}, "make the font again: book/make_font.py"
-
-
-def test_font_is_small_and_its_license_is_beside_it():
     assert FONT.stat().st_size < 250_000
     assert "SIL OPEN FONT LICENSE" in (FONT.parent / "OFL.txt").read_text(encoding="utf-8")

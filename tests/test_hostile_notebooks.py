@@ -1,7 +1,6 @@
 """The templates that read outside text, fed with hostile text, executed, rendered and looked at in a browser."""
 
 import csv
-import importlib.util
 import json
 import os
 import re
@@ -23,11 +22,8 @@ from kaomoji_lib.runs.files import sha256, write_parquet
 from kaomoji_lib.stimuli import load_scheme
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "book"))
-_spec = importlib.util.spec_from_file_location("kaomoji_book_build", ROOT / "book" / "build.py")
-build = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = build
-_spec.loader.exec_module(build)
+sys.path.insert(0, str(ROOT / "book"))
+import build
 
 FED = {"messages", "model"}
 # Templates that read runs, tables and settings of this repository alone.

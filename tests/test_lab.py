@@ -1,6 +1,5 @@
 """JupyterLab opens the templates as notebooks, and a save changes nothing that was not edited but two versions in the header."""
 
-import json
 import re
 from pathlib import Path
 
@@ -25,9 +24,3 @@ def test_templates_open_as_notebooks_and_are_saved_as_they_were(tmp_path):
         before, after = (VERSION.sub("", one.read_text(encoding="utf-8")) for one in (path, copy))
         assert after == before
         assert [*folder.glob(f"{path.stem}*")] == [copy], "no second file appears beside it"
-
-
-def test_lab_opens_python_files_as_notebooks_by_itself():
-    path = ROOT / ".jupyter" / "labconfig" / "default_setting_overrides.json"
-    said = json.loads(path.read_text(encoding="utf-8"))["@jupyterlab/docmanager-extension:plugin"]
-    assert said["defaultViewers"]["python"] == "Jupytext Notebook"

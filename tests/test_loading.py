@@ -217,13 +217,9 @@ def test_a_run_keeps_the_commit_that_it_began_with(tmp_path, monkeypatch):
     main.parent.mkdir()
     main.write_text("a" * 40)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    load_prompts().head(61).to_csv(tmp_path / "few.csv", index=False)
-    how = {
-        "prompts": tmp_path / "few.csv",
-        "generations": 1,
-        "max_new_tokens": 3,
-        "progress": False,
-    }
+    few = tmp_path / "few.csv"
+    load_prompts().head(61).to_csv(few, index=False)
+    how = {"prompts": few, "generations": 1, "max_new_tokens": 3, "progress": False}
     with small_models.interrupted(after=0):
         collect("me/toy", out=tmp_path / "run", **how)
     main.write_text("b" * 40)

@@ -1,6 +1,5 @@
 """Tidy tables of estimates, and results by source."""
 
-import pandas as pd
 import pytest
 
 from kaomoji_lib import results
@@ -32,4 +31,4 @@ def test_by_source_keeps_results_and_reasons():
     table = found.frame()
     assert list(table["source"]) == ["one", "two"] and list(table["value"]) == [0.5, 1.0]
     assert "none" in found.map(lambda item: item["half"].value).missing
-    assert isinstance(results.BySource({}).frame(), pd.DataFrame)
+    assert results.BySource({}).frame().empty

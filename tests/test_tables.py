@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from kaomoji_lib import results, tables
-from kaomoji_lib.results import Missing
 from kaomoji_lib.stats import Estimate
 
 ESTIMATE = Estimate(-0.5, -0.7, 0.1, 9, "faces", -0.0, 0.2)
@@ -69,11 +68,6 @@ def test_long_tables_scroll_and_folded_ones_are_closed():
     assert "kao-long" in tables.table(frame)._repr_html_()
     assert "kao-long" not in tables.table(frame[1:])._repr_html_()
     assert tables.table(frame, fold="All")._repr_html_().startswith('<details class="kao-fold"')
-
-
-def test_a_missing_result_makes_no_table():
-    absent = Missing("no run")
-    assert tables.table(absent) is absent and tables.estimates(absent) is absent
 
 
 def test_a_difference_of_shares_is_in_percentage_points():

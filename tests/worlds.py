@@ -13,11 +13,8 @@ CODES = list(SCHEME.codes)
 
 
 def make_prompts(codes=CODES, per=12):
-    rows = [
-        (f"{code.lower()}{i:02d}", code, "", f"text {i} of it")
-        for code in codes
-        for i in range(per)
-    ]
+    places = [(code, i) for code in codes for i in range(per)]
+    rows = [(f"{code.lower()}{i:02d}", code, "", f"text {i} of it") for code, i in places]
     return pd.DataFrame(rows, columns=["id", "category", "topic", "text"])
 
 
