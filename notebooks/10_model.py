@@ -69,7 +69,8 @@ tables.table(
 # ## The category from the hidden state
 # A linear probe on the hidden state at the last prompt token classifies {glue:text}`states` of held-out messages
 # correctly. The best text-only baseline reaches {glue:text}`text`. The difference is {glue:text}`gain`. A state is
-# computed from the text: it can make the category easier to read, it cannot add to it.
+# computed from the text: it can make the category easier to read, it cannot add to it. A topic may be in training and test
+# here; [side by side](together) tests on unseen topics and other sets of messages, and so gives other numbers.
 
 # %% tags=["hide-input"]
 vectors = sentences.encode(messages["text"])

@@ -73,9 +73,11 @@ figures.bars(
 )
 
 # %% tags=["hide-input"]
-typed = opened.dropna(subset=["face"]).groupby("model")["face"].value_counts()
+typed = opened[opened["outcome"] == "kaomoji"].groupby("model")["face"].value_counts()
 favourites = {title: typed[title].head(6) for title in opened["model"].unique() if title in typed}
 last = typed.get(opened["model"].iloc[-1], pd.Series([0]))
+for item in found:
+    page.glue(f"emoji.{item.spec.alias}", f"{(item.emissions['outcome'] == 'emoji').mean():.0%}")
 page.glue("favourite.share", f"{last.max()} of {last.sum()}")
 listed = [
     (title, tables.GAP.join(f"{face}\u00a0{n}" for face, n in top.items()))

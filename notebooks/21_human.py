@@ -95,10 +95,13 @@ scores = results.BySource({title: (frequent[title], labelled[title]) for title i
         "arousal, rank correlation": human.correlation(*pair, scheme, "arousal", seed=seed),
     }
 )
+
+# %% tags=["hide-input"]
 signs = scores[scores["measure"] == "sign of valence agrees"]
 for name in published_models:
     page.glue(f"sign.{name}", results.one(signs, source=published.titles()[name]), percent=True)
 ordered = signs.sort_values("value")
+page.glue("sign.chance", f"{signs['null_mean'].min():.0%} to {signs['null_mean'].max():.0%}")
 page.glue("sign.least", results.estimate(ordered.iloc[0]), percent=True)
 page.glue("sign.most", results.estimate(ordered.iloc[-1]), percent=True)
 
@@ -212,7 +215,7 @@ above = sum(stats.relevant(results.estimate(row)) for _, row in adjusted.iterrow
 page.glue("above", f"{above} of {len(by_dictionary)}")
 figures.forest(
     reading[reading["measure"] != "share of replies covered"],
-    f"A dictionary reads the category above chance from the replies of {above} of {len(by_dictionary)} models",
+    f"A dictionary reads the category better than chance, by 0.01 or more, in {above} of {len(by_dictionary)} models",
     "Published replies; null: categories permuted over messages",
     x="probability of the message's category",
     lines={"chance": 1 / 9},

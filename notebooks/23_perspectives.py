@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Whose feeling?
 #
-# A kaomoji that fits the message may describe the message, the writer, or anything else. We change one word of the
+# A kaomoji that fits the message may describe the message, the writer, or anything else. We change the
 # instruction and ask for the user's feeling, a bystander's, a plain symbol, or the opposite of the model's own. If the
 # choice depended on the model's own state, asking for somebody else's feeling should change it. Chosen by
 # {glue:text}`title` from the closed set: {glue:text}`verdict`
@@ -26,7 +26,7 @@ device: str = "auto"  # auto, cpu, cuda, cuda:0, mps
 
 # %% tags=["remove-cell"]
 
-from kaomoji_lib import figures, page, results, stimuli, tables
+from kaomoji_lib import figures, page, results, stats, stimuli, tables
 from kaomoji_lib.metrics import choices, human, information
 from kaomoji_lib.models import choose
 from kaomoji_lib.models.collect import find_or_collect
@@ -75,13 +75,22 @@ for name, log_prob in wide.items():
 # %% tags=["hide-input"]
 titles = instructions["title"]
 adjusted = [item.value for (_, kind), item in rows.items() if kind == "standardised"]
+chance = 1 / len(scheme.codes)
+follows = max(abs(value - chance) for value in adjusted) >= stats.RELEVANT
 page.glue("spread", f"between {min(adjusted):.3f} and {max(adjusted):.3f}")
+page.glue(
+    "meaning",
+    "A choice that hardly changes with the instruction describes the message."
+    if follows
+    else f"All are within {stats.RELEVANT} of chance: the choice hardly follows the message at all, so it cannot say whose feeling.",
+)
 own, opposite = (rows[titles[name], "standardised"] for name in ("self", "opposite"))
 page.glue(
     "verdict",
     f"the mean probability of the message's category is {own.value:.3f} when the model is asked how it feels, "
-    f"{opposite.value:.3f} when asked for the opposite, and {1 / len(scheme.codes):.3f} by chance.",
+    f"{opposite.value:.3f} when asked for the opposite, and {chance:.3f} by chance.",
 )
+# %% tags=["hide-input"]
 figures.forest(
     results.frame(rows),
     f"Agreement with people's labels under {len(titles)} instructions",
@@ -124,8 +133,7 @@ tables.estimates(
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# Under the five instructions the score lies {glue:text}`spread`. A choice that hardly changes with the instruction
-# describes the message. A choice that did change would still not show that the model feels anything.
+# Under the five instructions the score lies {glue:text}`spread`. {glue:text}`meaning` A choice that did change would still not show that the model feels anything.
 # ```
 
 # %% tags=["hide-input"]

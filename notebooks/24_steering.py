@@ -60,6 +60,8 @@ effects = interventions.steering(steered, reading, messages, seed=seed)
 gain = results.one(effects, measure="target", scale=1.0)
 moves = "moves" if stats.relevant(gain) else "does not move"
 page.glue("gain", gain)
+chances = steered.loc[steered["condition"] == "none", spellings].astype(float)
+page.glue("floor", f"{chances.div(chances.sum(axis=1), axis=0).max(axis=1).mean():.0%}")
 page.glue("moves", moves)
 figures.curve(
     effects[effects["measure"].isin(["target", "selectivity", "shuffled", "isotropic"])],
@@ -72,6 +74,8 @@ figures.curve(
 
 # %% [markdown]
 # ## One message, before and after
+# Without steering, the most probable of the measured kaomoji has {glue:text}`floor` of their probability on average: where
+# that is nearly all, there is little to move.
 
 # %% tags=["hide-input"]
 scale_one = steered[(steered["scale"] == 1.0) & (steered["condition"] == "category")].iloc[0]
@@ -103,8 +107,9 @@ figures.bars(
 
 # %% [markdown]
 # ## Interchange patching
-# We replace the state of one message by that of another message of the same topic and a different category. *Recovered*
-# is the share of the difference between the two kaomoji distributions that the patch brings about.
+# We replace the state of one message by that of a donor, a message of the same topic and a different category. *Recovered*
+# is the share of the difference in log-odds between the two messages' kaomoji that the patch brings about. Controls: a donor of
+# the same category, a donor of another topic, and states at shuffled positions.
 
 # %% tags=["hide-input"]
 patched = steer.intervene(source.run, "patching", spellings, layers=layers, **options)
@@ -115,6 +120,8 @@ best = donors.loc[donors["value"].idxmax()]
 where = f"layer {best['layer']}, {best['position']} position"
 page.glue("patched", results.estimate(best), percent=True)
 page.glue("where", where)
+place = {"layer": best["layer"], "position": best["position"]}
+page.glue("patched.same", results.one(shown, condition="same_category", **place), percent=True)
 figures.curve(
     shown[shown["position"] == best["position"]].replace(r"_", " ", regex=True),
     f"How much of the donor's kaomoji a state patched at the {best['position']} position brings",
@@ -154,8 +161,9 @@ tables.estimates(every, labels=labels, fold="All numbers")
 # %% [markdown]
 # ```{admonition} Take-away
 # :class: tip
-# Steering toward a category {glue:text}`moves` probability to its kaomoji. The best patch ({glue:text}`where`) brings
-# {glue:text}`patched` of the donor's kaomoji. The same page runs on any model.
+# Steering toward a category {glue:text}`moves` probability to its kaomoji. The best patch ({glue:text}`where`) moves
+# the log-odds {glue:text}`patched` of the way to the donor's kaomoji; a donor of the same category moves them
+# {glue:text}`patched.same`. The same page runs on any model.
 # ```
 
 # %% tags=["hide-input"]
