@@ -1,8 +1,8 @@
 """Intervals, nulls and the few measures that every analysis shares, and the rules by which results are called findings.
 
 One rule of multiplicity: where only the best of many is looked at (layers, scales, numbers of clusters), p is for the
-best of all under the same permutations (:func:`max_t`); where several tests are each reported (models, pairs of
-sources), p-values are adjusted over all of them (:func:`holm`). One rule of relevance (:func:`relevant`): a finding has
+best of all under the same permutations (:func:`max_t`); where findings are counted over several tests (models,
+claims), p-values are adjusted over all of them (:func:`holm`). One rule of relevance (:func:`relevant`): a finding has
 p <= .05 after that *and* lies at least ``RELEVANT`` above the mean of its null. One number of permutations,
 ``PERMUTATIONS``; nulls that refit a probe each time use ``REFITS``. ``n`` counts what the null or the resampling
 exchanges: prompts, faces, categories. Bootstrap: Efron 1979; permutation: Fisher 1935. ``seed``: an int or a tuple.

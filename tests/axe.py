@@ -18,11 +18,8 @@ def audit(page, context="document"):
         page.add_script_tag(path=Path(axe_playwright_python.__file__).parent / "axe.min.js")
     # Halfway through a transition a colour is neither the old nor the new one.
     page.wait_for_function(MOVING)
-    rules = {
-        "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
-        "resultTypes": ["violations"],
-        "preload": False,
-    }
+    levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+    rules = {"runOnly": levels, "resultTypes": ["violations"], "preload": False}
     found = page.evaluate(f"rules => axe.run({context}, rules)", rules)["violations"]
     return [
         f"{item['id']}: {', '.join(' '.join(map(str, node['target'])) for node in item['nodes'][:4])} ({len(item['nodes'])})"

@@ -169,6 +169,8 @@ def test_erasing_the_category_takes_it_from_the_face_and_erasing_the_topic_does_
 
 def test_a_patched_state_brings_the_faces_of_its_donor(toy):
     make, reading, prompts = toy
+    with pytest.raises(KaomojiError, match="layer 99 does not exist; expected 0"):
+        make("patching", layers=[2, 99])
     table = make("patching", layers=[2, 4])
     found = interventions.patching(table, reading).query("position == 'emission' and layer == 4")
     recovered = found.set_index("condition")["value"]

@@ -160,19 +160,23 @@ class _StackOutput(list):
         return self[0] if name == "last_hidden_state" else None
 
 
-@contextmanager
-def on_states(engine, function, layers=None):
-    """Call ``function(layer, states)`` after each block of ``layers`` (default all; 0 is the embedding output).
-
-    ``states``: (batch, positions, hidden). What the function returns replaces them; None leaves them as they are. Raises
-    KaomojiError if a layer does not exist.
-    """
+def existing_layers(engine, layers=None):
+    """Return ``layers`` (default all; 0 is the embedding). Raises KaomojiError if one does not exist."""
     every = range(len(engine.layers))
-    layers = every if layers is None else layers
-    if missing := set(layers) - set(every):
+    if missing := set(every if layers is None else layers) - set(every):
         raise KaomojiError(
             f"layer {min(missing)} does not exist; expected 0 (the embedding) to {every[-1]}; correct the layers"
         )
+    return every if layers is None else layers
+
+
+@contextmanager
+def on_states(engine, function, layers=None):
+    """Call ``function(layer, states)`` after each block of ``layers`` (of :func:`existing_layers`).
+
+    ``states``: (batch, positions, hidden). What the function returns replaces them; None leaves them as they are.
+    """
+    layers = existing_layers(engine, layers)
 
     def altered(layer, value):
         """A module's input or output, of which the states are the first part, with other states."""

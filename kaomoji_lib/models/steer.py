@@ -14,7 +14,14 @@ import torch
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models import loading, measuring, scoring, verify
 from kaomoji_lib.models import spellings as spelled
-from kaomoji_lib.models.forward import Sizes, in_batches, on_states, plain_logits, prefill
+from kaomoji_lib.models.forward import (
+    Sizes,
+    existing_layers,
+    in_batches,
+    on_states,
+    plain_logits,
+    prefill,
+)
 from kaomoji_lib.models.job import Progress
 
 ROWS_PER_FORWARD = 48
@@ -252,6 +259,7 @@ def intervene(run, kind, words, per_category=2, seed=0, device="auto", **setting
     def compute():
         engine, prompts, parts = loading.load_run(run, device), run.prompts(), []
         instruction, algorithm = run.manifest["instruction"], None
+        existing_layers(engine, settings.get("layers"))
         train, tested = train_test_prompts(prompts, per_category, seed)
         tokens = encoded(engine, prompts["text"], instruction)
         check = scoring.self_check(engine, words, prompts, instruction=instruction)
