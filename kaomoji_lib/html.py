@@ -66,20 +66,8 @@ def filename(text: str) -> str:
     name = _UNSAFE_IN_NAME.sub(lambda found: f"={ord(found[0]):x}=", str(text))
     if not name or name[0] in ".-" or name[-1] == "." or _RESERVED.match(name):
         name = f"=={name.replace('.', '=2e=')}"
-    return name if len(name) <= 120 else _with_digest(name, text)
-
-
-def filenames(texts) -> dict:
-    """Return dict text -> :func:`filename` for names in one folder; different also where case is ignored."""
-    taken, found = set(), {}
-    for text in dict.fromkeys(texts):
-        name = filename(text)
-        found[text] = _with_digest(name, text) if name.lower() in taken else name
-        taken.add(found[text].lower())
-    return found
-
-
-def _with_digest(name, text):
+    if len(name) <= 120:
+        return name
     return f"{name[:95]}=={sha256(str(text).encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
 
 

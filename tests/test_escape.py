@@ -22,13 +22,11 @@ def test_no_more_is_escaped_than_must_be():
     assert all(escape.terminal(face) == face for face in FACES[:9])
 
 
-def test_names_of_files_are_one_to_one_also_where_case_does_not_count():
+def test_names_of_files_are_one_to_one_and_portable():
     names = [*FACES, "", ".", "..", "-x", "con", "CON.txt", "nul", "a.", "a", "A", "a/b", "a\\b", "a=b", "x" * 300,
              "x" * 299 + "y", "==con", "\x00", "(^_^)x", "\ud800", "==", "Model", "model", "MODEL", "model"]  # fmt: skip
-    assert len(set(map(escape.filename, names))) == len(set(names))
-    written = escape.filenames(names)
-    assert list(written) == list(dict.fromkeys(names)) and written["Model"] == "Model"
-    assert len({name.lower() for name in written.values()}) == len(written)
+    written = {name: escape.filename(name) for name in names}
+    assert len(set(written.values())) == len(written) and written["Model"] == "Model"
     assert all(re.fullmatch(r"[\w=.-]{1,120}", name) for name in written.values())
 
 
