@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kaomoji_lib import html as escape
+from kaomoji_lib import stats
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.stats import Estimate
 
@@ -48,6 +49,12 @@ def one(table, **where):
     if len(rows) != 1:
         raise KaomojiError(f"{len(rows)} estimates match {where}; expected one; name more columns")
     return estimate(rows.iloc[0])
+
+
+def count_findings(table):
+    """Return how many rows of a tidy table are findings (:func:`.stats.relevant`), p adjusted for the number of rows."""
+    adjusted = table.assign(p=stats.holm(table["p"]))
+    return sum(stats.relevant(estimate(row)) for _, row in adjusted.iterrows())
 
 
 class BySource(dict):

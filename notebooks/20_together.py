@@ -196,9 +196,8 @@ page.glue("choice.messages", f"{', '.join(counts)} and {last_count}" if counts e
 follows = kaomoji["value"].max() >= 2 / len(scheme.codes)
 page.glue("choice.answer", "in part" if follows else "no")
 page.glue("choice.verdict", "varies in part" if follows else "hardly varies")
-adjusted = likelihoods.assign(p=stats.holm(likelihoods["p"]))
-shifted = [stats.relevant(results.estimate(row)) for _, row in adjusted.iterrows()]
-page.glue("logp.above", "one two three".split()[sum(shifted) - 1] if any(shifted) else "none")
+shifted, numbers = results.count_findings(likelihoods), "none one two three".split()
+page.glue("logp.above", numbers[shifted] if shifted < len(numbers) else str(shifted))
 
 # %% tags=["hide-input"]
 is_text = means["source"] == predict.SENTENCES

@@ -36,7 +36,7 @@ seed: int = 0  # random seed of permutations and bootstraps
 # %% tags=["remove-cell"]
 import pandas as pd
 
-from kaomoji_lib import figures, page, results, stats, tables
+from kaomoji_lib import figures, page, results, tables
 from kaomoji_lib.metrics import choices, distributions, human
 from kaomoji_lib.models import choose
 from kaomoji_lib.models.collect import find_or_collect
@@ -106,8 +106,7 @@ page.glue("sign.least", results.estimate(ordered.iloc[0]), percent=True)
 page.glue("sign.most", results.estimate(ordered.iloc[-1]), percent=True)
 
 # %% tags=["hide-input"]
-adjusted = signs.assign(p=stats.holm(signs["p"]))
-agreeing = sum(stats.relevant(results.estimate(row)) for _, row in adjusted.iterrows())
+agreeing = results.count_findings(signs)
 page.glue("agreeing", f"{agreeing} of {len(signs)}")
 figures.forest(
     scores,
@@ -210,8 +209,7 @@ for title, table in replies.items():
 reading = results.frame(rows)
 # %% tags=["hide-input"]
 by_dictionary = reading[reading["measure"] == "dictionary"]
-adjusted = by_dictionary.assign(p=stats.holm(by_dictionary["p"]))
-above = sum(stats.relevant(results.estimate(row)) for _, row in adjusted.iterrows())
+above = results.count_findings(by_dictionary)
 page.glue("above", f"{above} of {len(by_dictionary)}")
 figures.forest(
     reading[reading["measure"] != "share of replies covered"],

@@ -133,9 +133,9 @@ follows = results.BySource(
         for name in published.LOCAL
     }
 ).frame()
-gemma = geometry.cloud("gemma")
-page.glue("valence.gemma", geometry.follows(gemma, "valence", seed=seed))
-page.glue("arousal.gemma", geometry.follows(gemma, "arousal", seed=seed))
+of_gemma = {"source": published.titles()["gemma"]}
+page.glue("valence.gemma", results.one(follows, measure="PC1 with valence", **of_gemma))
+page.glue("arousal.gemma", results.one(follows, measure="PC2 with arousal", **of_gemma))
 # %% tags=["hide-input"]
 found = [
     sum(
