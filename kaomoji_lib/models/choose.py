@@ -13,7 +13,6 @@ from kaomoji_lib import stimuli
 from kaomoji_lib.errors import KaomojiError
 from kaomoji_lib.models.scoring import score, score_file
 from kaomoji_lib.runs.files import read_parquet
-from kaomoji_lib.runs.folder import SHIPPED, default_folder
 from kaomoji_lib.stimuli import DATA, INSTRUCTION, read_table
 
 INVENTORY = DATA / "human" / "inventory.csv"
@@ -67,9 +66,7 @@ def closed_set(run, perspective=stimuli.SELF, **options):
     """
     from kaomoji_lib.models import loading
 
-    name = f"closed-{perspective}.parquet"
-    shipped = run.path.resolve().is_relative_to(SHIPPED.resolve())
-    paths = [run.path / name] + ([default_folder(run.path.name) / name] if shipped else [])
+    paths = [place / f"closed-{perspective}.parquet" for place in run.places]
     for path in paths:
         if path.is_file():
             table = read_parquet(path, f"delete it; it is computed again from {run.path}")

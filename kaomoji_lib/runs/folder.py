@@ -156,14 +156,19 @@ class RunFolder:
         path, expected = self.path / name, self.manifest.get("files", {}).get(name)
         if path.is_file() and sha256(path) == expected:
             return path
-        problem = "is not the file that was written (its SHA-256 differs)"
-        problem = problem if path.is_file() else "is missing"
-        raise KaomojiError(f"{path} {problem}; {self._remedy}")
+        differs = "is not the file that was written (its SHA-256 differs)"
+        raise KaomojiError(f"{path} {differs if path.is_file() else 'is missing'}; {self._remedy}")
 
     @property
     def _remedy(self):
         alias = self.manifest.get("model", {}).get("alias", "MODEL")
         return f"delete {self.path} and run `kaomoji collect {alias}` again"
+
+    @property
+    def places(self):
+        """Where what is computed from the run may lie; the last can be written, since a shipped run is read-only."""
+        shipped = self.path.resolve().is_relative_to(SHIPPED.resolve())
+        return [self.path, *([default_folder(self.path.name)] if shipped else [])]
 
     def cached(self, name, settings, make):
         """Return the DataFrame ``make()``, computed once: later calls with equal arguments read the file, unless damaged.
@@ -173,9 +178,7 @@ class RunFolder:
         """
         about = {part: self.manifest[part] for part in ("model", "dtype", "instruction")}
         key = digest({"settings": settings, "prompts": digest(self.manifest["prompts"]), **about})
-        shipped = self.path.resolve().is_relative_to(SHIPPED.resolve())
-        folders = [self.path] + ([default_folder(self.path.name)] if shipped else [])
-        paths = [place / "cache" / f"{name}-{key[:16]}.parquet" for place in folders]
+        paths = [place / "cache" / f"{name}-{key[:16]}.parquet" for place in self.places]
         for path in paths:
             with suppress(KaomojiError):
                 return read_parquet(path, "delete it")
@@ -222,8 +225,7 @@ class RunFolder:
             with atomic(self.path / name) as temporary:
                 save_file({"states": torch.cat([part[position] for part in parts])}, temporary)
         files = {name: sha256(self.path / name) for name in ("emissions.parquet", *states.values())}
-        manifest = {**self.manifest, **facts, "status": "complete", "files": files}
-        self.write_manifest(manifest)
+        self.write_manifest({**self.manifest, **facts, "status": "complete", "files": files})
         shutil.rmtree(self.path / "shards", ignore_errors=True)
 
     def _read_shard(self, number):
