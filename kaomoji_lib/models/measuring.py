@@ -40,8 +40,7 @@ def applicable(engine):
         and layers.count(LinearAttentionLayer) == len(tree.delta_layers(text_stack(engine)))
         and config._attn_implementation in MASKABLE
     )
-    names = tuple(ALGORITHMS)
-    return names if packable else names[1:]
+    return tuple(ALGORITHMS)[0 if packable else 1 :]
 
 
 def packed(engine, prompts, trie, nodes, read):

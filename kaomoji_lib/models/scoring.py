@@ -18,7 +18,14 @@ PROMPTS_PER_PART = 12
 
 
 def score(
-    engine, spellings, prompts, instruction=INSTRUCTION, continued=False, check=None, progress=None
+    engine,
+    spellings,
+    prompts,
+    instruction=INSTRUCTION,
+    continued=False,
+    check=None,
+    sizes=None,
+    progress=None,
 ):
     """Score every spelling given every prompt.
 
@@ -34,7 +41,7 @@ def score(
     continued : for a model without a chat template, average the probabilities over :data:`.templates.CONTINUED`, in
         place of the instruction.
     check : the result of an earlier self-check, so that it is not repeated.
-    progress : callable(prompts=).
+    sizes : :class:`.forward.Sizes`, kept between calls. progress : callable(prompts=).
 
     Returns
     -------
@@ -52,7 +59,7 @@ def score(
     """
     from kaomoji_lib.models import measuring
     from kaomoji_lib.models import spellings as spelled
-    from kaomoji_lib.models.forward import Sizes, in_batches
+    from kaomoji_lib.models.forward import in_batches
 
     spellings = list(dict.fromkeys(spellings))
     if check is None:
@@ -60,8 +67,7 @@ def score(
     templates, messages = _asked(engine, prompts, instruction, continued)
     plan = spelled.plan(engine, spellings, leads=check.get("leads", LEADS))
     encoded = [engine.encode(one.render(text)) for one in templates for text in messages]
-    # Plain passes gain nothing from batches, and each prompt takes long enough to be reported.
-    sizes, parts = Sizes(1) if check["algorithm"] == "plain" else Sizes(), []
+    sizes, parts = sizes or sizes_of(check), []
 
     def measure(group):
         return measuring.measure(engine, group, plan, check["algorithm"], sizes.nodes)
@@ -76,10 +82,8 @@ def score(
     # Spellings that the tokenizer cannot write are NaN.
     with np.errstate(invalid="ignore"):
         means = [np.logaddexp.reduce(one, axis=0) - np.log(len(one)) for one in (log_probs, closed)]
-    read = [faces.extract(spelling) for spelling in spellings]
-    alone = [
-        one.face if one.raw_face == spelling else None for one, spelling in zip(read, spellings)
-    ]
+    read = zip(map(faces.extract, spellings), spellings)
+    alone = [one.face if one.raw_face == spelling else None for one, spelling in read]
     columns = {
         "prompt_id": np.repeat(prompts["id"].to_numpy(dtype=object), len(spellings)),
         "spelling": spellings * len(prompts),
@@ -93,6 +97,14 @@ def score(
     table = pd.DataFrame(columns)
     table.attrs["scoring"] = {**check, "dtype": engine.dtype_name}
     return table
+
+
+def sizes_of(check):
+    """Return how much :func:`score` computes at once: :class:`.forward.Sizes`; ``check``: its self-check."""
+    from kaomoji_lib.models.forward import Sizes
+
+    # Plain passes gain nothing from batches, and each prompt takes long enough to be reported.
+    return Sizes(1) if check["algorithm"] == "plain" else Sizes()
 
 
 def self_check(engine, spellings, prompts, instruction=INSTRUCTION, continued=False):
@@ -168,14 +180,14 @@ def score_file(
     with files.folder_lock(folder):
         files.remove_stale_temporary_files(out.parent, name=out.name)
         if begun.is_file():
-            existing = files.read_json(begun, f"delete {folder} and score again")
-            job.refuse_difference(f"{folder} (unfinished)", existing, settings)
+            unfinished = files.read_json(begun, f"delete {folder} and score again")
+            job.refuse_difference(f"{folder} (unfinished)", unfinished, settings)
         files.write_json(begun, settings)
         paths = _fill(folder, spec, spellings, table, settings, (device, revision, progress))
         tables = [_read(path) for path in paths]
         result = pd.concat(tables, ignore_index=True)
         # If self-checks differ between processes, record the worst.
-        checks = [table.attrs["scoring"] for table in tables]
+        checks = (table.attrs["scoring"] for table in tables)
         worst = max(checks, key=lambda check: check["largest_difference"])
         result.attrs["scoring"] = {**worst, "settings": settings}
         files.write_parquet(out, result)
@@ -192,8 +204,8 @@ def read_spellings(path):
         If the file cannot be read as UTF-8, or has none.
     """
     expected = "a UTF-8 text file with one spelling per line"
-    lines = (line.strip() for line in read_text(path, expected).split("\n"))
-    spellings = list(dict.fromkeys(line for line in lines if line))
+    lines = map(str.strip, read_text(path, expected).split("\n"))
+    spellings = list(dict.fromkeys(filter(None, lines)))
     if not spellings:
         raise KaomojiError(f"{path} has no spelling; expected {expected}; add one")
     return spellings
@@ -215,8 +227,8 @@ def _fill(folder, spec, spellings, prompts, settings, how):
         if engine is None:
             engine = loading.load(spec, device, settings["dtype"], revision, progress)
             check = self_check(engine, spellings, prompts, **options)
-            check["revision"] = engine.revision
-        found = score(engine, spellings, part, check=check, progress=report, **options)
+            options |= {"check": {**check, "revision": engine.revision}, "sizes": sizes_of(check)}
+        found = score(engine, spellings, part, progress=report, **options)
         files.write_parquet(paths[number], found)
     return paths
 
