@@ -62,7 +62,7 @@ def test_modules_do_not_import_each_other():
 # Statements (syntax tree) of each part of the library. Numbers may fall; one that has to grow needs a reason.
 BUDGET = {
     "claude": 805, "cli": 398, "explorer": 375, "faces": 508, "metrics": 1259, "models": 1785, "published": 539,
-    "runs": 356, ".": 850,
+    "runs": 356, ".": 847,
 }  # fmt: skip
 
 

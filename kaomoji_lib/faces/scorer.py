@@ -24,6 +24,8 @@ _RUNS = re.compile("([aA]{2,}|[lg]{2,}|c{2,}|j{2,}|h{2,}|k{2,}|x{2,}|i{2,}|0{2,}
 
 def plain(text: str) -> str:
     """Return the visible base glyphs, width folded; a mark by itself becomes a spacing glyph."""
+    if text.isascii():
+        return "".join(text.split())
     text = unicodedata.normalize("NFC", text)
     base, before = [], " "
     for char, kind, glyph in zip(text, glyphs.kinds(text), glyphs.fold_width(text), strict=True):
@@ -41,15 +43,13 @@ def plain(text: str) -> str:
 def features(text: str) -> set[str]:
     """Return the names of the features that ``text`` (a span, or what its brackets enclose) has."""
     base = plain(text)
-    kinds = glyphs.kinds(base)
-    size = len(base)
+    kinds, size = glyphs.kinds(base), len(base)
     names = {"g" + char for char in base}
     names.update("k" + kind for kind in kinds)
     bounded = f"^{kinds}$"
     names.update("b" + bounded[at : at + 2] for at in range(size + 1))
     names.add(f"n{min(size, 6) if size < 7 else 8 if size < 10 else 12 if size < 17 else 17}")
-    for run in _RUNS.findall(kinds):
-        names.add(f"r{run[0].lower()}{min(len(run), 4)}")
+    names.update(f"r{run[0].lower()}{min(len(run), 4)}" for run in _RUNS.findall(kinds))
     words = sum(len(word) > 2 and word.isalpha() for word in text.split())
     if words:
         names.add(f"w{min(words, 3)}")
