@@ -152,6 +152,7 @@ figures.forest(
 )
 
 # %% tags=["hide-input"]
+gemma = geometry.cloud("gemma")
 places = pd.DataFrame(gemma.to_numpy()[:, :2], columns=["x", "y"]).assign(
     category=geometry.labels(gemma), hover=gemma.index.get_level_values("id")
 )
